@@ -1,0 +1,73 @@
+# vodcurator. Every target works offline once the modules are there.
+
+GO        ?= go
+FUNCTIONS := $(notdir $(wildcard functions/*))
+LINT      := $(GO) tool -modfile=.ci/tools/go.mod golangci-lint
+LDFLAGS   := -s -w
+# The race detector needs a C compiler; without one the tests still run.
+RACE      := $(shell command -v gcc >/dev/null 2>&1 || command -v cc >/dev/null 2>&1 && echo -race)
+MAX_MB    := 18
+
+.PHONY: help
+help: ## show this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: $(FUNCTIONS:%=functions/%/target/main) programs ## build the functions and the programs
+
+# A function is built as Function Compute's go1 runtime takes it.
+functions/%/target/main: FORCE
+	@CGO_ENABLED=0 GOOS=linux GOARCH=amd64 $(GO) build -trimpath -ldflags='$(LDFLAGS)' -o $@ ./functions/$*
+FORCE:
+
+.PHONY: programs
+programs:
+	@mkdir -p .bin
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags='$(LDFLAGS)' -o .bin/ ./shared/cmd/...
+
+.PHONY: run
+run: build ## the main story on real media, no account needed; ends 0 or 1
+	@.bin/local --once
+
+.PHONY: up
+up: build ## the local cloud, until stopped
+	@.bin/local
+
+.PHONY: test
+test: ## every test, shuffled, with the race detector where there is a C compiler
+	@test -n "$(RACE)" || echo "no C compiler: the tests run without the race detector"
+	$(GO) test $(RACE) -shuffle=on -timeout=10m ./...
+
+.PHONY: check
+check: tidy fmt vet lint sizes ## format, vet, lint, module file, binary sizes
+
+.PHONY: tidy
+tidy:
+	@$(GO) mod tidy -diff
+
+.PHONY: fmt
+fmt:
+	@out=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "gofmt would change: $$out"; exit 1; }
+
+.PHONY: vet
+vet:
+	@$(GO) vet ./...
+
+.PHONY: lint
+lint:
+	@$(LINT) run ./...
+
+.PHONY: sizes
+sizes: build ## how big each function is; fails above $(MAX_MB) MB
+	@for f in $(FUNCTIONS); do \
+	  bytes=$$(wc -c < functions/$$f/target/main); \
+	  awk -v f=$$f -v b=$$bytes -v max=$(MAX_MB) 'BEGIN { printf "%-12s %5.1f MB\n", f, b/1e6; exit b > max*1e6 }' || exit 1; \
+	done
+
+.PHONY: bench
+bench: ## the benchmarks whose ratios the README quotes
+	$(GO) test -run='^$$' -bench=. -benchmem ./...
+
+.PHONY: deploy
+deploy: build ## deploy to Function Compute with Serverless Devs
+	s deploy

@@ -1,0 +1,140 @@
+package shared_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// rooms says which of our rooms a room may import. A name ending in /... covers
+// the rooms below it too; the first entry that fits counts.
+var rooms = []struct {
+	room string
+	may  []string
+}{
+	{"shared/video", nil},
+	{"events", []string{"shared/video"}},
+	{"shared/decide/rule", []string{"shared/video"}},
+	{"shared/decide/tagging", []string{"shared/video", "shared/decide/rule"}},
+	{"shared/decide/retention", []string{"shared/video", "shared/decide/rule"}},
+	{"shared/decide/...", []string{"shared/video"}},
+	{"shared/vod", []string{"shared/video"}},
+	{"shared/queue", []string{"shared/video"}},
+	{"shared/state", []string{"shared/video", "shared/decide/..."}},
+	{"shared/act/...", []string{"shared/video", "shared/decide/...", "shared/state"}},
+	{"shared/report", []string{"shared/video", "shared/decide/...", "shared/act/...", "shared/state"}},
+	{"shared/boot", []string{"shared/video", "events", "shared/decide/...", "shared/act/...", "shared/report", "shared/vod", "shared/queue", "shared/state"}},
+	{"functions/...", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report", "shared/boot"}},
+	{"shared/cmd/vodctl", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report", "shared/boot", "shared/state", "shared/vod", "shared/queue"}},
+	{"shared/console", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report", "shared/boot", "shared/state", "shared/vod", "shared/queue"}},
+	{"shared/localcloud/...", []string{"shared/localcloud/...", "shared/video"}},
+	{"shared/cmd/local", []string{"shared/localcloud/...", "shared/console", "shared/report", "events", "shared/video", "shared/vod", "shared/queue", "shared/state"}},
+}
+
+// owners says which rooms may import a module that is not ours. Tests may import any.
+var owners = map[string][]string{
+	"github.com/aliyun/fc-runtime-go-sdk":          {"functions/...", "shared/boot"},
+	"github.com/aliyun/alibaba-cloud-sdk-go":       {"shared/vod"},
+	"github.com/aliyun/aliyun-mns-go-sdk":          {"shared/queue"},
+	"github.com/valyala/fasthttp":                  {"shared/queue"}, // the seam by which the MNS client is redirected
+	"github.com/gogap/errors":                      {"shared/queue"}, // the MNS client's error codes
+	"github.com/aliyun/alibabacloud-oss-go-sdk-v2": {"shared/state", "shared/cmd/local"},
+	"github.com/expr-lang/expr":                    {"shared/decide/rule"},
+	"github.com/goccy/go-yaml":                     {"shared/decide/...", "shared/localcloud/...", "shared/cmd/vodctl"},
+	"github.com/failsafe-go/failsafe-go":           {"shared/vod"},
+	"golang.org/x/time":                            {"shared/vod", "shared/queue", "shared/act/..."},
+	"github.com/robfig/cron/v3":                    {"shared/localcloud/..."},
+	"github.com/abema/go-mp4":                      {"shared/localcloud/..."},
+	"github.com/spf13/cobra":                       {"shared/cmd/vodctl", "shared/cmd/local"},
+	"golang.org/x/term":                            {"shared/report", "shared/cmd/vodctl", "shared/cmd/local"},
+	"github.com/stretchr/testify":                  nil,
+	"github.com/google/go-cmp":                     nil,
+	"pgregory.net/rapid":                           nil,
+	"go.uber.org/goleak":                           nil,
+	"github.com/santhosh-tekuri/jsonschema/v6":     nil,
+}
+
+func TestEveryRoomImportsOnlyWhatItMay(t *testing.T) {
+	seen := 0
+	for _, p := range packages(t) {
+		room := strings.TrimPrefix(p.ImportPath, "vodcurator/")
+		if room == "shared" { // these tests
+			continue
+		}
+		i := slices.IndexFunc(rooms, func(r struct {
+			room string
+			may  []string
+		}) bool {
+			return covers(r.room, room)
+		})
+		require.GreaterOrEqual(t, i, 0, "room %s is not in the table", room)
+		for _, path := range p.Imports {
+			seen++
+			if ours, ok := strings.CutPrefix(path, "vodcurator/"); ok {
+				require.True(t, slices.ContainsFunc(rooms[i].may, func(may string) bool { return covers(may, ours) }),
+					"%s may not import %s", room, ours)
+				continue
+			}
+			if !strings.Contains(strings.SplitN(path, "/", 2)[0], ".") {
+				continue // the standard library
+			}
+			owner := ""
+			for module := range owners {
+				if path == module || strings.HasPrefix(path, module+"/") {
+					owner = module
+				}
+			}
+			require.NotEmpty(t, owner, "%s imports %s, which nobody owns", room, path)
+			require.True(t, slices.ContainsFunc(owners[owner], func(may string) bool { return covers(may, room) }),
+				"%s may not import %s", room, path)
+		}
+		for _, path := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
+			require.False(t, strings.HasPrefix(path, "vodcurator/functions/"), "%s imports a function", room)
+		}
+	}
+	t.Logf("%d imports looked at", seen)
+}
+
+// TestPrograms keeps package testing out of what is shipped: RunT takes an interface.
+func TestNoProgramLinksTesting(t *testing.T) {
+	for _, p := range packages(t) {
+		if p.Name == "main" {
+			require.NotContains(t, p.Deps, "testing", p.ImportPath)
+		}
+	}
+}
+
+type pkg struct {
+	ImportPath, Name                         string
+	Imports, TestImports, XTestImports, Deps []string
+}
+
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Name,Imports,TestImports,XTestImports,Deps", "vodcurator/...")
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	var all []pkg
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else {
+			require.NoError(t, err)
+		}
+		all = append(all, p)
+	}
+}
+
+func covers(pattern, room string) bool {
+	if under, ok := strings.CutSuffix(pattern, "/..."); ok {
+		return room == under || strings.HasPrefix(room, under+"/")
+	}
+	return pattern == room
+}
