@@ -1,0 +1,130 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+// Table is what a person reads: a header, rows, columns of one width. A column
+// whose name starts with ">" is set to the right.
+type Table struct {
+	header []string
+	right  []bool
+	rows   [][]string
+}
+
+// NewTable starts a table with the names of its columns.
+func NewTable(columns ...string) *Table {
+	t := &Table{right: make([]bool, len(columns))}
+	for i, name := range columns {
+		if after, ok := strings.CutPrefix(name, ">"); ok {
+			name, t.right[i] = after, true
+		}
+		t.header = append(t.header, name)
+	}
+	return t
+}
+
+// Row adds a row. Cells beyond the header are dropped; control characters in a
+// cell are shown as blanks, so that a title cannot play with the terminal.
+func (t *Table) Row(cells ...any) {
+	row := make([]string, len(t.header))
+	for i := range row {
+		if i < len(cells) {
+			row[i] = clean(fmt.Sprint(cells[i]))
+		}
+	}
+	t.rows = append(t.rows, row)
+}
+
+// Len is the number of rows.
+func (t *Table) Len() int { return len(t.rows) }
+
+// Write prints the table, each line behind the given indent.
+func (t *Table) Write(w io.Writer, indent string) error {
+	widths := make([]int, len(t.header))
+	for _, row := range append([][]string{t.header}, t.rows...) {
+		for i, cell := range row {
+			widths[i] = max(widths[i], Width(cell))
+		}
+	}
+	var out strings.Builder
+	line := func(cells []string) {
+		var b strings.Builder
+		b.WriteString(indent)
+		for i, cell := range cells {
+			pad := strings.Repeat(" ", widths[i]-Width(cell))
+			if i > 0 {
+				b.WriteString("  ")
+			}
+			if t.right[i] {
+				b.WriteString(pad + cell)
+			} else {
+				b.WriteString(cell + pad)
+			}
+		}
+		out.WriteString(strings.TrimRight(b.String(), " ") + "\n")
+	}
+	line(t.header)
+	rule := make([]string, len(widths))
+	for i, n := range widths {
+		rule[i] = strings.Repeat("-", n)
+	}
+	line(rule)
+	for _, row := range t.rows {
+		line(row)
+	}
+	_, err := io.WriteString(w, out.String())
+	return err
+}
+
+// Width is the number of terminal columns a text takes: CJK and full-width
+// characters take two.
+func Width(s string) int {
+	n := 0
+	for _, r := range s {
+		n++
+		if wide(r) {
+			n++
+		}
+	}
+	return n
+}
+
+// Cut shortens a text to so many columns, with an ellipsis where something went.
+func Cut(s string, columns int) string {
+	if Width(s) <= columns {
+		return s
+	}
+	n := 0
+	for i, r := range s {
+		w := 1
+		if wide(r) {
+			w = 2
+		}
+		if n+w > columns-1 {
+			return s[:i] + "…"
+		}
+		n += w
+	}
+	return s
+}
+
+// wide covers the East Asian wide and full-width blocks and pictographs.
+func wide(r rune) bool {
+	return r >= 0x1100 && r <= 0x115F || r >= 0x2E80 && r <= 0x303E || r >= 0x3041 && r <= 0xA4CF ||
+		r >= 0xAC00 && r <= 0xD7A3 || r >= 0xF900 && r <= 0xFAFF || r >= 0xFE30 && r <= 0xFE6F ||
+		r >= 0xFF00 && r <= 0xFF60 || r >= 0xFFE0 && r <= 0xFFE6 || r >= 0x1F300 && r <= 0x1FAFF ||
+		r >= 0x20000 && r <= 0x3FFFD
+}
+
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < 0x20 || r >= 0x7F && r < 0xA0 || r == utf8.RuneError {
+			return ' '
+		}
+		return r
+	}, s)
+}
