@@ -1,0 +1,135 @@
+// Package boot turns the environment into checked configuration and wired
+// clients. It is the only place that reads the environment, and together with
+// the programs' main functions the only one that may end the process.
+package boot
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Config is what the environment says, checked. Printing it shows no secret.
+type Config struct {
+	Region          string   // ALIBABA_CLOUD_REGION, default cn-shanghai
+	Account         string   // ALIBABA_CLOUD_ACCOUNT_ID, in a function also FC_ACCOUNT_ID
+	App             string   // APP_ID: limits everything to one VOD application
+	VODEndpoint     string   // VOD_ENDPOINT, default: the region's public endpoint
+	MNSEndpoint     string   // MNS_ENDPOINT, likewise
+	OSSEndpoint     string   // OSS_ENDPOINT, likewise
+	MetadataQueue   string   // METADATA_QUEUE: when set, metadata is the only writer
+	DeadLetterQueue string   // DEAD_LETTER_QUEUE
+	CallbackURL     string   // CALLBACK_URL: the exact URL that VOD was given
+	State           string   // STATE: file:DIR or oss://bucket/prefix
+	NotifyURL       string   // NOTIFY_URL: webhook for the nightly report
+	RateShare       float64  // RATE_SHARE: our part of the account's rate, default 0.25
+	RulesFile       string   // RULES_FILE: a path or a key under STATE; default: the embedded rules
+	PolicyFile      string   // POLICY_FILE, likewise
+	TaggingMode     string   // TAGGING_MODE: write (default) or report
+	CallbackKeys    []Secret // CALLBACK_KEYS, comma separated: the live keys
+
+	// A function, because fmt prints unexported fields without asking them.
+	own func() keys
+}
+
+// Secret is a string that does not print.
+type Secret string
+
+// String shows nothing of the secret.
+func (Secret) String() string { return "***" }
+
+// GoString shows nothing of the secret.
+func (Secret) GoString() string { return "***" }
+
+// MarshalText shows nothing of the secret.
+func (Secret) MarshalText() ([]byte, error) { return []byte("***"), nil }
+
+type keys struct{ id, secret, token string }
+
+// Read takes the configuration from getenv. Variables that must be set are
+// named by the caller. Every fault is reported, not only the first.
+func Read(getenv func(string) string, required ...string) (Config, error) {
+	var faults []error
+	get := func(name string) string { return strings.TrimSpace(getenv(name)) }
+	first := func(names ...string) string {
+		for _, name := range names {
+			if value := get(name); value != "" {
+				return value
+			}
+		}
+		return ""
+	}
+	c := Config{
+		Region:          first("ALIBABA_CLOUD_REGION", "FC_REGION"),
+		Account:         first("ALIBABA_CLOUD_ACCOUNT_ID", "FC_ACCOUNT_ID"),
+		App:             get("APP_ID"),
+		MetadataQueue:   get("METADATA_QUEUE"),
+		DeadLetterQueue: get("DEAD_LETTER_QUEUE"),
+		State:           get("STATE"),
+		RulesFile:       get("RULES_FILE"),
+		PolicyFile:      get("POLICY_FILE"),
+		TaggingMode:     get("TAGGING_MODE"),
+		CallbackURL:     get("CALLBACK_URL"),
+		RateShare:       0.25,
+	}
+	own := keys{get("ALIBABA_CLOUD_ACCESS_KEY_ID"), get("ALIBABA_CLOUD_ACCESS_KEY_SECRET"), get("ALIBABA_CLOUD_SECURITY_TOKEN")}
+	c.own = func() keys { return own }
+	if c.Region == "" {
+		c.Region = "cn-shanghai"
+	}
+	for _, name := range required {
+		if name != "ALIBABA_CLOUD_ACCOUNT_ID" && get(name) == "" || name == "ALIBABA_CLOUD_ACCOUNT_ID" && c.Account == "" {
+			faults = append(faults, fmt.Errorf("%s is not set", name))
+		}
+	}
+	for name, into := range map[string]*string{
+		"VOD_ENDPOINT": &c.VODEndpoint, "MNS_ENDPOINT": &c.MNSEndpoint, "OSS_ENDPOINT": &c.OSSEndpoint, "NOTIFY_URL": &c.NotifyURL,
+	} {
+		*into = get(name)
+		if *into != "" && !isURL(*into) {
+			faults = append(faults, fmt.Errorf("%s is not a http or https URL", name)) // the value may hold a password
+		}
+	}
+	if c.CallbackURL != "" && !isURL(c.CallbackURL) {
+		faults = append(faults, errors.New("CALLBACK_URL is not a http or https URL"))
+	}
+	for key := range strings.SplitSeq(get("CALLBACK_KEYS"), ",") {
+		if key = strings.TrimSpace(key); key != "" {
+			c.CallbackKeys = append(c.CallbackKeys, Secret(key))
+		}
+	}
+	if (len(c.CallbackKeys) > 0) != (c.CallbackURL != "") {
+		faults = append(faults, errors.New("CALLBACK_KEYS and CALLBACK_URL go together: VOD signs the URL with the key"))
+	}
+	if share := get("RATE_SHARE"); share != "" {
+		f, err := strconv.ParseFloat(share, 64)
+		if err != nil || !(f > 0 && f <= 1) {
+			faults = append(faults, fmt.Errorf("RATE_SHARE is %q, want a number above 0, at most 1", share))
+		} else {
+			c.RateShare = f
+		}
+	}
+	switch c.TaggingMode {
+	case "":
+		c.TaggingMode = "write"
+	case "write", "report":
+	default:
+		faults = append(faults, fmt.Errorf("TAGGING_MODE is %q, want write or report", c.TaggingMode))
+	}
+	if c.State != "" && !strings.HasPrefix(c.State, "file:") && !strings.HasPrefix(c.State, "oss://") {
+		faults = append(faults, fmt.Errorf("STATE is %q, want file:DIR or oss://bucket/prefix", c.State))
+	}
+	if (own.id == "") != (own.secret == "") {
+		faults = append(faults, errors.New("ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET go together"))
+	}
+	slices.SortFunc(faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return c, errors.Join(faults...)
+}
+
+func isURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+}
