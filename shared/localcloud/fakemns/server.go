@@ -1,0 +1,354 @@
+// Package fakemns is the local cloud's message service: the queues of MNS (Simple
+// Message Queue) over their real HTTP and XML protocol, signatures checked, with
+// the documented limits refused in the provider's words.
+//
+// Emulated: the queue calls with their attributes (create, set, get, delete, list;
+// send, receive, peek, delete, each also in batches; change visibility), long
+// polling, delay, priority, dequeue count, receipt handles that die, retention,
+// dead letters, RAM policies, topics as far as triggers need them. Partly: user
+// properties are carried, not judged; peeking and listing know no flow limits.
+// Never: version 4 signatures, encryption, FIFO queues, the control plane's own API
+// (what only it can set is set from Go or by an admin call of the local cloud).
+//
+// Time is the transport's: visibility, delay and retention run by the real clock
+// even while the library's clock is moved.
+package fakemns
+
+import (
+	"cmp"
+	"crypto/hmac"
+	"crypto/md5"
+	"crypto/sha1"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"vodcurator/shared/localcloud/fakeram"
+)
+
+const (
+	version = "2015-06-06"
+	skew    = 15 * time.Minute
+
+	maxBody       = 65536
+	maxBatch      = 16
+	maxWait       = 30
+	maxDelay      = 604800
+	maxRetention  = 604800
+	maxVisibility = 43200
+	maxQueues     = 1000
+)
+
+// Options says for whom the server answers. Keys is required.
+type Options struct {
+	Keys    *fakeram.Keys
+	Region  string       // default cn-shanghai
+	Account string       // default 1234567890123456
+	Log     *slog.Logger // default: none
+	Doubts  Doubts
+}
+
+// Doubts are the points on which the provider's documents disagree or are silent.
+// The zero value is the choice that was found most likely.
+type Doubts struct {
+	// StaleIsBadHandle answers 400 ReceiptHandleError, not 404 MessageNotExist, for
+	// a handle that was good once.
+	StaleIsBadHandle bool
+	// ZeroPriority takes priority 0, which the Go SDK writes when it is unset, as
+	// the default 8. The service refuses it.
+	ZeroPriority bool
+	// ExpiredIs400 answers a request outside the time window with 400, not 408.
+	ExpiredIs400 bool
+	// OldDigestCode spells InvalidDigest as the documents do: InvalidDegist.
+	OldDigestCode bool
+	// PartSentIs201 answers a batch that was sent in part with 201, not 500.
+	PartSentIs201 bool
+}
+
+// Call is one request as the server saw it.
+type Call struct {
+	At     time.Time
+	Op     string
+	Status int
+	Code   string // the error's, "" for success
+	KeyID  string
+	Detail string // the queue, and how many messages
+}
+
+// Server holds the queues. Its methods may be called concurrently.
+type Server struct {
+	opt         Options
+	salt        uint64
+	staleHandle *Error
+	closed      chan struct{}
+	close       sync.Once
+
+	mu      sync.Mutex
+	queues  map[string]*queue
+	topics  map[string]*topic
+	seq     uint64
+	handles uint64
+	lastID  string
+
+	logMu  sync.Mutex
+	calls  []Call
+	counts map[string]int
+}
+
+// New returns a server without queues.
+func New(opt Options) *Server {
+	opt.Region = cmp.Or(opt.Region, "cn-shanghai")
+	opt.Account = cmp.Or(opt.Account, "1234567890123456")
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{
+		opt: opt, salt: rand.Uint64(), staleHandle: errMessageNotExist, closed: make(chan struct{}),
+		queues: map[string]*queue{}, topics: map[string]*topic{}, counts: map[string]int{},
+	}
+	if opt.Doubts.StaleIsBadHandle {
+		s.staleHandle = errReceiptHandle
+	}
+	return s
+}
+
+// Close ends every waiting receive with "nothing there". It may be called twice.
+func (s *Server) Close() { s.close.Do(func() { close(s.closed) }) }
+
+// Reset drops every queue, topic and logged call.
+func (s *Server) Reset() {
+	s.mu.Lock()
+	for _, q := range s.queues {
+		q.signal()
+	}
+	s.queues, s.topics = map[string]*queue{}, map[string]*topic{}
+	s.mu.Unlock()
+	s.logMu.Lock()
+	defer s.logMu.Unlock()
+	s.calls, s.counts = nil, map[string]int{}
+}
+
+// Calls answers the latest requests, oldest first; older ones are only counted.
+func (s *Server) Calls() []Call {
+	s.logMu.Lock()
+	defer s.logMu.Unlock()
+	return slices.Clone(s.calls)
+}
+
+// Counts answers how often each operation was called since the start.
+func (s *Server) Counts() map[string]int {
+	s.logMu.Lock()
+	defer s.logMu.Unlock()
+	out := make(map[string]int, len(s.counts))
+	for op, n := range s.counts {
+		out[op] = n
+	}
+	return out
+}
+
+const keptCalls = 20000
+
+func (s *Server) record(c Call) {
+	s.logMu.Lock()
+	defer s.logMu.Unlock()
+	s.counts[c.Op]++
+	if len(s.calls) >= keptCalls {
+		s.calls = slices.Delete(s.calls, 0, keptCalls/2)
+	}
+	s.calls = append(s.calls, c)
+}
+
+// host is the account's own host name, which stands in locations and errors.
+func (s *Server) host() string {
+	return "http://" + s.opt.Account + ".mns." + s.opt.Region + ".aliyuncs.com"
+}
+
+func (s *Server) requestID() string {
+	return fmt.Sprintf("%016X%08X", rand.Uint64(), rand.Uint32())
+}
+
+// ServeHTTP answers one request of the protocol.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	request := s.requestID()
+	call := Call{At: time.Now(), Op: "Unknown"}
+	a := s.answer(r, &call)
+	call.Status = a.status
+	var e *Error
+	if errors.As(a.err, &e) {
+		call.Code = e.Code
+	}
+	call.Detail = strings.TrimSpace(call.Detail + " " + a.detail)
+	s.record(call)
+	s.opt.Log.LogAttrs(r.Context(), slog.LevelDebug, "mns", slog.String("op", call.Op), slog.Int("status", call.Status),
+		slog.String("code", call.Code), slog.String("what", call.Detail), slog.String("request", request))
+	s.write(w, request, a)
+}
+
+// answer goes through the checks in one fixed order: target, authorization, date,
+// version, key, signature, digest, rights, then the operation's own.
+func (s *Server) answer(r *http.Request, call *Call) answer {
+	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+	if err != nil {
+		return failed(errMalformed)
+	}
+	raw := target(r)
+	path, query := cut(raw)
+	q, odd := pairs(query)
+	op, ok := s.route(r, path, q, body)
+	if !ok {
+		return failed(errURL)
+	}
+	call.Op, call.Detail = op.name, op.thing
+	key, err := s.authenticate(r, raw)
+	call.KeyID = key.ID
+	if err != nil {
+		return failed(err)
+	}
+	if err := s.digest(r, body); err != nil {
+		return failed(err)
+	}
+	if !s.opt.Keys.Allowed(key.ID, "mns:"+op.name, op.resource(s)) {
+		return failed(errDenied)
+	}
+	if odd != "" {
+		return failed(errQuery(odd))
+	}
+	return op.do(r.Context())
+}
+
+// target is the request target as it came, without scheme and host: some clients
+// go through a proxy setting and send it absolute.
+func target(r *http.Request) string {
+	raw := r.RequestURI
+	if raw == "" {
+		raw = r.URL.RequestURI()
+	}
+	if _, rest, ok := strings.Cut(raw, "://"); ok && !strings.HasPrefix(raw, "/") {
+		raw = "/"
+		if i := strings.IndexAny(rest, "/?"); i >= 0 {
+			raw = rest[i:]
+		}
+	}
+	return raw
+}
+
+// cut splits a target into its routed path and its raw query. What stands before
+// /queues or /topics is dropped: clients with an odd endpoint send a prefix they
+// do not sign.
+func cut(raw string) (path, query string) {
+	path, query, _ = strings.Cut(raw, "?")
+	for _, plane := range []string{"/queues", "/topics"} {
+		if i := strings.Index(path, plane); i >= 0 {
+			return path[i:], query
+		}
+	}
+	return path, query
+}
+
+func (s *Server) authenticate(r *http.Request, raw string) (fakeram.Key, error) {
+	var none fakeram.Key
+	auth := r.Header.Get("Authorization")
+	if auth == "" {
+		return none, refuse(400, "MissingAuthorizationHeader", "Authorization header is required.")
+	}
+	word, rest, _ := strings.Cut(auth, " ")
+	id, signature, ok := strings.Cut(rest, ":")
+	if word != "MNS" || !ok || id == "" || signature == "" {
+		return none, refuse(400, "InvalidAuthorizationHeader", "The Authorization header format is invalid.")
+	}
+	date := cmp.Or(r.Header.Get("x-mns-date"), r.Header.Get("Date"))
+	if date == "" {
+		return none, refuse(400, "MissingDateHeader", "Date header is required.")
+	}
+	at, err := http.ParseTime(date)
+	if err != nil {
+		return none, refuse(400, "InvalidDateHeader", "The Date header format is invalid.")
+	}
+	if off := time.Since(at); off > skew || off < -skew {
+		status := 408
+		if s.opt.Doubts.ExpiredIs400 {
+			status = 400
+		}
+		return none, refuse(status, "TimeExpired", "The http request you sent is expired.")
+	}
+	if r.Header.Get("x-mns-version") == "" {
+		return none, refuse(400, "MissingVersionHeader", "Version header is required.")
+	}
+	key, err := s.opt.Keys.Authenticate(id, r.Header.Get("security-token"))
+	if err != nil {
+		return fakeram.Key{ID: id}, refuse(403, "InvalidAccessKeyId", "The AccessKey Id you provided is not exist.")
+	}
+	if owner, _, ok := strings.Cut(r.Host, ".mns."); (ok && owner != s.opt.Account) || (key.Account != "" && key.Account != s.opt.Account) {
+		return key, errDenied
+	}
+	if !s.signed(r, raw, date, key.Secret, signature) {
+		return key, refuse(403, "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided. Check your key and signing method.")
+	}
+	return key, nil
+}
+
+// signed tries the target as it came, without its prefix, and with its path
+// decoded: clients differ in which of these they sign.
+func (s *Server) signed(r *http.Request, raw, date, secret, signature string) bool {
+	var names []string
+	for name := range r.Header {
+		if strings.HasPrefix(strings.ToLower(name), "x-mns-") {
+			names = append(names, strings.ToLower(name))
+		}
+	}
+	slices.Sort(names)
+	var head strings.Builder
+	fmt.Fprintf(&head, "%s\n%s\n%s\n%s\n", r.Method, r.Header.Get("Content-MD5"), r.Header.Get("Content-Type"), date)
+	for _, name := range names {
+		fmt.Fprintf(&head, "%s:%s\n", name, strings.Join(r.Header.Values(name), ","))
+	}
+	candidates := []string{raw}
+	path, query := cut(raw)
+	join := func(path string) string {
+		if strings.Contains(raw, "?") {
+			return path + "?" + query
+		}
+		return path
+	}
+	candidates = append(candidates, join(path))
+	if decoded, err := url.PathUnescape(path); err == nil {
+		candidates = append(candidates, join(decoded))
+	}
+	for _, c := range candidates {
+		mac := hmac.New(sha1.New, []byte(secret))
+		mac.Write([]byte(head.String() + c))
+		if hmac.Equal([]byte(base64.StdEncoding.EncodeToString(mac.Sum(nil))), []byte(signature)) {
+			return true
+		}
+	}
+	return false
+}
+
+// digest checks Content-MD5 when it is there: base64 of the hex digits, as most
+// clients send it, or of the raw bytes, as RFC 1864 says.
+func (s *Server) digest(r *http.Request, body []byte) error {
+	got := r.Header.Get("Content-MD5")
+	if got == "" {
+		return nil
+	}
+	sum := md5.Sum(body)
+	if got == base64.StdEncoding.EncodeToString([]byte(hex.EncodeToString(sum[:]))) ||
+		got == base64.StdEncoding.EncodeToString(sum[:]) {
+		return nil
+	}
+	code := "InvalidDigest"
+	if s.opt.Doubts.OldDigestCode {
+		code = "InvalidDegist"
+	}
+	return refuse(400, code, "The Content-MD5 you specified is invalid.")
+}
