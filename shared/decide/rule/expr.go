@@ -1,0 +1,672 @@
+package rule
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/parser"
+	"github.com/expr-lang/expr/vm"
+)
+
+// memoryBudget ends an evaluation that builds more than this many values.
+const memoryBudget = 10_000
+
+// builtins are the functions of the expression language that rules may use. The
+// rest reads the clock, parses other formats or builds large values.
+var builtins = []string{
+	"all", "any", "none", "one", "filter", "map", "count", "sum", "len", "min", "max",
+	"abs", "ceil", "floor", "round", "int", "float", "string", "trim", "upper", "lower", "split",
+}
+
+// helpers are our own functions.
+var helpers = []struct {
+	name, doc string
+	option    expr.Option
+}{
+	{"days", "days(30): a span of time, to compare with now - uploaded", expr.Function("days",
+		func(args ...any) (any, error) { return span(args[0].(float64)), nil }, new(func(float64) time.Duration))},
+	{"date", `date("2026-01-31"): midnight UTC of that day`, expr.Function("date",
+		func(args ...any) (any, error) { return time.Parse(time.DateOnly, args[0].(string)) }, new(func(string) time.Time))},
+	{"mentions", `mentions(title, "intro", "预告"): the text holds one of these, whatever the case`, expr.Function("mentions",
+		func(args ...any) (any, error) { return anyOf(args, contains), nil }, new(func(string, string, ...string) bool))},
+	{"has_word", `has_word(title, "cat"): one of these stands there as a whole word, whatever the case`, expr.Function("has_word",
+		func(args ...any) (any, error) { return anyOf(args, hasWord), nil }, new(func(string, string, ...string) bool))},
+}
+
+var options = func() []expr.Option {
+	all := []expr.Option{expr.Env(&Facts{}), expr.AsBool(), expr.DisableAllBuiltins(), expr.MaxNodes(1_000)}
+	for _, name := range builtins {
+		all = append(all, expr.EnableBuiltin(name))
+	}
+	for _, h := range helpers {
+		all = append(all, h.option)
+	}
+	return all
+}()
+
+// Functions lists what an expression may call: each of ours with what it does,
+// then those of the language.
+func Functions() []string {
+	var all []string
+	for _, h := range helpers {
+		all = append(all, h.doc)
+	}
+	return append(all, builtins...)
+}
+
+func functionNames() []string {
+	all := slices.Clone(builtins)
+	for _, h := range helpers {
+		all = append(all, h.name)
+	}
+	return all
+}
+
+// Program is one compiled expression. It may be evaluated from many goroutines.
+type Program struct {
+	text  string
+	uses  mask
+	whole *vm.Program
+	tree  ast.Node        // as written, before optimisation
+	parts func() []branch // compiled when first needed; nil when that fails
+}
+
+// ExprError is what is wrong with an expression, at a line (from 1) and column
+// (from 0) of its own text.
+type ExprError struct {
+	Text    string
+	Line    int
+	Column  int
+	Message string
+	Hint    string
+}
+
+func (e *ExprError) Error() string {
+	return fmt.Sprintf("%d:%d: %s", e.Line, e.Column+1, e.Message)
+}
+
+// Compile checks an expression: it must be yes or no, use only known names and
+// functions with fitting types, name patterns that compile, and not contradict
+// itself. All faults found are joined; each is an *ExprError.
+func Compile(text string) (*Program, error) {
+	if strings.TrimSpace(text) == "" {
+		return nil, &ExprError{Text: text, Line: 1, Message: "an empty expression", Hint: "write true for a rule that always holds"}
+	}
+	tree, err := parse(text)
+	if err != nil {
+		return nil, exprError(text, err)
+	}
+	c := &checker{text: text}
+	ast.Walk(&tree.Node, c)
+	if len(c.faults) > 0 {
+		return nil, errors.Join(c.faults...)
+	}
+	whole, err := compile(text)
+	if err != nil {
+		e := exprError(text, err)
+		e.Hint = cmp.Or(e.Hint, c.types())
+		return nil, e
+	}
+	if c.uses == 0 { // it is the same for every media
+		switch holds, err := run(whole, &Facts{}); {
+		case err != nil:
+			return nil, &ExprError{Text: text, Line: 1, Message: "cannot be evaluated: " + err.Error()}
+		case !holds:
+			return nil, &ExprError{Text: text, Line: 1, Message: "cannot be true", Hint: "compare with a fact of the media, such as title or duration"}
+		}
+	}
+	if err := contradiction(text, tree.Node); err != nil {
+		return nil, err
+	}
+	p := &Program{text: text, whole: whole, uses: c.uses, tree: tree.Node}
+	p.parts = sync.OnceValue(func() []branch {
+		parts, _ := split(p.tree)
+		return parts
+	})
+	return p, nil
+}
+
+// Compile compiles the expression that stands at a path of the file, and records
+// what is wrong with it there. It returns nil then.
+func (f *File) Compile(path, text string) *Program {
+	p, err := Compile(text)
+	for _, e := range exprErrors(err) {
+		line := ""
+		if lines := strings.Split(text, "\n"); e.Line >= 1 && e.Line <= len(lines) {
+			line = lines[e.Line-1]
+		}
+		f.AddIn(path, line, e.Column, last(path)+": "+e.Message, e.Hint)
+	}
+	return p
+}
+
+func exprErrors(err error) []*ExprError {
+	var many interface{ Unwrap() []error }
+	var one *ExprError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &one) && !errors.As(err, &many):
+		return []*ExprError{one}
+	case errors.As(err, &many):
+		var all []*ExprError
+		for _, err := range many.Unwrap() {
+			all = append(all, exprErrors(err)...)
+		}
+		return all
+	}
+	return []*ExprError{{Line: 1, Message: err.Error()}}
+}
+
+func exprError(text string, err error) *ExprError {
+	var e *file.Error
+	if !errors.As(err, &e) {
+		e = &file.Error{Message: err.Error(), Line: 1}
+	}
+	message := strings.NewReplacer(" *rule.Facts", " these facts", "rule.", "", "time.Time", "time", "time.Duration", "span of time").Replace(e.Message)
+	out := &ExprError{Text: text, Line: max(e.Line, 1), Column: e.Column, Message: message}
+	switch {
+	case strings.Contains(message, "expected bool, but got "):
+		out.Message, out.Hint = "not yes or no, but "+message[strings.LastIndex(message, " ")+1:], "compare it with something: duration > 30"
+	case strings.Contains(message, `Operator("=")`):
+		out.Hint = "compare with =="
+	}
+	return out
+}
+
+func parse(text string) (tree *parser.Tree, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("cannot be read: %v", p)
+		}
+	}()
+	return parser.Parse(text)
+}
+
+func compile(text string) (program *vm.Program, err error) {
+	defer func() { // the library panics on a few constant expressions
+		if p := recover(); p != nil {
+			err = fmt.Errorf("cannot be compiled: %v", p)
+		}
+	}()
+	return expr.Compile(text, options...)
+}
+
+// machines are reused: a new one for each evaluation costs most of its time.
+var machines = sync.Pool{New: func() any { return &vm.VM{MemoryBudget: memoryBudget} }}
+
+// Eval asks whether the expression holds. When it uses a fact that is missing and
+// the rest does not settle it, it is waiting and does not match. An error is never
+// a match either.
+func (p *Program) Eval(f *Facts) (matched, waiting bool, err error) {
+	if p.uses&f.missing == 0 {
+		matched, err = run(p.whole, f)
+		return matched, false, err
+	}
+	parts := p.parts()
+	if parts == nil {
+		return false, true, nil // cannot be taken apart: wait until all is known
+	}
+	switch v, err := settle(parts, f); {
+	case err != nil:
+		return false, false, err
+	case v == unknown:
+		return false, true, nil
+	default:
+		return v == yes, false, nil
+	}
+}
+
+func run(program *vm.Program, f *Facts) (bool, error) {
+	machine := machines.Get().(*vm.VM)
+	defer machines.Put(machine)
+	out, err := machine.Run(program, f)
+	if err != nil {
+		var e *file.Error
+		if errors.As(err, &e) {
+			return false, errors.New(e.Message)
+		}
+		return false, err
+	}
+	yes, ok := out.(bool)
+	if !ok {
+		return false, fmt.Errorf("the expression gave %T", out)
+	}
+	return yes, nil
+}
+
+// Text is the expression as it was written.
+func (p *Program) Text() string { return p.text }
+
+// Uses names the facts that the expression asks for.
+func (p *Program) Uses() []string { return p.uses.names() }
+
+// Part is one condition of an expression, and what became of it: "yes", "no",
+// "waiting" or "error: …". Values holds the facts it looked at.
+type Part struct {
+	Text   string         `json:"text"`
+	Result string         `json:"result"`
+	Values map[string]any `json:"values,omitempty"`
+}
+
+// Explain takes the expression apart at and, or and not, and tells for every
+// condition what it came to and with which values.
+func (p *Program) Explain(f *Facts) []Part {
+	parts := p.parts()
+	if parts == nil {
+		parts = []branch{{op: leaf, text: p.text, uses: p.uses, program: p.whole}}
+	}
+	var all []Part
+	for _, b := range parts {
+		if b.op != leaf {
+			continue
+		}
+		part := Part{Text: b.text, Values: map[string]any{}}
+		for _, name := range b.uses.names() {
+			if v, known := Value(f, name); known {
+				part.Values[name] = v
+			} else {
+				part.Values[name] = nil
+			}
+		}
+		switch v, err := b.eval(f); {
+		case err != nil:
+			part.Result = "error: " + err.Error()
+		case v == unknown:
+			part.Result = "waiting"
+		case v == yes:
+			part.Result = "yes"
+		default:
+			part.Result = "no"
+		}
+		all = append(all, part)
+	}
+	return all
+}
+
+// The three answers of a condition: with a missing fact it is unknown, and
+// "no and unknown" is still no, "yes or unknown" still yes.
+type answer int8
+
+const (
+	no answer = iota
+	unknown
+	yes
+)
+
+type op byte
+
+const (
+	leaf op = iota
+	and
+	or
+	not
+)
+
+// branch is one step of an expression in postfix order: conditions first, then
+// what joins them.
+type branch struct {
+	op      op
+	text    string
+	uses    mask
+	program *vm.Program
+}
+
+func (b branch) eval(f *Facts) (answer, error) {
+	if b.uses&f.missing != 0 {
+		return unknown, nil
+	}
+	if ok, err := run(b.program, f); err != nil || !ok {
+		return no, err
+	}
+	return yes, nil
+}
+
+func settle(parts []branch, f *Facts) (answer, error) {
+	var stack []answer
+	for _, b := range parts {
+		n := len(stack)
+		switch b.op {
+		case leaf:
+			v, err := b.eval(f)
+			if err != nil {
+				return no, fmt.Errorf("%s: %w", b.text, err)
+			}
+			stack = append(stack, v)
+		case not:
+			stack[n-1] = yes - stack[n-1]
+		case and:
+			stack = append(stack[:n-2], min(stack[n-2], stack[n-1]))
+		case or:
+			stack = append(stack[:n-2], max(stack[n-2], stack[n-1]))
+		}
+	}
+	return stack[0], nil
+}
+
+func split(node ast.Node) ([]branch, error) {
+	join := func(op op, nodes ...ast.Node) ([]branch, error) {
+		var all []branch
+		for _, node := range nodes {
+			parts, err := split(node)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, parts...)
+		}
+		return append(all, branch{op: op}), nil
+	}
+	switch n := node.(type) {
+	case *ast.BinaryNode:
+		switch n.Operator {
+		case "and", "&&":
+			return join(and, n.Left, n.Right)
+		case "or", "||":
+			return join(or, n.Left, n.Right)
+		}
+	case *ast.UnaryNode:
+		if n.Operator == "not" || n.Operator == "!" {
+			return join(not, n.Node)
+		}
+	}
+	text := node.String()
+	program, err := compile(text)
+	if err != nil {
+		return nil, err
+	}
+	c := &checker{}
+	ast.Walk(&node, c)
+	return []branch{{op: leaf, text: text, uses: c.uses, program: program}}, nil
+}
+
+// checker walks the expression as it was written: it notes the facts used, and
+// finds every unknown name and bad pattern, where the compiler stops at one.
+type checker struct {
+	text   string
+	uses   mask
+	locals []string
+	faults []error
+}
+
+// words are the facts with few possible values: another value is a slip.
+var words = map[string][]string{
+	"kind":        {"video", "audio", "image"},
+	"orientation": {"landscape", "portrait", "square"},
+}
+
+func (c *checker) Visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.VariableDeclaratorNode:
+		c.locals = append(c.locals, n.Name)
+		c.faults = slices.DeleteFunc(c.faults, func(err error) bool { // the body came before its variable
+			var e *ExprError
+			return errors.As(err, &e) && e.Message == unknownName(n.Name)
+		})
+	case *ast.IdentifierNode:
+		switch b, ok := bit[n.Value]; {
+		case ok:
+			c.uses |= b
+		case slices.Contains(c.locals, n.Value):
+		case slices.Contains(functionNames(), n.Value): // it is being called
+		default:
+			c.fault(n, unknownName(n.Value), Suggest(n.Value, slices.Sorted(keys(bit))))
+		}
+	case *ast.BuiltinNode:
+		c.call(n, n.Name, n.Arguments)
+	case *ast.CallNode:
+		name, ok := n.Callee.(*ast.IdentifierNode)
+		if !ok {
+			c.fault(n, "only functions can be called", "")
+			return
+		}
+		c.call(n, name.Value, n.Arguments)
+	case *ast.BinaryNode:
+		c.binary(n)
+	}
+}
+
+func (c *checker) call(n ast.Node, name string, args []ast.Node) {
+	if !slices.Contains(functionNames(), name) {
+		c.fault(n, name+" is not a function here", Suggest(name, functionNames()))
+		return
+	}
+	if name != "date" || len(args) != 1 {
+		return
+	}
+	if day, ok := args[0].(*ast.StringNode); ok {
+		if _, err := time.Parse(time.DateOnly, day.Value); err != nil {
+			c.fault(day, fmt.Sprintf("%q is not a day", day.Value), "write it as 2026-01-31")
+		}
+	}
+}
+
+func (c *checker) binary(n *ast.BinaryNode) {
+	switch n.Operator {
+	case "matches":
+		pattern, ok := n.Right.(*ast.StringNode)
+		if !ok {
+			c.fault(n.Right, "a pattern must be written out", `title matches "^draft"`)
+			return
+		}
+		if _, err := regexp.Compile(pattern.Value); err != nil {
+			c.fault(pattern, strings.TrimPrefix(err.Error(), "error parsing regexp: "), "patterns are RE2: no look-ahead, no back references")
+		}
+	case "==", "!=":
+		c.word(n.Left, n.Right)
+		c.word(n.Right, n.Left)
+	case "in":
+		if list, ok := n.Right.(*ast.ArrayNode); ok {
+			for _, item := range list.Nodes {
+				c.word(n.Left, item)
+			}
+		}
+	}
+}
+
+func (c *checker) word(left, right ast.Node) {
+	name, ok := left.(*ast.IdentifierNode)
+	value, text := right.(*ast.StringNode)
+	if !ok || !text || words[name.Value] == nil || value.Value == "" || slices.Contains(words[name.Value], value.Value) {
+		return
+	}
+	c.fault(value, fmt.Sprintf("%s is never %q", name.Value, value.Value), Suggest(value.Value, words[name.Value]))
+}
+
+func (c *checker) fault(node ast.Node, message, hint string) {
+	e := &ExprError{Text: c.text, Message: message, Hint: hint}
+	e.Line, e.Column = lineColumn(c.text, node.Location().From)
+	c.faults = append(c.faults, e)
+}
+
+// types is a hint for a type error: what the facts in it are.
+func (c *checker) types() string {
+	var all []string
+	for _, noun := range nouns {
+		if c.uses&bit[noun.Name] != 0 {
+			all = append(all, fmt.Sprintf("%s is a %s (%s)", noun.Name, noun.Type, noun.Doc))
+		}
+	}
+	return strings.Join(all, "; ")
+}
+
+func unknownName(name string) string { return fmt.Sprintf("unknown name %s", name) }
+
+func lineColumn(text string, at int) (line, column int) {
+	line = 1
+	for i, r := range []rune(text) {
+		if i == at {
+			break
+		}
+		column++
+		if r == '\n' {
+			line, column = line+1, 0
+		}
+	}
+	return line, column
+}
+
+func keys[K comparable, V any](m map[K]V) func(func(K) bool) {
+	return func(yield func(K) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+// contradiction finds conditions joined by and that cannot hold together: a
+// number above and below, one word equal to two.
+func contradiction(text string, node ast.Node) error {
+	type bounds struct {
+		low, high         float64
+		lowOpen, highOpen bool
+		word              *string
+	}
+	known := map[string]*bounds{}
+	var fault error
+	var visit func(ast.Node)
+	visit = func(node ast.Node) {
+		n, ok := node.(*ast.BinaryNode)
+		if !ok || fault != nil {
+			return
+		}
+		if n.Operator == "and" || n.Operator == "&&" {
+			visit(n.Left)
+			visit(n.Right)
+			return
+		}
+		name, isName := n.Left.(*ast.IdentifierNode)
+		value, operator := n.Right, n.Operator
+		if !isName { // 30 < duration is duration > 30
+			if name, isName = n.Right.(*ast.IdentifierNode); !isName {
+				return
+			}
+			value = n.Left
+			operator = cmp.Or(map[string]string{"<": ">", "<=": ">=", ">": "<", ">=": "<="}[operator], operator)
+		}
+		if bit[name.Value] == 0 {
+			return
+		}
+		b := known[name.Value]
+		if b == nil {
+			b = &bounds{low: math.Inf(-1), high: math.Inf(1)}
+			known[name.Value] = b
+		}
+		if word, ok := value.(*ast.StringNode); ok {
+			if operator == "==" && b.word != nil && *b.word != word.Value {
+				fault = cannot(text, node, fmt.Sprintf("%s cannot be %q and %q at once", name.Value, *b.word, word.Value), "join them with or, or ask: in [..]")
+			} else if operator == "==" {
+				b.word = &word.Value
+			}
+			return
+		}
+		number, ok := literal(value)
+		if !ok {
+			return
+		}
+		switch operator {
+		case ">", ">=", "==":
+			if open := operator == ">"; number > b.low || number == b.low && open {
+				b.low, b.lowOpen = number, open
+			}
+		}
+		switch operator {
+		case "<", "<=", "==":
+			if open := operator == "<"; number < b.high || number == b.high && open {
+				b.high, b.highOpen = number, open
+			}
+		}
+		if b.low > b.high || b.low == b.high && (b.lowOpen || b.highOpen) {
+			fault = cannot(text, node, fmt.Sprintf("cannot be true: no %s fits all these conditions", name.Value), "")
+		}
+		if b.high < 0 || b.high == 0 && b.highOpen {
+			fault = cannot(text, node, fmt.Sprintf("cannot be true: %s is never below 0", name.Value), "")
+		}
+	}
+	visit(node)
+	return fault
+}
+
+func cannot(text string, node ast.Node, message, hint string) error {
+	line, column := lineColumn(text, node.Location().From)
+	return &ExprError{Text: text, Line: line, Column: column, Message: message, Hint: hint}
+}
+
+func literal(node ast.Node) (float64, bool) {
+	switch n := node.(type) {
+	case *ast.IntegerNode:
+		return float64(n.Value), true
+	case *ast.FloatNode:
+		return n.Value, true
+	case *ast.UnaryNode:
+		v, ok := literal(n.Node)
+		if n.Operator == "-" {
+			v = -v
+		}
+		return v, ok && (n.Operator == "-" || n.Operator == "+")
+	}
+	return 0, false
+}
+
+func span(days float64) time.Duration { return time.Duration(days * float64(24*time.Hour)) }
+
+func anyOf(args []any, holds func(text, word string) bool) bool {
+	text, _ := args[0].(string)
+	for _, arg := range args[1:] {
+		if word, _ := arg.(string); word != "" && holds(text, word) {
+			return true
+		}
+	}
+	return false
+}
+
+func contains(text, part string) bool {
+	return strings.Contains(strings.ToLower(text), strings.ToLower(part))
+}
+
+// hasWord asks for a part with no letter or digit next to it. Scripts that write
+// no blanks between words have no such borders, so there any place counts.
+func hasWord(text, word string) bool {
+	text, word = strings.ToLower(text), strings.ToLower(word)
+	for from := 0; ; {
+		i := strings.Index(text[from:], word)
+		if i < 0 {
+			return false
+		}
+		i += from
+		before, _ := utf8.DecodeLastRuneInString(text[:i])
+		after, _ := utf8.DecodeRuneInString(text[i+len(word):])
+		first, _ := utf8.DecodeRuneInString(word)
+		final, _ := utf8.DecodeLastRuneInString(word)
+		if !joined(before, first) && !joined(final, after) {
+			return true
+		}
+		_, size := utf8.DecodeRuneInString(text[i:])
+		from = i + size
+	}
+}
+
+// joined says that two neighbours belong to one word.
+func joined(a, b rune) bool {
+	return spaced(a) && spaced(b)
+}
+
+func spaced(r rune) bool {
+	if r == utf8.RuneError || !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+		return false
+	}
+	return !unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai)
+}

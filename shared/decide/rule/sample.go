@@ -1,0 +1,128 @@
+package rule
+
+import (
+	"time"
+
+	"vodcurator/shared/video"
+)
+
+// Sample is a media as the tests inside a file describe it, by the names that
+// expressions use. What is left out is not known yet.
+type Sample struct {
+	ID           string         `yaml:"id"`
+	Kind         string         `yaml:"kind"`
+	Title        string         `yaml:"title"`
+	FileName     string         `yaml:"file_name"`
+	Description  string         `yaml:"description"`
+	Category     string         `yaml:"category"`
+	CategoryID   int64          `yaml:"category_id"`
+	Tags         []string       `yaml:"tags"`
+	Status       string         `yaml:"status"`
+	Origin       string         `yaml:"origin"`
+	UserData     string         `yaml:"user_data"`
+	Storage      string         `yaml:"storage"`
+	Labels       []string       `yaml:"labels"`
+	Duration     float64        `yaml:"duration"` // seconds
+	Size         int64          `yaml:"size"`
+	Width        int            `yaml:"width"` // as shown
+	Height       int            `yaml:"height"`
+	FPS          float64        `yaml:"fps"`
+	Bitrate      float64        `yaml:"bitrate"`
+	Codec        string         `yaml:"codec"`
+	AgeDays      *float64       `yaml:"age_days"`
+	IdleDays     *float64       `yaml:"idle_days"`
+	SourceStatus string         `yaml:"source"` // Normal (default), Deleted, Uploading
+	Streams      []SampleStream `yaml:"streams"`
+	Snapshots    []string       `yaml:"snapshots"`
+}
+
+// SampleStream is one stream of a Sample.
+type SampleStream struct {
+	Job        string  `yaml:"job"`
+	Definition string  `yaml:"definition"`
+	Format     string  `yaml:"format"`
+	Codec      string  `yaml:"codec"`
+	Status     string  `yaml:"status"`
+	Width      int     `yaml:"width"`
+	Height     int     `yaml:"height"`
+	Size       int64   `yaml:"size"`
+	Bitrate    float64 `yaml:"bitrate"`
+	FPS        float64 `yaml:"fps"`
+	AgeDays    float64 `yaml:"age_days"`
+	Encrypted  bool    `yaml:"encrypted"`
+}
+
+// SampleTime is the moment for which tests inside a file decide.
+var SampleTime = time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
+
+// Facts is what an expression sees of the sample at SampleTime.
+func (s Sample) Facts() Facts {
+	var f Facts
+	if s.Kind == string(video.KindImage) {
+		f = FactsOfImage(s.Image(), SampleTime)
+	} else {
+		f = FactsOf(s.Media(), SampleTime)
+	}
+	if s.Labels != nil {
+		Labelled(&f, s.Labels)
+	}
+	return f
+}
+
+// Media is the sample as the library would return it.
+func (s Sample) Media() video.Media {
+	m := video.Media{Video: video.Video{
+		ID: s.id(), Kind: video.Kind(s.Kind), Title: s.Title, Description: s.Description,
+		Tags: s.Tags, Category: s.CategoryID, CategoryName: s.Category, Status: video.Status(s.Status),
+		Origin: s.Origin, UserData: s.UserData, StorageClass: s.Storage, Snapshots: s.Snapshots,
+		Created: ago(s.AgeDays), Modified: ago(s.IdleDays), Size: s.Size, Duration: seconds(s.Duration),
+	}}
+	m.Category = category(m.Category, s.Category)
+	if s.FileName != "" || s.Width != 0 || s.Duration != 0 || s.Size != 0 || s.FPS != 0 || s.Codec != "" || s.SourceStatus != "" {
+		m.Source = &video.Source{
+			Status: s.SourceStatus, FileName: s.FileName, Size: s.Size, Duration: seconds(s.Duration),
+			Width: s.Width, Height: s.Height, FPS: s.FPS, Bitrate: s.Bitrate, VideoCodec: s.Codec, AudioCodec: s.Codec,
+			Created: m.Created,
+		}
+	}
+	for _, stream := range s.Streams {
+		m.Streams = append(m.Streams, video.Stream{
+			Job: stream.Job, Definition: stream.Definition, Format: stream.Format, Codec: stream.Codec, Status: stream.Status,
+			Width: stream.Width, Height: stream.Height, Size: stream.Size, Bitrate: stream.Bitrate, FPS: stream.FPS,
+			Created: ago(&stream.AgeDays), Encrypted: stream.Encrypted,
+		})
+	}
+	return m
+}
+
+// Image is the sample as the library would return an image.
+func (s Sample) Image() video.Image {
+	return video.Image{
+		ID: s.id(), Title: s.Title, Description: s.Description, Tags: s.Tags, Category: category(s.CategoryID, s.Category),
+		CategoryName: s.Category, Status: s.Status, FileName: s.FileName, Size: s.Size, Width: s.Width, Height: s.Height,
+		Created: ago(s.AgeDays), Modified: ago(s.IdleDays),
+	}
+}
+
+func (s Sample) id() video.ID {
+	if s.ID == "" {
+		return "sample"
+	}
+	return video.ID(s.ID)
+}
+
+func category(id int64, name string) int64 {
+	if id == 0 && name != "" {
+		return 1 // a named category has some id
+	}
+	return id
+}
+
+func ago(days *float64) time.Time {
+	if days == nil {
+		return time.Time{}
+	}
+	return SampleTime.Add(-span(*days))
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
