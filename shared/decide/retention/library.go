@@ -1,0 +1,173 @@
+package retention
+
+import (
+	"container/heap"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"vodcurator/shared/video"
+)
+
+// Group is one place in a keep rule of the newest: its group within the rule.
+type Group struct {
+	Rule int    `json:"rule"`
+	Key  string `json:"key"`
+}
+
+// Claim is an item that a quota would take. Bytes is what the media counts for.
+type Claim struct {
+	Quota int  `json:"quota"`
+	Old   bool `json:"old"` // old enough to go
+	Item  Item `json:"item"`
+}
+
+func (k keepRule) group(m video.Media) string {
+	if k.per == "category" {
+		return strconv.FormatInt(m.Category, 10)
+	}
+	return ""
+}
+
+// judge claims the media for the quota.
+func (q *quota) judge(c *facts, v *Verdict, index int) {
+	matched, err := q.when.match(c)
+	if !matched && err == nil {
+		return
+	}
+	age, doubt := c.age(uploaded)
+	bytes := Size(c.m)
+	switch {
+	case err != nil:
+		doubt = "select cannot be evaluated: " + err.Error()
+	case doubt == "" && bytes == Unknown:
+		doubt = "its size is unknown, so it does not count"
+	}
+	if doubt != "" {
+		v.Keeps = append(v.Keeps, Keep{ID: v.ID, Rule: q.name, Why: Doubt, Reason: doubt})
+		return
+	}
+	v.Claims = append(v.Claims, Claim{Quota: index, Old: age > q.olderThan, Item: Item{
+		ID: v.ID, Kind: Whole, Bytes: bytes, Rule: q.name, Reason: fmt.Sprintf("%s since %s, limit %s", days(age), uploaded, days(q.olderThan)),
+	}})
+}
+
+// Tally is what a policy must know of the whole library before it can settle:
+// totals of the quotas, and the newest of each group. Its size depends on the
+// policy, not on the library. It marshals, so that counting can go on later.
+type Tally struct {
+	Media  int                        `json:"media"`
+	Bytes  int64                      `json:"bytes"`            // of what tells its size
+	Quotas map[int]int64              `json:"quotas,omitempty"` // bytes counted, less what rules remove
+	Newest map[int]map[string]*newest `json:"newest,omitempty"`
+	freed  map[int]int64
+}
+
+// Add counts one media of the library. Every media is added once, whether a rule
+// looked at it or not.
+func (p *Policy) Add(t *Tally, m video.Media, at Moment, v Verdict) {
+	t.Media++
+	if size := Size(m); size != Unknown {
+		t.Bytes += size
+	}
+	for _, c := range v.Claims {
+		if t.Quotas == nil {
+			t.Quotas = map[int]int64{}
+		}
+		t.Quotas[c.Quota] += c.Item.Bytes
+		for _, i := range v.Items {
+			t.Quotas[c.Quota] -= max(i.Bytes, 0)
+		}
+	}
+	if m.Created.IsZero() || !slices.ContainsFunc(p.keeps, func(k keepRule) bool { return k.newest > 0 }) {
+		return
+	}
+	c := newCase(m, at)
+	for i, k := range p.keeps {
+		if k.newest == 0 {
+			continue
+		}
+		// What cannot be evaluated is protected on its own, and takes no place here.
+		if covered, err := k.when.match(c); err != nil || !covered {
+			continue
+		}
+		if t.Newest == nil {
+			t.Newest = map[int]map[string]*newest{}
+		}
+		if t.Newest[i] == nil {
+			t.Newest[i] = map[string]*newest{}
+		}
+		group := t.Newest[i][k.group(m)]
+		if group == nil {
+			group = &newest{}
+			t.Newest[i][k.group(m)] = group
+		}
+		heap.Push(group, dated{m.ID, m.Created})
+		if group.Len() > k.newest {
+			heap.Pop(group)
+		}
+	}
+}
+
+// Settle finishes a verdict once the whole library was counted. Verdicts come in
+// Order: a quota takes the oldest first.
+func (p *Policy) Settle(t *Tally, v Verdict) Verdict {
+	claims := v.Claims
+	v.Claims = nil
+	for _, g := range v.Newest {
+		if group := t.Newest[g.Rule][g.Key]; group == nil || slices.ContainsFunc(*group, func(d dated) bool { return d.ID == v.ID }) {
+			k := p.keeps[g.Rule]
+			v.drop(k.name, Protected, fmt.Sprintf("among the newest %d of its %s", k.newest, k.per))
+			return v
+		}
+	}
+	v.Newest = nil
+	for _, c := range claims {
+		q, total := p.quotas[c.Quota], t.Quotas[c.Quota]-t.freed[c.Quota]
+		switch {
+		case total <= q.above:
+			v.Keeps = append(v.Keeps, Keep{ID: v.ID, Rule: q.name, Why: InQuota, Reason: fmt.Sprintf("%d bytes are left, %d allowed", total, q.above)})
+		case !c.Old:
+			v.Keeps = append(v.Keeps, Keep{ID: v.ID, Rule: q.name, Why: Young, Reason: c.Item.Reason})
+		default:
+			item := c.Item
+			item.Reason += fmt.Sprintf("; %d bytes counted, %d allowed", total, q.above)
+			if t.freed == nil {
+				t.freed = map[int]int64{}
+			}
+			for _, other := range claims { // every quota that counted it is relieved
+				t.freed[other.Quota] += item.Bytes
+				for _, part := range v.Items { // these were taken off already
+					t.freed[other.Quota] -= max(part.Bytes, 0)
+				}
+			}
+			v.Items = []Item{item}
+			return v
+		}
+	}
+	return v
+}
+
+// newest is a heap with the oldest on top, to be pushed out by what is newer.
+type newest []dated
+
+type dated struct {
+	ID      video.ID  `json:"id"`
+	Created time.Time `json:"created"`
+}
+
+func (n newest) Len() int { return len(n) }
+func (n newest) Less(i, j int) bool {
+	if !n[i].Created.Equal(n[j].Created) {
+		return n[i].Created.Before(n[j].Created)
+	}
+	return n[i].ID < n[j].ID
+}
+func (n newest) Swap(i, j int) { n[i], n[j] = n[j], n[i] }
+func (n *newest) Push(x any)   { *n = append(*n, x.(dated)) }
+func (n *newest) Pop() any {
+	last := (*n)[len(*n)-1]
+	*n = (*n)[:len(*n)-1]
+	return last
+}

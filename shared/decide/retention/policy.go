@@ -1,0 +1,606 @@
+package retention
+
+import (
+	"cmp"
+	"crypto/sha256"
+	_ "embed" // the default policy
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"vodcurator/shared/decide/rule"
+	"vodcurator/shared/video"
+)
+
+//go:embed default.yaml
+var defaultPolicy []byte
+
+// Default is the policy that is used when none is given. It only lists: nothing
+// leaves before a person approves.
+var Default = sync.OnceValue(func() *Policy {
+	p, err := Parse("default.yaml", defaultPolicy)
+	if err != nil {
+		panic(err) // our own file, and a test reads it
+	}
+	return p
+})
+
+// DefaultSource is the text of the default policy, to start one's own from.
+func DefaultSource() []byte { return slices.Clone(defaultPolicy) }
+
+// Policy is a checked retention policy. It is safe for concurrent use, and its
+// zero value removes nothing.
+type Policy struct {
+	// Hash names the text that the policy was read from.
+	Hash string
+	// Guards stop a run before its first removal.
+	Guards Guards
+	// Grace is how long an item is listed as leaving before it goes; 0: not at all.
+	Grace time.Duration
+	// Expires is how long after its making a plan may be applied.
+	Expires time.Duration
+	// SelfApproving says that a plan within the guards needs no person.
+	SelfApproving bool
+	// HoldList is the key of the list of held ids in the state; empty: none.
+	HoldList string
+	// Usage is the key of a file of last views in the state; empty: none.
+	Usage string
+	// Refresh asks for the media to leave the CDN's caches before they go.
+	Refresh bool
+	// Prices are for estimates only.
+	Prices Prices
+
+	holds  holds
+	keeps  []keepRule
+	rules  []*removal
+	quotas []*quota
+}
+
+// Guards are the most that one run may remove. A run over any of them removes
+// nothing at all.
+type Guards struct {
+	Count   int     `json:"count"`   // items
+	Percent float64 `json:"percent"` // media touched, of the whole library
+	Bytes   int64   `json:"bytes"`
+	Unknown int     `json:"unknown"` // items whose size nobody tells
+	Usual   float64 `json:"usual"`   // times the usual number of items of the last runs
+	Errors  float64 `json:"errors"`  // percent of failed calls during the run
+}
+
+// The guards of a policy that does not name them.
+var defaultGuards = Guards{Count: 1000, Percent: 5, Bytes: 1 << 40, Unknown: 0, Usual: 10, Errors: 10}
+
+// Prices are what a gigabyte (2^30 bytes) costs in a month, by storage class.
+type Prices struct {
+	Currency string             `json:"currency,omitempty"`
+	PerGB    map[string]float64 `json:"perGb,omitempty"`
+}
+
+// minimum is for how long each storage class is charged at least.
+var minimum = map[string]time.Duration{"IA": 30 * day, "Archive": 60 * day, "ColdArchive": 180 * day}
+
+// Saving is what removing so many bytes saves in a month, and what the minimum
+// storage time of their class still costs once. ok is false when the policy does
+// not know the class's price.
+func (p Prices) Saving(bytes int64, class string, age time.Duration) (month, penalty float64, ok bool) {
+	price, ok := p.PerGB[cmp.Or(class, "Standard")]
+	if !ok || bytes < 0 {
+		return 0, 0, false
+	}
+	month = price * float64(bytes) / (1 << 30)
+	if rest := minimum[class] - age; rest > 0 {
+		penalty = month * rest.Hours() / (30 * 24)
+	}
+	return month, penalty, true
+}
+
+const day = 24 * time.Hour
+
+// span is a time like 30d, 36h or 90m.
+type span time.Duration
+
+// UnmarshalText reads days, hours and minutes.
+func (s *span) UnmarshalText(text []byte) error {
+	t := strings.TrimSpace(string(text))
+	if n, ok := strings.CutSuffix(t, "d"); ok {
+		d, err := strconv.ParseUint(n, 10, 16)
+		if err != nil {
+			return fmt.Errorf("%q is not a number of days up to 65535\nwrite it as 30d", t)
+		}
+		*s = span(time.Duration(d) * day)
+		return nil
+	}
+	d, err := time.ParseDuration(t)
+	if err != nil || d < 0 {
+		return fmt.Errorf("%q is not a span of time\nwrite it as 30d or 36h", t)
+	}
+	*s = span(d)
+	return nil
+}
+
+// size is a number of bytes like 500GB; units count by 1024.
+type size int64
+
+// UnmarshalText reads bytes with an optional unit.
+func (s *size) UnmarshalText(text []byte) error {
+	t := strings.ToUpper(strings.ReplaceAll(strings.TrimSpace(string(text)), " ", ""))
+	number := strings.TrimRight(t, "KMGTPIB")
+	unit, known := map[string]float64{"": 1, "B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40, "PB": 1 << 50}[strings.Replace(t[len(number):], "IB", "B", 1)]
+	n, err := strconv.ParseFloat(number, 64)
+	if err != nil || !known || n < 0 || math.IsNaN(n) || n*unit > 1<<62 {
+		return fmt.Errorf("%q is not a size\nwrite it as 500GB or 2TB", string(text))
+	}
+	*s = size(n * unit)
+	return nil
+}
+
+// document is the policy file.
+type document struct {
+	Approve string     `yaml:"approve"`
+	Grace   span       `yaml:"grace"`
+	Expires span       `yaml:"expires"`
+	Refresh bool       `yaml:"refresh_cdn"`
+	Usage   string     `yaml:"usage"`
+	Holds   holdsDoc   `yaml:"holds"`
+	Keep    []keepDoc  `yaml:"keep"`
+	Rules   []ruleDoc  `yaml:"rules"`
+	Quotas  []quotaDoc `yaml:"quotas"`
+	Guards  guardsDoc  `yaml:"guards"`
+	Prices  pricesDoc  `yaml:"prices"`
+	Tests   []testDoc  `yaml:"tests"`
+}
+
+type holdsDoc struct {
+	Tags       []string `yaml:"tags"`
+	Categories []int64  `yaml:"categories"`
+	Until      string   `yaml:"until"`
+	List       string   `yaml:"list"`
+}
+
+type keepDoc struct {
+	Name   string `yaml:"name"`
+	Select string `yaml:"select"`
+	Newest int    `yaml:"newest"`
+	Per    string `yaml:"per"`
+	Within span   `yaml:"within"`
+	Since  string `yaml:"since"`
+}
+
+type ruleDoc struct {
+	Name      string    `yaml:"name"`
+	Select    string    `yaml:"select"`
+	OlderThan span      `yaml:"older_than"`
+	Since     string    `yaml:"since"`
+	Unsafe    bool      `yaml:"unsafe"`
+	Remove    removeDoc `yaml:"remove"`
+}
+
+type removeDoc struct {
+	Video   bool        `yaml:"video"`
+	Streams *streamsDoc `yaml:"streams"`
+	Source  *sourceDoc  `yaml:"source"`
+	Images  []string    `yaml:"images"`
+}
+
+type streamsDoc struct {
+	Definition []string `yaml:"definition"`
+	Format     []string `yaml:"format"`
+	Codec      []string `yaml:"codec"`
+	Below      int      `yaml:"height_below"`
+	Above      int      `yaml:"height_above"`
+	OlderThan  span     `yaml:"older_than"`
+	Superseded bool     `yaml:"superseded"`
+	KeepBest   int      `yaml:"keep_best"`
+}
+
+type sourceDoc struct {
+	GoodStreams int `yaml:"good_streams"`
+	MinHeight   int `yaml:"min_height"`
+}
+
+type quotaDoc struct {
+	Name      string `yaml:"name"`
+	Select    string `yaml:"select"`
+	Above     size   `yaml:"above"`
+	OlderThan span   `yaml:"older_than"`
+}
+
+type guardsDoc struct {
+	Count   *int     `yaml:"count"`
+	Percent *float64 `yaml:"percent"`
+	Bytes   *size    `yaml:"bytes"`
+	Unknown *int     `yaml:"unknown"`
+	Usual   *float64 `yaml:"times_usual"`
+	Errors  *float64 `yaml:"error_percent"`
+}
+
+type pricesDoc struct {
+	Currency string             `yaml:"currency"`
+	PerGB    map[string]float64 `yaml:"per_gb_month"`
+}
+
+type testDoc struct {
+	Name    string      `yaml:"name"`
+	Media   rule.Sample `yaml:"media"`
+	Removes []string    `yaml:"removes"`
+}
+
+// The compiled rules.
+type (
+	condition struct{ program *rule.Program } // nil: every media
+
+	keepRule struct {
+		name   string
+		when   condition
+		newest int
+		per    string
+		within time.Duration
+		since  string
+	}
+
+	removal struct {
+		name      string
+		when      condition
+		olderThan time.Duration
+		since     string
+		video     bool
+		streams   *streamFilter
+		source    *sourceNeed
+		images    []string
+	}
+
+	streamFilter struct {
+		definition, format, codec []string
+		below, above              int
+		olderThan                 time.Duration
+		superseded                bool
+		keepBest                  int
+	}
+
+	sourceNeed struct{ goodStreams, minHeight int }
+
+	quota struct {
+		name      string
+		when      condition
+		above     int64
+		olderThan time.Duration
+	}
+)
+
+// match asks the condition. What waits for a missing fact is an error: for a
+// removal it means no, for a protection it means yes.
+func (c condition) match(f *facts) (bool, error) {
+	if c.program == nil {
+		return true, nil
+	}
+	matched, waiting, err := c.program.Eval(&f.words)
+	if err == nil && waiting {
+		var missing []string
+		for _, name := range rule.Missing(&f.words) {
+			if slices.Contains(c.program.Uses(), name) {
+				missing = append(missing, name)
+			}
+		}
+		err = fmt.Errorf("%s unknown", strings.Join(missing, ", "))
+	}
+	return matched && err == nil, err
+}
+
+// Parse reads a policy file. Every mistake is reported at once, each with its
+// place, and so is every test in the file that does not hold.
+func Parse(name string, text []byte) (*Policy, error) {
+	var doc document
+	f := rule.Decode(name, text, &doc)
+	if !f.Has("$") { // not YAML at all
+		return nil, f.Err()
+	}
+	b := builder{f: f, names: map[string]bool{}}
+	p := b.policy(doc)
+	sum := sha256.Sum256(text)
+	p.Hash = hex.EncodeToString(sum[:])
+	if err := f.Err(); err != nil {
+		return nil, err
+	}
+	for i, t := range doc.Tests {
+		p.test(f, fmt.Sprintf("$.tests[%d]", i), t)
+	}
+	if err := f.Err(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// builder turns the document into a policy and records what is wrong.
+type builder struct {
+	f     *rule.File
+	names map[string]bool
+}
+
+func (b builder) policy(doc document) *Policy {
+	p := &Policy{
+		Guards: b.guards(doc.Guards), Grace: time.Duration(doc.Grace), Expires: cmp.Or(time.Duration(doc.Expires), 7*day),
+		SelfApproving: doc.Approve == "within-guards", HoldList: doc.Holds.List, Usage: doc.Usage, Refresh: doc.Refresh,
+		Prices: Prices{Currency: doc.Prices.Currency, PerGB: doc.Prices.PerGB},
+		holds:  holds{tags: doc.Holds.Tags, categories: doc.Holds.Categories, until: cmp.Or(doc.Holds.Until, "hold-until")},
+	}
+	b.oneOf("$.approve", doc.Approve, "person", "within-guards")
+	if p.Grace > 0 && p.Grace < day {
+		b.f.Add("$.grace", "grace is counted in whole days", "write 1d or more")
+	}
+	for i, tag := range doc.Holds.Tags {
+		path := fmt.Sprintf("$.holds.tags[%d]", i)
+		if err := (video.Change{ID: "x", Tags: video.TagEdit{Add: []string{tag}}}).Check(); err != nil {
+			b.f.Add(path, "no media can carry this tag: "+err.Error(), "")
+		}
+	}
+	for i, k := range doc.Keep {
+		p.keeps = append(p.keeps, b.keep(fmt.Sprintf("$.keep[%d]", i), k))
+	}
+	for i, r := range doc.Rules {
+		p.rules = append(p.rules, b.rule(fmt.Sprintf("$.rules[%d]", i), r, doc.Usage != ""))
+	}
+	for i, q := range doc.Quotas {
+		p.quotas = append(p.quotas, b.quota(fmt.Sprintf("$.quotas[%d]", i), q))
+	}
+	if len(doc.Rules)+len(doc.Quotas) == 0 {
+		b.f.Add("$", "a policy without rules removes nothing, and nobody writes that on purpose", "add a rule, or use the default policy")
+	}
+	return p
+}
+
+func (b builder) name(path, name string) string {
+	switch {
+	case name == "":
+		b.f.Add(path+".name", "a name is missing", "reasons name the rule they come from")
+	case b.names[name]:
+		b.f.Add(path+".name", fmt.Sprintf("a second rule named %q", name), "reasons name the rule they come from")
+	}
+	b.names[name] = true
+	return name
+}
+
+func (b builder) oneOf(path, value string, known ...string) {
+	if value != "" && !slices.Contains(known, value) {
+		b.f.Add(path, fmt.Sprintf("%q is not known here", value), rule.Suggest(value, known))
+	}
+}
+
+func (b builder) notNegative(path string, n int) {
+	if n < 0 {
+		b.f.Add(path, "is below 0", "")
+	}
+}
+
+func (b builder) condition(path, text string) condition {
+	if text == "" {
+		if b.f.Has(path) {
+			b.f.Add(path, "an empty select", "leave the key out, or write a condition")
+		}
+		return condition{}
+	}
+	return condition{b.f.Compile(path, text)}
+}
+
+func (b builder) keep(path string, k keepDoc) keepRule {
+	b.oneOf(path+".per", k.Per, "category", "library")
+	b.oneOf(path+".since", k.Since, uploaded, modified, viewed)
+	b.notNegative(path+".newest", k.Newest)
+	switch {
+	case k.Newest > 0 && k.Within > 0:
+		b.f.Add(path, "newest and within in one keep rule", "write two rules: each protects what it covers")
+	case k.Newest == 0 && k.Within == 0 && k.Select == "":
+		b.f.Add(path, "a keep rule without select, newest or within keeps everything", "")
+	case k.Newest == 0 && k.Per != "":
+		b.f.Add(path+".per", "per goes with newest", "")
+	case k.Newest > 100_000:
+		b.f.Add(path+".newest", "over 100000", "use within")
+	}
+	return keepRule{
+		name: b.name(path, k.Name), when: b.condition(path+".select", k.Select), newest: k.Newest,
+		per: cmp.Or(k.Per, "library"), within: time.Duration(k.Within), since: cmp.Or(k.Since, uploaded),
+	}
+}
+
+func (b builder) rule(path string, r ruleDoc, usage bool) *removal {
+	out := &removal{
+		name: b.name(path, r.Name), when: b.condition(path+".select", r.Select),
+		olderThan: time.Duration(r.OlderThan), since: cmp.Or(r.Since, uploaded), video: r.Remove.Video, images: r.Remove.Images,
+	}
+	b.oneOf(path+".since", r.Since, uploaded, modified, viewed)
+	if r.Since == viewed && !usage {
+		b.f.Add(path+".since", "the last view is known only with a usage file", "name it at the top: usage: usage.csv")
+	}
+	bounded := out.olderThan > 0
+	if s := r.Remove.Streams; s != nil {
+		out.streams = b.streams(path+".remove.streams", *s)
+		bounded = bounded || s.OlderThan > 0
+	}
+	if s := r.Remove.Source; s != nil {
+		b.notNegative(path+".remove.source.good_streams", s.GoodStreams)
+		b.notNegative(path+".remove.source.min_height", s.MinHeight)
+		out.source = &sourceNeed{max(s.GoodStreams, 1), s.MinHeight}
+	}
+	for i, kind := range r.Remove.Images {
+		b.oneOf(fmt.Sprintf("%s.remove.images[%d]", path, i), cmp.Or(kind, "(empty)"),
+			"CoverSnapshot", "NormalSnapshot", "SpriteSnapshot", "SpriteOriginSnapshot")
+	}
+	parts := out.streams != nil || out.source != nil || len(out.images) > 0
+	switch {
+	case !out.video && !parts:
+		b.f.Add(path+".remove", "nothing is named to remove", "video: true, streams, source or images")
+	case out.video && parts:
+		b.f.Add(path+".remove", "video takes all its parts along", "leave the parts out")
+	case out.video && r.Select == "":
+		b.f.Add(path, "a rule without select catches every video", "say which: select: '\"temp\" in tags'")
+	}
+	if program := out.when.program; program != nil {
+		switch {
+		case len(program.Uses()) == 0:
+			b.f.Add(path+".select", "this select catches everything", "ask for a fact of the media")
+		case !r.Unsafe && out.video && catchesAll(program):
+			b.f.Add(path+".select", "this select catches every media of a wide sample", "name what may go, not what may stay; or add unsafe: true")
+		}
+	}
+	if !bounded && (!r.Unsafe || r.Select == "") {
+		b.f.Add(path, "a rule without older_than has no bound", "older_than: 30d; or unsafe: true together with a select")
+	}
+	if out.olderThan > 0 && out.olderThan < day && !r.Unsafe {
+		b.f.Add(path+".older_than", "below one day", "write 1d or more, or add unsafe: true")
+	}
+	return out
+}
+
+func (b builder) streams(path string, s streamsDoc) *streamFilter {
+	for i, d := range s.Definition {
+		b.oneOf(fmt.Sprintf("%s.definition[%d]", path, i), cmp.Or(d, "(empty)"), "FD", "LD", "SD", "HD", "2K", "4K", "SQ", "HQ", "AUTO")
+	}
+	b.notNegative(path+".height_below", s.Below)
+	b.notNegative(path+".height_above", s.Above)
+	b.notNegative(path+".keep_best", s.KeepBest)
+	if s.Below > 0 && s.Above > 0 && s.Above >= s.Below-1 {
+		b.f.Add(path+".height_above", "no stream is above and below these heights", "")
+	}
+	if len(s.Definition)+len(s.Format)+len(s.Codec)+s.Below+s.Above+s.KeepBest == 0 && s.OlderThan == 0 && !s.Superseded {
+		b.f.Add(path, "every stream is named", "say which: definition, format, codec, height_below, height_above, older_than, superseded or keep_best")
+	}
+	return &streamFilter{s.Definition, s.Format, s.Codec, s.Below, s.Above, time.Duration(s.OlderThan), s.Superseded, s.KeepBest}
+}
+
+func (b builder) quota(path string, q quotaDoc) *quota {
+	out := &quota{b.name(path, q.Name), b.condition(path+".select", q.Select), int64(q.Above), time.Duration(q.OlderThan)}
+	if out.above <= 0 {
+		b.f.Add(path+".above", "a quota needs a size to stay under", "above: 500GB")
+	}
+	if out.olderThan < day {
+		b.f.Add(path+".older_than", "a quota needs an age of at least one day, under which nothing goes", "older_than: 30d")
+	}
+	return out
+}
+
+func (b builder) guards(d guardsDoc) Guards {
+	g := defaultGuards
+	positive := func(key string, ok bool) {
+		if !ok {
+			b.f.Add("$.guards."+key, "must be above 0 (and percents at most 100)", "leave the key out for the default")
+		}
+	}
+	if d.Count != nil {
+		g.Count = *d.Count
+		positive("count", g.Count > 0)
+	}
+	if d.Percent != nil {
+		g.Percent = *d.Percent
+		positive("percent", g.Percent > 0 && g.Percent <= 100)
+	}
+	if d.Bytes != nil {
+		g.Bytes = int64(*d.Bytes)
+		positive("bytes", g.Bytes > 0)
+	}
+	if d.Unknown != nil {
+		g.Unknown = *d.Unknown
+		b.notNegative("$.guards.unknown", g.Unknown)
+	}
+	if d.Usual != nil {
+		g.Usual = *d.Usual
+		positive("times_usual", g.Usual > 0)
+	}
+	if d.Errors != nil {
+		g.Errors = *d.Errors
+		positive("error_percent", g.Errors > 0 && g.Errors <= 100)
+	}
+	return g
+}
+
+// catchesAll tries the select on media that differ in everything. What matches
+// all of them is no choice.
+func catchesAll(p *rule.Program) bool {
+	decided := 0
+	for _, m := range probes() {
+		words := rule.FactsOf(m, rule.SampleTime)
+		switch matched, waiting, err := p.Eval(&words); {
+		case err != nil || waiting:
+		case !matched:
+			return false
+		default:
+			decided++
+		}
+	}
+	return decided > 0
+}
+
+func probes() []video.Media {
+	at := func(days int) time.Time { return rule.SampleTime.Add(-time.Duration(days) * day) }
+	var all []video.Media
+	for i, age := range []int{0, 10, 100, 1000, 10_000} {
+		for j, status := range []video.Status{video.StatusNormal, video.StatusUploading, video.StatusTranscodeFail, video.StatusBlocked} {
+			scale := []int{1, 100, 10_000}[(i+j)%3]
+			w, h := []int{320, 1080, 3840}[(i+j)%3], []int{240, 1920, 2160}[(i+j)%3]
+			m := video.Media{Video: video.Video{
+				ID: video.ID(fmt.Sprintf("probe%d%d", i, j)), Kind: []video.Kind{video.KindVideo, video.KindAudio}[(i+j)%2],
+				Title: []string{"", "a", "Summer 2026 Final 终版"}[(i+j)%3], Description: []string{"", "text"}[j%2],
+				Tags: [][]string{nil, {"a"}, {"keep", "b"}}[(i+2*j)%3], Category: int64((i + j) % 3), CategoryName: []string{"", "One", "Two"}[(i+j)%3],
+				Status: status, Origin: []string{"general", "live", "editing"}[(i+j)%3], StorageClass: []string{"Standard", "IA"}[(i+j)%2],
+				Created: at(age), Modified: at(age), Duration: time.Duration(scale) * time.Second, Size: int64(scale) << 20, UserData: []string{"", "x"}[i%2],
+			}}
+			m.Source = &video.Source{Status: []string{"Normal", "Deleted"}[(i+j/2)%2], FileName: "x.mp4", Size: m.Size, Duration: m.Duration, Width: w, Height: h,
+				FPS: float64(scale), Bitrate: float64(scale), VideoCodec: "h264", AudioCodec: "aac"}
+			for k := range (i + j) % 3 {
+				m.Streams = append(m.Streams, video.Stream{Job: strconv.Itoa(k), Definition: "LD", Format: "mp4", Status: "Normal", Size: 1, Height: h, Created: at(age)})
+			}
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+// test runs one test of the file.
+func (p *Policy) test(f *rule.File, path string, t testDoc) {
+	v := p.Judge(t.Media.Media(), Moment{Now: rule.SampleTime})
+	var got []string
+	for _, i := range v.Items {
+		got = append(got, strings.TrimRight(string(i.Kind)+":"+i.Part, ":"))
+	}
+	want := slices.Sorted(slices.Values(t.Removes))
+	slices.Sort(got)
+	if !f.Has(path + ".removes") {
+		f.Add(path, "a test says what it removes", "removes: [video], or removes: [] when all stays")
+		return
+	}
+	if !slices.Equal(got, want) {
+		var reasons []string
+		for _, k := range v.Keeps {
+			reasons = append(reasons, fmt.Sprintf("keeps %s%s: %s", k.Kind, k.Part, k.Reason))
+		}
+		for _, i := range v.Items {
+			reasons = append(reasons, fmt.Sprintf("removes %s %s: %s (%s)", i.Kind, i.Part, i.Reason, i.Rule))
+		}
+		f.Add(path, fmt.Sprintf("test %q: removes [%s], want [%s]", t.Name, strings.Join(got, ", "), strings.Join(want, ", ")), strings.Join(reasons, "; "))
+	}
+}
+
+// Rules are the names of the rules and quotas, in their order.
+func (p *Policy) Rules() (names []string) {
+	for _, r := range p.rules {
+		names = append(names, r.name)
+	}
+	for _, q := range p.quotas {
+		names = append(names, q.name)
+	}
+	return names
+}
+
+var errNoPolicy = errors.New("no policy")
+
+// Check refuses a policy that nobody has read from a file.
+func (p *Policy) Check() error {
+	if p == nil || p.Hash == "" {
+		return errNoPolicy
+	}
+	return nil
+}

@@ -1,0 +1,186 @@
+// Package retention chooses what may leave the library: a policy, one media and
+// a moment go in; items to remove and reasons to keep come out.
+//
+// It refuses to guess. A missing fact, an expression that fails, an unreadable
+// date: each keeps. Holds are asked last, over everything the rules chose, so no
+// order of rules can beat them. The zero policy removes nothing, and a policy
+// file that is empty, catches everything or has no bound is refused as a whole.
+// It knows no clock, no network and no log: the same input gives the same plan.
+package retention
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"vodcurator/shared/video"
+)
+
+// Kind says which part of a media an item takes.
+type Kind string
+
+// The parts that can be taken, smallest first: parts go before wholes.
+const (
+	Stream Kind = "stream" // one transcoded stream; Part is its job
+	Source Kind = "source" // the uploaded file; the media goes on playing
+	Images Kind = "images" // snapshots taken of the video; Part is their type
+	Whole  Kind = "video"  // the media with everything that belongs to it
+)
+
+// Unknown is the size of what the library does not tell the size of. It counts
+// as too much wherever bytes are limited.
+const Unknown int64 = -1
+
+// Item is one thing that would go, and why.
+type Item struct {
+	ID     video.ID `json:"id"`
+	Kind   Kind     `json:"kind"`
+	Part   string   `json:"part,omitempty"`
+	Bytes  int64    `json:"bytes"` // Unknown: not told
+	Rule   string   `json:"rule"`
+	Reason string   `json:"reason"`
+}
+
+// Same says that two items take the same thing, whatever their reasons.
+func (i Item) Same(other Item) bool {
+	return i.ID == other.ID && i.Kind == other.Kind && i.Part == other.Part
+}
+
+// Keep is one thing that a rule looked at and left, and why.
+type Keep struct {
+	ID     video.ID  `json:"id"`
+	Kind   Kind      `json:"kind,omitempty"` // empty: the media with all its parts
+	Part   string    `json:"part,omitempty"`
+	Rule   string    `json:"rule,omitempty"`
+	Why    Why       `json:"why"`
+	Reason string    `json:"reason"`
+	Due    time.Time `json:"due,omitzero"` // when age alone would let it go
+}
+
+// Why groups the reasons to keep.
+type Why string
+
+// The groups of reasons to keep.
+const (
+	Held      Why = "held"       // a hold forbids it
+	Protected Why = "keep rule"  // a keep rule of the policy covers it
+	Young     Why = "young"      // the age limit is not reached
+	Doubt     Why = "doubt"      // a fact is missing or contradicts another
+	Needed    Why = "needed"     // something would no longer play
+	Grace     Why = "grace"      // it is listed as leaving and its days are not over
+	InQuota   Why = "in quota"   // the quota is met without it
+	Unread    Why = "unreadable" // the library refused to tell about it
+)
+
+// Moment is what a decision knows besides the media: the time of the event that
+// asked, and what lies outside the library. The zero Held and Viewed say nothing.
+type Moment struct {
+	Now    time.Time
+	Held   map[video.ID]string                 // ids of the hold list, with a note each
+	Viewed func(id video.ID) (time.Time, bool) // last view; false: not known
+}
+
+// Verdict is what a policy says of one media. Newest and Claims wait for the
+// whole library to be seen: Tally.Settle turns them into items or keeps.
+type Verdict struct {
+	ID       video.ID  `json:"id"`
+	Title    string    `json:"title,omitempty"`
+	Created  time.Time `json:"created,omitzero"`
+	Modified time.Time `json:"modified,omitzero"`
+	Seen     string    `json:"seen"` // fingerprint of what the decision saw
+	Class    string    `json:"class,omitempty"`
+	Items    []Item    `json:"items,omitempty"`
+	Keeps    []Keep    `json:"keeps,omitempty"`
+	Newest   []Group   `json:"newest,omitempty"`
+	Claims   []Claim   `json:"claims,omitempty"`
+}
+
+// Empty says that no rule looked at the media.
+func (v Verdict) Empty() bool {
+	return len(v.Items) == 0 && len(v.Keeps) == 0 && len(v.Claims) == 0
+}
+
+// Has says that the verdict takes the item, now or once the library is counted.
+func (v Verdict) Has(item Item) bool {
+	return slices.ContainsFunc(v.Items, item.Same) ||
+		slices.ContainsFunc(v.Claims, func(c Claim) bool { return item.Same(c.Item) })
+}
+
+// Order is how verdicts, and with them plans, are sorted: oldest first, then by id.
+func Order(a, b Verdict) int {
+	return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
+}
+
+// Judge says what the policy takes of one media and what it leaves. The media is
+// not touched, and a nil or zero policy takes nothing.
+func (p *Policy) Judge(m video.Media, at Moment) Verdict {
+	v := Verdict{ID: m.ID, Title: m.Title, Created: m.Created, Modified: m.Modified, Class: m.StorageClass, Seen: Seen(m)}
+	if p == nil || m.ID == "" {
+		return v
+	}
+	c := newCase(m, at)
+	for _, r := range p.rules {
+		r.judge(c, &v)
+	}
+	for i, q := range p.quotas {
+		q.judge(c, &v, i)
+	}
+	if len(v.Items) == 0 && len(v.Claims) == 0 {
+		return v
+	}
+	p.protect(c, &v)
+	wholesOnly(&v)
+	return v
+}
+
+// protect asks the keep rules and then the holds about everything chosen so far.
+// It only ever takes items away.
+func (p *Policy) protect(c *facts, v *Verdict) {
+	for i, k := range p.keeps {
+		why, reason := Protected, "covered by a keep rule"
+		switch covered, err := k.when.match(c); {
+		case err != nil:
+			why, reason = Doubt, "keep rule cannot be evaluated: "+err.Error()
+		case !covered:
+			continue
+		case k.newest > 0 && c.m.Created.IsZero():
+			why, reason = Doubt, "upload time unknown, so it may be among the newest"
+		case k.newest > 0:
+			v.Newest = append(v.Newest, Group{Rule: i, Key: k.group(c.m)})
+			continue
+		case k.within > 0:
+			age, doubt := c.age(k.since)
+			if doubt == "" && age > k.within {
+				continue
+			}
+			if reason = within(k, age); doubt != "" {
+				why, reason = Doubt, doubt
+			}
+		}
+		v.drop(k.name, why, reason)
+		return
+	}
+	if reason := p.holds.held(c.m, c.at); reason != "" {
+		v.drop("", Held, reason)
+	}
+}
+
+// drop keeps the whole media after all.
+func (v *Verdict) drop(rule string, why Why, reason string) {
+	v.Items, v.Claims, v.Newest = nil, nil, nil
+	v.Keeps = append(v.Keeps, Keep{ID: v.ID, Rule: rule, Why: why, Reason: reason})
+}
+
+// wholesOnly drops the parts of a media that goes as a whole, sorts the rest in
+// the order in which parts leave, and lets the first rule keep the credit.
+func wholesOnly(v *Verdict) {
+	if i := slices.IndexFunc(v.Items, func(i Item) bool { return i.Kind == Whole }); i >= 0 {
+		v.Items, v.Claims = v.Items[i:i+1:i+1], nil
+		return
+	}
+	rank := func(k Kind) int { return slices.Index([]Kind{Stream, Source, Images}, k) }
+	slices.SortStableFunc(v.Items, func(a, b Item) int {
+		return cmp.Or(cmp.Compare(rank(a.Kind), rank(b.Kind)), cmp.Compare(a.Part, b.Part))
+	})
+	v.Items = slices.CompactFunc(v.Items, Item.Same)
+}
