@@ -1,0 +1,151 @@
+package vod
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/requests"
+	api "github.com/aliyun/alibaba-cloud-sdk-go/services/vod"
+
+	"vodcurator/shared/video"
+)
+
+// Call is what one call was like, for logs and metrics.
+type Call struct {
+	Op        string
+	Status    int    // HTTP status of the last attempt; 0: none came
+	Code      string // VOD's code, if it refused
+	RequestID string // of the last attempt
+	Attempts  int    // 0: the rate or the context left no time for any
+	Throttles int
+	Waited    time.Duration // for the rate
+	Took      time.Duration // altogether
+	Err       error
+}
+
+// ask sends a request until it is answered or nothing more can be done.
+func ask[Q requests.AcsRequest, A any](ctx context.Context, c *Client, req Q, method func(*api.Client, Q) (A, error)) (A, error) {
+	answer, _, err := act(ctx, c, req, method)
+	return answer, err
+}
+
+// act is ask for callers who must know whether an earlier attempt may have taken
+// effect before the last one was answered.
+func act[Q requests.AcsRequest, A any](ctx context.Context, c *Client, req Q, method func(*api.Client, Q) (A, error)) (answer A, repeated bool, err error) {
+	call := Call{Op: req.GetActionName()}
+	op, bucket := operations[call.Op], c.buckets[call.Op]
+	start := time.Now()
+	var last *Error
+	c.retry.run(ctx, func() error {
+		asked := time.Now()
+		if err := bucket.wait(ctx); err != nil {
+			if last == nil {
+				last = notTried(ctx, err)
+			}
+			last.again = false
+			return last
+		}
+		call.Waited += time.Since(asked)
+		repeated = repeated || last != nil && last.maybe
+		last = nil
+		call.Attempts++
+		var e *Error
+		answer, e = attempt(ctx, c, req, method, &call)
+		if e == nil {
+			return nil
+		}
+		e.settle(op)
+		if ctx.Err() != nil {
+			e.again = false
+			if e.kind == video.ErrTransient { // it only read, or nothing was sent
+				e.kind = video.ErrClosed
+			}
+		}
+		if errors.Is(e.kind, video.ErrThrottled) {
+			call.Throttles++
+			bucket.slow(time.Now())
+		}
+		last = e
+		return e
+	})
+	if last == nil && call.Attempts == 0 { // the context was over before anything began
+		last = notTried(ctx, ctx.Err())
+	}
+	call.Took = time.Since(start)
+	if last != nil {
+		if repeated && last.kind != video.ErrNotFound {
+			last.kind = video.ErrUnknownOutcome
+		}
+		last.Op, last.Attempts = call.Op, call.Attempts
+		call.Code, call.Err, err = last.Code, last, last
+	}
+	c.Log.LogAttrs(ctx, slog.LevelDebug, "vod call",
+		slog.String("op", call.Op), slog.Int("status", call.Status), slog.String("code", call.Code),
+		slog.String("request", call.RequestID), slog.Int("attempts", call.Attempts), slog.Int("throttles", call.Throttles),
+		slog.Duration("waited", call.Waited), slog.Duration("took", call.Took))
+	if c.Metrics != nil {
+		c.Metrics(call)
+	}
+	return answer, repeated, err
+}
+
+// attempt is one exchange with the service.
+func attempt[Q requests.AcsRequest, A any](ctx context.Context, c *Client, req Q, method func(*api.Client, Q) (A, error), call *Call) (answer A, failed *Error) {
+	id, secret, token, err := c.Credentials(ctx)
+	if err == nil && (id == "" || secret == "") {
+		err = errors.New("they are empty")
+	}
+	if err != nil {
+		return answer, &Error{kind: video.ErrForbidden, Message: "no credentials", cause: err}
+	}
+	s, err := takeSlot()
+	if err != nil {
+		return answer, &Error{kind: video.ErrInvalid, cause: err}
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	w := s.wire
+	w.ctx, w.transport, w.id, w.secret, w.token = ctx, c.transport, id, secret, token
+	req.SetScheme(c.scheme)
+	req.SetDomain(c.host)
+	params := req.GetQueryParams()
+	params["RegionId"] = c.Region
+	delete(params, "SecurityToken") // of the attempt before
+
+	answer, err = guarded(s.api, req, method)
+	call.Status, call.RequestID = w.status, w.requestID
+	failed = w.err
+	if failed == nil && err != nil { // the SDK's own: it could not read the answer, or not send
+		failed = &Error{Status: w.status, RequestID: w.requestID, kind: video.ErrInvalid, Message: "the SDK refused the request"}
+		if w.status != 0 {
+			failed.kind, failed.Message, failed.cause = video.ErrTransient, "", errEmpty
+		}
+	}
+	s.release()
+	if failed != nil {
+		failed.scrub(secret, token)
+	}
+	return answer, failed
+}
+
+// guarded turns a panic of the SDK into an error. Its text is not kept: it may
+// hold the request.
+func guarded[Q requests.AcsRequest, A any](client *api.Client, req Q, method func(*api.Client, Q) (A, error)) (answer A, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the SDK panicked (%T)", r)
+		}
+	}()
+	return method(client, req)
+}
+
+// notTried is a call that was never sent.
+func notTried(ctx context.Context, cause error) *Error {
+	if ctx.Err() == nil { // the rate would answer after the deadline
+		cause = fmt.Errorf("the rate leaves no room before the deadline: %w", context.DeadlineExceeded)
+	}
+	return &Error{kind: video.ErrClosed, cause: cause}
+}

@@ -1,0 +1,143 @@
+// Package vod is the client of ApsaraVideo VOD's media management: one method
+// for each operation, our nouns in and out. Behind it stands the official SDK,
+// with what that lacks: https, cancellation, safe concurrent use, connections
+// that end, a rate that leaves room for others, retries only where a repeat is
+// harmless, and errors that a caller can act upon and nobody needs to hide.
+//
+// It decides nothing about media, keeps no state between runs, and never asks
+// the provider to do more than the caller said: no operation deletes by a
+// filter.
+//
+// One thing it cannot mend: with DEBUG=sdk in the environment the SDK itself
+// prints signed URLs to standard output. Do not set it.
+//
+// # Why
+//
+// Traversals go by creation time (keyset paging) and not by the provider's
+// ScrollToken or page numbers: a token may expire, its behaviour while media
+// come and go is not documented, and images have none. A creation time never
+// changes, so nothing is skipped or doubled, a position can be resumed for
+// ever, and neither 5,000 nor 2,000,000 is a limit. It costs 1 call in 100 more.
+package vod
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"vodcurator/shared/video"
+)
+
+// Credentials gives the keys to sign one call with. It is asked at every
+// attempt, so that keys may change between calls; token is empty for keys that
+// are not temporary.
+type Credentials func(ctx context.Context) (id, secret, token string, err error)
+
+// Static is fixed credentials.
+func Static(id, secret, token string) Credentials {
+	return func(context.Context) (string, string, string, error) { return id, secret, token, nil }
+}
+
+// Config says how to reach one account in one region.
+type Config struct {
+	Region      string          // required
+	Endpoint    string          // base URL; default: the region's public https endpoint
+	Credentials Credentials     // required
+	App         string          // searches and lists answer only media of this VOD application; default: all
+	Share       float64         // of the documented rates, 0 < Share <= 1; default 0.25
+	Timeout     time.Duration   // of one attempt; default 10 s
+	HTTP        *http.Transport // used as it is; default: one of our own
+	Log         *slog.Logger    // gets one debug record a call; default: none
+	Metrics     func(Call)      // called after every call, maybe concurrently; default: none
+}
+
+// Client is safe for concurrent use; all its callers share one rate.
+type Client struct {
+	Config
+	scheme, host string
+	transport    http.RoundTripper
+	buckets      map[string]*bucket
+	retry        *retrier
+}
+
+// regions is where VOD is, by its own list.
+var regions = []string{
+	"cn-shanghai", "cn-beijing", "cn-shenzhen", "ap-southeast-1", "ap-southeast-5",
+	"ap-northeast-1", "eu-central-1", "us-west-1", "cn-hongkong", "ap-south-1",
+}
+
+const (
+	defaultShare   = 0.25
+	defaultTimeout = 10 * time.Second
+)
+
+// New checks the configuration and makes no call.
+func New(c Config) (*Client, error) {
+	var faults []error
+	if c.Region == "" {
+		faults = append(faults, errors.New("Region is missing"))
+	} else if c.Endpoint == "" && !slices.Contains(regions, c.Region) {
+		faults = append(faults, fmt.Errorf("Region %q is unknown; VOD is in %s", c.Region, strings.Join(regions, ", ")))
+	}
+	if c.Credentials == nil {
+		faults = append(faults, errors.New("Credentials are missing"))
+	}
+	if c.Share == 0 {
+		c.Share = defaultShare
+	}
+	if !(c.Share > 0 && c.Share <= 1) {
+		faults = append(faults, fmt.Errorf("Share is %v, must be more than 0 and at most 1", c.Share))
+	}
+	if c.Timeout == 0 {
+		c.Timeout = defaultTimeout
+	}
+	if c.Endpoint == "" {
+		c.Endpoint = "https://vod." + c.Region + ".aliyuncs.com"
+	}
+	base, err := url.Parse(c.Endpoint)
+	switch {
+	case err != nil || base.Host == "" || base.User != nil || base.RawQuery != "" || base.Scheme != "http" && base.Scheme != "https":
+		faults = append(faults, errors.New("Endpoint must be a base URL like https://vod.cn-shanghai.aliyuncs.com"))
+	case c.Log == nil:
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, fmt.Errorf("vod: %w: %w", video.ErrInvalid, err)
+	}
+	if c.HTTP == nil {
+		c.HTTP = newTransport()
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Client{
+		Config: c, scheme: base.Scheme, host: base.Host + strings.TrimSuffix(base.Path, "/"),
+		transport: c.HTTP, buckets: newBuckets(c.Share), retry: newRetrier(),
+	}, nil
+}
+
+// Close closes idle connections. A client may be left without it: they close by
+// themselves after some seconds.
+func (c *Client) Close() { c.HTTP.CloseIdleConnections() }
+
+// newTransport reads the proxy from the environment and exempts loopback. The
+// service drops idle connections after about 10 s, and a POST on a dropped one
+// fails: ours end sooner.
+func newTransport() *http.Transport {
+	return &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+		TLSHandshakeTimeout:   5 * time.Second,
+		ExpectContinueTimeout: time.Second,
+		IdleConnTimeout:       5 * time.Second,
+		MaxIdleConns:          128,
+		MaxIdleConnsPerHost:   64,
+	}
+}

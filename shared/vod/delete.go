@@ -1,0 +1,210 @@
+package vod
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/requests"
+	api "github.com/aliyun/alibaba-cloud-sdk-go/services/vod"
+
+	"vodcurator/shared/video"
+)
+
+// DeleteVideos removes videos and audios with everything that belongs to them,
+// for good (DeleteVideo). Copies in the CDN stay until they expire.
+//
+// Here and below: what an earlier attempt of the same call may have removed, and
+// a later one no longer finds, is done. What was not there before is Missing.
+func (c *Client) DeleteVideos(ctx context.Context, ids []video.ID) ([]video.Outcome, error) {
+	return c.deleteMedia(ctx, ids, "", func(ctx context.Context, ids []video.ID) (lists, bool, error) {
+		req := api.CreateDeleteVideoRequest()
+		req.VideoIds = join(ids)
+		answer, repeated, err := act(ctx, c, req, (*api.Client).DeleteVideo)
+		if err != nil {
+			return lists{}, repeated, err
+		}
+		return lists{gone: answer.NonExistVideoIds, forbidden: answer.ForbiddenVideoIds}, repeated, nil
+	})
+}
+
+// DeleteSources removes the uploaded source files and keeps the rest
+// (DeleteMezzanines). Without force VOD keeps the sources that are what people
+// play; with force those media play no more.
+func (c *Client) DeleteSources(ctx context.Context, ids []video.ID, force bool) ([]video.Outcome, error) {
+	return c.deleteMedia(ctx, ids, "source", func(ctx context.Context, ids []video.ID) (lists, bool, error) {
+		req := api.CreateDeleteMezzaninesRequest()
+		req.VideoIds = join(ids)
+		req.Force = requests.NewBoolean(force)
+		answer, repeated, err := act(ctx, c, req, (*api.Client).DeleteMezzanines)
+		if err != nil {
+			return lists{}, repeated, err
+		}
+		return lists{gone: answer.NonExistVideoIds, kept: answer.UnRemoveableVideoIds}, repeated, nil
+	})
+}
+
+// lists is what the answer to a delete says of single ids; the others are done.
+type lists struct{ gone, forbidden, kept []string }
+
+func (c *Client) deleteMedia(ctx context.Context, ids []video.ID, part string,
+	send func(context.Context, []video.ID) (lists, bool, error),
+) ([]video.Outcome, error) {
+	all, err := inBatches(ctx, sendable(ids), func(ctx context.Context, ids []video.ID) (verdicts[video.ID, struct{}], error) {
+		some, repeated, err := send(ctx, ids)
+		notThere := video.ErrNotFound
+		if repeated {
+			notThere = nil
+		}
+		if errors.Is(err, video.ErrNotFound) { // all of them
+			if repeated {
+				return done(ids), nil
+			}
+			return missing[video.ID, struct{}](ids, err)
+		}
+		if err != nil {
+			return nil, err
+		}
+		all := done(ids)
+		mark(all, some.gone, notThere)
+		mark(all, some.forbidden, video.ErrForbidden)
+		mark(all, some.kept, video.ErrUnremovable)
+		return all, nil
+	})
+	out := make([]video.Outcome, len(ids))
+	for i, id := range ids {
+		v, ok := all[id]
+		if !ok {
+			v.err = checkID(id)
+		}
+		out[i] = outcome(id, part, v.err)
+	}
+	return out, err
+}
+
+// DeleteStreams removes transcoded streams of one media (DeleteStream). VOD says
+// nothing of single streams, so when some do not exist the rest is tried apart.
+func (c *Client) DeleteStreams(ctx context.Context, id video.ID, jobs []string) ([]video.Outcome, error) {
+	faults := checkID(id)
+	return c.deleteParts(ctx, id, jobs, func(job string) error { return errors.Join(faults, checkID(video.ID(job))) },
+		func(ctx context.Context, jobs []string) (bool, error) {
+			req := api.CreateDeleteStreamRequest()
+			req.VideoId = string(id)
+			req.JobIds = join(jobs)
+			_, repeated, err := act(ctx, c, req, (*api.Client).DeleteStream)
+			return repeated, err
+		})
+}
+
+// DeleteImages removes uploaded images (DeleteImage by id). Like DeleteStreams.
+func (c *Client) DeleteImages(ctx context.Context, ids []video.ID) ([]video.Outcome, error) {
+	keys := make([]string, len(ids))
+	for i, id := range ids {
+		keys[i] = string(id)
+	}
+	out, err := c.deleteParts(ctx, "", keys, func(id string) error { return checkID(video.ID(id)) },
+		func(ctx context.Context, ids []string) (bool, error) {
+			req := api.CreateDeleteImageRequest()
+			req.DeleteImageType = "ImageId"
+			req.ImageIds = join(ids)
+			_, repeated, err := act(ctx, c, req, (*api.Client).DeleteImage)
+			return repeated, err
+		})
+	for i, id := range ids {
+		out[i].ID, out[i].Part = id, ""
+	}
+	return out, err
+}
+
+// DeleteImageURLs removes uploaded images by the URL that the upload was given
+// (DeleteImage by URL). The outcomes have no ID; Part is the URL without its query.
+func (c *Client) DeleteImageURLs(ctx context.Context, urls []string) ([]video.Outcome, error) {
+	check := func(text string) error {
+		if u, err := url.Parse(text); err != nil || u.Host == "" {
+			return fmt.Errorf("%w: url: not the URL of an image", video.ErrInvalid)
+		}
+		return nil
+	}
+	out, err := c.deleteParts(ctx, "", urls, check, func(ctx context.Context, urls []string) (bool, error) {
+		escaped := make([]string, len(urls)) // VOD wants each escaped before they are joined
+		for i, u := range urls {
+			escaped[i] = url.QueryEscape(u)
+		}
+		req := api.CreateDeleteImageRequest()
+		req.DeleteImageType = "ImageURL"
+		req.ImageURLs = strings.Join(escaped, ",")
+		_, repeated, err := act(ctx, c, req, (*api.Client).DeleteImage)
+		return repeated, err
+	})
+	for i := range out {
+		out[i].Part, _, _ = strings.Cut(urls[i], "?")
+	}
+	return out, err
+}
+
+// The snapshot types that DeleteImagesOf takes.
+var snapshotTypes = []string{"CoverSnapshot", "NormalSnapshot", "SpriteSnapshot", "SpriteOriginSnapshot"}
+
+// DeleteImagesOf removes the snapshots of a media that are of the given types
+// (DeleteImage by video). "All" is a type of its own and must stand alone; no
+// type at all is refused, not taken for all.
+func (c *Client) DeleteImagesOf(ctx context.Context, id video.ID, types ...string) error {
+	faults := []error{checkID(id)}
+	if len(types) == 0 {
+		faults = append(faults, fmt.Errorf("%w: types: none given", video.ErrInvalid))
+	}
+	for _, t := range types {
+		if !slices.Contains(snapshotTypes, t) && (t != "All" || len(types) > 1) {
+			faults = append(faults, fmt.Errorf("%w: types: %q is not one of %s, or All alone", video.ErrInvalid, t, strings.Join(snapshotTypes, ", ")))
+		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return err
+	}
+	req := api.CreateDeleteImageRequest()
+	req.DeleteImageType = "VideoId"
+	req.VideoId = string(id)
+	req.ImageType = strings.Join(types, ",")
+	_, repeated, err := act(ctx, c, req, (*api.Client).DeleteImage)
+	if repeated && errors.Is(err, video.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// deleteParts is for deletes that answer for all their keys together.
+func (c *Client) deleteParts(ctx context.Context, id video.ID, keys []string, check func(string) error,
+	send func(context.Context, []string) (bool, error),
+) ([]video.Outcome, error) {
+	valid := slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return check(key) != nil })
+	all, err := inBatches(ctx, valid, func(ctx context.Context, keys []string) (verdicts[string, struct{}], error) {
+		repeated, err := send(ctx, keys)
+		switch {
+		case err == nil, repeated && errors.Is(err, video.ErrNotFound) && len(keys) == 1:
+			return done(keys), nil
+		case code(err) == "InvalidVideo.NotFound":
+			return missing[string, struct{}](keys, err)
+		}
+		return nil, err
+	})
+	out := make([]video.Outcome, len(keys))
+	for i, key := range keys {
+		v, ok := all[key]
+		if !ok {
+			v.err = check(key)
+		}
+		out[i] = outcome(id, key, v.err)
+	}
+	return out, err
+}
+
+func done[K comparable](keys []K) verdicts[K, struct{}] {
+	all := make(verdicts[K, struct{}], len(keys))
+	for _, key := range keys {
+		all[key] = verdict[struct{}]{}
+	}
+	return all
+}

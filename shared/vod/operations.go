@@ -1,0 +1,39 @@
+package vod
+
+// repeat says what a second execution of an operation does.
+type repeat int
+
+const (
+	reads    repeat = iota // nothing
+	absolute               // the same again: sets absolute values, or deletes what is named
+	once                   // something else: creates, spends a quota, moves a date
+)
+
+// operation is one line of the rate table.
+type operation struct {
+	qps    float64 // calls a second of the whole account
+	repeat repeat
+}
+
+// operations holds the documented rates (vod-api.md 1.6). Those marked are not
+// published under the operation's name, and the lowest that fits is taken.
+var operations = map[string]operation{
+	"GetVideoInfo":       {100, reads},
+	"GetVideoInfos":      {100, reads},
+	"BatchGetMediaInfos": {50, reads}, // not published; half of GetVideoInfos, since it does the work of three
+	"GetPlayInfo":        {360, reads},
+	"GetMezzanineInfo":   {100, reads},
+	"SearchMedia":        {50, reads},
+	"GetVideoList":       {50, reads}, // by its place in the table
+	"GetImageInfo":       {100, reads},
+	"GetImageInfos":      {30, reads}, // 30 to 50
+	"UpdateVideoInfo":    {100, absolute},
+	"UpdateVideoInfos":   {30, absolute},
+	"UpdateImageInfos":   {30, absolute}, // 30 to 50
+	"DeleteVideo":        {30, absolute},
+	"DeleteStream":       {50, absolute},
+	"DeleteMezzanines":   {50, absolute}, // by its place in the table
+	"DeleteImage":        {50, absolute},
+	"CreateUploadVideo":  {40, once}, // 80 in four regions
+	"CreateUploadImage":  {40, once}, // 80 in four regions
+}

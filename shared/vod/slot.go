@@ -1,0 +1,138 @@
+package vod
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"sync"
+
+	"github.com/aliyun/alibaba-cloud-sdk-go/sdk"
+	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/auth/credentials"
+	api "github.com/aliyun/alibaba-cloud-sdk-go/services/vod"
+)
+
+const (
+	maxAnswer   = 16 << 20
+	maxRefusal  = 64 << 10
+	maxIdleSlot = 64
+)
+
+// slot is an SDK client for one call at a time: the SDK writes to its client
+// during a call, so that two calls on one client race. A slot belongs to no
+// Client of ours; region, endpoint, connections and keys come with the call.
+type slot struct {
+	api  *api.Client
+	wire *wire
+}
+
+// slots are free to use. They are no field of Client on purpose: Client is put
+// into interfaces by its users, the linker then keeps every method of every type
+// that can be reached from its fields, and the SDK's client has 540 (8 MB).
+var slots struct {
+	sync.Mutex
+	free []*slot
+}
+
+func takeSlot() (*slot, error) {
+	slots.Lock()
+	if n := len(slots.free); n > 0 {
+		s := slots.free[n-1]
+		slots.free = slots.free[:n-1]
+		slots.Unlock()
+		return s, nil
+	}
+	slots.Unlock()
+	// Not api.NewClientWithOptions, which hands the client to package reflect.
+	s := &slot{api: &api.Client{}, wire: &wire{}}
+	config := sdk.NewConfig().WithScheme("HTTPS")
+	config.Transport = s.wire
+	if err := s.api.InitWithOptions("", config, s.wire); err != nil {
+		return nil, err
+	}
+	// No timeout of the SDK's, which costs a goroutine: the context ends the call.
+	s.api.SetReadTimeout(-1)
+	// The SDK would read proxies by rules of its own before every call, and fail
+	// if it cannot. Those values are never used: the transport knows better.
+	s.api.SetNoProxy("-")
+	s.api.SetHttpProxy("http://-")
+	s.api.SetHttpsProxy("http://-")
+	return s, nil
+}
+
+func (s *slot) release() {
+	*s.wire = wire{} // no key outlives its call
+	slots.Lock()
+	defer slots.Unlock()
+	if len(slots.free) < maxIdleSlot {
+		slots.free = append(slots.free, s)
+	}
+}
+
+// wire stands between the SDK and the network for one attempt. It brings the
+// caller's context and keys, and takes every failure away from the SDK, which
+// would panic on odd ones and put signed URLs into others.
+type wire struct {
+	ctx               context.Context
+	transport         http.RoundTripper
+	id, secret, token string
+
+	sent      bool // a connection was had: the service may have seen the request
+	status    int
+	requestID string
+	err       *Error
+}
+
+// GetCredentials is the SDK's way to ask for keys.
+func (w *wire) GetCredentials() (*credentials.Credentials, error) {
+	return &credentials.Credentials{AccessKeyId: w.id, AccessKeySecret: w.secret, SecurityToken: w.token, ProviderName: w.GetProviderName()}, nil
+}
+
+// GetProviderName goes out as a header.
+func (w *wire) GetProviderName() string {
+	if w.token != "" {
+		return "static_sts"
+	}
+	return "static_ak"
+}
+
+// errTaken is all that the SDK learns of a failure.
+var errTaken = errors.New("see wire.err")
+
+// RoundTrip answers a complete, checked success, or keeps the error.
+func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
+	ctx := httptrace.WithClientTrace(w.ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { w.sent = true }})
+	resp, err := w.transport.RoundTrip(req.WithContext(ctx))
+	if err != nil {
+		w.err = networkError(err, w.sent)
+		return nil, errTaken
+	}
+	defer resp.Body.Close()
+	w.status = resp.StatusCode
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
+		w.err = refusal(resp, body)
+		w.requestID = w.err.RequestID
+		return nil, errTaken
+	}
+	var body bytes.Buffer
+	if resp.ContentLength > 0 && resp.ContentLength < maxAnswer {
+		body.Grow(int(resp.ContentLength) + bytes.MinRead)
+	}
+	n, err := body.ReadFrom(io.LimitReader(resp.Body, maxAnswer+1))
+	if err == nil && n > maxAnswer {
+		err = errTooLarge
+	}
+	if err != nil {
+		w.err = networkError(err, true)
+		w.err.Status = resp.StatusCode
+		return nil, errTaken
+	}
+	if w.requestID, w.err = checkAnswer(resp, body.Bytes()); w.err != nil {
+		return nil, errTaken
+	}
+	resp.Body = io.NopCloser(&body)
+	return resp, nil
+}
