@@ -1,0 +1,377 @@
+// Package editing decides what a batch of metadata changes comes to: the changes
+// of one media fold, in the order in which they were issued, into one update that
+// sends only what differs from what the library holds, and every change gets its
+// own verdict.
+//
+// Order is by Change.IssuedAt whatever the order of arrival, also across batches
+// when the watermarks (Marks) of earlier ones are given: the later issued change
+// of a title wins, and each single tag is a field of its own, so that writers who
+// add and remove different tags never lose one another's. The order of the tags
+// in the list is no promise.
+//
+// It reads no clock, calls nobody, and never changes what it was given.
+package editing
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"vodcurator/shared/video"
+)
+
+// Value is what the library holds of one media, as far as it can be edited. The
+// zero Modified means that the library did not say.
+type Value struct {
+	Title, Description, Cover string
+	Category                  int64
+	Tags                      []string
+	Modified                  time.Time
+}
+
+// OfVideo is the editable part of a video.
+func OfVideo(v video.Video) Value {
+	return Value{v.Title, v.Description, v.Cover, v.Category, v.Tags, v.Modified}
+}
+
+// OfImage is the editable part of an image.
+func OfImage(i video.Image) Value {
+	return Value{i.Title, i.Description, "", i.Category, i.Tags, i.Modified}
+}
+
+// Known is all that is known of one media: what it holds, or why that could not
+// be read, and the marks of earlier batches.
+type Known struct {
+	Value Value
+	Err   error
+	Marks Marks
+}
+
+// Edit is what one media comes to.
+type Edit struct {
+	Update video.Update // what to send; Empty: nothing
+	Old    video.Update // what the same fields held, for taking the change back
+	Marks  Marks        // to be kept before the write: the parts whose mark moved
+}
+
+// Verdict is what came of one change. Done means: once the update has succeeded.
+type Verdict struct {
+	Result video.Result
+	Reason string
+	Err    error
+}
+
+// Fold decides a batch. It returns one Edit for every media whose marks move or
+// that has something to send, ordered by id, and one verdict for every change,
+// in the order given. A change with no IssuedAt counts as older than any other;
+// whoever receives it should fill in the moment of arrival.
+func Fold(changes []video.Change, known func(Key) Known) ([]Edit, []Verdict) {
+	groups := map[Key][]int{}
+	stamps := make([]Stamp, len(changes))
+	for i, c := range changes {
+		stamps[i] = StampOf(c)
+		groups[KeyOf(c)] = append(groups[KeyOf(c)], i)
+	}
+	keys := slices.SortedFunc(maps.Keys(groups), func(a, b Key) int {
+		if a.ID == b.ID && a.Image != b.Image {
+			return map[bool]int{true: 1, false: -1}[a.Image]
+		}
+		return cmp.Compare(a.ID, b.ID)
+	})
+	var edits []Edit
+	verdicts := make([]Verdict, len(changes))
+	for _, key := range keys {
+		order := groups[key]
+		slices.SortStableFunc(order, func(a, b int) int { return stamps[a].Compare(stamps[b]) })
+		f := newFolding(known(key))
+		for n, i := range order {
+			if n > 0 && stamps[i] == stamps[order[n-1]] {
+				continue // the same change again: it shares the first one's verdict
+			}
+			verdicts[i] = f.take(changes[i], stamps[i])
+		}
+		edit := f.edit(key)
+		for n, i := range order {
+			if n > 0 && stamps[i] == stamps[order[n-1]] {
+				verdicts[i] = again(verdicts[order[n-1]])
+			} else if verdicts[i].Result == video.Done {
+				verdicts[i] = f.verdict(changes[i], stamps[i], edit)
+			}
+		}
+		if !edit.Update.Empty() || len(edit.Marks) > 0 {
+			edits = append(edits, edit)
+		}
+	}
+	return edits, verdicts
+}
+
+func again(v Verdict) Verdict {
+	if v.Result == video.Done {
+		return Verdict{Result: video.Unchanged, Reason: "delivered twice"}
+	}
+	return v
+}
+
+// folding is the state of one media while its changes are taken in order.
+type folding struct {
+	known   Known
+	now     Value
+	marks   Marks
+	changed bool // an accepted change differs from what was there before it
+}
+
+func newFolding(k Known) *folding {
+	return &folding{known: k, now: k.Value, marks: k.Marks.Merge(nil)}
+}
+
+// take judges one change against all before it. Done is provisional: a later
+// change may undo it, which verdict finds out at the end.
+func (f *folding) take(c video.Change, s Stamp) Verdict {
+	if err := c.Check(); err != nil {
+		return Verdict{video.Rejected, err.Error(), err}
+	}
+	if f.known.Err != nil {
+		return Verdict{video.ResultOf(f.known.Err), f.known.Err.Error(), f.known.Err}
+	}
+	if c.Empty() {
+		return Verdict{Result: video.Unchanged, Reason: "asks for nothing"}
+	}
+	c, older, taken := f.open(c, s)
+	if c.Empty() {
+		if taken > 0 {
+			return Verdict{Result: video.Unchanged, Reason: "taken before"}
+		}
+		return Verdict{Result: video.Stale, Reason: older}
+	}
+	next := f.apply(c, s)
+	differs := !diff(f.now, next).Empty()
+	if since := c.IfUnmodifiedSince; differs && !since.IsZero() {
+		switch {
+		case f.changed:
+			return Verdict{Result: video.Stale, Reason: fmt.Sprintf("ifUnmodifiedSince %s: an earlier change of this batch modifies it", show(since))}
+		case f.now.Modified.IsZero():
+			err := fmt.Errorf("%w: ifUnmodifiedSince: the library does not say when this was modified", video.ErrInvalid)
+			return Verdict{video.Rejected, err.Error(), err}
+		case f.now.Modified.After(since):
+			return Verdict{Result: video.Stale, Reason: fmt.Sprintf("ifUnmodifiedSince %s: modified %s", show(since), show(f.now.Modified))}
+		}
+	}
+	if differs && len(next.Tags) > video.MaxTags {
+		err := fmt.Errorf("%w: tags: %d tags after the change, at most %d", video.ErrInvalid, len(next.Tags), video.MaxTags)
+		return Verdict{video.Rejected, err.Error(), err}
+	}
+	moved := Marks{}
+	for _, part := range parts(c) {
+		moved[part] = Mark{Stamp: s}
+	}
+	f.now, f.marks, f.changed = next, f.marks.Merge(moved), f.changed || differs
+	return Verdict{Result: video.Done, Reason: older}
+}
+
+// open leaves of a change what no later change has settled already. older names
+// what was left out because a newer change won, taken counts what was left out
+// because this very change was written before.
+func (f *folding) open(c video.Change, s Stamp) (rest video.Change, older string, taken int) {
+	var lost []string
+	keep := func(part string) bool {
+		mark := f.marks.of(part)
+		switch n := s.Compare(mark.Stamp); {
+		case n > 0 || n == 0 && mark.Open:
+			return true
+		case n == 0:
+			taken++
+		default:
+			lost = append(lost, fmt.Sprintf("%s: a change issued %s is newer", part, show(mark.At)))
+		}
+		return false
+	}
+	if c.Set.Title != nil && !keep("title") {
+		c.Set.Title = nil
+	}
+	if c.Set.Description != nil && !keep("description") {
+		c.Set.Description = nil
+	}
+	if c.Set.Category != nil && !keep("category") {
+		c.Set.Category = nil
+	}
+	if c.Set.Cover != nil && !keep("cover") {
+		c.Set.Cover = nil
+	}
+	if c.Tags.Set != nil && !keep(wholeList) {
+		c.Tags.Set = nil
+	}
+	keepTag := func(tag string) bool { return keep(oneTag + tag) }
+	c.Tags.Add = filter(c.Tags.Add, keepTag)
+	c.Tags.Remove = filter(c.Tags.Remove, keepTag)
+	return c, strings.Join(lost, "; "), taken
+}
+
+// apply is the value after an open change. A replacement of the whole list
+// spares the tags on which a later change has had its word.
+func (f *folding) apply(c video.Change, s Stamp) Value {
+	v := f.now
+	set(&v.Title, c.Set.Title)
+	set(&v.Description, c.Set.Description)
+	set(&v.Category, c.Set.Category)
+	if c.Set.Cover != nil && !sameURL(*c.Set.Cover, v.Cover) {
+		v.Cover = *c.Set.Cover
+	}
+	edit := c.Tags
+	if edit.Set != nil {
+		settled := func(tag string) bool { return f.marks[oneTag+tag].Compare(s) > 0 }
+		list := filter(*edit.Set, func(tag string) bool { return !settled(tag) || slices.Contains(v.Tags, tag) })
+		for _, tag := range v.Tags {
+			if settled(tag) && !slices.Contains(list, tag) {
+				list = append(list, tag)
+			}
+		}
+		edit.Set = &list
+	}
+	if !edit.Empty() {
+		v.Tags = edit.Apply(v.Tags)
+	}
+	return v
+}
+
+func (f *folding) edit(key Key) Edit {
+	e := Edit{Update: diff(f.known.Value, f.now), Marks: Marks{}}
+	e.Update.ID = key.ID
+	if key.Image {
+		e.Update.Kind = video.KindImage
+	}
+	if !e.Update.Empty() {
+		e.Old = oldOf(e.Update, f.known.Value)
+	}
+	for part, mark := range f.marks {
+		if mark != f.known.Marks[part] {
+			mark.Open = f.sends(part, e.Update)
+			e.Marks[part] = mark
+		}
+	}
+	return e
+}
+
+// verdict says at the end what an accepted change has come to.
+func (f *folding) verdict(c video.Change, s Stamp, e Edit) Verdict {
+	older := ""
+	result := video.Stale
+	for _, part := range parts(c) {
+		switch {
+		case f.marks.of(part).Stamp != s:
+			older = cmp.Or(older, part+": a later change won")
+		case f.sends(part, e.Update):
+			result = video.Done
+		case result == video.Stale:
+			result = video.Unchanged
+		}
+	}
+	return Verdict{Result: result, Reason: older}
+}
+
+// sends says whether the update changes this part.
+func (f *folding) sends(part string, u video.Update) bool {
+	switch part {
+	case "title":
+		return u.Title != nil
+	case "description":
+		return u.Description != nil
+	case "category":
+		return u.Category != nil
+	case "cover":
+		return u.Cover != nil
+	case wholeList:
+		return u.Tags != nil
+	}
+	tag := strings.TrimPrefix(part, oneTag)
+	return u.Tags != nil && slices.Contains(*u.Tags, tag) != slices.Contains(f.known.Value.Tags, tag)
+}
+
+// parts are what a change is about. Beside a replacement of the whole list its
+// own additions and removals need no mark of their own.
+func parts(c video.Change) []string {
+	var all []string
+	for name, is := range map[string]bool{
+		"title": c.Set.Title != nil, "description": c.Set.Description != nil,
+		"category": c.Set.Category != nil, "cover": c.Set.Cover != nil, wholeList: c.Tags.Set != nil,
+	} {
+		if is {
+			all = append(all, name)
+		}
+	}
+	slices.Sort(all)
+	if c.Tags.Set != nil {
+		return all
+	}
+	for _, tag := range slices.Concat(c.Tags.Add, c.Tags.Remove) {
+		all = append(all, oneTag+tag)
+	}
+	return all
+}
+
+// diff is the smallest update that leads from one value to the other. Tags are
+// compared as sets.
+func diff(from, to Value) video.Update {
+	var u video.Update
+	u.Title = changed(from.Title, to.Title)
+	u.Description = changed(from.Description, to.Description)
+	u.Category = changed(from.Category, to.Category)
+	u.Cover = changed(from.Cover, to.Cover)
+	if a, b := slices.Sorted(slices.Values(from.Tags)), slices.Sorted(slices.Values(to.Tags)); !slices.Equal(a, b) {
+		u.Tags = &to.Tags
+	}
+	return u
+}
+
+func oldOf(u video.Update, v Value) video.Update {
+	old := video.Update{ID: u.ID, Kind: u.Kind}
+	if u.Title != nil {
+		old.Title = &v.Title
+	}
+	if u.Description != nil {
+		old.Description = &v.Description
+	}
+	if u.Category != nil {
+		old.Category = &v.Category
+	}
+	if u.Cover != nil {
+		old.Cover = &v.Cover
+	}
+	if u.Tags != nil {
+		old.Tags = &v.Tags
+	}
+	return old
+}
+
+// sameURL knows a cover again that the library hands out with a signature.
+func sameURL(want, have string) bool {
+	bare, _, _ := strings.Cut(have, "?")
+	return want == have || want != "" && want == bare
+}
+
+func changed[T comparable](from, to T) *T {
+	if from == to {
+		return nil
+	}
+	return &to
+}
+
+func set[T any](field *T, value *T) {
+	if value != nil {
+		*field = *value
+	}
+}
+
+func filter(list []string, keep func(string) bool) []string {
+	var out []string
+	for _, s := range list {
+		if keep(s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func show(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

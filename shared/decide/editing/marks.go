@@ -1,0 +1,109 @@
+package editing
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"maps"
+	"strings"
+	"time"
+
+	"vodcurator/shared/video"
+)
+
+// Key names a media: videos and audio share calls, images have their own.
+type Key struct {
+	ID    video.ID
+	Image bool
+}
+
+// KeyOf is the media that a change is about.
+func KeyOf(c video.Change) Key { return Key{c.ID, c.Kind == video.KindImage} }
+
+// Stamp puts changes in order: by the moment they were issued, and those of one
+// moment by a digest of what they say, so that everybody settles a tie alike and
+// the same change delivered twice is known by it.
+type Stamp struct {
+	At  time.Time `json:"at,omitzero"`
+	Tie string    `json:"tie"`
+}
+
+// StampOf is the place of a change in the order.
+func StampOf(c video.Change) Stamp {
+	at := c.IssuedAt.UTC()
+	c.IssuedAt, c.IfUnmodifiedSince = time.Time{}, c.IfUnmodifiedSince.UTC()
+	text, err := json.Marshal(c)
+	if err != nil {
+		panic(err) // a Change holds nothing that JSON does not take
+	}
+	sum := sha256.Sum256(text)
+	return Stamp{at, hex.EncodeToString(sum[:8])}
+}
+
+// Compare is negative when s comes before t.
+func (s Stamp) Compare(t Stamp) int { return cmp.Or(s.At.Compare(t.At), cmp.Compare(s.Tie, t.Tie)) }
+
+// Mark remembers the latest change that was accepted for one part of a media.
+// Open says that its write is not known to have succeeded: the same change,
+// delivered again, is then still to be done, and otherwise it was taken already.
+type Mark struct {
+	Stamp
+	Open bool `json:"open,omitempty"`
+}
+
+// Marks are the watermarks of one media, by part: "title", "description",
+// "category", "cover", "tags" for the last replacement of the whole list, and
+// "tag:x" for the last word on the tag x that is newer than it.
+type Marks map[string]Mark
+
+const (
+	wholeList = "tags"
+	oneTag    = "tag:"
+)
+
+// of is the mark that counts for a part: for a tag the later of its own and
+// that of the whole list.
+func (m Marks) of(part string) Mark {
+	mark := m[part]
+	if strings.HasPrefix(part, oneTag) {
+		if list := m[wholeList]; mark.Compare(list.Stamp) < 0 {
+			return list
+		}
+	}
+	return mark
+}
+
+// Merge returns the marks after news: of each part the later one, and of equal
+// ones the new one. Merging in any order and more than once gives the same.
+// Neither argument is touched.
+func (m Marks) Merge(news Marks) Marks {
+	out := maps.Clone(m)
+	if out == nil {
+		out = Marks{}
+	}
+	for part, mark := range news {
+		if have, ok := out[part]; !ok || mark.Compare(have.Stamp) >= 0 {
+			out[part] = mark
+		}
+	}
+	if list, ok := out[wholeList]; ok {
+		maps.DeleteFunc(out, func(part string, mark Mark) bool {
+			return strings.HasPrefix(part, oneTag) && mark.Compare(list.Stamp) <= 0
+		})
+	}
+	return out
+}
+
+// Settle returns the marks with those in done closed, unless a later change has
+// taken their place.
+func (m Marks) Settle(done Marks) Marks {
+	out := maps.Clone(m)
+	for part, mark := range done {
+		if have, ok := out[part]; ok && have.Stamp == mark.Stamp {
+			have.Open = false
+			out[part] = have
+		}
+	}
+	return out
+}
