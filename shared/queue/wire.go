@@ -1,0 +1,355 @@
+package queue
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	mns "github.com/aliyun/aliyun-mns-go-sdk"
+	"github.com/valyala/fasthttp"
+
+	"vodcurator/shared/video"
+)
+
+// attempts is how often a harmless call is tried.
+const attempts = 3
+
+// maxAnswer is more than sixteen messages of 64 KB with every character escaped.
+const maxAnswer = 16 << 20
+
+// wire makes single calls: it keeps SDK clients, one for each call under way, and
+// the connections they share.
+type wire struct {
+	host        string // scheme and host as the SDK wants them
+	http        *http.Transport
+	credentials Credentials
+	timeout     time.Duration
+	backoff     time.Duration
+
+	mu   sync.Mutex
+	idle []*worker
+}
+
+// New checks the configuration and makes no call. Every error wraps video.ErrInvalid.
+func New(cfg Config) (*Client, error) {
+	host, dial, err := address(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Credentials == nil {
+		return nil, fmt.Errorf("queue: %w: no credentials", video.ErrInvalid)
+	}
+	w := &wire{
+		host:        host,
+		credentials: cfg.Credentials,
+		timeout:     cfg.Timeout,
+		backoff:     cfg.Backoff,
+		http: &http.Transport{
+			DisableCompression:  true,
+			MaxIdleConnsPerHost: 64,
+			IdleConnTimeout:     10 * time.Second,
+			TLSHandshakeTimeout: 10 * time.Second,
+		},
+	}
+	if w.timeout <= 0 {
+		w.timeout = 10 * time.Second
+	}
+	if w.backoff <= 0 {
+		w.backoff = 100 * time.Millisecond
+	}
+	if dial != "" {
+		name, _, _ := net.SplitHostPort(dial)
+		w.http.TLSClientConfig = &tls.Config{ServerName: name}
+		w.http.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, network, dial)
+		}
+	}
+	return &Client{w}, nil
+}
+
+var (
+	accountLabel = regexp.MustCompile(`^[A-Za-z0-9]{1,63}$`)
+	regionLabel  = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+)
+
+// address gives the scheme and host that are signed and sent, which always have the
+// real form, and the address to dial where it is another one.
+func address(cfg Config) (host, dial string, err error) {
+	refuse := func(format string, args ...any) (string, string, error) {
+		return "", "", fmt.Errorf("queue endpoint: %w: "+format, append([]any{video.ErrInvalid}, args...)...)
+	}
+	if !accountLabel.MatchString(cfg.Account) {
+		return refuse("account %q is no account number", cfg.Account)
+	}
+	if !regionLabel.MatchString(cfg.Region) {
+		return refuse("region %q is no region", cfg.Region)
+	}
+	public := cfg.Account + ".mns." + cfg.Region + ".aliyuncs.com"
+	if cfg.Endpoint == "" {
+		return "https://" + public, "", nil
+	}
+	u, err := url.Parse(cfg.Endpoint)
+	if err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return refuse("want http://HOST:PORT or https://HOST, such as https://%s", public)
+	}
+	if u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		return refuse("%s://%s must stand alone, without user, path or query", u.Scheme, u.Host)
+	}
+	name := strings.ToLower(u.Hostname())
+	if strings.HasSuffix(name, ".aliyuncs.com") {
+		labels := strings.Split(name, ".")
+		if len(labels) != 5 || labels[0] != strings.ToLower(cfg.Account) || labels[1] != "mns" || !strings.HasPrefix(labels[2]+"-", cfg.Region+"-") {
+			return refuse("%s is not ACCOUNT.mns.REGION.aliyuncs.com of account %s in %s", name, cfg.Account, cfg.Region)
+		}
+		if u.Scheme != "https" || (u.Port() != "" && u.Port() != "443") {
+			return refuse("%s is spoken to by https alone", name)
+		}
+		return "https://" + name, "", nil
+	}
+	ip := net.ParseIP(name)
+	if u.Scheme == "http" && name != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return refuse("http to %s would show the credentials; only loopback may be plain", name)
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return u.Scheme + "://" + public, net.JoinHostPort(u.Hostname(), port), nil
+}
+
+// do makes a call on a queue, again if that is harmless. The function it is given
+// may run more than once.
+func (w *wire) do(ctx context.Context, op, queue string, wait time.Duration, call func(mns.AliMNSQueue) error) error {
+	return w.repeat(ctx, op, queue, wait, func(c mns.MNSClient) error {
+		// A queue object for each call: its rate monitor races when shared, and one
+		// that is new never sleeps.
+		return call(mns.NewMNSQueue(queue, c))
+	})
+}
+
+// manage is do for the calls about a queue itself.
+func (w *wire) manage(ctx context.Context, op, queue string, call func(mns.AliQueueManager) error) error {
+	return w.repeat(ctx, op, queue, 0, func(c mns.MNSClient) error { return call(mns.NewMNSQueueManager(c)) })
+}
+
+func (w *wire) repeat(ctx context.Context, op, queue string, wait time.Duration, call func(mns.MNSClient) error) error {
+	if !queueName.MatchString(queue) {
+		return fmt.Errorf("%s: %w: queue name %.80q", op, video.ErrInvalid, queue)
+	}
+	for try := 1; ; try++ {
+		err, harmless := w.once(ctx, op, queue, wait, call)
+		if err == nil || !harmless || try == attempts {
+			return err
+		}
+		pause := time.NewTimer(w.backoff<<(try-1) + rand.N(w.backoff))
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+			return err
+		}
+	}
+}
+
+// once makes one call and says whether it can be made again without harm.
+func (w *wire) once(ctx context.Context, op, queue string, wait time.Duration, call func(mns.MNSClient) error) (failure error, harmless bool) {
+	notTried := func(cause error) error {
+		return &Error{Op: op, Queue: queue, Message: cause.Error(), kind: video.ErrClosed, cause: cause}
+	}
+	if err := ctx.Err(); err != nil {
+		return notTried(err), false
+	}
+	id, secret, token, err := w.credentials(ctx)
+	if err != nil {
+		return fmt.Errorf("%s %s: credentials: %w", op, queue, err), false
+	}
+	if id == "" || secret == "" {
+		return fmt.Errorf("%s %s: %w: no access key", op, queue, video.ErrForbidden), false
+	}
+	within, cancel := context.WithTimeout(ctx, w.timeout+wait)
+	defer cancel()
+	k := w.hire(id, secret, token)
+	defer w.release(k)
+	k.begin(within, w.http)
+	err = call(k.client)
+	a := k.answer
+
+	e := &Error{Op: op, Queue: queue, Code: a.Code, Status: a.status, RequestID: a.RequestID, Message: a.Message, cause: a.err}
+	switch {
+	case a.status == 0 && !a.sent && ctx.Err() != nil:
+		return notTried(ctx.Err()), false
+	case a.status == 0 && !a.sent:
+		e.kind, e.Message = video.ErrTransient, "no connection"
+		if a.err != nil {
+			e.Message += ": " + a.err.Error()
+		}
+		return e, true
+	case a.status == 0 || a.err != nil:
+		e.kind, e.Message = lost(op), "no answer"
+		if within.Err() != nil { // ours or the caller's: only the caller's may look like it
+			e.cause = ctx.Err()
+		}
+		if ctx.Err() != nil {
+			if errors.Is(e.kind, video.ErrTransient) { // a reading call that was called off
+				e.kind = video.ErrClosed
+			}
+			return e, false
+		}
+		return e, reads(op)
+	case a.status >= 300 && !a.partly:
+		e.kind = kindOf(a.Code, a.status)
+		if e.Code == "" {
+			e.Message = http.StatusText(a.status)
+		}
+		if errors.Is(e.kind, video.ErrTransient) && a.status >= 500 {
+			e.kind = lost(op) // 500 does not say that nothing happened
+		}
+		return e, errors.Is(e.kind, video.ErrThrottled) || (errors.Is(e.kind, video.ErrTransient) && reads(op))
+	case err != nil && !a.partly:
+		e.kind, e.Message = lost(op), "the answer cannot be read"
+		return e, reads(op)
+	}
+	return nil, false
+}
+
+// reads says that a call changes nothing, or nothing more when it is repeated.
+// Receive is not among them: each one hides messages for a while.
+func reads(op string) bool { return op == opPeek || op == opStats || op == opEnsure }
+
+// lost is what a missing answer means.
+func lost(op string) error {
+	if reads(op) || op == opReceive {
+		return video.ErrTransient
+	}
+	return video.ErrUnknownOutcome
+}
+
+// worker is an SDK client that one call at a time uses, and its transport.
+type worker struct {
+	id, secret, token string
+	client            mns.MNSClient
+	ctx               context.Context
+	http              *http.Transport
+	answer            answer
+}
+
+// answer is what the wire said, beside what the SDK makes of it.
+type answer struct {
+	Code      string `xml:"Code"`
+	Message   string `xml:"Message"`
+	RequestID string `xml:"RequestId"`
+	status    int
+	sent      bool // a connection was there, so the request may have gone out
+	partly    bool // a batch of which a part failed
+	err       error
+}
+
+// hire takes a worker for these credentials. Workers for others are dropped: those
+// credentials have run out.
+func (w *wire) hire(id, secret, token string) *worker {
+	w.mu.Lock()
+	for len(w.idle) > 0 {
+		k := w.idle[len(w.idle)-1]
+		w.idle = w.idle[:len(w.idle)-1]
+		if k.id == id && k.secret == secret && k.token == token {
+			w.mu.Unlock()
+			return k
+		}
+	}
+	w.mu.Unlock()
+	k := &worker{id: id, secret: secret, token: token}
+	k.client = mns.NewAliMNSClientWithConfig(mns.AliMNSClientConfig{EndPoint: w.host, AccessKeyId: id, AccessKeySecret: secret, Token: token})
+	k.client.SetTransport(k)
+	return k
+}
+
+func (w *wire) release(k *worker) {
+	k.ctx, k.answer = nil, answer{}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.idle) < 64 {
+		w.idle = append(w.idle, k)
+	}
+}
+
+func (k *worker) begin(ctx context.Context, t *http.Transport) {
+	k.ctx, k.http, k.answer = ctx, t, answer{}
+}
+
+// RoundTrip carries the SDK's signed request over net/http, as it is, once.
+func (k *worker) RoundTrip(_ *fasthttp.HostClient, from *fasthttp.Request, to *fasthttp.Response) (retry bool, err error) {
+	k.answer = answer{}
+	defer func() { k.answer.err = err }()
+	ctx := httptrace.WithClientTrace(k.ctx, &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { k.answer.sent = true },
+	})
+	req, err := http.NewRequestWithContext(ctx, string(from.Header.Method()), from.URI().String(), bytes.NewReader(from.Body()))
+	if err != nil {
+		return false, err
+	}
+	// net/http sends again only what surely did not go out, and a GET after a lost
+	// connection, which hides messages for a while at worst; never a POST that left.
+	from.Header.VisitAll(func(name, value []byte) {
+		switch http.CanonicalHeaderKey(string(name)) {
+		case "Host", "Content-Length":
+		default:
+			req.Header.Set(string(name), string(value))
+		}
+	})
+	resp, err := k.http.RoundTrip(req)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	k.answer.status = resp.StatusCode
+	k.answer.RequestID = resp.Header.Get("X-Mns-Request-Id")
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err == nil && len(body) > maxAnswer {
+		err = errors.New("the answer is too long")
+	}
+	if err != nil {
+		return false, err
+	}
+	if resp.StatusCode >= 300 {
+		k.answer.explain(body)
+	}
+	to.SetStatusCode(resp.StatusCode)
+	to.SetBodyRaw(body)
+	return false, nil
+}
+
+// explain reads an error body: <Error>, or the list of a batch that failed in part.
+func (a *answer) explain(body []byte) {
+	var root struct {
+		XMLName xml.Name
+		answer
+	}
+	if xml.Unmarshal(body, &root) != nil {
+		return
+	}
+	switch root.XMLName.Local {
+	case "Messages", "Errors":
+		a.partly = true
+	case "Error":
+		a.Code, a.Message = root.Code, root.Message
+		if root.RequestID != "" {
+			a.RequestID = root.RequestID
+		}
+		if a.Code == "SignatureDoesNotMatch" {
+			a.Message = "" // such texts like to quote what was signed
+		}
+	}
+}
