@@ -1,0 +1,137 @@
+package boot
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"log/slog"
+	"net/http"
+	"os"
+	"sync"
+
+	"vodcurator/shared/queue"
+	"vodcurator/shared/report"
+	"vodcurator/shared/state"
+	"vodcurator/shared/vod"
+)
+
+// App is the configuration with the clients that it asks for.
+type App struct {
+	Config
+	Log   *slog.Logger
+	VOD   *vod.Client
+	Queue *queue.Client // nil without an account: queue names are of no use then
+	State *State        // nil without STATE
+}
+
+// Must is New for a function: it reads the process's environment, logs to
+// standard output, and when something is missing says everything that is and
+// ends the process. It also slows the runtime's loop, see Gentle.
+func Must(required ...string) *App {
+	http.DefaultTransport = Gentle(http.DefaultTransport)
+	config, err := Read(os.Getenv, required...)
+	if err == nil {
+		var app *App
+		if app, err = New(config, report.NewLog(os.Stdout, slog.LevelInfo)); err == nil {
+			return app
+		}
+	}
+	fmt.Fprintf(os.Stderr, "cannot start:\n%v\n", err)
+	os.Exit(1)
+	return nil
+}
+
+// FromEnvironment is New for a program that a person runs.
+func FromEnvironment(log *slog.Logger, required ...string) (*App, error) {
+	config, err := Read(os.Getenv, required...)
+	if err != nil {
+		return nil, err
+	}
+	return New(config, log)
+}
+
+// New wires the clients. It makes no call.
+func New(c Config, log *slog.Logger) (*App, error) {
+	app := &App{Config: c, Log: log}
+	var err error
+	app.VOD, err = vod.New(vod.Config{
+		Region: c.Region, Endpoint: c.VODEndpoint, Credentials: c.Credentials, App: c.App, Share: c.RateShare, Log: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if c.Account != "" {
+		app.Queue, err = queue.New(queue.Config{
+			Region: c.Region, Account: c.Account, Endpoint: c.MNSEndpoint, Credentials: c.Credentials,
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if c.State != "" {
+		app.State = &State{config: c}
+	}
+	return app, nil
+}
+
+// Warm takes the once-only costs of a first call out of the first event. It is
+// the function's initializer and may fail without harm.
+func (a *App) Warm(ctx context.Context) {
+	if a.State != nil {
+		if _, err := a.State.Open(Invocation(ctx)); err != nil {
+			a.Log.WarnContext(ctx, "state not open yet", slog.Any("error", err))
+		}
+	}
+}
+
+// State opens STATE at its first use, with the credentials of whoever uses it:
+// a function has none before its first invocation. A failed opening is tried
+// again by the next user.
+type State struct {
+	config Config
+	mu     sync.Mutex
+	store  *state.Store
+}
+
+// Open returns the opened store.
+func (s *State) Open(ctx context.Context) (*state.Store, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.store == nil {
+		store, err := state.Open(ctx, s.config.State, state.Options{
+			Region: s.config.Region, Endpoint: s.config.OSSEndpoint, Credentials: s.config.Credentials,
+		})
+		if err != nil {
+			return nil, err
+		}
+		s.store = store
+	}
+	return s.store, nil
+}
+
+// Read is state.Objects.Read.
+func (s *State) Read(ctx context.Context, key string) ([]byte, error) {
+	store, err := s.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return store.Read(ctx, key)
+}
+
+// Create is state.Objects.Create.
+func (s *State) Create(ctx context.Context, key string, body []byte) error {
+	store, err := s.Open(ctx)
+	if err != nil {
+		return err
+	}
+	return store.Create(ctx, key, body)
+}
+
+// List is state.Objects.List.
+func (s *State) List(ctx context.Context, prefix, after string) iter.Seq2[string, error] {
+	store, err := s.Open(ctx)
+	if err != nil {
+		return func(yield func(string, error) bool) { yield("", err) }
+	}
+	return store.List(ctx, prefix, after)
+}

@@ -1,0 +1,96 @@
+// Command vodctl is the operator's tool: it shows what the functions would do
+// and did, approves plans, and takes changes back. Results go to standard
+// output, everything else to standard error; it ends 0 when done, 1 when
+// something failed, 2 when it was misused. Whatever removes or writes only lists
+// unless --yes is given.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"vodcurator/shared/boot"
+	"vodcurator/shared/report"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], app{in: os.Stdin, out: os.Stdout, err: os.Stderr, load: boot.FromEnvironment}))
+}
+
+// app is what every command works with; each command group is a file with a
+// function from app to its cobra command, named in run.
+type app struct {
+	in       io.Reader
+	out, err io.Writer
+	// load wires the clients from the environment, naming the variables that
+	// must be set. A command calls it when it runs, so that --help needs nothing.
+	load func(log *slog.Logger, required ...string) (*boot.App, error)
+
+	format  string // table or json
+	verbose bool
+	started bool // a command runs: what fails now is no misuse
+}
+
+// errUsage marks a misuse: the tool ends with 2.
+var errUsage = errors.New("misused")
+
+// groups are the command groups, in the order of the help text.
+var groups = []func(*app) *cobra.Command{
+	setupCommand,
+}
+
+func run(ctx context.Context, args []string, a app) int {
+	root := &cobra.Command{
+		Use:           "vodctl",
+		Short:         "Curate an ApsaraVideo VOD library: rules, queues, plans, purges",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.PersistentFlags().StringVarP(&a.format, "output", "o", "table", "table or json")
+	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "log every call to standard error")
+	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+		a.started = true
+		if a.format != "table" && a.format != "json" {
+			return fmt.Errorf("%w: -o is table or json, not %q", errUsage, a.format)
+		}
+		return nil
+	}
+	for _, group := range groups {
+		root.AddCommand(group(&a))
+	}
+	root.SetArgs(args)
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	_, _ = fmt.Fprintf(a.err, "vodctl: %v\n", err)
+	if !a.started || errors.Is(err, errUsage) {
+		return 2
+	}
+	return 1
+}
+
+// boot wires the clients for a command that needs them.
+func (a *app) boot(required ...string) (*boot.App, error) {
+	level := slog.LevelWarn
+	if a.verbose {
+		level = slog.LevelDebug
+	}
+	return a.load(report.NewLog(a.err, level), required...)
+}
+
+// json says that the result is wanted as JSON, not as a table.
+func (a *app) json() bool { return a.format == "json" }

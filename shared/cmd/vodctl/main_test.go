@@ -1,0 +1,62 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/shared/boot"
+)
+
+// vodctl runs the tool in this process, with these variables as its environment.
+func vodctl(t *testing.T, env map[string]string, args ...string) (code int, out, errs string) {
+	t.Helper()
+	return vodctlIn(t, env, "", args...)
+}
+
+// vodctlIn is vodctl with something typed on standard input.
+func vodctlIn(t *testing.T, env map[string]string, in string, args ...string) (code int, out, errs string) {
+	t.Helper()
+	var o, e strings.Builder
+	code = run(t.Context(), args, app{
+		in: strings.NewReader(in), out: &o, err: &e,
+		load: func(log *slog.Logger, required ...string) (*boot.App, error) {
+			c, err := boot.Read(func(name string) string { return env[name] }, required...)
+			if err != nil {
+				return nil, err
+			}
+			return boot.New(c, log)
+		},
+	})
+	return code, o.String(), e.String()
+}
+
+func TestMisuseEndsWith2AndSaysHow(t *testing.T) {
+	for _, args := range [][]string{{"nothing"}, {"--nothing"}, {"setup"}, {"setup", "--plan", "-o", "xml"}} {
+		code, out, errs := vodctl(t, nil, args...)
+		require.Equal(t, 2, code, args)
+		require.Empty(t, out, args)
+		require.True(t, strings.HasPrefix(errs, "vodctl: "), errs)
+	}
+}
+
+func TestHelpNeedsNoEnvironment(t *testing.T) {
+	for _, group := range groups {
+		a := app{load: func(*slog.Logger, ...string) (*boot.App, error) { return nil, errors.New("not for help") }}
+		code, out, _ := vodctl(t, nil, group(&a).Name(), "--help")
+		require.Zero(t, code)
+		require.Contains(t, out, "Usage:")
+	}
+}
+
+func TestSetupNamesWhatTheManifestTakesForGranted(t *testing.T) {
+	code, out, errs := vodctl(t, map[string]string{"ALIBABA_CLOUD_ACCOUNT_ID": "1234567890123456"}, "setup", "--plan")
+	require.Zero(t, code, errs)
+	for _, want := range []string{"vodcurator-metadata", "vodcurator-dead", "vodcurator-state", "functions/purgeplan/ram-policy.json", "AliyunVODDefaultRole", "EventTypeList=FileUploadComplete"} {
+		require.Contains(t, out, want)
+	}
+	require.NotContains(t, out, "EventTypeList=ALL")
+}
