@@ -1,0 +1,231 @@
+package queue_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/shared/localcloud/fakemns"
+	"vodcurator/shared/localcloud/fakeram"
+	"vodcurator/shared/queue"
+	"vodcurator/shared/video"
+)
+
+// service is the emulated MNS, which was written from the same documents by others
+// and not from this client.
+func service(t *testing.T) (*fakemns.Server, *queue.Client) {
+	t.Helper()
+	keys := fakeram.New(fakeram.Key{ID: "id", Secret: secret, Token: token, Account: account})
+	s := fakemns.New(fakemns.Options{Keys: keys, Account: account})
+	web := httptest.NewServer(s)
+	t.Cleanup(func() { s.Close(); web.Close() })
+	c := open(t, web.URL)
+	require.NoError(t, c.Ensure(t.Context(), "q"))
+	require.NoError(t, c.Ensure(t.Context(), "q"), "twice is once")
+	return s, c
+}
+
+func bodies(n int, size int) []queue.Message {
+	all := make([]queue.Message, n)
+	for i := range all {
+		all[i].Body = []byte(fmt.Sprintf("%05d", i) + strings.Repeat("x", max(0, size-5)))
+	}
+	return all
+}
+
+func TestServiceRoundTrip(t *testing.T) {
+	s, c := service(t)
+	sent, err := c.Send(t.Context(), "q", append(bodies(40, 100), queue.Message{Body: []byte("{\"a\":\"<&>✓\"}"), Priority: 1}))
+	require.NoError(t, err)
+	ids := map[string]bool{}
+	for _, one := range sent {
+		require.NoError(t, one.Err)
+		ids[one.ID] = true
+	}
+	require.Len(t, ids, 41)
+	require.Equal(t, 3, s.Counts()["SendMessage"]+s.Counts()["BatchSendMessage"])
+
+	stats, err := c.Stats(t.Context(), "q")
+	require.NoError(t, err)
+	require.Equal(t, queue.Stats{Active: 41}, stats)
+	seen, err := c.Peek(t.Context(), "q", 16)
+	require.NoError(t, err)
+	require.Len(t, seen, 16)
+	require.Empty(t, seen[0].Handle)
+
+	got, err := c.Receive(t.Context(), "q", 1, 0)
+	require.NoError(t, err)
+	require.Equal(t, "{\"a\":\"<&>✓\"}", string(got[0].Body), "priority 1 goes first")
+	require.Equal(t, 1, got[0].Dequeued)
+	handle, until, err := c.Extend(t.Context(), "q", got[0].Handle, time.Minute)
+	require.NoError(t, err)
+	require.WithinDuration(t, time.Now().Add(time.Minute), until, 5*time.Second)
+	results, err := c.Delete(t.Context(), "q", []string{got[0].Handle, handle, "no handle"})
+	require.NoError(t, err)
+	require.ErrorIs(t, results[0], video.ErrNotFound, "the old handle is void")
+	require.NoError(t, results[1])
+	require.ErrorIs(t, results[2], video.ErrNotFound)
+
+	for taken := 0; taken < 40; {
+		got, err := c.Receive(t.Context(), "q", 16, 0)
+		require.NoError(t, err)
+		require.NotEmpty(t, got)
+		taken += len(got)
+		var handles []string
+		for _, m := range got {
+			handles = append(handles, m.Handle)
+		}
+		results, err := c.Delete(t.Context(), "q", handles)
+		require.NoError(t, err)
+		for _, err := range results {
+			require.NoError(t, err)
+		}
+	}
+	got, err = c.Receive(t.Context(), "q", 16, 0)
+	require.NoError(t, err)
+	require.Nil(t, got)
+}
+
+func TestServiceTakesTheLargestMessages(t *testing.T) {
+	_, c := service(t)
+	sent, err := c.Send(t.Context(), "q", append(bodies(3, queue.MaxBody), bodies(2, queue.MaxBody+1)...))
+	require.NoError(t, err)
+	for i, one := range sent {
+		require.Equal(t, i >= 3, one.Err != nil, "%d: %v", i, one.Err)
+	}
+	got, err := c.Receive(t.Context(), "q", 16, 0)
+	require.NoError(t, err)
+	require.Len(t, got, 3)
+	require.Len(t, got[2].Body, queue.MaxBody)
+}
+
+func TestServiceLongPollEndsWithTheFirstMessage(t *testing.T) {
+	keys := fakeram.New(fakeram.Key{ID: "id", Secret: secret, Token: token, Account: account})
+	s := fakemns.New(fakemns.Options{Keys: keys, Account: account})
+	defer s.Close()
+	polling := make(chan struct{}, 1)
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		polling <- struct{}{}
+		s.ServeHTTP(w, r)
+	}))
+	defer web.Close()
+	s.Create("q")
+	go func() {
+		<-polling
+		_, err := s.Enqueue("q", "aGk=")
+		if err != nil {
+			t.Error(err)
+		}
+	}()
+	started := time.Now()
+	got, err := open(t, web.URL).Receive(t.Context(), "q", 16, 20*time.Second)
+	require.NoError(t, err)
+	require.Equal(t, "hi", string(got[0].Body))
+	require.Less(t, time.Since(started), 10*time.Second)
+}
+
+func TestServiceACalledOffPollTakesNothing(t *testing.T) {
+	s, c := service(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, err := c.Receive(ctx, "q", 16, 20*time.Second)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.ErrorIs(t, err, video.ErrClosed)
+	require.NoError(t, c.Ensure(t.Context(), "other"))
+	sent, err := c.Send(t.Context(), "q", []queue.Message{{Body: []byte("x")}})
+	require.NoError(t, err)
+	require.NoError(t, sent[0].Err)
+	require.Equal(t, 1, s.Stats("q").Active)
+}
+
+func TestServiceRefusesAWrongKey(t *testing.T) {
+	s := fakemns.New(fakemns.Options{Keys: fakeram.New(fakeram.Key{ID: "id", Secret: "another", Token: token, Account: account}), Account: account})
+	web := httptest.NewServer(s)
+	defer web.Close()
+	defer s.Close()
+	_, err := open(t, web.URL).Stats(t.Context(), "q")
+	require.ErrorIs(t, err, video.ErrForbidden)
+	require.NotContains(t, err.Error(), secret)
+}
+
+func TestServiceAMissingQueueIsNotFound(t *testing.T) {
+	_, c := service(t)
+	for name, call := range map[string]func() error{
+		"send":    func() error { _, err := c.Send(t.Context(), "none", bodies(1, 9)); return err },
+		"batch":   func() error { _, err := c.Send(t.Context(), "none", bodies(2, 9)); return err },
+		"receive": func() error { _, err := c.Receive(t.Context(), "none", 1, 0); return err },
+		"peek":    func() error { _, err := c.Peek(t.Context(), "none", 1); return err },
+		"delete":  func() error { _, err := c.Delete(t.Context(), "none", []string{"h"}); return err },
+		"extend":  func() error { _, _, err := c.Extend(t.Context(), "none", "h", time.Second); return err },
+		"stats":   func() error { _, err := c.Stats(t.Context(), "none"); return err },
+	} {
+		err := call()
+		require.ErrorIs(t, err, video.ErrNotFound, name)
+		var e *queue.Error
+		require.ErrorAs(t, err, &e, name)
+		require.Equal(t, "QueueNotExist", e.Code, name)
+	}
+}
+
+func TestServiceManyWorkersTakeEveryMessageOnce(t *testing.T) {
+	s, c := service(t)
+	const workers, each = 8, 60
+	before := runtime.NumGoroutine()
+	var sent, taken atomic.Int64
+	var mu sync.Mutex
+	seen := map[string]int{}
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			messages := bodies(each, 50)
+			for i := range messages {
+				messages[i].Body = append(messages[i].Body, byte('A'+w))
+			}
+			answers, err := c.Send(context.Background(), "q", messages)
+			if err != nil {
+				t.Error(err)
+			}
+			sent.Add(int64(len(answers)))
+			for taken.Load() < workers*each {
+				got, err := c.Receive(context.Background(), "q", 16, 0)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				var handles []string
+				mu.Lock()
+				for _, m := range got {
+					seen[string(m.Body)]++
+					handles = append(handles, m.Handle)
+				}
+				mu.Unlock()
+				if _, err := c.Delete(context.Background(), "q", handles); err != nil {
+					t.Error(err)
+					return
+				}
+				taken.Add(int64(len(got)))
+			}
+		})
+	}
+	wg.Wait()
+	require.EqualValues(t, workers*each, sent.Load())
+	require.Len(t, seen, workers*each)
+	for body, n := range seen {
+		require.Equal(t, 1, n, body)
+	}
+	require.Zero(t, s.Stats("q"))
+	c.Close()
+	t.Logf("%d messages, goroutines %d before and %d after", sent.Load(), before, runtime.NumGoroutine())
+	// A worker's connection is three goroutines, both ends counted, and its SDK
+	// client's cleaner stays for about a second.
+	require.LessOrEqual(t, runtime.NumGoroutine(), before+5*workers)
+}
