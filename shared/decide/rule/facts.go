@@ -289,3 +289,9 @@ func (f *Facts) missingIf(name string, is bool) {
 func daysBetween(from, to time.Time) float64 {
 	return math.Max(0, to.Sub(from).Hours()/24)
 }
+
+// InCategory moves the facts to a category; an empty name is one not known.
+func InCategory(f *Facts, id int64, name string) {
+	f.CategoryID, f.Category = int(id), name
+	f.missingIf("category", id != 0 && name == "")
+}

@@ -1,0 +1,407 @@
+package tagging
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"vodcurator/shared/decide/rule"
+	"vodcurator/shared/video"
+)
+
+// Decision is what the rules want of one media: the smallest change, empty when
+// the media is as it should be, and where each part of it comes from.
+type Decision struct {
+	ID      video.ID
+	Change  video.Change
+	Reasons []Reason
+	Matched []string // the rules that held
+	Waiting []string // rules that need a fact which is not known yet, or come behind such a rule that stops
+	Dropped []string // tags that did not fit, and texts that the provider would refuse
+	Faults  []string // rules that failed while they were evaluated
+	Locked  string   // why automation keeps its hands off; empty if it does not
+}
+
+// Reason says where one part of a change comes from.
+type Reason struct {
+	Field string `json:"field"` // tags, title, description, category
+	Act   string `json:"act"`   // add, remove, set
+	Value string `json:"value"`
+	Rule  string `json:"rule,omitempty"` // the rule that wants it; empty for what is taken back
+	Why   string `json:"why"`
+}
+
+// String is the reason in a line.
+func (r Reason) String() string {
+	return fmt.Sprintf("%s %s %q: %s", r.Act, r.Field, r.Value, r.Why)
+}
+
+// maxRounds bounds how often the rules are run because a title, description or
+// category they set is itself a fact to them.
+const maxRounds = 4
+
+// Decide says what a media should become. The same facts give the same decision,
+// and the facts after the change give none: conditions see people's tags and those
+// that earlier rules add, never the tags that automation left there last time.
+func (r *Rules) Decide(f *rule.Facts) Decision {
+	d := r.decide(f)
+	if !slices.ContainsFunc(d.Change.Tags.Remove, func(tag string) bool { return !r.managed(tag) }) {
+		return d
+	}
+	// A tag of people goes, and conditions may have asked for it: look whether the
+	// change would stand.
+	after := *f
+	d.apply(&after, r)
+	if next := r.decide(&after); !next.Change.Empty() {
+		d.Faults = append(d.Faults, "nothing is written: the next event would change it again, since a rule asks for a tag that a rule removes: "+next.Reasons[0].String())
+		d.Change, d.Reasons = video.Change{ID: d.Change.ID, Kind: d.Change.Kind}, nil
+	}
+	return d
+}
+
+// apply moves the facts to what they are after the change.
+func (d *Decision) apply(f *rule.Facts, r *Rules) {
+	f.Tags = d.Change.Tags.Apply(f.Tags)
+	if p := d.Change.Set.Title; p != nil {
+		f.Title = *p
+	}
+	if p := d.Change.Set.Description; p != nil {
+		f.Description = *p
+	}
+	if p := d.Change.Set.Category; p != nil {
+		rule.InCategory(f, *p, r.categoryName(*p))
+	}
+}
+
+func (r *Rules) decide(f *rule.Facts) Decision {
+	d := Decision{ID: video.ID(f.ID), Change: video.Change{ID: video.ID(f.ID)}}
+	if f.Kind == string(video.KindImage) {
+		d.Change.Kind = video.KindImage
+	}
+	if d.Locked = r.locked(f); d.Locked != "" {
+		return d
+	}
+	view := *f
+	view.Tags = slices.DeleteFunc(slices.Clone(f.Tags), func(tag string) bool { return r.managed(tag) })
+	foreign := len(view.Tags)
+	run := pass{}
+	for round := 1; ; round++ {
+		view.Tags = view.Tags[:foreign:foreign]
+		run = r.run(f, &view, run.set)
+		if !run.moved || round == maxRounds {
+			if run.moved {
+				d.Dropped = append(d.Dropped, "title, description or category: the rules that set them do not come to rest")
+				run.set = assigned{}
+			}
+			break
+		}
+	}
+	r.tags(f, &run, &d)
+	r.fieldsOf(f, &run, &d)
+	for _, i := range run.matched {
+		d.Matched = append(d.Matched, r.rules[i].name)
+	}
+	for _, i := range run.waiting {
+		d.Waiting = append(d.Waiting, r.rules[i].name)
+	}
+	d.Faults = run.faults
+	return d
+}
+
+// locked says why the media is none of our business. A category that cannot be
+// named yet might be one of those, so it locks too.
+func (r *Rules) locked(f *rule.Facts) string {
+	if slices.Contains(f.Tags, r.lock) {
+		return fmt.Sprintf("it has the tag %q", r.lock)
+	}
+	if len(r.handsOff) == 0 || f.CategoryID == 0 {
+		return ""
+	}
+	if slices.Contains(r.handsOff, strconv.Itoa(f.CategoryID)) {
+		return fmt.Sprintf("category %d is hands-off", f.CategoryID)
+	}
+	name, known := f.Category, f.Category != ""
+	if !known {
+		for n, id := range r.categories {
+			if id == int64(f.CategoryID) {
+				name, known = n, true
+			}
+		}
+	}
+	switch {
+	case !known:
+		return fmt.Sprintf("the name of category %d is not known, and some names are hands-off", f.CategoryID)
+	case slices.Contains(r.handsOff, name):
+		return fmt.Sprintf("category %q is hands-off", name)
+	}
+	return ""
+}
+
+// managed says that a tag is the rules' own: one of them can produce it, or it is retired.
+func (r *Rules) managed(tag string) bool { return r.owned(tag) || r.isRetired(tag) }
+
+func (r *Rules) owned(tag string) bool {
+	if len(r.makes[tag]) > 0 {
+		return true
+	}
+	return slices.ContainsFunc(r.prefixes, func(p pattern) bool { return p.fits(tag) })
+}
+
+func (r *Rules) isRetired(tag string) bool {
+	return slices.ContainsFunc(r.retired, func(p pattern) bool { return p.fits(tag) })
+}
+
+// assigned is what the rules set so far, and which rule did.
+type assigned struct {
+	title, description         string
+	category                   int64
+	titleBy, descBy, catBy     int // rule index + 1; 0: nobody
+	titleMode, descMode, cMode Mode
+}
+
+// pass is one run over the rules.
+type pass struct {
+	matched, waiting []int
+	faults           []string
+	wanted           []made // tags in rule order
+	removed          []pattern
+	set              assigned
+	moved            bool // a field now differs from what the conditions saw
+}
+
+type made struct {
+	tag  string
+	rule int
+}
+
+// run evaluates the rules in order over view, which it moves along: tags that a
+// rule adds or removes are facts to the rules behind it. Fields were moved to
+// what the round before came to.
+func (r *Rules) run(f, view *rule.Facts, before assigned) pass {
+	p := pass{set: before} // what was set stays set, though its rule's condition may be gone by it
+	view.Title, view.Description = f.Title, f.Description
+	category, name := int64(f.CategoryID), f.Category
+	if before.titleBy > 0 {
+		view.Title = before.title
+	}
+	if before.descBy > 0 {
+		view.Description = before.description
+	}
+	if before.catBy > 0 {
+		category, name = before.category, r.categoryName(before.category)
+	}
+	if int64(view.CategoryID) != category {
+		rule.InCategory(view, category, name)
+	}
+	for i := range r.rules {
+		c := &r.rules[i]
+		matched, waiting, err := c.when.Eval(view)
+		if err != nil {
+			p.faults = append(p.faults, fmt.Sprintf("%s: %v", c.name, err))
+			p.waiting = append(p.waiting, i) // doubt keeps what it produced before
+			continue
+		}
+		if matched && !c.ready(view) {
+			matched, waiting = false, true
+		}
+		if waiting {
+			p.waiting = append(p.waiting, i)
+			if c.stop { // whether the rest is for this media is not known either
+				for j := i + 1; j < len(r.rules); j++ {
+					p.waiting = append(p.waiting, j)
+				}
+				break
+			}
+		}
+		if !matched {
+			continue
+		}
+		p.matched = append(p.matched, i)
+		p.apply(i, c, f, view)
+		if c.stop {
+			break
+		}
+	}
+	title, description, to := f.Title, f.Description, int64(f.CategoryID)
+	if p.set.titleBy > 0 {
+		title = p.set.title
+	}
+	if p.set.descBy > 0 {
+		description = p.set.description
+	}
+	if p.set.catBy > 0 {
+		to = p.set.category
+	}
+	p.moved = title != view.Title || description != view.Description || to != category
+	return p
+}
+
+func (c *compiled) ready(f *rule.Facts) bool {
+	for i := range c.add {
+		if !c.add[i].ready(f) {
+			return false
+		}
+	}
+	return (c.title == nil || c.title.ready(f)) && (c.description == nil || c.description.ready(f))
+}
+
+func (p *pass) apply(i int, c *compiled, f, view *rule.Facts) {
+	for _, pat := range c.remove {
+		if c.fields.Tags != Merge { // a list to be left alone is not shortened either
+			break
+		}
+		p.removed = append(p.removed, pat)
+		p.wanted = slices.DeleteFunc(p.wanted, func(m made) bool { return pat.fits(m.tag) })
+		view.Tags = slices.DeleteFunc(slices.Clone(view.Tags), pat.fits)
+	}
+	if c.fields.Tags != Ignore && (c.fields.Tags != IfEmpty || len(f.Tags) == 0) {
+		for j := range c.add {
+			for _, tag := range c.add[j].fill(view) {
+				if !slices.ContainsFunc(p.wanted, func(m made) bool { return m.tag == tag }) {
+					p.wanted = append(p.wanted, made{tag, i})
+				}
+				if !slices.Contains(view.Tags, tag) {
+					view.Tags = append(view.Tags, tag)
+				}
+			}
+		}
+	}
+	if c.title != nil && allows(c.fields.Title, f.Title == "") {
+		if text := first(c.title.fill(view)); text != "" {
+			p.set.title, p.set.titleBy, p.set.titleMode = cut(text, video.MaxTitle), i+1, c.fields.Title
+		}
+	}
+	if c.description != nil && allows(c.fields.Description, f.Description == "") {
+		if text := first(c.description.fill(view)); text != "" {
+			if c.fields.Description == Merge {
+				text = mergeLine(f.Description, text)
+			}
+			p.set.description, p.set.descBy, p.set.descMode = cut(text, video.MaxDescription), i+1, c.fields.Description
+		}
+	}
+	if c.setsCategory && allows(c.fields.Category, f.CategoryID == 0) {
+		p.set.category, p.set.catBy, p.set.cMode = c.category, i+1, c.fields.Category
+	}
+}
+
+func allows(m Mode, empty bool) bool { return m == Overwrite || m == Merge || m == IfEmpty && empty }
+
+func first(texts []string) string {
+	if len(texts) == 0 {
+		return ""
+	}
+	return texts[0]
+}
+
+// mergeLine adds a line to a text that does not have it.
+func mergeLine(text, line string) string {
+	switch {
+	case text == "":
+		return line
+	case slices.Contains(strings.Split(text, "\n"), line):
+		return text
+	}
+	return text + "\n" + line
+}
+
+// tags settles the tag list: people's tags stay, then come those of the rules in
+// rule order, as many as fit; what the rules no longer want goes.
+func (r *Rules) tags(f *rule.Facts, p *pass, d *Decision) {
+	stays := make([]bool, len(f.Tags))
+	room := video.MaxTags
+	for i, tag := range f.Tags {
+		switch {
+		case fitsAny(p.removed, tag), r.isRetired(tag) && r.fields.Tags != Ignore:
+		case !r.owned(tag), r.keeps(tag, p):
+			stays[i] = true
+			room--
+		}
+	}
+	for _, m := range p.wanted {
+		name := r.rules[m.rule].name
+		have := slices.Index(f.Tags, m.tag)
+		switch fault := tagFault(m.tag); {
+		case have >= 0 && stays[have]:
+		case fault != "":
+			d.Dropped = append(d.Dropped, fmt.Sprintf("%s (rule %q)", fault, name))
+		case room <= 0:
+			d.Dropped = append(d.Dropped, fmt.Sprintf("tags: no room for %q, a media has at most %d (rule %q)", m.tag, video.MaxTags, name))
+		default:
+			room--
+			if have >= 0 {
+				stays[have] = true
+				continue
+			}
+			d.Change.Tags.Add = append(d.Change.Tags.Add, m.tag)
+			d.Reasons = append(d.Reasons, Reason{"tags", "add", m.tag, name, fmt.Sprintf("rule %q holds", name)})
+		}
+	}
+	for i, tag := range f.Tags {
+		if stays[i] {
+			continue
+		}
+		var by, why string
+		switch j := slices.IndexFunc(p.removed, func(pat pattern) bool { return pat.fits(tag) }); {
+		case j >= 0:
+			by = r.rules[p.removed[j].rule].name
+			why = fmt.Sprintf("rule %q removes it", by)
+		case r.isRetired(tag):
+			why = "it is retired"
+		default:
+			why = "no rule produces it any more, and it is a tag of: " + strings.Join(r.Owners(tag), ", ")
+		}
+		d.Change.Tags.Remove = append(d.Change.Tags.Remove, tag)
+		d.Reasons = append(d.Reasons, Reason{"tags", "remove", tag, by, why})
+	}
+}
+
+// keeps says that a tag of the rules is not taken back though none produced it
+// now: one that could is waiting, or is told not to change a list that is there.
+func (r *Rules) keeps(tag string, p *pass) bool {
+	return slices.ContainsFunc(r.makers(tag), func(i int) bool {
+		return r.rules[i].fields.Tags != Merge || slices.Contains(p.waiting, i)
+	})
+}
+
+func fitsAny(all []pattern, tag string) bool {
+	return slices.ContainsFunc(all, func(p pattern) bool { return p.fits(tag) })
+}
+
+func (r *Rules) fieldsOf(f *rule.Facts, p *pass, d *Decision) {
+	reason := func(field, value string, by int, mode Mode) Reason {
+		name := r.rules[by-1].name
+		return Reason{field, "set", value, name, fmt.Sprintf("rule %q holds (%s)", name, mode)}
+	}
+	s := &p.set
+	if s.titleBy > 0 && s.title != f.Title {
+		if fault := fieldFault(video.Fields{Title: &s.title}); fault != "" {
+			d.Dropped = append(d.Dropped, fault)
+		} else {
+			d.Change.Set.Title = &s.title
+			d.Reasons = append(d.Reasons, reason("title", s.title, s.titleBy, s.titleMode))
+		}
+	}
+	if s.descBy > 0 && s.description != f.Description {
+		if fault := fieldFault(video.Fields{Description: &s.description}); fault != "" {
+			d.Dropped = append(d.Dropped, fault)
+		} else {
+			d.Change.Set.Description = &s.description
+			d.Reasons = append(d.Reasons, reason("description", s.description, s.descBy, s.descMode))
+		}
+	}
+	if s.catBy > 0 && s.category != int64(f.CategoryID) {
+		d.Change.Set.Category = &s.category
+		value := strings.TrimSpace(fmt.Sprintf("%d %s", s.category, r.categoryName(s.category)))
+		d.Reasons = append(d.Reasons, reason("category", value, s.catBy, s.cMode))
+	}
+}
+
+func (r *Rules) categoryName(id int64) string {
+	for name, one := range r.categories {
+		if one == id {
+			return name
+		}
+	}
+	return ""
+}

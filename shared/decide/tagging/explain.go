@@ -1,0 +1,96 @@
+package tagging
+
+import (
+	"fmt"
+	"slices"
+
+	"vodcurator/shared/decide/rule"
+)
+
+// Explanation tells for one media what every rule made of it, and whose each tag is.
+type Explanation struct {
+	Decision Decision
+	Rules    []RuleView
+	Tags     []TagView
+}
+
+// RuleView is what became of one rule: matched, no, waiting, error, or not
+// reached because a rule before it stops or the media is locked.
+type RuleView struct {
+	Name   string
+	Result string
+	Parts  []rule.Part
+}
+
+// TagView is one tag the media has or gets: what becomes of it (stays, added,
+// removed), and who owns it: rules by name, "retired", or "people".
+type TagView struct {
+	Tag   string
+	Fate  string
+	Owner []string
+	Why   string
+}
+
+// Explain decides and tells how it came to that. The conditions are shown with the
+// facts as the rules saw them, without the tags that the rules own.
+func (r *Rules) Explain(f *rule.Facts) Explanation {
+	e := Explanation{Decision: r.Decide(f)}
+	view := *f
+	view.Tags = slices.DeleteFunc(slices.Clone(f.Tags), r.managed)
+	for i := range r.rules {
+		c := &r.rules[i]
+		v := RuleView{Name: c.name, Result: "no", Parts: c.when.Explain(&view)}
+		switch {
+		case e.Decision.Locked != "":
+			v.Result, v.Parts = "not reached", nil
+		case slices.Contains(e.Decision.Matched, c.name):
+			v.Result = "matched"
+			pass := pass{}
+			pass.apply(i, c, f, &view)
+		case slices.Contains(e.Decision.Waiting, c.name):
+			v.Result = "waiting"
+		}
+		for _, part := range v.Parts {
+			if v.Result == "waiting" && len(part.Result) > 5 && part.Result[:5] == "error" {
+				v.Result = part.Result
+			}
+		}
+		e.Rules = append(e.Rules, v)
+		if c.stop && v.Result == "matched" {
+			for _, rest := range r.rules[i+1:] {
+				e.Rules = append(e.Rules, RuleView{Name: rest.name, Result: "not reached"})
+			}
+			break
+		}
+	}
+	for _, tag := range f.Tags {
+		e.Tags = append(e.Tags, r.tagView(tag, "stays", e.Decision))
+	}
+	for _, tag := range e.Decision.Change.Tags.Add {
+		e.Tags = append(e.Tags, r.tagView(tag, "added", e.Decision))
+	}
+	return e
+}
+
+func (r *Rules) tagView(tag, fate string, d Decision) TagView {
+	v := TagView{Tag: tag, Fate: fate, Owner: r.Owners(tag)}
+	switch {
+	case len(v.Owner) > 0:
+	case r.isRetired(tag):
+		v.Owner = []string{"retired"}
+	default:
+		v.Owner = []string{"people"}
+	}
+	for _, reason := range d.Reasons {
+		if reason.Field == "tags" && reason.Value == tag {
+			v.Why = reason.Why
+			if reason.Act == "remove" {
+				v.Fate = "removed"
+			}
+		}
+	}
+	if v.Why == "" && fate == "stays" {
+		v.Why = fmt.Sprintf("belongs to %s", v.Owner[0])
+	}
+	return v
+}

@@ -1,0 +1,435 @@
+package tagging_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"vodcurator/shared/decide/rule"
+	"vodcurator/shared/decide/tagging"
+	"vodcurator/shared/video"
+)
+
+func parse(t require.TestingT, text string) *tagging.Rules {
+	rules, err := tagging.Parse("rules.yaml", []byte(text))
+	require.NoError(t, err)
+	return rules
+}
+
+func decide(t *testing.T, rules *tagging.Rules, s rule.Sample) tagging.Decision {
+	t.Helper()
+	f := s.Facts()
+	before := fmt.Sprint(f)
+	d := rules.Decide(&f)
+	require.Equal(t, before, fmt.Sprint(f), "the facts it was given are untouched")
+	require.Equal(t, d, rules.Decide(&f), "deciding twice is the same")
+	require.NoError(t, d.Change.Check())
+	return d
+}
+
+func TestTheDefaultRulesPassTheirOwnTests(t *testing.T) {
+	results := tagging.Default().Test(nil)
+	require.Len(t, results, 12)
+	for _, r := range results {
+		require.Empty(t, r.Faults, r.Name)
+	}
+}
+
+func TestATagOfPeopleIsNeverTouched(t *testing.T) {
+	rules := parse(t, `
+retired: [old, "q:*"]
+rules:
+  - {name: a, when: 'title == "A"', add: [a, "codec:{codec}"]}
+`)
+	d := decide(t, rules, rule.Sample{Title: "B", Codec: "h264", Tags: []string{"people", "a", "codec:hevc", "old", "q:1", "q", "codec"}})
+	require.Equal(t, []string{"a", "codec:hevc", "old", "q:1"}, d.Change.Tags.Remove)
+	require.Empty(t, d.Change.Tags.Add)
+	require.Equal(t, []string{"a"}, rules.Owners("codec:whatever"))
+	require.Empty(t, rules.Owners("people"))
+}
+
+func TestAWaitingRuleKeepsWhatItProducedBefore(t *testing.T) {
+	rules := parse(t, `
+rules:
+  - {name: short, when: duration < 60, add: [short]}
+  - {name: ai, when: len(labels) > 0, add: ["ai:{labels}"]}
+  - {name: size, when: "true", add: ["size:{short_side}"]}
+  - {name: plain, when: 'title == "x"', add: [plain]}
+`)
+	d := decide(t, rules, rule.Sample{Title: "y", Tags: []string{"short", "ai:cat", "plain", "size:720"}})
+	require.Equal(t, []string{"plain"}, d.Change.Tags.Remove)
+	require.Equal(t, []string{"short", "ai", "size"}, d.Waiting)
+	d = decide(t, rules, rule.Sample{Title: "y", Duration: 90, Width: 9, Height: 8, Labels: []string{"dog", "bike"}, Tags: []string{"short", "ai:cat", "plain", "size:720"}})
+	require.Equal(t, []string{"ai:dog", "ai:bike", "size:8"}, d.Change.Tags.Add)
+	require.Equal(t, []string{"short", "ai:cat", "plain", "size:720"}, d.Change.Tags.Remove)
+}
+
+func TestRulesRunInOrderAndSeeWhatThoseBeforeAdded(t *testing.T) {
+	rules := parse(t, `
+rules:
+  - {name: one, when: 'title == "x"', add: [a]}
+  - {name: two, when: '"a" in tags', add: [b], title: second}
+  - {name: three, when: '"a" in tags', remove: [a], title: third, fields: {title: overwrite}}
+  - {name: four, when: '"a" in tags', add: [never]}
+  - {name: five, when: "true", category: Film, description: "{title} / {kind}", stop: true}
+  - {name: six, when: "true", add: [unreached]}
+categories: {Film: 77}
+`)
+	d := decide(t, rules, rule.Sample{Kind: "video", Title: "x", Tags: []string{"a"}})
+	require.Equal(t, "third", *d.Change.Set.Title)
+	require.Equal(t, int64(77), *d.Change.Set.Category)
+	require.Equal(t, "third / video", *d.Change.Set.Description)
+	require.Empty(t, d.Change.Tags.Add, "the title was x only before these rules set it")
+	require.Equal(t, []string{"a"}, d.Change.Tags.Remove)
+}
+
+func TestFieldModes(t *testing.T) {
+	for name, tc := range map[string]struct {
+		mode, have string
+		title      string
+		desc       string
+	}{
+		"if-empty fills":        {"if-empty", "", "new", "new"},
+		"if-empty leaves":       {"if-empty", "old", "", ""},
+		"overwrite":             {"overwrite", "old", "new", "new"},
+		"ignore":                {"ignore", "", "", ""},
+		"overwrite of the same": {"overwrite", "new", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rules := parse(t, fmt.Sprintf("fields: {title: %s, description: %s}\nrules: [{name: a, when: 'true', title: new, description: new}]", tc.mode, tc.mode))
+			d := decide(t, rules, rule.Sample{Title: tc.have, Description: tc.have})
+			require.Equal(t, tc.title, text(d.Change.Set.Title))
+			require.Equal(t, tc.desc, text(d.Change.Set.Description))
+		})
+	}
+	rules := parse(t, "fields: {description: merge}\nrules: [{name: a, when: 'true', description: new}]")
+	require.Equal(t, "old\nnew", text(decide(t, rules, rule.Sample{Description: "old"}).Change.Set.Description))
+	require.True(t, decide(t, rules, rule.Sample{Description: "old\nnew\nmore"}).Change.Empty())
+
+	rules = parse(t, "fields: {tags: if-empty}\nrules: [{name: a, when: 'title == \"x\"', add: [a]}]")
+	require.Equal(t, []string{"a"}, decide(t, rules, rule.Sample{Title: "x"}).Change.Tags.Add)
+	require.True(t, decide(t, rules, rule.Sample{Title: "y", Tags: []string{"a"}}).Change.Empty(), "a list that is there is left alone")
+	require.True(t, decide(t, rules, rule.Sample{Title: "x", Tags: []string{"b"}}).Change.Empty())
+	rules = parse(t, "fields: {tags: ignore}\nrules: [{name: a, when: 'true', add: [a]}]")
+	require.True(t, decide(t, rules, rule.Sample{Tags: []string{"b"}}).Change.Empty())
+}
+
+func TestAStoppingRuleThatWaitsHoldsTheRest(t *testing.T) {
+	rules := parse(t, `
+rules:
+  - {name: gate, when: duration > 60, stop: true}
+  - {name: after, when: "true", add: [after]}
+`)
+	d := decide(t, rules, rule.Sample{Tags: []string{"after"}})
+	require.True(t, d.Change.Empty())
+	require.Equal(t, []string{"gate", "after"}, d.Waiting)
+	require.Equal(t, []string{"after"}, decide(t, rules, rule.Sample{Duration: 61, Tags: []string{"after"}}).Change.Tags.Remove)
+	require.Equal(t, []string{"after"}, decide(t, rules, rule.Sample{Duration: 59}).Change.Tags.Add)
+}
+
+func TestTooManyTagsAreSettledByRuleOrderAndReported(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("rules:\n")
+	for i := range 10 {
+		fmt.Fprintf(&b, "  - {name: r%d, when: 'true', add: [a%d, b%d]}\n", i, i, i)
+	}
+	rules := parse(t, b.String())
+	d := decide(t, rules, rule.Sample{Tags: []string{"people", "b9", "more"}})
+	require.Len(t, d.Change.Tags.Add, 14)
+	require.Equal(t, "a0", d.Change.Tags.Add[0])
+	require.Equal(t, "b6", d.Change.Tags.Add[13])
+	require.Equal(t, []string{"b9"}, d.Change.Tags.Remove, "a tag of a later rule makes room for those of earlier ones")
+	require.Len(t, d.Dropped, 6)
+	require.Contains(t, d.Dropped[0], `no room for "a7"`)
+	require.Len(t, d.Change.Tags.Apply([]string{"people", "b9", "more"}), 16)
+
+	var many []string
+	for i := range 18 {
+		many = append(many, fmt.Sprint("p", i))
+	}
+	d = decide(t, rules, rule.Sample{Tags: many})
+	require.True(t, d.Change.Empty(), "more tags of people than fit are theirs to settle")
+	require.Len(t, d.Dropped, 20)
+}
+
+func TestATextTheProviderWouldRefuseIsDroppedAndReported(t *testing.T) {
+	rules := parse(t, `
+fields: {title: overwrite, description: overwrite}
+rules: [{name: a, when: "true", add: ["by:{user_data}", "ai:{labels}", ok], title: "{user_data}", description: "{user_data}"}]`)
+	d := decide(t, rules, rule.Sample{UserData: "🎬 " + strings.Repeat("字", 50), Labels: []string{"a,b", "fine", " ", ""}})
+	require.Equal(t, []string{"ai:fine", "ok"}, d.Change.Tags.Add)
+	require.Len(t, d.Dropped, 4)
+	require.Nil(t, d.Change.Set.Title)
+	d = decide(t, rules, rule.Sample{UserData: strings.Repeat("字", 50), Labels: []string{}})
+	require.Equal(t, strings.Repeat("字", 42), *d.Change.Set.Title, "cut at 128 bytes, between characters")
+}
+
+func TestHandsOff(t *testing.T) {
+	rules := parse(t, `
+lock: mine
+hands_off: [Legal, "42"]
+categories: {Film: 77}
+rules: [{name: a, when: "true", add: [a]}]`)
+	for name, tc := range map[string]struct {
+		sample rule.Sample
+		locked string
+	}{
+		"free":                          {rule.Sample{}, ""},
+		"lock tag":                      {rule.Sample{Tags: []string{"mine"}}, `it has the tag "mine"`},
+		"lock tag in other case":        {rule.Sample{Tags: []string{"Mine"}}, ""},
+		"category by name":              {rule.Sample{Category: "Legal"}, `category "Legal" is hands-off`},
+		"category by id":                {rule.Sample{CategoryID: 42, Category: "x"}, "category 42 is hands-off"},
+		"other category":                {rule.Sample{CategoryID: 7, Category: "Sport"}, ""},
+		"a category without name locks": {rule.Sample{CategoryID: 7}, "the name of category 7 is not known, and some names are hands-off"},
+		"unless the file names it":      {rule.Sample{CategoryID: 77}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := decide(t, rules, tc.sample)
+			require.Equal(t, tc.locked, d.Locked)
+			require.Equal(t, tc.locked != "", d.Change.Empty())
+		})
+	}
+}
+
+func TestARuleThatWouldUndoItselfWritesNothing(t *testing.T) {
+	rules := parse(t, `rules: [{name: rename, when: '"draft" in tags', remove: [draft], add: [new]}]`)
+	d := decide(t, rules, rule.Sample{Tags: []string{"draft"}})
+	require.True(t, d.Change.Empty())
+	require.Contains(t, d.Faults[0], "the next event would change it again")
+	rules = parse(t, `rules: [{name: drop, when: '"draft" in tags', remove: ["dra*"]}]`)
+	require.Equal(t, []string{"draft"}, decide(t, rules, rule.Sample{Tags: []string{"draft", "x"}}).Change.Tags.Remove)
+}
+
+func TestRulesThatNeverComeToRestSetNothing(t *testing.T) {
+	rules := parse(t, `
+fields: {title: overwrite}
+rules:
+  - {name: a, when: 'title == "x"', title: y}
+  - {name: b, when: 'title == "y"', title: x}`)
+	d := decide(t, rules, rule.Sample{Title: "x"})
+	require.True(t, d.Change.Empty())
+	require.Contains(t, d.Dropped[0], "do not come to rest")
+}
+
+func TestARuleThatFailsKeepsItsTags(t *testing.T) {
+	rules := parse(t, `rules: [{name: a, when: 'tags[5] == "x"', add: [a]}, {name: b, when: "true", add: [b]}]`)
+	d := decide(t, rules, rule.Sample{Tags: []string{"a"}})
+	require.Equal(t, []string{"b"}, d.Change.Tags.Add)
+	require.Empty(t, d.Change.Tags.Remove)
+	require.Contains(t, d.Faults[0], "a: ")
+}
+
+func TestFileNamesAreCleaned(t *testing.T) {
+	rules := parse(t, `
+unwanted: [final, copy, IMG]
+fields: {title: overwrite}
+rules: [{name: a, when: "true", title: "{file_name|clean|caps}"}]`)
+	for file, want := range map[string]string{
+		"harbour-walk.mp4":               "Harbour Walk",
+		"IMG_20260621_142233.MOV":        "",
+		"2026-06-21 My.Trip (final).mp4": "My Trip",
+		"VOD_for_iPhone_FINAL-copy.mp4":  "VOD For iPhone",
+		"预告片_2026.06.21.mp4":             "预告片",
+		"part 3 of 20260621x.mp4":        "Part 3 Of X",
+		"season2026.mp4":                 "Season2026",
+		"no extension":                   "No Extension",
+		".hidden":                        "Hidden",
+		"a.b":                            "A",
+		"v1.2 long.sentence. with dots":  "V1 2 Long Sentence With Dots",
+		"12345678.mp4":                   "12345678",
+		"20261399.mp4":                   "20261399",
+		"walk 2026-06-21T14:22:33 x.mp4": "Walk X",
+		"two 20260621 and 20260622 .mp4": "Two And",
+	} {
+		d := decide(t, rules, rule.Sample{FileName: file})
+		require.Equal(t, want, text(d.Change.Set.Title), file)
+		if want != "" {
+			again := decide(t, rules, rule.Sample{FileName: file, Title: want})
+			require.True(t, again.Change.Empty(), file)
+		}
+	}
+}
+
+func TestEveryMistakeInARulesFileIsToldAtOnce(t *testing.T) {
+	files, err := filepath.Glob("testdata/bad/*.yaml")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			raw, err := os.ReadFile(file)
+			require.NoError(t, err)
+			_, err = tagging.Parse(filepath.Base(file), raw)
+			require.Error(t, err)
+			golden := strings.TrimSuffix(file, ".yaml") + ".txt"
+			if os.Getenv("UPDATE_GOLDEN") != "" {
+				require.NoError(t, os.WriteFile(golden, []byte(err.Error()+"\n"), 0o644))
+			}
+			want, _ := os.ReadFile(golden)
+			require.Equal(t, string(want), err.Error()+"\n")
+			require.Empty(t, cmpLines(raw, err), "the mistakes that the comments in the file announce, and no other")
+		})
+	}
+}
+
+// cmpLines compares the lines that carry a comment "# wrong" with those named by the faults.
+func cmpLines(raw []byte, err error) (differences []string) {
+	var want, got []int
+	for i, line := range strings.Split(string(raw), "\n") {
+		if strings.Contains(line, "# wrong") {
+			want = append(want, i+1)
+		}
+	}
+	for _, fault := range rule.Faults(err) {
+		got = append(got, fault.Line)
+	}
+	got = slices.Compact(got)
+	if !slices.Equal(want, got) {
+		differences = append(differences, fmt.Sprintf("announced in lines %v, told in %v", want, got))
+	}
+	return differences
+}
+
+func TestTestsInAFileFailWhenTheRulesDoNotAgree(t *testing.T) {
+	rules := parse(t, `
+rules:
+  - {name: a, when: 'title == "x"', add: [a]}
+  - {name: b, when: duration > 3, add: [b], title: T}
+tests:
+  - {name: good, media: {title: x}, expect: {add: [a], waiting: [b]}}
+  - {name: bad, media: {file_name: f, duration: 5, tags: [b]}, expect: {add: [b], remove: [c], waiting: [a], description: D, category: "7", dropped: 1, locked: true}}
+  - {name: from a file, fixture: media.json, expect: {add: [a, b]}}
+  - {name: an image from a file, fixture: image.json, expect: {add: [a]}}
+  - {name: not there, fixture: none.json, expect: {}}
+`)
+	results := rules.Test(fstest.MapFS{
+		"media.json": {Data: []byte(`{"id":"a1","title":"x","duration":5000000000}`)},
+		"image.json": {Data: []byte(`{"image":{"id":"a1","title":"x"}}`)},
+	})
+	require.Empty(t, results[0].Faults)
+	require.Equal(t, []string{
+		"add: want [b], got []", "remove: want [c], got []", `title: want none, got "T"`, `description: want "D", got none`,
+		"category: want 7, got none", "waiting: want [a], got []", "dropped: want 1, got []", "locked: want true, got false",
+	}, results[1].Faults)
+	require.Empty(t, results[2].Faults)
+	require.Empty(t, results[3].Faults)
+	require.Contains(t, results[4].Faults[0], "none.json")
+}
+
+func TestExplainTellsWhatEveryRuleMadeOfIt(t *testing.T) {
+	rules := parse(t, `
+retired: [old]
+rules:
+  - {name: one, when: 'title == "x" and width > 100', add: [wide]}
+  - {name: two, when: duration > 60, add: [long]}
+  - {name: three, when: 'title != "x"', add: [other]}
+  - {name: four, when: "true", add: [last], stop: true}
+  - {name: five, when: "true", add: [never]}
+`)
+	f := rule.Sample{Kind: "video", Title: "x", Width: 200, Height: 100, Tags: []string{"mine", "old", "other"}}.Facts()
+	e := rules.Explain(&f)
+	var got []string
+	for _, r := range e.Rules {
+		got = append(got, r.Name+" "+r.Result)
+	}
+	require.Equal(t, []string{"one matched", "two waiting", "three no", "four matched", "five not reached"}, got)
+	require.Equal(t, map[string]any{"width": 200}, e.Rules[0].Parts[1].Values)
+	got = nil
+	for _, tag := range e.Tags {
+		got = append(got, fmt.Sprintf("%s %s %v", tag.Tag, tag.Fate, tag.Owner))
+	}
+	require.Equal(t, []string{"mine stays [people]", "old removed [retired]", "other removed [three]", "wide added [one]", "last added [four]"}, got)
+}
+
+// TestLaws: whatever the rules and the media, the change is legal, touches only
+// what it may, and leaves nothing to change.
+func TestLaws(t *testing.T) {
+	conditions := []string{
+		`true`, `title == "x"`, `title != "x"`, `"a" in tags`, `not ("b" in tags)`, `"p" in tags`, `duration > 60`,
+		`not (duration > 60)`, `width > 5 or title == "x"`, `category_id == 7`, `description == ""`, `tags[3] == "a"`, `len(tags) > 2`,
+	}
+	tags := []string{"a", "b", "c", "p", "q", "k:x", "k:y", "hands-off"}
+	rapid.Check(t, func(t *rapid.T) {
+		var b strings.Builder
+		fmt.Fprintf(&b, "retired: [r]\nfields: {tags: %s, title: %s, description: %s, category: %s}\nrules:\n",
+			rapid.SampledFrom([]string{"merge", "merge", "if-empty", "ignore"}).Draw(t, "tags"),
+			rapid.SampledFrom([]string{"if-empty", "overwrite"}).Draw(t, "title"),
+			rapid.SampledFrom([]string{"if-empty", "overwrite", "merge"}).Draw(t, "description"),
+			rapid.SampledFrom([]string{"if-empty", "overwrite"}).Draw(t, "category"))
+		named := map[string]bool{"r": true}
+		for i := range rapid.IntRange(1, 6).Draw(t, "rules") {
+			fmt.Fprintf(&b, "  - name: r%d\n    when: '%s'\n", i, rapid.SampledFrom(conditions).Draw(t, "when"))
+			switch rapid.IntRange(0, 6).Draw(t, "act") {
+			case 0, 1, 2:
+				add := rapid.SampledFrom([]string{"a", "b", "c", "k:{title}", "k:{labels}"}).Draw(t, "add")
+				named[strings.Split(add, "{")[0]] = true
+				fmt.Fprintf(&b, "    add: [%q]\n", add)
+			case 3:
+				remove := rapid.SampledFrom([]string{"a", "p", "q"}).Draw(t, "remove")
+				named[remove] = true
+				fmt.Fprintf(&b, "    remove: [%s]\n", remove)
+			case 4:
+				fmt.Fprintf(&b, "    title: %s\n", rapid.SampledFrom([]string{"x", "y", `"{file_name|clean}"`}).Draw(t, "to"))
+			case 5:
+				fmt.Fprintf(&b, "    description: %s\n", rapid.SampledFrom([]string{"x", `"about {title}"`}).Draw(t, "to"))
+			case 6:
+				b.WriteString("    category: 7\n")
+			}
+			if rapid.IntRange(0, 9).Draw(t, "stop") == 0 {
+				b.WriteString("    stop: true\n")
+			}
+		}
+		rules := parse(t, b.String())
+		s := rule.Sample{
+			Kind:     rapid.SampledFrom([]string{"", "video", "audio", "image"}).Draw(t, "kind"),
+			Title:    rapid.SampledFrom([]string{"", "x", "y"}).Draw(t, "title"),
+			Duration: rapid.SampledFrom([]float64{0, 30, 90}).Draw(t, "duration"),
+			Width:    rapid.SampledFrom([]int{0, 3, 9}).Draw(t, "width"),
+			FileName: rapid.SampledFrom([]string{"", "my_file.mp4"}).Draw(t, "file"),
+			Tags:     rapid.SliceOfNDistinct(rapid.SampledFrom(append(tags, "r")), 0, 5, rapid.ID[string]).Draw(t, "tags"),
+		}
+		if rapid.Bool().Draw(t, "labelled") {
+			s.Labels = rapid.SliceOf(rapid.SampledFrom([]string{"x", "y"})).Draw(t, "labels")
+		}
+		f := s.Facts()
+		d := rules.Decide(&f)
+		require.NoError(t, d.Change.Check())
+		for _, tag := range slices.Concat(d.Change.Tags.Add, d.Change.Tags.Remove) {
+			require.True(t, named[tag] || named["k:"] && strings.HasPrefix(tag, "k:"), "touched %q, which no rule names\n%s", tag, b.String())
+		}
+		for _, tag := range d.Change.Tags.Remove {
+			require.Contains(t, f.Tags, tag)
+		}
+		for _, tag := range d.Change.Tags.Add {
+			require.NotContains(t, f.Tags, tag)
+		}
+		require.LessOrEqual(t, len(d.Change.Tags.Apply(f.Tags)), video.MaxTags)
+		after := s
+		after.Tags = d.Change.Tags.Apply(f.Tags)
+		if p := d.Change.Set.Title; p != nil {
+			after.Title = *p
+		}
+		if p := d.Change.Set.Description; p != nil {
+			after.Description = *p
+		}
+		if p := d.Change.Set.Category; p != nil {
+			after.CategoryID = *p
+		}
+		f = after.Facts()
+		again := rules.Decide(&f)
+		require.True(t, again.Change.Empty(), "a second event changes it again: %v\n%s\nfirst: %v", again.Reasons, b.String(), d.Reasons)
+	})
+}
+
+func text(p *string) string {
+	if p == nil {
+		return ""
+	}
+	return *p
+}

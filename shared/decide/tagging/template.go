@@ -1,0 +1,239 @@
+package tagging
+
+import (
+	"fmt"
+	"path"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"vodcurator/shared/decide/rule"
+	"vodcurator/shared/video"
+)
+
+// template is a text with facts filled in: "codec:{codec}", "{file_name|clean}".
+type template struct {
+	parts   []piece
+	prefix  string // the literal beginning
+	literal bool   // nothing to fill in
+	uses    []string
+}
+
+type piece struct {
+	text    string // literal, when fact is empty
+	fact    string
+	filters []filter
+}
+
+type filter func(string) string
+
+// filters are what may follow a fact in a template, behind a bar each.
+func filters(unwanted []string) map[string]filter {
+	stem := func(s string) string {
+		if ext := path.Ext(s); len(ext) > 1 && len(ext) < 6 && ext != s {
+			return strings.TrimSuffix(s, ext)
+		}
+		return s
+	}
+	words := func(s string) string {
+		return squeeze(strings.Map(func(r rune) rune {
+			if r == '_' || r == '-' || r == '.' || r == '+' {
+				return ' '
+			}
+			return r
+		}, s))
+	}
+	wanted := func(s string) string {
+		fields := strings.Fields(s)
+		fields = slices.DeleteFunc(fields, func(w string) bool {
+			return slices.ContainsFunc(unwanted, func(u string) bool { return strings.EqualFold(strings.Trim(w, "()[]"), u) })
+		})
+		return strings.Join(fields, " ")
+	}
+	return map[string]filter{
+		"stem":    stem,
+		"words":   words,
+		"undated": func(s string) string { return squeeze(dates.ReplaceAllString(s, "$1 $3")) },
+		"wanted":  wanted,
+		"lower":   strings.ToLower,
+		"upper":   strings.ToUpper,
+		"caps":    capitals,
+		"clean": func(s string) string {
+			s = squeeze(dates.ReplaceAllString(stem(s), "$1 $3"))
+			return wanted(words(s))
+		},
+	}
+}
+
+// dates finds a day, with or without separators, and a time of day behind it.
+var dates = regexp.MustCompile(`(^|[^0-9])((?:19|20)[0-9]{2}[-_. ]?(?:0[1-9]|1[0-2])[-_. ]?(?:0[1-9]|[12][0-9]|3[01])(?:[-_T ]?[0-2][0-9][-_:.]?[0-5][0-9](?:[-_:.]?[0-5][0-9])?)?)($|[^0-9])`)
+
+func squeeze(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// capitals begins every word with a capital and leaves words that have one
+// already, such as VOD or iPhone, as they are.
+func capitals(s string) string {
+	words := strings.Fields(s)
+	for i, word := range words {
+		if strings.IndexFunc(word, unicode.IsUpper) < 0 {
+			first, size := utf8.DecodeRuneInString(word)
+			words[i] = string(unicode.ToTitle(first)) + word[size:]
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+func (p parser) template(at, text string) *template {
+	t := &template{literal: true}
+	known := filters(p.spec.Unwanted)
+	var names []string
+	for name := range known {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for rest := text; rest != ""; {
+		before, after, found := strings.Cut(rest, "{")
+		if before != "" {
+			t.parts = append(t.parts, piece{text: before})
+		}
+		if !found {
+			break
+		}
+		inner, behind, closed := strings.Cut(after, "}")
+		if !closed {
+			p.Add(at, fmt.Sprintf("{ without } in %q", text), "")
+			return nil
+		}
+		fact, pipe, _ := strings.Cut(inner, "|")
+		one := piece{fact: strings.TrimSpace(fact)}
+		if !p.fillable(at, one.fact) {
+			return nil
+		}
+		for name := range strings.SplitSeq(pipe, "|") {
+			if name = strings.TrimSpace(name); name == "" {
+				continue
+			}
+			if known[name] == nil {
+				p.Add(at, fmt.Sprintf("unknown filter %q", name), rule.Suggest(name, names))
+				return nil
+			}
+			one.filters = append(one.filters, known[name])
+		}
+		t.parts = append(t.parts, one)
+		t.uses = append(t.uses, one.fact)
+		t.literal = false
+		rest = behind
+	}
+	if len(t.parts) > 0 {
+		t.prefix = t.parts[0].text
+	}
+	if len(t.parts) == 0 || t.prefix == "" && strings.Contains(at, ".add[") {
+		p.Add(at, "a tag needs a fixed beginning", `such as "codec:{codec}"`)
+		return nil
+	}
+	return t
+}
+
+// fillable says whether a fact can stand in a text.
+func (p parser) fillable(at, fact string) bool {
+	var names []string
+	for _, noun := range rule.Nouns() {
+		if noun.Type != "text" && noun.Type != "number" && noun.Type != "list of texts" {
+			continue
+		}
+		names = append(names, noun.Name)
+		if noun.Name != fact {
+			continue
+		}
+		if noun.Type == "list of texts" && (fact == "tags" || !strings.Contains(at, ".add[")) {
+			p.Add(at, fmt.Sprintf("{%s} is a list", fact), "only a tag can be filled in from labels: it becomes one tag for each")
+			return false
+		}
+		return true
+	}
+	p.Add(at, fmt.Sprintf("unknown fact {%s}", fact), rule.Suggest(fact, names))
+	return false
+}
+
+// ready says whether all facts of the template are known.
+func (t *template) ready(f *rule.Facts) bool {
+	for _, name := range t.uses {
+		if _, known := rule.Value(f, name); !known {
+			return false
+		}
+	}
+	return true
+}
+
+// fill returns the texts: one, or one for each value of a list; none when a fact
+// is empty, since half a tag is no tag.
+func (t *template) fill(f *rule.Facts) []string {
+	if t.literal {
+		return []string{t.prefix}
+	}
+	out := []string{""}
+	for _, part := range t.parts {
+		values := []string{part.text}
+		if part.fact != "" {
+			values = part.values(f)
+		}
+		var next []string
+		for _, head := range out {
+			for _, value := range values {
+				next = append(next, head+value)
+			}
+		}
+		out = next
+	}
+	return out
+}
+
+func (p piece) values(f *rule.Facts) []string {
+	value, _ := rule.Value(f, p.fact)
+	var texts []string
+	switch v := value.(type) {
+	case string:
+		texts = []string{v}
+	case []string:
+		texts = slices.Clone(v)
+	case float64:
+		texts = []string{strconv.FormatFloat(v, 'f', -1, 64)}
+	default:
+		texts = []string{strconv.FormatInt(reflect.ValueOf(v).Int(), 10)}
+	}
+	var out []string
+	for _, text := range texts {
+		for _, filter := range p.filters {
+			text = filter(text)
+		}
+		if text = strings.TrimSpace(text); text != "" {
+			out = append(out, text)
+		}
+	}
+	return out
+}
+
+// cut shortens a text to a number of bytes without breaking a character.
+func cut(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	for limit > 0 && s[limit]&0xC0 == 0x80 {
+		limit--
+	}
+	return strings.TrimSpace(s[:limit])
+}
+
+// fieldFault says why the provider would not take a title or description.
+func fieldFault(set video.Fields) string {
+	err := video.Change{ID: "x", Set: set}.Check()
+	if err == nil {
+		return ""
+	}
+	text, _, _ := strings.Cut(err.Error(), "\n")
+	return strings.TrimPrefix(text, video.ErrInvalid.Error()+": ")
+}
