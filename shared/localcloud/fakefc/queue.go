@@ -1,0 +1,208 @@
+package fakefc
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"time"
+	"unicode/utf8"
+
+	"vodcurator/shared/localcloud/fakemns"
+)
+
+// held is how long a trigger hides the messages it works on: the longest that the
+// queues allow, since its retries may take a day.
+const held = 12 * time.Hour
+
+// consume feeds a function from a queue, as EventBridge does: batch after batch,
+// each one until it succeeds or is given up.
+func (s *Server) consume(f *fn, t Trigger) {
+	key := f.Name + "/" + t.Name
+	s.stream(key, "running")
+	count, window := t.Count, t.Window
+	if !t.Stream {
+		count, window = 1, 0
+	}
+	limit := maxSync
+	if t.Async != s.opt.Doubts.AsyncMeansSync {
+		limit = maxAsync
+	}
+	var over []fakemns.Message // read, but it did not fit
+	for s.stop.Err() == nil {
+		batch, rest := s.gather(t.Queue, over, count, limit, time.Duration(float64(window)*s.opt.Pace))
+		over = rest
+		if len(batch) == 0 {
+			continue
+		}
+		s.mu.Lock()
+		s.async++ // Quiet waits for it
+		s.mu.Unlock()
+		done := s.push(f, t, batch)
+		s.mu.Lock()
+		if s.async--; s.async == 0 && s.quiet != nil {
+			close(s.quiet)
+			s.quiet = nil
+		}
+		s.mu.Unlock()
+		if done {
+			handles := make([]string, len(batch))
+			for i, m := range batch {
+				handles[i] = m.Handle
+			}
+			s.opt.Queues.Remove(t.Queue, handles...)
+			continue
+		}
+		for _, m := range append(batch, over...) {
+			_, _ = s.opt.Queues.Hide(t.Queue, m.Handle, 0)
+		}
+		over = nil
+		if s.stop.Err() == nil {
+			s.stream(key, "stopped after an error it may not tolerate")
+			<-s.stop.Done()
+		}
+	}
+	for _, m := range over {
+		_, _ = s.opt.Queues.Hide(t.Queue, m.Handle, 0)
+	}
+	s.stream(key, "stopped")
+}
+
+func (s *Server) stream(key, state string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.streams[key] = state
+}
+
+// Streams tells the state of each queue trigger, by function/trigger.
+func (s *Server) Streams() map[string]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := map[string]string{}
+	for k, v := range s.streams {
+		out[k] = v
+	}
+	return out
+}
+
+// gather collects a batch: up to count messages, for as long as the window is open
+// after the first, cut early where it would pass the size limit.
+func (s *Server) gather(queue string, batch []fakemns.Message, count, limit int, window time.Duration) (_, over []fakemns.Message) {
+	var until time.Time
+	if len(batch) > 0 {
+		until = time.Now().Add(window)
+	}
+	size := 0
+	for _, m := range batch {
+		size += len(m.Body)
+	}
+	for len(batch) < count && s.stop.Err() == nil {
+		wait := 30 * time.Second
+		if !until.IsZero() {
+			wait = max(time.Until(until), 0)
+		}
+		got, err := s.opt.Queues.Receive(s.stop, queue, min(16, count-len(batch)), wait, held)
+		if err != nil { // no such queue yet
+			if !s.pause(time.Second) {
+				break
+			}
+			continue
+		}
+		if len(got) == 0 {
+			if until.IsZero() {
+				continue
+			}
+			break
+		}
+		if until.IsZero() {
+			until = time.Now().Add(window)
+		}
+		for i, m := range got {
+			if size += len(m.Body); size > limit && len(batch) > 0 {
+				return batch, got[i:]
+			}
+			batch = append(batch, m)
+		}
+	}
+	return batch, nil
+}
+
+// push delivers one batch; false: it was given up and must stay in the queue.
+func (s *Server) push(f *fn, t Trigger, batch []fakemns.Message) bool {
+	event := s.batchEvent(f, t, batch)
+	next := gaps(t.Exponential)
+	for try := 0; ; try++ {
+		c := call{id: requestID(), kind: "queue", trigger: t.Name, event: event, retry: try}
+		if t.Async != s.opt.Doubts.AsyncMeansSync {
+			s.accept(f, c)
+			return true
+		}
+		out, _ := f.run(s.stop, c, false)
+		if out.errorType == "" {
+			return true
+		}
+		if s.stop.Err() != nil {
+			return false
+		}
+		gap, again := next(try)
+		if again {
+			if !s.pause(gap) {
+				return false
+			}
+			continue
+		}
+		if !t.Tolerant {
+			return false
+		}
+		if t.DeadLetters != "" {
+			for _, m := range batch {
+				if _, err := s.opt.Queues.Enqueue(t.DeadLetters, m.Body); err != nil {
+					s.opt.Log.Error("dead letter", "function", f.Name, "queue", t.DeadLetters, "error", err.Error())
+					return false
+				}
+			}
+		}
+		return true
+	}
+}
+
+func (s *Server) batchEvent(f *fn, t Trigger, batch []fakemns.Message) []byte {
+	list := make([]any, len(batch))
+	for i, m := range batch {
+		event := any(s.cloudEvent(f, t, m))
+		if t.Raw {
+			event = event.(map[string]any)["data"]
+		}
+		if s.opt.Doubts.StringBatches {
+			text, _ := json.Marshal(event)
+			event = string(text)
+		}
+		list[i] = event
+	}
+	var out []byte
+	if t.Stream {
+		out, _ = json.Marshal(list)
+	} else {
+		out, _ = json.Marshal(list[0])
+	}
+	return out
+}
+
+func (s *Server) cloudEvent(f *fn, t Trigger, m fakemns.Message) map[string]any {
+	body := m.Body
+	if raw, err := base64.StdEncoding.DecodeString(body); t.Decode && err == nil && utf8.Valid(raw) {
+		body = string(raw)
+	}
+	at := m.Enqueued.UTC().Format("2006-01-02T15:04:05.000Z")
+	return map[string]any{
+		"id": lifeID(), "source": "MNS-" + f.Name + "-" + t.Name, "specversion": "1.0", "type": "mns:Queue:SendMessage",
+		"datacontenttype": "application/json; charset=utf-8",
+		"subject":         "acs:mns:" + s.opt.Region + ":" + s.opt.Account + ":queues/" + t.Queue,
+		"time":            at, "aliyunpublishtime": at,
+		"aliyunaccountid": s.opt.Account, "aliyunoriginalaccountid": s.opt.Account,
+		"aliyuneventbusname": "MNS-" + f.Name + "-" + t.Name, "aliyunregionid": s.opt.Region, "aliyunpublishaddr": "127.0.0.1",
+		"data": map[string]any{
+			"requestId": fmt.Sprintf("%016X%08X", rand.Uint64(), rand.Uint32()), "messageId": m.ID, "messageBody": body,
+		},
+	}
+}
