@@ -375,3 +375,16 @@ func filter(list []string, keep func(string) bool) []string {
 }
 
 func show(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+// Holds says that a media is already as an update wants it.
+func Holds(v Value, u video.Update) bool {
+	want := v
+	set(&want.Title, u.Title)
+	set(&want.Description, u.Description)
+	set(&want.Category, u.Category)
+	set(&want.Tags, u.Tags)
+	if u.Cover != nil && !sameURL(*u.Cover, v.Cover) {
+		return false
+	}
+	return diff(v, want).Empty()
+}

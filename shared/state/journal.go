@@ -1,0 +1,189 @@
+package state
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"vodcurator/shared/decide/editing"
+	"vodcurator/shared/video"
+)
+
+// JournalPrefix begins the keys of the journal of metadata changes.
+const JournalPrefix = "edits/"
+
+// Values are the absolute values of the fields that are set.
+type Values struct {
+	video.Fields
+	Tags *[]string `json:"tags,omitempty"`
+}
+
+// EditedMedia is what a batch was about to do to one media.
+type EditedMedia struct {
+	ID    video.ID      `json:"id"`
+	Image bool          `json:"image,omitempty"`
+	Set   Values        `json:"set,omitzero"` // what is sent; empty: only marks moved
+	Old   Values        `json:"old,omitzero"` // what the same fields held
+	Marks editing.Marks `json:"marks,omitempty"`
+}
+
+// Key is the media's key.
+func (m EditedMedia) Key() editing.Key { return editing.Key{ID: m.ID, Image: m.Image} }
+
+// Entry is one object of the journal. There are two kinds: Media, created before
+// the writes of a batch, says what is about to happen; Of, created after them,
+// names that object and the media whose write is not known to have succeeded.
+type Entry struct {
+	Version int           `json:"v"`
+	Run     string        `json:"run,omitempty"` // the invocation
+	At      time.Time     `json:"at,omitzero"`
+	Media   []EditedMedia `json:"media,omitempty"`
+	Of      string        `json:"of,omitempty"`
+	Open    []editing.Key `json:"open,omitempty"`
+}
+
+// Written are the media of an entry for which something is sent, not only
+// remembered.
+func (e Entry) Written() []EditedMedia {
+	return slices.DeleteFunc(slices.Clone(e.Media), func(m EditedMedia) bool { return m.Set == Values{} })
+}
+
+// Journal holds the watermarks of every media that was changed, as the entries
+// under JournalPrefix tell them. Entries are numbered without gaps and only the
+// next number can be created, so of two writers one learns with ErrExists that
+// it decided on old knowledge. A Journal is not safe for concurrent use.
+type Journal struct {
+	objects Objects
+	last    string // the key read last
+	marks   map[editing.Key]editing.Marks
+	open    map[string][]EditedMedia // entries that nobody has settled yet
+}
+
+// NewJournal makes a journal that knows nothing until CatchUp.
+func NewJournal(o Objects) *Journal {
+	return &Journal{objects: o, marks: map[editing.Key]editing.Marks{}, open: map[string][]EditedMedia{}}
+}
+
+// Marks are the watermarks of one media. They are not to be changed.
+func (j *Journal) Marks(k editing.Key) editing.Marks { return j.marks[k] }
+
+// CatchUp reads the entries that were created since the last time.
+func (j *Journal) CatchUp(ctx context.Context) error {
+	for tries := 0; ; tries++ {
+		err := j.catchUp(ctx)
+		if tries < 3 && errors.Is(err, video.ErrNotFound) {
+			continue // compacted since it was listed: what replaces it is listed now
+		}
+		return err
+	}
+}
+
+func (j *Journal) catchUp(ctx context.Context) error {
+	for key, err := range j.objects.List(ctx, JournalPrefix, j.last) {
+		if err != nil {
+			return err
+		}
+		entry, err := ReadEntry(ctx, j.objects, key)
+		if err != nil {
+			return err
+		}
+		j.take(key, entry)
+	}
+	return nil
+}
+
+// Append creates the next entry and takes it in. With ErrExists another writer
+// was faster: catch up and decide again.
+func (j *Journal) Append(ctx context.Context, e Entry) (key string, err error) {
+	number := uint64(0)
+	if j.last != "" {
+		if number, err = entryNumber(j.last); err != nil {
+			return "", err
+		}
+	}
+	e.Version = 1
+	body, err := json.Marshal(e)
+	if err != nil {
+		return "", err
+	}
+	key = entryKey(number + 1)
+	if err := j.objects.Create(ctx, key, body); err != nil {
+		return "", err
+	}
+	j.take(key, e)
+	return key, nil
+}
+
+func (j *Journal) take(key string, e Entry) {
+	j.last = key
+	for _, m := range e.Media {
+		j.marks[m.Key()] = j.marks[m.Key()].Merge(m.Marks)
+	}
+	if written := e.Written(); len(written) > 0 {
+		j.open[key] = written
+	}
+	if e.Of == "" {
+		return
+	}
+	open := map[editing.Key]bool{}
+	for _, k := range e.Open {
+		open[k] = true
+	}
+	for _, m := range j.open[e.Of] {
+		if !open[m.Key()] {
+			j.marks[m.Key()] = j.marks[m.Key()].Settle(m.Marks)
+		}
+	}
+	delete(j.open, e.Of)
+}
+
+// ReadEntry reads one entry of the journal.
+func ReadEntry(ctx context.Context, o Objects, key string) (Entry, error) {
+	body, err := o.Read(ctx, key)
+	if err != nil {
+		return Entry{}, err
+	}
+	var e Entry
+	if err := json.Unmarshal(body, &e); err != nil {
+		return Entry{}, fmt.Errorf("journal %s: %w: %w", key, video.ErrInvalid, err)
+	}
+	if e.Version != 1 {
+		return Entry{}, fmt.Errorf("journal %s: %w: version %d, want 1", key, video.ErrInvalid, e.Version)
+	}
+	return e, nil
+}
+
+// Base is the entry that can stand for all that the journal has read: the marks
+// that are newer than since, and every open one. It is created under the last
+// number with a plus sign, which sorts behind it and before the next.
+func (j *Journal) Base(since time.Time) (key string, body []byte, err error) {
+	e := Entry{Version: 1}
+	for k, marks := range j.marks {
+		kept := maps.Clone(marks)
+		maps.DeleteFunc(kept, func(_ string, m editing.Mark) bool { return !m.Open && m.At.Before(since) })
+		if len(kept) > 0 {
+			e.Media = append(e.Media, EditedMedia{ID: k.ID, Image: k.Image, Marks: kept})
+		}
+	}
+	slices.SortFunc(e.Media, func(a, b EditedMedia) int { return strings.Compare(string(a.ID), string(b.ID)) })
+	body, err = json.Marshal(e)
+	return strings.TrimSuffix(j.last, baseMark) + baseMark, body, err
+}
+
+const baseMark = "+"
+
+func entryKey(number uint64) string { return fmt.Sprintf("%s%012d", JournalPrefix, number) }
+
+func entryNumber(key string) (uint64, error) {
+	n, err := strconv.ParseUint(strings.TrimSuffix(strings.TrimPrefix(key, JournalPrefix), baseMark), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("journal %s: %w: not an entry", key, video.ErrInvalid)
+	}
+	return n, nil
+}

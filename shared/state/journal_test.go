@@ -1,0 +1,84 @@
+package state_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/shared/decide/editing"
+	"vodcurator/shared/state"
+	"vodcurator/shared/video"
+)
+
+func marked(id string, s int, openMark bool) state.EditedMedia {
+	text := fmt.Sprint(s)
+	return state.EditedMedia{
+		ID: video.ID(id), Set: state.Values{Fields: video.Fields{Title: &text}},
+		Marks: editing.Marks{"title": {Stamp: editing.Stamp{At: time.Unix(int64(s), 0).UTC()}, Open: openMark}},
+	}
+}
+
+func TestASecondWriterLearnsThatItsKnowledgeIsOld(t *testing.T) {
+	eachForm(t, func(t *testing.T, s *state.Store) {
+		a, b := state.NewJournal(s), state.NewJournal(s)
+		key, err := a.Append(t.Context(), state.Entry{Run: "a", Media: []state.EditedMedia{marked("v", 1, true)}})
+		require.NoError(t, err)
+		_, err = b.Append(t.Context(), state.Entry{Run: "b", Media: []state.EditedMedia{marked("v", 2, true)}})
+		require.ErrorIs(t, err, state.ErrExists)
+		require.Empty(t, b.Marks(editing.Key{ID: "v"}), "what was not created counts for nothing")
+
+		require.NoError(t, b.CatchUp(t.Context()))
+		require.True(t, b.Marks(editing.Key{ID: "v"})["title"].Open)
+		_, err = b.Append(t.Context(), state.Entry{Run: "b", Of: key})
+		require.NoError(t, err)
+		require.NoError(t, a.CatchUp(t.Context()))
+		require.False(t, a.Marks(editing.Key{ID: "v"})["title"].Open, "settled by the other")
+	})
+}
+
+func TestABaseStandsForAllBeforeIt(t *testing.T) {
+	eachForm(t, func(t *testing.T, s *state.Store) {
+		old := state.NewJournal(s)
+		var keys []string
+		for i := range 3 {
+			key, err := old.Append(t.Context(), state.Entry{Media: []state.EditedMedia{marked(fmt.Sprintf("v%d", i), 10*i, i == 0)}})
+			require.NoError(t, err)
+			keys = append(keys, key)
+		}
+		require.NoError(t, createEntry(t.Context(), s, old, time.Unix(15, 0)))
+		for _, key := range keys {
+			require.NoError(t, s.Remove(t.Context(), key))
+		}
+		fresh := state.NewJournal(s)
+		require.NoError(t, fresh.CatchUp(t.Context()))
+		require.NotEmpty(t, fresh.Marks(editing.Key{ID: "v0"}), "old, but open")
+		require.Empty(t, fresh.Marks(editing.Key{ID: "v1"}), "old and closed")
+		require.NotEmpty(t, fresh.Marks(editing.Key{ID: "v2"}))
+		key, err := fresh.Append(t.Context(), state.Entry{Media: []state.EditedMedia{marked("v3", 40, false)}})
+		require.NoError(t, err)
+		require.Greater(t, key, keys[2])
+		require.NoError(t, old.CatchUp(t.Context()))
+		require.NotEmpty(t, old.Marks(editing.Key{ID: "v3"}), "who was there before goes on")
+	})
+}
+
+func createEntry(ctx context.Context, s *state.Store, j *state.Journal, since time.Time) error {
+	key, body, err := j.Base(since)
+	if err != nil {
+		return err
+	}
+	return s.Create(ctx, key, body)
+}
+
+func TestAnEntryThatCannotBeReadStopsTheJournal(t *testing.T) {
+	for name, body := range map[string]string{"not JSON": "{", "another version": `{"v":2}`} {
+		s := open(t, "file:"+t.TempDir())
+		require.NoError(t, s.Create(t.Context(), "edits/000000000001", []byte(body)))
+		err := state.NewJournal(s).CatchUp(t.Context())
+		require.ErrorIs(t, err, video.ErrInvalid, name)
+		require.ErrorContains(t, err, "edits/000000000001")
+	}
+}
