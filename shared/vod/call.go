@@ -7,8 +7,9 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/aliyun/alibaba-cloud-sdk-go/sdk"
 	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/requests"
-	api "github.com/aliyun/alibaba-cloud-sdk-go/services/vod"
+	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/responses"
 
 	"vodcurator/shared/video"
 )
@@ -27,19 +28,27 @@ type Call struct {
 }
 
 // ask sends a request until it is answered or nothing more can be done.
-func ask[Q requests.AcsRequest, A any](ctx context.Context, c *Client, req Q, method func(*api.Client, Q) (A, error)) (A, error) {
-	answer, _, err := act(ctx, c, req, method)
+func ask[A responses.AcsResponse](ctx context.Context, c *Client, req requests.AcsRequest, empty func() A) (A, error) {
+	answer, _, err := act(ctx, c, req, empty)
 	return answer, err
 }
 
 // act is ask for callers who must know whether an earlier attempt may have taken
 // effect before the last one was answered.
-func act[Q requests.AcsRequest, A any](ctx context.Context, c *Client, req Q, method func(*api.Client, Q) (A, error)) (answer A, repeated bool, err error) {
+func act[A responses.AcsResponse](ctx context.Context, c *Client, req requests.AcsRequest, empty func() A) (answer A, repeated bool, err error) {
+	repeated, err = c.call(ctx, req, func() responses.AcsResponse {
+		answer = empty() // a used one keeps what the attempt before left in it
+		return answer
+	})
+	return answer, repeated, err
+}
+
+func (c *Client) call(ctx context.Context, req requests.AcsRequest, empty func() responses.AcsResponse) (repeated bool, err error) {
 	call := Call{Op: req.GetActionName()}
 	op, bucket := operations[call.Op], c.buckets[call.Op]
 	start := time.Now()
 	var last *Error
-	c.retry.run(ctx, func() error {
+	c.retry(ctx, func() *Error {
 		asked := time.Now()
 		if err := bucket.wait(ctx); err != nil {
 			if last == nil {
@@ -52,15 +61,14 @@ func act[Q requests.AcsRequest, A any](ctx context.Context, c *Client, req Q, me
 		repeated = repeated || last != nil && last.maybe
 		last = nil
 		call.Attempts++
-		var e *Error
-		answer, e = attempt(ctx, c, req, method, &call)
+		e := c.attempt(ctx, req, empty(), &call)
 		if e == nil {
 			return nil
 		}
 		e.settle(op)
 		if ctx.Err() != nil {
 			e.again = false
-			if e.kind == video.ErrTransient { // it only read, or nothing was sent
+			if errors.Is(e.kind, video.ErrTransient) { // it only read, or nothing was sent
 				e.kind = video.ErrClosed
 			}
 		}
@@ -76,70 +84,70 @@ func act[Q requests.AcsRequest, A any](ctx context.Context, c *Client, req Q, me
 	}
 	call.Took = time.Since(start)
 	if last != nil {
-		if repeated && last.kind != video.ErrNotFound {
+		if repeated && !errors.Is(last.kind, video.ErrNotFound) {
 			last.kind = video.ErrUnknownOutcome
 		}
 		last.Op, last.Attempts = call.Op, call.Attempts
 		call.Code, call.Err, err = last.Code, last, last
 	}
-	c.Log.LogAttrs(ctx, slog.LevelDebug, "vod call",
+	c.config.Log.LogAttrs(ctx, slog.LevelDebug, "vod call",
 		slog.String("op", call.Op), slog.Int("status", call.Status), slog.String("code", call.Code),
 		slog.String("request", call.RequestID), slog.Int("attempts", call.Attempts), slog.Int("throttles", call.Throttles),
 		slog.Duration("waited", call.Waited), slog.Duration("took", call.Took))
-	if c.Metrics != nil {
-		c.Metrics(call)
+	if c.config.Metrics != nil {
+		c.config.Metrics(call)
 	}
-	return answer, repeated, err
+	return repeated, err
 }
 
 // attempt is one exchange with the service.
-func attempt[Q requests.AcsRequest, A any](ctx context.Context, c *Client, req Q, method func(*api.Client, Q) (A, error), call *Call) (answer A, failed *Error) {
-	id, secret, token, err := c.Credentials(ctx)
+func (c *Client) attempt(ctx context.Context, req requests.AcsRequest, answer responses.AcsResponse, call *Call) *Error {
+	id, secret, token, err := c.config.Credentials(ctx)
 	if err == nil && (id == "" || secret == "") {
 		err = errors.New("they are empty")
 	}
 	if err != nil {
-		return answer, &Error{kind: video.ErrForbidden, Message: "no credentials", cause: err}
+		return &Error{kind: video.ErrForbidden, Message: "no credentials", cause: err}
 	}
-	s, err := takeSlot()
+	s, err := c.slots.take()
 	if err != nil {
-		return answer, &Error{kind: video.ErrInvalid, cause: err}
+		return &Error{kind: video.ErrInvalid, cause: err}
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
 	w := s.wire
-	w.ctx, w.transport, w.id, w.secret, w.token = ctx, c.transport, id, secret, token
+	w.ctx, w.transport, w.id, w.secret, w.token = ctx, c.config.HTTP, id, secret, token
 	req.SetScheme(c.scheme)
 	req.SetDomain(c.host)
 	params := req.GetQueryParams()
-	params["RegionId"] = c.Region
+	params["RegionId"] = c.config.Region
 	delete(params, "SecurityToken") // of the attempt before
 
-	answer, err = guarded(s.api, req, method)
+	err = guarded(s.sdk, req, answer)
 	call.Status, call.RequestID = w.status, w.requestID
-	failed = w.err
+	failed := w.err
 	if failed == nil && err != nil { // the SDK's own: it could not read the answer, or not send
 		failed = &Error{Status: w.status, RequestID: w.requestID, kind: video.ErrInvalid, Message: "the SDK refused the request"}
 		if w.status != 0 {
 			failed.kind, failed.Message, failed.cause = video.ErrTransient, "", errEmpty
 		}
 	}
-	s.release()
+	c.slots.put(s)
 	if failed != nil {
 		failed.scrub(secret, token)
 	}
-	return answer, failed
+	return failed
 }
 
 // guarded turns a panic of the SDK into an error. Its text is not kept: it may
 // hold the request.
-func guarded[Q requests.AcsRequest, A any](client *api.Client, req Q, method func(*api.Client, Q) (A, error)) (answer A, err error) {
+func guarded(client *sdk.Client, req requests.AcsRequest, answer responses.AcsResponse) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("the SDK panicked (%T)", r)
 		}
 	}()
-	return method(client, req)
+	return client.DoAction(req, answer)
 }
 
 // notTried is a call that was never sent.

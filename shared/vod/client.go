@@ -60,11 +60,11 @@ type Config struct {
 
 // Client is safe for concurrent use; all its callers share one rate.
 type Client struct {
-	Config
+	config       Config
 	scheme, host string
-	transport    http.RoundTripper
+	slots        slots
 	buckets      map[string]*bucket
-	retry        *retrier
+	budget       budget
 }
 
 // regions is where VOD is, by its own list.
@@ -82,18 +82,18 @@ const (
 func New(c Config) (*Client, error) {
 	var faults []error
 	if c.Region == "" {
-		faults = append(faults, errors.New("Region is missing"))
+		faults = append(faults, errors.New("region: missing"))
 	} else if c.Endpoint == "" && !slices.Contains(regions, c.Region) {
-		faults = append(faults, fmt.Errorf("Region %q is unknown; VOD is in %s", c.Region, strings.Join(regions, ", ")))
+		faults = append(faults, fmt.Errorf("region: %q is unknown; VOD is in %s", c.Region, strings.Join(regions, ", ")))
 	}
 	if c.Credentials == nil {
-		faults = append(faults, errors.New("Credentials are missing"))
+		faults = append(faults, errors.New("credentials: missing"))
 	}
 	if c.Share == 0 {
 		c.Share = defaultShare
 	}
 	if !(c.Share > 0 && c.Share <= 1) {
-		faults = append(faults, fmt.Errorf("Share is %v, must be more than 0 and at most 1", c.Share))
+		faults = append(faults, fmt.Errorf("share: %v is not more than 0 and at most 1", c.Share))
 	}
 	if c.Timeout == 0 {
 		c.Timeout = defaultTimeout
@@ -104,7 +104,7 @@ func New(c Config) (*Client, error) {
 	base, err := url.Parse(c.Endpoint)
 	switch {
 	case err != nil || base.Host == "" || base.User != nil || base.RawQuery != "" || base.Scheme != "http" && base.Scheme != "https":
-		faults = append(faults, errors.New("Endpoint must be a base URL like https://vod.cn-shanghai.aliyuncs.com"))
+		faults = append(faults, errors.New("endpoint: not a base URL like https://vod.cn-shanghai.aliyuncs.com"))
 	case c.Log == nil:
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -118,14 +118,14 @@ func New(c Config) (*Client, error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Client{
-		Config: c, scheme: base.Scheme, host: base.Host + strings.TrimSuffix(base.Path, "/"),
-		transport: c.HTTP, buckets: newBuckets(c.Share), retry: newRetrier(),
+		config: c, scheme: base.Scheme, host: base.Host + strings.TrimSuffix(base.Path, "/"),
+		buckets: newBuckets(c.Share),
 	}, nil
 }
 
 // Close closes idle connections. A client may be left without it: they close by
 // themselves after some seconds.
-func (c *Client) Close() { c.HTTP.CloseIdleConnections() }
+func (c *Client) Close() { c.config.HTTP.CloseIdleConnections() }
 
 // newTransport reads the proxy from the environment and exempts loopback. The
 // service drops idle connections after about 10 s, and a POST on a dropped one

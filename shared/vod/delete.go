@@ -23,7 +23,7 @@ func (c *Client) DeleteVideos(ctx context.Context, ids []video.ID) ([]video.Outc
 	return c.deleteMedia(ctx, ids, "", func(ctx context.Context, ids []video.ID) (lists, bool, error) {
 		req := api.CreateDeleteVideoRequest()
 		req.VideoIds = join(ids)
-		answer, repeated, err := act(ctx, c, req, (*api.Client).DeleteVideo)
+		answer, repeated, err := act(ctx, c, req, api.CreateDeleteVideoResponse)
 		if err != nil {
 			return lists{}, repeated, err
 		}
@@ -39,7 +39,7 @@ func (c *Client) DeleteSources(ctx context.Context, ids []video.ID, force bool) 
 		req := api.CreateDeleteMezzaninesRequest()
 		req.VideoIds = join(ids)
 		req.Force = requests.NewBoolean(force)
-		answer, repeated, err := act(ctx, c, req, (*api.Client).DeleteMezzanines)
+		answer, repeated, err := act(ctx, c, req, api.CreateDeleteMezzaninesResponse)
 		if err != nil {
 			return lists{}, repeated, err
 		}
@@ -94,7 +94,7 @@ func (c *Client) DeleteStreams(ctx context.Context, id video.ID, jobs []string) 
 			req := api.CreateDeleteStreamRequest()
 			req.VideoId = string(id)
 			req.JobIds = join(jobs)
-			_, repeated, err := act(ctx, c, req, (*api.Client).DeleteStream)
+			_, repeated, err := act(ctx, c, req, api.CreateDeleteStreamResponse)
 			return repeated, err
 		})
 }
@@ -110,7 +110,7 @@ func (c *Client) DeleteImages(ctx context.Context, ids []video.ID) ([]video.Outc
 			req := api.CreateDeleteImageRequest()
 			req.DeleteImageType = "ImageId"
 			req.ImageIds = join(ids)
-			_, repeated, err := act(ctx, c, req, (*api.Client).DeleteImage)
+			_, repeated, err := act(ctx, c, req, api.CreateDeleteImageResponse)
 			return repeated, err
 		})
 	for i, id := range ids {
@@ -136,7 +136,7 @@ func (c *Client) DeleteImageURLs(ctx context.Context, urls []string) ([]video.Ou
 		req := api.CreateDeleteImageRequest()
 		req.DeleteImageType = "ImageURL"
 		req.ImageURLs = strings.Join(escaped, ",")
-		_, repeated, err := act(ctx, c, req, (*api.Client).DeleteImage)
+		_, repeated, err := act(ctx, c, req, api.CreateDeleteImageResponse)
 		return repeated, err
 	})
 	for i := range out {
@@ -168,7 +168,7 @@ func (c *Client) DeleteImagesOf(ctx context.Context, id video.ID, types ...strin
 	req.DeleteImageType = "VideoId"
 	req.VideoId = string(id)
 	req.ImageType = strings.Join(types, ",")
-	_, repeated, err := act(ctx, c, req, (*api.Client).DeleteImage)
+	_, repeated, err := act(ctx, c, req, api.CreateDeleteImageResponse)
 	if repeated && errors.Is(err, video.ErrNotFound) {
 		return nil
 	}

@@ -218,10 +218,10 @@ func networkError(err error, sent bool) *Error {
 // settle says what a repeat would do, which depends on the operation: whatever
 // may have taken effect is of unknown outcome unless the operation only reads.
 func (e *Error) settle(op operation) {
-	switch e.kind {
-	case video.ErrThrottled:
+	switch {
+	case errors.Is(e.kind, video.ErrThrottled):
 		e.again = true
-	case video.ErrTransient:
+	case errors.Is(e.kind, video.ErrTransient):
 		e.maybe = (e.maybe || e.Status != 0) && op.repeat != reads
 		e.again = op.repeat != once || !e.maybe
 		if e.maybe {

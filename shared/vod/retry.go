@@ -2,54 +2,67 @@ package vod
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
+	"sync"
 	"time"
-
-	"github.com/failsafe-go/failsafe-go"
-	"github.com/failsafe-go/failsafe-go/budget"
-	"github.com/failsafe-go/failsafe-go/retrypolicy"
 )
 
 const (
 	maxAttempts  = 5
 	firstBackoff = 200 * time.Millisecond
 	maxBackoff   = 10 * time.Second
+
+	// Every call earns a fifth of a repeat, up to so many: when everything fails,
+	// repeating everything helps nobody. A limit on repeats in flight, which
+	// libraries offer, would refuse the fourth of four chance failures together
+	// and allow five attempts to a few during an outage.
+	earned = 0.2
+	saved  = 20
 )
 
-// retrier repeats failed attempts that say of themselves that they may be
-// repeated. Of all calls under way at most a fifth may be repeats, or three:
-// when everything fails, repeating everything helps nobody.
-type retrier struct{ executor failsafe.Executor[any] }
-
-func newRetrier() *retrier {
-	policy := retrypolicy.NewBuilder[any]().
-		HandleIf(func(_ any, err error) bool {
-			var e *Error
-			return errors.As(err, &e) && e.again
-		}).
-		WithMaxAttempts(maxAttempts).
-		WithBudget(budget.NewBuilder().WithMaxRate(0.2).WithMinConcurrency(3).Build()).
-		WithDelayFunc(func(exec failsafe.ExecutionAttempt[any]) time.Duration {
-			return backoff(exec.Attempts(), exec.LastError())
-		}).
-		ReturnLastFailure().
-		Build()
-	return &retrier{failsafe.With(policy)}
+// budget holds the repeats that all calls together may still make.
+type budget struct {
+	mu    sync.Mutex
+	spent float64
 }
 
-// run ends with the last attempt; what became of it is the attempt's to keep.
-func (r *retrier) run(ctx context.Context, attempt func() error) {
-	_ = r.executor.WithContext(ctx).Run(attempt)
+func (b *budget) earn() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.spent = max(0, b.spent-earned)
+}
+
+func (b *budget) take() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.spent+1 > saved {
+		return false
+	}
+	b.spent++
+	return true
+}
+
+// retry makes attempts until one succeeds, forbids a repeat, or none is left.
+// What the last one left behind is the attempt's to keep.
+func (c *Client) retry(ctx context.Context, attempt func() *Error) {
+	c.budget.earn()
+	for n := 1; ; n++ {
+		e := attempt()
+		if e == nil || !e.again || n == maxAttempts || !c.budget.take() {
+			return
+		}
+		timer := time.NewTimer(backoff(n, e.retryAfter))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+	}
 }
 
 // backoff is exponential with full jitter, and never shorter than the service asks for.
-func backoff(attempts int, err error) time.Duration {
+func backoff(attempts int, asked time.Duration) time.Duration {
 	ceiling := min(maxBackoff, firstBackoff<<min(attempts-1, 10))
-	delay := rand.N(ceiling)
-	var e *Error
-	if errors.As(err, &e) {
-		delay = max(delay, min(e.retryAfter, maxBackoff))
-	}
-	return delay
+	return max(rand.N(ceiling), min(asked, maxBackoff))
 }

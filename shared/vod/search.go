@@ -47,7 +47,7 @@ func (c *Client) Search(ctx context.Context, q video.Query) iter.Seq2[video.Foun
 			req.SearchType, req.Fields, req.SortBy = string(kind), fields, sortBy(q)
 			req.PageNo, req.PageSize = requests.NewInteger(page), requests.NewInteger(pageSize)
 			req.Match = strings.Join(slices.Concat(conditions, between(from, to)), " and ")
-			answer, err := ask(ctx, c, req, (*api.Client).SearchMedia)
+			answer, err := ask(ctx, c, req, api.CreateSearchMediaResponse)
 			if err != nil {
 				return nil, 0, err
 			}
@@ -97,7 +97,7 @@ func (c *Client) List(ctx context.Context, q video.Query) iter.Seq2[video.Video,
 			if !to.IsZero() {
 				req.EndTime = to.Add(time.Second).Format(time.RFC3339)
 			}
-			answer, err := ask(ctx, c, req, (*api.Client).GetVideoList)
+			answer, err := ask(ctx, c, req, api.CreateGetVideoListResponse)
 			if errors.Is(err, video.ErrNotFound) { // one of the ways to say: none
 				return nil, 0, nil
 			}
@@ -116,7 +116,7 @@ func (c *Client) List(ctx context.Context, q video.Query) iter.Seq2[video.Video,
 				return
 			}
 			v := hit.value
-			if !selects(q, v.Title, v.Tags) || c.App != "" && v.App != "" && v.App != c.App {
+			if !selects(q, v.Title, v.Tags) || c.config.App != "" && v.App != "" && v.App != c.config.App {
 				continue
 			}
 			if !yield(v, nil) {
@@ -183,8 +183,8 @@ func (c *Client) conditions(q video.Query) ([]string, error) {
 		}
 		parts = append(parts, fmt.Sprintf(format, field, quote+value+quote))
 	}
-	if c.App != "" {
-		text("AppId", "%s in (%s)", c.App)
+	if c.config.App != "" {
+		text("AppId", "%s in (%s)", c.config.App)
 	}
 	if len(q.Statuses) > 0 {
 		quoted := make([]string, len(q.Statuses))

@@ -1,6 +1,7 @@
 package vod_test
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha1" //nolint:gosec // the provider's signature
 	"encoding/base64"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -32,42 +34,83 @@ const (
 // service is a VOD of the test's own: it checks every signature by the
 // documented rules, keeps the requests, and answers what the test says.
 type service struct {
-	*httptest.Server
-	mu       sync.Mutex
-	requests []request
-	answer   func(request) (int, string)
+	URL        string
+	mu         sync.Mutex
+	open       map[net.Conn]bool
+	retryAfter string // a header of every answer, if not empty
+	requests   []request
+	answer     func(request) (int, string)
 }
 
 type request struct {
 	op     string
 	params url.Values
 	inBody bool // UpdateContent came in the form body
+	header http.Header
 	at     time.Time
+	ctx    context.Context
 }
 
 func serve(t testing.TB, answer func(request) (int, string)) *service {
 	t.Helper()
-	s := &service{answer: answer}
-	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		req := request{params: r.URL.Query(), at: time.Now()}
-		body, _ := io.ReadAll(r.Body)
-		form, _ := url.ParseQuery(string(body))
-		req.inBody = form.Has("UpdateContent")
-		maps.Copy(req.params, form)
-		req.op = req.params.Get("Action")
-		status, text := 400, `{"RequestId":"R0","Code":"SignatureDoesNotMatch","Message":"Specified signature is not matched with our calculation. server string to sign is:`+url.QueryEscape(r.URL.RawQuery)+`"}`
-		if r.Method == http.MethodPost && signed(r.Method, req.params) {
-			s.mu.Lock()
-			s.requests = append(s.requests, req)
-			s.mu.Unlock()
-			status, text = s.answer(req)
-		}
-		w.WriteHeader(status)
-		_, _ = io.WriteString(w, text)
-	}))
-	t.Cleanup(s.Close)
+	s := &service{answer: answer, open: map[net.Conn]bool{}}
+	server := httptest.NewUnstartedServer(s)
+	server.Config.ConnState = s.connState
+	server.Start()
+	t.Cleanup(server.Close)
+	s.URL = server.URL
 	return s
 }
+
+func (s *service) connState(conn net.Conn, state http.ConnState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if state == http.StateClosed || state == http.StateHijacked {
+		delete(s.open, conn)
+	} else {
+		s.open[conn] = true
+	}
+}
+
+func (s *service) connections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.open)
+}
+
+func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	req := request{params: r.URL.Query(), header: r.Header, at: time.Now(), ctx: r.Context()}
+	body, _ := io.ReadAll(r.Body)
+	form, _ := url.ParseQuery(string(body))
+	req.inBody = form.Has("UpdateContent")
+	maps.Copy(req.params, form)
+	req.op = req.params.Get("Action")
+	status, text := 400, `{"RequestId":"R0","Code":"SignatureDoesNotMatch","Message":"Specified signature is not matched with our calculation. server string to sign is:`+url.QueryEscape(r.URL.RawQuery)+`"}`
+	if r.Method == http.MethodPost && signed(r.Method, req.params) {
+		s.mu.Lock()
+		s.requests = append(s.requests, req)
+		s.mu.Unlock()
+		status, text = s.answer(req)
+	}
+	if status == cutOff {
+		panic(http.ErrAbortHandler)
+	}
+	if status == truncated {
+		w.Header().Set("Content-Length", "5000")
+		status = 200
+	}
+	if s.retryAfter != "" {
+		w.Header().Set("Retry-After", s.retryAfter)
+	}
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, text)
+}
+
+// Statuses that are none.
+const (
+	cutOff    = -1 // the connection ends without an answer
+	truncated = -2 // the body ends before its length
+)
 
 func (s *service) calls(op string) []request {
 	s.mu.Lock()

@@ -11,7 +11,6 @@ import (
 
 	"github.com/aliyun/alibaba-cloud-sdk-go/sdk"
 	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/auth/credentials"
-	api "github.com/aliyun/alibaba-cloud-sdk-go/services/vod"
 )
 
 const (
@@ -21,53 +20,51 @@ const (
 )
 
 // slot is an SDK client for one call at a time: the SDK writes to its client
-// during a call, so that two calls on one client race. A slot belongs to no
-// Client of ours; region, endpoint, connections and keys come with the call.
+// during a call, so that two calls on one client race. It is the SDK's core: the
+// client of its VOD package adds 540 methods, all of which the linker keeps (8 MB)
+// once one value of that type has met an interface, even as a field of a field.
 type slot struct {
-	api  *api.Client
+	sdk  *sdk.Client
 	wire *wire
 }
 
-// slots are free to use. They are no field of Client on purpose: Client is put
-// into interfaces by its users, the linker then keeps every method of every type
-// that can be reached from its fields, and the SDK's client has 540 (8 MB).
-var slots struct {
-	sync.Mutex
+// slots are free to use; connections and keys come with the call.
+type slots struct {
+	mu   sync.Mutex
 	free []*slot
 }
 
-func takeSlot() (*slot, error) {
-	slots.Lock()
-	if n := len(slots.free); n > 0 {
-		s := slots.free[n-1]
-		slots.free = slots.free[:n-1]
-		slots.Unlock()
+func (f *slots) take() (*slot, error) {
+	f.mu.Lock()
+	if n := len(f.free); n > 0 {
+		s := f.free[n-1]
+		f.free = f.free[:n-1]
+		f.mu.Unlock()
 		return s, nil
 	}
-	slots.Unlock()
-	// Not api.NewClientWithOptions, which hands the client to package reflect.
-	s := &slot{api: &api.Client{}, wire: &wire{}}
+	f.mu.Unlock()
+	s := &slot{sdk: &sdk.Client{}, wire: &wire{}}
 	config := sdk.NewConfig().WithScheme("HTTPS")
 	config.Transport = s.wire
-	if err := s.api.InitWithOptions("", config, s.wire); err != nil {
+	if err := s.sdk.InitWithOptions("", config, s.wire); err != nil {
 		return nil, err
 	}
 	// No timeout of the SDK's, which costs a goroutine: the context ends the call.
-	s.api.SetReadTimeout(-1)
+	s.sdk.SetReadTimeout(-1)
 	// The SDK would read proxies by rules of its own before every call, and fail
 	// if it cannot. Those values are never used: the transport knows better.
-	s.api.SetNoProxy("-")
-	s.api.SetHttpProxy("http://-")
-	s.api.SetHttpsProxy("http://-")
+	s.sdk.SetNoProxy("-")
+	s.sdk.SetHttpProxy("http://-")
+	s.sdk.SetHttpsProxy("http://-")
 	return s, nil
 }
 
-func (s *slot) release() {
+func (f *slots) put(s *slot) {
 	*s.wire = wire{} // no key outlives its call
-	slots.Lock()
-	defer slots.Unlock()
-	if len(slots.free) < maxIdleSlot {
-		slots.free = append(slots.free, s)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.free) < maxIdleSlot {
+		f.free = append(f.free, s)
 	}
 }
 

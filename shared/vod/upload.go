@@ -66,14 +66,14 @@ func (c *Client) CreateVideo(ctx context.Context, n NewMedia) (Upload, error) {
 	}
 	req := api.CreateCreateUploadVideoRequest()
 	req.FileName, req.Title, req.Description = n.FileName, n.Title, n.Description
-	req.Tags, req.CoverURL, req.UserData, req.AppId = video.JoinTags(n.Tags), n.Cover, n.UserData, c.App
+	req.Tags, req.CoverURL, req.UserData, req.AppId = video.JoinTags(n.Tags), n.Cover, n.UserData, c.config.App
 	if n.Category != 0 {
 		req.CateId = requests.NewInteger64(n.Category)
 	}
 	if n.Size != 0 {
 		req.FileSize = requests.NewInteger64(n.Size)
 	}
-	answer, err := ask(ctx, c, req, (*api.Client).CreateUploadVideo)
+	answer, err := ask(ctx, c, req, api.CreateCreateUploadVideoResponse)
 	if err != nil {
 		return Upload{}, err
 	}
@@ -92,11 +92,11 @@ func (c *Client) CreateImage(ctx context.Context, n NewMedia) (Upload, error) {
 	}
 	req.ImageExt = strings.ToLower(n.FileName[strings.LastIndexByte(n.FileName, '.')+1:])
 	req.OriginalFileName, req.Title, req.Description = n.FileName, n.Title, n.Description
-	req.Tags, req.UserData, req.AppId = video.JoinTags(n.Tags), n.UserData, c.App
+	req.Tags, req.UserData, req.AppId = video.JoinTags(n.Tags), n.UserData, c.config.App
 	if n.Category != 0 {
 		req.CateId = requests.NewInteger64(n.Category)
 	}
-	answer, err := ask(ctx, c, req, (*api.Client).CreateUploadImage)
+	answer, err := ask(ctx, c, req, api.CreateCreateUploadImageResponse)
 	if err != nil {
 		return Upload{}, err
 	}

@@ -37,7 +37,7 @@ func (c *Client) UpdateOne(ctx context.Context, u video.Update) error {
 	if u.Category != nil {
 		req.QueryParams["CateId"] = strconv.FormatInt(*u.Category, 10)
 	}
-	_, err := ask(ctx, c, req, (*api.Client).UpdateVideoInfo)
+	_, err := ask(ctx, c, req, api.CreateUpdateVideoInfoResponse)
 	return err
 }
 
@@ -47,7 +47,7 @@ func (c *Client) Update(ctx context.Context, updates []video.Update) ([]video.Ou
 	return update(ctx, updates, false, func(ctx context.Context, content string) (gone, forbidden []string, err error) {
 		req := api.CreateUpdateVideoInfosRequest()
 		setContent(req.RpcRequest, content)
-		answer, err := ask(ctx, c, req, (*api.Client).UpdateVideoInfos)
+		answer, err := ask(ctx, c, req, api.CreateUpdateVideoInfosResponse)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -60,7 +60,7 @@ func (c *Client) UpdateImages(ctx context.Context, updates []video.Update) ([]vi
 	return update(ctx, updates, true, func(ctx context.Context, content string) (gone, forbidden []string, err error) {
 		req := api.CreateUpdateImageInfosRequest()
 		setContent(req.RpcRequest, content)
-		answer, err := ask(ctx, c, req, (*api.Client).UpdateImageInfos)
+		answer, err := ask(ctx, c, req, api.CreateUpdateImageInfosResponse)
 		if err != nil {
 			return nil, nil, err
 		}
