@@ -1,0 +1,327 @@
+package tag_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/shared/act/tag"
+	"vodcurator/shared/decide/tagging"
+	"vodcurator/shared/video"
+)
+
+var at = time.Date(2026, 6, 21, 8, 0, 0, 0, time.UTC)
+
+// library is a map with the calls that the room needs, and a log of them.
+type library struct {
+	media   map[video.ID]video.Media
+	images  map[video.ID]video.Image
+	labels  map[video.ID][]string
+	calls   []string
+	readErr error
+	fail    map[video.ID]error
+	order   []video.ID
+}
+
+func (l *library) Media(_ context.Context, ids []video.ID) ([]video.Answer[video.Media], error) {
+	l.calls = append(l.calls, fmt.Sprint("Media ", ids))
+	if l.readErr != nil {
+		return nil, l.readErr
+	}
+	return answers(l.media, ids), nil
+}
+
+func (l *library) Images(_ context.Context, ids []video.ID) ([]video.Answer[video.Image], error) {
+	l.calls = append(l.calls, fmt.Sprint("Images ", ids))
+	return answers(l.images, ids), l.readErr
+}
+
+func (l *library) Image(_ context.Context, id video.ID) (video.Image, error) {
+	l.calls = append(l.calls, fmt.Sprint("Image ", id))
+	a := answers(l.images, []video.ID{id})[0]
+	return a.Value, errors.Join(a.Err, l.readErr)
+}
+
+func (l *library) Labels(_ context.Context, id video.ID) ([]string, error) {
+	l.calls = append(l.calls, fmt.Sprint("Labels ", id))
+	if labels, ok := l.labels[id]; ok {
+		return labels, l.fail[id]
+	}
+	return nil, errors.Join(l.fail[id], video.ErrNotFound)
+}
+
+func (l *library) Update(_ context.Context, updates []video.Update) (outcomes []video.Outcome, err error) {
+	l.calls = append(l.calls, fmt.Sprint("Update ", len(updates)))
+	for _, u := range updates {
+		if l.fail[u.ID] != nil {
+			outcomes = append(outcomes, video.Outcome{ID: u.ID, Result: video.ResultOf(l.fail[u.ID]), Err: l.fail[u.ID]})
+			continue
+		}
+		m := l.media[u.ID]
+		if u.Tags != nil {
+			m.Tags = *u.Tags
+		}
+		if u.Title != nil {
+			m.Title = *u.Title
+		}
+		l.media[u.ID] = m
+		outcomes = append(outcomes, video.Outcome{ID: u.ID, Result: video.Done})
+	}
+	return outcomes, nil
+}
+
+func (l *library) UpdateImages(_ context.Context, updates []video.Update) (outcomes []video.Outcome, err error) {
+	l.calls = append(l.calls, fmt.Sprint("UpdateImages ", len(updates)))
+	for _, u := range updates {
+		i := l.images[u.ID]
+		i.Tags = *u.Tags
+		l.images[u.ID] = i
+		outcomes = append(outcomes, video.Outcome{ID: u.ID, Result: video.Done})
+	}
+	return outcomes, nil
+}
+
+func (l *library) Search(_ context.Context, q video.Query) iter.Seq2[video.Found, error] {
+	return func(yield func(video.Found, error) bool) {
+		l.calls = append(l.calls, fmt.Sprint("Search ", q.Kind, " ", q.CreatedFrom.Format("15:04"), "-", q.CreatedTo.Format("15:04")))
+		if l.fail["search "+video.ID(q.Kind)] != nil {
+			yield(video.Found{}, l.fail["search "+video.ID(q.Kind)])
+			return
+		}
+		for _, id := range l.order {
+			m, ok := l.media[id]
+			switch {
+			case q.Kind == video.KindImage && !ok:
+				if !yield(video.Found{Image: l.images[id]}, nil) {
+					return
+				}
+			case q.Kind == m.Kind && ok:
+				if !yield(video.Found{Video: m.Video}, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func answers[T any](all map[video.ID]T, ids []video.ID) (out []video.Answer[T]) {
+	for _, id := range ids {
+		a := video.Answer[T]{ID: id}
+		if v, ok := all[id]; ok {
+			a.Value = v
+		} else {
+			a.Err = video.ErrNotFound
+		}
+		out = append(out, a)
+	}
+	return out
+}
+
+func newLibrary() *library {
+	l := &library{media: map[video.ID]video.Media{}, images: map[video.ID]video.Image{}, labels: map[video.ID][]string{}, fail: map[video.ID]error{}}
+	for _, id := range []video.ID{"v1", "v2"} {
+		l.media[id] = video.Media{
+			Video:  video.Video{ID: id, Kind: video.KindVideo, Title: "Promo", Tags: []string{"mine"}, Origin: "general"},
+			Source: &video.Source{FileName: "x.mp4", Duration: time.Minute, Width: 640, Height: 360, FPS: 25, VideoCodec: "h264"},
+		}
+	}
+	l.images["i1"] = video.Image{ID: "i1", Title: "Promo", Width: 10, Height: 10}
+	l.images["i2"] = video.Image{ID: "i2", Title: "x", Width: 10, Height: 20}
+	l.order = []video.ID{"v1", "v2", "i1", "i2"}
+	return l
+}
+
+const rulesText = `
+rules:
+  - {name: promo, when: 'title == "Promo"', add: [promo]}
+  - {name: ai, when: len(labels) > 0, add: ["ai:{labels}"]}
+  - {name: live, when: 'origin == "live"', add: [live]}
+`
+
+func rules(t *testing.T) *tagging.Rules {
+	r, err := tagging.Parse("r", []byte(rulesText))
+	require.NoError(t, err)
+	return r
+}
+
+func run(t *testing.T, l *library, targets ...tag.Target) ([]tag.Result, error) {
+	return tag.Tagger{Library: l, Labels: l, Rules: rules(t), Writer: tag.Direct{To: l}}.Run(t.Context(), targets, at)
+}
+
+func TestAnEventCostsOneReadAndOneWriteAndARepeatOnlyTheRead(t *testing.T) {
+	l := newLibrary()
+	results, err := run(t, l, tag.Target{ID: "v1"})
+	require.NoError(t, err)
+	require.Equal(t, video.Done, results[0].Outcome.Result)
+	require.Equal(t, []string{"mine", "promo"}, l.media["v1"].Tags)
+	require.Equal(t, []string{"Media [v1]", "Update 1"}, l.calls)
+	results, err = run(t, l, tag.Target{ID: "v1"})
+	require.NoError(t, err)
+	require.Equal(t, video.Unchanged, results[0].Outcome.Result)
+	require.False(t, results[0].Needed())
+	require.Len(t, l.calls, 3)
+
+	results, err = run(t, l, tag.Target{ID: "i1", Kind: video.KindImage})
+	require.NoError(t, err)
+	require.Equal(t, video.Done, results[0].Outcome.Result)
+	require.Equal(t, []string{"Image i1", "UpdateImages 1"}, l.calls[3:])
+}
+
+func TestABatchReadsEveryMediaOnceAndAnswersForEachTarget(t *testing.T) {
+	l := newLibrary()
+	results, err := run(t, l, tag.Target{ID: "v1"}, tag.Target{ID: "i1", Kind: video.KindImage}, tag.Target{ID: "v2"},
+		tag.Target{ID: "gone"}, tag.Target{ID: "v1", Labels: true}, tag.Target{ID: "i2", Kind: video.KindImage})
+	require.NoError(t, err)
+	var got []string
+	for _, r := range results {
+		got = append(got, fmt.Sprint(r.Outcome.ID, " ", r.Outcome.Result))
+	}
+	require.Equal(t, []string{"v1 done", "i1 done", "v2 done", "gone missing", "v1 done", "i2 unchanged"}, got)
+	require.Equal(t, []string{"Media [v1 v2 gone]", "Labels v1", "Images [i1 i2]", "Update 2", "UpdateImages 1"}, l.calls)
+}
+
+func TestLabelsAreReadOnlyForTheirOwnNotification(t *testing.T) {
+	l := newLibrary()
+	l.labels["v1"] = []string{"boat"}
+	_, err := run(t, l, tag.Target{ID: "v1", Labels: true})
+	require.NoError(t, err)
+	require.Equal(t, []string{"mine", "promo", "ai:boat"}, l.media["v1"].Tags)
+	require.Equal(t, []string{"Media [v1]", "Labels v1", "Update 1"}, l.calls)
+	results, err := run(t, l, tag.Target{ID: "v1"})
+	require.NoError(t, err)
+	require.Equal(t, video.Unchanged, results[0].Outcome.Result, "labels that are not known now take nothing back")
+	require.Contains(t, results[0].Decision.Waiting, "ai")
+
+	l.fail["v2"] = video.ErrThrottled
+	results, err = run(t, l, tag.Target{ID: "v2", Labels: true})
+	require.NoError(t, err)
+	require.True(t, results[0].Failed())
+	require.ErrorIs(t, results[0].Outcome.Err, video.ErrThrottled)
+
+	l = newLibrary()
+	plain, err := tagging.Parse("r", []byte(`rules: [{name: a, when: 'title == "Promo"', add: [promo]}]`))
+	require.NoError(t, err)
+	_, err = tag.Tagger{Library: l, Labels: l, Rules: plain, Writer: tag.Direct{To: l}}.Run(t.Context(), []tag.Target{{ID: "v1", Labels: true}}, at)
+	require.NoError(t, err)
+	require.NotContains(t, l.calls, "Labels v1", "rules that do not ask for labels cost no call")
+}
+
+func TestWithoutAWriterNothingIsWritten(t *testing.T) {
+	l := newLibrary()
+	results, err := tag.Tagger{Library: l, Rules: rules(t)}.Run(t.Context(), []tag.Target{{ID: "v1"}}, at)
+	require.NoError(t, err)
+	require.Equal(t, video.Kept, results[0].Outcome.Result)
+	require.True(t, results[0].Needed())
+	require.Equal(t, []string{"promo"}, results[0].Decision.Change.Tags.Add)
+	require.Equal(t, []string{"Media [v1]"}, l.calls)
+}
+
+func TestALockedMediaIsKept(t *testing.T) {
+	l := newLibrary()
+	m := l.media["v1"]
+	m.Tags = []string{"hands-off"}
+	l.media["v1"] = m
+	results, err := run(t, l, tag.Target{ID: "v1"})
+	require.NoError(t, err)
+	require.Equal(t, video.Outcome{ID: "v1", Result: video.Kept, Reason: `it has the tag "hands-off"`}, results[0].Outcome)
+}
+
+func TestEveryTargetHasAnOutcomeWhenTheLibraryDoesNotAnswer(t *testing.T) {
+	l := newLibrary()
+	l.readErr = fmt.Errorf("read: %w", video.ErrThrottled)
+	results, err := run(t, l, tag.Target{ID: "v1"}, tag.Target{ID: "i1", Kind: video.KindImage})
+	require.ErrorIs(t, err, video.ErrThrottled)
+	for _, r := range results {
+		require.True(t, r.Failed())
+	}
+	require.NotContains(t, fmt.Sprint(l.calls), "Update")
+
+	l = newLibrary()
+	l.fail["v1"] = video.ErrUnknownOutcome
+	results, err = run(t, l, tag.Target{ID: "v1"}, tag.Target{ID: "v2"})
+	require.NoError(t, err)
+	require.Equal(t, video.Unknown, results[0].Outcome.Result)
+	require.Equal(t, video.Done, results[1].Outcome.Result)
+}
+
+type sender struct {
+	got []video.Change
+	err error
+}
+
+func (s *sender) Send(_ context.Context, changes []video.Change) (outcomes []video.Outcome, err error) {
+	s.got = append(s.got, changes...)
+	if s.err != nil {
+		return nil, s.err
+	}
+	for _, c := range changes {
+		outcomes = append(outcomes, video.Outcome{ID: c.ID, Result: video.Done})
+	}
+	return outcomes, nil
+}
+
+func TestQueuedSendsTheChangeWithItsMoment(t *testing.T) {
+	l, s := newLibrary(), &sender{}
+	tagger := tag.Tagger{Library: l, Rules: rules(t), Writer: tag.Queued{To: s, Now: func() time.Time { return at }}}
+	results, err := tagger.Run(t.Context(), []tag.Target{{ID: "v1"}, {ID: "i1", Kind: video.KindImage}, {ID: "i2", Kind: video.KindImage}}, at)
+	require.NoError(t, err)
+	require.Equal(t, video.Done, results[0].Outcome.Result)
+	require.Equal(t, []video.Change{
+		{ID: "v1", Tags: video.TagEdit{Add: []string{"promo"}}, IssuedAt: at},
+		{ID: "i1", Kind: video.KindImage, Tags: video.TagEdit{Add: []string{"promo"}}, IssuedAt: at},
+	}, s.got)
+	s.err = video.ErrTransient
+	results, err = tagger.Run(t.Context(), []tag.Target{{ID: "v1"}}, at)
+	require.ErrorIs(t, err, video.ErrTransient)
+	require.True(t, results[0].Failed())
+}
+
+func TestTheSweepFindsWhatNoEventAnnounced(t *testing.T) {
+	l := newLibrary()
+	m := l.media["v2"]
+	m.Tags, m.Origin = []string{"promo"}, "live"
+	l.media["v2"] = m
+	l.media["v3"] = video.Media{Video: video.Video{ID: "v3", Kind: video.KindVideo, Title: "Promo", Status: video.StatusUploading}}
+	l.order = append(l.order, "v3")
+	tagger := tag.Tagger{Library: l, Rules: rules(t), Writer: tag.Direct{To: l}}
+	swept, err := tagger.Sweep(t.Context(), l, at, 3*time.Hour)
+	require.NoError(t, err)
+	require.Equal(t, 4, swept.Seen)
+	require.Len(t, swept.Found, 3)
+	require.InDelta(t, 0.75, swept.LossRatio(), 1e-9)
+	require.Equal(t, []string{
+		"Search video 05:00-08:00", "Media [v1 v2]", "Update 2", "Search audio 05:00-08:00",
+		"Search image 05:00-08:00", "Images [i1 i2]", "UpdateImages 1",
+	}, l.calls)
+	swept, err = tagger.Sweep(t.Context(), l, at, 3*time.Hour)
+	require.NoError(t, err)
+	require.Empty(t, swept.Found, "a second sweep finds nothing")
+
+	l = newLibrary()
+	l.fail["search video"] = video.ErrTransient
+	swept, err = tagger.Sweep(t.Context(), l, at, time.Hour)
+	require.ErrorIs(t, err, video.ErrTransient)
+	require.Equal(t, 2, swept.Seen, "images are looked at though videos could not be listed")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	swept, err = tagger.Sweep(ctx, newLibrary(), at, time.Hour)
+	require.ErrorIs(t, err, video.ErrClosed)
+	require.Equal(t, 4, swept.Left)
+	require.Zero(t, tag.Swept{}.LossRatio())
+}
+
+func TestAnOriginThatASearchKnowsIsAFact(t *testing.T) {
+	l := newLibrary()
+	m := l.media["v1"]
+	m.Origin = ""
+	l.media["v1"] = m
+	results, err := run(t, l, tag.Target{ID: "v1", Origin: "live"})
+	require.NoError(t, err)
+	require.Equal(t, []string{"promo", "live"}, results[0].Decision.Change.Tags.Add)
+}
