@@ -1,0 +1,236 @@
+package localcloud
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"vodcurator/shared/localcloud/fakefc"
+	"vodcurator/shared/localcloud/fakemns"
+)
+
+// front is the functions' address: the invocation call, HTTP triggers and, under
+// /_local/, what is asked of the local cloud itself.
+func (c *Cloud) front() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /_local/status", c.serveStatus)
+	mux.HandleFunc("GET /_local/clock", c.serveClock)
+	mux.HandleFunc("POST /_local/clock", c.serveMove)
+	mux.HandleFunc("GET /_local/calls", c.serveCalls)
+	mux.HandleFunc("GET /_local/invocations", c.serveInvocations)
+	mux.HandleFunc("GET /_local/invocations/{id}", c.serveInvocation)
+	mux.HandleFunc("GET /_local/logs/{id}", c.serveLog)
+	mux.HandleFunc("POST /_local/functions/{name}/kill", c.serveKill)
+	mux.HandleFunc("POST /_local/queues/{name}", c.serveQueue)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(r.URL.Path) < 8 || r.URL.Path[:8] != "/_local/" {
+			c.FC.ServeHTTP(w, r)
+			return
+		}
+		// A page in somebody's browser can send requests to loopback; it cannot name
+		// a loopback host or leave its origin out.
+		host, _, err := net.SplitHostPort(r.Host)
+		if err != nil {
+			host = r.Host
+		}
+		ip := net.ParseIP(host)
+		if host != "localhost" && (ip == nil || !ip.IsLoopback()) || r.Method != http.MethodGet && r.Header.Get("Origin") != "" {
+			reply(w, http.StatusForbidden, map[string]string{"error": "only from this machine, not from a page"})
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+func reply(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	_ = e.Encode(v)
+}
+
+func fail(w http.ResponseWriter, status int, err error) {
+	reply(w, status, map[string]string{"error": err.Error()})
+}
+
+// Status is what GET /_local/status answers.
+type Status struct {
+	Region, Account string
+	Now             time.Time
+	Endpoints       map[string]string
+	Functions       []FunctionStatus
+	Queues          map[string]fakemns.Stats
+	Streams         map[string]string // queue triggers: running or stopped
+}
+
+// FunctionStatus is one function in a Status.
+type FunctionStatus struct {
+	Name      string
+	Triggers  []string
+	Processes int
+	Runs      map[string]int // by kind
+	Failed    map[string]int
+}
+
+// Status tells what runs and what waits.
+func (c *Cloud) Status() Status {
+	s := Status{
+		Region: c.opt.Region, Account: c.opt.Account, Now: c.Now(),
+		Endpoints: map[string]string{}, Queues: map[string]fakemns.Stats{}, Streams: c.FC.Streams(),
+	}
+	for _, name := range []string{"MNS_ENDPOINT", "FUNCTIONS_ENDPOINT"} {
+		s.Endpoints[name] = c.env[name]
+	}
+	for _, name := range c.MNS.Queues() {
+		s.Queues[name] = c.MNS.Stats(name)
+	}
+	runs, failed := c.FC.Counts()
+	for _, f := range c.FC.Functions() {
+		one := FunctionStatus{Name: f.Name, Processes: c.FC.Running(f.Name), Runs: kinds(runs, f.Name), Failed: kinds(failed, f.Name)}
+		for _, t := range f.Triggers {
+			one.Triggers = append(one.Triggers, t.Name+" ("+t.Type+")")
+		}
+		s.Functions = append(s.Functions, one)
+	}
+	return s
+}
+
+// kinds takes one function's counters, which are by function/kind.
+func kinds(counts map[string]int, function string) map[string]int {
+	out := map[string]int{}
+	for key, n := range counts {
+		if len(key) > len(function) && key[:len(function)+1] == function+"/" {
+			out[key[len(function)+1:]] = n
+		}
+	}
+	return out
+}
+
+func (c *Cloud) serveStatus(w http.ResponseWriter, _ *http.Request) {
+	reply(w, http.StatusOK, c.Status())
+}
+
+func (c *Cloud) serveClock(w http.ResponseWriter, _ *http.Request) {
+	reply(w, http.StatusOK, map[string]time.Time{"now": c.Now()})
+}
+
+// shown is an invocation as the admin calls tell it: texts, not bytes.
+type shown struct {
+	RequestID, Function, Trigger, Kind string
+	At                                 time.Time
+	Milliseconds                       int64
+	Retry                              int
+	Instance                           string
+	Cold, Done                         bool
+	Event, Result, Error, Reason       string
+}
+
+func show(inv fakefc.Invocation) shown {
+	return shown{
+		inv.RequestID, inv.Function, inv.Trigger, inv.Kind, inv.At, inv.Duration.Milliseconds(), inv.Retry, inv.Instance,
+		inv.Cold, inv.Done, string(inv.Event), string(inv.Result), inv.Error, inv.Reason,
+	}
+}
+
+func (c *Cloud) serveMove(w http.ResponseWriter, r *http.Request) {
+	var ask struct {
+		Advance string
+		To      time.Time
+	}
+	if err := body(r, &ask); err != nil {
+		fail(w, http.StatusBadRequest, err)
+		return
+	}
+	d := ask.To.Sub(c.Now())
+	if ask.To.IsZero() {
+		var err error
+		if d, err = time.ParseDuration(ask.Advance); err != nil {
+			fail(w, http.StatusBadRequest, errors.New(`{"advance": a duration such as "2160h"} or {"to": a time} is needed`))
+			return
+		}
+	}
+	fired := []shown{}
+	for _, inv := range c.Advance(d) {
+		fired = append(fired, show(inv))
+	}
+	reply(w, http.StatusOK, map[string]any{"now": c.Now(), "fired": fired})
+}
+
+func body(r *http.Request, into any) error {
+	text, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, into)
+}
+
+// Counts answers how often each operation was called, by service.
+func (c *Cloud) Counts() map[string]map[string]int {
+	runs, _ := c.FC.Counts()
+	return map[string]map[string]int{"mns": c.MNS.Counts(), "functions": runs}
+}
+
+func (c *Cloud) serveCalls(w http.ResponseWriter, _ *http.Request) {
+	reply(w, http.StatusOK, c.Counts())
+}
+
+func (c *Cloud) serveInvocations(w http.ResponseWriter, r *http.Request) {
+	all := c.FC.Invocations(r.URL.Query().Get("function"))
+	if n, err := strconv.Atoi(r.URL.Query().Get("last")); err == nil && n >= 0 && n < len(all) {
+		all = all[len(all)-n:]
+	}
+	out := []shown{}
+	for _, inv := range all {
+		out = append(out, show(inv))
+	}
+	reply(w, http.StatusOK, out)
+}
+
+func (c *Cloud) serveInvocation(w http.ResponseWriter, r *http.Request) {
+	inv, ok := c.FC.Invocation(r.PathValue("id"))
+	if !ok {
+		fail(w, http.StatusNotFound, errors.New("no such invocation is kept"))
+		return
+	}
+	reply(w, http.StatusOK, show(inv))
+}
+
+func (c *Cloud) serveLog(w http.ResponseWriter, r *http.Request) {
+	inv, ok := c.FC.Invocation(r.PathValue("id"))
+	if !ok {
+		fail(w, http.StatusNotFound, errors.New("no such invocation is kept"))
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Dropped-Bytes", strconv.Itoa(inv.Dropped))
+	_, _ = w.Write(inv.Log)
+}
+
+func (c *Cloud) serveKill(w http.ResponseWriter, r *http.Request) {
+	reply(w, http.StatusOK, map[string]int{"pid": c.FC.Kill(r.PathValue("name"))})
+}
+
+// serveQueue sets what only the provider's control plane can: dead letters.
+func (c *Cloud) serveQueue(w http.ResponseWriter, r *http.Request) {
+	var ask struct {
+		DeadLetterTargetQueue string
+		MaxReceiveCount       int
+	}
+	if err := body(r, &ask); err != nil {
+		fail(w, http.StatusBadRequest, err)
+		return
+	}
+	err := c.MNS.Configure(r.PathValue("name"), func(a *fakemns.Attributes) {
+		a.DeadLetter, a.MaxReceives = ask.DeadLetterTargetQueue, ask.MaxReceiveCount
+	})
+	if err != nil {
+		fail(w, http.StatusBadRequest, err)
+		return
+	}
+	reply(w, http.StatusOK, map[string]string{"queue": r.PathValue("name")})
+}

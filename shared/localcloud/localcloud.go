@@ -1,0 +1,354 @@
+// Package localcloud is Alibaba Cloud for one machine: VOD, the message service,
+// Function Compute and the little of OSS and STS that they need, in one process, on
+// loopback, over the real protocols, with signatures checked. Official clients and
+// function binaries run against it unmodified.
+//
+// There are two clocks. The transport's (signatures, credentials, visibility of
+// messages, callbacks' time stamps) is the real one; the library's (creation, event
+// and trigger times, expiry) can be moved with Advance.
+//
+// It is a library, Start and RunT, and answers people and tools under /_local/ on
+// the functions' address. It refuses to listen anywhere but on loopback, and it
+// holds no real account's keys: the keys it hands out are made at start.
+//
+// What each service does and never will do stands in the comments of the packages
+// below it.
+package localcloud
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"vodcurator/shared/localcloud/fakefc"
+	"vodcurator/shared/localcloud/fakemns"
+	"vodcurator/shared/localcloud/fakeram"
+)
+
+// Options configures a Cloud. Its zero value is a cloud without functions, empty,
+// on free ports, at today's date.
+type Options struct {
+	// Manifest is the path of an s.yaml; "" for no functions. Their binaries must be
+	// built: one that is not is told at its first invocation.
+	Manifest string
+	// Root is the folder that holds functions/<name>/ram-policy.json; default: the
+	// manifest's.
+	Root string
+	// Env is laid over what Env answers, and so over the functions' environment.
+	Env map[string]string
+
+	Region  string    // default cn-shanghai
+	Account string    // default 1234567890123456
+	Start   time.Time // of the library's clock; default: now
+	State   string    // folder that survives restarts; default: memory, gone with Close
+	Seed    uint64    // of everything that chance decides; 0: 1
+	Log     *slog.Logger
+
+	// Listen says where each service listens; default 127.0.0.1:0.
+	Listen struct{ MNS, FC string }
+	// Pace scales the functions' batch windows and the waits between retries: 1, the
+	// default, is the provider's. RunT's default is 0.01.
+	Pace float64
+	// Tune has the last word on the options of the services; nil leaves them.
+	Tune func(*Services)
+}
+
+// Services are the options of each service, for Options.Tune.
+type Services struct {
+	MNS fakemns.Options
+	FC  fakefc.Options
+}
+
+// Cloud is a running local cloud. Its services may be used directly: that is how a
+// test looks at their state and sets it.
+type Cloud struct {
+	MNS  *fakemns.Server
+	FC   *fakefc.Server
+	Keys *fakeram.Keys // its access keys: give one a policy, take one away
+
+	opt     Options
+	log     *slog.Logger
+	clock   *clock
+	env     map[string]string
+	servers []*http.Server
+	serving sync.WaitGroup
+	temp    string // folder to remove at Close
+	closing sync.Once
+}
+
+// clock is the library's.
+type clock struct {
+	mu    sync.Mutex
+	start time.Time // what it showed …
+	real  time.Time // … at this moment
+	file  string    // where its lead is kept, "" nowhere
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.start.Add(time.Since(c.real))
+}
+
+func (c *clock) move(d time.Duration) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.start = c.start.Add(d)
+	if c.file == "" {
+		return nil
+	}
+	text, err := json.Marshal(map[string]string{"lead": c.start.Sub(c.real).String()})
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(c.file+".new", text, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(c.file+".new", c.file)
+}
+
+func newClock(start time.Time, state string) (*clock, error) {
+	c := &clock{start: start, real: time.Now()}
+	if state != "" {
+		c.file = filepath.Join(state, "clock.json")
+	}
+	if !start.IsZero() {
+		return c, nil
+	}
+	c.start = c.real
+	if c.file == "" {
+		return c, nil
+	}
+	text, err := os.ReadFile(c.file)
+	if errors.Is(err, os.ErrNotExist) {
+		return c, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var kept struct{ Lead string }
+	if err := json.Unmarshal(text, &kept); err != nil {
+		return nil, fmt.Errorf("%s: %w", c.file, err)
+	}
+	lead, err := time.ParseDuration(kept.Lead)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.file, err)
+	}
+	c.start = c.start.Add(lead)
+	return c, nil
+}
+
+// Start starts a local cloud; ctx bounds the start, Close ends it. All addresses
+// answer when it returns.
+func Start(ctx context.Context, opt Options) (*Cloud, error) {
+	c := &Cloud{opt: opt, log: opt.Log, Keys: fakeram.New()}
+	c.opt.Region = cmp.Or(opt.Region, "cn-shanghai")
+	c.opt.Account = cmp.Or(opt.Account, "1234567890123456")
+	c.opt.Seed = cmp.Or(opt.Seed, 1)
+	c.opt.Pace = cmp.Or(opt.Pace, 1)
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
+	}
+	if err := c.start(ctx); err != nil {
+		c.Close()
+		return nil, fmt.Errorf("local cloud: %w", err)
+	}
+	return c, nil
+}
+
+func (c *Cloud) start(ctx context.Context) (err error) {
+	if err := c.folders(); err != nil {
+		return err
+	}
+	if c.clock, err = newClock(c.opt.Start, c.opt.State); err != nil {
+		return err
+	}
+	listeners, err := c.listen(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			for _, l := range listeners {
+				_ = l.Close()
+			}
+		}
+	}()
+	url := func(service string) string { return "http://" + listeners[service].Addr().String() }
+
+	owner := fakeram.Key{ID: "LTAI" + word(10), Secret: word(15), Account: c.opt.Account}
+	c.Keys.Add(owner)
+	c.env = map[string]string{
+		"MNS_ENDPOINT": url("MNS"), "FUNCTIONS_ENDPOINT": url("FC"),
+		"ALIBABA_CLOUD_REGION": c.opt.Region, "ALIBABA_CLOUD_ACCOUNT_ID": c.opt.Account,
+		"ALIBABA_CLOUD_ACCESS_KEY_ID": owner.ID, "ALIBABA_CLOUD_ACCESS_KEY_SECRET": owner.Secret,
+		"NOTICE_QUEUE": "vodcurator-notices", "METADATA_QUEUE": "vodcurator-metadata", "DEAD_LETTER_QUEUE": "vodcurator-dead",
+		"CALLBACK_KEYS": word(16), "CALLBACK_URL": url("FC") + "/http/autotag/callback/",
+		"STATE": "file:" + filepath.Join(c.opt.State, "functions"),
+	}
+	c.env["AUTOTAG_URL"] = c.env["CALLBACK_URL"]
+	maps.Copy(c.env, c.opt.Env)
+
+	var functions []fakefc.Function
+	if c.opt.Manifest != "" {
+		functions, err = fakefc.ReadManifest(c.opt.Manifest, fakefc.Variables{Account: c.opt.Account, Env: c.env})
+		if err != nil {
+			return err
+		}
+	}
+	root := cmp.Or(c.opt.Root, filepath.Dir(c.opt.Manifest))
+	s := Services{
+		MNS: fakemns.Options{Keys: c.Keys, Region: c.opt.Region, Account: c.opt.Account, Log: c.log},
+		FC: fakefc.Options{
+			Keys: c.Keys, Region: c.opt.Region, Account: c.opt.Account, Functions: functions, Policies: filepath.Join(root, "functions"),
+			Env: c.env, Now: c.Now, Pace: c.opt.Pace, Log: c.log,
+		},
+	}
+	if c.opt.Tune != nil {
+		c.opt.Tune(&s)
+	}
+	c.MNS = fakemns.New(s.MNS)
+	for _, name := range []string{"NOTICE_QUEUE", "METADATA_QUEUE", "DEAD_LETTER_QUEUE"} {
+		if c.env[name] != "" {
+			c.MNS.Create(c.env[name])
+		}
+	}
+	for _, f := range functions {
+		for _, t := range f.Triggers {
+			for _, name := range []string{t.Queue, t.DeadLetters} {
+				if name != "" {
+					c.MNS.Create(name)
+				}
+			}
+		}
+	}
+	s.FC.Queues = c.MNS
+	if c.FC, err = fakefc.New(s.FC); err != nil {
+		return err
+	}
+	for service, handler := range map[string]http.Handler{
+		"MNS": c.MNS, "FC": c.front(),
+	} {
+		server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
+		c.servers = append(c.servers, server)
+		c.serving.Go(func() { _ = server.Serve(listeners[service]) })
+	}
+	c.FC.Start(url("FC"), nil)
+	return nil
+}
+
+func (c *Cloud) folders() (err error) {
+	if c.opt.State == "" {
+		if c.temp, err = os.MkdirTemp("", "localcloud"); err != nil {
+			return err
+		}
+		c.opt.State = c.temp
+	}
+	if c.opt.State, err = filepath.Abs(c.opt.State); err != nil {
+		return err
+	}
+	return os.MkdirAll(filepath.Join(c.opt.State, "functions"), 0o700)
+}
+
+// listen opens the addresses and says which of them is taken.
+func (c *Cloud) listen(ctx context.Context) (map[string]net.Listener, error) {
+	out := map[string]net.Listener{}
+	var errs []error
+	for service, addr := range map[string]string{
+		"MNS": c.opt.Listen.MNS, "FC": c.opt.Listen.FC,
+	} {
+		addr = cmp.Or(addr, "127.0.0.1:0")
+		host, _, err := net.SplitHostPort(addr)
+		if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
+			errs = append(errs, fmt.Errorf("%s: %q is not a loopback address with a port", service, addr))
+			continue
+		}
+		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", service, err))
+			continue
+		}
+		out[service] = l
+	}
+	if len(errs) > 0 {
+		for _, l := range out {
+			_ = l.Close()
+		}
+		return nil, errors.Join(errs...)
+	}
+	return out, nil
+}
+
+// Env answers the variables by which programs find the cloud: endpoints, keys,
+// queue names, callback, state.
+func (c *Cloud) Env() map[string]string { return maps.Clone(c.env) }
+
+// Now is the library's clock.
+func (c *Cloud) Now() time.Time { return c.clock.now() }
+
+// Advance moves the library's clock and fires the timers that came due, each once,
+// one after the other in the order of their planned times. It answers what ran.
+func (c *Cloud) Advance(d time.Duration) []fakefc.Invocation {
+	if err := c.clock.move(d); err != nil {
+		c.log.Error("clock", "error", err.Error())
+	}
+	return c.FC.Tick(context.Background(), c.Now())
+}
+
+// Close stops the functions and closes the addresses. It may be called twice.
+func (c *Cloud) Close() {
+	c.closing.Do(func() {
+		if c.FC != nil {
+			c.FC.Close() // first: their last words still reach the services
+		}
+		if c.MNS != nil {
+			c.MNS.Close()
+		}
+		for _, s := range c.servers {
+			_ = s.Close()
+		}
+		c.serving.Wait()
+		if c.temp != "" {
+			_ = os.RemoveAll(c.temp)
+		}
+	})
+}
+
+// T is what RunT needs of a test.
+type T interface {
+	Helper()
+	Cleanup(func())
+	Fatalf(format string, args ...any)
+}
+
+// RunT starts a cloud for a test, at a hundredth of the provider's waits unless
+// Pace says otherwise, and ends it with the test.
+func RunT(t T, opt Options) *Cloud {
+	t.Helper()
+	opt.Pace = cmp.Or(opt.Pace, 0.01)
+	c, err := Start(context.Background(), opt)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+func word(n int) string {
+	raw := make([]byte, n)
+	_, _ = rand.Read(raw) // never fails
+	return strings.ToUpper(hex.EncodeToString(raw))
+}
