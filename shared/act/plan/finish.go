@@ -1,0 +1,250 @@
+package plan
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"vodcurator/shared/decide/retention"
+	"vodcurator/shared/state"
+)
+
+// resume finds the progress of an earlier tick, or begins anew.
+func (j Job) resume(ctx context.Context, at time.Time) (state.Draft, error) {
+	begin := state.Draft{At: at, Region: j.Region, Account: j.Account, App: j.App, Policy: j.Policy.Hash}
+	d, err := state.LastDraft(ctx, j.State, begin, at.Add(-fresh))
+	if err != nil || d.Number == 0 {
+		return begin, err
+	}
+	if d.Done && !d.At.Equal(at) { // that one became a plan, or will if asked again
+		if _, ok, err := j.made(ctx, d.At); ok || err != nil {
+			return begin, err
+		}
+	}
+	return d, nil
+}
+
+// finish settles the drafts now that the whole library is counted, and writes
+// the plan.
+func (s *survey) finish(ctx context.Context) (state.Plan, error) {
+	j, d := s.Job, &s.draft
+	p := state.Plan{
+		Created: d.At, Expires: d.At.Add(j.Policy.Expires), Region: j.Region, Account: j.Account, App: j.App,
+		Policy: j.Policy.Hash, Guards: j.Policy.Guards,
+		Library: state.Library{Media: d.Tally.Media, Unread: d.Unread, Bytes: d.Tally.Bytes},
+	}
+	before, err := s.shelf(ctx)
+	if err != nil {
+		return state.Plan{}, err
+	}
+	next, stop := iter.Pull2(before)
+	defer stop()
+	shelf := shelf{next: next}
+	going, leaving := state.Lines{Objects: j.State}, state.Lines{Objects: j.State}
+	sums := sums{price: j.Policy.Prices, plan: &p}
+	for v, err := range state.ReadLines[retention.Verdict](ctx, j.State, d.Earlier) {
+		if err != nil {
+			return state.Plan{}, err
+		}
+		v = j.Policy.Settle(&d.Tally, v)
+		for _, k := range v.Keeps {
+			d.Count(k)
+		}
+		v.Keeps = nil
+		if j.Policy.Grace > 0 {
+			rows, err := shelf.wait(&v, d.At, j.Policy.Grace)
+			if err != nil {
+				return state.Plan{}, err
+			}
+			for _, row := range rows {
+				p.Shelf++
+				if err := leaving.Add(ctx, row); err != nil {
+					return state.Plan{}, err
+				}
+				if !slices.ContainsFunc(v.Items, row.Same) {
+					d.Count(retention.Keep{ID: row.ID, Kind: row.Kind, Part: row.Part, Rule: row.Rule, Why: retention.Grace, Due: row.Due,
+						Reason: fmt.Sprintf("leaving since %s, matched on %d of %s", row.Since.Format(time.DateOnly), row.Days, j.Policy.Grace)})
+				}
+			}
+		}
+		if len(v.Items) == 0 {
+			continue
+		}
+		sums.add(v, d.At)
+		if err := going.Add(ctx, v); err != nil {
+			return state.Plan{}, err
+		}
+	}
+	if err := going.Flush(ctx); err != nil {
+		return state.Plan{}, err
+	}
+	if err := leaving.Flush(ctx); err != nil {
+		return state.Plan{}, err
+	}
+	p.Parts, p.Leaving, p.Kept, p.Near = going.Written, leaving.Written, d.Kept, d.Near
+	sums.finish(cmp.Or(j.Share, 0.25))
+	p.Over = p.Guards.Over(p.Items, p.Media, p.Unknown, p.Bytes, p.Library.Media)
+	if err := p.Seal(); err != nil {
+		return state.Plan{}, err
+	}
+	return p, state.WritePlan(ctx, j.State, p)
+}
+
+// shelf is what the plan before listed as leaving, in the order of plans.
+type shelf struct {
+	next func() (state.Leaving, error, bool)
+	head *state.Leaving
+}
+
+// shelf opens the last plan of the same account before this one, whatever its
+// policy was: a change of the policy does not start everybody's days anew.
+func (s *survey) shelf(ctx context.Context) (iter.Seq2[state.Leaving, error], error) {
+	var last state.Plan
+	for id, err := range state.Plans(ctx, s.State, s.draft.At.AddDate(0, 0, -60)) {
+		if err != nil {
+			return nil, err
+		}
+		p, err := state.ReadPlan(ctx, s.State, id)
+		if err != nil {
+			continue // it cannot be applied either; days that are lost only make the wait longer
+		}
+		if p.Region == s.Region && p.Account == s.Account && p.App == s.App && p.Created.Before(s.draft.At) {
+			last = p
+		}
+	}
+	return state.ReadLines[state.Leaving](ctx, s.State, last.Leaving), nil
+}
+
+// wait takes out of the verdict what has not waited long enough, and gives the
+// rows of the new shelf for it. Days count by the event's clock, one for each
+// date on which the item matched again; the time must have passed as well.
+func (s *shelf) wait(v *retention.Verdict, now time.Time, grace time.Duration) ([]state.Leaving, error) {
+	known, err := s.of(*v)
+	if err != nil {
+		return nil, err
+	}
+	var rows []state.Leaving
+	var due []retention.Item
+	for _, item := range v.Items {
+		row := state.Leaving{Item: item, Title: v.Title, Created: v.Created, Since: now, Last: now}
+		for _, k := range known {
+			if !k.Same(item) {
+				continue
+			}
+			row.Since, row.Days = k.Since, k.Days
+			if row.Last = k.Last; now.Truncate(24 * time.Hour).After(k.Last.Truncate(24 * time.Hour)) {
+				row.Days, row.Last = k.Days+1, now
+			}
+		}
+		row.Due = row.Since.Add(grace)
+		rows = append(rows, row)
+		if row.Days >= int(grace/(24*time.Hour)) && !now.Before(row.Due) {
+			due = append(due, item)
+		}
+	}
+	v.Items = due
+	return rows, nil
+}
+
+// of gives the rows of one media and leaves behind those before it, which no
+// longer match.
+func (s *shelf) of(v retention.Verdict) (rows []state.Leaving, err error) {
+	for {
+		if s.head == nil {
+			row, err, ok := s.next()
+			if err != nil || !ok {
+				return rows, err
+			}
+			s.head = &row
+		}
+		switch order := retention.Order(retention.Verdict{ID: s.head.ID, Created: s.head.Created}, v); {
+		case order > 0:
+			return rows, nil
+		case order == 0:
+			rows = append(rows, *s.head)
+		}
+		s.head = nil
+	}
+}
+
+// sums gathers what the head of a plan says about its items.
+type sums struct {
+	plan    *state.Plan
+	price   retention.Prices
+	rules   map[[2]string]*state.RuleTotals
+	kinds   map[retention.Kind]int // for calls that take many media at once
+	calls   map[retention.Kind]int // for calls that take one media
+	saving  state.Saving
+	biggest []state.Big
+}
+
+func (s *sums) add(v retention.Verdict, now time.Time) {
+	if s.rules == nil {
+		s.rules, s.kinds, s.calls = map[[2]string]*state.RuleTotals{}, map[retention.Kind]int{}, map[retention.Kind]int{}
+	}
+	s.plan.Add(v.Items...)
+	touched := map[*state.RuleTotals]bool{}
+	streams := 0
+	for _, i := range v.Items {
+		key := [2]string{i.Rule, string(i.Kind)}
+		if s.rules[key] == nil {
+			s.rules[key] = &state.RuleTotals{Rule: i.Rule, Kind: i.Kind}
+		}
+		r := s.rules[key]
+		was := r.Media
+		r.Add(i)
+		if touched[r] {
+			r.Media = was
+		}
+		touched[r] = true
+		if i.Kind == retention.Stream {
+			streams++
+		} else {
+			s.kinds[i.Kind]++
+		}
+		if month, penalty, ok := s.price.Saving(i.Bytes, v.Class, now.Sub(v.Created)); ok {
+			s.saving.Month += month
+			s.saving.Penalty += penalty
+		} else {
+			s.saving.Unpriced++
+		}
+		s.big(state.Big{Item: i, Title: v.Title})
+	}
+	s.calls[retention.Stream] += (streams + 19) / 20
+	if slices.ContainsFunc(v.Items, func(i retention.Item) bool { return i.Kind == retention.Images }) {
+		s.calls[retention.Images]++
+	}
+}
+
+func (s *sums) big(b state.Big) {
+	s.biggest = append(s.biggest, b)
+	slices.SortStableFunc(s.biggest, func(a, b state.Big) int { return cmp.Compare(b.Bytes, a.Bytes) })
+	s.biggest = s.biggest[:min(len(s.biggest), 10)]
+}
+
+// The documented calls a second (vod-api.md 1.6).
+const perVideo, perSource, perPart = 30, 50, 50
+
+func (s *sums) finish(share float64) {
+	p := s.plan
+	for _, r := range s.rules {
+		p.Rules = append(p.Rules, *r)
+	}
+	slices.SortFunc(p.Rules, func(a, b state.RuleTotals) int {
+		return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Kind, b.Kind))
+	})
+	p.Biggest = s.biggest
+	whole, source := (s.kinds[retention.Whole]+19)/20, (s.kinds[retention.Source]+19)/20
+	streams, images := s.calls[retention.Stream], s.calls[retention.Images]
+	p.Work = state.Work{
+		Reads: (p.Media + 19) / 20, Deletes: whole + source + streams + images,
+		Minutes: (float64(whole)/perVideo + float64(source)/perSource + float64(streams+images)/perPart) / share / 60,
+	}
+	if len(s.price.PerGB) > 0 {
+		s.saving.Currency = s.price.Currency
+		p.Saving = &s.saving
+	}
+}

@@ -1,0 +1,340 @@
+// Package purge removes what an approved plan lists, and nothing else.
+//
+// It refuses a plan that is expired, altered, of another policy, region, account
+// or application, or over the guards, before the first call. Each media is read
+// again right before its items go, and whatever changed since the plan stays. It
+// writes down what it is about to do before it does it, asks before every batch
+// of at most 20 media whether removal is halted, and stops in time before its
+// deadline. Killed at any point, the next run goes on where it stopped: what it
+// cannot know from the ledger it reads from the library.
+package purge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"vodcurator/shared/decide/retention"
+	"vodcurator/shared/state"
+	"vodcurator/shared/video"
+)
+
+// Library is all that a purge needs of the library.
+type Library interface {
+	Media(ctx context.Context, ids []video.ID) ([]video.Answer[video.Media], error)
+	DeleteVideos(ctx context.Context, ids []video.ID) ([]video.Outcome, error)
+	DeleteSources(ctx context.Context, ids []video.ID, force bool) ([]video.Outcome, error)
+	DeleteStreams(ctx context.Context, id video.ID, jobs []string) ([]video.Outcome, error)
+	DeleteImagesOf(ctx context.Context, id video.ID, types ...string) error
+}
+
+// Refresher takes media out of the CDN's caches. It works only while they exist.
+type Refresher interface {
+	RefreshPlayURLs(ctx context.Context, ids []video.ID) error
+}
+
+// Job applies plans. Library, State, Policy, Region and Account are required.
+type Job struct {
+	Library Library
+	CDN     Refresher // required when the policy asks for a refresh
+	State   state.Objects
+	Policy  *retention.Policy
+	Region  string
+	Account string
+	App     string           // the VOD application that plans must be limited to
+	Now     func() time.Time // for leases and records; default time.Now
+	Log     *slog.Logger     // default: none
+}
+
+// Report is what came of a run.
+type Report struct {
+	Plans []Applied
+}
+
+// Removed counts the items that this run removed.
+func (r Report) Removed() (n int) {
+	for _, p := range r.Plans {
+		n += p.Freed.Items
+	}
+	return n
+}
+
+// Status says what became of a plan in a run.
+type Status string
+
+// The ways a run can leave a plan.
+const (
+	Ended   Status = "ended"   // every item has its outcome
+	Stopped Status = "stopped" // the rest waits for the next run
+	Refused Status = "refused" // it will not be applied as it is
+	Waiting Status = "waiting" // nobody approved it yet
+)
+
+// Applied is what a run did to one plan.
+type Applied struct {
+	Plan    string
+	Status  Status
+	Why     string               // unless it ended
+	By      string               // who approved it
+	Results map[video.Result]int // of this run
+	Freed   state.Totals         // by this run
+	Left    int                  // items without a final outcome
+}
+
+const (
+	lane      = "purge"
+	leaseTime = 15 * time.Second
+	reserve   = 15 * time.Second // kept back from the deadline, for a batch and its records
+	lookBack  = 40               // days in which plans are looked for
+	side      = 4                // calls for single media in flight
+)
+
+// Run applies every approved plan that has not ended, oldest first, at the
+// event's time. It returns ErrBusy of the state room when another run is at work.
+func (j Job) Run(ctx context.Context, at time.Time) (Report, error) {
+	if err := j.check(at); err != nil {
+		return Report{}, err
+	}
+	if j.Now == nil {
+		j.Now = time.Now
+	}
+	if j.Log == nil {
+		j.Log = slog.New(slog.DiscardHandler)
+	}
+	r := &run{Job: j, at: at.UTC(), name: state.NewRun()}
+	var err error
+	if r.lease, err = state.Acquire(ctx, j.State, lane, r.name, j.Now(), leaseTime); err != nil {
+		return Report{}, err
+	}
+	defer r.release(ctx)
+	var report Report
+	plans, err := r.plans(ctx)
+	for _, p := range plans {
+		var a Applied
+		if a, err = r.apply(ctx, p); a.Plan != "" {
+			report.Plans = append(report.Plans, a)
+		}
+		if err != nil || a.Status == Stopped {
+			break
+		}
+	}
+	return report, err
+}
+
+func (j Job) check(at time.Time) error {
+	faults := []error{j.Policy.Check()}
+	if j.Region == "" || j.Account == "" {
+		faults = append(faults, errors.New("purge: region and account are required: a plan is of one account"))
+	}
+	if at.IsZero() {
+		faults = append(faults, errors.New("purge: the event has no time"))
+	}
+	if j.Policy != nil && j.Policy.Refresh && j.CDN == nil {
+		faults = append(faults, errors.New("purge: the policy asks for refresh_cdn, and there is no way to do that here"))
+	}
+	return errors.Join(faults...)
+}
+
+// run is one run of the job.
+type run struct {
+	Job
+	at     time.Time
+	name   string
+	lease  state.Lease
+	ledger *state.Ledger
+	sum    state.Totals // of the plans that this run has begun
+}
+
+func (r *run) release(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if err := r.lease.Release(ctx, r.State); err != nil {
+		r.Log.WarnContext(ctx, "lease not given back; it ends by itself", slog.Any("error", err))
+	}
+}
+
+// plan is one plan with what is wrong with it.
+type plan struct {
+	state.Plan
+	refused string
+}
+
+// plans lists the plans that are not over, oldest first.
+func (r *run) plans(ctx context.Context) ([]plan, error) {
+	var all []plan
+	for id, err := range state.Plans(ctx, r.State, r.at.AddDate(0, 0, -lookBack)) {
+		if err != nil {
+			return nil, err
+		}
+		if _, err := state.ReadEnd(ctx, r.State, id); err == nil {
+			continue
+		} else if !errors.Is(err, video.ErrNotFound) {
+			return nil, err
+		}
+		p, err := state.ReadPlan(ctx, r.State, id)
+		switch {
+		case errors.Is(err, video.ErrInvalid):
+			all = append(all, plan{state.Plan{ID: id}, "it is not as it was written"})
+		case err != nil:
+			return nil, err
+		default:
+			all = append(all, plan{p, r.refuse(p)})
+		}
+	}
+	return all, nil
+}
+
+// refuse says why a plan that is whole may still not be applied by this run.
+func (r *run) refuse(p state.Plan) string {
+	switch {
+	case p.Region != r.Region:
+		return fmt.Sprintf("it is of region %s, this is %s", p.Region, r.Region)
+	case p.Account != r.Account:
+		return fmt.Sprintf("it is of account %s, this is %s", p.Account, r.Account)
+	case p.App != r.App:
+		return fmt.Sprintf("it is of application %q, this is %q", p.App, r.App)
+	case !r.at.Before(p.Expires):
+		return "it expired " + p.Expires.Format(time.RFC3339)
+	case r.at.Before(p.Created):
+		return "it was made later than now, " + p.Created.Format(time.RFC3339)
+	case p.Policy != r.Policy.Hash:
+		return "the policy changed since it was made"
+	}
+	return ""
+}
+
+// apply takes one plan from its checks to its end, or as far as time allows.
+func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
+	a := Applied{Plan: p.ID, Left: p.Items, Results: map[video.Result]int{}}
+	refuse := func(why string) (Applied, error) {
+		a.Status, a.Why = Refused, why
+		return a, nil
+	}
+	if p.refused != "" {
+		return refuse(p.refused)
+	}
+	if p.Items == 0 {
+		return Applied{}, nil
+	}
+	over, err := r.guards(ctx, p.Plan)
+	if errors.Is(err, state.ErrAltered) || errors.Is(err, video.ErrNotFound) {
+		return refuse("its list is not as it was written: " + err.Error())
+	}
+	if err != nil {
+		return Applied{}, err
+	}
+	approval, err := state.ReadApproval(ctx, r.State, p.Plan)
+	if errors.Is(err, video.ErrNotFound) && r.Policy.SelfApproving && len(over) == 0 {
+		approval, err = state.Approve(ctx, r.State, p.Plan, "policy "+p.Policy[:8], "within its guards", r.at)
+	}
+	switch {
+	case errors.Is(err, video.ErrNotFound):
+		a.Status, a.Why = Waiting, "not approved"
+		return a, nil
+	case errors.Is(err, video.ErrInvalid):
+		return refuse("its approval does not fit it")
+	case err != nil:
+		return Applied{}, err
+	case len(over) > 0:
+		return refuse("over the guards: " + join(over))
+	}
+	a.By = approval.By
+	r.sum = state.Totals{Media: r.sum.Media + p.Media, Items: r.sum.Items + p.Items, Bytes: r.sum.Bytes + p.Bytes, Unknown: r.sum.Unknown + p.Unknown}
+	w := &work{run: r, plan: p.Plan, by: approval.By, applied: &a}
+	if err := w.begin(ctx); err != nil {
+		return Applied{}, err
+	}
+	err = w.all(ctx)
+	// What is known is written down even when the time is up.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if flush := w.flush(ctx); flush != nil {
+		return a, errors.Join(err, flush)
+	}
+	if a.Left = p.Items - len(w.final); a.Left > 0 || err != nil {
+		a.Status, a.Why = Stopped, "some items wait for another try"
+		if err != nil {
+			a.Why = err.Error()
+		}
+		if errors.Is(err, video.ErrClosed) {
+			return a, nil
+		}
+		return a, err
+	}
+	a.Status = Ended
+	return a, state.EndRun(ctx, r.State, state.RunEnd{
+		Plan: p.ID, At: r.Now(), By: approval.By, Results: w.results, Freed: w.freed, Segment: r.ledger.Last(), Tip: r.ledger.Tip(),
+	})
+}
+
+// guards counts the very list that is about to be removed, and says which guards
+// it breaks. It also proves that the whole list can be read as it was written.
+func (r *run) guards(ctx context.Context, p state.Plan) ([]string, error) {
+	var sum state.Totals
+	for v, err := range p.Entries(ctx, r.State) {
+		if err != nil {
+			return nil, err
+		}
+		sum.Add(v.Items...)
+	}
+	if sum != p.Totals {
+		return nil, fmt.Errorf("the list does not add up to the plan's totals: %w", state.ErrAltered)
+	}
+	// Several plans of one run count together, or approving two would be a way round.
+	all := r.sum
+	all.Media, all.Items, all.Bytes, all.Unknown = all.Media+sum.Media, all.Items+sum.Items, all.Bytes+sum.Bytes, all.Unknown+sum.Unknown
+	over := r.Policy.Guards.Over(all.Items, all.Media, all.Unknown, all.Bytes, p.Library.Media)
+	usual, err := r.usual(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if limit := r.Policy.Guards.Usual * usual; usual > 0 && float64(sum.Items) > limit {
+		over = append(over, fmt.Sprintf("%d items, usual are %.0f", sum.Items, usual))
+	}
+	return over, nil
+}
+
+// usual is the median number of items of the last plans that ended, at least 10;
+// 0 says that there were fewer than three.
+func (r *run) usual(ctx context.Context) (float64, error) {
+	var counts []int
+	ends, err := state.Ends(ctx, r.State, r.at.AddDate(0, 0, -lookBack))
+	if err != nil {
+		return 0, err
+	}
+	for _, e := range ends {
+		counts = append(counts, e.Freed.Items)
+	}
+	if len(counts) < 3 {
+		return 0, nil
+	}
+	counts = counts[max(0, len(counts)-9):]
+	slices.Sort(counts)
+	return float64(max(counts[len(counts)/2], 10)), nil
+}
+
+func join(all []string) string {
+	text := ""
+	for i, s := range all {
+		if i > 0 {
+			text += "; "
+		}
+		text += s
+	}
+	return text
+}
+
+// Results sums the results of all plans.
+func (r Report) Results() map[video.Result]int {
+	sum := map[video.Result]int{}
+	for _, p := range r.Plans {
+		for result, n := range maps.All(p.Results) {
+			sum[result] += n
+		}
+	}
+	return sum
+}

@@ -1,0 +1,488 @@
+package purge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"vodcurator/shared/decide/retention"
+	"vodcurator/shared/state"
+	"vodcurator/shared/video"
+)
+
+// key names one item of a plan.
+type key struct {
+	id   video.ID
+	kind retention.Kind
+	part string
+}
+
+func keyOf(i retention.Item) key { return key{i.ID, i.Kind, i.Part} }
+
+// work is one plan being applied.
+type work struct {
+	*run
+	plan    state.Plan
+	by      string
+	applied *Applied
+
+	final   map[key]bool           // items that need nothing more
+	open    map[key]retention.Item // intents without an outcome
+	touched map[video.ID]bool      // media on which this plan has acted
+	tries   map[key]int            // calls made or about to be made
+	results map[video.Result]int   // over all runs of the plan
+	freed   state.Totals           // over all runs of the plan
+	rows    []state.Row            // to be written with the next segment
+
+	tried, failed int
+}
+
+// begin reads what earlier runs of the plan have done.
+func (w *work) begin(ctx context.Context) error {
+	w.final, w.open, w.touched = map[key]bool{}, map[key]retention.Item{}, map[video.ID]bool{}
+	w.results, w.tries = map[video.Result]int{}, map[key]int{}
+	var err error
+	if w.ledger, err = state.OpenLedger(ctx, w.State, lane, w.name); err != nil {
+		return err
+	}
+	from, err := state.StartRun(ctx, w.State, state.RunStart{Plan: w.plan.ID, Run: w.name, At: w.Now(), Segment: w.ledger.Last() + 1})
+	if err != nil {
+		return err
+	}
+	for row, err := range state.Rows(ctx, w.State, from) {
+		if err != nil {
+			return err
+		}
+		if row.Plan == w.plan.ID {
+			w.note(row)
+		}
+	}
+	// The fence: a run that lost its lease finds this segment and stops.
+	return w.ledger.Append(ctx, w.row(state.Note, retention.Item{}, "", "run begins"))
+}
+
+// note takes a row of the ledger into account.
+func (w *work) note(row state.Row) {
+	k := keyOf(row.Item)
+	switch row.Kind {
+	case state.Intent:
+		w.open[k] = row.Item
+		w.touched[row.ID] = true
+		w.tries[k]++
+	case state.Outcome:
+		delete(w.open, k)
+		if row.Result == video.Deferred {
+			return
+		}
+		w.final[k] = true
+		w.results[row.Result]++
+		if row.Result == video.Done {
+			w.freed.Add(row.Item)
+		}
+	}
+}
+
+func (w *work) row(kind string, item retention.Item, result video.Result, detail string) state.Row {
+	return state.Row{Kind: kind, At: w.Now(), Run: w.name, Plan: w.plan.ID, By: w.by, Item: item, Result: result, Detail: detail}
+}
+
+// end gives an item its outcome; it is written with the next segment.
+func (w *work) end(item retention.Item, result video.Result, detail string) {
+	row := w.row(state.Outcome, item, result, detail)
+	w.rows = append(w.rows, row)
+	w.note(row)
+	w.applied.Results[result]++
+	if result == video.Done {
+		w.applied.Freed.Add(item)
+	}
+	level := slog.LevelDebug
+	if result == video.Failed || result == video.Forbidden || result == video.Rejected {
+		level = slog.LevelWarn
+	}
+	w.Log.Log(context.Background(), level, "item", slog.String("plan", w.plan.ID), slog.String("video", string(item.ID)),
+		slog.String("kind", string(item.Kind)), slog.String("part", item.Part), slog.String("result", string(result)), slog.String("reason", detail))
+}
+
+func (w *work) flush(ctx context.Context) error {
+	rows := w.rows
+	w.rows = nil
+	return w.ledger.Append(ctx, rows...)
+}
+
+// all goes through the plan. Whatever stops it early wraps video.ErrClosed, or is
+// a failure of the state or the library.
+func (w *work) all(ctx context.Context) error {
+	// The second pass takes what the first could not settle.
+	for range 2 {
+		if err := w.settle(ctx, false); err != nil {
+			return err
+		}
+		var batch []retention.Verdict
+		for v, err := range w.plan.Entries(ctx, w.State) {
+			if err != nil {
+				return err
+			}
+			v.Items = slices.DeleteFunc(v.Items, func(i retention.Item) bool { return w.final[keyOf(i)] })
+			if len(v.Items) == 0 {
+				continue
+			}
+			if batch = append(batch, v); len(batch) == video.MaxBatch {
+				if err := w.batch(ctx, batch); err != nil {
+					return err
+				}
+				batch = nil
+			}
+		}
+		if len(batch) > 0 {
+			if err := w.batch(ctx, batch); err != nil {
+				return err
+			}
+		}
+		if len(w.open) == 0 {
+			return nil
+		}
+	}
+	return w.settle(ctx, true)
+}
+
+// may asks everything that can stop a run. It is asked before every batch.
+func (w *work) may(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("%w: %w", video.ErrClosed, err)
+	}
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < reserve {
+		return fmt.Errorf("%w: the time is up", video.ErrClosed)
+	}
+	if w.tried >= 20 && float64(w.failed)*100 > w.Policy.Guards.Errors*float64(w.tried) {
+		return fmt.Errorf("%w: %d of %d calls failed, at most %g %%", video.ErrClosed, w.failed, w.tried, w.Policy.Guards.Errors)
+	}
+	now := w.Now()
+	if now.After(w.lease.From.Add(leaseTime/2)) || !w.lease.Valid(now) {
+		lease, err := w.lease.Renew(ctx, w.State, now, leaseTime)
+		if err != nil {
+			return err
+		}
+		w.lease = lease
+	}
+	return state.CheckHalt(ctx, w.State)
+}
+
+// settle finds out by reading what became of intents without an outcome. What is
+// gone counts as removed by us: we asked for it. What is still there is tried
+// again, or has failed when this was the last try.
+func (w *work) settle(ctx context.Context, last bool) error {
+	ids := make([]video.ID, 0, len(w.open))
+	for k := range w.open {
+		if !slices.Contains(ids, k.id) {
+			ids = append(ids, k.id)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	slices.Sort(ids)
+	answers, err := w.Library.Media(ctx, ids)
+	if err != nil {
+		return fmt.Errorf("settle %d media: %w", len(ids), err)
+	}
+	for _, a := range answers {
+		if a.Err != nil && !errors.Is(a.Err, video.ErrNotFound) {
+			continue // still open
+		}
+		for _, k := range sorted(w.open, a.ID) {
+			item := w.open[k]
+			switch gone, known := absent(item, a); {
+			case !known && !last:
+				w.end(item, video.Deferred, "whether it happened cannot be read; asked again")
+			case !known:
+				w.end(item, video.Unknown, "whether it happened cannot be read")
+			case gone:
+				w.end(item, video.Done, "found gone after a call whose outcome was unknown")
+			case last:
+				w.end(item, video.Failed, "still there after a call whose outcome was unknown")
+			default:
+				w.end(item, video.Deferred, "still there after a run that ended early")
+			}
+		}
+	}
+	return w.flush(ctx)
+}
+
+func sorted(open map[key]retention.Item, id video.ID) (keys []key) {
+	for k := range open {
+		if k.id == id {
+			keys = append(keys, k)
+		}
+	}
+	slices.SortFunc(keys, func(a, b key) int { return strings.Compare(string(a.kind)+a.part, string(b.kind)+b.part) })
+	return keys
+}
+
+// absent says whether an item is gone from the library. Snapshots are known to
+// be gone only when none are left; their types cannot be told apart.
+func absent(item retention.Item, a video.Answer[video.Media]) (gone, known bool) {
+	if errors.Is(a.Err, video.ErrNotFound) {
+		return true, true
+	}
+	switch item.Kind {
+	case retention.Stream:
+		return !slices.ContainsFunc(a.Value.Streams, func(s video.Stream) bool { return s.Job == item.Part }), true
+	case retention.Source:
+		if a.Value.Source == nil {
+			return false, false
+		}
+		return a.Value.Source.Gone(), true
+	case retention.Images:
+		return len(a.Value.Snapshots) == 0, len(a.Value.Snapshots) == 0
+	}
+	return false, true
+}
+
+// batch removes the items of at most 20 media: ask, read again, write down, call.
+func (w *work) batch(ctx context.Context, entries []retention.Verdict) error {
+	if err := w.may(ctx); err != nil {
+		return err
+	}
+	moment, err := state.Outside(ctx, w.State, w.Policy, w.at)
+	if err != nil {
+		return err
+	}
+	ids := make([]video.ID, len(entries))
+	for i, e := range entries {
+		ids[i] = e.ID
+	}
+	answers, err := w.Library.Media(ctx, ids)
+	if err != nil {
+		return err
+	}
+	if len(answers) != len(ids) {
+		return fmt.Errorf("%d answers about %d media", len(answers), len(ids))
+	}
+	var going []retention.Item
+	for i, e := range entries {
+		if answers[i].ID != e.ID {
+			return fmt.Errorf("asked about %s, told about %s", e.ID, answers[i].ID)
+		}
+		going = append(going, w.check(e, answers[i], moment)...)
+	}
+	if len(going) == 0 {
+		return nil
+	}
+	if w.Policy.Refresh {
+		if err := w.CDN.RefreshPlayURLs(ctx, distinct(going)); err != nil {
+			for _, item := range going {
+				w.end(item, video.Deferred, "CDN refresh: "+err.Error())
+			}
+			w.tried, w.failed = w.tried+len(going), w.failed+len(going)
+			return nil
+		}
+	}
+	for _, item := range going {
+		row := w.row(state.Intent, item, "", "")
+		w.rows = append(w.rows, row)
+		w.note(row)
+	}
+	if err := w.flush(ctx); err != nil {
+		return err
+	}
+	w.remove(ctx, going)
+	return nil
+}
+
+// check compares what the plan saw with what is there now, and gives the items
+// that may still go. Every other item gets its outcome here.
+func (w *work) check(e retention.Verdict, a video.Answer[video.Media], moment retention.Moment) (going []retention.Item) {
+	if a.Err != nil {
+		for _, item := range e.Items {
+			result := video.ResultOf(a.Err)
+			if video.Passing(a.Err) {
+				result = video.Deferred
+			}
+			w.end(item, result, a.Err.Error())
+		}
+		return nil
+	}
+	m, now := a.Value, w.Policy.Judge(a.Value, moment)
+	whole := ""
+	switch {
+	case retention.Seen(m) != e.Seen:
+		whole = "changed since the plan"
+	case !m.Modified.Equal(e.Modified) && !w.touched[e.ID]:
+		whole = "modified " + m.Modified.Format(time.RFC3339) + ", after the plan"
+	case w.App != "" && m.App != "" && m.App != w.App:
+		whole = "it is of another application"
+	}
+	for _, item := range e.Items {
+		gone, known := absent(item, a)
+		switch fresh, still := find(now, item); {
+		case whole != "":
+			// A hold is the better reason to tell when there is one.
+			w.end(item, video.Kept, reason(now, whole))
+		case gone && known && w.tries[keyOf(item)] > 0:
+			w.end(item, video.Done, "gone after an earlier call")
+		case gone && known:
+			w.end(item, video.Missing, "gone before this run came to it")
+		case !still:
+			w.end(item, video.Kept, reason(now, "no rule takes it any more"))
+		case fresh.Bytes != item.Bytes:
+			w.end(item, video.Kept, fmt.Sprintf("its size changed from %d to %d", item.Bytes, fresh.Bytes))
+		default:
+			going = append(going, item)
+		}
+	}
+	return going
+}
+
+// find looks for an item among what the policy takes of a media now.
+func find(v retention.Verdict, item retention.Item) (retention.Item, bool) {
+	for _, i := range v.Items {
+		if i.Same(item) {
+			return i, true
+		}
+	}
+	for _, c := range v.Claims {
+		if c.Old && c.Item.Same(item) {
+			return c.Item, true
+		}
+	}
+	return retention.Item{}, false
+}
+
+func reason(v retention.Verdict, otherwise string) string {
+	if i := slices.IndexFunc(v.Keeps, func(k retention.Keep) bool { return k.Why == retention.Held }); i >= 0 {
+		return v.Keeps[i].Reason
+	}
+	if len(v.Keeps) > 0 {
+		return otherwise + ": " + v.Keeps[len(v.Keeps)-1].Reason
+	}
+	return otherwise
+}
+
+// remove makes the calls, parts before wholes, and gives every item its outcome,
+// except those whose outcome is unknown: they stay open and are read later.
+func (w *work) remove(ctx context.Context, going []retention.Item) {
+	of := func(kind retention.Kind) (items []retention.Item) {
+		for _, i := range going {
+			if i.Kind == kind {
+				items = append(items, i)
+			}
+		}
+		return items
+	}
+	w.each(of(retention.Stream), func(id video.ID, jobs []string) []video.Outcome {
+		outcomes, err := w.Library.DeleteStreams(ctx, id, jobs)
+		return complete(outcomes, err, id, jobs)
+	})
+	if items := of(retention.Source); len(items) > 0 {
+		outcomes, err := w.Library.DeleteSources(ctx, distinct(items), false)
+		w.together(items, outcomes, err)
+	}
+	w.each(of(retention.Images), func(id video.ID, types []string) []video.Outcome {
+		return complete(nil, w.Library.DeleteImagesOf(ctx, id, types...), id, types)
+	})
+	if items := of(retention.Whole); len(items) > 0 {
+		outcomes, err := w.Library.DeleteVideos(ctx, distinct(items))
+		w.together(items, outcomes, err)
+	}
+}
+
+// each calls for one media at a time, a few side by side, and takes the outcomes
+// in the order of the items.
+func (w *work) each(items []retention.Item, call func(id video.ID, parts []string) []video.Outcome) {
+	ids := distinct(items)
+	answers := make([][]video.Outcome, len(ids))
+	slots := make(chan struct{}, side)
+	var wg sync.WaitGroup
+	for n, id := range ids {
+		var parts []string
+		for _, i := range items {
+			if i.ID == id {
+				parts = append(parts, i.Part)
+			}
+		}
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			answers[n] = call(id, parts)
+		})
+	}
+	wg.Wait()
+	for _, item := range items {
+		for _, o := range answers[slices.Index(ids, item.ID)] {
+			if o.Part == item.Part {
+				w.outcome(item, o)
+				break
+			}
+		}
+	}
+}
+
+// complete makes one outcome for each part out of what a call answered.
+func complete(outcomes []video.Outcome, err error, id video.ID, parts []string) []video.Outcome {
+	all := make([]video.Outcome, len(parts))
+	for i, part := range parts {
+		at := slices.IndexFunc(outcomes, func(o video.Outcome) bool { return o.Part == part })
+		switch {
+		case at >= 0:
+			all[i] = outcomes[at]
+		case err != nil:
+			all[i] = video.Outcome{ID: id, Part: part, Result: video.ResultOf(err), Err: err}
+		case outcomes == nil:
+			all[i] = video.Outcome{ID: id, Part: part, Result: video.Done}
+		default: // an answer that leaves it out does not say that it happened
+			all[i] = video.Outcome{ID: id, Part: part, Result: video.Unknown}
+		}
+	}
+	return all
+}
+
+// together takes the outcomes of one call for many media.
+func (w *work) together(items []retention.Item, outcomes []video.Outcome, err error) {
+	for _, item := range items {
+		at := slices.IndexFunc(outcomes, func(o video.Outcome) bool { return o.ID == item.ID })
+		switch {
+		case at >= 0:
+			w.outcome(item, outcomes[at])
+		case err != nil:
+			w.outcome(item, video.Outcome{Result: video.ResultOf(err), Err: err})
+		default:
+			w.outcome(item, video.Outcome{Result: video.Unknown})
+		}
+	}
+}
+
+func (w *work) outcome(item retention.Item, o video.Outcome) {
+	w.tried++
+	detail := o.Reason
+	if detail == "" && o.Err != nil {
+		detail = o.Err.Error()
+	}
+	switch o.Result {
+	case video.Unknown:
+		w.failed++
+		return // open, until it is read
+	case video.Failed, video.Forbidden, video.Rejected:
+		w.failed++
+	case video.Missing:
+		if w.tries[keyOf(item)] > 1 { // the call before it did take effect, late
+			w.end(item, video.Done, "gone after an earlier call")
+			return
+		}
+		detail = "gone before the call"
+	}
+	w.end(item, o.Result, detail)
+}
+
+func distinct(items []retention.Item) (ids []video.ID) {
+	for _, i := range items {
+		if !slices.Contains(ids, i.ID) {
+			ids = append(ids, i.ID)
+		}
+	}
+	return ids
+}

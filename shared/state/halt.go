@@ -1,0 +1,66 @@
+package state
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"vodcurator/shared/video"
+)
+
+// Halt says that nothing may be removed, or that it may again. The latest counts.
+type Halt struct {
+	Version int       `json:"version"`
+	Halted  bool      `json:"halted"`
+	By      string    `json:"by"`
+	At      time.Time `json:"at"`
+	Reason  string    `json:"reason,omitempty"`
+}
+
+// SetHalt halts or resumes all removal.
+func SetHalt(ctx context.Context, o Objects, h Halt) error {
+	h.Version, h.At = version, h.At.UTC()
+	text, err := json.Marshal(h)
+	if err != nil {
+		return err
+	}
+	for last := 0; ; {
+		if last, err = lastOf(ctx, o, "halt/", last); err != nil {
+			return err
+		}
+		if err = o.Create(ctx, numbered("halt/", last+1, ".json"), text); !errors.Is(err, ErrExists) {
+			return err
+		}
+	}
+}
+
+// HaltState reads the latest word on halting. None ever said is the zero Halt; one that
+// cannot be read is an error, and whoever asks must then not remove anything.
+func HaltState(ctx context.Context, o Objects) (Halt, error) {
+	last, err := lastOf(ctx, o, "halt/", 0)
+	if err != nil || last == 0 {
+		return Halt{}, err
+	}
+	var h Halt
+	if _, err := readWhole(ctx, o, numbered("halt/", last, ".json"), &h); err != nil {
+		return Halt{}, err
+	}
+	if h.Version != version {
+		return Halt{}, fmt.Errorf("halt: %w", ErrAltered)
+	}
+	return h, nil
+}
+
+// CheckHalt is nil when removal may go on. It wraps video.ErrClosed when it may
+// not, and that includes not knowing.
+func CheckHalt(ctx context.Context, o Objects) error {
+	switch h, err := HaltState(ctx, o); {
+	case err != nil:
+		return fmt.Errorf("%w: cannot tell whether removal is halted: %w", video.ErrClosed, err)
+	case h.Halted:
+		return fmt.Errorf("%w: halted by %s: %s", video.ErrClosed, h.By, h.Reason)
+	}
+	return nil
+}

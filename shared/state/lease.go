@@ -1,0 +1,103 @@
+package state
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"vodcurator/shared/video"
+)
+
+// ErrBusy says that somebody else holds the lease, or may still hold it.
+var ErrBusy = errors.New("held by another run")
+
+// leaseMargin is how far apart two machines' clocks may be: a lease is taken over
+// that much after its deadline, and used up to that much before. Where clocks are
+// worse than that, the ledger is the fence: its next segment has one creator.
+const leaseMargin = 3 * time.Second
+
+// Lease is the right to be the only one at work until a deadline. A lease
+// without a deadline holds until it is released: an orphan is not what it looks
+// like.
+type Lease struct {
+	Version int       `json:"version"`
+	Name    string    `json:"name"`
+	Holder  string    `json:"holder"`
+	From    time.Time `json:"from"`
+	Until   time.Time `json:"until,omitzero"`
+
+	number int
+}
+
+func (l Lease) key(ending string) string { return numbered("lease/"+l.Name+"/", l.number, ending) }
+
+// Acquire takes the lease until now+d, or says ErrBusy. The holder must be
+// unlike any other (NewRun).
+func Acquire(ctx context.Context, o Objects, name, holder string, now time.Time, d time.Duration) (Lease, error) {
+	l := Lease{Version: version, Name: name, Holder: holder, From: now.UTC(), Until: now.Add(d).UTC()}
+	last, err := lastOf(ctx, o, "lease/"+name+"/", 0)
+	if err != nil {
+		return Lease{}, err
+	}
+	if last > 0 {
+		held := Lease{Name: name, number: last}
+		switch _, err := o.Read(ctx, held.key(".released")); {
+		case err == nil:
+		case !errors.Is(err, video.ErrNotFound):
+			return Lease{}, err
+		default:
+			if _, err := readWhole(ctx, o, held.key(".json"), &held); err != nil {
+				return Lease{}, fmt.Errorf("lease %s: %w: %w", name, ErrBusy, err)
+			}
+			if held.Until.IsZero() || !now.After(held.Until.Add(leaseMargin)) {
+				return Lease{}, fmt.Errorf("lease %s: %w: %s until %s", name, ErrBusy, held.Holder, held.Until.Format(time.RFC3339))
+			}
+		}
+	}
+	l.number = last + 1
+	return l, l.create(ctx, o)
+}
+
+func (l Lease) create(ctx context.Context, o Objects) error {
+	text, err := json.Marshal(l)
+	if err != nil {
+		return err
+	}
+	if err = o.Create(ctx, l.key(".json"), text); err == nil {
+		return nil
+	}
+	// A put may have taken effect though it was answered by an error: what is
+	// there decides.
+	var there Lease
+	if _, readErr := readWhole(ctx, o, l.key(".json"), &there); readErr != nil {
+		return errors.Join(err, readErr)
+	}
+	if there.Holder == l.Holder && there.Until.Equal(l.Until) {
+		return nil
+	}
+	return fmt.Errorf("lease %s: %w: %s was faster", l.Name, ErrBusy, there.Holder)
+}
+
+// Valid says that the lease still holds for one who trusts clocks only so far.
+func (l Lease) Valid(now time.Time) bool {
+	return !now.Before(l.From.Add(-leaseMargin)) && now.Before(l.Until.Add(-leaseMargin))
+}
+
+// Renew prolongs the lease until now+d. It also works after the deadline, as long
+// as nobody took the lease over; otherwise it says ErrBusy.
+func (l Lease) Renew(ctx context.Context, o Objects, now time.Time, d time.Duration) (Lease, error) {
+	l.From, l.Until = now.UTC(), now.Add(d).UTC()
+	l.number++
+	return l, l.create(ctx, o)
+}
+
+// Release gives the lease back. It may be called twice.
+func (l Lease) Release(ctx context.Context, o Objects) error {
+	err := o.Create(ctx, l.key(".released"), []byte(l.Holder))
+	if errors.Is(err, ErrExists) {
+		return nil
+	}
+	return err
+}

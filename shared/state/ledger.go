@@ -1,0 +1,295 @@
+package state
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"vodcurator/shared/decide/retention"
+	"vodcurator/shared/video"
+)
+
+// ErrRival says that another run writes to the same lane of the ledger. Whoever
+// meets it has lost the right to work and must stop.
+var ErrRival = fmt.Errorf("another run is at work: %w", ErrBusy)
+
+// The kinds of ledger rows.
+const (
+	Intent  = "intent"  // written before a call
+	Outcome = "outcome" // written after it; every intent gets exactly one
+	Note    = "note"    // what happened to a run or outside of it
+)
+
+// Row is one line of the ledger.
+type Row struct {
+	Kind string    `json:"kind"`
+	At   time.Time `json:"at"`
+	Run  string    `json:"run"`
+	Plan string    `json:"plan,omitempty"`
+	By   string    `json:"by,omitempty"` // who approved
+	retention.Item
+	Result video.Result `json:"result,omitempty"`
+	Detail string       `json:"detail,omitempty"` // why this result
+}
+
+// segment is one object of the ledger: a header, rows, and an end that tells
+// whether all of it is there.
+type (
+	segmentHead struct {
+		Version int    `json:"version"`
+		Segment int    `json:"segment"`
+		Prev    string `json:"prev"` // hash of the segment before
+		Lane    string `json:"lane"`
+		Run     string `json:"run"`
+	}
+	segmentEnd struct {
+		Rows int    `json:"rows"`
+		Sum  string `json:"sum"` // hash of all lines before this one
+	}
+)
+
+func segmentKey(n int) string { return numbered("ledger/", n, ".jsonl") }
+
+// Ledger appends to the record of what was removed. Its segments are immutable
+// and each names the hash of the one before, so that nothing in the middle can
+// be changed or lost unseen. It is for one goroutine.
+type Ledger struct {
+	objects Objects
+	lane    string
+	run     string
+	last    int
+	prev    string
+}
+
+// OpenLedger finds the end of the ledger. The lane tells apart kinds of work that
+// may go on side by side; within one lane the creation of the next segment is the
+// fence that only one run can pass.
+func OpenLedger(ctx context.Context, o Objects, lane, run string) (*Ledger, error) {
+	l := &Ledger{objects: o, lane: lane, run: run}
+	last, err := lastOf(ctx, o, "ledger/", 0)
+	if err != nil {
+		return nil, err
+	}
+	return l, l.moveTo(ctx, last)
+}
+
+// Last is the number of the segment written last.
+func (l *Ledger) Last() int { return l.last }
+
+// Tip is the hash of the segment written last.
+func (l *Ledger) Tip() string { return l.prev }
+
+func (l *Ledger) moveTo(ctx context.Context, n int) error {
+	if n == 0 {
+		return nil
+	}
+	body, err := l.objects.Read(ctx, segmentKey(n))
+	if err != nil {
+		return err
+	}
+	l.last, l.prev = n, digest(body)
+	return nil
+}
+
+// Append writes the rows as the next segment. When it returns nil they are there
+// for good; ErrRival means that they are not and never will be.
+func (l *Ledger) Append(ctx context.Context, rows ...Row) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	for {
+		body, err := encodeSegment(segmentHead{version, l.last + 1, l.prev, l.lane, l.run}, rows)
+		if err != nil {
+			return err
+		}
+		err = l.objects.Create(ctx, segmentKey(l.last+1), body)
+		if err == nil {
+			l.last, l.prev = l.last+1, digest(body)
+			return nil
+		}
+		there, readErr := l.objects.Read(ctx, segmentKey(l.last+1))
+		if readErr != nil {
+			return errors.Join(err, readErr)
+		}
+		if bytes.Equal(there, body) { // it had taken effect after all
+			l.last, l.prev = l.last+1, digest(body)
+			return nil
+		}
+		head, _, err := decodeSegment(there)
+		if err != nil {
+			return err
+		}
+		if head.Lane == l.lane && head.Run != l.run {
+			return fmt.Errorf("ledger segment %d: %w", head.Segment, ErrRival)
+		}
+		l.last, l.prev = l.last+1, digest(there) // another lane's, or our own from before an error
+	}
+}
+
+func encodeSegment(head segmentHead, rows []Row) ([]byte, error) {
+	var body bytes.Buffer
+	e := json.NewEncoder(&body)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(head); err != nil {
+		return nil, err
+	}
+	for _, row := range rows {
+		row.At = row.At.UTC()
+		if err := e.Encode(row); err != nil {
+			return nil, err
+		}
+	}
+	err := e.Encode(segmentEnd{len(rows), digest(body.Bytes())})
+	return body.Bytes(), err
+}
+
+func decodeSegment(body []byte) (segmentHead, []Row, error) {
+	bad := func(err error) (segmentHead, []Row, error) {
+		return segmentHead{}, nil, fmt.Errorf("ledger: %w: %w", ErrAltered, err)
+	}
+	lines := bytes.SplitAfter(body, []byte("\n"))
+	if n := len(lines); n < 3 || len(lines[n-1]) > 0 {
+		return bad(errors.New("cut short"))
+	}
+	lines = lines[:len(lines)-1]
+	var (
+		head segmentHead
+		end  segmentEnd
+	)
+	tail := lines[len(lines)-1]
+	if err := errors.Join(json.Unmarshal(lines[0], &head), json.Unmarshal(tail, &end)); err != nil {
+		return bad(err)
+	}
+	if head.Version != version || end.Sum != digest(body[:len(body)-len(tail)]) || end.Rows != len(lines)-2 {
+		return bad(errors.New("its sum does not fit"))
+	}
+	rows := make([]Row, len(lines)-2)
+	for i, line := range lines[1 : len(lines)-1] {
+		if err := json.Unmarshal(line, &rows[i]); err != nil {
+			return bad(err)
+		}
+	}
+	return head, rows, nil
+}
+
+// Rows reads the ledger from a segment on (0: from its first), checks that each
+// segment is whole and follows the one before, and gives their rows with the
+// number of their segment. It ends at the first error.
+func Rows(ctx context.Context, o Objects, from int) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		prev, number := "", 0
+		for key, err := range o.List(ctx, "ledger/", numbered("ledger/", max(from-1, 0), "~")) {
+			var body []byte
+			if err == nil {
+				body, err = o.Read(ctx, key)
+			}
+			var (
+				head segmentHead
+				rows []Row
+			)
+			if err == nil {
+				head, rows, err = decodeSegment(body)
+			}
+			if err == nil && (segmentKey(head.Segment) != key || number > 0 && (head.Segment != number+1 || head.Prev != prev)) {
+				err = fmt.Errorf("%s: %w: it does not follow segment %d", key, ErrAltered, number)
+			}
+			if err != nil {
+				yield(Row{}, err)
+				return
+			}
+			number, prev = head.Segment, digest(body)
+			for _, row := range rows {
+				if !yield(row, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// RunStart says where a run's rows begin in the ledger, so that the next run of
+// the same plan can go on behind them.
+type RunStart struct {
+	Version int       `json:"version"`
+	Plan    string    `json:"plan"`
+	Run     string    `json:"run"`
+	At      time.Time `json:"at"`
+	Segment int       `json:"segment"` // the first that may hold its rows
+}
+
+// StartRun records that a run begins on a plan, and returns the first segment
+// that may hold rows of this plan: its own, or that of the plan's first run.
+func StartRun(ctx context.Context, o Objects, s RunStart) (from int, err error) {
+	s.Version, s.At = version, s.At.UTC()
+	text, err := json.Marshal(s)
+	if err != nil {
+		return 0, err
+	}
+	prefix := "runs/" + s.Plan + "/"
+	for last := 0; ; {
+		if last, err = lastOf(ctx, o, prefix, last); err != nil {
+			return 0, err
+		}
+		if err = o.Create(ctx, numbered(prefix, last+1, ".json"), text); errors.Is(err, ErrExists) {
+			continue
+		}
+		if err != nil || last == 0 {
+			return s.Segment, err
+		}
+		var first RunStart
+		_, err = readWhole(ctx, o, numbered(prefix, 1, ".json"), &first)
+		return first.Segment, err
+	}
+}
+
+// RunEnd is what came of a plan when all its items had their outcome.
+type RunEnd struct {
+	Version int                  `json:"version"`
+	Plan    string               `json:"plan"`
+	At      time.Time            `json:"at"`
+	By      string               `json:"by"` // who approved
+	Results map[video.Result]int `json:"results"`
+	Freed   Totals               `json:"freed"`
+	Segment int                  `json:"segment"` // last of the ledger then
+	Tip     string               `json:"tip"`     // and its hash
+}
+
+// EndRun records the end of a plan. It may be called again.
+func EndRun(ctx context.Context, o Objects, e RunEnd) error {
+	e.Version, e.At = version, e.At.UTC()
+	text, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	if err = o.Create(ctx, "ended/"+e.Plan+".json", text); errors.Is(err, ErrExists) {
+		return nil
+	}
+	return err
+}
+
+// ReadEnd reads the end of a plan; video.ErrNotFound says that it has not ended.
+func ReadEnd(ctx context.Context, o Objects, plan string) (RunEnd, error) {
+	var e RunEnd
+	_, err := readWhole(ctx, o, "ended/"+plan+".json", &e)
+	return e, err
+}
+
+// Ends gives the ends of the plans made after a time, oldest plan first.
+func Ends(ctx context.Context, o Objects, after time.Time) ([]RunEnd, error) {
+	var ends []RunEnd
+	for key, err := range o.List(ctx, "ended/", "ended/"+stamp(after)) {
+		var e RunEnd
+		if err == nil {
+			_, err = readWhole(ctx, o, key, &e)
+		}
+		if err != nil {
+			return nil, err
+		}
+		ends = append(ends, e)
+	}
+	return ends, nil
+}

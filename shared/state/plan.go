@@ -1,0 +1,326 @@
+package state
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	"vodcurator/shared/decide/retention"
+	"vodcurator/shared/video"
+)
+
+// ErrAltered says that an object is not what its writer wrote: a byte was
+// changed, it was cut, or it is of a version that this program does not know.
+var ErrAltered = fmt.Errorf("altered or not of this version: %w", video.ErrInvalid)
+
+const version = 1
+
+// Plan is the head of a plan: what it covers, what it would remove in sum, and
+// the parts that list it item by item. Two plans of the same library, policy and
+// time are the same bytes.
+type Plan struct {
+	Version int    `json:"version"`
+	ID      string `json:"id"`   // its time and the beginning of its hash
+	Hash    string `json:"hash"` // of this head without ID and Hash; parts are in it by their hashes
+
+	Created time.Time `json:"created"` // the event's time: ages are counted to it
+	Expires time.Time `json:"expires"`
+	Region  string    `json:"region"`
+	Account string    `json:"account"`
+	App     string    `json:"app,omitempty"`
+	Policy  string    `json:"policy"` // hash of the policy file
+
+	Library Library          `json:"library"`
+	Guards  retention.Guards `json:"guards"`
+	Over    []string         `json:"over,omitempty"` // guards that the plan is over, so that it would not run
+	Totals
+	Rules   []RuleTotals          `json:"rules,omitempty"`
+	Kept    map[retention.Why]int `json:"kept,omitempty"`
+	Near    []retention.Keep      `json:"near,omitempty"`    // the nearest of what stays
+	Biggest []Big                 `json:"biggest,omitempty"` // the ten biggest items
+	Work    Work                  `json:"work"`
+	Saving  *Saving               `json:"saving,omitempty"`
+	Parts   []Part                `json:"parts,omitempty"`
+	Leaving []Part                `json:"leaving,omitempty"` // items in their grace
+	Shelf   int                   `json:"shelf,omitempty"`   // how many those are
+}
+
+// Library is what was read of the library.
+type Library struct {
+	Media  int   `json:"media"`
+	Unread int   `json:"unread"` // refused or gone while reading: kept
+	Bytes  int64 `json:"bytes"`  // of what tells its size
+}
+
+// Totals sum up items. Bytes counts what tells its size, Unknown what does not.
+type Totals struct {
+	Media   int   `json:"media"`
+	Items   int   `json:"items"`
+	Bytes   int64 `json:"bytes"`
+	Unknown int   `json:"unknown"`
+}
+
+// Add counts the items of one media.
+func (t *Totals) Add(items ...retention.Item) {
+	if len(items) > 0 {
+		t.Media++
+	}
+	for _, i := range items {
+		t.Items++
+		if i.Bytes == retention.Unknown {
+			t.Unknown++
+		} else {
+			t.Bytes += i.Bytes
+		}
+	}
+}
+
+// RuleTotals are the totals of one rule and kind.
+type RuleTotals struct {
+	Rule string         `json:"rule"`
+	Kind retention.Kind `json:"kind"`
+	Totals
+}
+
+// Big is an item with the title of its media.
+type Big struct {
+	retention.Item
+	Title string `json:"title,omitempty"`
+}
+
+// Work is what applying the plan costs at the documented rates.
+type Work struct {
+	Reads   int     `json:"reads"`
+	Deletes int     `json:"deletes"`
+	Minutes float64 `json:"minutes"`
+}
+
+// Saving is an estimate by the policy's prices.
+type Saving struct {
+	Currency string  `json:"currency,omitempty"`
+	Month    float64 `json:"month"`
+	Penalty  float64 `json:"penalty,omitempty"`  // once, for storage classes with a minimum time
+	Unpriced int     `json:"unpriced,omitempty"` // items without a price or a size
+}
+
+// Part is one object with lines of the plan, named by the hash of its bytes.
+type Part struct {
+	Hash  string `json:"hash"`
+	Lines int    `json:"lines"`
+}
+
+func (p Part) key() string { return "parts/" + p.Hash + ".jsonl" }
+
+// Leaving is an item in its grace: it matched on Days days since it was first
+// listed, and goes at the first plan at or after Due on which Days is enough.
+type Leaving struct {
+	retention.Item
+	Title   string    `json:"title,omitempty"`
+	Created time.Time `json:"created,omitzero"`
+	Since   time.Time `json:"since"` // when it was first listed
+	Last    time.Time `json:"last"`  // when it last matched
+	Days    int       `json:"days"`  // days after Since on which it matched
+	Due     time.Time `json:"due"`
+}
+
+// Lines writes parts: lines are gathered to a megabyte, so that neither writer
+// nor reader holds a whole plan.
+type Lines struct {
+	Objects Objects
+	Written []Part
+
+	body  bytes.Buffer
+	lines int
+}
+
+const partSize = 1 << 20
+
+// Add writes one line.
+func (l *Lines) Add(ctx context.Context, line any) error {
+	text, err := json.Marshal(line)
+	if err != nil {
+		return err
+	}
+	l.body.Write(text)
+	l.body.WriteByte('\n')
+	l.lines++
+	if l.body.Len() < partSize {
+		return nil
+	}
+	return l.Flush(ctx)
+}
+
+// Flush writes what is gathered. A part that is there already is the same part.
+func (l *Lines) Flush(ctx context.Context) error {
+	if l.lines == 0 {
+		return nil
+	}
+	part := Part{digest(l.body.Bytes()), l.lines}
+	if err := l.Objects.Create(ctx, part.key(), bytes.Clone(l.body.Bytes())); err != nil && !errors.Is(err, ErrExists) {
+		return err
+	}
+	l.Written = append(l.Written, part)
+	l.body.Reset()
+	l.lines = 0
+	return nil
+}
+
+// ReadLines gives the lines of the parts in order. Each part is checked before
+// its first line is given.
+func ReadLines[T any](ctx context.Context, o Objects, parts []Part) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var zero T
+		for _, part := range parts {
+			body, err := o.Read(ctx, part.key())
+			if err == nil && digest(body) != part.Hash {
+				err = fmt.Errorf("part %.8s: %w", part.Hash, ErrAltered)
+			}
+			if err != nil {
+				yield(zero, err)
+				return
+			}
+			for line := range bytes.Lines(body) {
+				var v T
+				if err := json.Unmarshal(line, &v); err != nil {
+					yield(zero, fmt.Errorf("part %.8s: %w: %w", part.Hash, ErrAltered, err))
+					return
+				}
+				if !yield(v, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Seal gives the plan its version, hash and id.
+func (p *Plan) Seal() error {
+	p.Version, p.ID, p.Hash = version, "", ""
+	text, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	p.Hash = digest(text)
+	p.ID = stamp(p.Created) + "-" + p.Hash[:8]
+	return nil
+}
+
+// stamp is a time as keys carry it: their byte order is the order of time.
+func stamp(t time.Time) string { return t.UTC().Format("20060102T150405Z") }
+
+func planKey(id string) string { return "plans/" + id + ".json" }
+
+// WritePlan writes a sealed plan. One that is there already is the same plan.
+func WritePlan(ctx context.Context, o Objects, p Plan) error {
+	text, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	if err := o.Create(ctx, planKey(p.ID), text); err != nil && !errors.Is(err, ErrExists) {
+		return err
+	}
+	_, err = ReadPlan(ctx, o, p.ID)
+	return err
+}
+
+// ReadPlan reads the head of a plan and refuses one that is not as it was written.
+func ReadPlan(ctx context.Context, o Objects, id string) (Plan, error) {
+	var p Plan
+	text, err := readWhole(ctx, o, planKey(id), &p)
+	if err != nil {
+		return Plan{}, err
+	}
+	sealed := p
+	if err := sealed.Seal(); err != nil || sealed.Hash != p.Hash || sealed.ID != id {
+		return Plan{}, fmt.Errorf("plan %s: %w", id, ErrAltered)
+	}
+	if canonical, err := json.Marshal(sealed); err != nil || !bytes.Equal(canonical, text) {
+		return Plan{}, fmt.Errorf("plan %s: %w", id, ErrAltered)
+	}
+	return p, nil
+}
+
+// Plans gives the ids of the plans made after a time, oldest first.
+func Plans(ctx context.Context, o Objects, after time.Time) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for key, err := range o.List(ctx, "plans/", "plans/"+stamp(after)) {
+			if !yield(strings.TrimSuffix(strings.TrimPrefix(key, "plans/"), ".json"), err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Entries gives the plan's media with their items.
+func (p Plan) Entries(ctx context.Context, o Objects) iter.Seq2[retention.Verdict, error] {
+	return ReadLines[retention.Verdict](ctx, o, p.Parts)
+}
+
+// Approval says that somebody wants a plan to be applied. It fits one plan only.
+type Approval struct {
+	Version int       `json:"version"`
+	Plan    string    `json:"plan"`
+	Hash    string    `json:"hash"`
+	Region  string    `json:"region"`
+	Account string    `json:"account"`
+	App     string    `json:"app,omitempty"`
+	By      string    `json:"by"`
+	At      time.Time `json:"at"`
+	Note    string    `json:"note,omitempty"`
+}
+
+// Approve writes an approval for the plan. A plan that is approved already stays
+// approved as it was, and that is ErrExists.
+func Approve(ctx context.Context, o Objects, p Plan, by, note string, at time.Time) (Approval, error) {
+	if strings.TrimSpace(by) == "" {
+		return Approval{}, fmt.Errorf("%w: an approval names who gives it", video.ErrInvalid)
+	}
+	a := Approval{version, p.ID, p.Hash, p.Region, p.Account, p.App, by, at.UTC(), note}
+	text, err := json.Marshal(a)
+	if err != nil {
+		return Approval{}, err
+	}
+	return a, o.Create(ctx, "approvals/"+p.ID+".json", text)
+}
+
+// ReadApproval reads the approval of a plan. None is video.ErrNotFound; one that
+// does not fit the plan is ErrAltered.
+func ReadApproval(ctx context.Context, o Objects, p Plan) (Approval, error) {
+	var a Approval
+	if _, err := readWhole(ctx, o, "approvals/"+p.ID+".json", &a); err != nil {
+		return Approval{}, err
+	}
+	if want := (Approval{version, p.ID, p.Hash, p.Region, p.Account, p.App, a.By, a.At, a.Note}); a != want || a.By == "" {
+		return Approval{}, fmt.Errorf("approval of %s: %w", p.ID, ErrAltered)
+	}
+	return a, nil
+}
+
+// readWhole reads one JSON object strictly.
+func readWhole(ctx context.Context, o Objects, key string, into any) ([]byte, error) {
+	text, err := o.Read(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return nil, fmt.Errorf("%s: %w: %w", key, ErrAltered, err)
+	}
+	if d.More() {
+		return nil, fmt.Errorf("%s: %w: more than one object", key, ErrAltered)
+	}
+	return text, nil
+}
+
+func digest(body []byte) string {
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:])
+}
