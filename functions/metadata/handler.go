@@ -1,0 +1,340 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"vodcurator/events"
+	"vodcurator/shared/boot"
+	"vodcurator/shared/report"
+	"vodcurator/shared/video"
+)
+
+// editor carries out changes; shared/act/edit has the promise.
+type editor interface {
+	Edit(ctx context.Context, run string, changes []video.Change) ([]video.Outcome, error)
+}
+
+// sender puts messages into a queue.
+type sender interface {
+	Send(ctx context.Context, queue string, messages []boot.Message) ([]boot.Sent, error)
+}
+
+// objects keep what no queue message can hold. Without them (nil) such a dead
+// letter makes the function fail.
+type objects interface {
+	Read(ctx context.Context, key string) ([]byte, error)
+	Create(ctx context.Context, key string, body []byte) error
+}
+
+type handler struct {
+	editor         editor
+	queue          sender
+	objects        objects
+	metadata, dead string // queue names
+	log            *slog.Logger
+}
+
+// A message that fails for a passing reason is tried so often, with delays that
+// double from firstDelay to maxDelay: for more than an hour in all.
+const (
+	maxAttempts = 12
+	firstDelay  = 2 * time.Second
+	maxDelay    = 15 * time.Minute
+)
+
+// answer is what an invocation says of itself; the counts of Outcomes are of
+// changes, the others of messages.
+type answer struct {
+	Messages    int                  `json:"messages"`
+	Changes     int                  `json:"changes"`
+	Outcomes    map[video.Result]int `json:"outcomes"`
+	SentBack    int                  `json:"sentBack"`
+	DeadLetters int                  `json:"deadLetters"`
+}
+
+func (h handler) handle(ctx context.Context, raw []byte) (any, error) {
+	ctx = boot.Invocation(ctx)
+	messages, err := decode(raw)
+	if err != nil {
+		return nil, err
+	}
+	a, err := h.process(ctx, messages)
+	if err != nil {
+		h.log.ErrorContext(ctx, "metadata batch kept by the platform", slog.Int("messages", len(messages)), slog.Any("error", err))
+		return nil, err
+	}
+	h.log.InfoContext(ctx, "metadata", slog.Int("messages", a.Messages), slog.Int("changes", a.Changes),
+		slog.Any("outcomes", a.Outcomes), slog.Int("sent_back", a.SentBack), slog.Int("dead_letters", a.DeadLetters))
+	return a, nil
+}
+
+// decode takes the messages out of whatever trigger brought them. What has no
+// envelope is a message itself: a topic may send it so, and a direct invocation.
+func decode(raw []byte) ([]events.Message, error) {
+	switch kind := events.Kind(raw); kind {
+	case events.TriggerBatch:
+		return events.DecodeBatch(raw)
+	case events.TriggerHTTP, events.TriggerTimer:
+		return nil, fmt.Errorf("%w: metadata takes messages, not the event of a trigger of kind %s", events.ErrMalformed, kind)
+	}
+	m, err := events.DecodeTopic(raw)
+	return []events.Message{m}, err
+}
+
+// letter is one message on its way through.
+type letter struct {
+	events.Message
+	meta     events.Metadata
+	err      error // it cannot be read
+	outcomes []video.Outcome
+}
+
+func (h handler) process(ctx context.Context, messages []events.Message) (answer, error) {
+	now := time.Now()
+	letters := make([]letter, len(messages))
+	var changes []video.Change
+	for i, m := range messages {
+		letters[i] = letter{Message: m}
+		l := &letters[i]
+		if l.meta, l.err = h.read(ctx, m.Body); errors.Is(l.err, errState) {
+			return answer{}, l.err
+		}
+		l.stamp(now)
+		changes = append(changes, l.meta.Changes...)
+	}
+	run := report.RequestID(ctx)
+	if run == "" {
+		run = now.UTC().Format("20060102T150405.000000000Z")
+	}
+	outcomes, err := h.editor.Edit(ctx, run, changes)
+	if err != nil {
+		return answer{}, fmt.Errorf("edit: %w", err)
+	}
+	a := answer{Messages: len(messages), Changes: len(changes), Outcomes: map[video.Result]int{}}
+	for i := range letters {
+		n := len(letters[i].meta.Changes)
+		letters[i].outcomes, outcomes = outcomes[:n], outcomes[n:]
+		for _, o := range letters[i].outcomes {
+			a.Outcomes[o.Result]++
+			if o.Err != nil {
+				h.log.WarnContext(ctx, "change", slog.String("media", string(o.ID)), slog.String("result", string(o.Result)), slog.String("reason", o.Reason))
+			}
+		}
+		if letters[i].err != nil {
+			a.Outcomes[video.Rejected]++
+		}
+	}
+	return a, h.close(ctx, letters, &a)
+}
+
+// errState says that a part of a message lies in STATE, which does not answer.
+var errState = errors.New("STATE does not answer")
+
+// read decodes a message, and the one it points to.
+func (h handler) read(ctx context.Context, body []byte) (events.Metadata, error) {
+	meta, err := events.DecodeMetadata(body)
+	if err != nil || meta.Ref == "" {
+		return meta, err
+	}
+	if h.objects == nil {
+		return events.Metadata{}, fmt.Errorf("%w: it points to %q under STATE, and there is no STATE", video.ErrInvalid, meta.Ref)
+	}
+	body, err = h.objects.Read(ctx, meta.Ref)
+	switch {
+	case errors.Is(err, video.ErrNotFound), errors.Is(err, video.ErrInvalid):
+		return events.Metadata{}, err
+	case err != nil:
+		return events.Metadata{}, fmt.Errorf("%w: %w", errState, err)
+	}
+	whole, err := events.DecodeMetadata(body)
+	if err == nil && whole.Ref != "" {
+		err = fmt.Errorf("%w: %q points to %q", video.ErrInvalid, meta.Ref, whole.Ref)
+	}
+	if err != nil {
+		return events.Metadata{}, err
+	}
+	whole.Attempts, whole.FirstSeen = meta.Attempts, meta.FirstSeen
+	return whole, nil
+}
+
+// stamp gives changes without a moment of issue the first moment we know of, so
+// that a message that goes round does not grow younger.
+func (l *letter) stamp(now time.Time) {
+	if l.meta.FirstSeen.IsZero() {
+		if l.meta.FirstSeen = l.At; l.At.IsZero() {
+			l.meta.FirstSeen = now
+		}
+		l.meta.FirstSeen = l.meta.FirstSeen.UTC()
+	}
+	for i := range l.meta.Changes {
+		if c := &l.meta.Changes[i]; c.IssuedAt.IsZero() {
+			c.IssuedAt = l.meta.FirstSeen
+		}
+	}
+}
+
+// close gives every message its end. Dead letters go first, and everything goes
+// before the batch is acknowledged by answering: a function killed in between
+// leaves each message somewhere, at worst in two places.
+func (h handler) close(ctx context.Context, letters []letter, a *answer) error {
+	var dead, back []boot.Message
+	for _, l := range letters {
+		again, reason := l.sort()
+		if reason != "" {
+			m, err := h.deadLetter(ctx, l, reason)
+			if err != nil {
+				return err
+			}
+			dead = append(dead, m)
+		}
+		if len(again.Changes) > 0 {
+			some, err := h.pack(ctx, again)
+			if err != nil {
+				return err
+			}
+			back = append(back, some...)
+			a.SentBack++
+		}
+	}
+	a.DeadLetters = len(dead)
+	if err := h.send(ctx, h.dead, dead); err != nil {
+		return err
+	}
+	return h.send(ctx, h.metadata, back)
+}
+
+// sort says what of a message is to be done again, and why the message is a dead
+// letter, if it is one.
+func (l letter) sort() (again events.Metadata, reason string) {
+	if l.err != nil {
+		return events.Metadata{}, l.err.Error()
+	}
+	again = l.meta
+	again.Changes, again.Reason = nil, ""
+	var hopeless []string
+	tried := false
+	for i, o := range l.outcomes {
+		said := string(o.ID) + ": " + string(o.Result) + ": " + o.Reason
+		switch o.Result {
+		case video.Done, video.Unchanged, video.Stale:
+		case video.Failed, video.Unknown:
+			tried = true
+			again.Reason = said
+			again.Changes = append(again.Changes, l.meta.Changes[i])
+		case video.Deferred:
+			again.Changes = append(again.Changes, l.meta.Changes[i])
+		default:
+			hopeless = append(hopeless, said)
+		}
+	}
+	if tried {
+		if again.Attempts++; again.Attempts >= maxAttempts {
+			hopeless = append(hopeless, fmt.Sprintf("given up after %d attempts: %s", again.Attempts, again.Reason))
+			again.Changes = nil
+		}
+	}
+	return again, clip(strings.Join(hopeless, "\n"), 4<<10)
+}
+
+// pack writes a message that goes back. One that has grown too long, because the
+// queue takes plain text that its base64 does not fit, goes as two.
+func (h handler) pack(ctx context.Context, m events.Metadata) ([]boot.Message, error) {
+	m.Reason = clip(m.Reason, 1<<10)
+	body, err := events.EncodeMetadata(m)
+	if err != nil {
+		return nil, err
+	}
+	if half := len(m.Changes) / 2; len(body) > events.MaxMessage && half > 0 {
+		one, two := m, m
+		one.Changes, two.Changes = m.Changes[:half], m.Changes[half:]
+		first, err := h.pack(ctx, one)
+		if err != nil {
+			return nil, err
+		}
+		second, err := h.pack(ctx, two)
+		return append(first, second...), err
+	}
+	if len(body) > events.MaxMessage {
+		ref, err := h.keep(ctx, body)
+		if err != nil {
+			return nil, err
+		}
+		if body, err = events.EncodeMetadata(events.Metadata{Ref: ref, Attempts: m.Attempts, FirstSeen: m.FirstSeen, Reason: m.Reason}); err != nil {
+			return nil, err
+		}
+	}
+	return []boot.Message{{Body: body, Delay: delay(m.Attempts)}}, nil
+}
+
+// delay doubles with each attempt, up to a quarter more by chance, so that what
+// failed together does not come back together.
+func delay(attempts int) time.Duration {
+	if attempts == 0 {
+		return 0
+	}
+	d := min(firstDelay<<min(attempts-1, 20), maxDelay)
+	return d + rand.N(d/4)
+}
+
+func (h handler) deadLetter(ctx context.Context, l letter, reason string) (boot.Message, error) {
+	d := events.DeadLetter{ID: l.ID, Body: l.Body, Reason: reason, Attempts: l.meta.Attempts, FirstSeen: l.meta.FirstSeen}
+	body, err := events.EncodeDeadLetter(d)
+	if err == nil && len(body) > events.MaxMessage {
+		if d.Ref, err = h.keep(ctx, l.Body); err == nil {
+			d.Body = nil
+			body, err = events.EncodeDeadLetter(d)
+		}
+	}
+	return boot.Message{Body: body}, err
+}
+
+// keep puts a body under STATE, by its digest: kept twice it is kept once.
+func (h handler) keep(ctx context.Context, body []byte) (key string, err error) {
+	if h.objects == nil {
+		return "", fmt.Errorf("a message of %d bytes fits no queue and there is no STATE to keep it: %w", len(body), video.ErrInvalid)
+	}
+	sum := sha256.Sum256(body)
+	key = "messages/" + hex.EncodeToString(sum[:])
+	if err := h.objects.Create(ctx, key, body); err != nil {
+		have, readErr := h.objects.Read(ctx, key)
+		if readErr != nil || !bytes.Equal(have, body) {
+			return "", fmt.Errorf("%w: %w", errState, err)
+		}
+	}
+	return key, nil
+}
+
+func (h handler) send(ctx context.Context, queue string, messages []boot.Message) error {
+	if len(messages) == 0 {
+		return nil
+	}
+	sent, err := h.queue.Send(ctx, queue, messages)
+	for _, s := range sent {
+		err = cmp.Or(err, s.Err)
+	}
+	if err == nil && len(sent) != len(messages) {
+		err = fmt.Errorf("%d of %d sent", len(sent), len(messages))
+	}
+	if err != nil {
+		return fmt.Errorf("queue %s: %w", queue, err)
+	}
+	return nil
+}
+
+// clip cuts a text at a character.
+func clip(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	return strings.ToValidUTF8(text[:limit], "") + "…"
+}

@@ -1,0 +1,368 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/events"
+	"vodcurator/shared/boot"
+	"vodcurator/shared/video"
+)
+
+// edits answers for each media as it is told and remembers what it was asked.
+type edits struct {
+	results map[video.ID]error // nil: done
+	err     error
+	asked   []video.Change
+}
+
+func (e *edits) Edit(_ context.Context, _ string, changes []video.Change) ([]video.Outcome, error) {
+	e.asked = append(e.asked, changes...)
+	outcomes := make([]video.Outcome, len(changes))
+	for i, c := range changes {
+		err := c.Check()
+		if err == nil {
+			err = e.results[c.ID]
+		}
+		outcomes[i] = video.Outcome{ID: c.ID, Result: video.ResultOf(err), Err: err}
+		if err != nil {
+			outcomes[i].Reason = err.Error()
+		}
+	}
+	return outcomes, e.err
+}
+
+// queues keep what is sent to them, by name, and the order of the calls.
+type queues struct {
+	sent  map[string][]boot.Message
+	calls []string
+	err   map[string]error
+}
+
+func (q *queues) Send(_ context.Context, queue string, messages []boot.Message) ([]boot.Sent, error) {
+	q.calls = append(q.calls, queue)
+	if err := q.err[queue]; err != nil {
+		return nil, err
+	}
+	q.sent[queue] = append(q.sent[queue], messages...)
+	return make([]boot.Sent, len(messages)), nil
+}
+
+type memory map[string][]byte
+
+func (m memory) Read(_ context.Context, key string) ([]byte, error) {
+	if body, ok := m[key]; ok {
+		return body, nil
+	}
+	return nil, video.ErrNotFound
+}
+
+func (m memory) Create(_ context.Context, key string, body []byte) error {
+	if _, ok := m[key]; ok {
+		return errors.New("exists already")
+	}
+	m[key] = body
+	return nil
+}
+
+type rig struct {
+	handler
+	edits  *edits
+	queues *queues
+}
+
+func newRig() rig {
+	e, q := &edits{results: map[video.ID]error{}}, &queues{sent: map[string][]boot.Message{}, err: map[string]error{}}
+	return rig{handler{editor: e, queue: q, metadata: "metadata", dead: "dead", log: slog.New(slog.DiscardHandler)}, e, q}
+}
+
+func (r rig) run(t *testing.T, raw []byte) answer {
+	t.Helper()
+	got, err := r.handle(t.Context(), raw)
+	require.NoError(t, err)
+	return got.(answer)
+}
+
+func (r rig) deadLetters(t *testing.T) []events.DeadLetter {
+	t.Helper()
+	var all []events.DeadLetter
+	for _, m := range r.queues.sent["dead"] {
+		l, err := events.DecodeDeadLetter(m.Body)
+		require.NoError(t, err)
+		all = append(all, l)
+	}
+	return all
+}
+
+func (r rig) sentBack(t *testing.T) []events.Metadata {
+	t.Helper()
+	var all []events.Metadata
+	for _, m := range r.queues.sent["metadata"] {
+		meta, err := events.DecodeMetadata(m.Body)
+		require.NoError(t, err)
+		all = append(all, meta)
+	}
+	return all
+}
+
+// message is one that changes titles; batch is what EventBridge makes of several.
+func message(ids ...string) string {
+	var changes []string
+	for _, id := range ids {
+		changes = append(changes, fmt.Sprintf(`{"id":%q,"set":{"title":"new"},"issuedAt":"2026-11-01T08:00:00Z"}`, id))
+	}
+	return `{"v":1,"changes":[` + strings.Join(changes, ",") + `]}`
+}
+
+func batch(t *testing.T, bodies ...string) []byte {
+	t.Helper()
+	var all []any
+	for i, body := range bodies {
+		all = append(all, map[string]any{
+			"id": fmt.Sprint(i), "source": "MNS-metadata-messages", "specversion": "1.0", "type": "mns:Queue:SendMessage",
+			"time": "2026-11-01T09:00:00Z", "data": map[string]any{"requestId": "R", "messageId": fmt.Sprintf("M%d", i), "messageBody": body},
+		})
+	}
+	raw, err := json.Marshal(all)
+	require.NoError(t, err)
+	return raw
+}
+
+func TestEveryMessageHasItsOwnEnd(t *testing.T) {
+	r := newRig()
+	maps.Copy(r.edits.results, map[video.ID]error{
+		"throttled": video.ErrThrottled, "unknown": video.ErrUnknownOutcome, "late": video.ErrClosed,
+		"gone": video.ErrNotFound, "not-ours": video.ErrForbidden,
+	})
+	a := r.run(t, batch(t, message("good"), "no JSON", message("throttled"), message("unknown"), message("late"),
+		message("gone"), message("not-ours"), message("a,b"), message("good2")))
+	require.Equal(t, answer{
+		Messages: 9, Changes: 8, SentBack: 3, DeadLetters: 4,
+		Outcomes: map[video.Result]int{
+			video.Done: 2, video.Failed: 1, video.Unknown: 1, video.Deferred: 1, video.Missing: 1, video.Forbidden: 1, video.Rejected: 2,
+		},
+	}, a)
+	var back []video.ID
+	for _, m := range r.sentBack(t) {
+		back = append(back, m.Changes[0].ID)
+	}
+	require.Equal(t, []video.ID{"throttled", "unknown", "late"}, back)
+	var dead []string
+	for _, l := range r.deadLetters(t) {
+		dead = append(dead, string(l.Body))
+		require.NotEmpty(t, l.Reason)
+	}
+	require.Equal(t, []string{"no JSON", message("gone"), message("not-ours"), message("a,b")}, dead, "as they came, byte for byte")
+}
+
+// A message was deleted before the dead-letter send had succeeded
+// (aws-powertools/powertools-lambda-java#729).
+func TestNothingIsAcknowledgedBeforeItsDeadLetterIsSent(t *testing.T) {
+	for _, out := range []string{"dead", "metadata"} {
+		r := newRig()
+		r.edits.results["late"] = video.ErrThrottled
+		r.queues.err[out] = video.ErrTransient
+		_, err := r.handle(t.Context(), batch(t, message("good"), "no JSON", message("late")))
+		require.ErrorIs(t, err, video.ErrTransient, "the platform keeps the batch")
+		require.Equal(t, "dead", r.queues.calls[0], "dead letters go first")
+	}
+}
+
+func TestOneBadMessageNeverRunsItsNeighboursAgain(t *testing.T) {
+	r := newRig()
+	a := r.run(t, batch(t, message("v1"), `{"v":1,"changes":[{"id":"v2","sett":{}}]}`, message("v3")))
+	require.Equal(t, 1, a.DeadLetters)
+	require.Empty(t, r.queues.sent["metadata"])
+	require.Contains(t, r.deadLetters(t)[0].Reason, "sett")
+	require.Len(t, r.edits.asked, 2)
+}
+
+// Retry ran inside poison handling in the wrong order (ThreeDotsLabs/watermill#580).
+func TestAttemptsAreCountedOnceAndThenItIsADeadLetter(t *testing.T) {
+	r := newRig()
+	r.edits.results["v1"] = video.ErrThrottled
+	original := message("v1")
+	body, delays := original, []time.Duration{}
+	for attempt := 1; len(r.queues.sent["dead"]) == 0; attempt++ {
+		require.LessOrEqual(t, attempt, maxAttempts)
+		r.queues.sent["metadata"] = nil
+		r.run(t, batch(t, body))
+		if back := r.sentBack(t); len(back) > 0 {
+			require.Equal(t, attempt, back[0].Attempts)
+			require.Equal(t, "2026-11-01T09:00:00Z", back[0].FirstSeen.Format(time.RFC3339))
+			require.Contains(t, back[0].Reason, "throttled")
+			body = string(r.queues.sent["metadata"][0].Body)
+			delays = append(delays, r.queues.sent["metadata"][0].Delay)
+		}
+	}
+	require.Len(t, delays, maxAttempts-1)
+	require.Empty(t, r.queues.sent["metadata"])
+	for i, d := range delays {
+		least := min(firstDelay<<i, maxDelay)
+		require.GreaterOrEqual(t, d, least)
+		require.LessOrEqual(t, d, least*5/4)
+	}
+	l := r.deadLetters(t)[0]
+	require.Contains(t, l.Reason, "given up after 12 attempts")
+	var was events.Metadata
+	was, err := events.DecodeMetadata(l.Body)
+	require.NoError(t, err)
+	want, err := events.DecodeMetadata([]byte(original))
+	require.NoError(t, err)
+	require.Equal(t, want.Changes, was.Changes)
+}
+
+func TestWhatWasNotTriedGoesBackWithoutAnAttempt(t *testing.T) {
+	r := newRig()
+	r.edits.results["v1"] = video.ErrClosed
+	r.run(t, batch(t, message("v1")))
+	require.Zero(t, r.sentBack(t)[0].Attempts)
+	require.Zero(t, r.queues.sent["metadata"][0].Delay)
+}
+
+func TestOnlyTheOpenChangesOfAMessageGoBack(t *testing.T) {
+	r := newRig()
+	maps.Copy(r.edits.results, map[video.ID]error{"v2": video.ErrThrottled, "v3": video.ErrNotFound})
+	a := r.run(t, batch(t, message("v1", "v2", "v3")))
+	require.Equal(t, 1, a.SentBack)
+	require.Equal(t, 1, a.DeadLetters)
+	back := r.sentBack(t)[0]
+	require.Len(t, back.Changes, 1)
+	require.Equal(t, video.ID("v2"), back.Changes[0].ID)
+	require.Contains(t, r.deadLetters(t)[0].Reason, "v3: missing")
+	require.NotContains(t, r.deadLetters(t)[0].Reason, "v2")
+}
+
+func TestEveryFormOfIntakeBringsTheSameChange(t *testing.T) {
+	body := message("v1")
+	quoted, err := json.Marshal(body)
+	require.NoError(t, err)
+	one := batch(t, body)
+	var objects []json.RawMessage
+	require.NoError(t, json.Unmarshal(one, &objects))
+	asText, err := json.Marshal([]string{string(objects[0])})
+	require.NoError(t, err)
+	for name, raw := range map[string][]byte{
+		"batch of objects":     one,
+		"batch of strings":     asText,
+		"a single event":       objects[0],
+		"base64":               batch(t, base64.StdEncoding.EncodeToString([]byte(body))),
+		"topic, JSON":          fmt.Appendf(nil, `{"TopicOwner":"1","TopicName":"t","MessageId":"M","PublishTime":"1761984000000","Message":%s}`, quoted),
+		"topic, SIMPLIFIED":    []byte(body),
+		"topic, STREAM":        fmt.Appendf(nil, `{"body":%s,"attrs":{"Extend":"{}"}}`, quoted),
+		"directly, as content": []byte(`[{"VideoId":"v1","Title":"new"}]`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig()
+			a := r.run(t, raw)
+			require.Equal(t, map[video.Result]int{video.Done: 1}, a.Outcomes)
+			require.Equal(t, video.ID("v1"), r.edits.asked[0].ID)
+			require.Equal(t, "new", *r.edits.asked[0].Set.Title)
+			require.False(t, r.edits.asked[0].IssuedAt.IsZero())
+		})
+	}
+}
+
+func TestAChangeWithoutAMomentOfIssueKeepsItsFirstOne(t *testing.T) {
+	r := newRig()
+	r.edits.results["v1"] = video.ErrThrottled
+	r.run(t, batch(t, `[{"VideoId":"v1","Title":"new"}]`))
+	require.Equal(t, "2026-11-01T09:00:00Z", r.edits.asked[0].IssuedAt.Format(time.RFC3339), "when it was sent")
+	r.run(t, batch(t, string(r.queues.sent["metadata"][0].Body)))
+	require.Equal(t, r.edits.asked[0].IssuedAt, r.edits.asked[1].IssuedAt)
+
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		r.run(t, []byte(`[{"VideoId":"v1","Title":"new"}]`))
+		require.Equal(t, time.Now().UTC(), r.edits.asked[0].IssuedAt, "nobody says when")
+	})
+}
+
+func TestOtherTriggersAreRefused(t *testing.T) {
+	for _, raw := range []string{
+		"", `{"triggerTime":"2026-11-01T08:00:00Z","triggerName":"t","payload":""}`,
+		`{"version":"v1","rawPath":"/","requestContext":{"http":{"method":"POST"}},"body":"x"}`,
+	} {
+		r := newRig()
+		_, err := r.handle(t.Context(), []byte(raw))
+		require.ErrorIs(t, err, events.ErrMalformed)
+		require.Empty(t, r.edits.asked)
+	}
+}
+
+func TestAnEditorWithoutItsJournalLeavesTheBatchToThePlatform(t *testing.T) {
+	r := newRig()
+	r.edits.err = errors.New("no space left")
+	_, err := r.handle(t.Context(), batch(t, "no JSON", message("v1")))
+	require.ErrorContains(t, err, "no space left")
+	require.Empty(t, r.queues.calls, "nothing is sent that the next try would send again")
+}
+
+func TestWhatFitsNoQueueGoesThroughState(t *testing.T) {
+	big := `{"v":1,"changes":[{"id":"v1","bad":"` + strings.Repeat("x", 48<<10) + `"}]}`
+	r := newRig()
+	_, err := r.handle(t.Context(), batch(t, big))
+	require.ErrorContains(t, err, "no STATE")
+
+	kept := memory{}
+	r.objects = kept
+	for range 2 { // the platform delivers twice; it is kept once
+		r.run(t, batch(t, big))
+	}
+	require.Len(t, kept, 1)
+	l := r.deadLetters(t)[0]
+	require.Empty(t, l.Body)
+	require.Equal(t, big, string(kept[l.Ref]))
+
+	t.Run("a message that points there", func(t *testing.T) {
+		kept["messages/1"] = []byte(message("v1", "v2"))
+		ref, err := events.EncodeMetadata(events.Metadata{Ref: "messages/1", Attempts: 3})
+		require.NoError(t, err)
+		r.edits.results["v2"] = video.ErrThrottled
+		a := r.run(t, batch(t, string(ref)))
+		require.Equal(t, map[video.Result]int{video.Done: 1, video.Failed: 1}, a.Outcomes)
+		require.Equal(t, 4, r.sentBack(t)[0].Attempts)
+	})
+	t.Run("a message that points nowhere is a dead letter", func(t *testing.T) {
+		ref, err := events.EncodeMetadata(events.Metadata{Ref: "messages/none"})
+		require.NoError(t, err)
+		require.Equal(t, 1, r.run(t, batch(t, string(ref))).DeadLetters)
+	})
+}
+
+func TestAMessageThatHasGrownTooLongGoesBackAsSeveral(t *testing.T) {
+	var ids []string
+	r := newRig()
+	for i := range 900 {
+		ids = append(ids, fmt.Sprintf("v%04d", i))
+		r.edits.results[video.ID(ids[i])] = video.ErrThrottled
+	}
+	r.run(t, []byte(message(ids...)))
+	var back []string
+	for i, m := range r.sentBack(t) {
+		require.LessOrEqual(t, len(r.queues.sent["metadata"][i].Body), events.MaxMessage)
+		for _, c := range m.Changes {
+			back = append(back, string(c.ID))
+		}
+	}
+	require.Equal(t, ids, back)
+	require.Greater(t, len(r.queues.sent["metadata"]), 1)
+}
+
+func TestTenThousandMessagesAreOneBatch(t *testing.T) {
+	r := newRig()
+	a := r.run(t, batch(t, slices.Repeat([]string{message("v1")}, 10_000)...))
+	require.Equal(t, map[video.Result]int{video.Done: 10_000}, a.Outcomes)
+}

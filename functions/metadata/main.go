@@ -1,0 +1,37 @@
+// Command metadata is the function that changes titles, descriptions, categories,
+// covers and tags by queue message. It is the library's only writer as long as
+// everybody sends to its queue and one instance of it runs.
+//
+// A batch that Function Compute or EventBridge hands over succeeds or fails as a
+// whole. So each message gets its own end here: done, back into the queue, or
+// among the dead letters; and only when the queue itself is out of reach does the
+// function fail and leave the batch to the platform.
+package main
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/aliyun/fc-runtime-go-sdk/fc"
+
+	"vodcurator/shared/act/edit"
+	"vodcurator/shared/boot"
+)
+
+func main() {
+	app := boot.Must("METADATA_QUEUE", "DEAD_LETTER_QUEUE", "ALIBABA_CLOUD_ACCOUNT_ID")
+	config := edit.Config{Library: app.VOD, Log: app.Log}
+	h := handler{queue: app.Queue, metadata: app.MetadataQueue, dead: app.DeadLetterQueue, log: app.Log}
+	if app.State != nil { // a nil *State in an interface would not be nil
+		config.State, h.objects = app.State, app.State
+	} else {
+		app.Log.Warn("no STATE: the order of issue holds within a batch only", slog.String("unset", "STATE"))
+	}
+	editor, err := edit.New(config)
+	if err != nil {
+		panic(err) // the library is always there
+	}
+	h.editor = editor
+	fc.RegisterInitializerFunction(func(ctx context.Context) { app.Warm(ctx) })
+	fc.Start(h.handle)
+}
