@@ -133,6 +133,28 @@ func sendable(ids []video.ID) []video.ID {
 	return slices.DeleteFunc(slices.Clone(ids), func(id video.ID) bool { return checkID(id) != nil })
 }
 
+// outcomes is answers for operations that change something.
+func outcomes(ids []video.ID, part string, all verdicts[video.ID, struct{}]) []video.Outcome {
+	out := make([]video.Outcome, len(ids))
+	for i, a := range answers(ids, all) {
+		out[i] = outcome(a.ID, part, a.Err)
+	}
+	return out
+}
+
+// partOutcomes is outcomes for parts of one media, named in them by name.
+func partOutcomes(id video.ID, keys []string, all verdicts[string, struct{}], check func(string) error, name func(string) string) []video.Outcome {
+	out := make([]video.Outcome, len(keys))
+	for i, key := range keys {
+		v, ok := all[key]
+		if !ok {
+			v.err = check(key)
+		}
+		out[i] = outcome(id, name(key), v.err)
+	}
+	return out
+}
+
 // outcome words a verdict on one media or part.
 func outcome(id video.ID, part string, err error) video.Outcome {
 	o := video.Outcome{ID: id, Part: part, Result: video.ResultOf(err), Err: err}

@@ -21,7 +21,6 @@
 package vod
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -34,16 +33,6 @@ import (
 
 	"vodcurator/shared/video"
 )
-
-// Credentials gives the keys to sign one call with. It is asked at every
-// attempt, so that keys may change between calls; token is empty for keys that
-// are not temporary.
-type Credentials func(ctx context.Context) (id, secret, token string, err error)
-
-// Static is fixed credentials.
-func Static(id, secret, token string) Credentials {
-	return func(context.Context) (string, string, string, error) { return id, secret, token, nil }
-}
 
 // Config says how to reach one account in one region.
 type Config struct {

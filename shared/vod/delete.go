@@ -74,22 +74,14 @@ func (c *Client) deleteMedia(ctx context.Context, ids []video.ID, part string,
 		mark(all, some.kept, video.ErrUnremovable)
 		return all, nil
 	})
-	out := make([]video.Outcome, len(ids))
-	for i, id := range ids {
-		v, ok := all[id]
-		if !ok {
-			v.err = checkID(id)
-		}
-		out[i] = outcome(id, part, v.err)
-	}
-	return out, err
+	return outcomes(ids, part, all), err
 }
 
 // DeleteStreams removes transcoded streams of one media (DeleteStream). VOD says
 // nothing of single streams, so when some do not exist the rest is tried apart.
 func (c *Client) DeleteStreams(ctx context.Context, id video.ID, jobs []string) ([]video.Outcome, error) {
 	faults := checkID(id)
-	return c.deleteParts(ctx, id, jobs, func(job string) error { return errors.Join(faults, checkID(video.ID(job))) },
+	return c.deleteParts(ctx, id, jobs, func(job string) error { return errors.Join(faults, checkID(video.ID(job))) }, asItIs,
 		func(ctx context.Context, jobs []string) (bool, error) {
 			req := api.CreateDeleteStreamRequest()
 			req.VideoId = string(id)
@@ -105,7 +97,7 @@ func (c *Client) DeleteImages(ctx context.Context, ids []video.ID) ([]video.Outc
 	for i, id := range ids {
 		keys[i] = string(id)
 	}
-	out, err := c.deleteParts(ctx, "", keys, func(id string) error { return checkID(video.ID(id)) },
+	out, err := c.deleteParts(ctx, "", keys, func(id string) error { return checkID(video.ID(id)) }, asItIs,
 		func(ctx context.Context, ids []string) (bool, error) {
 			req := api.CreateDeleteImageRequest()
 			req.DeleteImageType = "ImageId"
@@ -122,13 +114,7 @@ func (c *Client) DeleteImages(ctx context.Context, ids []video.ID) ([]video.Outc
 // DeleteImageURLs removes uploaded images by the URL that the upload was given
 // (DeleteImage by URL). The outcomes have no ID; Part is the URL without its query.
 func (c *Client) DeleteImageURLs(ctx context.Context, urls []string) ([]video.Outcome, error) {
-	check := func(text string) error {
-		if u, err := url.Parse(text); err != nil || u.Host == "" {
-			return fmt.Errorf("%w: url: not the URL of an image", video.ErrInvalid)
-		}
-		return nil
-	}
-	out, err := c.deleteParts(ctx, "", urls, check, func(ctx context.Context, urls []string) (bool, error) {
+	return c.deleteParts(ctx, "", urls, checkURL, withoutQuery, func(ctx context.Context, urls []string) (bool, error) {
 		escaped := make([]string, len(urls)) // VOD wants each escaped before they are joined
 		for i, u := range urls {
 			escaped[i] = url.QueryEscape(u)
@@ -139,10 +125,6 @@ func (c *Client) DeleteImageURLs(ctx context.Context, urls []string) ([]video.Ou
 		_, repeated, err := act(ctx, c, req, api.CreateDeleteImageResponse)
 		return repeated, err
 	})
-	for i := range out {
-		out[i].Part, _, _ = strings.Cut(urls[i], "?")
-	}
-	return out, err
 }
 
 // The snapshot types that DeleteImagesOf takes.
@@ -176,7 +158,7 @@ func (c *Client) DeleteImagesOf(ctx context.Context, id video.ID, types ...strin
 }
 
 // deleteParts is for deletes that answer for all their keys together.
-func (c *Client) deleteParts(ctx context.Context, id video.ID, keys []string, check func(string) error,
+func (c *Client) deleteParts(ctx context.Context, id video.ID, keys []string, check func(string) error, name func(string) string,
 	send func(context.Context, []string) (bool, error),
 ) ([]video.Outcome, error) {
 	valid := slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return check(key) != nil })
@@ -190,16 +172,10 @@ func (c *Client) deleteParts(ctx context.Context, id video.ID, keys []string, ch
 		}
 		return nil, err
 	})
-	out := make([]video.Outcome, len(keys))
-	for i, key := range keys {
-		v, ok := all[key]
-		if !ok {
-			v.err = check(key)
-		}
-		out[i] = outcome(id, key, v.err)
-	}
-	return out, err
+	return partOutcomes(id, keys, all, check, name), err
 }
+
+func asItIs(key string) string { return key }
 
 func done[K comparable](keys []K) verdicts[K, struct{}] {
 	all := make(verdicts[K, struct{}], len(keys))

@@ -18,22 +18,32 @@ type operation struct {
 // operations holds the documented rates (vod-api.md 1.6). Those marked are not
 // published under the operation's name, and the lowest that fits is taken.
 var operations = map[string]operation{
-	"GetVideoInfo":       {100, reads},
-	"GetVideoInfos":      {100, reads},
-	"BatchGetMediaInfos": {50, reads}, // not published; half of GetVideoInfos, since it does the work of three
-	"GetPlayInfo":        {360, reads},
-	"GetMezzanineInfo":   {100, reads},
-	"SearchMedia":        {50, reads},
-	"GetVideoList":       {50, reads}, // by its place in the table
-	"GetImageInfo":       {100, reads},
-	"GetImageInfos":      {30, reads}, // 30 to 50
-	"UpdateVideoInfo":    {100, absolute},
-	"UpdateVideoInfos":   {30, absolute},
-	"UpdateImageInfos":   {30, absolute}, // 30 to 50
-	"DeleteVideo":        {30, absolute},
-	"DeleteStream":       {50, absolute},
-	"DeleteMezzanines":   {50, absolute}, // by its place in the table
-	"DeleteImage":        {50, absolute},
-	"CreateUploadVideo":  {40, once}, // 80 in four regions
-	"CreateUploadImage":  {40, once}, // 80 in four regions
+	"GetVideoInfo":            {100, reads},
+	"GetVideoInfos":           {100, reads},
+	"BatchGetMediaInfos":      {50, reads}, // not published; half of GetVideoInfos, since it does the work of three
+	"GetPlayInfo":             {360, reads},
+	"GetMezzanineInfo":        {100, reads},
+	"SearchMedia":             {50, reads},
+	"GetVideoList":            {50, reads}, // by its place in the table
+	"GetImageInfo":            {100, reads},
+	"GetImageInfos":           {30, reads}, // 30 to 50
+	"ListSnapshots":           {30, reads}, // 30 to 50
+	"GetCategories":           {50, reads},
+	"GetAIVideoTagResult":     {15, reads}, // not published; the rate of the other job results
+	"GetMessageCallback":      {15, reads}, // not published; the rate of setting it
+	"UpdateVideoInfo":         {100, absolute},
+	"UpdateVideoInfos":        {30, absolute},
+	"UpdateImageInfos":        {30, absolute}, // 30 to 50
+	"DeleteVideo":             {30, absolute},
+	"DeleteStream":            {50, absolute},
+	"DeleteMezzanines":        {50, absolute}, // by its place in the table
+	"DeleteImage":             {50, absolute},
+	"SetMessageCallback":      {15, absolute},
+	"UpdateMediaStorageClass": {50, once},
+	"RestoreMedia":            {50, once},
+	"RefreshMediaPlayUrls":    {50, once},
+	"RefreshVodObjectCaches":  {10, once},   // not published
+	"AssumeRole":              {100, reads}, // of STS, not of VOD: it makes keys and changes nothing
+	"CreateUploadVideo":       {40, once},   // 80 in four regions
+	"CreateUploadImage":       {40, once},   // 80 in four regions
 }
