@@ -52,6 +52,8 @@ type Target struct {
 	Labels bool
 	// Origin is how the media came in, when a search said so: the reading call does not.
 	Origin string
+	// At is the moment for which the rules decide, the event's own; zero: that of the run.
+	At time.Time
 }
 
 // Tagger applies rules to media.
@@ -123,6 +125,9 @@ func distinct(targets []Target) (merged []Target, place []int) {
 			merged = append(merged, target)
 		}
 		merged[j].Labels = merged[j].Labels || target.Labels
+		if target.At.After(merged[j].At) {
+			merged[j].At = target.At
+		}
 		place = append(place, j)
 	}
 	return merged, place
@@ -140,6 +145,12 @@ func (t Tagger) read(ctx context.Context, targets []Target, at time.Time, result
 			videos, videoAt = append(videos, target.ID), append(videoAt, i)
 		}
 	}
+	moment := func(i int) time.Time {
+		if targets[i].At.IsZero() {
+			return at
+		}
+		return targets[i].At
+	}
 	var faults []error
 	if len(videos) > 0 {
 		answers, err := t.Library.Media(ctx, videos)
@@ -153,7 +164,7 @@ func (t Tagger) read(ctx context.Context, targets []Target, at time.Time, result
 			if answer.Origin == "" {
 				answer.Origin = targets[i].Origin
 			}
-			facts := rule.FactsOf(answer, at)
+			facts := rule.FactsOf(answer, moment(i))
 			if err := t.label(ctx, targets[i], &facts); err != nil {
 				results[i].Outcome = outcome(targets[i].ID, err)
 				continue
@@ -170,7 +181,7 @@ func (t Tagger) read(ctx context.Context, targets []Target, at time.Time, result
 				results[i].Outcome = outcome(targets[i].ID, fmt.Errorf("read: %w", err))
 				continue
 			}
-			facts := rule.FactsOfImage(answer, at)
+			facts := rule.FactsOfImage(answer, moment(i))
 			results[i], have[i] = t.decide(targets[i].ID, &facts), answer.Tags
 		}
 	}

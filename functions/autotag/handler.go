@@ -1,0 +1,259 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"vodcurator/events"
+	"vodcurator/shared/act/tag"
+	"vodcurator/shared/boot"
+	"vodcurator/shared/decide/tagging"
+	"vodcurator/shared/video"
+)
+
+// defaultSpan is how far the sweep looks back: several hourly ticks, so that one
+// that fails loses nothing. The timer's payload may name another, such as 48h.
+const defaultSpan = 3 * time.Hour
+
+// acts are the notifications after which a media may need tags. All others are
+// acknowledged. StreamTranscodeComplete is not one: TranscodeComplete follows it.
+var acts = []string{
+	events.FileUploadComplete, events.UploadByURLComplete, events.VideoAnalysisComplete, events.TranscodeComplete,
+	events.ImageUploadComplete, events.AddLiveRecordVideoComplete, events.AIVideoTagComplete,
+}
+
+type handler struct {
+	library  tag.Library
+	search   tag.Searcher
+	writer   tag.Writer // nil: report only
+	rules    func(context.Context) (*tagging.Rules, error)
+	signer   events.Signer
+	seen     *events.Seen
+	now      func() time.Time
+	log      *slog.Logger
+	deadline time.Duration // for a callback: VOD waits 5 s for the answer
+}
+
+// summary is the answer to whoever waits for one, and the log record of the invocation.
+type summary struct {
+	Trigger   string               `json:"trigger"`
+	Notices   int                  `json:"notices"`
+	Acted     int                  `json:"acted"`
+	Ignored   int                  `json:"ignored"`
+	Malformed int                  `json:"malformed"`
+	Outcomes  map[video.Result]int `json:"outcomes,omitempty"`
+	Waiting   int                  `json:"waiting,omitempty"` // media with a rule that needs a fact not known yet
+	Dropped   int                  `json:"dropped,omitempty"` // media with a tag or text that did not fit
+	Seen      int                  `json:"seen,omitempty"`    // by a sweep
+	Found     int                  `json:"found,omitempty"`   // by a sweep: no event had seen to them
+	LossRatio float64              `json:"lossRatio,omitempty"`
+	Left      int                  `json:"left,omitempty"` // by a sweep whose time was up
+	Status    int                  `json:"status,omitempty"`
+	Rules     string               `json:"rules,omitempty"` // version
+}
+
+func (h *handler) handle(ctx context.Context, raw []byte) (any, error) {
+	ctx = boot.Invocation(ctx)
+	s := summary{Trigger: string(events.Kind(raw)), Outcomes: map[video.Result]int{}}
+	var answer any = &s
+	var err error
+	switch events.Trigger(s.Trigger) {
+	case events.TriggerHTTP:
+		answer = h.callback(ctx, raw, &s)
+	case events.TriggerTimer:
+		err = h.sweep(ctx, raw, &s)
+	case events.TriggerBatch:
+		err = h.batch(ctx, raw, &s)
+	default:
+		err = h.one(ctx, raw, &s)
+	}
+	level := slog.LevelInfo
+	attributes := []slog.Attr{slog.Any("summary", s)}
+	if err != nil {
+		level = slog.LevelError
+		attributes = append(attributes, slog.Any("error", err))
+	}
+	h.log.LogAttrs(ctx, level, "autotag", attributes...)
+	return answer, err
+}
+
+// callback answers VOD. The signature is looked at before anything else; who does
+// not have it learns nothing and causes no call. A failure answers 500, so that
+// VOD tries again while it still does; what it gives up is left to the sweep.
+func (h *handler) callback(ctx context.Context, raw []byte, s *summary) events.Response {
+	status, text := h.receive(ctx, raw, s)
+	s.Status = status
+	body, _ := json.Marshal(map[string]string{"message": text})
+	return events.Response{StatusCode: status, Headers: map[string]string{"Content-Type": "application/json"}, Body: string(body)}
+}
+
+func (h *handler) receive(ctx context.Context, raw []byte, s *summary) (status int, text string) {
+	req, err := events.DecodeHTTP(raw)
+	switch {
+	case errors.Is(err, events.ErrTooLarge):
+		return http.StatusRequestEntityTooLarge, "body too large"
+	case err != nil:
+		return http.StatusBadRequest, "malformed"
+	}
+	now := h.now()
+	switch err := h.signer.Verify(req, now); {
+	case errors.Is(err, events.ErrUnsigned):
+		return http.StatusUnauthorized, "not signed"
+	case err != nil:
+		return http.StatusForbidden, "signature not accepted"
+	}
+	if req.Method != http.MethodPost {
+		return http.StatusMethodNotAllowed, "POST only"
+	}
+	if h.seen.Repeat(req, now) {
+		s.Notices, s.Ignored = 1, 1
+		return http.StatusOK, "seen before"
+	}
+	notice, err := events.DecodeNotice(req.Body)
+	if err != nil {
+		s.Malformed++
+		return http.StatusBadRequest, "malformed"
+	}
+	ctx, cancel := context.WithTimeout(ctx, h.deadline)
+	defer cancel()
+	results, err := h.act(ctx, []events.Notice{notice}, s)
+	if err != nil || slices.ContainsFunc(results, tag.Result.Failed) {
+		h.seen.Forget(req)
+		return http.StatusInternalServerError, "try again"
+	}
+	return http.StatusOK, "ok"
+}
+
+// batch acts on notifications from VOD's queue. Function Compute would run the
+// whole batch again if this failed, so it fails only when nothing could be done;
+// a message that cannot be read is logged and done with, and a media whose turn
+// failed is left to the sweep.
+func (h *handler) batch(ctx context.Context, raw []byte, s *summary) error {
+	messages, err := events.DecodeBatch(raw)
+	if err != nil {
+		return err
+	}
+	var notices []events.Notice
+	for _, m := range messages {
+		notice, err := events.DecodeNotice(m.Body)
+		if err != nil {
+			s.Malformed++
+			h.log.WarnContext(ctx, "message not readable", slog.String("message", m.ID), slog.Any("error", err))
+			continue
+		}
+		notices = append(notices, notice)
+	}
+	results, err := h.act(ctx, notices, s)
+	if len(results) > 0 && slices.ContainsFunc(results, func(r tag.Result) bool { return !r.Failed() }) {
+		return nil
+	}
+	return err
+}
+
+// one acts on a single notification: from an MNS topic, or an invocation by hand.
+func (h *handler) one(ctx context.Context, raw []byte, s *summary) error {
+	m, err := events.DecodeTopic(raw)
+	if err != nil {
+		s.Malformed++
+		return err
+	}
+	notice, err := events.DecodeNotice(m.Body)
+	if err != nil {
+		s.Malformed++
+		return err
+	}
+	results, err := h.act(ctx, []events.Notice{notice}, s)
+	for _, r := range results {
+		if err == nil && r.Failed() {
+			err = fmt.Errorf("%s: %w", r.Outcome.ID, r.Outcome.Err)
+		}
+	}
+	return err
+}
+
+func (h *handler) sweep(ctx context.Context, raw []byte, s *summary) error {
+	tick, err := events.DecodeTick(raw)
+	if err != nil {
+		s.Malformed++
+		return err
+	}
+	span := defaultSpan
+	if tick.Payload != "" {
+		if span, err = time.ParseDuration(tick.Payload); err != nil || span <= 0 {
+			return fmt.Errorf("timer payload %q is no span of time such as 48h", tick.Payload)
+		}
+	}
+	t, err := h.tagger(ctx, s)
+	if err != nil {
+		return err
+	}
+	swept, err := t.Sweep(ctx, h.search, tick.At, span)
+	s.Seen, s.Found, s.LossRatio, s.Left = swept.Seen, len(swept.Found), swept.LossRatio(), swept.Left
+	s.Outcomes = swept.Results
+	h.tell(ctx, swept.Failed)
+	return err
+}
+
+func (h *handler) act(ctx context.Context, notices []events.Notice, s *summary) ([]tag.Result, error) {
+	var targets []tag.Target
+	at := h.now()
+	for _, n := range notices {
+		s.Notices++
+		if !slices.Contains(acts, n.Kind) || n.ID == "" || n.Status == events.StatusFailed {
+			s.Ignored++
+			continue
+		}
+		s.Acted++
+		targets = append(targets, tag.Target{ID: n.ID, Kind: n.MediaKind, Labels: n.Kind == events.AIVideoTagComplete, At: n.At})
+	}
+	if len(targets) == 0 {
+		return nil, nil
+	}
+	t, err := h.tagger(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	results, err := t.Run(ctx, targets, at)
+	var failed []tag.Result
+	for _, r := range results {
+		s.Outcomes[r.Outcome.Result]++
+		if len(r.Decision.Waiting) > 0 {
+			s.Waiting++
+		}
+		if len(r.Decision.Dropped) > 0 || len(r.Decision.Faults) > 0 {
+			s.Dropped++
+			failed = append(failed, r)
+		} else if r.Failed() {
+			failed = append(failed, r)
+		}
+	}
+	h.tell(ctx, failed)
+	return results, err
+}
+
+// tell logs what did not go as the rules want, one record each.
+func (h *handler) tell(ctx context.Context, results []tag.Result) {
+	for _, r := range results {
+		h.log.WarnContext(ctx, "media", slog.String("media", string(r.Outcome.ID)), slog.String("outcome", string(r.Outcome.Result)),
+			slog.String("reason", r.Outcome.Reason), slog.Any("dropped", r.Decision.Dropped), slog.Any("faults", r.Decision.Faults))
+	}
+}
+
+func (h *handler) tagger(ctx context.Context, s *summary) (tag.Tagger, error) {
+	rules, err := h.rules(ctx)
+	if err != nil {
+		return tag.Tagger{}, err
+	}
+	s.Rules = rules.Version
+	t := tag.Tagger{Library: h.library, Rules: rules, Writer: h.writer}
+	if labels, ok := h.library.(tag.Labeller); ok {
+		t.Labels = labels
+	}
+	return t, nil
+}

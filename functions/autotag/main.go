@@ -1,0 +1,79 @@
+// Command autotag tags media by rules: when VOD announces them, by callback or
+// by queue, and for whatever was not announced by a timer that looks back.
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/aliyun/fc-runtime-go-sdk/fc"
+
+	"vodcurator/events"
+	"vodcurator/shared/act/tag"
+	"vodcurator/shared/boot"
+	"vodcurator/shared/decide/tagging"
+)
+
+func main() {
+	app := boot.Must()
+	h := newHandler(app)
+	fc.RegisterInitializerFunction(func(ctx context.Context) {
+		ctx = boot.Invocation(ctx)
+		app.Warm(ctx)
+		if _, err := h.rules(ctx); err != nil {
+			app.Log.ErrorContext(ctx, "rules", "error", err)
+		}
+	})
+	fc.Start(h.handle)
+}
+
+func newHandler(app *boot.App) *handler {
+	h := &handler{
+		library:  app.VOD,
+		search:   app.VOD,
+		signer:   events.Signer{URL: app.CallbackURL},
+		seen:     events.NewSeen(10_000, 2*events.DefaultWindow),
+		now:      time.Now,
+		log:      app.Log,
+		rules:    rules(app),
+		deadline: 4 * time.Second,
+	}
+	for _, key := range app.CallbackKeys {
+		h.signer.Keys = append(h.signer.Keys, string(key))
+	}
+	switch {
+	case app.TaggingMode == "report":
+	case app.MetadataQueue != "":
+		h.writer = tag.Queued{To: app.Sender(), Now: time.Now}
+	default:
+		h.writer = tag.Direct{To: app.VOD}
+	}
+	return h
+}
+
+// rules reads RULES_FILE once it can be read: a function has no credentials for
+// STATE before its first invocation. A file with mistakes is refused each time,
+// with all of them; nothing is tagged then.
+func rules(app *boot.App) func(context.Context) (*tagging.Rules, error) {
+	if app.RulesFile == "" {
+		def := tagging.Default()
+		return func(context.Context) (*tagging.Rules, error) { return def, nil }
+	}
+	var mu sync.Mutex
+	var read *tagging.Rules
+	return func(ctx context.Context) (*tagging.Rules, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if read != nil {
+			return read, nil
+		}
+		raw, err := app.File(ctx, app.RulesFile)
+		if err != nil {
+			return nil, fmt.Errorf("RULES_FILE: %w", err)
+		}
+		read, err = tagging.Parse(app.RulesFile, raw)
+		return read, err
+	}
+}
