@@ -133,11 +133,9 @@ type Storage struct {
 // Restored is the Detail of RestoreMediaComplete.
 type Restored struct{ Until time.Time }
 
-// Workflow is the Detail of WorkflowTaskComplete.
-type Workflow struct {
-	ID, Task   string
-	Activities map[string]Status // by node
-}
+// Workflow is the Detail of WorkflowTaskComplete. What its nodes did is in Raw: no
+// full sample of that was ever published.
+type Workflow struct{ ID, Task string }
 
 // details reads what each kind adds. A reader never fails: what cannot be read is
 // absent, since the envelope alone already says which media to look at.
@@ -247,14 +245,7 @@ var details = map[string]func(object) any{
 	},
 	RestoreMediaComplete: func(o object) any { return Restored{Until: o.time("restoreexpiration")} },
 	WorkflowTaskComplete: func(o object) any {
-		w := Workflow{ID: o.word("workflowid"), Task: o.word("taskid")}
-		for node := range o.inner("activityresults") {
-			if w.Activities == nil {
-				w.Activities = map[string]Status{}
-			}
-			w.Activities[node] = status(o.inner("activityresults").inner(node))
-		}
-		return w
+		return Workflow{ID: o.word("workflowid"), Task: o.word("taskid")}
 	},
 }
 

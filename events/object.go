@@ -104,7 +104,7 @@ func seconds(f float64) time.Duration {
 	if f < 0 || f > 1e9 {
 		return 0
 	}
-	return time.Duration(math.Round(f*1e3)) * time.Millisecond
+	return time.Duration(math.Round(f*1e6)) * time.Microsecond
 }
 
 // list is an array of objects, one object, or a string holding either.

@@ -1,0 +1,125 @@
+package events_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/events"
+)
+
+// seed gives a fuzz target every sample, and some text that is none.
+func seed(f *testing.F) {
+	for _, pattern := range []string{"*.json", filepath.Join("triggers", "*.json")} {
+		paths, err := filepath.Glob(filepath.Join("..", "testdata", "events", pattern))
+		require.NoError(f, err)
+		require.NotEmpty(f, paths)
+		for _, path := range paths {
+			raw, err := os.ReadFile(path)
+			require.NoError(f, err)
+			f.Add(raw)
+		}
+	}
+	for _, text := range []string{"", "null", "[]", "{}", "[7]", `"x"`, lesson, "\xff", `{"v":1,"ref":"k"}`, `[{"VideoId":"a","CateId":"7"}]`, `{"v":1,"reason":"x","body":"AA=="}`} {
+		f.Add([]byte(text))
+	}
+}
+
+// holds is the law of every decoder: it never panics, every error is
+// ErrMalformed, and an error comes with the zero value.
+func holds[T any](t *testing.T, decode func([]byte) (T, error), raw []byte) (T, bool) {
+	t.Helper()
+	before := string(raw)
+	got, err := decode(raw)
+	require.Equal(t, before, string(raw), "the input stays as it was")
+	if err != nil {
+		require.ErrorIs(t, err, events.ErrMalformed)
+		require.Zero(t, got)
+	}
+	return got, err == nil
+}
+
+func FuzzDecodeHTTP(f *testing.F) {
+	seed(f)
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if r, ok := holds(t, events.DecodeHTTP, raw); ok {
+			require.LessOrEqual(t, len(r.Body), events.MaxBody)
+			require.Error(t, events.Signer{URL: "u", Keys: []string{"k"}}.Verify(r, r.At))
+		}
+	})
+}
+
+func FuzzDecodeTick(f *testing.F) {
+	seed(f)
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if tick, ok := holds(t, events.DecodeTick, raw); ok {
+			require.False(t, tick.At.IsZero())
+		}
+	})
+}
+
+func FuzzDecodeTopic(f *testing.F) {
+	seed(f)
+	f.Fuzz(func(t *testing.T, raw []byte) { holds(t, events.DecodeTopic, raw) })
+}
+
+func FuzzDecodeBatch(f *testing.F) {
+	seed(f)
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		_, ok := holds(t, events.DecodeBatch, raw)
+		if events.Kind(raw) == events.TriggerBatch {
+			require.True(t, ok, "what is called a batch can be read as one")
+		}
+	})
+}
+
+func FuzzDecodeNotice(f *testing.F) {
+	seed(f)
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if n, ok := holds(t, events.DecodeNotice, raw); ok {
+			require.NotEmpty(t, n.Kind)
+			require.Equal(t, string(raw), string(n.Raw))
+			require.NotContains(t, string(n.ID), ",")
+		}
+	})
+}
+
+func FuzzDecodeMetadata(f *testing.F) {
+	seed(f)
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		m, ok := holds(t, events.DecodeMetadata, raw)
+		if !ok {
+			return
+		}
+		for _, c := range m.Changes {
+			_ = c.Check()
+		}
+		body, err := events.EncodeMetadata(m)
+		require.NoError(t, err)
+		again, err := events.DecodeMetadata(body)
+		require.NoError(t, err)
+		body2, err := events.EncodeMetadata(again)
+		require.NoError(t, err)
+		require.Equal(t, string(body), string(body2), "what was written is read alike")
+	})
+}
+
+func FuzzDecodeDeadLetter(f *testing.F) {
+	seed(f)
+	f.Fuzz(func(t *testing.T, raw []byte) { holds(t, events.DecodeDeadLetter, raw) })
+}
+
+func FuzzKind(f *testing.F) {
+	seed(f)
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		decoders := map[events.Trigger]func([]byte) error{
+			events.TriggerBatch: func(b []byte) error { _, err := events.DecodeBatch(b); return err },
+			events.TriggerTopic: func(b []byte) error { _, err := events.DecodeTopic(b); return err },
+		}
+		if decode, ok := decoders[events.Kind(raw)]; ok {
+			require.NoError(t, decode(raw))
+		}
+	})
+}
