@@ -1,6 +1,7 @@
 package fakemns
 
 import (
+	"bytes"
 	"crypto/md5"
 	"encoding/hex"
 	"encoding/xml"
@@ -96,7 +97,8 @@ func (s *Server) write(w http.ResponseWriter, request string, a answer) {
 	}
 	var text []byte
 	if body != nil {
-		text, _ = xml.MarshalIndent(body, "", "  ") // our own types: they marshal
+		text, _ = xml.MarshalIndent(body, "", "  ")             // our own types: they marshal
+		text = bytes.ReplaceAll(text, []byte(` xmlns=""`), nil) // which the encoder gives the children
 		text = append([]byte("<?xml version=\"1.0\" ?>\n"), text...)
 		h.Set("Content-Length", strconv.Itoa(len(text)))
 	}
