@@ -13,10 +13,28 @@ import (
 // ErrBusy says that somebody else holds the lease, or may still hold it.
 var ErrBusy = errors.New("held by another run")
 
+// BusyError says who holds a lease, and from when on it may be taken over: a zero
+// Free is never. It is an ErrBusy.
+type BusyError struct {
+	Name, Holder string
+	Free         time.Time
+}
+
+// Error says who holds what.
+func (e *BusyError) Error() string {
+	if e.Free.IsZero() {
+		return fmt.Sprintf("lease %s: %v: %s, until it is released", e.Name, ErrBusy, e.Holder)
+	}
+	return fmt.Sprintf("lease %s: %v: %s, free %s", e.Name, ErrBusy, e.Holder, e.Free.Format(time.RFC3339))
+}
+
+// Unwrap makes it an ErrBusy.
+func (e *BusyError) Unwrap() error { return ErrBusy }
+
 // leaseMargin is how far apart two machines' clocks may be: a lease is taken over
 // that much after its deadline, and used up to that much before. Where clocks are
 // worse than that, the ledger is the fence: its next segment has one creator.
-const leaseMargin = 3 * time.Second
+const leaseMargin = 2 * time.Second
 
 // Lease is the right to be the only one at work until a deadline. A lease
 // without a deadline holds until it is released: an orphan is not what it looks
@@ -51,8 +69,11 @@ func Acquire(ctx context.Context, o Objects, name, holder string, now time.Time,
 			if _, err := readWhole(ctx, o, held.key(".json"), &held); err != nil {
 				return Lease{}, fmt.Errorf("lease %s: %w: %w", name, ErrBusy, err)
 			}
-			if held.Until.IsZero() || !now.After(held.Until.Add(leaseMargin)) {
-				return Lease{}, fmt.Errorf("lease %s: %w: %s until %s", name, ErrBusy, held.Holder, held.Until.Format(time.RFC3339))
+			if held.Until.IsZero() {
+				return Lease{}, &BusyError{name, held.Holder, time.Time{}}
+			}
+			if free := held.Until.Add(leaseMargin); now.Before(free) {
+				return Lease{}, &BusyError{name, held.Holder, free}
 			}
 		}
 	}

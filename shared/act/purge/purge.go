@@ -34,7 +34,7 @@ type Library interface {
 
 // Refresher takes media out of the CDN's caches. It works only while they exist.
 type Refresher interface {
-	RefreshPlayURLs(ctx context.Context, ids []video.ID) error
+	RefreshPlayURLs(ctx context.Context, ids []video.ID) ([]video.Outcome, error)
 }
 
 // Job applies plans. Library, State, Policy, Region and Account are required.
@@ -87,7 +87,7 @@ type Applied struct {
 
 const (
 	lane      = "purge"
-	leaseTime = 15 * time.Second
+	leaseTime = 10 * time.Second
 	reserve   = 15 * time.Second // kept back from the deadline, for a batch and its records
 	lookBack  = 40               // days in which plans are looked for
 	side      = 4                // calls for single media in flight
@@ -107,7 +107,7 @@ func (j Job) Run(ctx context.Context, at time.Time) (Report, error) {
 	}
 	r := &run{Job: j, at: at.UTC(), name: state.NewRun()}
 	var err error
-	if r.lease, err = state.Acquire(ctx, j.State, lane, r.name, j.Now(), leaseTime); err != nil {
+	if r.lease, err = r.acquire(ctx); err != nil {
 		return Report{}, err
 	}
 	defer r.release(ctx)
@@ -147,6 +147,24 @@ type run struct {
 	lease  state.Lease
 	ledger *state.Ledger
 	sum    state.Totals // of the plans that this run has begun
+}
+
+// acquire takes the lease. One that is taken may be a dead run's: it is waited
+// for once. A run that is alive renews it meanwhile.
+func (r *run) acquire(ctx context.Context) (state.Lease, error) {
+	lease, err := state.Acquire(ctx, r.State, lane, r.name, r.Now(), leaseTime)
+	var busy *state.BusyError
+	if !errors.As(err, &busy) || busy.Free.IsZero() {
+		return lease, err
+	}
+	wait := time.NewTimer(min(busy.Free.Sub(r.Now()), 2*leaseTime))
+	defer wait.Stop()
+	select {
+	case <-ctx.Done():
+		return state.Lease{}, errors.Join(err, ctx.Err())
+	case <-wait.C:
+		return state.Acquire(ctx, r.State, lane, r.name, r.Now(), leaseTime)
+	}
 }
 
 func (r *run) release(ctx context.Context) {

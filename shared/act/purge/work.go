@@ -270,17 +270,11 @@ func (w *work) batch(ctx context.Context, entries []retention.Verdict) error {
 		}
 		going = append(going, w.check(e, answers[i], moment)...)
 	}
+	if w.Policy.Refresh && len(going) > 0 {
+		going = w.refresh(ctx, going)
+	}
 	if len(going) == 0 {
 		return nil
-	}
-	if w.Policy.Refresh {
-		if err := w.CDN.RefreshPlayURLs(ctx, distinct(going)); err != nil {
-			for _, item := range going {
-				w.end(item, video.Deferred, "CDN refresh: "+err.Error())
-			}
-			w.tried, w.failed = w.tried+len(going), w.failed+len(going)
-			return nil
-		}
 	}
 	for _, item := range going {
 		row := w.row(state.Intent, item, "", "")
@@ -292,6 +286,25 @@ func (w *work) batch(ctx context.Context, entries []retention.Verdict) error {
 	}
 	w.remove(ctx, going)
 	return nil
+}
+
+// refresh takes media out of the CDN's caches while they still exist, and gives
+// the items of those for which that was accepted.
+func (w *work) refresh(ctx context.Context, items []retention.Item) (fresh []retention.Item) {
+	outcomes, err := w.CDN.RefreshPlayURLs(ctx, distinct(items))
+	for _, item := range items {
+		o := video.Outcome{Result: video.ResultOf(err), Err: err}
+		if at := slices.IndexFunc(outcomes, func(o video.Outcome) bool { return o.ID == item.ID }); at >= 0 {
+			o = outcomes[at]
+		}
+		if o.Result == video.Done {
+			fresh = append(fresh, item)
+			continue
+		}
+		w.tried, w.failed = w.tried+1, w.failed+1
+		w.end(item, video.Deferred, fmt.Sprintf("not refreshed in the CDN: %s %v", o.Result, o.Err))
+	}
+	return fresh
 }
 
 // check compares what the plan saw with what is there now, and gives the items

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/events"
+	"vodcurator/shared/act/purge"
+	"vodcurator/shared/decide/retention"
+	"vodcurator/shared/report"
+	"vodcurator/shared/state"
+	"vodcurator/shared/video"
+)
+
+// one is a library with one old temporary video that can be deleted once.
+type one struct {
+	purge.Library // what is not asked here panics
+	deleted       int
+}
+
+var old = video.Media{Video: video.Video{
+	ID: "a1", Tags: []string{"temp"}, Status: video.StatusNormal, Size: 7, Created: night.AddDate(0, 0, -60), Modified: night.AddDate(0, 0, -60),
+}}
+
+func (o *one) Media(_ context.Context, ids []video.ID) ([]video.Answer[video.Media], error) {
+	return []video.Answer[video.Media]{{ID: ids[0], Value: old}}, nil
+}
+
+func (o *one) DeleteVideos(_ context.Context, ids []video.ID) ([]video.Outcome, error) {
+	o.deleted += len(ids)
+	return []video.Outcome{{ID: ids[0], Result: video.Done}}, nil
+}
+
+var night = time.Date(2026, 11, 22, 17, 0, 0, 0, time.UTC)
+
+const tick = `{"triggerTime":"2026-11-22T19:00:00Z","triggerName":"nightly","payload":""}`
+
+func byDefault(context.Context) (*retention.Policy, error) { return retention.Default(), nil }
+
+func newHandler(t *testing.T, policy func(context.Context) (*retention.Policy, error)) (handler, *one, *strings.Builder) {
+	t.Helper()
+	store, err := state.Open(t.Context(), "file:"+t.TempDir(), state.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+
+	verdict := retention.Default().Judge(old, retention.Moment{Now: night})
+	lines := state.Lines{Objects: store}
+	require.NoError(t, lines.Add(t.Context(), verdict))
+	require.NoError(t, lines.Flush(t.Context()))
+	p := state.Plan{
+		Created: night, Expires: night.AddDate(0, 0, 7), Region: "cn-shanghai", Account: "1", Policy: retention.Default().Hash,
+		Library: state.Library{Media: 100}, Parts: lines.Written,
+	}
+	p.Add(verdict.Items...)
+	require.NoError(t, p.Seal())
+	require.NoError(t, state.WritePlan(t.Context(), store, p))
+	_, err = state.Approve(t.Context(), store, p, "anna", "", night)
+	require.NoError(t, err)
+
+	library, log := &one{}, &strings.Builder{}
+	return handler{
+		job:    purge.Job{Library: library, State: store, Region: "cn-shanghai", Account: "1"},
+		policy: policy, log: report.NewLog(log, slog.LevelInfo),
+	}, library, log
+}
+
+func TestATickRemovesWhatIsApprovedAndSaysItInNumbers(t *testing.T) {
+	h, library, log := newHandler(t, byDefault)
+	answer, err := h.handle(t.Context(), []byte(tick))
+	require.NoError(t, err)
+	text, err := json.Marshal(answer)
+	require.NoError(t, err)
+	require.Contains(t, string(text), `"removed":1,"bytes":7,"left":0`)
+	require.Contains(t, string(text), `"status":"ended","approvedBy":"anna"`)
+	require.Contains(t, log.String(), `"removed":1`)
+	require.Equal(t, 1, library.deleted)
+
+	_, err = h.handle(t.Context(), []byte(tick))
+	require.NoError(t, err)
+	require.Equal(t, 1, library.deleted, "the second delivery has no effect")
+}
+
+func TestWhatIsNoTickRemovesNothing(t *testing.T) {
+	for _, raw := range []string{"", "{}", "null", "garbage", `{"triggerTime":"soon"}`} {
+		h, library, _ := newHandler(t, byDefault)
+		_, err := h.handle(t.Context(), []byte(raw))
+		require.ErrorIs(t, err, events.ErrMalformed, raw)
+		require.Zero(t, library.deleted)
+	}
+}
+
+func TestWithoutAReadablePolicyNothingLeaves(t *testing.T) {
+	broken := errors.New("no such file")
+	h, library, _ := newHandler(t, func(context.Context) (*retention.Policy, error) { return nil, broken })
+	_, err := h.handle(t.Context(), []byte(tick))
+	require.ErrorIs(t, err, broken)
+	require.Zero(t, library.deleted)
+}

@@ -1,0 +1,25 @@
+// Command purge is the function that removes what an approved plan lists, and
+// nothing else. It runs some hours after purgeplan, goes on at its next tick when
+// its time was too short, and is the only function whose role may delete.
+package main
+
+import (
+	"context"
+
+	"github.com/aliyun/fc-runtime-go-sdk/fc"
+
+	"vodcurator/shared/act/purge"
+	"vodcurator/shared/boot"
+)
+
+func main() {
+	app := boot.Must("STATE", "ALIBABA_CLOUD_ACCOUNT_ID")
+	h := handler{
+		job: purge.Job{
+			Library: app.VOD, State: app.State, Region: app.Region, Account: app.Account, App: app.App, Log: app.Log,
+		},
+		policy: app.Policy, log: app.Log,
+	}
+	fc.RegisterInitializerFunction(func(ctx context.Context) { app.Warm(ctx) })
+	fc.Start(h.handle)
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"iter"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/events"
+	"vodcurator/shared/act/plan"
+	"vodcurator/shared/decide/retention"
+	"vodcurator/shared/report"
+	"vodcurator/shared/state"
+	"vodcurator/shared/video"
+)
+
+// one is a library with one old temporary video.
+type one struct{ calls int }
+
+func (o *one) Search(_ context.Context, q video.Query) iter.Seq2[video.Found, error] {
+	o.calls++
+	return func(yield func(video.Found, error) bool) {
+		if q.Kind == video.KindVideo {
+			yield(video.Found{Video: video.Video{ID: "a1", Created: night.AddDate(0, 0, -60)}}, nil)
+		}
+	}
+}
+
+func (o *one) Media(_ context.Context, ids []video.ID) ([]video.Answer[video.Media], error) {
+	o.calls++
+	m := video.Media{Video: video.Video{ID: ids[0], Tags: []string{"temp"}, Status: video.StatusNormal, Size: 7, Created: night.AddDate(0, 0, -60)}}
+	return []video.Answer[video.Media]{{ID: ids[0], Value: m}}, nil
+}
+
+var night = time.Date(2026, 11, 22, 17, 0, 0, 0, time.UTC)
+
+const tick = `{"triggerTime":"2026-11-22T17:00:00Z","triggerName":"nightly","payload":""}`
+
+func newHandler(t *testing.T, policy func(context.Context) (*retention.Policy, error)) (handler, *one, *strings.Builder) {
+	t.Helper()
+	store, err := state.Open(t.Context(), "file:"+t.TempDir(), state.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	library, log := &one{}, &strings.Builder{}
+	return handler{
+		job:    plan.Job{Library: library, State: store, Region: "cn-shanghai", Account: "1"},
+		policy: policy, log: report.NewLog(log, slog.LevelInfo),
+	}, library, log
+}
+
+func byDefault(context.Context) (*retention.Policy, error) { return retention.Default(), nil }
+
+func TestATickMakesAPlanAndSaysItInNumbers(t *testing.T) {
+	h, _, log := newHandler(t, byDefault)
+	answer, err := h.handle(t.Context(), []byte(tick))
+	require.NoError(t, err)
+	text, err := json.Marshal(answer)
+	require.NoError(t, err)
+	require.Contains(t, string(text), `"items":1,"bytes":7`)
+	require.Contains(t, log.String(), `"items":1`)
+
+	again, err := h.handle(t.Context(), []byte(tick))
+	require.NoError(t, err)
+	require.Equal(t, answer, again, "the second delivery finds the plan of the first")
+}
+
+func TestWhatIsNoTickPlansNothing(t *testing.T) {
+	for _, raw := range []string{"", "{}", "null", "garbage", `{"triggerTime":"soon"}`} {
+		h, library, _ := newHandler(t, byDefault)
+		_, err := h.handle(t.Context(), []byte(raw))
+		require.ErrorIs(t, err, events.ErrMalformed, raw)
+		require.Zero(t, library.calls)
+	}
+}
+
+func TestWithoutAReadablePolicyNothingIsPlanned(t *testing.T) {
+	broken := errors.New("no such file")
+	h, library, _ := newHandler(t, func(context.Context) (*retention.Policy, error) { return nil, broken })
+	_, err := h.handle(t.Context(), []byte(tick))
+	require.ErrorIs(t, err, broken)
+	require.Zero(t, library.calls)
+}

@@ -1,0 +1,25 @@
+// Command purgeplan is the function that lists, every night, what the retention
+// policy would remove, and writes the list as a plan into STATE. It has no way to
+// remove anything: neither its code nor its role.
+package main
+
+import (
+	"context"
+
+	"github.com/aliyun/fc-runtime-go-sdk/fc"
+
+	"vodcurator/shared/act/plan"
+	"vodcurator/shared/boot"
+)
+
+func main() {
+	app := boot.Must("STATE", "ALIBABA_CLOUD_ACCOUNT_ID")
+	h := handler{
+		job: plan.Job{
+			Library: app.VOD, State: app.State, Region: app.Region, Account: app.Account, App: app.App, Share: app.RateShare, Log: app.Log,
+		},
+		policy: app.Policy, log: app.Log,
+	}
+	fc.RegisterInitializerFunction(func(ctx context.Context) { app.Warm(ctx) })
+	fc.Start(h.handle)
+}

@@ -1,0 +1,22 @@
+package boot
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	"vodcurator/shared/decide/retention"
+)
+
+// Policy reads POLICY_FILE, or gives the embedded policy when none is named. It
+// is read anew for each run, so that a mended policy needs no deployment.
+func (a *App) Policy(ctx context.Context) (*retention.Policy, error) {
+	text, err := a.File(ctx, a.PolicyFile)
+	if err != nil {
+		return nil, fmt.Errorf("policy: %w", err)
+	}
+	if text == nil {
+		text = retention.DefaultSource()
+	}
+	return retention.Parse(cmp.Or(a.PolicyFile, "default.yaml"), text)
+}
