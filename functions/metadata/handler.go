@@ -39,6 +39,7 @@ type objects interface {
 type handler struct {
 	editor         editor
 	queue          sender
+	pull           puller // nil: messages are pushed, and a tick is refused
 	objects        objects
 	metadata, dead string // queue names
 	log            *slog.Logger
@@ -64,13 +65,21 @@ type answer struct {
 
 func (h handler) handle(ctx context.Context, raw []byte) (any, error) {
 	ctx = boot.Invocation(ctx)
-	messages, err := decode(raw)
-	if err != nil {
-		return nil, err
+	var a answer
+	var err error
+	if h.pull != nil {
+		// A second intake on the same queue would be a second writer.
+		if _, err = events.DecodeTick(raw); err == nil {
+			a, err = h.drain(ctx)
+		}
+	} else {
+		var messages []events.Message
+		if messages, err = decode(raw); err == nil {
+			a, err = h.process(ctx, messages)
+		}
 	}
-	a, err := h.process(ctx, messages)
 	if err != nil {
-		h.log.ErrorContext(ctx, "metadata batch kept by the platform", slog.Int("messages", len(messages)), slog.Any("error", err))
+		h.log.ErrorContext(ctx, "metadata: the messages stay where they are", slog.Any("error", err))
 		return nil, err
 	}
 	h.log.InfoContext(ctx, "metadata", slog.Int("messages", a.Messages), slog.Int("changes", a.Changes),

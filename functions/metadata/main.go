@@ -22,6 +22,9 @@ func main() {
 	app := boot.Must("METADATA_QUEUE", "DEAD_LETTER_QUEUE", "ALIBABA_CLOUD_ACCOUNT_ID")
 	config := edit.Config{Library: app.VOD, Log: app.Log}
 	h := handler{queue: app.Queue, metadata: app.MetadataQueue, dead: app.DeadLetterQueue, log: app.Log}
+	if app.Intake == "pull" {
+		h.pull = app.Queue
+	}
 	if app.State != nil { // a nil *State in an interface would not be nil
 		config.State, h.objects = app.State, app.State
 	} else {

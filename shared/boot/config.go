@@ -29,6 +29,7 @@ type Config struct {
 	RulesFile       string   // RULES_FILE: a path or a key under STATE; default: the embedded rules
 	PolicyFile      string   // POLICY_FILE, likewise
 	TaggingMode     string   // TAGGING_MODE: write (default) or report
+	Intake          string   // METADATA_INTAKE: push (default) or pull
 	CallbackKeys    []Secret // CALLBACK_KEYS, comma separated: the live keys
 
 	// A function, because fmt prints unexported fields without asking them.
@@ -72,6 +73,7 @@ func Read(getenv func(string) string, required ...string) (Config, error) {
 		RulesFile:       get("RULES_FILE"),
 		PolicyFile:      get("POLICY_FILE"),
 		TaggingMode:     get("TAGGING_MODE"),
+		Intake:          get("METADATA_INTAKE"),
 		CallbackURL:     get("CALLBACK_URL"),
 		RateShare:       0.25,
 	}
@@ -118,6 +120,13 @@ func Read(getenv func(string) string, required ...string) (Config, error) {
 	case "write", "report":
 	default:
 		faults = append(faults, fmt.Errorf("TAGGING_MODE is %q, want write or report", c.TaggingMode))
+	}
+	switch c.Intake {
+	case "":
+		c.Intake = "push"
+	case "push", "pull":
+	default:
+		faults = append(faults, fmt.Errorf("METADATA_INTAKE is %q, want push or pull", c.Intake))
 	}
 	if c.State != "" && !strings.HasPrefix(c.State, "file:") && !strings.HasPrefix(c.State, "oss://") {
 		faults = append(faults, fmt.Errorf("STATE is %q, want file:DIR or oss://bucket/prefix", c.State))

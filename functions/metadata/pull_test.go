@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/events"
+	"vodcurator/shared/boot"
+	"vodcurator/shared/video"
+)
+
+const tick = `{"triggerTime":"2026-11-01T08:00:00Z","triggerName":"drain","payload":""}`
+
+// well is a queue with visibility, on the bubble's clock.
+type well struct {
+	mu       sync.Mutex
+	waiting  []*held
+	visible  time.Duration
+	deleted  []string
+	extended int
+	takes    int
+}
+
+type held struct {
+	id, handle string
+	body       []byte
+	at         time.Time // when it can be seen
+	handed     int
+}
+
+func newWell(bodies ...string) *well {
+	w := &well{visible: 30 * time.Second}
+	for i, body := range bodies {
+		w.waiting = append(w.waiting, &held{id: fmt.Sprint(i), body: []byte(body)})
+	}
+	return w
+}
+
+func (w *well) Receive(_ context.Context, _ string, limit int, wait time.Duration) ([]boot.Received, error) {
+	for end := time.Now().Add(wait); ; time.Sleep(time.Second) {
+		w.mu.Lock()
+		var out []boot.Received
+		for _, m := range w.waiting {
+			if len(out) < limit && !m.at.After(time.Now()) {
+				m.handed++
+				m.handle, m.at = fmt.Sprintf("%s-%d", m.id, m.handed), time.Now().Add(w.visible)
+				out = append(out, boot.Received{ID: m.id, Handle: m.handle, Body: m.body, NextVisible: m.at, Enqueued: time.Now(), Dequeued: m.handed})
+			}
+		}
+		w.mu.Unlock()
+		if len(out) > 0 || !time.Now().Before(end) {
+			w.takes += len(out)
+			return out, nil
+		}
+	}
+}
+
+func (w *well) find(handle string) (int, error) {
+	for i, m := range w.waiting {
+		if m.handle == handle && m.at.After(time.Now()) {
+			return i, nil
+		}
+	}
+	return 0, video.ErrNotFound
+}
+
+func (w *well) Delete(_ context.Context, _ string, handles []string) ([]error, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	errs := make([]error, len(handles))
+	for n, handle := range handles {
+		i, err := w.find(handle)
+		if errs[n] = err; err == nil {
+			w.deleted = append(w.deleted, w.waiting[i].id)
+			w.waiting = append(w.waiting[:i:i], w.waiting[i+1:]...)
+		}
+	}
+	return errs, nil
+}
+
+func (w *well) Extend(_ context.Context, _, handle string, d time.Duration) (string, time.Time, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i, err := w.find(handle)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	w.extended++
+	m := w.waiting[i]
+	m.handle, m.at = m.handle+"+", time.Now().Add(d)
+	return m.handle, m.at, nil
+}
+
+// slow takes its time for each batch.
+type slow struct {
+	editor
+	takes time.Duration
+	err   error
+}
+
+func (s slow) Edit(ctx context.Context, run string, changes []video.Change) ([]video.Outcome, error) {
+	time.Sleep(s.takes)
+	if s.err != nil {
+		return nil, s.err
+	}
+	return s.editor.Edit(ctx, run, changes)
+}
+
+func TestATickDrainsTheQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		var bodies []string
+		for i := range 1000 {
+			bodies = append(bodies, message(fmt.Sprintf("v%d", i)))
+		}
+		w := newWell(append(bodies, "no JSON", message("late"))...)
+		r.edits.results["late"] = video.ErrThrottled
+		r.pull = w
+		a := r.run(t, []byte(tick))
+		require.Equal(t, 1002, a.Messages)
+		require.Equal(t, 1, a.DeadLetters)
+		require.Equal(t, 1, a.SentBack)
+		require.Equal(t, map[video.Result]int{video.Done: 1000, video.Failed: 1, video.Rejected: 1}, a.Outcomes)
+		require.Empty(t, w.waiting)
+		require.Equal(t, 1002, w.takes, "each was taken once")
+	})
+}
+
+func TestMessagesInWorkStayHidden(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		w := newWell(message("v1"), message("v2"))
+		r.pull, r.editor = w, slow{editor: r.edits, takes: 5 * time.Minute}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+		defer cancel()
+		got, err := r.handle(ctx, []byte(tick))
+		require.NoError(t, err)
+		require.Equal(t, 2, got.(answer).Messages)
+		require.Equal(t, 2, w.takes)
+		require.Empty(t, w.waiting)
+		require.Positive(t, w.extended)
+	})
+}
+
+// Tasks without lease stayed active for ever (hibiken/asynq#1144, #1051).
+func TestTheMessagesOfAKilledWorkerComeBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		w := newWell(message("v1"))
+		r.pull, r.editor = w, slow{editor: r.edits, takes: time.Second, err: errors.New("killed")}
+		_, err := r.handle(t.Context(), []byte(tick))
+		require.Error(t, err)
+		require.Empty(t, w.deleted)
+
+		r.editor = r.edits
+		time.Sleep(w.visible)
+		require.Equal(t, 1, r.run(t, []byte(tick)).Messages)
+		require.Equal(t, []string{"0"}, w.deleted)
+	})
+}
+
+func TestTheDrainEndsBeforeItsDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		var bodies []string
+		for range 20 * pullBatch {
+			bodies = append(bodies, message("v"))
+		}
+		w := newWell(bodies...)
+		r.pull, r.editor = w, slow{editor: r.edits, takes: 20 * time.Second}
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		defer cancel()
+		got, err := r.handle(ctx, []byte(tick))
+		require.NoError(t, err)
+		require.NoError(t, ctx.Err())
+		require.Equal(t, 3*pullBatch, got.(answer).Messages)
+	})
+}
+
+func TestThereIsOneIntakeOnly(t *testing.T) {
+	r := newRig()
+	r.pull = newWell()
+	_, err := r.handle(t.Context(), batch(t, message("v1")))
+	require.ErrorIs(t, err, events.ErrMalformed)
+	require.Empty(t, r.edits.asked)
+}
