@@ -32,8 +32,10 @@ type Key struct {
 	Token   string
 	Account string
 	// Role is the name of the role that was assumed; empty for the account's own keys.
-	Role    string
-	Policy  *Policy
+	Role   string
+	Policy *Policy
+	// Apps are the VOD applications whose media the key may see; nil: all.
+	Apps    []string
 	Expires time.Time
 }
 
@@ -55,6 +57,7 @@ type Keys struct {
 	mu    sync.RWMutex
 	byID  map[string]Key
 	roles map[string]*Policy
+	apps  map[string][]string
 }
 
 // New returns a table with these keys.
@@ -102,6 +105,17 @@ func (t *Keys) SetRole(role string, p *Policy) {
 	t.roles[role] = p
 }
 
+// SetApps limits credentials minted for a role from now on to these VOD
+// applications; none lifts the limit.
+func (t *Keys) SetApps(role string, apps ...string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.apps == nil {
+		t.apps = map[string][]string{}
+	}
+	t.apps[role] = apps
+}
+
 // Mint makes fresh role credentials, as STS AssumeRole does, adds and returns them.
 // Credentials that expired an hour ago or longer leave the table on the way.
 func (t *Keys) Mint(role, account string, ttl time.Duration) Key {
@@ -120,6 +134,7 @@ func (t *Keys) MintWith(role, account string, ttl time.Duration, policy *Policy)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	k.Apps = t.apps[role]
 	if t.byID == nil {
 		t.byID = map[string]Key{}
 	}

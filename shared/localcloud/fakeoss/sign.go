@@ -1,0 +1,272 @@
+package fakeoss
+
+import (
+	"crypto/hmac"
+	"crypto/sha1" //nolint:gosec // signature V1 is defined with it
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"vodcurator/shared/localcloud/fakeram"
+)
+
+// skew is how far the client's clock may be off.
+const skew = 15 * time.Minute
+
+// authenticate finds the key of a request and checks its signature, V1 or V4, in
+// the header or in the query.
+func (s *Server) authenticate(r *http.Request, bucket, key string) (fakeram.Key, *fault) {
+	header := r.Header.Get("Authorization")
+	query := r.URL.Query()
+	switch {
+	case strings.HasPrefix(header, "OSS4-HMAC-SHA256 "):
+		return s.v4(r, bucket, key, header, query)
+	case query.Get("x-oss-signature-version") != "":
+		return s.v4(r, bucket, key, "", query)
+	case strings.HasPrefix(header, "OSS "):
+		return s.v1(r, bucket, key, header, query)
+	case query.Get("OSSAccessKeyId") != "":
+		return s.v1(r, bucket, key, "", query)
+	case header != "":
+		return fakeram.Key{}, refuse(400, "InvalidArgument", "The Authorization header is invalid.")
+	}
+	return fakeram.Key{}, refuse(403, "AccessDenied", "You have no right to access this object because of bucket acl.")
+}
+
+func (s *Server) lookup(id, token string) (fakeram.Key, *fault) {
+	k, err := s.opt.Keys.Authenticate(id, token)
+	switch {
+	case err == nil:
+		return k, nil
+	case token != "" && strings.Contains(err.Error(), "expired"):
+		return fakeram.Key{}, refuse(403, "SecurityTokenExpired", "The security token you provided has expired.")
+	case token != "":
+		return fakeram.Key{}, refuse(403, "InvalidSecurityToken", "The security token you provided is invalid.")
+	}
+	return fakeram.Key{}, refuse(403, "InvalidAccessKeyId", "The OSS Access Key Id you provided does not exist in our records.")
+}
+
+var (
+	skewed   = refuse(403, "RequestTimeTooSkewed", "The difference between the request time and the current time is too large.")
+	expired  = refuse(403, "AccessDenied", "Request has expired.")
+	mismatch = refuse(403, "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided. Check your key and signing method.")
+)
+
+// signedV1 are the query parameters that are part of what V1 signs, beside those that start with x-oss-.
+var signedV1 = map[string]bool{}
+
+func init() {
+	for _, name := range strings.Fields(`acl uploads location cors logging website referer lifecycle delete append tagging
+		objectMeta uploadId partNumber security-token position img style styleName replication replicationProgress
+		replicationLocation cname bucketInfo comp qos live status vod startTime endTime symlink x-oss-process
+		response-content-type response-content-language response-expires response-cache-control
+		response-content-disposition response-content-encoding udf udfName udfImage udfId udfImageDesc udfApplication
+		udfApplicationLog restore callback callback-var policy stat encryption versions versioning versionId requestPayment
+		sequential continuation-token regionList cloudboxes`) {
+		signedV1[name] = true
+	}
+}
+
+func (s *Server) v1(r *http.Request, bucket, key, header string, query url.Values) (fakeram.Key, *fault) {
+	var id, given, date, token string
+	if header != "" {
+		id, given, _ = strings.Cut(strings.TrimPrefix(header, "OSS "), ":")
+		token = r.Header.Get("X-Oss-Security-Token")
+		date = r.Header.Get("Date")
+		stamp := date
+		if x := r.Header.Get("X-Oss-Date"); x != "" {
+			stamp = x
+		}
+		at, err := http.ParseTime(stamp)
+		if err != nil {
+			return fakeram.Key{}, refuse(403, "AccessDenied", "OSS authentication requires a valid Date.")
+		}
+		if time.Since(at).Abs() > skew {
+			return fakeram.Key{}, skewed
+		}
+	} else {
+		id, given, date, token = query.Get("OSSAccessKeyId"), query.Get("Signature"), query.Get("Expires"), query.Get("security-token")
+		until, err := strconv.ParseInt(date, 10, 64)
+		if err != nil {
+			return fakeram.Key{}, refuse(403, "AccessDenied", "Invalid date (should be seconds since epoch): "+date)
+		}
+		if time.Now().Unix() > until {
+			return fakeram.Key{}, expired
+		}
+	}
+	k, refused := s.lookup(id, token)
+	if refused != nil {
+		return k, refused
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n%s\n%s\n%s\n", r.Method, r.Header.Get("Content-Md5"), r.Header.Get("Content-Type"), date)
+	for _, name := range headers(r, func(name string) bool { return strings.HasPrefix(name, "x-oss-") }) {
+		fmt.Fprintf(&b, "%s:%s\n", name, joined(r, name))
+	}
+	b.WriteString("/")
+	if bucket != "" {
+		b.WriteString(bucket + "/" + key)
+	}
+	var sub []string
+	for name, values := range query {
+		if signedV1[name] || strings.HasPrefix(name, "x-oss-") {
+			if values[0] != "" {
+				name += "=" + values[0]
+			}
+			sub = append(sub, name)
+		}
+	}
+	slices.Sort(sub)
+	if len(sub) > 0 {
+		b.WriteString("?" + strings.Join(sub, "&"))
+	}
+	h := hmac.New(sha1.New, []byte(k.Secret))
+	h.Write([]byte(b.String()))
+	if !hmac.Equal([]byte(base64.StdEncoding.EncodeToString(h.Sum(nil))), []byte(given)) {
+		return fakeram.Key{}, mismatch
+	}
+	return k, nil
+}
+
+func (s *Server) v4(r *http.Request, bucket, key, header string, query url.Values) (fakeram.Key, *fault) {
+	credential, given, extra := query.Get("x-oss-credential"), query.Get("x-oss-signature"), query.Get("x-oss-additional-headers")
+	date, token := query.Get("x-oss-date"), query.Get("x-oss-security-token")
+	if header != "" {
+		for part := range strings.SplitSeq(strings.TrimPrefix(header, "OSS4-HMAC-SHA256 "), ",") {
+			name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
+			switch name {
+			case "Credential":
+				credential = value
+			case "AdditionalHeaders":
+				extra = value
+			case "Signature":
+				given = value
+			}
+		}
+		date, token = r.Header.Get("X-Oss-Date"), r.Header.Get("X-Oss-Security-Token")
+	}
+	scope := strings.Split(credential, "/")
+	at, err := time.Parse("20060102T150405Z", date)
+	if len(scope) != 5 || err != nil || scope[1] != date[:8] || scope[3] != "oss" || scope[4] != "aliyun_v4_request" {
+		return fakeram.Key{}, refuse(400, "InvalidArgument", "The Authorization header is invalid.")
+	}
+	if s.opt.Region != "" && scope[2] != s.opt.Region {
+		return fakeram.Key{}, refuse(400, "InvalidArgument", "Invalid signing region in Authorization header.")
+	}
+	if header != "" {
+		if time.Since(at).Abs() > skew {
+			return fakeram.Key{}, skewed
+		}
+	} else {
+		seconds, err := strconv.ParseInt(query.Get("x-oss-expires"), 10, 64)
+		if err != nil || seconds < 1 || seconds > 604800 {
+			return fakeram.Key{}, refuse(400, "AuthorizationQueryParametersError", "Invalid x-oss-expires.")
+		}
+		if time.Until(at) > skew || time.Since(at) > time.Duration(seconds)*time.Second {
+			return fakeram.Key{}, expired
+		}
+	}
+	k, refused := s.lookup(scope[0], token)
+	if refused != nil {
+		return k, refused
+	}
+
+	var b strings.Builder
+	path := "/"
+	if bucket != "" {
+		path += bucket + "/" + key
+	}
+	fmt.Fprintf(&b, "%s\n%s\n%s\n", r.Method, escape(path), canonicalQuery(r.URL.RawQuery))
+	also := strings.Split(extra, ";")
+	for _, name := range headers(r, func(name string) bool {
+		return strings.HasPrefix(name, "x-oss-") || name == "content-type" || name == "content-md5" || slices.Contains(also, name)
+	}) {
+		fmt.Fprintf(&b, "%s:%s\n", name, joined(r, name))
+	}
+	payload := r.Header.Get("X-Oss-Content-Sha256")
+	if payload == "" {
+		payload = "UNSIGNED-PAYLOAD"
+	}
+	fmt.Fprintf(&b, "\n%s\n%s", extra, payload)
+
+	sum := sha256.Sum256([]byte(b.String()))
+	text := "OSS4-HMAC-SHA256\n" + date + "\n" + strings.Join(scope[1:], "/") + "\n" + hex.EncodeToString(sum[:])
+	mac := []byte("aliyun_v4" + k.Secret)
+	for _, part := range append(scope[1:], text) {
+		h := hmac.New(sha256.New, mac)
+		h.Write([]byte(part))
+		mac = h.Sum(nil)
+	}
+	if !hmac.Equal([]byte(hex.EncodeToString(mac)), []byte(given)) {
+		return fakeram.Key{}, mismatch
+	}
+	return k, nil
+}
+
+// canonicalQuery sorts the raw parameters, without the signature itself.
+func canonicalQuery(raw string) string {
+	var params []string
+	for p := range strings.SplitSeq(strings.ReplaceAll(raw, "+", "%20"), "&") {
+		name, value, _ := strings.Cut(p, "=")
+		if name == "" || name == "x-oss-signature" {
+			continue
+		}
+		if value != "" {
+			name += "=" + value
+		}
+		params = append(params, name)
+	}
+	// By name first: "a=1" and "a-b" would sort differently as whole strings.
+	slices.SortFunc(params, func(a, b string) int {
+		x, _, _ := strings.Cut(a, "=")
+		y, _, _ := strings.Cut(b, "=")
+		return strings.Compare(x, y)
+	})
+	return strings.Join(params, "&")
+}
+
+// headers returns the lower-case names of the wanted headers, sorted.
+func headers(r *http.Request, want func(string) bool) []string {
+	var names []string
+	for name := range r.Header {
+		if low := strings.ToLower(name); want(low) {
+			names = append(names, low)
+		}
+	}
+	if want("host") { // net/http keeps it elsewhere
+		names = append(names, "host")
+	}
+	slices.Sort(names)
+	return names
+}
+
+func joined(r *http.Request, name string) string {
+	if name == "host" {
+		return r.Host
+	}
+	values := slices.Clone(r.Header.Values(name))
+	for i, v := range values {
+		values[i] = strings.TrimSpace(v)
+	}
+	return strings.Join(values, ",")
+}
+
+func escape(path string) string {
+	var b strings.Builder
+	for i := range len(path) {
+		c := path[i]
+		if c == '/' || c == '-' || c == '.' || c == '_' || c == '~' || '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}

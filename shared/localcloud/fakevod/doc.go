@@ -1,0 +1,39 @@
+// Package fakevod is ApsaraVideo VOD on loopback: the RPC face with its signatures,
+// limits, error words and answer shapes, a library that takes real media files,
+// probes and "transcodes" them, and the notifications that follow. It is written
+// from the provider's documentation alone and shares no code with any client.
+//
+// # Emulated
+//
+// The gateway, in the documented order: method, action and version, common
+// parameters, timestamp (±15 min of the real clock), access key and STS token,
+// signature v1 over query and form, nonce reuse, calls per second, RAM policy. STS
+// GetCallerIdentity on the same face. The operations of [Operations], with their
+// limits, partial outcomes and nesting. SearchMedia with the Match grammar, sort
+// orders, both ways of paging, and an index that may lag. Uploads with STS
+// credentials for exactly one object, MP4 and MOV probed for what they are. Template
+// groups, streams, snapshots; storage classes and restores; applications as a
+// partition of the library. Notifications by HTTP or into a queue, filtered per
+// application, in causal order for each media and otherwise in the order of the seed.
+//
+// # Partly
+//
+// Streams and snapshots are records without bytes. URLs have the provider's form and
+// lead nowhere here. A notification that was not delivered when the process died is
+// lost, as it is when three attempts fail. Fuzzy search is "contains" (or words, by a
+// switch). UserData passes Extend through; its own callback address is ignored.
+//
+// # Never
+//
+// XML answers (refused), attached media (searches find none), review, DRM, editing,
+// live recording, CDN caches, real transcoding.
+//
+// # Doubtful
+//
+// Where the documentation is silent or contradicts itself, [Doubtful] has a switch.
+//
+// # Why
+//
+// Assets are immutable values behind one lock: a snapshot is a copied map, a lagging
+// index holds old pointers, and a journal line is the asset itself.
+package fakevod

@@ -1,0 +1,3 @@
+package fakevod
+
+func (a *Asset) makeParts() {}

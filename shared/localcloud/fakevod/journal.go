@@ -1,0 +1,212 @@
+package fakevod
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// entry is one thing that a call changed: a line of the journal and of a snapshot.
+// Exactly one of its subjects is set.
+type entry struct {
+	Seq      uint64    `json:",omitempty"`
+	Asset    *Asset    `json:",omitempty"`
+	Removed  string    `json:",omitempty"`
+	Category *Category `json:",omitempty"`
+	CateGone int64     `json:",omitempty"`
+	App      string    `json:",omitempty"` // with Callback: its setting; without: none any more
+	Callback *Callback `json:",omitempty"`
+}
+
+// journal keeps the library in a folder: snapshot.jsonl holds everything up to a
+// sequence number, journal.jsonl what came after, in lines that are on the disk
+// before a call is answered.
+type journal struct {
+	dir     string
+	file    *os.File
+	seq     uint64
+	written int64 // bytes since the last snapshot
+}
+
+// maxJournal is when a new snapshot is due.
+const maxJournal = 64 << 20
+
+// record writes entries and waits until they are on the disk; the caller holds s.mu.
+func (s *Server) record(entries []entry) error {
+	j := s.journal
+	if j == nil || len(entries) == 0 {
+		return nil
+	}
+	var buf []byte
+	for _, e := range entries {
+		j.seq++
+		e.Seq = j.seq
+		line, err := json.Marshal(e)
+		if err != nil {
+			return err
+		}
+		buf = append(append(buf, line...), '\n')
+	}
+	if _, err := j.file.Write(buf); err != nil {
+		return err
+	}
+	if err := j.file.Sync(); err != nil {
+		return err
+	}
+	if j.written += int64(len(buf)); j.written > maxJournal {
+		return s.compact()
+	}
+	return nil
+}
+
+// compact writes a snapshot and begins a new journal; the caller holds s.mu. A kill
+// between the two leaves lines that the snapshot has already: they are passed over.
+func (s *Server) compact() error {
+	j := s.journal
+	if j == nil {
+		return nil
+	}
+	if err := s.dump(filepath.Join(j.dir, "snapshot.jsonl")); err != nil {
+		return err
+	}
+	if j.file != nil {
+		if err := j.file.Close(); err != nil {
+			return err
+		}
+	}
+	f, err := os.OpenFile(filepath.Join(j.dir, "journal.jsonl"), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	j.file, j.written = f, 0
+	return errors.Join(f.Sync(), syncDir(j.dir))
+}
+
+// dump writes the whole library to a file, whole or not at all.
+func (s *Server) dump(path string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "new-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(f.Name()) }() // nothing there any more when all went well
+	w := bufio.NewWriterSize(f, 1<<20)
+	enc := json.NewEncoder(w)
+	var seq uint64
+	if s.journal != nil {
+		seq = s.journal.seq
+	}
+	err = enc.Encode(entry{Seq: seq})
+	for _, c := range s.lib.categories {
+		err = errors.Join(err, enc.Encode(entry{Category: &c}))
+	}
+	for app, cb := range s.lib.callbacks {
+		err = errors.Join(err, enc.Encode(entry{App: app, Callback: &cb}))
+	}
+	for _, a := range s.lib.assets {
+		if err == nil {
+			err = enc.Encode(entry{Asset: a})
+		}
+	}
+	if err = errors.Join(err, w.Flush(), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// openJournal reads what an earlier run left and goes on from there.
+func (s *Server) openJournal() error {
+	if s.opt.Dir == "" {
+		return nil
+	}
+	if err := os.MkdirAll(s.opt.Dir, 0o700); err != nil {
+		return fmt.Errorf("fakevod: %w", err)
+	}
+	s.journal = &journal{dir: s.opt.Dir}
+	seq, err := s.replay(filepath.Join(s.opt.Dir, "snapshot.jsonl"), 0)
+	if err == nil {
+		s.journal.seq, err = s.replay(filepath.Join(s.opt.Dir, "journal.jsonl"), seq)
+	}
+	if err != nil {
+		return fmt.Errorf("fakevod: state in %s: %w", s.opt.Dir, err)
+	}
+	s.lib.rebuild()
+	return s.compact()
+}
+
+// replay applies the lines of a file that come after a sequence number. The last
+// line may be cut off: a call that was never answered.
+func (s *Server) replay(path string, after uint64) (uint64, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return after, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = f.Close() }()
+	r := bufio.NewReaderSize(f, 1<<20)
+	last := after
+	for n := 1; ; n++ {
+		line, err := r.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			return last, nil // with or without a torn line
+		}
+		if err != nil {
+			return 0, err
+		}
+		var e entry
+		if err := json.Unmarshal(line, &e); err != nil {
+			return 0, fmt.Errorf("%s line %d: %w", filepath.Base(path), n, err)
+		}
+		if e.Seq != 0 {
+			if e.Seq <= after && after != 0 {
+				continue
+			}
+			last = max(last, e.Seq)
+		}
+		s.apply(e)
+	}
+}
+
+func (s *Server) apply(e entry) {
+	l := &s.lib
+	switch {
+	case e.Asset != nil:
+		l.assets[e.Asset.ID] = e.Asset
+	case e.Removed != "":
+		delete(l.assets, e.Removed)
+	case e.Category != nil:
+		l.categories[e.Category.ID] = *e.Category
+		l.nextCate = max(l.nextCate, e.Category.ID+1)
+	case e.CateGone != 0:
+		delete(l.categories, e.CateGone)
+	case e.App != "" && e.Callback != nil:
+		l.callbacks[e.App] = *e.Callback
+	case e.App != "":
+		delete(l.callbacks, e.App)
+	}
+}
+
+func (s *Server) closeJournal() error {
+	if s.journal == nil || s.journal.file == nil {
+		return nil
+	}
+	err := s.compact()
+	return errors.Join(err, s.journal.file.Close())
+}
