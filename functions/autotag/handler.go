@@ -30,6 +30,7 @@ var acts = []string{
 
 type handler struct {
 	library  tag.Library
+	labels   tag.Labeller
 	search   tag.Searcher
 	writer   tag.Writer // nil: report only
 	rules    func(context.Context) (*tagging.Rules, error)
@@ -251,9 +252,5 @@ func (h *handler) tagger(ctx context.Context, s *summary) (tag.Tagger, error) {
 		return tag.Tagger{}, err
 	}
 	s.Rules = rules.Version
-	t := tag.Tagger{Library: h.library, Rules: rules, Writer: h.writer}
-	if labels, ok := h.library.(tag.Labeller); ok {
-		t.Labels = labels
-	}
-	return t, nil
+	return tag.Tagger{Library: h.library, Labels: h.labels, Rules: rules, Writer: h.writer}, nil
 }

@@ -81,8 +81,8 @@ func (l *library) Images(ctx context.Context, ids []video.ID) (out []video.Answe
 	return out, l.call(ctx, "Images", ids...)
 }
 
-func (l *library) Labels(ctx context.Context, id video.ID) ([]string, error) {
-	return []string{"boat"}, l.call(ctx, "Labels", id)
+func (l *library) Labels(ctx context.Context, id video.ID) ([]video.Label, error) {
+	return []video.Label{{Text: "boat"}}, l.call(ctx, "Labels", id)
 }
 
 func (l *library) Update(ctx context.Context, updates []video.Update) (out []video.Outcome, err error) {
@@ -112,7 +112,7 @@ func (l *library) Search(_ context.Context, q video.Query) iter.Seq2[video.Found
 func newTest() (*handler, *library, *bytes.Buffer) {
 	l, log := &library{tags: map[video.ID][]string{}}, &bytes.Buffer{}
 	return &handler{
-		library: l, search: l, writer: tag.Direct{To: l},
+		library: l, labels: l, search: l, writer: tag.Direct{To: l},
 		rules:    func(context.Context) (*tagging.Rules, error) { return tagging.Default(), nil },
 		signer:   events.Signer{URL: url, Keys: []string{"ZZ9newKey0001", key}},
 		seen:     events.NewSeen(100, 10*time.Minute),
@@ -309,6 +309,19 @@ func TestEverySampleIsActedOnOrAcknowledged(t *testing.T) {
 		delete(named, name)
 	}
 	require.Empty(t, named, "samples that are not there")
+}
+
+func TestSmartTagsCostThreeCalls(t *testing.T) {
+	h, l, _ := newTest()
+	rules, err := tagging.Parse("r", []byte(`rules: [{name: ai, when: len(labels) > 0, add: ["ai:{labels}"]}]`))
+	require.NoError(t, err)
+	h.rules = func(context.Context) (*tagging.Rules, error) { return rules, nil }
+	body, err := os.ReadFile("../../testdata/events/AIVideoTagComplete.json")
+	require.NoError(t, err)
+	stamp, signature := sign(at, key)
+	require.Equal(t, 200, callback(t, h, request("POST", string(body), stamp, signature)))
+	require.Equal(t, []string{"Media [" + id + "]", "Labels [" + id + "]", "Update []"}, l.calls)
+	require.Equal(t, []string{"ai:boat"}, l.tags[id])
 }
 
 func batch(bodies ...string) []byte {

@@ -32,6 +32,7 @@ func main() {
 func newHandler(app *boot.App) *handler {
 	h := &handler{
 		library:  app.VOD,
+		labels:   app.VOD,
 		search:   app.VOD,
 		signer:   events.Signer{URL: app.CallbackURL},
 		seen:     events.NewSeen(10_000, 2*events.DefaultWindow),

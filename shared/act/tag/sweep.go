@@ -68,17 +68,11 @@ func (t Tagger) Sweep(ctx context.Context, library Searcher, at time.Time, span 
 
 func collect(ctx context.Context, library Searcher, q video.Query) ([]Target, error) {
 	var targets []Target
-	for found, err := range library.Search(ctx, q) {
+	for hit, err := range Hits(ctx, library, q) {
 		if err != nil {
 			return targets, err
 		}
-		id := found.Video.ID
-		if q.Kind == video.KindImage {
-			id = found.Image.ID
-		} else if found.Video.Status == video.StatusUploading || found.Video.Status == video.StatusUploadFailed {
-			continue
-		}
-		targets = append(targets, Target{ID: id, Kind: q.Kind, Origin: found.Video.Origin})
+		targets = append(targets, hit.Target)
 	}
 	return targets, nil
 }

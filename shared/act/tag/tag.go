@@ -28,7 +28,7 @@ type Library interface {
 
 // Labeller tells what smart tagging saw in a media.
 type Labeller interface {
-	Labels(ctx context.Context, id video.ID) ([]string, error)
+	Labels(ctx context.Context, id video.ID) ([]video.Label, error)
 }
 
 // Writer carries out what was decided. It answers one outcome for each, in order;
@@ -220,7 +220,13 @@ func (t Tagger) label(ctx context.Context, target Target, facts *rule.Facts) err
 	case err != nil:
 		return fmt.Errorf("labels: %w", err)
 	}
-	rule.Labelled(facts, labels)
+	texts := []string{}
+	for _, label := range labels {
+		if !slices.Contains(texts, label.Text) {
+			texts = append(texts, label.Text)
+		}
+	}
+	rule.Labelled(facts, texts)
 	return nil
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -47,10 +49,14 @@ func (l *library) Image(_ context.Context, id video.ID) (video.Image, error) {
 	return a.Value, errors.Join(a.Err, l.readErr)
 }
 
-func (l *library) Labels(_ context.Context, id video.ID) ([]string, error) {
+func (l *library) Labels(_ context.Context, id video.ID) ([]video.Label, error) {
 	l.calls = append(l.calls, fmt.Sprint("Labels ", id))
 	if labels, ok := l.labels[id]; ok {
-		return labels, l.fail[id]
+		var out []video.Label
+		for _, text := range labels {
+			out = append(out, video.Label{Kind: "keyword", Text: text})
+		}
+		return out, l.fail[id]
 	}
 	return nil, errors.Join(l.fail[id], video.ErrNotFound)
 }
@@ -187,7 +193,7 @@ func TestABatchReadsEveryMediaOnceAndAnswersForEachTarget(t *testing.T) {
 
 func TestLabelsAreReadOnlyForTheirOwnNotification(t *testing.T) {
 	l := newLibrary()
-	l.labels["v1"] = []string{"boat"}
+	l.labels["v1"] = []string{"boat", "boat"}
 	_, err := run(t, l, tag.Target{ID: "v1", Labels: true})
 	require.NoError(t, err)
 	require.Equal(t, []string{"mine", "promo", "ai:boat"}, l.media["v1"].Tags)
@@ -324,4 +330,142 @@ func TestAnOriginThatASearchKnowsIsAFact(t *testing.T) {
 	results, err := run(t, l, tag.Target{ID: "v1", Origin: "live"})
 	require.NoError(t, err)
 	require.Equal(t, []string{"promo", "live"}, results[0].Decision.Change.Tags.Add)
+}
+
+// many yields n videos without keeping them.
+func many(n int, fail error) iter.Seq2[tag.Hit, error] {
+	return func(yield func(tag.Hit, error) bool) {
+		for i := range n {
+			if !yield(tag.Hit{Target: tag.Target{ID: video.ID(fmt.Sprint("v", i))}, Title: "Promo", Position: fmt.Sprint(i)}, nil) {
+				return
+			}
+		}
+		if fail != nil {
+			yield(tag.Hit{}, fail)
+		}
+	}
+}
+
+// endless answers for any id, in calls that may overlap.
+type endless struct {
+	mu      sync.Mutex
+	written int
+	peak    uint64
+	fail    video.ID
+}
+
+func (e *endless) Media(_ context.Context, ids []video.ID) (out []video.Answer[video.Media], err error) {
+	for _, id := range ids {
+		if id == e.fail {
+			return nil, video.ErrForbidden
+		}
+		out = append(out, video.Answer[video.Media]{ID: id, Value: video.Media{Video: video.Video{ID: id, Kind: video.KindVideo, Title: "Promo"}}})
+	}
+	return out, nil
+}
+
+func (e *endless) Image(context.Context, video.ID) (video.Image, error) { return video.Image{}, nil }
+
+func (e *endless) Images(context.Context, []video.ID) ([]video.Answer[video.Image], error) {
+	return nil, nil
+}
+
+func (e *endless) Write(_ context.Context, wanted []tag.Wanted) (out []video.Outcome, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.written += len(wanted)
+	if e.written%20_000 < len(wanted) {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		e.peak = max(e.peak, m.HeapAlloc)
+	}
+	for _, w := range wanted {
+		out = append(out, video.Outcome{ID: w.Change.ID, Result: video.Done})
+	}
+	return out, nil
+}
+
+func TestABackfillTellsEveryStepInOrderWithFlatMemory(t *testing.T) {
+	l := &endless{}
+	tagger := tag.Tagger{Library: l, Rules: rules(t), Writer: l}
+	var before runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	diff, next := tag.NewDiff(tagger.Rules), 0
+	err := tagger.Backfill(t.Context(), many(100_000, nil), at, func(s tag.Step) error {
+		for _, hit := range s.Hits {
+			require.Equal(t, fmt.Sprint(next), hit.Position)
+			next++
+		}
+		diff.Add(s)
+		return nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, 100_000, next)
+	require.Equal(t, 100_000, l.written)
+	require.Equal(t, 100_000, diff.Needed)
+	require.Equal(t, map[video.Result]int{video.Done: 100_000}, diff.Outcomes)
+	require.Equal(t, tag.RuleDiff{Rule: "promo", Matched: 100_000, Changes: 100_000, Examples: diff.Rules[0].Examples}, diff.Rules[0])
+	require.Len(t, diff.Rules[0].Examples, 10)
+	grown := int64(l.peak) - int64(before.HeapAlloc)
+	require.Less(t, grown, int64(8<<20))
+	t.Logf("100,000 media, heap grew by %.1f MB at most", float64(grown)/1e6)
+}
+
+func TestABackfillStopsWhereItWasToldAndResumesThere(t *testing.T) {
+	for name, tc := range map[string]struct {
+		hits iter.Seq2[tag.Hit, error]
+		fail video.ID
+		stop int
+		want error
+		told int
+	}{
+		"all":                        {many(250, nil), "", -1, nil, 250},
+		"the search fails":           {many(250, video.ErrTransient), "", -1, video.ErrTransient, 250},
+		"the search fails at once":   {many(0, video.ErrForbidden), "", -1, video.ErrForbidden, 0},
+		"a read is refused":          {many(10_000, nil), "v730", -1, video.ErrForbidden, 700},
+		"whoever is told wants stop": {many(10_000, nil), "", 300, errStop, 300},
+		"nothing":                    {many(0, nil), "", -1, nil, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := &endless{fail: tc.fail}
+			told := 0
+			err := tag.Tagger{Library: l, Rules: rules(t), Writer: l}.Backfill(t.Context(), tc.hits, at, func(s tag.Step) error {
+				told += len(s.Hits)
+				if told == tc.stop {
+					return errStop
+				}
+				return nil
+			})
+			require.ErrorIs(t, err, tc.want)
+			require.Equal(t, tc.told, told)
+		})
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	l := &endless{}
+	err := tag.Tagger{Library: l, Rules: rules(t)}.Backfill(ctx, many(1_000_000, nil), at, func(tag.Step) error { return nil })
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+var errStop = errors.New("stop")
+
+func TestADiffNamesWhatIsTakenBack(t *testing.T) {
+	l := newLibrary()
+	m := l.media["v1"]
+	m.Title, m.Tags = "Other", []string{"promo"}
+	l.media["v1"] = m
+	tagger := tag.Tagger{Library: l, Rules: rules(t)}
+	diff := tag.NewDiff(tagger.Rules)
+	err := tagger.Backfill(t.Context(), tag.Hits(t.Context(), l, video.Query{Kind: video.KindVideo}), at, func(s tag.Step) error {
+		diff.Add(s)
+		return nil
+	})
+	require.NoError(t, err)
+	last := diff.Rules[len(diff.Rules)-1]
+	require.Empty(t, last.Rule)
+	require.Equal(t, 1, last.Changes)
+	require.Equal(t, "remove", last.Examples[0].Wants.Act)
+	require.Equal(t, 2, diff.Waiting)
 }
