@@ -92,6 +92,8 @@ func Open(ctx context.Context, spec string, o Options) (*Store, error) {
 	switch kind, rest, _ := strings.Cut(spec, ":"); kind {
 	case "file":
 		b, err = openFolder(strings.TrimPrefix(rest, "//"), o.ReadOnly)
+	case "oss":
+		b, err = openBucket(ctx, rest, o)
 	default:
 		err = fmt.Errorf("%w: want file:DIR or oss://bucket/prefix", video.ErrInvalid)
 	}

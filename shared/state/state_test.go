@@ -24,6 +24,7 @@ import (
 // forms opens a fresh state of each form; every test of the contract runs over all.
 var forms = map[string]func(testing.TB) *state.Store{
 	"folder": func(t testing.TB) *state.Store { return open(t, "file:"+filepath.Join(t.TempDir(), "state")) },
+	"bucket": func(t testing.TB) *state.Store { return newOSS(t).open(t, "oss://state/a prefix/v1") },
 }
 
 func open(t testing.TB, spec string) *state.Store {
