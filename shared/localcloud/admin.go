@@ -9,8 +9,10 @@ import (
 	"strconv"
 	"time"
 
+	"vodcurator/shared/localcloud/calls"
 	"vodcurator/shared/localcloud/fakefc"
 	"vodcurator/shared/localcloud/fakemns"
+	"vodcurator/shared/localcloud/fakevod"
 )
 
 // front is the functions' address: the invocation call, HTTP triggers and, under
@@ -24,6 +26,7 @@ func (c *Cloud) front() http.Handler {
 	mux.HandleFunc("GET /_local/invocations", c.serveInvocations)
 	mux.HandleFunc("GET /_local/invocations/{id}", c.serveInvocation)
 	mux.HandleFunc("GET /_local/logs/{id}", c.serveLog)
+	mux.HandleFunc("POST /_local/upload/{name}", c.serveUpload)
 	mux.HandleFunc("POST /_local/functions/{name}/kill", c.serveKill)
 	mux.HandleFunc("POST /_local/queues/{name}", c.serveQueue)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -83,7 +86,7 @@ func (c *Cloud) Status() Status {
 		Region: c.opt.Region, Account: c.opt.Account, Now: c.Now(),
 		Endpoints: map[string]string{}, Queues: map[string]fakemns.Stats{}, Streams: c.FC.Streams(),
 	}
-	for _, name := range []string{"MNS_ENDPOINT", "FUNCTIONS_ENDPOINT"} {
+	for _, name := range []string{"VOD_ENDPOINT", "MNS_ENDPOINT", "OSS_ENDPOINT", "FUNCTIONS_ENDPOINT"} {
 		s.Endpoints[name] = c.env[name]
 	}
 	for _, name := range c.MNS.Queues() {
@@ -172,7 +175,17 @@ func body(r *http.Request, into any) error {
 // Counts answers how often each operation was called, by service.
 func (c *Cloud) Counts() map[string]map[string]int {
 	runs, _ := c.FC.Counts()
-	return map[string]map[string]int{"mns": c.MNS.Counts(), "functions": runs}
+	return map[string]map[string]int{
+		"vod": byOp(c.VOD.Log()), "callbacks": byOp(c.VOD.Deliveries()), "mns": c.MNS.Counts(), "oss": byOp(c.OSS.Log()), "functions": runs,
+	}
+}
+
+func byOp(l *calls.Log) map[string]int {
+	out := map[string]int{}
+	for key, n := range l.Counts() {
+		out[key.Op] += n
+	}
+	return out
 }
 
 func (c *Cloud) serveCalls(w http.ResponseWriter, _ *http.Request) {
@@ -213,6 +226,26 @@ func (c *Cloud) serveLog(w http.ResponseWriter, r *http.Request) {
 
 func (c *Cloud) serveKill(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, map[string]int{"pid": c.FC.Kill(r.PathValue("name"))})
+}
+
+// serveUpload takes a file, the body, as if a client had uploaded it; the query may
+// hold title, description, tags, app, userData and template.
+func (c *Cloud) serveUpload(w http.ResponseWriter, r *http.Request) {
+	file, err := io.ReadAll(r.Body)
+	if err != nil {
+		fail(w, http.StatusBadRequest, err)
+		return
+	}
+	q := r.URL.Query()
+	id, err := c.VOD.Upload(fakevod.Upload{
+		FileName: r.PathValue("name"), Title: q.Get("title"), Description: q.Get("description"), Tags: q.Get("tags"),
+		AppID: q.Get("app"), UserData: q.Get("userData"), Template: q.Get("template"),
+	}, file)
+	if err != nil {
+		fail(w, http.StatusBadRequest, err)
+		return
+	}
+	reply(w, http.StatusOK, map[string]string{"id": id})
 }
 
 // serveQueue sets what only the provider's control plane can: dead letters.

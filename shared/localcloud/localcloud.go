@@ -35,7 +35,9 @@ import (
 
 	"vodcurator/shared/localcloud/fakefc"
 	"vodcurator/shared/localcloud/fakemns"
+	"vodcurator/shared/localcloud/fakeoss"
 	"vodcurator/shared/localcloud/fakeram"
+	"vodcurator/shared/localcloud/fakevod"
 )
 
 // Options configures a Cloud. Its zero value is a cloud without functions, empty,
@@ -58,24 +60,31 @@ type Options struct {
 	Log     *slog.Logger
 
 	// Listen says where each service listens; default 127.0.0.1:0.
-	Listen struct{ MNS, FC string }
+	Listen struct{ VOD, MNS, OSS, FC string }
 	// Pace scales the functions' batch windows and the waits between retries: 1, the
 	// default, is the provider's. RunT's default is 0.01.
 	Pace float64
+	// Callback says how VOD tells of events: "mns" into the queue that NOTICE_QUEUE
+	// names (default), "http" to CALLBACK_URL, "none".
+	Callback string
 	// Tune has the last word on the options of the services; nil leaves them.
 	Tune func(*Services)
 }
 
 // Services are the options of each service, for Options.Tune.
 type Services struct {
+	VOD fakevod.Options
 	MNS fakemns.Options
+	OSS fakeoss.Options
 	FC  fakefc.Options
 }
 
 // Cloud is a running local cloud. Its services may be used directly: that is how a
 // test looks at their state and sets it.
 type Cloud struct {
+	VOD  *fakevod.Server
 	MNS  *fakemns.Server
+	OSS  *fakeoss.Server
 	FC   *fakefc.Server
 	Keys *fakeram.Keys // its access keys: give one a policy, take one away
 
@@ -158,6 +167,7 @@ func Start(ctx context.Context, opt Options) (*Cloud, error) {
 	c.opt.Region = cmp.Or(opt.Region, "cn-shanghai")
 	c.opt.Account = cmp.Or(opt.Account, "1234567890123456")
 	c.opt.Seed = cmp.Or(opt.Seed, 1)
+	c.opt.Callback = cmp.Or(opt.Callback, "mns")
 	c.opt.Pace = cmp.Or(opt.Pace, 1)
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
@@ -192,7 +202,7 @@ func (c *Cloud) start(ctx context.Context) (err error) {
 	owner := fakeram.Key{ID: "LTAI" + word(10), Secret: word(15), Account: c.opt.Account}
 	c.Keys.Add(owner)
 	c.env = map[string]string{
-		"MNS_ENDPOINT": url("MNS"), "FUNCTIONS_ENDPOINT": url("FC"),
+		"VOD_ENDPOINT": url("VOD"), "MNS_ENDPOINT": url("MNS"), "OSS_ENDPOINT": url("OSS"), "FUNCTIONS_ENDPOINT": url("FC"),
 		"ALIBABA_CLOUD_REGION": c.opt.Region, "ALIBABA_CLOUD_ACCOUNT_ID": c.opt.Account,
 		"ALIBABA_CLOUD_ACCESS_KEY_ID": owner.ID, "ALIBABA_CLOUD_ACCESS_KEY_SECRET": owner.Secret,
 		"NOTICE_QUEUE": "vodcurator-notices", "METADATA_QUEUE": "vodcurator-metadata", "DEAD_LETTER_QUEUE": "vodcurator-dead",
@@ -211,6 +221,18 @@ func (c *Cloud) start(ctx context.Context) (err error) {
 	}
 	root := cmp.Or(c.opt.Root, filepath.Dir(c.opt.Manifest))
 	s := Services{
+		VOD: fakevod.Options{
+			Keys: c.Keys, Region: c.opt.Region, Account: c.opt.Account, Now: c.Now, Seed: c.opt.Seed, Log: c.log,
+			OSSEndpoint: url("OSS"), Callback: c.callback(), RateScale: 1, Dir: c.kept("vod"),
+			Enqueue: func(queue string, body []byte) error {
+				_, err := c.MNS.Enqueue(queue, string(body))
+				return err
+			},
+		},
+		OSS: fakeoss.Options{
+			Keys: c.Keys, Now: c.Now, Region: c.opt.Region, Dir: c.kept("oss"), Buckets: []string{"vodcurator-state"},
+			Arrived: func(bucket, key string) { c.VOD.Arrived(bucket, key) },
+		},
 		MNS: fakemns.Options{Keys: c.Keys, Region: c.opt.Region, Account: c.opt.Account, Log: c.log},
 		FC: fakefc.Options{
 			Keys: c.Keys, Region: c.opt.Region, Account: c.opt.Account, Functions: functions, Policies: filepath.Join(root, "functions"),
@@ -221,6 +243,16 @@ func (c *Cloud) start(ctx context.Context) (err error) {
 		c.opt.Tune(&s)
 	}
 	c.MNS = fakemns.New(s.MNS)
+	if c.OSS, err = fakeoss.New(s.OSS); err != nil {
+		return err
+	}
+	s.VOD.Objects = c.OSS
+	if c.VOD, err = fakevod.New(s.VOD); err != nil {
+		return err
+	}
+	if err := c.OSS.CreateBucket(c.VOD.Bucket(), false); err != nil {
+		return err
+	}
 	for _, name := range []string{"NOTICE_QUEUE", "METADATA_QUEUE", "DEAD_LETTER_QUEUE"} {
 		if c.env[name] != "" {
 			c.MNS.Create(c.env[name])
@@ -240,13 +272,38 @@ func (c *Cloud) start(ctx context.Context) (err error) {
 		return err
 	}
 	for service, handler := range map[string]http.Handler{
-		"MNS": c.MNS, "FC": c.front(),
+		"VOD": c.VOD, "MNS": c.MNS, "OSS": c.OSS, "FC": c.front(),
 	} {
 		server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
 		c.servers = append(c.servers, server)
 		c.serving.Go(func() { _ = server.Serve(listeners[service]) })
 	}
 	c.FC.Start(url("FC"), nil)
+	return nil
+}
+
+// kept is the folder of a service's state, "" when nothing is to survive.
+func (c *Cloud) kept(service string) string {
+	if c.temp != "" {
+		return ""
+	}
+	return filepath.Join(c.opt.State, service)
+}
+
+// callback is where VOD tells of events at the start.
+func (c *Cloud) callback() *fakevod.Callback {
+	switch c.opt.Callback {
+	case "mns":
+		return &fakevod.Callback{
+			CallbackType: "MNS", EventTypeList: "ALL", MnsQueueName: c.env["NOTICE_QUEUE"],
+			MnsEndpoint: "http://" + c.opt.Account + ".mns." + c.opt.Region + ".aliyuncs.com/",
+		}
+	case "http":
+		key, _, _ := strings.Cut(c.env["CALLBACK_KEYS"], ",")
+		return &fakevod.Callback{
+			CallbackType: "HTTP", EventTypeList: "ALL", CallbackURL: c.env["CALLBACK_URL"], AuthSwitch: "on", AuthKey: key,
+		}
+	}
 	return nil
 }
 
@@ -263,12 +320,12 @@ func (c *Cloud) folders() (err error) {
 	return os.MkdirAll(filepath.Join(c.opt.State, "functions"), 0o700)
 }
 
-// listen opens the addresses and says which of them is taken.
+// listen opens the four addresses and says which of them is taken.
 func (c *Cloud) listen(ctx context.Context) (map[string]net.Listener, error) {
 	out := map[string]net.Listener{}
 	var errs []error
 	for service, addr := range map[string]string{
-		"MNS": c.opt.Listen.MNS, "FC": c.opt.Listen.FC,
+		"VOD": c.opt.Listen.VOD, "MNS": c.opt.Listen.MNS, "OSS": c.opt.Listen.OSS, "FC": c.opt.Listen.FC,
 	} {
 		addr = cmp.Or(addr, "127.0.0.1:0")
 		host, _, err := net.SplitHostPort(addr)
@@ -313,6 +370,11 @@ func (c *Cloud) Close() {
 	c.closing.Do(func() {
 		if c.FC != nil {
 			c.FC.Close() // first: their last words still reach the services
+		}
+		if c.VOD != nil {
+			if err := c.VOD.Close(); err != nil {
+				c.log.Error("closing the library", "error", err.Error())
+			}
 		}
 		if c.MNS != nil {
 			c.MNS.Close()

@@ -84,7 +84,7 @@ func TestACloudWithFunctionsAnswersEverywhere(t *testing.T) {
 	start := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
 	c := localcloud.RunT(t, localcloud.Options{Manifest: write(t), Start: start, Env: map[string]string{"EXTRA": "1"}})
 	env := c.Env()
-	for _, name := range []string{"MNS_ENDPOINT", "FUNCTIONS_ENDPOINT", "CALLBACK_URL", "AUTOTAG_URL", "STATE", "CALLBACK_KEYS"} {
+	for _, name := range []string{"VOD_ENDPOINT", "MNS_ENDPOINT", "OSS_ENDPOINT", "FUNCTIONS_ENDPOINT", "CALLBACK_URL", "AUTOTAG_URL", "STATE", "CALLBACK_KEYS"} {
 		require.NotEmpty(t, env[name], name)
 	}
 	require.Equal(t, "1", env["EXTRA"])
@@ -189,4 +189,28 @@ func TestTheClockSurvivesARestart(t *testing.T) {
 	c.Close()
 	c = localcloud.RunT(t, localcloud.Options{State: dir})
 	require.WithinDuration(t, time.Now().Add(48*time.Hour), c.Now(), 5*time.Second)
+}
+
+func TestAnUploadIsToldToTheFunction(t *testing.T) {
+	file, err := os.ReadFile("../../testdata/media/landscape.mp4")
+	require.NoError(t, err)
+	for _, way := range []string{"http", "mns"} {
+		t.Run(way, func(t *testing.T) {
+			env := map[string]string{}
+			if way == "mns" {
+				env["NOTICE_QUEUE"] = "vodcurator-metadata" // where the test's manifest listens
+			}
+			c := localcloud.RunT(t, localcloud.Options{Manifest: write(t), Callback: way, Env: env})
+			var made struct{ ID string }
+			require.Equal(t, 200, post(t, c.Env()["FUNCTIONS_ENDPOINT"]+"/_local/upload/landscape.mp4?title=Hills", string(file), &made))
+			require.NoError(t, c.VOD.Settle(t.Context()))
+			require.Eventually(t, func() bool {
+				all := ""
+				for _, inv := range c.FC.Invocations("autotag") {
+					all += string(inv.Event)
+				}
+				return strings.Contains(all, "FileUploadComplete") && strings.Contains(all, made.ID)
+			}, 10*time.Second, 10*time.Millisecond)
+		})
+	}
 }

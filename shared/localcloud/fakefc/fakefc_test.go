@@ -453,3 +453,37 @@ resources:
 	_, err = fakefc.ReadManifest("none.yaml", fakefc.Variables{})
 	require.True(t, errors.Is(err, os.ErrNotExist))
 }
+
+func TestATopicTriggerTakesBothFormats(t *testing.T) {
+	queues := fakemns.New(fakemns.Options{Keys: fakeram.New()})
+	const trigger = `
+        - {triggerName: NAME, triggerType: mns_topic, sourceArn: 'acs:mns:cn-shanghai:1:/topics/news', triggerConfig: {notifyContentFormat: FORMAT, notifyStrategy: BACKOFF_RETRY, filterTag: TAG}}`
+	s, _ := start(t, manifest("      triggers:"+
+		strings.NewReplacer("NAME", "plain", "FORMAT", "STREAM", "TAG", "''").Replace(trigger)+
+		strings.NewReplacer("NAME", "json", "FORMAT", "JSON", "TAG", "red").Replace(trigger)), fakefc.Options{Queues: queues})
+	_, err := queues.Publish("news", "one", "")
+	require.NoError(t, err)
+	_, err = queues.Publish("news", "two", "red")
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return len(s.Invocations("f")) == 3 }, 10*time.Second, 5*time.Millisecond)
+	require.NoError(t, s.Quiet(t.Context()))
+	events := map[string][]string{}
+	for _, inv := range s.Invocations("f") {
+		require.Equal(t, "topic", inv.Kind)
+		events[inv.Trigger] = append(events[inv.Trigger], string(inv.Event))
+	}
+	require.ElementsMatch(t, []string{"one", "two"}, events["plain"])
+	require.Len(t, events["json"], 1)
+	require.Regexp(t, `"Message":"two".*"MessageTag":"red".*"PublishTime":[0-9]{13},.*"TopicName":"news"`, events["json"][0])
+}
+
+func TestHooksAndInvocationsHaveTheirOwnLogs(t *testing.T) {
+	s, web := start(t, manifest("      instanceLifecycleConfig: {initializer: {handler: main, timeout: 5}}\n"), fakefc.Options{})
+	for range 3 {
+		invoke(t, web, `{}`)
+	}
+	for _, inv := range s.Invocations("f") {
+		require.Equal(t, 1, strings.Count(string(inv.Log), "Start RequestId: "), inv.Kind)
+		require.Contains(t, string(inv.Log), "End RequestId: "+inv.RequestID, inv.Kind)
+	}
+}

@@ -411,6 +411,7 @@ func (i *instance) do(c call, rec *record) outcome {
 	defer limit.Stop()
 	select {
 	case out := <-c.done:
+		rec.settle()
 		return out
 	case <-i.exited:
 		select {

@@ -71,13 +71,19 @@ func (r *record) copy() Invocation {
 	return inv
 }
 
-// tail waits a moment for the line that ends an invocation's log, which comes by
-// another way than its answer, and returns the end of the log.
-func (r *record) tail() []byte {
+// settle waits a moment for the line that ends an invocation's log: it was printed
+// before the answer, but comes by another way. What comes later yet would stand in
+// the next invocation's log.
+func (r *record) settle() {
+	timer := time.NewTimer(20 * time.Millisecond)
+	defer timer.Stop()
 	select {
 	case <-r.ended:
-	case <-time.After(100 * time.Millisecond):
+	case <-timer.C:
 	}
+}
+
+func (r *record) tail() []byte {
 	log := r.copy().Log
 	return log[max(0, len(log)-keptTail):]
 }

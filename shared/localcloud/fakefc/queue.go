@@ -206,3 +206,22 @@ func (s *Server) cloudEvent(f *fn, t Trigger, m fakemns.Message) map[string]any 
 		},
 	}
 }
+
+// notice hands a topic's message to a function. The service calls the function
+// asynchronously and repeats the call only when it was not accepted, which cannot
+// happen here; what fails then is repeated as any asynchronous invocation is.
+func (s *Server) notice(f *fn, t Trigger, n fakemns.Notice) {
+	event := []byte(n.Body)
+	if t.Format == "JSON" {
+		fields := map[string]any{
+			"TopicOwner": s.opt.Account, "TopicName": n.Topic, "Subscriber": s.opt.Account, "SubscriptionName": n.Subscription,
+			"MessageId": n.ID, "MessageMD5": n.MD5, "Message": n.Body,
+			"PublishTime": n.At.UnixMilli(), // a number here, a string in a queue
+		}
+		if n.Tag != "" {
+			fields["MessageTag"] = n.Tag
+		}
+		event, _ = json.Marshal(fields)
+	}
+	s.accept(f, call{id: requestID(), kind: "topic", trigger: t.Name, event: event})
+}

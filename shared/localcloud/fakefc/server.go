@@ -179,8 +179,12 @@ func (s *Server) Start(base string, env map[string]string) {
 	s.mu.Unlock()
 	for _, f := range s.functions {
 		for _, t := range f.Triggers {
-			if t.Type == "eventbridge" && t.Enabled && s.opt.Queues != nil {
+			switch {
+			case !t.Enabled || s.opt.Queues == nil:
+			case t.Type == "eventbridge":
 				s.work.Go(func() { s.consume(f, t) })
+			case t.Type == "mns_topic":
+				s.opt.Queues.Subscribe(t.Topic, f.Name+"-"+t.Name, t.Tag, func(n fakemns.Notice) { s.notice(f, t, n) })
 			}
 		}
 	}
