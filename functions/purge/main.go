@@ -16,7 +16,7 @@ func main() {
 	app := boot.Must("STATE", "ALIBABA_CLOUD_ACCOUNT_ID")
 	h := handler{
 		job: purge.Job{
-			Library: app.VOD, State: app.State, Region: app.Region, Account: app.Account, App: app.App, Log: app.Log,
+			Library: app.VOD, CDN: app.VOD, State: app.State, Region: app.Region, Account: app.Account, App: app.App, Log: app.Log,
 		},
 		policy: app.Policy, log: app.Log,
 	}

@@ -26,11 +26,11 @@ const (
 
 // Row is one line of the ledger.
 type Row struct {
-	Kind string    `json:"kind"`
-	At   time.Time `json:"at"`
-	Run  string    `json:"run"`
-	Plan string    `json:"plan,omitempty"`
-	By   string    `json:"by,omitempty"` // who approved
+	Event string    `json:"event"` // not "kind": that is the item's
+	At    time.Time `json:"at"`
+	Run   string    `json:"run"`
+	Plan  string    `json:"plan,omitempty"`
+	By    string    `json:"by,omitempty"` // who approved
 	retention.Item
 	Result video.Result `json:"result,omitempty"`
 	Detail string       `json:"detail,omitempty"` // why this result

@@ -69,7 +69,7 @@ func (w *work) begin(ctx context.Context) error {
 // note takes a row of the ledger into account.
 func (w *work) note(row state.Row) {
 	k := keyOf(row.Item)
-	switch row.Kind {
+	switch row.Event {
 	case state.Intent:
 		w.open[k] = row.Item
 		w.touched[row.ID] = true
@@ -88,7 +88,7 @@ func (w *work) note(row state.Row) {
 }
 
 func (w *work) row(kind string, item retention.Item, result video.Result, detail string) state.Row {
-	return state.Row{Kind: kind, At: w.Now(), Run: w.name, Plan: w.plan.ID, By: w.by, Item: item, Result: result, Detail: detail}
+	return state.Row{Event: kind, At: w.Now(), Run: w.name, Plan: w.plan.ID, By: w.by, Item: item, Result: result, Detail: detail}
 }
 
 // end gives an item its outcome; it is written with the next segment.

@@ -23,8 +23,9 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(run(ctx, os.Args[1:], app{in: os.Stdin, out: os.Stdout, err: os.Stderr, load: boot.FromEnvironment}))
+	code := run(ctx, os.Args[1:], app{in: os.Stdin, out: os.Stdout, err: os.Stderr, load: boot.FromEnvironment})
+	stop()
+	os.Exit(code)
 }
 
 // app is what every command works with; each command group is a file with a
@@ -46,7 +47,7 @@ var errUsage = errors.New("misused")
 
 // groups are the command groups, in the order of the help text.
 var groups = []func(*app) *cobra.Command{
-	setupCommand,
+	planCommand, approveCommand, haltCommand, resumeCommand, leavingCommand, ledgerCommand, setupCommand,
 }
 
 func run(ctx context.Context, args []string, a app) int {

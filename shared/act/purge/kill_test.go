@@ -1,0 +1,168 @@
+package purge_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/shared/act/plan"
+	"vodcurator/shared/act/purge"
+	"vodcurator/shared/state"
+	"vodcurator/shared/video"
+)
+
+var errKilled = errors.New("killed")
+
+// mortal counts every call to the library and every use of the state, and kills
+// its process at one of them: that one and all later ones fail. Half says that
+// the fatal one still takes effect, as a call whose answer nobody heard.
+type mortal struct {
+	steps, at int // at 0: never
+	half      bool
+}
+
+// step says whether the process lives, and whether this step takes effect.
+func (m *mortal) step() (lives, effect bool) {
+	m.steps++
+	if m.at == 0 || m.steps < m.at {
+		return true, true
+	}
+	return false, m.half && m.steps == m.at
+}
+
+type mortalState struct {
+	state.Objects
+	m *mortal
+}
+
+func (s mortalState) Read(ctx context.Context, key string) ([]byte, error) {
+	if lives, _ := s.m.step(); !lives {
+		return nil, errKilled
+	}
+	return s.Objects.Read(ctx, key)
+}
+
+func (s mortalState) Create(ctx context.Context, key string, body []byte) error {
+	lives, effect := s.m.step()
+	if effect {
+		if err := s.Objects.Create(ctx, key, body); err != nil {
+			return err
+		}
+	}
+	if !lives {
+		return errKilled
+	}
+	return nil
+}
+
+func (s mortalState) List(ctx context.Context, prefix, after string) iter.Seq2[string, error] {
+	if lives, _ := s.m.step(); !lives {
+		return func(yield func(string, error) bool) { yield("", errKilled) }
+	}
+	return s.Objects.List(ctx, prefix, after)
+}
+
+func (w *world) mortal(m *mortal) purge.Job {
+	w.before, w.after = nil, nil
+	dead := false
+	w.before = func(string) error {
+		lives, effect := m.step()
+		if dead = !lives; dead && !effect {
+			return video.ErrTransient
+		}
+		return nil
+	}
+	w.after = func(string) error {
+		if dead {
+			return video.ErrUnknownOutcome
+		}
+		return nil
+	}
+	j := w.job()
+	j.State = mortalState{w.objects, m}
+	return j
+}
+
+func nightlyWorld(t *testing.T) (*world, state.Plan) {
+	t.Helper()
+	var all []video.Media
+	for i := range 23 {
+		all = append(all, temp(fmt.Sprintf("v%02d", i)))
+	}
+	all = append(all, temp("held", "keep"), parts("p1"), parts("p2"))
+	w := newWorld(t, policy, all...)
+	p := w.plan(t, made)
+	w.approve(t, p)
+	return w, p
+}
+
+// effects are what was removed, without order: who was killed may have to do
+// things in another one.
+func (w *world) effects() []string { return slices.Sorted(slices.Values(w.removed)) }
+
+func TestKilledAtEveryStepTheSameIsRemovedInTheEnd(t *testing.T) {
+	w, p := nightlyWorld(t)
+	m := &mortal{}
+	_, err := w.mortal(m).Run(t.Context(), later)
+	require.NoError(t, err)
+	want, steps := w.effects(), m.steps
+	require.Len(t, want, p.Items)
+	wantEnd, err := state.ReadEnd(t.Context(), w.objects, p.ID)
+	require.NoError(t, err)
+
+	for at := 1; at <= steps; at++ {
+		for _, half := range []bool{false, true} {
+			t.Run(fmt.Sprintf("step %d half %v", at, half), func(t *testing.T) {
+				w, p := nightlyWorld(t)
+				_, _ = w.mortal(&mortal{at: at, half: half}).Run(t.Context(), later)
+				require.Subset(t, want, w.effects(), "never anything else")
+
+				// The dead run's lease has a deadline; the next tick comes after it.
+				next := w.mortal(&mortal{})
+				next.Now = func() time.Time { return time.Now().Add(time.Minute) }
+				_, err := next.Run(t.Context(), later.Add(time.Hour))
+				require.NoError(t, err)
+				require.Equal(t, want, w.effects())
+
+				end, err := state.ReadEnd(t.Context(), w.objects, p.ID)
+				require.NoError(t, err)
+				require.Equal(t, wantEnd.Freed.Items, end.Freed.Items)
+				require.Equal(t, map[video.Result]int{video.Done: p.Items}, maps.Collect(maps.All(end.Results)), "removed in the ledger less effects is 0")
+				report, err := state.VerifyLedger(t.Context(), w.objects)
+				require.NoError(t, err)
+				require.Zero(t, report.Open, "every intent has its outcome")
+			})
+		}
+	}
+	t.Logf("%d steps, each killed before and after its effect", steps)
+}
+
+func TestPlanningKilledAtEveryStepMakesTheSamePlan(t *testing.T) {
+	w, p := nightlyWorld(t)
+	job := func(o state.Objects) plan.Job {
+		return plan.Job{Library: w.library, State: o, Policy: w.policy, Region: "cn-shanghai", Account: "1"}
+	}
+	count := &mortal{}
+	fresh := newWorld(t, policy)
+	_, err := job(mortalState{fresh.objects, count}).Run(t.Context(), made)
+	require.NoError(t, err)
+	for at := 1; at <= count.steps; at++ {
+		for _, half := range []bool{false, true} {
+			fresh := newWorld(t, policy)
+			_, err := job(mortalState{fresh.objects, &mortal{at: at, half: half}}).Run(t.Context(), made)
+			require.ErrorIs(t, err, errKilled)
+			r, err := job(fresh.objects).Run(t.Context(), made)
+			require.NoError(t, err)
+			require.Equal(t, p, r.Plan, "step %d half %v", at, half)
+		}
+	}
+	require.Empty(t, w.removed, "planning removes nothing")
+	t.Logf("%d steps, each killed before and after its effect", count.steps)
+}

@@ -1,0 +1,349 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"vodcurator/shared/boot"
+	"vodcurator/shared/report"
+	"vodcurator/shared/state"
+	"vodcurator/shared/video"
+)
+
+func planCommand(a *app) *cobra.Command {
+	cmd := &cobra.Command{Use: "plan", Short: "Show what the nightly plans would remove, and why", Args: cobra.NoArgs}
+	var asCSV bool
+	show := &cobra.Command{
+		Use:   "show [PLAN]",
+		Short: "Show a plan (default: the latest): by rule, the biggest items, what stays and why",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.showPlan(cmd.Context(), strings.Join(args, ""), asCSV)
+		},
+	}
+	show.Flags().BoolVar(&asCSV, "csv", false, "every item as CSV")
+	cmd.AddCommand(show, &cobra.Command{
+		Use: "list", Short: "List the plans, the newest last", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.listPlans(cmd.Context()) },
+	})
+	return cmd
+}
+
+// withState opens the state for a command.
+func (a *app) withState(ctx context.Context, do func(app *boot.App, o *state.Store) error) error {
+	app, err := a.boot("STATE")
+	if err != nil {
+		return err
+	}
+	store, err := app.State.Open(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(app, store), store.Close())
+}
+
+// findPlan reads the named plan, or the latest.
+func findPlan(ctx context.Context, o state.Objects, id string) (state.Plan, error) {
+	if id == "" {
+		for key, err := range state.Plans(ctx, o, time.Time{}) {
+			if err != nil {
+				return state.Plan{}, err
+			}
+			id = key
+		}
+		if id == "" {
+			return state.Plan{}, fmt.Errorf("no plan was made yet: %w", video.ErrNotFound)
+		}
+	}
+	return state.ReadPlan(ctx, o, id)
+}
+
+// standing says where a plan is on its way.
+func standing(ctx context.Context, o state.Objects, p state.Plan) (string, error) {
+	end, err := state.ReadEnd(ctx, o, p.ID)
+	if err == nil {
+		return fmt.Sprintf("ended %s: %s removed", end.At.Format(time.DateTime), report.Count(end.Freed.Items, "item")), nil
+	}
+	if !errors.Is(err, video.ErrNotFound) {
+		return "", err
+	}
+	approval, err := state.ReadApproval(ctx, o, p)
+	switch {
+	case errors.Is(err, video.ErrNotFound):
+		return "not approved", nil
+	case err != nil:
+		return "", err
+	}
+	return "approved by " + approval.By, nil
+}
+
+func (a *app) print(v any) error {
+	enc := json.NewEncoder(a.out)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+func (a *app) showPlan(ctx context.Context, id string, asCSV bool) error {
+	return a.withState(ctx, func(_ *boot.App, o *state.Store) error {
+		p, err := findPlan(ctx, o, id)
+		if err != nil {
+			return err
+		}
+		if asCSV {
+			return report.PlanCSV(a.out, p.Entries(ctx, o))
+		}
+		if a.json() {
+			return a.print(p)
+		}
+		if err := report.Plan(a.out, p); err != nil {
+			return err
+		}
+		stands, err := standing(ctx, o, p)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(a.out, "\n  Standing: %s\n", stands)
+		return err
+	})
+}
+
+func (a *app) listPlans(ctx context.Context) error {
+	return a.withState(ctx, func(_ *boot.App, o *state.Store) error {
+		table := report.NewTable("plan", ">media", ">items", ">bytes", "expires", "standing")
+		var all []state.Plan
+		for id, err := range state.Plans(ctx, o, time.Time{}) {
+			if err != nil {
+				return err
+			}
+			p, err := state.ReadPlan(ctx, o, id)
+			if errors.Is(err, video.ErrInvalid) {
+				table.Row(id, "", "", "", "", "not as it was written")
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			stands, err := standing(ctx, o, p)
+			if err != nil {
+				return err
+			}
+			all = append(all, p)
+			table.Row(id, report.Number(p.Media), report.Number(p.Items), report.Bytes(p.Bytes), p.Expires.Format(time.DateTime), stands)
+		}
+		if a.json() {
+			return a.print(all)
+		}
+		return table.Write(a.out, "")
+	})
+}
+
+func approveCommand(a *app) *cobra.Command {
+	var yes bool
+	var by, note string
+	cmd := &cobra.Command{
+		Use:   "approve PLAN",
+		Short: "Let the next purge remove what a plan lists",
+		Long: "Approve shows the plan and asks for its region and account, typed by hand. Without a\n" +
+			"terminal it only shows the plan, unless --yes is given.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.approve(cmd.Context(), args[0], by, note, yes)
+		},
+	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "approve without asking")
+	cmd.Flags().StringVar(&by, "by", operator(), "who approves")
+	cmd.Flags().StringVar(&note, "note", "", "a remark that the ledger keeps")
+	return cmd
+}
+
+// operator is who runs this tool, as the machine knows them.
+func operator() string {
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return u.Username
+	}
+	return "somebody"
+}
+
+func (a *app) approve(ctx context.Context, id, by, note string, yes bool) error {
+	return a.withState(ctx, func(app *boot.App, o *state.Store) error {
+		p, err := findPlan(ctx, o, id)
+		if err != nil {
+			return err
+		}
+		if p.Region != app.Region || p.Account != app.Account || p.App != app.App {
+			return fmt.Errorf("the plan is of account %s in %s (application %q), this environment of %s in %s (%q)",
+				p.Account, p.Region, p.App, app.Account, app.Region, app.App)
+		}
+		stands, err := standing(ctx, o, p)
+		if err != nil {
+			return err
+		}
+		if stands != "not approved" {
+			return errors.New("the plan is " + stands)
+		}
+		if !yes {
+			if err := report.Plan(a.out, p); err != nil {
+				return err
+			}
+			agreed, err := a.typed(p.Region + " " + p.Account)
+			if err != nil || !agreed {
+				return err
+			}
+		}
+		approval, err := state.Approve(ctx, o, p, by, note, time.Now())
+		if err != nil {
+			return err
+		}
+		if a.json() {
+			return a.print(approval)
+		}
+		_, err = fmt.Fprintf(a.out, "%s approved by %s: %s of %s media, %s. Stop it with: vodctl halt\n",
+			p.ID, approval.By, report.Count(p.Items, "item"), report.Number(p.Media), report.Bytes(p.Bytes))
+		return err
+	})
+}
+
+// typed asks a person at a terminal to type a text. Anywhere else nobody can,
+// and the answer is no.
+func (a *app) typed(want string) (bool, error) {
+	if f, ok := a.in.(*os.File); !ok || !term.IsTerminal(int(f.Fd())) {
+		_, err := fmt.Fprintln(a.err, "vodctl: nothing was changed; say --yes to go on")
+		return false, err
+	}
+	if _, err := fmt.Fprintf(a.err, "This cannot be undone. Type %q to go on: ", want); err != nil {
+		return false, err
+	}
+	line, err := bufio.NewReader(a.in).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return false, err
+	}
+	if strings.TrimSpace(line) != want {
+		return false, errors.New("not what was asked for; nothing was changed")
+	}
+	return true, nil
+}
+
+func haltCommand(a *app) *cobra.Command {
+	var by, reason string
+	cmd := &cobra.Command{
+		Use: "halt", Short: "Stop all removal before its next batch of at most 20 videos", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.halt(cmd.Context(), true, by, reason) },
+	}
+	cmd.Flags().StringVar(&by, "by", operator(), "who halts")
+	cmd.Flags().StringVar(&reason, "reason", "", "why")
+	return cmd
+}
+
+func resumeCommand(a *app) *cobra.Command {
+	var by, reason string
+	cmd := &cobra.Command{
+		Use: "resume", Short: "Let removal go on after a halt", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.halt(cmd.Context(), false, by, reason) },
+	}
+	cmd.Flags().StringVar(&by, "by", operator(), "who resumes")
+	cmd.Flags().StringVar(&reason, "reason", "", "why")
+	return cmd
+}
+
+func (a *app) halt(ctx context.Context, halted bool, by, reason string) error {
+	return a.withState(ctx, func(_ *boot.App, o *state.Store) error {
+		h := state.Halt{Halted: halted, By: by, At: time.Now(), Reason: reason}
+		if err := state.SetHalt(ctx, o, h); err != nil {
+			return err
+		}
+		if a.json() {
+			return a.print(h)
+		}
+		said := "Removal may go on at the next tick of purge.\n"
+		if halted {
+			said = "Removal is halted: at most the batch under way (20 videos) still leaves. Go on with: vodctl resume\n"
+		}
+		_, err := fmt.Fprint(a.out, said)
+		return err
+	})
+}
+
+func leavingCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "leaving", Short: "Show the shelf: items in their grace, and when they go", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.leaving(cmd.Context()) },
+	}
+}
+
+func (a *app) leaving(ctx context.Context) error {
+	return a.withState(ctx, func(_ *boot.App, o *state.Store) error {
+		p, err := findPlan(ctx, o, "")
+		if err != nil {
+			return err
+		}
+		table := report.NewTable("media", "takes", ">bytes", "since", ">days", "leaves from", "title", "rule")
+		all := []state.Leaving{}
+		for l, err := range state.ReadLines[state.Leaving](ctx, o, p.Leaving) {
+			if err != nil {
+				return err
+			}
+			if a.json() {
+				all = append(all, l)
+			}
+			table.Row(l.ID, strings.TrimSpace(string(l.Kind)+" "+l.Part), report.Bytes(l.Bytes), l.Since.Format(time.DateOnly), l.Days,
+				l.Due.Format(time.DateTime), report.Cut(l.Title, 30), l.Rule)
+		}
+		if a.json() {
+			return a.print(all)
+		}
+		return table.Write(a.out, "")
+	})
+}
+
+func ledgerCommand(a *app) *cobra.Command {
+	cmd := &cobra.Command{Use: "ledger", Short: "Prove and sum up the record of what was removed", Args: cobra.NoArgs}
+	cmd.AddCommand(&cobra.Command{
+		Use: "verify", Short: "Prove that the record is whole; ends 1 when it is not", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.ledger(cmd.Context(), false) },
+	}, &cobra.Command{
+		Use: "report", Short: "Planned against freed, for every plan", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.ledger(cmd.Context(), true) },
+	})
+	return cmd
+}
+
+func (a *app) ledger(ctx context.Context, plans bool) error {
+	return a.withState(ctx, func(_ *boot.App, o *state.Store) error {
+		r, err := state.VerifyLedger(ctx, o)
+		if err != nil {
+			return err
+		}
+		if a.json() {
+			return a.print(r)
+		}
+		if plans {
+			table := report.NewTable("plan", "approved by", ">planned", ">removed", ">freed", "standing")
+			for _, p := range r.Plans {
+				stands := "under way"
+				if p.Ended {
+					stands = "ended"
+				}
+				table.Row(p.Plan, p.By, report.Number(p.Planned.Items), report.Number(p.Freed.Items), report.Bytes(p.Freed.Bytes), stands)
+			}
+			return table.Write(a.out, "")
+		}
+		tip := "nothing yet"
+		if r.Tip != "" {
+			tip = r.Tip[:16]
+		}
+		_, err = fmt.Fprintf(a.out, "The ledger is whole: %s in %s, %s removed, %s open, tip %s\n",
+			report.Count(r.Rows, "row"), report.Count(r.Segments, "segment"), report.Count(r.Results[video.Done], "item"), report.Number(r.Open), tip)
+		return err
+	})
+}

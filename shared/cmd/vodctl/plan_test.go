@@ -1,0 +1,154 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/shared/decide/retention"
+	"vodcurator/shared/state"
+	"vodcurator/shared/video"
+)
+
+// planned writes a plan of one item into a new state and gives the environment
+// that finds it.
+func planned(t *testing.T) (map[string]string, state.Plan) {
+	t.Helper()
+	dir := t.TempDir()
+	store, err := state.Open(t.Context(), "file:"+dir, state.Options{})
+	require.NoError(t, err)
+	lines := state.Lines{Objects: store}
+	item := retention.Item{ID: "a1", Kind: retention.Whole, Bytes: 1500, Rule: "temporary", Reason: "40d since upload, limit 30d"}
+	require.NoError(t, lines.Add(t.Context(), retention.Verdict{ID: "a1", Title: "=a title", Items: []retention.Item{item}}))
+	require.NoError(t, lines.Flush(t.Context()))
+	now := time.Now().UTC().Truncate(time.Second)
+	p := state.Plan{
+		Created: now, Expires: now.AddDate(0, 0, 7), Region: "cn-shanghai", Account: "1234", Policy: strings.Repeat("0", 64),
+		Library: state.Library{Media: 30}, Parts: lines.Written, Kept: map[retention.Why]int{retention.Held: 1},
+		Rules:   []state.RuleTotals{{Rule: "temporary", Kind: retention.Whole, Totals: state.Totals{Media: 1, Items: 1, Bytes: 1500}}},
+		Biggest: []state.Big{{Item: item, Title: "=a title"}},
+	}
+	p.Add(item)
+	require.NoError(t, p.Seal())
+	require.NoError(t, state.WritePlan(t.Context(), store, p))
+	require.NoError(t, store.Close())
+	return map[string]string{"STATE": "file:" + dir, "ALIBABA_CLOUD_ACCOUNT_ID": "1234"}, p
+}
+
+func TestAPlanIsShownAndApprovedOnlyOnPurpose(t *testing.T) {
+	env, p := planned(t)
+	code, out, errs := vodctl(t, env, "plan", "show")
+	require.Zero(t, code, errs)
+	for _, want := range []string{p.ID, "account 1234, region cn-shanghai", "1 item: 1.5 kB", "temporary", "40d since upload", "1 held", "Standing: not approved"} {
+		require.Contains(t, out, want)
+	}
+
+	code, out, errs = vodctl(t, env, "approve", p.ID)
+	require.Zero(t, code)
+	require.Contains(t, out, p.ID)
+	require.Contains(t, errs, "nothing was changed; say --yes")
+	_, out, _ = vodctl(t, env, "plan", "show", p.ID)
+	require.Contains(t, out, "not approved", "without a terminal and without --yes it only shows")
+
+	code, out, errs = vodctl(t, env, "approve", p.ID, "--yes", "--by", "anna")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "approved by anna: 1 item")
+	_, out, _ = vodctl(t, env, "plan", "list")
+	require.Contains(t, out, "approved by anna")
+
+	code, _, errs = vodctl(t, env, "approve", p.ID, "--yes")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "the plan is approved by anna")
+}
+
+func TestAPlanOfAnotherAccountIsNotApproved(t *testing.T) {
+	env, p := planned(t)
+	env["ALIBABA_CLOUD_ACCOUNT_ID"] = "99"
+	code, _, errs := vodctl(t, env, "approve", p.ID, "--yes")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "the plan is of account 1234")
+}
+
+func TestAPlanThatWasEditedIsNotShown(t *testing.T) {
+	env, p := planned(t)
+	name := filepath.Join(strings.TrimPrefix(env["STATE"], "file:"), "plans", p.ID+".json")
+	text, err := os.ReadFile(name)
+	require.NoError(t, err)
+	require.NoError(t, os.Chmod(name, 0o600))
+	require.NoError(t, os.WriteFile(name, []byte(strings.Replace(string(text), "1500", "1501", 1)), 0o600))
+	code, _, errs := vodctl(t, env, "plan", "show")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "altered")
+	code, out, _ := vodctl(t, env, "plan", "list")
+	require.Zero(t, code)
+	require.Contains(t, out, "not as it was written")
+}
+
+func TestATitleIsNoFormulaInTheCSV(t *testing.T) {
+	env, _ := planned(t)
+	code, out, _ := vodctl(t, env, "plan", "show", "--csv")
+	require.Zero(t, code)
+	require.Contains(t, out, "a1,'=a title,")
+}
+
+func TestHaltAndResume(t *testing.T) {
+	env, _ := planned(t)
+	code, out, _ := vodctl(t, env, "halt", "--reason", "wait", "--by", "anna")
+	require.Zero(t, code)
+	require.Contains(t, out, "Removal is halted")
+	store, err := state.Open(t.Context(), env["STATE"], state.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	require.ErrorIs(t, state.CheckHalt(t.Context(), store), video.ErrClosed)
+	code, _, _ = vodctl(t, env, "resume")
+	require.Zero(t, code)
+	require.NoError(t, state.CheckHalt(t.Context(), store))
+}
+
+func TestTheLedgerIsProvedOrNot(t *testing.T) {
+	env, p := planned(t)
+	store, err := state.Open(t.Context(), env["STATE"], state.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	ledger, err := state.OpenLedger(t.Context(), store, "purge", "r1")
+	require.NoError(t, err)
+	item := retention.Item{ID: "a1", Kind: retention.Whole, Bytes: 1500}
+	require.NoError(t, ledger.Append(t.Context(), state.Row{Event: state.Intent, Plan: p.ID, By: "anna", Item: item}))
+	require.NoError(t, ledger.Append(t.Context(), state.Row{Event: state.Outcome, Plan: p.ID, By: "anna", Item: item, Result: video.Done}))
+
+	code, out, errs := vodctl(t, env, "ledger", "verify")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "2 rows in 2 segments, 1 item removed, 0 open")
+	code, out, _ = vodctl(t, env, "ledger", "report", "-o", "json")
+	require.Zero(t, code)
+	var r state.LedgerReport
+	require.NoError(t, json.Unmarshal([]byte(out), &r))
+	require.Equal(t, 1, r.Plans[0].Freed.Items)
+	require.Equal(t, 1, r.Plans[0].Planned.Items)
+
+	name := filepath.Join(strings.TrimPrefix(env["STATE"], "file:"), "ledger", "00000001.jsonl")
+	text, err := os.ReadFile(name)
+	require.NoError(t, err)
+	require.NoError(t, os.Chmod(name, 0o600))
+	require.NoError(t, os.WriteFile(name, []byte(strings.Replace(string(text), "anna", "otto", 1)), 0o600))
+	code, _, errs = vodctl(t, env, "ledger", "verify")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "altered")
+}
+
+func TestWithoutAPlanThereIsNothingToShow(t *testing.T) {
+	env := map[string]string{"STATE": "file:" + t.TempDir()}
+	for _, args := range [][]string{{"plan", "show"}, {"leaving"}} {
+		code, _, errs := vodctl(t, env, args...)
+		require.Equal(t, 1, code)
+		require.Contains(t, errs, "no plan was made yet")
+	}
+	code, out, _ := vodctl(t, env, "ledger", "verify")
+	require.Zero(t, code)
+	require.Contains(t, out, "0 rows")
+}

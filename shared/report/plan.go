@@ -1,0 +1,137 @@
+package report
+
+import (
+	"encoding/csv"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"vodcurator/shared/decide/retention"
+	"vodcurator/shared/state"
+)
+
+// Plan writes a plan for people: what would go by rule, the biggest items, and
+// why the nearest of the rest stay.
+func Plan(w io.Writer, p state.Plan) error {
+	e := &lines{w: w}
+	e.say("Plan %s", p.ID)
+	e.say("  account %s, region %s%s", p.Account, p.Region, prefixed(", application ", p.App))
+	e.say("  made %s, to be applied before %s", p.Created.Format(time.DateTime), p.Expires.Format(time.DateTime))
+	e.say("  %s in the library%s, %s would lose %s: %s", Number(p.Library.Media)+" media", unread(p.Library.Unread),
+		Number(p.Media), Count(p.Items, "item"), sized(p.Totals))
+	if p.Items > 0 {
+		e.say("  %s to read again and %s to delete, about %s", Count(p.Work.Reads, "call"), Count(p.Work.Deletes, "call"),
+			Duration(time.Duration(p.Work.Minutes*float64(time.Minute))))
+	}
+	if s := p.Saving; s != nil {
+		e.say("  saves %.2f %s a month%s%s", s.Month, s.Currency, when(s.Penalty > 0, fmt.Sprintf(", less %.2f once for minimum storage time", s.Penalty)),
+			when(s.Unpriced > 0, fmt.Sprintf("; %s without price or size", Count(s.Unpriced, "item"))))
+	}
+	for _, over := range p.Over {
+		e.say("  OVER ITS GUARDS, it would not run: %s", over)
+	}
+	rules := NewTable("rule", "takes", ">items", ">media", ">bytes", ">unknown")
+	for _, r := range p.Rules {
+		rules.Row(r.Rule, r.Kind, Number(r.Items), Number(r.Media), Bytes(r.Bytes), Number(r.Unknown))
+	}
+	e.table(rules)
+	biggest := NewTable("biggest", "takes", ">bytes", "title", "reason")
+	for _, b := range p.Biggest {
+		biggest.Row(b.ID, part(b.Kind, b.Part), Bytes(b.Bytes), Cut(b.Title, 30), b.Reason)
+	}
+	e.table(biggest)
+	var kept []string
+	for _, why := range slices.Sorted(maps.Keys(p.Kept)) {
+		kept = append(kept, fmt.Sprintf("%s %s", Number(p.Kept[why]), why))
+	}
+	if len(kept) > 0 {
+		e.say("\n  Looked at and kept: %s", strings.Join(kept, ", "))
+	}
+	near := NewTable("kept", "part", "rule", "why", "reason")
+	for _, k := range p.Near {
+		near.Row(k.ID, part(k.Kind, k.Part), k.Rule, k.Why, Cut(k.Reason, 60))
+	}
+	e.table(near)
+	if p.Shelf > 0 {
+		e.say("\n  %s in their grace: vodctl leaving", Count(p.Shelf, "item"))
+	}
+	return e.err
+}
+
+// PlanCSV writes one line for each item.
+func PlanCSV(w io.Writer, entries func(func(retention.Verdict, error) bool)) error {
+	out := csv.NewWriter(w)
+	if err := out.Write([]string{"id", "title", "created", "kind", "part", "bytes", "rule", "reason"}); err != nil {
+		return err
+	}
+	for v, err := range entries {
+		if err != nil {
+			return err
+		}
+		for _, i := range v.Items {
+			size := ""
+			if i.Bytes != retention.Unknown {
+				size = strconv.FormatInt(i.Bytes, 10)
+			}
+			err := out.Write([]string{string(i.ID), inert(v.Title), v.Created.Format(time.RFC3339), string(i.Kind), i.Part, size, inert(i.Rule), inert(i.Reason)})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	out.Flush()
+	return out.Error()
+}
+
+// inert keeps a spreadsheet from taking a title for a formula.
+func inert(text string) string {
+	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+		return "'" + text
+	}
+	return text
+}
+
+// lines writes line by line and remembers the first failure.
+type lines struct {
+	w   io.Writer
+	err error
+}
+
+func (l *lines) say(format string, args ...any) {
+	if l.err == nil {
+		_, l.err = fmt.Fprintf(l.w, format+"\n", args...)
+	}
+}
+
+func (l *lines) table(t *Table) {
+	if t.Len() > 0 && l.err == nil {
+		l.say("")
+		l.err = t.Write(l.w, "  ")
+	}
+}
+
+func prefixed(prefix, text string) string { return when(text != "", prefix+text) }
+
+func when(is bool, text string) string {
+	if is {
+		return text
+	}
+	return ""
+}
+
+func unread(n int) string { return when(n > 0, fmt.Sprintf(" (%s could not be read)", Number(n))) }
+
+func sized(t state.Totals) string {
+	return Bytes(t.Bytes) + when(t.Unknown > 0, fmt.Sprintf(" and %s of unknown size", Count(t.Unknown, "item")))
+}
+
+func part(kind retention.Kind, part string) string {
+	if kind == "" {
+		return "all of it"
+	}
+	return strings.TrimSpace(string(kind) + " " + part)
+}
