@@ -312,6 +312,8 @@ func inGroups[T any](ctx context.Context, parallel int, stop time.Time, items []
 	}
 }
 
-func keyOf(u video.Update) editing.Key { return editing.Key{ID: u.ID, Image: u.Kind == video.KindImage} }
+func keyOf(u video.Update) editing.Key {
+	return editing.Key{ID: u.ID, Image: u.Kind == video.KindImage}
+}
 
 func values(u video.Update) state.Values { return state.Values{Fields: u.Fields, Tags: u.Tags} }

@@ -340,7 +340,8 @@ func oldOf(u video.Update, v Value) video.Update {
 		old.Cover = &v.Cover
 	}
 	if u.Tags != nil {
-		old.Tags = &v.Tags
+		tags := append([]string{}, v.Tags...) // never nil: JSON would make "no tags" of it "not said"
+		old.Tags = &tags
 	}
 	return old
 }

@@ -1,0 +1,183 @@
+package edit
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"vodcurator/shared/decide/editing"
+	"vodcurator/shared/state"
+	"vodcurator/shared/video"
+)
+
+// Run is one invocation as the journal tells it.
+type Run struct {
+	Name  string    `json:"run"`
+	At    time.Time `json:"at"`
+	Media int       `json:"media"` // how many it set out to write
+}
+
+// Runs lists the runs that can be taken back, oldest first.
+func Runs(ctx context.Context, o state.Objects) ([]Run, error) {
+	var runs []Run
+	place := map[string]int{}
+	err := entries(ctx, o, func(e state.Entry) {
+		n := len(e.Written())
+		if n == 0 || e.Run == "" {
+			return
+		}
+		i, ok := place[e.Run]
+		if !ok {
+			i = len(runs)
+			place[e.Run], runs = i, append(runs, Run{Name: e.Run, At: e.At})
+		}
+		runs[i].Media += n
+	})
+	return runs, err
+}
+
+// Reversal is what taking a run back comes to for one media: a Change, or an
+// Outcome that says why there is none. Beside a Change its Reason names what is
+// left out.
+type Reversal struct {
+	Change  video.Change  `json:"change,omitzero"`
+	Outcome video.Outcome `json:"outcome,omitzero"`
+}
+
+// Undo says what takes a run back. A field is put back only where the media still
+// holds what the run wrote; where somebody has written since it is kept. The
+// changes are issued now and refuse media that are modified after this reading.
+// It writes nothing: whoever is the library's writer carries the changes out.
+func Undo(ctx context.Context, library Library, o state.Objects, run string, now time.Time) ([]Reversal, error) {
+	set, old := map[editing.Key]video.Update{}, map[editing.Key]video.Update{}
+	var keys []editing.Key
+	err := entries(ctx, o, func(e state.Entry) {
+		if e.Run != run {
+			return
+		}
+		for _, m := range e.Written() {
+			k := m.Key()
+			if _, ok := set[k]; !ok {
+				keys = append(keys, k)
+			}
+			set[k] = merge(update(m.Set), set[k]) // the last value that was written …
+			old[k] = merge(old[k], update(m.Old)) // … over the first that was there
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(keys) == 0 {
+		return nil, fmt.Errorf("run %s: %w: the journal holds nothing that it wrote", run, video.ErrNotFound)
+	}
+	e, err := New(Config{Library: library})
+	if err != nil {
+		return nil, err
+	}
+	known := e.read(ctx, time.Time{}, keys)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	reversals := make([]Reversal, len(keys))
+	for i, k := range keys {
+		held, ok := known[k]
+		if !ok {
+			held.Err = video.ErrClosed
+		}
+		reversals[i] = reverse(k, held, set[k], old[k], now)
+	}
+	return reversals, nil
+}
+
+func reverse(k editing.Key, known editing.Known, set, old video.Update, now time.Time) Reversal {
+	stop := func(result video.Result, reason string, err error) Reversal {
+		return Reversal{Outcome: video.Outcome{ID: k.ID, Result: result, Reason: reason, Err: err}}
+	}
+	if known.Err != nil {
+		return stop(video.ResultOf(known.Err), known.Err.Error(), known.Err)
+	}
+	c := video.Change{ID: k.ID, IssuedAt: now.UTC(), IfUnmodifiedSince: known.Value.Modified}
+	if k.Image {
+		c.Kind = video.KindImage
+	}
+	var back video.Update
+	var changed []string
+	for _, name := range []string{"title", "description", "category", "cover", "tags"} {
+		wrote, before := only(set, name), only(old, name)
+		switch {
+		case wrote.Empty() || editing.Holds(known.Value, before):
+		case editing.Holds(known.Value, wrote):
+			back = merge(back, before)
+		default:
+			changed = append(changed, name)
+		}
+	}
+	since := strings.Join(changed, ", ") + " changed since"
+	if c.Set, c.Tags.Set = back.Fields, back.Tags; !c.Empty() {
+		r := Reversal{Change: c, Outcome: video.Outcome{ID: k.ID}}
+		if len(changed) > 0 {
+			r.Outcome.Reason = since
+		}
+		return r
+	}
+	if len(changed) > 0 {
+		return stop(video.Kept, since, nil)
+	}
+	return stop(video.Unchanged, "is as it was before the run", nil)
+}
+
+// only is the update without its other fields.
+func only(u video.Update, field string) video.Update {
+	var one video.Update
+	switch field {
+	case "title":
+		one.Title = u.Title
+	case "description":
+		one.Description = u.Description
+	case "category":
+		one.Category = u.Category
+	case "cover":
+		one.Cover = u.Cover
+	case "tags":
+		one.Tags = u.Tags
+	}
+	return one
+}
+
+// entries reads the whole journal.
+func entries(ctx context.Context, o state.Objects, each func(state.Entry)) error {
+	for key, err := range o.List(ctx, state.JournalPrefix, "") {
+		if err != nil {
+			return err
+		}
+		e, err := state.ReadEntry(ctx, o, key)
+		if err != nil {
+			return err
+		}
+		each(e)
+	}
+	return nil
+}
+
+// merge fills the fields that first leaves alone with second's.
+func merge(first, second video.Update) video.Update {
+	pick := func(a, b *string) *string {
+		if a != nil {
+			return a
+		}
+		return b
+	}
+	first.Title = pick(first.Title, second.Title)
+	first.Description = pick(first.Description, second.Description)
+	first.Cover = pick(first.Cover, second.Cover)
+	if first.Category == nil {
+		first.Category = second.Category
+	}
+	if first.Tags == nil {
+		first.Tags = second.Tags
+	}
+	return first
+}
+
+func update(v state.Values) video.Update { return video.Update{Fields: v.Fields, Tags: v.Tags} }

@@ -1,0 +1,78 @@
+package edit_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/shared/act/edit"
+	"vodcurator/shared/video"
+)
+
+func TestUndoPutsBackWhatNobodyHasChangedSince(t *testing.T) {
+	l, s := newLibrary(5), open(t)
+	e := editor(t, l, s)
+	both := title("v00", 1, "new")
+	both.Tags.Add = []string{"t"}
+	tagged := both
+	tagged.ID = "v01"
+	l.fault = func(_ int, u video.Update) (error, bool) {
+		if u.ID == "v04" {
+			return video.ErrTransient, false
+		}
+		return nil, true
+	}
+	require.Equal(t, "done done done done failed", run(t, e, both, tagged, title("v02", 1, "new"), title("v03", 1, "new"), title("v04", 1, "new")))
+	l.fault = nil
+	edited := l.videos["v01"] // somebody else changes one of the two fields …
+	edited.Title = "theirs"
+	l.videos["v01"] = edited
+	edited = l.videos["v02"] // … and the only one
+	edited.Title = "theirs"
+	l.videos["v02"] = edited
+	delete(l.videos, "v03")
+
+	runs, err := edit.Runs(t.Context(), s)
+	require.NoError(t, err)
+	require.Len(t, runs, 1)
+	require.Equal(t, 5, runs[0].Media)
+	written := l.writes
+	reversals, err := edit.Undo(t.Context(), l, s, "run", time.Now())
+	require.NoError(t, err)
+	require.Equal(t, written, l.writes, "it only says what it would do")
+	require.Len(t, reversals, 5)
+
+	require.Equal(t, "old", *reversals[0].Change.Set.Title)
+	require.Empty(t, *reversals[0].Change.Tags.Set)
+	require.Equal(t, at(0), reversals[0].Change.IfUnmodifiedSince)
+	require.Nil(t, reversals[1].Change.Set.Title)
+	require.NotNil(t, reversals[1].Change.Tags.Set)
+	require.Equal(t, "title changed since", reversals[1].Outcome.Reason)
+	for i, want := range map[int]video.Result{2: video.Kept, 3: video.Missing, 4: video.Unchanged} {
+		require.True(t, reversals[i].Change.Empty())
+		require.Equal(t, want, reversals[i].Outcome.Result)
+	}
+
+	require.Equal(t, "done done", run(t, e, reversals[0].Change, reversals[1].Change))
+	require.Equal(t, "old", l.videos["v00"].Title)
+	require.Empty(t, l.videos["v00"].Tags)
+	require.Equal(t, "theirs", l.videos["v01"].Title)
+	require.Equal(t, "stale", run(t, e, both), "a late duplicate does not bring it back")
+}
+
+func TestUndoOfARunThatNobodyKnows(t *testing.T) {
+	_, err := edit.Undo(t.Context(), newLibrary(1), open(t), "nothing", time.Now())
+	require.ErrorIs(t, err, video.ErrNotFound)
+}
+
+// Several batches of one run come back to what was there before the first.
+func TestUndoGoesBackToBeforeTheFirstBatch(t *testing.T) {
+	l, s := newLibrary(1), open(t)
+	e := editor(t, l, s)
+	require.Equal(t, "done", run(t, e, title("v00", 1, "one")))
+	require.Equal(t, "done", run(t, e, title("v00", 2, "two")))
+	reversals, err := edit.Undo(t.Context(), l, s, "run", time.Now())
+	require.NoError(t, err)
+	require.Equal(t, "old", *reversals[0].Change.Set.Title)
+}
