@@ -50,7 +50,7 @@ func TestABaseStandsForAllBeforeIt(t *testing.T) {
 		}
 		require.NoError(t, createEntry(t.Context(), s, old, time.Unix(15, 0)))
 		for _, key := range keys {
-			require.NoError(t, s.Remove(t.Context(), key))
+			require.NoError(t, state.Remove(t.Context(), s, key))
 		}
 		fresh := state.NewJournal(s)
 		require.NoError(t, fresh.CatchUp(t.Context()))

@@ -152,8 +152,9 @@ func (s *Store) List(ctx context.Context, prefix, after string) iter.Seq2[string
 }
 
 // Remove takes an object away, for the operator who compacts and expires; no
-// function calls it. A key that is not there is not an error.
-func (s *Store) Remove(ctx context.Context, key string) error {
+// function calls it. It is no method, so that a program that does not call it
+// does not hold it either. A key that is not there is not an error.
+func Remove(ctx context.Context, s *Store, key string) error {
 	err := check(ctx, key)
 	if err == nil && s.readOnly {
 		err = ErrReadOnly

@@ -86,10 +86,10 @@ func TestWhatIsNotThereIsNotFound(t *testing.T) {
 func TestRemovedIsGoneAndRemovingTwiceIsOnce(t *testing.T) {
 	eachForm(t, func(t *testing.T, s *state.Store) {
 		require.NoError(t, s.Create(t.Context(), "a/b", []byte("x")))
-		require.NoError(t, s.Remove(t.Context(), "a"))
+		require.NoError(t, state.Remove(t.Context(), s, "a"))
 		require.Equal(t, []string{"a/b"}, keys(t, s.List(t.Context(), "", "")))
 		for range 2 {
-			require.NoError(t, s.Remove(t.Context(), "a/b"))
+			require.NoError(t, state.Remove(t.Context(), s, "a/b"))
 		}
 		require.Empty(t, keys(t, s.List(t.Context(), "", "")))
 		require.NoError(t, s.Create(t.Context(), "a/b", []byte("y")))
@@ -153,7 +153,7 @@ func TestKeysThatLeaveTheFormAreRefused(t *testing.T) {
 			_, err := s.Read(t.Context(), key)
 			require.ErrorIs(t, err, video.ErrInvalid, "read %q", key)
 			require.ErrorIs(t, s.Create(t.Context(), key, nil), video.ErrInvalid, "create %q", key)
-			require.ErrorIs(t, s.Remove(t.Context(), key), video.ErrInvalid, "remove %q", key)
+			require.ErrorIs(t, state.Remove(t.Context(), s, key), video.ErrInvalid, "remove %q", key)
 		}
 		require.Empty(t, keys(t, s.List(t.Context(), "", "")))
 		require.NoError(t, s.Create(t.Context(), strings.Repeat("字", 66)+"/=:~ %?#*", nil))
@@ -198,7 +198,7 @@ func TestAReadOnlyStateCreatesNothing(t *testing.T) {
 	s, err := state.Open(t.Context(), "file:"+dir, state.Options{ReadOnly: true})
 	require.NoError(t, err)
 	require.ErrorIs(t, s.Create(t.Context(), "b", nil), state.ErrReadOnly)
-	require.ErrorIs(t, s.Remove(t.Context(), "a"), video.ErrForbidden)
+	require.ErrorIs(t, state.Remove(t.Context(), s, "a"), video.ErrForbidden)
 	body, err := s.Read(t.Context(), "a")
 	require.NoError(t, err)
 	require.Equal(t, "x", string(body))
