@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/aliyun/alibaba-cloud-sdk-go/sdk"
 	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/requests"
 	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/responses"
 
@@ -48,39 +47,29 @@ func (c *Client) call(ctx context.Context, req requests.AcsRequest, empty func()
 	op, bucket := operations[call.Op], c.buckets[call.Op]
 	start := time.Now()
 	var last *Error
-	c.retry(ctx, func() *Error {
+	c.budget.earn()
+	for {
 		asked := time.Now()
 		if err := bucket.wait(ctx); err != nil {
 			if last == nil {
 				last = notTried(ctx, err)
 			}
-			last.again = false
-			return last
+			break
 		}
 		call.Waited += time.Since(asked)
-		repeated = repeated || last != nil && last.maybe
-		last = nil
 		call.Attempts++
-		e := c.attempt(ctx, req, empty(), &call)
-		if e == nil {
-			return nil
+		repeated = repeated || last != nil && last.maybe
+		if last = c.attempt(ctx, req, empty(), &call); last == nil {
+			break
 		}
-		e.settle(op)
-		if ctx.Err() != nil {
-			e.again = false
-			if errors.Is(e.kind, video.ErrTransient) { // it only read, or nothing was sent
-				e.kind = video.ErrClosed
-			}
-		}
-		if errors.Is(e.kind, video.ErrThrottled) {
+		last.settle(ctx, op)
+		if errors.Is(last.kind, video.ErrThrottled) {
 			call.Throttles++
 			bucket.slow(time.Now())
 		}
-		last = e
-		return e
-	})
-	if last == nil && call.Attempts == 0 { // the context was over before anything began
-		last = notTried(ctx, ctx.Err())
+		if !last.again || call.Attempts == maxAttempts || !c.budget.take() || !sleep(ctx, backoff(call.Attempts, last.retryAfter)) {
+			break
+		}
 	}
 	call.Took = time.Since(start)
 	if last != nil {
@@ -90,18 +79,25 @@ func (c *Client) call(ctx context.Context, req requests.AcsRequest, empty func()
 		last.Op, last.Attempts = call.Op, call.Attempts
 		call.Code, call.Err, err = last.Code, last, last
 	}
-	c.config.Log.LogAttrs(ctx, slog.LevelDebug, "vod call",
-		slog.String("op", call.Op), slog.Int("status", call.Status), slog.String("code", call.Code),
-		slog.String("request", call.RequestID), slog.Int("attempts", call.Attempts), slog.Int("throttles", call.Throttles),
-		slog.Duration("waited", call.Waited), slog.Duration("took", call.Took))
-	if c.config.Metrics != nil {
-		c.config.Metrics(call)
-	}
+	c.report(ctx, call)
 	return repeated, err
 }
 
-// attempt is one exchange with the service.
-func (c *Client) attempt(ctx context.Context, req requests.AcsRequest, answer responses.AcsResponse, call *Call) *Error {
+func (c *Client) report(ctx context.Context, call Call) {
+	if c.config.Log.Enabled(ctx, slog.LevelDebug) {
+		c.config.Log.LogAttrs(ctx, slog.LevelDebug, "vod call",
+			slog.String("op", call.Op), slog.Int("status", call.Status), slog.String("code", call.Code),
+			slog.String("request", call.RequestID), slog.Int("attempts", call.Attempts), slog.Int("throttles", call.Throttles),
+			slog.Duration("waited", call.Waited), slog.Duration("took", call.Took))
+	}
+	if c.config.Metrics != nil {
+		c.config.Metrics(call)
+	}
+}
+
+// attempt is one exchange with the service. Few frames lie between it and the
+// caller, because the SDK prints the stack for every nonce that it makes.
+func (c *Client) attempt(ctx context.Context, req requests.AcsRequest, answer responses.AcsResponse, call *Call) (failed *Error) {
 	id, secret, token, err := c.config.Credentials(ctx)
 	if err == nil && (id == "" || secret == "") {
 		err = errors.New("they are empty")
@@ -123,31 +119,26 @@ func (c *Client) attempt(ctx context.Context, req requests.AcsRequest, answer re
 	params["RegionId"] = c.config.Region
 	delete(params, "SecurityToken") // of the attempt before
 
-	err = guarded(s.sdk, req, answer)
-	call.Status, call.RequestID = w.status, w.requestID
-	failed := w.err
-	if failed == nil && err != nil { // the SDK's own: it could not read the answer, or not send
-		failed = &Error{Status: w.status, RequestID: w.requestID, kind: video.ErrInvalid, Message: "the SDK refused the request"}
-		if w.status != 0 {
-			failed.kind, failed.Message, failed.cause = video.ErrTransient, "", errEmpty
-		}
-	}
-	c.slots.put(s)
-	if failed != nil {
-		failed.scrub(secret, token)
-	}
-	return failed
-}
-
-// guarded turns a panic of the SDK into an error. Its text is not kept: it may
-// hold the request.
-func guarded(client *sdk.Client, req requests.AcsRequest, answer responses.AcsResponse) (err error) {
 	defer func() {
+		// A panic of the SDK becomes an error. Its text is not kept: it may hold the request.
 		if r := recover(); r != nil {
 			err = fmt.Errorf("the SDK panicked (%T)", r)
 		}
+		call.Status, call.RequestID = w.status, w.requestID
+		failed = w.err
+		if failed == nil && err != nil { // the SDK's own: it could not read the answer, or not send
+			failed = &Error{Status: w.status, RequestID: w.requestID, kind: video.ErrInvalid, Message: "the SDK refused the request"}
+			if w.status != 0 {
+				failed.kind, failed.Message, failed.cause = video.ErrTransient, "", errEmpty
+			}
+		}
+		c.slots.put(s)
+		if failed != nil {
+			failed.scrub(secret, token)
+		}
 	}()
-	return client.DoAction(req, answer)
+	err = s.sdk.DoAction(req, answer)
+	return nil
 }
 
 // notTried is a call that was never sent.

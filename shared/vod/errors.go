@@ -220,21 +220,20 @@ func networkError(err error, sent bool) *Error {
 
 // settle says what a repeat would do, which depends on the operation: whatever
 // may have taken effect is of unknown outcome unless the operation only reads.
-func (e *Error) settle(op operation) {
+func (e *Error) settle(ctx context.Context, op operation) {
 	switch {
 	case errors.Is(e.kind, video.ErrThrottled):
 		e.again = true
 	case errors.Is(e.kind, video.ErrTransient):
 		e.maybe = (e.maybe || e.Status != 0) && op.repeat != reads
-		e.again = op.repeat != once || !e.maybe
+		e.again = (op.repeat != once || !e.maybe) && !errors.Is(e.cause, errTooLarge)
 		if e.maybe {
 			e.kind = video.ErrUnknownOutcome
+		} else if ctx.Err() != nil { // it only read, or nothing was sent
+			e.kind = video.ErrClosed
 		}
 	default:
 		e.maybe = false
-	}
-	if errors.Is(e.cause, errTooLarge) {
-		e.again = false
 	}
 }
 

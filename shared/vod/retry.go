@@ -42,22 +42,15 @@ func (b *budget) take() bool {
 	return true
 }
 
-// retry makes attempts until one succeeds, forbids a repeat, or none is left.
-// What the last one left behind is the attempt's to keep.
-func (c *Client) retry(ctx context.Context, attempt func() *Error) {
-	c.budget.earn()
-	for n := 1; ; n++ {
-		e := attempt()
-		if e == nil || !e.again || n == maxAttempts || !c.budget.take() {
-			return
-		}
-		timer := time.NewTimer(backoff(n, e.retryAfter))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return
-		}
+// sleep says whether the time passed before the context ended.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 
