@@ -47,7 +47,8 @@ var errUsage = errors.New("misused")
 
 // groups are the command groups, in the order of the help text.
 var groups = []func(*app) *cobra.Command{
-	planCommand, approveCommand, haltCommand, resumeCommand, leavingCommand, ledgerCommand, setupCommand,
+	planCommand, approveCommand, haltCommand, resumeCommand, leavingCommand, ledgerCommand,
+	queueCommand, dlqCommand, setupCommand,
 }
 
 func run(ctx context.Context, args []string, a app) int {

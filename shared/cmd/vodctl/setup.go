@@ -7,9 +7,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// events are the notifications that autotag and the ledger act on. Everything
+// callbackEvents are the notifications that autotag and the ledger act on. Everything
 // else stays off: each notification costs an invocation.
-const events = "FileUploadComplete,UploadByURLComplete,VideoAnalysisComplete,TranscodeComplete,ImageUploadComplete," +
+const callbackEvents = "FileUploadComplete,UploadByURLComplete,VideoAnalysisComplete,TranscodeComplete,ImageUploadComplete," +
 	"AddLiveRecordVideoComplete,AIComplete,DeleteMediaComplete,MediaBaseChangeComplete"
 
 // step is one thing that an account needs before the functions work in it.
@@ -69,7 +69,7 @@ func (a *app) setup() error {
 	add("grant", "AliyunVODDefaultRole", "lets VOD write into the queue vodcurator-notices")
 	add("callback", name(app.App, "app-1000000"), fmt.Sprintf(
 		"SetMessageCallback CallbackType=MNS MnsEndpoint=https://%s.mns.%s.aliyuncs.com/ MnsQueueName=vodcurator-notices EventTypeList=%s; one setting per region and application: ask GetMessageCallback first whose it is, and never leave the list out, that switches all events off",
-		account, app.Region, events))
+		account, app.Region, callbackEvents))
 	if a.json() {
 		enc := json.NewEncoder(a.out)
 		enc.SetIndent("", "  ")

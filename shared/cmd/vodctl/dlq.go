@@ -1,0 +1,535 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"vodcurator/events"
+	"vodcurator/shared/boot"
+	"vodcurator/shared/queue"
+	"vodcurator/shared/report"
+	"vodcurator/shared/video"
+)
+
+// The dead-letter queue can only be read by taking messages from it, so every
+// command takes them, and gives back what it does not remove. A command that is
+// killed gives them back too, only later, when their visibility time is over.
+
+func dlqCommand(a *app) *cobra.Command {
+	cmd := &cobra.Command{Use: "dlq", Short: "Look at dead letters, mend them and send them back"}
+	cmd.AddCommand(dlqList(a), dlqShow(a), dlqEdit(a), dlqRedrive(a))
+	return cmd
+}
+
+// letter is a dead letter in its queue.
+type letter struct {
+	events.DeadLetter
+	taken queue.Received
+}
+
+// filter selects letters; its zero value selects all.
+type filter struct {
+	reason, media string
+	since, until  string
+	limit         int
+	wait          time.Duration
+	from, to      time.Time
+}
+
+func (f *filter) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.reason, "reason", "", "only letters whose reason contains this")
+	cmd.Flags().StringVar(&f.media, "media", "", "only letters about this media")
+	cmd.Flags().StringVar(&f.since, "since", "", "only letters since this time (RFC 3339)")
+	cmd.Flags().StringVar(&f.until, "until", "", "only letters before this time (RFC 3339)")
+	cmd.Flags().IntVar(&f.limit, "limit", 0, "at most so many letters; 0 means all")
+	waitFlag(cmd, &f.wait)
+}
+
+func waitFlag(cmd *cobra.Command, wait *time.Duration) {
+	cmd.Flags().DurationVar(wait, "wait", 2*time.Second, "wait so long for letters that another command has just given back")
+}
+
+func (f *filter) parse() error {
+	for _, t := range []struct {
+		name, text string
+		into       *time.Time
+	}{{"since", f.since, &f.from}, {"until", f.until, &f.to}} {
+		if t.text == "" {
+			continue
+		}
+		when, err := time.Parse(time.RFC3339, t.text)
+		if err != nil {
+			return fmt.Errorf("%w: --%s: %w", errUsage, t.name, err)
+		}
+		*t.into = when
+	}
+	return nil
+}
+
+func (f *filter) fits(l letter) bool {
+	at := l.taken.Enqueued
+	return strings.Contains(l.Reason, f.reason) && (f.media == "" || about(l, video.ID(f.media))) &&
+		(f.from.IsZero() || !at.Before(f.from)) && (f.to.IsZero() || at.Before(f.to))
+}
+
+// about says that a letter is about a media, also where its body cannot be read.
+func about(l letter, id video.ID) bool {
+	m, err := events.DecodeMetadata(l.Body)
+	if err != nil {
+		return bytes.Contains(l.Body, []byte(id)) || strings.Contains(l.Reason, string(id))
+	}
+	for _, c := range m.Changes {
+		if c.ID == id {
+			return true
+		}
+	}
+	return m.Ref != "" && strings.Contains(l.Reason, string(id))
+}
+
+// letterOf reads a message of the dead-letter queue. What the platform itself moved
+// there is no dead letter of ours: then the message is the body.
+func letterOf(m queue.Received) letter {
+	d, err := events.DecodeDeadLetter(m.Body)
+	if err != nil {
+		d = events.DeadLetter{ID: m.ID, Body: m.Body, Reason: "moved here by the platform"}
+	}
+	return letter{d, m}
+}
+
+// letters takes every letter that fits from the queue and hands them over in
+// batches. Those that the handler keeps, and all that do not fit, are given back
+// at the end.
+func (a *app) letters(ctx context.Context, app *boot.App, f filter, handle func([]letter) (removed map[string]bool, err error)) (err error) {
+	var back []string
+	defer func() { err = errors.Join(err, a.giveBack(ctx, app, back)) }()
+	seen := map[string]bool{}
+	found, stale := 0, 0
+	// A letter may come again before the end, its visibility time being over: a few
+	// takes with nothing new end it.
+	for stale < 3 {
+		got, err := app.Queue.Receive(ctx, app.DeadLetterQueue, queue.MaxBatch, f.wait)
+		if err != nil {
+			return err
+		}
+		if got == nil {
+			return nil
+		}
+		var batch []letter
+		fresh := false
+		for _, m := range got {
+			if !seen[m.ID] {
+				seen[m.ID], fresh = true, true
+				if l := letterOf(m); f.fits(l) && (f.limit == 0 || found < f.limit) {
+					found++
+					batch = append(batch, l)
+				}
+			}
+		}
+		if stale++; fresh {
+			stale = 0
+		}
+		removed, err := map[string]bool(nil), error(nil)
+		if len(batch) > 0 {
+			removed, err = handle(batch)
+		}
+		for _, m := range got {
+			if !removed[m.ID] {
+				back = append(back, m.Handle)
+			}
+		}
+		if err != nil || (f.limit > 0 && found >= f.limit) {
+			return err
+		}
+	}
+	return nil
+}
+
+// giveBack makes letters visible again, a second from now, which is the soonest
+// there is. It goes on when ctx has ended: that is when it matters.
+func (a *app) giveBack(ctx context.Context, app *boot.App, handles []string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	work := make(chan string)
+	var once sync.Once
+	var first error
+	var wg sync.WaitGroup
+	for range min(8, len(handles)) {
+		wg.Go(func() {
+			for handle := range work {
+				// A handle that ran out means that the letter is back already.
+				if _, _, err := app.Queue.Extend(ctx, app.DeadLetterQueue, handle, time.Second); err != nil && !errors.Is(err, video.ErrNotFound) {
+					once.Do(func() { first = fmt.Errorf("a letter comes back later, when its visibility time is over: %w", err) })
+				}
+			}
+		})
+	}
+	for _, handle := range handles {
+		work <- handle
+	}
+	close(work)
+	wg.Wait()
+	return first
+}
+
+func (a *app) bootDLQ(more ...string) (*boot.App, error) {
+	return a.boot(append(more, "ALIBABA_CLOUD_ACCOUNT_ID", "DEAD_LETTER_QUEUE")...)
+}
+
+// shown is a letter as it is printed.
+type shown struct {
+	ID        string    `json:"id"` // in the dead-letter queue
+	Since     time.Time `json:"since"`
+	FirstSeen time.Time `json:"firstSeen,omitzero"`
+	Attempts  int       `json:"attempts"`
+	Reason    string    `json:"reason"`
+	Ref       string    `json:"ref,omitempty"`
+	Body      string    `json:"body"`
+	Base64    []byte    `json:"bodyBase64,omitempty"` // instead of body, when it is no text
+	Action    string    `json:"action,omitempty"`
+}
+
+func show(l letter) shown {
+	s := shown{ID: l.taken.ID, Since: l.taken.Enqueued, FirstSeen: l.FirstSeen, Attempts: l.Attempts, Reason: l.Reason, Ref: l.Ref}
+	if utf8.Valid(l.Body) {
+		s.Body = string(l.Body)
+	} else {
+		s.Base64 = l.Body
+	}
+	return s
+}
+
+func (a *app) printLetters(all []shown, action bool) error {
+	if a.json() {
+		if all == nil {
+			all = []shown{}
+		}
+		return a.printJSON(all)
+	}
+	columns := []string{"ID", "SINCE", ">TRIES", "REASON", "BODY"}
+	if action {
+		columns = append(columns, "ACTION")
+	}
+	t := report.NewTable(columns...)
+	for _, s := range all {
+		body := s.Body
+		switch {
+		case s.Ref != "":
+			body = "under STATE: " + s.Ref
+		case s.Base64 != nil:
+			body = fmt.Sprintf("%d bytes that are no text", len(s.Base64))
+		}
+		t.Row(s.ID, s.Since.Format(time.RFC3339), s.Attempts, report.Cut(s.Reason, 60), report.Cut(body, 60), s.Action)
+	}
+	return t.Write(a.out, "")
+}
+
+func dlqList(a *app) *cobra.Command {
+	var f filter
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List dead letters with their reasons",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.parse(); err != nil {
+				return err
+			}
+			app, err := a.bootDLQ()
+			if err != nil {
+				return err
+			}
+			var all []shown
+			err = a.letters(cmd.Context(), app, f, func(batch []letter) (map[string]bool, error) {
+				for _, l := range batch {
+					all = append(all, show(l))
+				}
+				return nil, nil
+			})
+			return errors.Join(a.printLetters(all, false), err)
+		},
+	}
+	f.flags(cmd)
+	return cmd
+}
+
+// one finds a letter by its id and hands it over.
+func (a *app) one(ctx context.Context, app *boot.App, id string, wait time.Duration, handle func(letter) (removed bool, err error)) error {
+	found := false
+	err := a.letters(ctx, app, filter{wait: wait}, func(batch []letter) (map[string]bool, error) {
+		for _, l := range batch {
+			if l.taken.ID == id {
+				found = true
+				removed, err := handle(l)
+				if err == nil {
+					err = errEnough
+				}
+				return map[string]bool{id: removed}, err
+			}
+		}
+		return nil, nil
+	})
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	if err == nil && !found {
+		return fmt.Errorf("dead letter %s: %w (or another command has taken it for now)", id, video.ErrNotFound)
+	}
+	return err
+}
+
+// errEnough ends the reading of the dead letters.
+var errEnough = errors.New("found")
+
+func dlqShow(a *app) *cobra.Command {
+	var wait time.Duration
+	cmd := &cobra.Command{
+		Use:   "show ID",
+		Short: "Show one dead letter with its whole body",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			app, err := a.bootDLQ()
+			if err != nil {
+				return err
+			}
+			return a.one(cmd.Context(), app, args[0], wait, func(l letter) (bool, error) {
+				if a.json() {
+					return false, a.printJSON(show(l))
+				}
+				_, err := fmt.Fprintf(a.out, "id          %s\nsince       %s\nfirst seen  %s\ntries       %d\nreason      %s\n\n%s\n",
+					l.taken.ID, l.taken.Enqueued.Format(time.RFC3339), l.FirstSeen.Format(time.RFC3339), l.Attempts, l.Reason, bodyText(l))
+				return false, err
+			})
+		},
+	}
+	waitFlag(cmd, &wait)
+	return cmd
+}
+
+func bodyText(l letter) string {
+	var pretty bytes.Buffer
+	switch {
+	case l.Ref != "":
+		return "under STATE: " + l.Ref
+	case json.Indent(&pretty, l.Body, "", "  ") == nil:
+		return pretty.String()
+	case utf8.Valid(l.Body):
+		return fmt.Sprintf("%q", l.Body) // quoted: it may hold anything
+	}
+	return fmt.Sprintf("% x", l.Body)
+}
+
+func dlqEdit(a *app) *cobra.Command {
+	var file string
+	var yes bool
+	var wait time.Duration
+	cmd := &cobra.Command{
+		Use:   "edit ID --body FILE",
+		Short: "Give a dead letter another body, which is checked; without --yes only check it",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if file == "" {
+				return fmt.Errorf("%w: --body names the file with the new body, - for standard input", errUsage)
+			}
+			body, err := a.read(file)
+			if err != nil {
+				return err
+			}
+			if err := mended(body); err != nil {
+				return err
+			}
+			app, err := a.bootDLQ()
+			if err != nil {
+				return err
+			}
+			say := "checked, nothing changed: say --yes"
+			err = a.one(cmd.Context(), app, args[0], wait, func(l letter) (bool, error) {
+				if !yes {
+					return false, nil
+				}
+				l.Body, l.Ref = body, ""
+				letter, err := events.EncodeDeadLetter(l.DeadLetter)
+				if err != nil {
+					return false, err
+				}
+				// The new one first: killed in between, there are both, and none is lost.
+				if err := sendOne(cmd.Context(), app, app.DeadLetterQueue, letter); err != nil {
+					return false, err
+				}
+				say = "edited; it has a new id"
+				return true, remove(cmd.Context(), app, l.taken.Handle)
+			})
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(a.out, say)
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&file, "body", "", "the file with the new body, - for standard input")
+	cmd.Flags().BoolVar(&yes, "yes", false, "replace the letter")
+	waitFlag(cmd, &wait)
+	return cmd
+}
+
+// mended says what would make a body a dead letter again at once.
+func mended(body []byte) error {
+	m, err := events.DecodeMetadata(body)
+	if err != nil {
+		return err
+	}
+	return check(m.Changes, func(i int) string { return fmt.Sprintf("change %d", i+1) })
+}
+
+func sendOne(ctx context.Context, app *boot.App, name string, body []byte) error {
+	sent, err := app.Queue.Send(ctx, name, []queue.Message{{Body: body}})
+	if err == nil {
+		err = sent[0].Err
+	}
+	return err
+}
+
+func remove(ctx context.Context, app *boot.App, handles ...string) error {
+	results, err := app.Queue.Delete(ctx, app.DeadLetterQueue, handles)
+	if err != nil {
+		return err
+	}
+	return errors.Join(results...)
+}
+
+func dlqRedrive(a *app) *cobra.Command {
+	var f filter
+	var rate float64
+	var yes bool
+	cmd := &cobra.Command{
+		Use:   "redrive",
+		Short: "Send dead letters back to the metadata queue; without --yes only list them",
+		Long: `Send the original messages of dead letters back to the metadata queue, and remove
+each letter once the queue has its message. Interrupted, run it again: it goes on
+with what is left. A letter sent twice has its effect once.
+
+A letter whose message would be refused again is left; mend it with dlq edit.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.parse(); err != nil {
+				return err
+			}
+			if rate <= 0 {
+				return fmt.Errorf("%w: --rate %g", errUsage, rate)
+			}
+			app, err := a.bootDLQ("METADATA_QUEUE")
+			if err != nil {
+				return err
+			}
+			return a.redrive(cmd.Context(), app, f, rate, yes)
+		},
+	}
+	f.flags(cmd)
+	cmd.Flags().Float64Var(&rate, "rate", 50, "at most so many messages a second")
+	cmd.Flags().BoolVar(&yes, "yes", false, "send them back")
+	return cmd
+}
+
+func (a *app) redrive(ctx context.Context, app *boot.App, f filter, rate float64, yes bool) error {
+	var all []shown
+	back, left := 0, 0
+	err := a.letters(ctx, app, f, func(batch []letter) (map[string]bool, error) {
+		var messages []queue.Message
+		var of []int // which letter of the batch a message is
+		first := len(all)
+		for i, l := range batch {
+			s := show(l)
+			if body, err := a.revived(ctx, app, l); err != nil {
+				s.Action = "left: " + err.Error()
+				left++
+			} else {
+				s.Action = "goes back"
+				messages, of = append(messages, queue.Message{Body: body}), append(of, i)
+			}
+			all = append(all, s)
+		}
+		if !yes || len(messages) == 0 {
+			back += len(messages)
+			return nil, nil
+		}
+		sent, err := app.Queue.Send(ctx, app.MetadataQueue, messages)
+		var handles []string
+		removed := map[string]bool{}
+		for k, i := range of {
+			if sent[k].Err != nil {
+				all[first+i].Action = "left: " + sent[k].Err.Error()
+				left++
+				continue
+			}
+			all[first+i].Action = "sent"
+			handles = append(handles, batch[i].taken.Handle)
+			removed[batch[i].taken.ID] = true
+		}
+		back += len(handles)
+		// Also when ctx has just ended: what was sent need not be sent again.
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		if err = errors.Join(err, remove(last, app, handles...)); err != nil {
+			return removed, err
+		}
+		pause := time.NewTimer(time.Duration(float64(len(messages)) / rate * float64(time.Second)))
+		defer pause.Stop()
+		select {
+		case <-ctx.Done():
+			return removed, ctx.Err()
+		case <-pause.C:
+			return removed, nil
+		}
+	})
+	if a.json() {
+		return errors.Join(a.printJSON(struct {
+			Yes     bool    `json:"yes"`
+			Back    int     `json:"back"`
+			Left    int     `json:"left"`
+			Letters []shown `json:"letters"`
+		}{yes, back, left, append([]shown{}, all...)}), err)
+	}
+	if !yes {
+		err = errors.Join(a.printLetters(all, true), err)
+	}
+	say := fmt.Sprintf("%s would go back to %s, %d left; nothing sent: say --yes", report.Count(back, "letter"), app.MetadataQueue, left)
+	if yes {
+		say = fmt.Sprintf("%s sent back to %s, %d left", report.Count(back, "letter"), app.MetadataQueue, left)
+	}
+	_, e := fmt.Fprintln(a.out, say)
+	return errors.Join(err, e)
+}
+
+// revived is the message of a letter as it goes back, or why it would only die
+// again. Its attempts begin anew.
+func (a *app) revived(ctx context.Context, app *boot.App, l letter) ([]byte, error) {
+	body := l.Body
+	if l.Ref != "" {
+		if app.State == nil {
+			return nil, fmt.Errorf("its body is under STATE at %s, and STATE is not set", l.Ref)
+		}
+		var err error
+		if body, err = app.State.Read(ctx, l.Ref); err != nil {
+			return nil, err
+		}
+	}
+	m, err := events.DecodeMetadata(body)
+	if err != nil {
+		return nil, err
+	}
+	if err := check(m.Changes, func(i int) string { return fmt.Sprintf("change %d", i+1) }); err != nil {
+		return nil, err
+	}
+	m.Attempts, m.FirstSeen, m.Reason = 0, time.Time{}, ""
+	if l.Ref != "" && len(body) > events.MaxMessage {
+		m.Changes, m.Ref = nil, l.Ref
+	}
+	return events.EncodeMetadata(m)
+}

@@ -1,0 +1,255 @@
+package main
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/events"
+	"vodcurator/shared/localcloud"
+)
+
+const good = `{"v":1,"changes":[{"id":"30a1f0c2d7b171f1a4e66723a78e0102","set":{"title":"Lesson one"}}],"attempts":4,"firstSeen":"2026-06-21T08:00:00Z","reason":"throttled"}`
+
+// queues is a local cloud with the two queues, and the variables that find it.
+func queues(t *testing.T) (*localcloud.Cloud, map[string]string) {
+	t.Helper()
+	t.Parallel() // dead letters that are given back come a second later
+	c := localcloud.RunT(t, localcloud.Options{})
+	env := maps.Clone(c.Env())
+	env["METADATA_QUEUE"], env["DEAD_LETTER_QUEUE"] = "metadata", "dead"
+	c.MNS.Create("metadata")
+	c.MNS.Create("dead")
+	return c, env
+}
+
+func bury(t *testing.T, c *localcloud.Cloud, letters ...events.DeadLetter) (ids []string) {
+	t.Helper()
+	for _, l := range letters {
+		body, err := events.EncodeDeadLetter(l)
+		require.NoError(t, err)
+		id, err := c.MNS.Enqueue("dead", base64.StdEncoding.EncodeToString(body))
+		require.NoError(t, err)
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// waiting are the bodies that wait in a queue.
+func waiting(t *testing.T, c *localcloud.Cloud, queue string) (bodies []string) {
+	t.Helper()
+	for {
+		got, err := c.MNS.Receive(t.Context(), queue, 16, 0, time.Hour)
+		require.NoError(t, err)
+		if len(got) == 0 {
+			return bodies
+		}
+		for _, m := range got {
+			body, err := base64.StdEncoding.DecodeString(m.Body)
+			require.NoError(t, err)
+			bodies = append(bodies, string(body))
+		}
+	}
+}
+
+type redriven struct {
+	Yes        bool
+	Back, Left int
+	Letters    []shown
+}
+
+func decode[T any](t *testing.T, out string) (v T) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal([]byte(out), &v), out)
+	return v
+}
+
+func TestDLQListShowsEveryLetterAndLeavesIt(t *testing.T) {
+	c, env := queues(t)
+	var want []string
+	for i := range 40 {
+		want = append(want, bury(t, c, events.DeadLetter{Body: fmt.Appendf(nil, "poison %d", i), Reason: "not UTF-8", Attempts: 1})...)
+	}
+	code, out, errs := vodctl(t, env, "dlq", "list", "-o", "json", "--wait", "0")
+	require.Zero(t, code, errs)
+	var got []string
+	for _, l := range decode[[]shown](t, out) {
+		got = append(got, l.ID)
+		require.Equal(t, "not UTF-8", l.Reason)
+	}
+	require.ElementsMatch(t, want, got)
+	s := c.MNS.Stats("dead")
+	require.Equal(t, 40, s.Active+s.Inactive)
+
+	code, out, errs = vodctl(t, env, "dlq", "list", "--wait", "1s")
+	require.Zero(t, code, errs)
+	require.Equal(t, 40, strings.Count(out, "not UTF-8"), "given back, so that the next command sees them all")
+}
+
+func TestDLQListFilters(t *testing.T) {
+	for name, tc := range map[string]struct {
+		args []string
+		want []int
+	}{
+		"by reason":           {[]string{"--reason", "tags"}, []int{1}},
+		"by media":            {[]string{"--media", "other"}, []int{1, 2}},
+		"since":               {[]string{"--since", "2001-01-01T00:00:00Z"}, []int{0, 1, 2}},
+		"until":               {[]string{"--until", "2001-01-01T00:00:00Z"}, nil},
+		"by reason and media": {[]string{"--reason", "malformed", "--media", "other"}, []int{2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, env := queues(t)
+			ids := bury(t, c,
+				events.DeadLetter{Body: []byte(good), Reason: "missing"},
+				events.DeadLetter{Body: []byte(`{"v":1,"changes":[{"id":"other","set":{"title":"x"}}]}`), Reason: "tags: 17 tags"},
+				events.DeadLetter{Body: []byte("garbage about other"), Reason: "malformed"},
+			)
+			code, out, errs := vodctl(t, env, append([]string{"dlq", "list", "-o", "json", "--wait", "0"}, tc.args...)...)
+			require.Zero(t, code, errs)
+			var want, got []string
+			for _, i := range tc.want {
+				want = append(want, ids[i])
+			}
+			for _, l := range decode[[]shown](t, out) {
+				got = append(got, l.ID)
+			}
+			require.ElementsMatch(t, want, got)
+		})
+	}
+	code, _, errs := vodctl(t, nil, "dlq", "list", "--since", "yesterday")
+	require.Equal(t, 2, code)
+	require.Contains(t, errs, "--since")
+}
+
+func TestDLQShowKeepsEveryByteOfTheBody(t *testing.T) {
+	c, env := queues(t)
+	id := bury(t, c, events.DeadLetter{Body: []byte("\x00\xff"), Reason: "not UTF-8", Attempts: 2, FirstSeen: time.Date(2026, 6, 21, 8, 0, 0, 0, time.UTC)})[0]
+	code, out, errs := vodctl(t, env, "dlq", "show", id, "-o", "json", "--wait", "0")
+	require.Zero(t, code, errs)
+	require.Equal(t, []byte("\x00\xff"), decode[shown](t, out).Base64)
+	code, out, errs = vodctl(t, env, "dlq", "show", id, "--wait", "1s")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "00 ff")
+	require.Contains(t, out, "2026-06-21T08:00:00Z")
+	code, _, errs = vodctl(t, env, "dlq", "show", "nobody", "--wait", "0")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "not found")
+}
+
+func TestDLQRedriveListsWithoutYes(t *testing.T) {
+	c, env := queues(t)
+	bury(t, c, events.DeadLetter{Body: []byte(good), Reason: "missing"}, events.DeadLetter{Body: []byte("poison"), Reason: "malformed"})
+	code, out, errs := vodctl(t, env, "dlq", "redrive", "--wait", "0")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "goes back")
+	require.Contains(t, out, "left: ")
+	require.Contains(t, out, "say --yes")
+	require.Zero(t, c.MNS.Stats("metadata"))
+	s := c.MNS.Stats("dead")
+	require.Equal(t, 2, s.Active+s.Inactive)
+}
+
+func TestDLQRedriveSendsBackWhatCanBeDone(t *testing.T) {
+	c, env := queues(t)
+	bury(t, c,
+		events.DeadLetter{Body: []byte(good), Reason: "missing"},
+		events.DeadLetter{Body: []byte("poison"), Reason: "malformed"},
+		events.DeadLetter{Body: []byte(`{"v":1,"changes":[{"id":"a,b","set":{"title":"x"}}]}`), Reason: "id"},
+		events.DeadLetter{Body: []byte(`[{"VideoId":"v2","Tags":"a"}]`), Reason: "missing"},
+	)
+	_, err := c.MNS.Enqueue("dead", base64.StdEncoding.EncodeToString([]byte(`{"v":1,"changes":[{"id":"v3","tags":{"add":["a"]}}]}`)))
+	require.NoError(t, err, "one that the platform itself moved")
+	code, out, errs := vodctl(t, env, "dlq", "redrive", "--yes", "--rate", "1000", "-o", "json", "--wait", "0")
+	require.Zero(t, code, errs)
+	r := decode[redriven](t, out)
+	require.Equal(t, 3, r.Back)
+	require.Equal(t, 2, r.Left)
+	require.ElementsMatch(t, []string{
+		`{"v":1,"changes":[{"id":"30a1f0c2d7b171f1a4e66723a78e0102","set":{"title":"Lesson one"}}]}`,
+		`{"v":1,"changes":[{"id":"v2","tags":{"set":["a"]}}]}`,
+		`{"v":1,"changes":[{"id":"v3","tags":{"add":["a"]}}]}`,
+	}, waiting(t, c, "metadata"), "attempts begin anew")
+	s := c.MNS.Stats("dead")
+	require.Equal(t, 2, s.Active+s.Inactive)
+	code, out, errs = vodctl(t, env, "dlq", "redrive", "--yes", "-o", "json", "--wait", "1s")
+	require.Zero(t, code, errs)
+	require.Zero(t, decode[redriven](t, out).Back, "again: nothing is left to do")
+}
+
+func TestDLQRedriveKeepsItsRateAndResumes(t *testing.T) {
+	c, env := queues(t)
+	for i := range 40 {
+		bury(t, c, events.DeadLetter{Body: fmt.Appendf(nil, `{"v":1,"changes":[{"id":"v%d","set":{"title":"x"}}]}`, i), Reason: "throttled out"})
+	}
+	started := time.Now()
+	code, out, errs := vodctl(t, env, "dlq", "redrive", "--yes", "--rate", "100", "--limit", "20", "-o", "json", "--wait", "0")
+	require.Zero(t, code, errs)
+	require.Equal(t, 20, decode[redriven](t, out).Back)
+	require.Greater(t, time.Since(started), 190*time.Millisecond, "20 at 100 a second")
+	code, out, errs = vodctl(t, env, "dlq", "redrive", "--yes", "--rate", "1000", "-o", "json", "--wait", "1s")
+	require.Zero(t, code, errs)
+	require.Equal(t, 20, decode[redriven](t, out).Back, "it goes on with what is left")
+	require.Len(t, waiting(t, c, "metadata"), 40)
+	require.Zero(t, c.MNS.Stats("dead"))
+}
+
+func TestDLQRedriveFindsALargeBodyUnderState(t *testing.T) {
+	c, env := queues(t)
+	dir := t.TempDir()
+	env["STATE"] = "file:" + dir
+	large := []byte(`{"v":1,"changes":[` + strings.Repeat(`{"id":"v1","set":{"title":"x"}},`, 3000) + `{"id":"v1","set":{"title":"y"}}]}`)
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "messages"), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "messages", "abc"), large, 0o600))
+	bury(t, c, events.DeadLetter{Ref: "messages/abc", Reason: "missing"}, events.DeadLetter{Ref: "messages/lost", Reason: "missing"})
+	code, out, errs := vodctl(t, env, "dlq", "redrive", "--yes", "-o", "json", "--wait", "0")
+	require.Zero(t, code, errs)
+	r := decode[redriven](t, out)
+	require.Equal(t, 1, r.Back, out)
+	require.Equal(t, 1, r.Left)
+	require.Equal(t, []string{`{"v":1,"ref":"messages/abc"}`}, waiting(t, c, "metadata"))
+}
+
+func TestDLQEdit(t *testing.T) {
+	c, env := queues(t)
+	id := bury(t, c, events.DeadLetter{Body: []byte("poison"), Reason: "malformed", Attempts: 1})[0]
+	file := filepath.Join(t.TempDir(), "body.json")
+
+	require.NoError(t, os.WriteFile(file, []byte(`{"v":1,"changes":[{"id":"v1","set":{"titel":"x"}}]}`), 0o600))
+	code, _, errs := vodctl(t, env, "dlq", "edit", id, "--body", file, "--yes")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, `"titel"`, "it would only die again")
+
+	mendedBody := `{"v":1,"changes":[{"id":"v1","set":{"title":"x"}}]}`
+	code, out, errs := vodctlIn(t, env, mendedBody, "dlq", "edit", id, "--body", "-", "--wait", "0")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "say --yes")
+
+	code, out, errs = vodctlIn(t, env, mendedBody, "dlq", "edit", id, "--body", "-", "--yes", "--wait", "1s")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "edited")
+	all := waiting(t, c, "dead")
+	require.Len(t, all, 1)
+	l, err := events.DecodeDeadLetter([]byte(all[0]))
+	require.NoError(t, err)
+	require.Equal(t, mendedBody, string(l.Body))
+	require.Equal(t, "malformed", l.Reason)
+
+	code, _, _ = vodctl(t, env, "dlq", "edit", id)
+	require.Equal(t, 2, code)
+}
+
+func TestDLQNamesWhatIsNotSet(t *testing.T) {
+	code, _, errs := vodctl(t, nil, "dlq", "redrive")
+	require.Equal(t, 1, code)
+	for _, name := range []string{"DEAD_LETTER_QUEUE", "METADATA_QUEUE", "ALIBABA_CLOUD_ACCOUNT_ID"} {
+		require.Contains(t, errs, name)
+	}
+}

@@ -1,0 +1,368 @@
+package main
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"vodcurator/events"
+	"vodcurator/shared/boot"
+	"vodcurator/shared/queue"
+	"vodcurator/shared/report"
+	"vodcurator/shared/video"
+)
+
+// emptied is the cell of a CSV that empties a field; an empty cell leaves it alone.
+const emptied = "(clear)"
+
+func queueCommand(a *app) *cobra.Command {
+	cmd := &cobra.Command{Use: "queue", Short: "Send to the metadata queue and look into it"}
+	cmd.AddCommand(queueSend(a), queuePeek(a), queueStats(a))
+	return cmd
+}
+
+func queueSend(a *app) *cobra.Command {
+	var table string
+	var skip int
+	var yes bool
+	cmd := &cobra.Command{
+		Use:   "send [FILE|-]",
+		Short: "Send metadata changes from JSON or CSV; without --yes only check and count them",
+		Long: `Send metadata changes, each as a message of its own.
+
+A JSON file holds one message ({"v":1,"changes":[...]}, or the array that
+UpdateVideoInfos takes), or one on each line. A CSV begins with the names of its
+columns, of: id, kind, title, description, category, cover, tags (replaces the list), add,
+remove, issuedAt, ifUnmodifiedSince. An empty cell leaves the field alone, ` + emptied + ` empties it;
+tags are separated by commas.
+
+Everything is checked first: one fault, and nothing is sent.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name := "-"
+			switch {
+			case table != "" && len(args) > 0:
+				return fmt.Errorf("%w: either --csv or a file", errUsage)
+			case table != "":
+				name = table
+			case len(args) == 1:
+				name = args[0]
+			}
+			text, err := a.read(name)
+			if err != nil {
+				return err
+			}
+			read := changesOfJSON
+			if table != "" {
+				read = changesOfCSV
+			}
+			changes, err := read(text)
+			if err != nil {
+				return err
+			}
+			if skip < 0 || skip > len(changes) {
+				return fmt.Errorf("%w: --skip %d of %s", errUsage, skip, report.Count(len(changes), "change"))
+			}
+			return a.send(cmd, changes, skip, yes)
+		},
+	}
+	cmd.Flags().StringVar(&table, "csv", "", "read this CSV file, - for standard input")
+	cmd.Flags().IntVar(&skip, "skip", 0, "leave out so many changes, which were sent before")
+	cmd.Flags().BoolVar(&yes, "yes", false, "send")
+	return cmd
+}
+
+func (a *app) send(cmd *cobra.Command, changes []video.Change, skip int, yes bool) error {
+	app, err := a.boot("ALIBABA_CLOUD_ACCOUNT_ID", "METADATA_QUEUE")
+	if err != nil {
+		return err
+	}
+	rest := changes[skip:]
+	result := struct {
+		Queue   string          `json:"queue"`
+		Changes int             `json:"changes"`
+		Sent    int             `json:"sent"`
+		Failed  []video.Outcome `json:"failed"`
+	}{Queue: app.MetadataQueue, Changes: len(rest), Failed: []video.Outcome{}}
+	if yes {
+		var outcomes []video.Outcome
+		outcomes, err = app.Sender().Send(cmd.Context(), rest)
+		for _, o := range outcomes {
+			if o.Result == video.Done {
+				result.Sent++
+			} else {
+				result.Failed = append(result.Failed, o)
+			}
+		}
+		if err != nil {
+			// The queue takes them in order, so what is left is the end of the file.
+			err = fmt.Errorf("%w; go on with --skip %d", err, skip+result.Sent)
+		}
+	}
+	if a.json() {
+		return errors.Join(a.printJSON(result), err)
+	}
+	say := fmt.Sprintf("%s for %s, nothing sent: say --yes", report.Count(len(rest), "change"), app.MetadataQueue)
+	if yes {
+		say = fmt.Sprintf("%d of %s sent to %s", result.Sent, report.Count(len(rest), "change"), app.MetadataQueue)
+	}
+	if _, e := fmt.Fprintln(a.out, say); e != nil {
+		return e
+	}
+	if err == nil && len(result.Failed) > 0 {
+		err = fmt.Errorf("%s: %s", result.Failed[0].ID, result.Failed[0].Reason)
+	}
+	return err
+}
+
+func queuePeek(a *app) *cobra.Command {
+	var name string
+	var limit int
+	cmd := &cobra.Command{
+		Use:   "peek",
+		Short: "Show waiting messages, at most 16, and leave them as they are",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			app, name, err := a.bootQueue(name)
+			if err != nil {
+				return err
+			}
+			got, err := app.Queue.Peek(cmd.Context(), name, limit)
+			if err != nil {
+				return err
+			}
+			if a.json() {
+				type message struct {
+					ID       string    `json:"id"`
+					Enqueued time.Time `json:"enqueued"`
+					Dequeued int       `json:"dequeued"`
+					Body     string    `json:"body"`
+				}
+				all := make([]message, len(got))
+				for i, m := range got {
+					all[i] = message{m.ID, m.Enqueued, m.Dequeued, string(m.Body)}
+				}
+				return a.printJSON(all)
+			}
+			t := report.NewTable("ID", "ENQUEUED", ">TAKEN", "BODY")
+			for _, m := range got {
+				t.Row(m.ID, m.Enqueued.Format(time.RFC3339), m.Dequeued, report.Cut(string(m.Body), 100))
+			}
+			return t.Write(a.out, "")
+		},
+	}
+	cmd.Flags().StringVar(&name, "queue", "", "another queue than METADATA_QUEUE")
+	cmd.Flags().IntVar(&limit, "limit", queue.MaxBatch, "how many")
+	return cmd
+}
+
+func queueStats(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "stats",
+		Short: "Count the messages of the metadata queue and of the dead letters",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			app, err := a.boot("ALIBABA_CLOUD_ACCOUNT_ID", "METADATA_QUEUE")
+			if err != nil {
+				return err
+			}
+			type line struct {
+				Queue   string `json:"queue"`
+				Waiting int64  `json:"waiting"`
+				Taken   int64  `json:"taken"`
+				Delayed int64  `json:"delayed"`
+			}
+			var lines []line
+			for _, name := range []string{app.MetadataQueue, app.DeadLetterQueue} {
+				if name == "" {
+					continue
+				}
+				s, err := app.Queue.Stats(cmd.Context(), name)
+				if err != nil {
+					return err
+				}
+				lines = append(lines, line{name, s.Active, s.Inactive, s.Delayed})
+			}
+			if a.json() {
+				return a.printJSON(lines)
+			}
+			t := report.NewTable("QUEUE", ">WAITING", ">TAKEN", ">DELAYED")
+			for _, l := range lines {
+				t.Row(l.Queue, l.Waiting, l.Taken, l.Delayed)
+			}
+			return t.Write(a.out, "")
+		},
+	}
+}
+
+func (a *app) bootQueue(name string) (*boot.App, string, error) {
+	required := []string{"ALIBABA_CLOUD_ACCOUNT_ID"}
+	if name == "" {
+		required = append(required, "METADATA_QUEUE")
+	}
+	app, err := a.boot(required...)
+	if err != nil {
+		return nil, "", err
+	}
+	if name == "" {
+		name = app.MetadataQueue
+	}
+	return app, name, nil
+}
+
+// read is the text of a file, - being standard input.
+func (a *app) read(name string) ([]byte, error) {
+	if name == "-" {
+		return io.ReadAll(a.in)
+	}
+	return os.ReadFile(name)
+}
+
+func (a *app) printJSON(v any) error {
+	e := json.NewEncoder(a.out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// changesOfJSON reads one message, or one on each line.
+func changesOfJSON(text []byte) ([]video.Change, error) {
+	m, err := events.DecodeMetadata(text)
+	if err == nil {
+		return m.Changes, check(m.Changes, func(i int) string { return fmt.Sprintf("change %d", i+1) })
+	}
+	lines := bytes.Split(bytes.TrimRight(text, "\r\n"), []byte("\n"))
+	if len(lines) < 2 {
+		return nil, err
+	}
+	var changes []video.Change
+	var at []int
+	var faults []error
+	for n, line := range lines {
+		if len(bytes.TrimSpace(line)) == 0 {
+			continue
+		}
+		m, lineErr := events.DecodeMetadata(line)
+		if lineErr != nil && n == 0 {
+			return nil, err // not one message on each line, so one message with a fault
+		}
+		if lineErr != nil {
+			faults = append(faults, fmt.Errorf("line %d: %w", n+1, lineErr))
+		}
+		for _, c := range m.Changes {
+			changes, at = append(changes, c), append(at, n+1)
+		}
+	}
+	faults = append(faults, check(changes, func(i int) string { return fmt.Sprintf("line %d", at[i]) }))
+	return changes, errors.Join(faults...)
+}
+
+// changesOfCSV reads a table, all faults at once, each with its line.
+func changesOfCSV(text []byte) ([]video.Change, error) {
+	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(text, []byte("\ufeff")))) // spreadsheets like to begin with a mark
+	columns, err := r.Read()
+	if err != nil {
+		return nil, fmt.Errorf("the first line: %w", err)
+	}
+	set, faults := map[string]bool{}, []error(nil)
+	for i, name := range columns {
+		columns[i] = strings.TrimSpace(name)
+		if _, ok := cells[columns[i]]; !ok || set[columns[i]] {
+			faults = append(faults, fmt.Errorf("%w: column %q is unknown or there twice", video.ErrInvalid, name))
+		}
+		set[columns[i]] = true
+	}
+	if !set["id"] {
+		faults = append(faults, fmt.Errorf("%w: there is no column id", video.ErrInvalid))
+	}
+	if faults != nil {
+		return nil, errors.Join(faults...)
+	}
+	var changes []video.Change
+	var at []int
+	for {
+		row, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, errors.Join(append(faults, err)...) // it names the line itself
+		}
+		line, _ := r.FieldPos(0)
+		var c video.Change
+		for i, cell := range row {
+			if cell == "" {
+				continue
+			}
+			if err := cells[columns[i]](&c, cell); err != nil {
+				faults = append(faults, fmt.Errorf("line %d: %w: %s: %w", line, video.ErrInvalid, columns[i], err))
+			}
+		}
+		changes, at = append(changes, c), append(at, line)
+	}
+	faults = append(faults, check(changes, func(i int) string { return fmt.Sprintf("line %d", at[i]) }))
+	return changes, errors.Join(faults...)
+}
+
+// cells reads each column into a change.
+var cells = map[string]func(*video.Change, string) error{
+	"id":          func(c *video.Change, s string) error { c.ID = video.ID(strings.TrimSpace(s)); return nil },
+	"kind":        func(c *video.Change, s string) error { c.Kind = video.Kind(strings.TrimSpace(s)); return nil },
+	"title":       func(c *video.Change, s string) error { c.Set.Title = textCell(s); return nil },
+	"description": func(c *video.Change, s string) error { c.Set.Description = textCell(s); return nil },
+	"cover":       func(c *video.Change, s string) error { c.Set.Cover = textCell(s); return nil },
+	"category": func(c *video.Change, s string) error {
+		n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
+		c.Set.Category = &n
+		return err
+	},
+	"tags": func(c *video.Change, s string) error {
+		tags := video.SplitTags(*textCell(s))
+		if tags == nil {
+			tags = []string{}
+		}
+		c.Tags.Set = &tags
+		return nil
+	},
+	"add":               func(c *video.Change, s string) error { c.Tags.Add = video.SplitTags(s); return nil },
+	"remove":            func(c *video.Change, s string) error { c.Tags.Remove = video.SplitTags(s); return nil },
+	"issuedAt":          func(c *video.Change, s string) error { return timeCell(&c.IssuedAt, s) },
+	"ifUnmodifiedSince": func(c *video.Change, s string) error { return timeCell(&c.IfUnmodifiedSince, s) },
+}
+
+func textCell(s string) *string {
+	if s == emptied {
+		s = ""
+	}
+	return &s
+}
+
+func timeCell(into *time.Time, s string) error {
+	t, err := time.Parse(time.RFC3339, strings.TrimSpace(s))
+	*into = t
+	return err
+}
+
+// check checks every change and names the place of each fault.
+func check(changes []video.Change, place func(int) string) error {
+	var faults []error
+	for i, c := range changes {
+		err := c.Check()
+		if err == nil && c.Empty() {
+			err = fmt.Errorf("%w: %s: asks for nothing", video.ErrInvalid, c.ID)
+		}
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", place(i), err))
+		}
+	}
+	return errors.Join(faults...)
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"encoding/base64"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/events"
+	"vodcurator/shared/video"
+)
+
+// changesIn are the changes that wait in the metadata queue, one in each message.
+func changesIn(t *testing.T, bodies []string) []video.Change {
+	t.Helper()
+	changes := make([]video.Change, len(bodies))
+	for i, body := range bodies {
+		m, err := events.DecodeMetadata([]byte(body))
+		require.NoError(t, err)
+		require.Len(t, m.Changes, 1)
+		require.False(t, m.Changes[0].IssuedAt.IsZero())
+		changes[i] = m.Changes[0]
+		changes[i].IssuedAt = time.Time{}
+	}
+	return changes
+}
+
+const sheet = "\ufeffid,kind,title,description,category,cover,tags,add,remove,ifUnmodifiedSince\n" +
+	`v1,,"Lesson one, part 2",(clear),7,http://c/1.jpg,,"lesson, 2026",draft,2026-06-21T00:00:00Z` + "\n" +
+	`i1,image,,,,,(clear),,,` + "\n"
+
+func TestQueueSendReadsACSV(t *testing.T) {
+	c, env := queues(t)
+	code, out, errs := vodctlIn(t, env, sheet, "queue", "send", "--csv", "-")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "2 changes for metadata, nothing sent: say --yes")
+	require.Zero(t, c.MNS.Stats("metadata"))
+
+	code, out, errs = vodctlIn(t, env, sheet, "queue", "send", "--csv", "-", "--yes")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "2 of 2 changes sent")
+	title, none, category, cover := "Lesson one, part 2", "", int64(7), "http://c/1.jpg"
+	require.ElementsMatch(t, []video.Change{
+		{
+			ID: "v1", Set: video.Fields{Title: &title, Description: &none, Category: &category, Cover: &cover},
+			Tags: video.TagEdit{Add: []string{"lesson", "2026"}, Remove: []string{"draft"}}, IfUnmodifiedSince: time.Date(2026, 6, 21, 0, 0, 0, 0, time.UTC),
+		},
+		{ID: "i1", Kind: video.KindImage, Tags: video.TagEdit{Set: &[]string{}}},
+	}, changesIn(t, waiting(t, c, "metadata")))
+}
+
+func TestQueueSendTakesEveryJSONForm(t *testing.T) {
+	for name, text := range map[string]string{
+		"one message":       `{"v":1,"changes":[{"id":"v1","set":{"title":"a"}},{"id":"v2","tags":{"add":["b"]}}]}`,
+		"an update content": `[{"VideoId":"v1","Title":"a"},` + "\n" + `{"VideoId":"v2","Tags":"b"}]`,
+		"a message a line":  `{"v":1,"changes":[{"id":"v1","set":{"title":"a"}}]}` + "\r\n\n" + `[{"VideoId":"v2","Tags":"b"}]` + "\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, env := queues(t)
+			file := filepath.Join(t.TempDir(), "changes.json")
+			require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+			code, out, errs := vodctl(t, env, "queue", "send", file, "--yes", "-o", "json")
+			require.Zero(t, code, errs)
+			require.JSONEq(t, `{"queue":"metadata","changes":2,"sent":2,"failed":[]}`, out)
+			require.Len(t, changesIn(t, waiting(t, c, "metadata")), 2)
+		})
+	}
+}
+
+func TestQueueSendNamesEveryFaultAndSendsNothing(t *testing.T) {
+	c, env := queues(t)
+	bad := "id,title,add,category,issuedAt\n" +
+		"v1," + strings.Repeat("x", 129) + ",,,\n" +
+		`"a,b",t,,,` + "\n" +
+		`v3,t,"1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17",,` + "\n" +
+		"v4,t,,seven,\n" +
+		"v5,,,,\n" +
+		"v6,🎬,,,yesterday\n" +
+		"v7,fine,,,\n"
+	code, out, errs := vodctlIn(t, env, bad, "queue", "send", "--csv", "-", "--yes")
+	require.Equal(t, 1, code)
+	require.Empty(t, out)
+	for _, want := range []string{
+		"line 2: invalid: title:", "129 bytes, at most 128", "line 3: invalid: id:", "line 4: invalid: tags.add: 17 tags, at most 16",
+		"line 5: invalid: category:", "line 6: invalid: v5: asks for nothing", "line 7: invalid: issuedAt:", "U+1F3AC",
+	} {
+		require.Contains(t, errs, want)
+	}
+	require.NotContains(t, errs, "line 8")
+	for _, text := range []string{"", "id,titel\n", "title\n", "id,id\n", "id,title\nv1\n"} {
+		code, _, errs := vodctlIn(t, env, text, "queue", "send", "--csv", "-", "--yes")
+		require.Equal(t, 1, code, errs)
+	}
+	for _, text := range []string{"", "hello", `{"v":2}`, `{"v":1,"changes":[{"id":"v1"}]}` + "\n{}"} {
+		code, _, errs := vodctlIn(t, env, text, "queue", "send", "--yes")
+		require.Equal(t, 1, code, errs)
+	}
+	require.Zero(t, c.MNS.Stats("metadata"))
+}
+
+func TestQueueSendGoesOnWhereItStopped(t *testing.T) {
+	c, env := queues(t)
+	var b strings.Builder
+	b.WriteString("id,title\n")
+	for i := range 50 {
+		fmt.Fprintf(&b, "v%d,t\n", i)
+	}
+	code, out, errs := vodctlIn(t, env, b.String(), "queue", "send", "--csv", "-", "--yes", "--skip", "40")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "10 of 10 changes sent")
+	require.Equal(t, video.ID("v40"), changesIn(t, waiting(t, c, "metadata"))[0].ID)
+	code, _, _ = vodctlIn(t, env, b.String(), "queue", "send", "--csv", "-", "--skip", "51")
+	require.Equal(t, 2, code)
+
+	env["METADATA_QUEUE"] = "nobody"
+	code, _, errs = vodctlIn(t, env, b.String(), "queue", "send", "--csv", "-", "--yes")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "go on with --skip 0")
+}
+
+func TestQueuePeekAndStats(t *testing.T) {
+	c, env := queues(t)
+	for range 3 {
+		_, err := c.MNS.Enqueue("metadata", base64.StdEncoding.EncodeToString([]byte(good)))
+		require.NoError(t, err)
+	}
+	_, err := c.MNS.Enqueue("dead", "plain \t poison")
+	require.NoError(t, err)
+	code, out, errs := vodctl(t, env, "queue", "stats", "-o", "json")
+	require.Zero(t, code, errs)
+	require.JSONEq(t, `[{"queue":"metadata","waiting":3,"taken":0,"delayed":0},{"queue":"dead","waiting":1,"taken":0,"delayed":0}]`, out)
+	code, out, errs = vodctl(t, env, "queue", "stats")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "WAITING")
+
+	code, out, errs = vodctl(t, env, "queue", "peek")
+	require.Zero(t, code, errs)
+	require.Equal(t, 3, strings.Count(out, "Lesson one"))
+	code, out, errs = vodctl(t, env, "queue", "peek", "--queue", "dead", "-o", "json")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, `"plain \t poison"`)
+	require.Equal(t, 3, c.MNS.Stats("metadata").Active, "a look leaves them")
+}
