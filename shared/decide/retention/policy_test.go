@@ -1,0 +1,247 @@
+package retention_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/shared/decide/retention"
+	"vodcurator/shared/decide/rule"
+	"vodcurator/shared/video"
+)
+
+func TestEveryMistakeIsToldAtOnceWithItsPlace(t *testing.T) {
+	_, err := retention.Parse("bad.yaml", []byte(`approve: maybe
+grace: 5h
+holds:
+  tags: ["a,b"]
+keep:
+  - {name: k}
+  - {name: k, newest: 3, within: 3d}
+rules:
+  - name: everything
+    older_than: 30d
+    remove: {video: true}
+  - name: forever
+    select: '"temp" in tags'
+    remove: {video: true}
+  - name: nothing
+    older_than: 30d
+    remove: {}
+  - older_than: 1h
+    select: 'titel == "x"'
+    since: birth
+    remove: {images: [Portrait], streams: {}}
+quotas:
+  - {name: q}
+guards: {percent: 101, count: 0}
+colour: red
+`))
+	require.Error(t, err)
+	for place, want := range map[string]string{
+		"bad.yaml:1:10: ":  `"maybe" is not known here`,
+		"bad.yaml:2:8: ":   "grace is counted in whole days",
+		"bad.yaml:4:10: ":  "no media can carry this tag",
+		"bad.yaml:6:6: ":   "keeps everything",
+		"bad.yaml:7:12: ":  `a second rule named "k"`,
+		"bad.yaml:7:6: ":   "newest and within in one keep rule",
+		"bad.yaml:9:5: ":   "a rule without select catches every video",
+		"bad.yaml:12:5: ":  "a rule without older_than has no bound",
+		"bad.yaml:17:13: ": "nothing is named to remove",
+		"bad.yaml:18:5: ":  "a name is missing",
+		"bad.yaml:18:17: ": "below one day",
+		"bad.yaml:20:12: ": `"birth" is not known here`,
+		"bad.yaml:21:23: ": `"Portrait" is not known here`,
+		"bad.yaml:21:43: ": "every stream is named",
+		"bad.yaml:23:6: ":  "a quota needs a size to stay under",
+		"bad.yaml:24:19: ": "must be above 0",
+		"bad.yaml:25:1: ":  `unknown key "colour"`,
+	} {
+		found := false
+		for _, f := range rule.Faults(err) {
+			found = found || strings.Contains(f.Error(), place) && strings.Contains(f.Error(), want)
+		}
+		require.True(t, found, "%s%s\n\nin\n%v", place, want, err)
+	}
+	require.ErrorContains(t, err, "unknown name titel")
+	require.ErrorContains(t, err, "a quota needs an age")
+}
+
+// No arguments meant all (rustic-rs/rustic#1191).
+func TestNoArgumentsDoNotMeanAll(t *testing.T) {
+	for name, text := range map[string]string{
+		"an empty file":       "",
+		"a comment":           "# rules will follow",
+		"no rules":            "guards: {count: 5}",
+		"an empty list":       "rules: []",
+		"not YAML":            "rules: [",
+		"a list":              "- a",
+		"a second document":   anyOld + "{video: true}\n---\n" + anyOld + "{video: true}",
+		"no select":           "rules:\n  - {name: r, older_than: 30d, remove: {video: true}}",
+		"an empty select":     "rules:\n  - {name: r, select: '', older_than: 30d, remove: {video: true}}",
+		"select true":         "rules:\n  - {name: r, select: 'true', older_than: 30d, remove: {video: true}}",
+		"select one is one":   "rules:\n  - {name: r, select: '1 == 1', older_than: 30d, remove: {video: true}}",
+		"every age":           "rules:\n  - {name: r, select: 'age_days >= 0', older_than: 30d, remove: {video: true}}",
+		"every title":         "rules:\n  - {name: r, select: 'len(title) >= 0', older_than: 30d, remove: {video: true}}",
+		"all but a few":       "rules:\n  - {name: r, select: '\"precious\" not in tags', older_than: 30d, remove: {video: true}}",
+		"no age":              "rules:\n  - {name: r, select: '\"temp\" in tags', remove: {video: true}}",
+		"an age of nothing":   "rules:\n  - {name: r, select: '\"temp\" in tags', older_than: 0d, remove: {video: true}}",
+		"unsafe, no filter":   "rules:\n  - {name: r, unsafe: true, remove: {video: true}}",
+		"unsafe, select true": "rules:\n  - {name: r, unsafe: true, select: 'true', remove: {video: true}}",
+		"streams of any age":  "rules:\n  - {name: r, remove: {streams: {superseded: true}}}",
+		"a quota of nothing":  "quotas:\n  - {name: q, above: 0B, older_than: 3d}",
+		"a quota of any age":  "quotas:\n  - {name: q, above: 1GB}",
+		"video and parts":     anyOld + "{video: true, source: {}}",
+	} {
+		_, err := retention.Parse("policy.yaml", []byte(text))
+		require.Error(t, err, name)
+	}
+	for name, text := range map[string]string{
+		"unsafe with a filter": "rules:\n  - {name: r, unsafe: true, select: '\"temp\" in tags', remove: {video: true}}",
+		"unsafe and wide":      "rules:\n  - {name: r, unsafe: true, older_than: 1h, select: '\"precious\" not in tags', remove: {video: true}}",
+		"streams by their age": "rules:\n  - {name: r, remove: {streams: {superseded: true, older_than: 7d}}}",
+		"a quota":              "quotas:\n  - {name: q, above: 1.5 TiB, older_than: 3d}",
+		"one day exactly":      "rules:\n  - {name: r, select: '\"temp\" in tags', older_than: 24h, remove: {video: true}}",
+	} {
+		_, err := retention.Parse("policy.yaml", []byte(text))
+		require.NoError(t, err, name)
+	}
+}
+
+func TestOtherMistakes(t *testing.T) {
+	for text, want := range map[string]string{
+		anyOld + "{streams: {definition: [XD]}}":                                                       `"XD" is not known`,
+		anyOld + "{streams: {definition: [OD]}}":                                                       `"OD" is not known`,
+		anyOld + "{streams: {height_below: 500, height_above: 600}}":                                   "no stream is above and below",
+		anyOld + "{streams: {height_below: 501, height_above: 500}}":                                   "no stream is above and below",
+		anyOld + "{streams: {keep_best: -1}}":                                                          "is below 0",
+		anyOld + "{streams: {height_below: -1}}":                                                       "is below 0",
+		anyOld + "{source: {good_streams: -1}}":                                                        "is below 0",
+		anyOld + "{source: {min_height: -1}}":                                                          "is below 0",
+		anyOld + "{images: ['']}":                                                                      `"(empty)" is not known`,
+		anyOld + "{video: true}\nguards: {unknown: -1}":                                                "is below 0",
+		anyOld + "{video: true}\nguards: {bytes: 0B}":                                                  "must be above 0",
+		anyOld + "{video: true}\nguards: {bytes: lots}":                                                "is not a size",
+		anyOld + "{video: true}\nguards: {times_usual: 0}":                                             "must be above 0",
+		anyOld + "{video: true}\nguards: {error_percent: 200}":                                         "must be above 0",
+		anyOld + "{video: true}\ngrace: 3 weeks":                                                       "is not a span of time",
+		anyOld + "{video: true}\ngrace: -3d":                                                           "is not a number of days",
+		anyOld + "{video: true}\ngrace: -3h":                                                           "is not a span of time",
+		anyOld + "{video: true}\nkeep: [{name: k, newest: 200000}]":                                    "over 100000",
+		anyOld + "{video: true}\nkeep: [{name: k, newest: -1}]":                                        "is below 0",
+		anyOld + "{video: true}\nkeep: [{name: k, within: 3d, per: category}]":                         "per goes with newest",
+		anyOld + "{video: true}\nkeep: [{name: k, newest: 3, per: title}]":                             "is not known",
+		anyOld + "{video: true}\nkeep: [{name: k, within: 3d, since: noon}]":                           "is not known",
+		anyOld + "{video: true}\ntests: [{name: x, media: {}}]":                                        "a test says what it removes",
+		anyOld + "{video: true}\ntests: [{name: x, media: {tags: [temp], age_days: 31}, removes: []}]": `test "x": removes [video], want []`,
+		strings.Replace(anyOld, "30d", "30d\n    since: view", 1) + "{video: true}":                    "known only with a usage file",
+	} {
+		_, err := retention.Parse("policy.yaml", []byte(text))
+		require.ErrorContains(t, err, want, text)
+	}
+	p := policy(t, anyOld+"{streams: {height_below: 502, height_above: 500}}")
+	require.NotNil(t, p)
+}
+
+func TestWhatAPolicySays(t *testing.T) {
+	text := `
+approve: within-guards
+grace: 14d
+expires: 36h
+refresh_cdn: true
+usage: usage.csv
+holds: {list: holds.txt}
+rules:
+  - {name: r, select: '"temp" in tags', older_than: 30d, remove: {video: true}}
+quotas:
+  - {name: q, above: 500GB, older_than: 30d}
+guards: {count: 1, percent: 2.5, bytes: 3kb, unknown: 4, times_usual: 5, error_percent: 6}
+prices: {currency: CNY, per_gb_month: {Standard: 0.12, Archive: 0.03}}
+`
+	p := policy(t, text)
+	require.True(t, p.SelfApproving)
+	require.True(t, p.Refresh)
+	require.Equal(t, 14*24*time.Hour, p.Grace)
+	require.Equal(t, 36*time.Hour, p.Expires)
+	require.Equal(t, "holds.txt", p.HoldList)
+	require.Equal(t, "usage.csv", p.Usage)
+	require.Equal(t, retention.Guards{Count: 1, Percent: 2.5, Bytes: 3 << 10, Unknown: 4, Usual: 5, Errors: 6}, p.Guards)
+	require.Equal(t, []string{"r", "q"}, p.Rules())
+	require.Len(t, p.Hash, 64)
+	require.NotEqual(t, p.Hash, policy(t, text+"\n# other").Hash)
+	require.Equal(t, p.Hash, policy(t, text).Hash)
+
+	bare := policy(t, anyOld+"{video: true}")
+	require.False(t, bare.SelfApproving)
+	require.Equal(t, 7*24*time.Hour, bare.Expires)
+	require.Equal(t, retention.Guards{Count: 1000, Percent: 5, Bytes: 1 << 40, Unknown: 0, Usual: 10, Errors: 10}, bare.Guards)
+}
+
+func TestSavings(t *testing.T) {
+	p := retention.Prices{PerGB: map[string]float64{"Standard": 0.12, "Archive": 0.03}}
+	month, penalty, ok := p.Saving(10<<30, "", 0)
+	require.True(t, ok)
+	require.InDelta(t, 1.2, month, 1e-9)
+	require.Zero(t, penalty)
+	month, penalty, ok = p.Saving(10<<30, "Archive", 15*24*time.Hour) // 45 of 60 days are still charged
+	require.True(t, ok)
+	require.InDelta(t, 0.3, month, 1e-9)
+	require.InDelta(t, 0.45, penalty, 1e-9)
+	_, penalty, _ = p.Saving(10<<30, "Archive", 60*24*time.Hour)
+	require.Zero(t, penalty)
+	_, _, ok = p.Saving(1, "IA", 0)
+	require.False(t, ok, "no price, no saving")
+	_, _, ok = p.Saving(retention.Unknown, "", 0)
+	require.False(t, ok, "no size, no saving")
+}
+
+func TestGuards(t *testing.T) {
+	g := retention.Guards{Count: 10, Percent: 10, Bytes: 1000, Unknown: 1}
+	for name, tc := range map[string]struct {
+		items, media, unknown int
+		bytes                 int64
+		library               int
+		over                  []string
+	}{
+		"nothing":                    {library: 0},
+		"at every limit":             {items: 10, media: 10, unknown: 1, bytes: 1000, library: 100},
+		"one item more":              {items: 11, media: 10, library: 100, over: []string{"11 items, at most 10"}},
+		"one media more":             {items: 1, media: 11, library: 100, over: []string{"11 of 100 media, at most 10 %"}},
+		"one byte more":              {items: 1, media: 1, bytes: 1001, library: 100, over: []string{"1001 bytes, at most 1000"}},
+		"one unknown more":           {items: 2, media: 1, unknown: 2, library: 100, over: []string{"2 items of unknown size, at most 1"}},
+		"a library nobody counted":   {items: 1, media: 1, over: []string{"1 of 0 media, at most 10 %"}},
+		"a library of negative size": {items: 1, library: -1, over: []string{"0 of -1 media, at most 10 %"}},
+	} {
+		require.Equal(t, tc.over, g.Over(tc.items, tc.media, tc.unknown, tc.bytes, tc.library), name)
+	}
+}
+
+func TestHoldLists(t *testing.T) {
+	held, err := retention.ParseHolds([]byte("\ufeffa1 court order\n\n# a remark\n  b2\r\nc3  \n"))
+	require.NoError(t, err)
+	require.Equal(t, map[video.ID]string{"a1": "court order", "b2": "", "c3": ""}, held)
+	for _, bad := range []string{"a1,b2", "<html>", "a1 ok\n\"b2\"", strings.Repeat("x", 65)} {
+		_, err := retention.ParseHolds([]byte(bad))
+		require.ErrorIs(t, err, video.ErrInvalid, bad)
+	}
+	_, err = retention.ParseHolds([]byte("a1\n!"))
+	require.ErrorContains(t, err, "line 2")
+}
+
+func TestUsage(t *testing.T) {
+	views, err := retention.ParseUsage([]byte("id,last_view\na1,2026-01-31T12:00:00Z\na1,2026-01-01\nb2,2026-02-01\r\n# x\n\n"))
+	require.NoError(t, err)
+	at, ok := views("a1")
+	require.True(t, ok)
+	require.Equal(t, time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC), at, "the later view counts")
+	at, _ = views("b2")
+	require.Equal(t, time.Date(2026, 2, 2, 0, 0, 0, 0, time.UTC), at, "a day counts to its end")
+	_, ok = views("c3")
+	require.False(t, ok)
+	for _, bad := range []string{"a1", "a1,", "a1,yesterday", ",2026-01-01", "a1,2026-01-01\nid,last_view"} {
+		_, err := retention.ParseUsage([]byte(bad))
+		require.ErrorIs(t, err, video.ErrInvalid, bad)
+	}
+}
