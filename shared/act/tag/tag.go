@@ -161,11 +161,8 @@ func (t Tagger) read(ctx context.Context, targets []Target, at time.Time, result
 				results[i].Outcome = outcome(targets[i].ID, fmt.Errorf("read: %w", err))
 				continue
 			}
-			if answer.Origin == "" {
-				answer.Origin = targets[i].Origin
-			}
-			facts := rule.FactsOf(answer, moment(i))
-			if err := t.label(ctx, targets[i], &facts); err != nil {
+			facts, err := t.facts(ctx, targets[i], answer, moment(i))
+			if err != nil {
 				results[i].Outcome = outcome(targets[i].ID, err)
 				continue
 			}
@@ -207,6 +204,37 @@ func entry[T any](answers []video.Answer[T], i int, err error) (T, error) {
 		return zero, errors.Join(video.ErrClosed, err)
 	}
 	return answers[i].Value, answers[i].Err
+}
+
+// facts is what the rules are told of a video or audio.
+func (t Tagger) facts(ctx context.Context, target Target, m video.Media, at time.Time) (rule.Facts, error) {
+	if m.Origin == "" {
+		m.Origin = target.Origin
+	}
+	facts := rule.FactsOf(m, at)
+	return facts, t.label(ctx, target, &facts)
+}
+
+// Explain reads one media as Run does, and tells what every rule makes of it.
+func (t Tagger) Explain(ctx context.Context, target Target, at time.Time) (rule.Facts, tagging.Explanation, error) {
+	var facts rule.Facts
+	if target.Kind == video.KindImage {
+		image, err := t.Library.Image(ctx, target.ID)
+		if err != nil {
+			return facts, tagging.Explanation{}, err
+		}
+		facts = rule.FactsOfImage(image, at)
+	} else {
+		answers, err := t.Library.Media(ctx, []video.ID{target.ID})
+		media, err := entry(answers, 0, err)
+		if err == nil {
+			facts, err = t.facts(ctx, target, media, at)
+		}
+		if err != nil {
+			return facts, tagging.Explanation{}, err
+		}
+	}
+	return facts, t.Rules.Explain(&facts), nil
 }
 
 func (t Tagger) label(ctx context.Context, target Target, facts *rule.Facts) error {

@@ -180,6 +180,8 @@ func exprError(text string, err error) *ExprError {
 	switch {
 	case strings.Contains(message, "expected bool, but got "):
 		out.Message, out.Hint = "not yes or no, but "+message[strings.LastIndex(message, " ")+1:], "compare it with something: duration > 30"
+	case strings.Contains(message, "unexpected token EOF"):
+		out.Hint = "something is missing at the end; in YAML a # behind a blank begins a comment, so put the expression in quotes"
 	case strings.Contains(message, `Operator("=")`):
 		out.Hint = "compare with =="
 	}

@@ -13,14 +13,14 @@ import (
 // Decision is what the rules want of one media: the smallest change, empty when
 // the media is as it should be, and where each part of it comes from.
 type Decision struct {
-	ID      video.ID
-	Change  video.Change
-	Reasons []Reason
-	Matched []string // the rules that held
-	Waiting []string // rules that need a fact which is not known yet, or come behind such a rule that stops
-	Dropped []string // tags that did not fit, and texts that the provider would refuse
-	Faults  []string // rules that failed while they were evaluated
-	Locked  string   // why automation keeps its hands off; empty if it does not
+	ID      video.ID     `json:"id"`
+	Change  video.Change `json:"change"`
+	Reasons []Reason     `json:"reasons,omitempty"`
+	Matched []string     `json:"matched,omitempty"` // the rules that held
+	Waiting []string     `json:"waiting,omitempty"` // rules that need a fact which is not known yet, or come behind such a rule that stops
+	Dropped []string     `json:"dropped,omitempty"` // tags that did not fit, and texts that the provider would refuse
+	Faults  []string     `json:"faults,omitempty"`  // rules that failed while they were evaluated
+	Locked  string       `json:"locked,omitempty"`  // why automation keeps its hands off; empty if it does not
 }
 
 // Reason says where one part of a change comes from.
@@ -99,6 +99,12 @@ func (r *Rules) decide(f *rule.Facts) Decision {
 	}
 	r.tags(f, &run, &d)
 	r.fieldsOf(f, &run, &d)
+	for _, by := range []int{run.set.titleBy, run.set.descBy, run.set.catBy} { // it held in a round before
+		if by > 0 && !slices.Contains(run.matched, by-1) {
+			run.matched = append(run.matched, by-1)
+		}
+	}
+	slices.Sort(run.matched)
 	for _, i := range run.matched {
 		d.Matched = append(d.Matched, r.rules[i].name)
 	}

@@ -9,26 +9,26 @@ import (
 
 // Explanation tells for one media what every rule made of it, and whose each tag is.
 type Explanation struct {
-	Decision Decision
-	Rules    []RuleView
-	Tags     []TagView
+	Decision Decision   `json:"decision"`
+	Rules    []RuleView `json:"rules"`
+	Tags     []TagView  `json:"tags,omitempty"`
 }
 
 // RuleView is what became of one rule: matched, no, waiting, error, or not
 // reached because a rule before it stops or the media is locked.
 type RuleView struct {
-	Name   string
-	Result string
-	Parts  []rule.Part
+	Name   string      `json:"name"`
+	Result string      `json:"result"`
+	Parts  []rule.Part `json:"parts,omitempty"`
 }
 
 // TagView is one tag the media has or gets: what becomes of it (stays, added,
 // removed), and who owns it: rules by name, "retired", or "people".
 type TagView struct {
-	Tag   string
-	Fate  string
-	Owner []string
-	Why   string
+	Tag   string   `json:"tag"`
+	Fate  string   `json:"fate"`
+	Owner []string `json:"owner"`
+	Why   string   `json:"why,omitempty"`
 }
 
 // Explain decides and tells how it came to that. The conditions are shown with the

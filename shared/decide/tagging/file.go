@@ -390,3 +390,10 @@ func (r *Rules) makers(tag string) []int {
 	slices.Sort(makers)
 	return makers
 }
+
+//go:embed rules.schema.json
+var schema []byte
+
+// Schema is the JSON Schema of a rules file, for editors. It says what stands
+// where; Parse knows much more.
+func Schema() []byte { return slices.Clone(schema) }

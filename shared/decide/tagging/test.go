@@ -26,8 +26,8 @@ type Expect struct {
 
 // TestResult is the outcome of one test of a rules file. No Faults: it passed.
 type TestResult struct {
-	Name   string
-	Faults []string
+	Name   string   `json:"name"`
+	Faults []string `json:"faults,omitempty"`
 }
 
 func (p parser) tests(rules map[string]int) {
@@ -69,7 +69,7 @@ func (r *Rules) Test(fixtures fs.FS) []TestResult {
 		facts := t.Media.Facts()
 		if t.Fixture != "" {
 			var err error
-			if facts, err = fixture(fixtures, t.Fixture); err != nil {
+			if facts, err = Fixture(fixtures, t.Fixture); err != nil {
 				results[i].Faults = []string{err.Error()}
 				continue
 			}
@@ -84,7 +84,9 @@ func (r *Rules) Test(fixtures fs.FS) []TestResult {
 	return results
 }
 
-func fixture(fixtures fs.FS, name string) (rule.Facts, error) {
+// Fixture reads the facts of a media from a JSON file: a video.Media, or a
+// video.Image under the key "image". Ages count to rule.SampleTime.
+func Fixture(fixtures fs.FS, name string) (rule.Facts, error) {
 	if fixtures == nil {
 		return rule.Facts{}, fmt.Errorf("fixture %s: no folder of fixtures given", name)
 	}

@@ -1,0 +1,335 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"os/signal"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"vodcurator/shared/act/tag"
+	"vodcurator/shared/decide/tagging"
+	"vodcurator/shared/report"
+	"vodcurator/shared/video"
+)
+
+// retag is one backfill as it is asked for.
+type retag struct {
+	rules, from, to, ids, resume string
+	kind, title                  string
+	tags, statuses               []string
+	category                     int64
+	labels, yes, quiet           bool
+}
+
+func retagCommand(a *app) *cobra.Command {
+	var r retag
+	cmd := &cobra.Command{
+		Use:   "retag",
+		Short: "Run the tagging rules over the library; lists what would change unless --yes is given",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.retag(cmd.Context(), r)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&r.rules, "rules", "", "rules file (default: RULES_FILE, else the built-in rules)")
+	f.StringVar(&r.kind, "kind", "video", "video, audio or image")
+	f.StringVar(&r.from, "from", "", "created on this day or later, as 2026-01-31 or with a time as 2026-01-31T08:00:00Z")
+	f.StringVar(&r.to, "to", "", "created before this")
+	f.StringSliceVar(&r.statuses, "status", nil, "only media with one of these statuses")
+	f.StringSliceVar(&r.tags, "tag", nil, "only media with all of these tags")
+	f.StringVar(&r.title, "title", "", "only media whose title contains this")
+	f.Int64Var(&r.category, "category", 0, "only media of this category")
+	f.StringVar(&r.ids, "ids", "", "a file with an id in each line instead of a search; - is standard input")
+	f.StringVar(&r.resume, "resume", "", "a file that remembers how far it came; the same command goes on from there")
+	f.BoolVar(&r.labels, "labels", false, "read the labels of smart tagging too: one call for each media")
+	f.BoolVar(&r.yes, "yes", false, "write the changes")
+	f.BoolVar(&r.quiet, "quiet", false, "no progress on standard error")
+	return cmd
+}
+
+// checkpoint is what --resume keeps: the question, and how far its answer came.
+type checkpoint struct {
+	Question string    `json:"question"`
+	Position string    `json:"position"`
+	Finished bool      `json:"finished"`
+	Diff     *tag.Diff `json:"diff"`
+}
+
+func (a *app) retag(ctx context.Context, r retag) error {
+	query, err := r.query()
+	if err != nil {
+		return fmt.Errorf("%w: %w", errUsage, err)
+	}
+	app, err := a.boot()
+	if err != nil {
+		return err
+	}
+	rules, err := configuredRules(ctx, r.rules, app)
+	if err != nil {
+		return err
+	}
+	state, err := r.load(rules)
+	if err != nil {
+		return err
+	}
+	if state.Finished {
+		_, _ = fmt.Fprintf(a.err, "%s says that this is done; remove it to begin anew\n", r.resume)
+		return a.show(r, state.Diff)
+	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
+	t := tag.Tagger{Library: app.VOD, Rules: rules}
+	if r.labels {
+		t.Labels = app.VOD
+	}
+	switch {
+	case !r.yes:
+	case app.MetadataQueue != "":
+		t.Writer = tag.Queued{To: app.Sender(), Now: time.Now}
+	default:
+		t.Writer = tag.Direct{To: app.VOD}
+	}
+	query.After = state.Position
+	hits := tag.Hits(ctx, app.VOD, query)
+	if r.ids != "" {
+		hits = a.listed(r, query.Kind, state.Position)
+	}
+	bar := progress{out: a.err, start: time.Now(), before: state.Diff.Seen, until: query.CreatedTo, quiet: r.quiet}
+	runErr := t.Backfill(ctx, r.labelled(hits), time.Now().UTC(), func(step tag.Step) error {
+		state.Diff.Add(step)
+		last := step.Hits[len(step.Hits)-1]
+		state.Position = last.Position
+		bar.tell(state.Diff.Seen, step.Hits[0].Created, last.Created)
+		return r.save(state)
+	})
+	bar.end()
+	if runErr == nil {
+		state.Finished = true
+		runErr = r.save(state)
+	} else if r.resume != "" {
+		runErr = fmt.Errorf("%w\nthe same command goes on behind %s of them", runErr, report.Number(state.Diff.Seen))
+	}
+	return errors.Join(a.show(r, state.Diff), runErr)
+}
+
+func (r retag) query() (video.Query, error) {
+	q := video.Query{Kind: video.Kind(r.kind), Category: r.category, Tags: r.tags, Title: r.title, OldestFirst: true}
+	if q.Kind != video.KindVideo && q.Kind != video.KindAudio && q.Kind != video.KindImage {
+		return q, fmt.Errorf("--kind is video, audio or image, not %q", r.kind)
+	}
+	for _, s := range r.statuses {
+		q.Statuses = append(q.Statuses, video.Status(s))
+	}
+	for _, bound := range []struct {
+		text string
+		into *time.Time
+	}{{r.from, &q.CreatedFrom}, {r.to, &q.CreatedTo}} {
+		if bound.text == "" {
+			continue
+		}
+		at, err := time.Parse(time.DateOnly, bound.text)
+		if err != nil {
+			at, err = time.Parse(time.RFC3339, bound.text)
+		}
+		if err != nil {
+			return q, fmt.Errorf("%q is no day and no time: write 2026-01-31 or 2026-01-31T08:00:00Z", bound.text)
+		}
+		*bound.into = at
+	}
+	if q.CreatedTo.IsZero() {
+		q.CreatedTo = time.Now().UTC() // what arrives meanwhile is the functions' business
+	}
+	return q, nil
+}
+
+func (r retag) labelled(hits iter.Seq2[tag.Hit, error]) iter.Seq2[tag.Hit, error] {
+	return func(yield func(tag.Hit, error) bool) {
+		for hit, err := range hits {
+			hit.Labels = r.labels
+			if !yield(hit, err) {
+				return
+			}
+		}
+	}
+}
+
+// listed are the ids of a file, behind the one named last.
+func (a *app) listed(r retag, kind video.Kind, after string) iter.Seq2[tag.Hit, error] {
+	return func(yield func(tag.Hit, error) bool) {
+		in := a.in
+		if r.ids != "-" {
+			file, err := os.Open(r.ids)
+			if err != nil {
+				yield(tag.Hit{}, err)
+				return
+			}
+			defer func() { _ = file.Close() }()
+			in = file
+		}
+		passed := after == ""
+		for lines := bufio.NewScanner(in); ; {
+			if !lines.Scan() {
+				if err := lines.Err(); err != nil {
+					yield(tag.Hit{}, err)
+				} else if !passed {
+					yield(tag.Hit{}, fmt.Errorf("%s: the id %s, behind which to go on, is not there", r.ids, after))
+				}
+				return
+			}
+			id, _, _ := strings.Cut(strings.TrimSpace(lines.Text()), " ")
+			if id == "" || strings.HasPrefix(id, "#") {
+				continue
+			}
+			if passed && !yield(tag.Hit{Target: tag.Target{ID: video.ID(id), Kind: kind}, Position: id}, nil) {
+				return
+			}
+			passed = passed || id == after
+		}
+	}
+}
+
+// question is what a checkpoint belongs to: another search or other rules are
+// another matter.
+func (r retag) question(rules *tagging.Rules) string {
+	return fmt.Sprintf("%s %s %s %s %q %q %q %d %s %t %t", rules.Version, r.kind, r.from, r.to, r.tags, r.statuses, r.title, r.category, r.ids, r.labels, r.yes)
+}
+
+func (r retag) load(rules *tagging.Rules) (*checkpoint, error) {
+	fresh := &checkpoint{Question: r.question(rules), Diff: tag.NewDiff(rules)}
+	if r.resume == "" {
+		return fresh, nil
+	}
+	raw, err := os.ReadFile(r.resume)
+	if errors.Is(err, os.ErrNotExist) {
+		return fresh, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var saved checkpoint
+	if err := json.Unmarshal(raw, &saved); err != nil || saved.Diff == nil {
+		return nil, fmt.Errorf("%s is no file of --resume", r.resume)
+	}
+	if saved.Question != fresh.Question {
+		return nil, fmt.Errorf("%s belongs to another search, other rules or another --yes: name another file", r.resume)
+	}
+	return &saved, nil
+}
+
+// save replaces the checkpoint at once, so that a kill leaves the old or the new one.
+func (r retag) save(state *checkpoint) error {
+	if r.resume == "" {
+		return nil
+	}
+	raw, err := json.Marshal(state)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(r.resume+".new", raw, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(r.resume+".new", r.resume)
+}
+
+var noun = map[string]string{"video": "video", "audio": "audio file", "image": "image"}
+
+func (a *app) show(r retag, d *tag.Diff) error {
+	if a.json() {
+		return a.print(d)
+	}
+	verb := "would change"
+	if r.yes {
+		verb = "changed"
+	}
+	_, _ = fmt.Fprintf(a.out, "%s looked at, %s %s\n", report.Count(d.Seen, noun[r.kind]), report.Number(d.Needed), verb)
+	for _, line := range []struct {
+		n    int
+		text string
+	}{
+		{d.Outcomes[video.Unchanged], "are as the rules want them"},
+		{d.Waiting, "have a rule that waits for a fact"},
+		{d.Dropped, "have tags or texts that do not fit"},
+		{d.Outcomes[video.Missing], "are gone"},
+		{d.Outcomes[video.Failed] + d.Outcomes[video.Unknown] + d.Outcomes[video.Deferred] + d.Outcomes[video.Forbidden] + d.Outcomes[video.Rejected], "failed"},
+	} {
+		if line.n > 0 {
+			_, _ = fmt.Fprintf(a.out, "  %s %s\n", report.Number(line.n), line.text)
+		}
+	}
+	table := report.NewTable("RULE", ">HOLDS FOR", ">CHANGES", "EXAMPLE", "TITLE", "CHANGE")
+	for _, rd := range d.Rules {
+		name := rd.Rule
+		if name == "" {
+			if rd.Changes == 0 {
+				continue
+			}
+			name = "(taken back)"
+		}
+		table.Row(name, report.Number(rd.Matched), report.Number(rd.Changes))
+		for _, e := range rd.Examples {
+			table.Row("", "", "", e.ID, report.Cut(e.Title, 30), fmt.Sprintf("%s %s %s", e.Wants.Act, e.Wants.Field, report.Cut(e.Wants.Value, 30)))
+		}
+	}
+	_, _ = fmt.Fprintln(a.out)
+	if err := table.Write(a.out, ""); err != nil {
+		return err
+	}
+	if !r.yes && d.Needed > 0 {
+		_, _ = fmt.Fprintln(a.out, "\nnothing was written; --yes writes it")
+	}
+	return nil
+}
+
+// progress tells the rate, and how long it may take: the part of the time between
+// the oldest media and the newest that is behind is the best guess there is.
+type progress struct {
+	out         io.Writer
+	start, said time.Time
+	first       time.Time
+	before      int
+	until       time.Time
+	quiet, open bool // open: a line of the terminal is not ended yet
+}
+
+func (p *progress) tell(seen int, first, last time.Time) {
+	if p.first.IsZero() {
+		p.first = first
+	}
+	now := time.Now()
+	pause, end := time.Second, ""
+	file, isFile := p.out.(*os.File)
+	if terminal := isFile && term.IsTerminal(int(file.Fd())); !terminal {
+		pause, end = 10*time.Second, "\n"
+	}
+	if p.quiet || now.Sub(p.said) < pause {
+		return
+	}
+	p.said, p.open = now, end == ""
+	spent := now.Sub(p.start)
+	text := fmt.Sprintf("%s, %.0f a second", report.Number(seen), float64(seen-p.before)/max(spent.Seconds(), 0.001))
+	if done, all := last.Sub(p.first), p.until.Sub(p.first); !last.IsZero() && done > 0 && all > done {
+		part := float64(done) / float64(all)
+		text += fmt.Sprintf(", about %.0f %%, %s left", 100*part, report.Duration(time.Duration(float64(spent)*(1-part)/part)))
+	}
+	if p.open {
+		text = "\r\033[K" + text
+	}
+	_, _ = fmt.Fprint(p.out, text+end)
+}
+
+func (p *progress) end() {
+	if p.open {
+		_, _ = fmt.Fprintln(p.out)
+	}
+}

@@ -1,0 +1,306 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"vodcurator/shared/act/tag"
+	"vodcurator/shared/boot"
+	"vodcurator/shared/decide/rule"
+	"vodcurator/shared/decide/tagging"
+	"vodcurator/shared/report"
+	"vodcurator/shared/video"
+)
+
+func rulesCommand(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "rules",
+		Short: "Write, check and try tagging rules; tell what they make of a media",
+	}
+	check := &cobra.Command{
+		Use:   "check [FILE]",
+		Short: "Tell every mistake in a rules file, each with its place",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			return a.rulesCheck(args)
+		},
+	}
+	test := &cobra.Command{
+		Use:   "test [FILE]",
+		Short: "Run the tests that a rules file holds",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			return a.rulesTest(args)
+		},
+	}
+	show := &cobra.Command{
+		Use:       "show default|schema|facts",
+		Short:     "Print the built-in rules, the JSON Schema for editors, or what expressions may ask",
+		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+		ValidArgs: []string{"default", "schema", "facts"},
+		RunE: func(_ *cobra.Command, args []string) error {
+			return a.rulesShow(args[0])
+		},
+	}
+	var file, fixture string
+	var image, labels bool
+	explain := &cobra.Command{
+		Use:   "explain ID...",
+		Short: "Tell for each rule whether it holds for a media and why, and whose each tag is",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if (fixture == "") == (len(args) == 0) {
+				return fmt.Errorf("%w: name media, or a file with one by --fixture", errUsage)
+			}
+			return a.rulesExplain(cmd.Context(), file, fixture, args, image, labels)
+		},
+	}
+	explain.Flags().StringVar(&file, "rules", "", "rules file (default: RULES_FILE, else the built-in rules)")
+	explain.Flags().StringVar(&fixture, "fixture", "", "a JSON file with a media, instead of reading one")
+	explain.Flags().BoolVar(&image, "image", false, "the ids are images")
+	explain.Flags().BoolVar(&labels, "labels", false, "read the labels of smart tagging too")
+	cmd.AddCommand(check, test, explain, show)
+	return cmd
+}
+
+// rulesFrom parses a rules file by its name on this machine; no name is the
+// built-in one.
+func rulesFrom(name string) (*tagging.Rules, error) {
+	if name == "" {
+		return tagging.Default(), nil
+	}
+	raw, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	return tagging.Parse(name, raw)
+}
+
+// configuredRules are those of a flag, else of RULES_FILE, else the built-in ones.
+func configuredRules(ctx context.Context, name string, app *boot.App) (*tagging.Rules, error) {
+	if name != "" || app.RulesFile == "" {
+		return rulesFrom(name)
+	}
+	raw, err := app.File(ctx, app.RulesFile)
+	if err != nil {
+		return nil, err
+	}
+	return tagging.Parse(app.RulesFile, raw)
+}
+
+func (a *app) rulesCheck(args []string) error {
+	rules, err := rulesFrom(strings.Join(args, ""))
+	faults := rule.Faults(err)
+	if a.json() && (err == nil || faults != nil) {
+		if faults == nil {
+			faults = []*rule.Fault{}
+		}
+		if e := a.print(faults); e != nil {
+			return e
+		}
+	}
+	if faults != nil {
+		if !a.json() {
+			_, _ = fmt.Fprintln(a.err, err)
+		}
+		return errors.New(report.Count(len(faults), "mistake"))
+	}
+	if err != nil || a.json() {
+		return err
+	}
+	_, err = fmt.Fprintf(a.out, "%s, version %s: no mistakes\n", report.Count(len(rules.Names()), "rule"), rules.Version)
+	return err
+}
+
+func (a *app) rulesTest(args []string) error {
+	name := strings.Join(args, "")
+	rules, err := rulesFrom(name)
+	if err != nil {
+		return err
+	}
+	results := rules.Test(os.DirFS(filepath.Dir(name)))
+	failed := 0
+	for _, r := range results {
+		if len(r.Faults) > 0 {
+			failed++
+		}
+	}
+	if a.json() {
+		if err := a.print(results); err != nil {
+			return err
+		}
+	} else {
+		for _, r := range results {
+			word := "ok    "
+			if len(r.Faults) > 0 {
+				word = "FAILED"
+			}
+			_, _ = fmt.Fprintf(a.out, "%s %s\n", word, r.Name)
+			for _, fault := range r.Faults {
+				_, _ = fmt.Fprintf(a.out, "         %s\n", fault)
+			}
+		}
+	}
+	switch {
+	case failed > 0:
+		return fmt.Errorf("%d of %s failed", failed, report.Count(len(results), "test"))
+	case len(results) == 0:
+		return errors.New("the file has no tests")
+	}
+	return nil
+}
+
+func (a *app) rulesShow(what string) error {
+	switch what {
+	case "default":
+		_, err := a.out.Write(tagging.DefaultFile())
+		return err
+	case "schema":
+		_, err := a.out.Write(tagging.Schema())
+		return err
+	}
+	table := report.NewTable("FACT", "TYPE", "MEANING")
+	for _, noun := range rule.Nouns() {
+		table.Row(noun.Name, noun.Type, noun.Doc)
+	}
+	if a.json() {
+		return a.print(map[string]any{"facts": rule.Nouns(), "functions": rule.Functions()})
+	}
+	if err := table.Write(a.out, ""); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(a.out, "\nfunctions:\n  %s\n", strings.Join(rule.Functions(), "\n  "))
+	return err
+}
+
+// explained is one media with what the rules make of it.
+type explained struct {
+	ID    string `json:"id"`
+	Title string `json:"title"`
+	tagging.Explanation
+}
+
+func (a *app) rulesExplain(ctx context.Context, file, fixture string, ids []string, image, labels bool) error {
+	var all []explained
+	var faults []error
+	if fixture != "" {
+		rules, err := rulesFrom(file)
+		if err != nil {
+			return err
+		}
+		facts, err := tagging.Fixture(os.DirFS(filepath.Dir(fixture)), filepath.Base(fixture))
+		if err != nil {
+			return err
+		}
+		all = append(all, explained{facts.ID, facts.Title, rules.Explain(&facts)})
+	} else {
+		app, err := a.boot()
+		if err != nil {
+			return err
+		}
+		rules, err := configuredRules(ctx, file, app)
+		if err != nil {
+			return err
+		}
+		t, at := tag.Tagger{Library: app.VOD, Labels: app.VOD, Rules: rules}, time.Now().UTC()
+		target := tag.Target{Labels: labels}
+		if image {
+			target.Kind = video.KindImage
+		}
+		for _, id := range ids {
+			target.ID = video.ID(id)
+			facts, explanation, err := t.Explain(ctx, target, at)
+			if err != nil {
+				faults = append(faults, fmt.Errorf("%s: %w", id, err))
+				continue
+			}
+			all = append(all, explained{facts.ID, facts.Title, explanation})
+		}
+	}
+	if a.json() {
+		return errors.Join(append(faults, a.print(all))...)
+	}
+	for _, e := range all {
+		if err := a.explain(e); err != nil {
+			return err
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func (a *app) explain(e explained) error {
+	if _, err := fmt.Fprintf(a.out, "%s  %s\n", e.ID, e.Title); err != nil {
+		return err
+	}
+	if e.Decision.Locked != "" {
+		_, _ = fmt.Fprintf(a.out, "  left alone: %s\n", e.Decision.Locked)
+	}
+	table := report.NewTable("RULE", "RESULT", "CONDITION", "CAME TO", "WITH")
+	for _, r := range e.Rules {
+		if len(r.Parts) == 0 {
+			table.Row(r.Name, r.Result)
+		}
+		for i, part := range r.Parts {
+			name, result := r.Name, r.Result
+			if i > 0 {
+				name, result = "", ""
+			}
+			table.Row(name, result, report.Cut(part.Text, 60), part.Result, values(part.Values))
+		}
+	}
+	if err := table.Write(a.out, "  "); err != nil {
+		return err
+	}
+	if len(e.Tags) > 0 {
+		tags := report.NewTable("TAG", "BECOMES", "OWNER", "WHY")
+		for _, t := range e.Tags {
+			tags.Row(t.Tag, t.Fate, strings.Join(t.Owner, ", "), t.Why)
+		}
+		_, _ = fmt.Fprintln(a.out)
+		if err := tags.Write(a.out, "  "); err != nil {
+			return err
+		}
+	}
+	for _, reason := range e.Decision.Reasons {
+		if reason.Field != "tags" {
+			_, _ = fmt.Fprintf(a.out, "  %s\n", reason)
+		}
+	}
+	for _, text := range slices.Concat(e.Decision.Dropped, e.Decision.Faults) {
+		_, _ = fmt.Fprintf(a.out, "  not done: %s\n", text)
+	}
+	if e.Decision.Change.Empty() {
+		_, _ = fmt.Fprintln(a.out, "  no change")
+	}
+	_, err := fmt.Fprintln(a.out)
+	return err
+}
+
+// values shows facts in the order of their names; one that is missing says so.
+func values(facts map[string]any) string {
+	var names, texts []string
+	for name := range facts {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		switch v := facts[name].(type) {
+		case nil:
+			texts = append(texts, name+" not known")
+		case string, []string:
+			texts = append(texts, fmt.Sprintf("%s %s", name, report.Cut(fmt.Sprintf("%q", v), 40)))
+		case time.Time:
+			texts = append(texts, name+" "+v.Format(time.RFC3339))
+		default:
+			texts = append(texts, name+" "+report.Cut(fmt.Sprintf("%v", v), 40))
+		}
+	}
+	return strings.Join(texts, ", ")
+}

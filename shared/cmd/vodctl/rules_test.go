@@ -1,0 +1,227 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/shared/act/tag"
+	"vodcurator/shared/localcloud"
+	"vodcurator/shared/localcloud/calls"
+	"vodcurator/shared/localcloud/fakevod"
+)
+
+func file(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+func TestRulesCheckTellsAllMistakes(t *testing.T) {
+	code, out, errs := vodctl(t, nil, "rules", "check", "../../decide/tagging/testdata/bad/everything.yaml")
+	require.Equal(t, 1, code)
+	require.Empty(t, out)
+	require.Contains(t, errs, "did you mean title?")
+	require.Contains(t, errs, "vodctl: 33 mistakes")
+	code, out, _ = vodctl(t, nil, "rules", "check", "-o", "json", "../../decide/tagging/testdata/bad/everything.yaml")
+	require.Equal(t, 1, code)
+	var faults []struct{ Line, Column int }
+	require.NoError(t, json.Unmarshal([]byte(out), &faults))
+	require.Len(t, faults, 33)
+
+	code, out, errs = vodctl(t, nil, "rules", "check")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "15 rules")
+	code, _, errs = vodctl(t, nil, "rules", "check", "/nowhere/rules.yaml")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "no such file")
+}
+
+func TestRulesTestRunsTheTestsOfTheFile(t *testing.T) {
+	code, out, errs := vodctl(t, nil, "rules", "test")
+	require.Zero(t, code, errs)
+	require.Equal(t, 12, strings.Count(out, "ok     "))
+	code, _, errs = vodctl(t, nil, "rules", "test", "../../decide/tagging/testdata/every-key.yaml")
+	require.Zero(t, code, errs)
+	wrong := file(t, "wrong.yaml", `
+rules: [{name: a, when: 'title == "x"', add: [a]}]
+tests: [{name: one, media: {title: x}, expect: {add: [b]}}, {name: two, media: {title: y}, expect: {}}]`)
+	code, out, errs = vodctl(t, nil, "rules", "test", wrong)
+	require.Equal(t, 1, code)
+	require.Equal(t, "FAILED one\n         add: want [b], got [a]\nok     two\n", out)
+	require.Contains(t, errs, "1 of 2 tests failed")
+	code, _, errs = vodctl(t, nil, "rules", "test", file(t, "none.yaml", `rules: [{name: a, when: "true", add: [a]}]`))
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "no tests")
+}
+
+func TestRulesShow(t *testing.T) {
+	for what, want := range map[string]string{"default": "name: portrait", "schema": `"$schema"`, "facts": "short_side"} {
+		code, out, errs := vodctl(t, nil, "rules", "show", what)
+		require.Zero(t, code, errs)
+		require.Contains(t, out, want)
+	}
+	code, _, _ := vodctl(t, nil, "rules", "show", "nothing")
+	require.Equal(t, 2, code)
+}
+
+// TestRulesExplain is what the README shows: testdata/explain.txt.
+func TestRulesExplain(t *testing.T) {
+	code, out, errs := vodctl(t, nil, "rules", "explain", "--rules", "testdata/explain.yaml", "--fixture", "testdata/explain.json")
+	require.Zero(t, code, errs)
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		require.NoError(t, os.WriteFile("testdata/explain.txt", []byte(out), 0o600))
+	}
+	want, err := os.ReadFile("testdata/explain.txt")
+	require.NoError(t, err)
+	require.Equal(t, string(want), out)
+	code, _, _ = vodctl(t, nil, "rules", "explain")
+	require.Equal(t, 2, code)
+}
+
+// cloud is a library with n videos, of which every second is titled Promo, and one image.
+func cloud(t *testing.T, n int) (*localcloud.Cloud, []string) {
+	t.Helper()
+	return cloudWith(t, n, nil)
+}
+
+func cloudWith(t *testing.T, n int, fault calls.Hook) (*localcloud.Cloud, []string) {
+	t.Helper()
+	start := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+	c := localcloud.RunT(t, localcloud.Options{Start: start.AddDate(0, 2, 0), Callback: "none", Env: map[string]string{"RATE_SHARE": "1"}, Tune: func(s *localcloud.Services) {
+		s.VOD.Fault = fault
+	}})
+	assets := []fakevod.Asset{{Kind: "image", Title: "Cover", Status: "Normal", Created: start, Picture: &fakevod.Picture{Width: 100, Height: 100}}}
+	for i := range n {
+		title := "Walk"
+		if i%2 == 0 {
+			title = "Promo"
+		}
+		assets = append(assets, fakevod.Asset{
+			Kind: "video", Title: fmt.Sprint(title, " ", i), Tags: "mine", Status: "Normal", Created: start.Add(time.Duration(i) * time.Hour),
+			Source: &fakevod.Source{Status: "Normal", FileName: "x.mp4", Media: fakevod.Media{Duration: 120, Width: 640, Height: 360}},
+		})
+	}
+	return c, c.VOD.Seed(assets...)
+}
+
+func writes(c *localcloud.Cloud) (n int) {
+	for _, call := range c.VOD.Calls() {
+		if strings.HasPrefix(call.Op, "Update") {
+			n++
+		}
+	}
+	return n
+}
+
+func TestExplainReadsAMediaOfTheLibrary(t *testing.T) {
+	c, ids := cloud(t, 1)
+	code, out, errs := vodctl(t, c.Env(), "rules", "explain", ids[1])
+	require.Zero(t, code, errs)
+	require.Contains(t, out, `promo            matched  has_word(title, "promo"`)
+	require.Regexp(t, `mine +stays +people`, out)
+	code, out, errs = vodctl(t, c.Env(), "rules", "explain", "--image", ids[0], "-o", "json")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, `"square"`)
+	code, _, errs = vodctl(t, c.Env(), "rules", "explain", strings.Repeat("0", 32))
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "not found")
+	require.Zero(t, writes(c))
+}
+
+func TestRetagListsThenWritesThenFindsNothing(t *testing.T) {
+	c, ids := cloud(t, 250)
+	env := c.Env()
+	delete(env, "METADATA_QUEUE")
+	code, out, errs := vodctl(t, env, "retag")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "250 videos looked at, 250 would change")
+	require.Regexp(t, `promo +125 +125`, out)
+	require.Contains(t, out, "nothing was written; --yes writes it")
+	require.Equal(t, 10, strings.Count(out, "add tags promo"), "ten examples")
+	require.Zero(t, writes(c), "counted by the server")
+
+	code, out, errs = vodctl(t, env, "retag", "--yes", "-o", "json")
+	require.Zero(t, code, errs)
+	var diff tag.Diff
+	require.NoError(t, json.Unmarshal([]byte(out), &diff))
+	require.Equal(t, 250, diff.Outcomes["done"])
+	require.Equal(t, 13, writes(c), "20 in a call: ⌈250/20⌉")
+	asset, _ := c.VOD.Lookup(ids[1])
+	require.Equal(t, "mine,promo,landscape,sd", asset.Tags)
+
+	code, out, errs = vodctl(t, env, "retag", "--yes")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "250 videos looked at, 0 changed")
+	require.Equal(t, 13, writes(c))
+}
+
+func TestRetagTakesASearchAListAndImages(t *testing.T) {
+	c, ids := cloud(t, 30)
+	env := c.Env()
+	code, out, errs := vodctl(t, env, "retag", "--from", "2026-06-01T05:00:00Z", "--to", "2026-06-01T10:00:00Z", "--title", "Walk")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "3 videos looked at")
+	code, out, errs = vodctlIn(t, env, "# some\n"+ids[1]+" first\n\n"+ids[2]+"\n", "retag", "--ids", "-")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "2 videos looked at")
+	code, out, errs = vodctl(t, env, "retag", "--kind", "image")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "add tags square")
+	for _, wrong := range [][]string{{"--kind", "film"}, {"--from", "yesterday"}} {
+		code, _, _ = vodctl(t, env, append([]string{"retag"}, wrong...)...)
+		require.Equal(t, 2, code)
+	}
+}
+
+func TestRetagGoesOnWhereItStopped(t *testing.T) {
+	var reads atomic.Int64
+	c, _ := cloudWith(t, 450, func(op, _, _ string) calls.Fault {
+		if op == "BatchGetMediaInfos" && reads.Add(1) == 11 {
+			return calls.Fault{Status: 403, Code: "Forbidden.RAM"}
+		}
+		return calls.Fault{}
+	})
+	env := c.Env()
+	delete(env, "METADATA_QUEUE")
+	resume := filepath.Join(t.TempDir(), "retag.json")
+	args := []string{"retag", "--yes", "--to", "2026-07-01", "--resume", resume}
+	code, out, errs := vodctl(t, env, args...)
+	require.Equal(t, 1, code, out)
+	require.Contains(t, errs, "the same command goes on behind")
+	code, _, errs = vodctl(t, env, append(args, "--kind", "audio")...)
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "another search")
+	code, out, errs = vodctl(t, env, args...)
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "450 videos looked at")
+	for _, asset := range c.VOD.Assets() {
+		if asset.Kind == "video" {
+			require.Contains(t, asset.Tags, "landscape", asset.Title)
+		}
+	}
+	before := len(c.VOD.Calls())
+	code, out, errs = vodctl(t, env, args...)
+	require.Zero(t, code, errs)
+	require.Contains(t, errs, "remove it to begin anew")
+	require.Contains(t, out, "450 videos looked at")
+	require.Len(t, c.VOD.Calls(), before)
+}
+
+func TestRetagByWayOfTheQueue(t *testing.T) {
+	c, _ := cloud(t, 20)
+	code, out, errs := vodctl(t, c.Env(), "retag", "--yes")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "20 videos looked at, 20 changed")
+	require.Zero(t, writes(c))
+	status := c.Status()
+	require.Contains(t, fmt.Sprint(status.Queues[c.Env()["METADATA_QUEUE"]]), "20")
+}
