@@ -1,7 +1,7 @@
 # vodcurator. Every target works offline once the modules are there.
 
 GO        ?= go
-FUNCTIONS := $(notdir $(wildcard functions/*))
+FUNCTIONS := $(patsubst functions/%/main.go,%,$(wildcard functions/*/main.go))
 LINT      := $(GO) tool -modfile=.ci/tools/go.mod golangci-lint
 LDFLAGS   := -s -w
 # The race detector needs a C compiler; without one the tests still run.

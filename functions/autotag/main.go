@@ -31,9 +31,13 @@ func main() {
 
 func newHandler(app *boot.App) *handler {
 	h := &handler{
-		library:  app.VOD,
-		labels:   app.VOD,
-		search:   app.VOD,
+		library: struct {
+			boot.MediaRight
+			boot.ImageRight
+			boot.ImagesRight
+		}{app.VOD.Media, app.VOD.Image, app.VOD.Images},
+		labels:   boot.LabelsRight(app.VOD.Labels),
+		search:   boot.SearchRight(app.VOD.Search),
 		signer:   events.Signer{URL: app.CallbackURL},
 		seen:     events.NewSeen(10_000, 2*events.DefaultWindow),
 		now:      time.Now,
@@ -49,7 +53,10 @@ func newHandler(app *boot.App) *handler {
 	case app.MetadataQueue != "":
 		h.writer = tag.Queued{To: app.Sender(), Now: time.Now}
 	default:
-		h.writer = tag.Direct{To: app.VOD}
+		h.writer = tag.Direct{To: struct {
+			boot.UpdateRight
+			boot.UpdateImagesRight
+		}{app.VOD.Update, app.VOD.UpdateImages}}
 	}
 	return h
 }

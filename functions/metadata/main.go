@@ -20,10 +20,19 @@ import (
 
 func main() {
 	app := boot.Must("METADATA_QUEUE", "DEAD_LETTER_QUEUE", "ALIBABA_CLOUD_ACCOUNT_ID")
-	config := edit.Config{Library: app.VOD, Log: app.Log}
-	h := handler{queue: app.Queue, metadata: app.MetadataQueue, dead: app.DeadLetterQueue, log: app.Log}
+	config := edit.Config{Log: app.Log, Library: struct {
+		boot.VideosRight
+		boot.ImagesRight
+		boot.UpdateRight
+		boot.UpdateImagesRight
+	}{app.VOD.Videos, app.VOD.Images, app.VOD.Update, app.VOD.UpdateImages}}
+	h := handler{queue: boot.SendRight(app.Queue.Send), metadata: app.MetadataQueue, dead: app.DeadLetterQueue, log: app.Log}
 	if app.Intake == "pull" {
-		h.pull = app.Queue
+		h.pull = struct {
+			boot.ReceiveRight
+			boot.DeleteRight
+			boot.ExtendRight
+		}{app.Queue.Receive, app.Queue.Delete, app.Queue.Extend}
 	}
 	if app.State != nil { // a nil *State in an interface would not be nil
 		config.State, h.objects = app.State, app.State

@@ -16,7 +16,14 @@ func main() {
 	app := boot.Must("STATE", "ALIBABA_CLOUD_ACCOUNT_ID")
 	h := handler{
 		job: purge.Job{
-			Library: app.VOD, CDN: app.VOD, State: app.State, Region: app.Region, Account: app.Account, App: app.App, Log: app.Log,
+			Library: struct {
+				boot.MediaRight
+				boot.DeleteVideosRight
+				boot.DeleteSourcesRight
+				boot.DeleteStreamsRight
+				boot.DeleteImagesOfRight
+			}{app.VOD.Media, app.VOD.DeleteVideos, app.VOD.DeleteSources, app.VOD.DeleteStreams, app.VOD.DeleteImagesOf},
+			CDN: boot.RefreshRight(app.VOD.RefreshPlayURLs), State: app.State, Region: app.Region, Account: app.Account, App: app.App, Log: app.Log,
 		},
 		policy: app.Policy, log: app.Log,
 	}

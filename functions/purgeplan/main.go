@@ -16,7 +16,11 @@ func main() {
 	app := boot.Must("STATE", "ALIBABA_CLOUD_ACCOUNT_ID")
 	h := handler{
 		job: plan.Job{
-			Library: app.VOD, State: app.State, Region: app.Region, Account: app.Account, App: app.App, Share: app.RateShare, Log: app.Log,
+			Library: struct {
+				boot.SearchRight
+				boot.MediaRight
+			}{app.VOD.Search, app.VOD.Media},
+			State: app.State, Region: app.Region, Account: app.Account, App: app.App, Share: app.RateShare, Log: app.Log,
 		},
 		policy: app.Policy, log: app.Log,
 	}

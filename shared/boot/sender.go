@@ -15,7 +15,7 @@ import (
 // library's only writer. Each change is a message of its own: what becomes of
 // one never touches another.
 type Sender struct {
-	Queue *queue.Client
+	Queue SendRight
 	Name  string           // METADATA_QUEUE
 	Now   func() time.Time // nil: the real clock; stamps changes that have no IssuedAt
 }
@@ -45,7 +45,7 @@ func (s Sender) Send(ctx context.Context, changes []video.Change) ([]video.Outco
 	if len(messages) == 0 {
 		return outcomes, nil
 	}
-	sent, err := s.Queue.Send(ctx, s.Name, messages)
+	sent, err := s.Queue(ctx, s.Name, messages)
 	for k, i := range of {
 		switch {
 		case k >= len(sent):
@@ -62,7 +62,7 @@ func (s Sender) Send(ctx context.Context, changes []video.Change) ([]video.Outco
 }
 
 // Sender is the app's own; METADATA_QUEUE must be set.
-func (a *App) Sender() Sender { return Sender{Queue: a.Queue, Name: a.MetadataQueue} }
+func (a *App) Sender() Sender { return Sender{Queue: a.Queue.Send, Name: a.MetadataQueue} }
 
 // File reads what RULES_FILE or POLICY_FILE points to: a file on this machine,
 // else a key under STATE. No name gives nil, which stands for the embedded one.

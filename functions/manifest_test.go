@@ -1,0 +1,274 @@
+package functions_test
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/stretchr/testify/require"
+)
+
+// manifest is the frame of s.yaml; a key that the frame does not know is refused.
+type manifest struct {
+	Edition   string         `yaml:"edition"`
+	Name      string         `yaml:"name"`
+	Access    string         `yaml:"access"`
+	Vars      map[string]any `yaml:"vars"`
+	Resources map[string]struct {
+		Component string         `yaml:"component"`
+		Props     map[string]any `yaml:"props"`
+	} `yaml:"resources"`
+}
+
+func read(t *testing.T) manifest {
+	t.Helper()
+	src, err := os.ReadFile("../s.yaml")
+	require.NoError(t, err)
+	var m manifest
+	require.NoError(t, yaml.UnmarshalWithOptions(src, &m, yaml.Strict()))
+	return m
+}
+
+func folders(t *testing.T) []string {
+	t.Helper()
+	mains, err := filepath.Glob("*/main.go")
+	require.NoError(t, err)
+	var names []string
+	for _, main := range mains {
+		names = append(names, filepath.Dir(main))
+	}
+	return names
+}
+
+func TestEveryFolderIsAResourceAndTheReverse(t *testing.T) {
+	m := read(t)
+	var resources []string
+	for name, r := range m.Resources {
+		resources = append(resources, name)
+		require.Equal(t, "fc3", r.Component, name)
+		require.Equal(t, name, r.Props["functionName"], name)
+		require.Equal(t, "go1", r.Props["runtime"], name)
+		require.Equal(t, "./functions/"+name+"/target", r.Props["code"], name)
+		require.Contains(t, r.Props, "timeout", "%s: the platform's default is 3 s", name)
+		require.Equal(t, "acs:ram::${vars.account}:role/vodcurator-"+name, r.Props["role"], "one role each")
+		require.FileExists(t, filepath.Join(name, "ram-policy.json"))
+	}
+	slices.Sort(resources)
+	require.Equal(t, folders(t), resources)
+}
+
+func TestTheManifestDropsNothing(t *testing.T) {
+	for name, r := range read(t).Resources {
+		triggers, _ := r.Props["triggers"].([]any)
+		require.NotEmpty(t, triggers, name)
+		for i, raw := range triggers {
+			trigger := raw.(map[string]any)
+			if trigger["triggerType"] != "eventbridge" {
+				continue
+			}
+			require.Equal(t, len(triggers)-1, i, "%s: an unchanged eventbridge trigger hides those behind it from a deploy", name)
+			require.LessOrEqual(t, r.Props["timeout"], uint64(300), "%s: the most that is allowed behind EventBridge", name)
+			run := trigger["triggerConfig"].(map[string]any)["runOptions"].(map[string]any)
+			require.Equal(t, "NONE", run["errorsTolerance"], name)
+			require.Contains(t, run["deadLetterQueue"].(map[string]any)["Arn"], "${vars.deadLetterQueue}", name)
+			require.Equal(t, "EXPONENTIAL_DECAY_RETRY", run["retryStrategy"].(map[string]any)["PushRetryStrategy"], name)
+		}
+	}
+	purge := read(t).Resources["purge"].Props
+	require.EqualValues(t, 0, purge["asyncInvokeConfig"].(map[string]any)["maxAsyncRetryAttempts"])
+}
+
+// TestRateSharesStayWithinTheDefault: the functions together ask for no more
+// than a quarter of the account's rate.
+func TestRateSharesStayWithinTheDefault(t *testing.T) {
+	sum := 0.0
+	for name, r := range read(t).Resources {
+		share, ok := r.Props["environmentVariables"].(map[string]any)["RATE_SHARE"].(string)
+		require.True(t, ok, "%s: a string, as the platform wants it", name)
+		var f float64
+		require.NoError(t, json.Unmarshal([]byte(share), &f))
+		sum += f
+	}
+	require.LessOrEqual(t, sum, 0.2501)
+}
+
+// TestTheComponentsSchema validates the props against the schema that the fc3
+// component ships, and refuses keys it does not know (the schema itself lets a
+// misspelt one pass).
+func TestTheComponentsSchema(t *testing.T) {
+	const file = "../../shared/reference/fc3.schema.json"
+	src, err := os.ReadFile(file)
+	if os.IsNotExist(err) {
+		require.Empty(t, os.Getenv("CI"), "CI has the component's schema beside the checkout")
+		t.Log("left out: fc3.schema.json is not beside this checkout")
+		return
+	}
+	require.NoError(t, err)
+	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(string(src)))
+	require.NoError(t, err)
+	c := jsonschema.NewCompiler()
+	require.NoError(t, c.AddResource("fc3.json", doc))
+	schema, err := c.Compile("fc3.json")
+	require.NoError(t, err)
+	for name, r := range read(t).Resources {
+		props := resolve(t, read(t).Vars, r.Props)
+		require.NoError(t, schema.Validate(props), name)
+		root := doc.(map[string]any)
+		known(t, name, props, root, root)
+	}
+}
+
+// resolve fills the variables that stand in the manifest, as the component does
+// before it validates.
+func resolve(t *testing.T, vars map[string]any, props any) any {
+	t.Helper()
+	src, err := json.Marshal(props)
+	require.NoError(t, err)
+	text := regexp.MustCompile(`\$\{vars\.(\w+)\}`).ReplaceAllStringFunc(string(src), func(ref string) string {
+		return vars[ref[len("${vars."):len(ref)-1]].(string)
+	})
+	text = regexp.MustCompile(`\$\{env\('\w+', '([^']*)'\)\}`).ReplaceAllString(text, "$1")
+	text = strings.ReplaceAll(text, "${config('AccountID')}", "1234567890123456")
+	require.NotContains(t, text, "${")
+	out, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+	require.NoError(t, err)
+	return out
+}
+
+// known walks value and schema together: every key of an object must stand in
+// one of the places where the schema could have it.
+func known(t *testing.T, at string, value any, root map[string]any, schemas ...map[string]any) {
+	t.Helper()
+	schemas = expand(root, schemas)
+	switch value := value.(type) {
+	case map[string]any:
+		for key, inner := range value {
+			var under []map[string]any
+			free := false
+			for _, s := range schemas {
+				if props, ok := s["properties"].(map[string]any); ok {
+					if p, ok := props[key].(map[string]any); ok {
+						under = append(under, p)
+					}
+				}
+				switch more := s["additionalProperties"].(type) {
+				case bool:
+					free = free || more
+				case map[string]any:
+					under = append(under, more)
+				}
+			}
+			require.True(t, free || len(under) > 0, "%s.%s is not in the component's schema", at, key)
+			if len(under) > 0 {
+				known(t, at+"."+key, inner, root, under...)
+			}
+		}
+	case []any:
+		var under []map[string]any
+		for _, s := range schemas {
+			if items, ok := s["items"].(map[string]any); ok {
+				under = append(under, items)
+			}
+		}
+		for _, inner := range value {
+			known(t, at+"[]", inner, root, under...)
+		}
+	}
+}
+
+func expand(root map[string]any, schemas []map[string]any) []map[string]any {
+	var out []map[string]any
+	for _, s := range schemas {
+		out = append(out, s)
+		if ref, ok := s["$ref"].(string); ok {
+			target := root["definitions"].(map[string]any)[strings.TrimPrefix(ref, "#/definitions/")].(map[string]any)
+			out = append(out, expand(root, []map[string]any{target})...)
+		}
+		for _, word := range []string{"anyOf", "oneOf", "allOf"} {
+			list, _ := s[word].([]any)
+			for _, inner := range list {
+				out = append(out, expand(root, []map[string]any{inner.(map[string]any)})...)
+			}
+		}
+	}
+	return out
+}
+
+// calls finds, in a function's binary, the provider's operations that can be
+// reached: the linker keeps nothing else (see the rights of shared/boot).
+var calls = []struct {
+	symbol *regexp.Regexp
+	right  func(operation string) string
+}{
+	{regexp.MustCompile(`services/vod\.\(\*([A-Z]\w+)Request\)\.GetActionName$`), func(op string) string { return "vod:" + op }},
+	{regexp.MustCompile(`vodcurator/shared/queue\.\(\*Client\)\.([A-Z]\w+)$`), func(op string) string {
+		return map[string]string{
+			"Send": "mns:SendMessage", "Receive": "mns:ReceiveMessage", "Delete": "mns:DeleteMessage",
+			"Extend": "mns:ChangeMessageVisibility", "Peek": "mns:PeekMessage", "Stats": "mns:GetQueueAttributes", "Ensure": "mns:CreateQueue",
+		}[op]
+	}},
+	{regexp.MustCompile(`oss-go-sdk-v2/oss\.\(\*Client\)\.([A-Z]\w+)$`), func(op string) string {
+		return map[string]string{
+			"GetObject": "oss:GetObject", "PutObject": "oss:PutObject", "ListObjectsV2": "oss:ListObjects", "DeleteObject": "oss:DeleteObject",
+		}[op]
+	}},
+}
+
+func TestEachRoleHasTheRightsItsCodeUsesAndNoOther(t *testing.T) {
+	for _, name := range folders(t) {
+		binary := filepath.Join(t.TempDir(), name)
+		build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", binary, "./"+name)
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		out, err := build.CombinedOutput()
+		require.NoError(t, err, string(out))
+		symbols, err := exec.CommandContext(t.Context(), "go", "tool", "nm", binary).Output()
+		require.NoError(t, err)
+
+		var want []string
+		for line := range strings.Lines(string(symbols)) {
+			line = strings.TrimSpace(line)
+			for _, c := range calls {
+				if m := c.symbol.FindStringSubmatch(line); m != nil {
+					if right := c.right(m[1]); right != "" {
+						want = append(want, right)
+					}
+				}
+			}
+		}
+		slices.Sort(want)
+		want = slices.Compact(want)
+
+		var policy struct {
+			Version   string
+			Statement []struct {
+				Effect   string
+				Action   []string
+				Resource []string
+			}
+		}
+		src, err := os.ReadFile(filepath.Join(name, "ram-policy.json"))
+		require.NoError(t, err)
+		require.NoError(t, json.Unmarshal(src, &policy))
+		require.Equal(t, "1", policy.Version)
+		var have []string
+		for _, s := range policy.Statement {
+			require.Equal(t, "Allow", s.Effect)
+			have = append(have, s.Action...)
+		}
+		slices.Sort(have)
+		require.Equal(t, want, have, "%s: what its binary can call, and what its role may do", name)
+		if name == "purgeplan" {
+			for _, right := range have {
+				require.NotContains(t, right, "Delete", "a plan is all it can make")
+			}
+		}
+		t.Logf("%s: %d rights: %s", name, len(have), strings.Join(have, " "))
+	}
+}
