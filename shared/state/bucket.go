@@ -21,9 +21,15 @@ import (
 
 // bucket is the form for the cloud. Create-if-absent is OSS's
 // x-oss-forbid-overwrite, which a bucket with versioning ignores.
+//
+// It holds the three calls it makes and not the client: a client in a field is
+// kept by the linker with all its methods, deleting ones included.
 type bucket struct {
-	client       *oss.Client
-	http         *http.Client
+	get  func(context.Context, *oss.GetObjectRequest, ...func(*oss.Options)) (*oss.GetObjectResult, error)
+	put  func(context.Context, *oss.PutObjectRequest, ...func(*oss.Options)) (*oss.PutObjectResult, error)
+	list func(context.Context, *oss.ListObjectsV2Request, ...func(*oss.Options)) (*oss.ListObjectsV2Result, error)
+
+	options      Options // HTTP is set
 	name, prefix string
 }
 
@@ -42,16 +48,27 @@ func openBucket(ctx context.Context, place string, o Options) (*bucket, error) {
 	if o.Region == "" || o.Credentials == nil {
 		return nil, fmt.Errorf("%w: a bucket needs a region and credentials", video.ErrInvalid)
 	}
-	b := &bucket{http: o.HTTP, name: name, prefix: prefix}
-	if b.prefix != "" {
-		b.prefix += "/"
+	if prefix != "" {
+		prefix += "/"
 	}
-	if b.http == nil {
-		b.http = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
+	if o.HTTP == nil {
+		o.HTTP = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
 			Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 16, IdleConnTimeout: 60 * time.Second,
 		}}
 	}
-	config := oss.LoadDefaultConfig().WithRegion(o.Region).WithHttpClient(b.http).
+	client := newClient(o)
+	b := &bucket{
+		get: client.GetObject, put: client.PutObject, list: client.ListObjectsV2,
+		options: o, name: name, prefix: prefix,
+	}
+	if o.ReadOnly {
+		return b, nil
+	}
+	return b, b.refusesToOverwrite(ctx)
+}
+
+func newClient(o Options) *oss.Client {
+	config := oss.LoadDefaultConfig().WithRegion(o.Region).WithHttpClient(o.HTTP).
 		WithCredentialsProvider(credentials.CredentialsProviderFunc(func(ctx context.Context) (credentials.Credentials, error) {
 			id, secret, token, err := o.Credentials(ctx)
 			return credentials.Credentials{AccessKeyID: id, AccessKeySecret: secret, SecurityToken: token}, err
@@ -62,11 +79,7 @@ func openBucket(ctx context.Context, place string, o Options) (*bucket, error) {
 			config = config.WithUsePathStyle(true) // a bucket's name in front of an address is no host
 		}
 	}
-	b.client = oss.NewClient(config)
-	if o.ReadOnly {
-		return b, nil
-	}
-	return b, b.refusesToOverwrite(ctx)
+	return oss.NewClient(config)
 }
 
 // refusesToOverwrite creates the probe until it is refused; the second time at
@@ -85,12 +98,12 @@ func (b *bucket) refusesToOverwrite(ctx context.Context) error {
 }
 
 func (b *bucket) close() error {
-	b.http.CloseIdleConnections()
+	b.options.HTTP.CloseIdleConnections()
 	return nil
 }
 
 func (b *bucket) Read(ctx context.Context, key string) ([]byte, error) {
-	answer, err := b.client.GetObject(ctx, &oss.GetObjectRequest{Bucket: &b.name, Key: oss.Ptr(b.prefix + key)})
+	answer, err := b.get(ctx, &oss.GetObjectRequest{Bucket: &b.name, Key: oss.Ptr(b.prefix + key)})
 	if err != nil {
 		return nil, b.kindOf(ctx, err)
 	}
@@ -107,7 +120,7 @@ func (b *bucket) Read(ctx context.Context, key string) ([]byte, error) {
 func (b *bucket) Create(ctx context.Context, key string, body []byte) error {
 	unclear := false
 	for attempt := 1; ; attempt++ {
-		_, err := b.client.PutObject(ctx, &oss.PutObjectRequest{
+		_, err := b.put(ctx, &oss.PutObjectRequest{
 			Bucket: &b.name, Key: oss.Ptr(b.prefix + key), Body: bytes.NewReader(body), ForbidOverwrite: oss.Ptr("true"),
 		}, func(o *oss.Options) { o.RetryMaxAttempts = oss.Ptr(1) })
 		if err == nil {
@@ -145,7 +158,7 @@ func (b *bucket) List(ctx context.Context, prefix, after string) iter.Seq2[strin
 			if last != "" {
 				request.StartAfter = oss.Ptr(b.prefix + last)
 			}
-			page, err := b.client.ListObjectsV2(ctx, request)
+			page, err := b.list(ctx, request)
 			if err != nil {
 				yield("", b.kindOf(ctx, err))
 				return
@@ -167,7 +180,7 @@ func (b *bucket) List(ctx context.Context, prefix, after string) iter.Seq2[strin
 }
 
 func (b *bucket) remove(ctx context.Context, key string) error {
-	_, err := b.client.DeleteObject(ctx, &oss.DeleteObjectRequest{Bucket: &b.name, Key: oss.Ptr(b.prefix + key)})
+	_, err := newClient(b.options).DeleteObject(ctx, &oss.DeleteObjectRequest{Bucket: &b.name, Key: oss.Ptr(b.prefix + key)})
 	return b.kindOf(ctx, err)
 }
 
