@@ -307,13 +307,14 @@ func (h handler) deadLetter(ctx context.Context, l letter, reason string) (boot.
 	return boot.Message{Body: body}, err
 }
 
-// keep puts a body under STATE, by its digest: kept twice it is kept once.
+// keep puts a body under STATE, by day and digest: kept twice it is kept once, and
+// the operator can expire it by its key.
 func (h handler) keep(ctx context.Context, body []byte) (key string, err error) {
 	if h.objects == nil {
 		return "", fmt.Errorf("a message of %d bytes fits no queue and there is no STATE to keep it: %w", len(body), video.ErrInvalid)
 	}
 	sum := sha256.Sum256(body)
-	key = "messages/" + hex.EncodeToString(sum[:])
+	key = "messages/" + time.Now().UTC().Format(time.DateOnly) + "/" + hex.EncodeToString(sum[:])
 	if err := h.objects.Create(ctx, key, body); err != nil {
 		have, readErr := h.objects.Read(ctx, key)
 		if readErr != nil || !bytes.Equal(have, body) {

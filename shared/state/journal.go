@@ -159,23 +159,63 @@ func ReadEntry(ctx context.Context, o Objects, key string) (Entry, error) {
 	return e, nil
 }
 
-// Base is the entry that can stand for all that the journal has read: the marks
-// that are newer than since, and every open one. It is created under the last
-// number with a plus sign, which sorts behind it and before the next.
-func (j *Journal) Base(since time.Time) (key string, body []byte, err error) {
-	e := Entry{Version: 1}
-	for k, marks := range j.marks {
-		kept := maps.Clone(marks)
-		maps.DeleteFunc(kept, func(_ string, m editing.Mark) bool { return !m.Open && m.At.Before(since) })
-		if len(kept) > 0 {
-			e.Media = append(e.Media, EditedMedia{ID: k.ID, Image: k.Image, Marks: kept})
-		}
-	}
-	slices.SortFunc(e.Media, func(a, b EditedMedia) int { return strings.Compare(string(a.ID), string(b.ID)) })
-	body, err = json.Marshal(e)
-	return strings.TrimSuffix(j.last, baseMark) + baseMark, body, err
+// Compaction is what replaces the old part of the journal: once Base is created,
+// the keys in Remove tell nothing that it does not.
+type Compaction struct {
+	Base   string
+	Body   []byte
+	Remove []string
 }
 
+// YoungestCompacted is how old an entry must be to be compacted. A writer that was
+// held up between reading the journal and creating its next entry must not find
+// that number free again; no function runs longer than a day.
+const YoungestCompacted = 25 * time.Hour
+
+// Compact plans to replace the entries made before a moment by one that holds the
+// marks of changes issued since then, and the open ones. What is compacted can no
+// longer be taken back, and a message issued earlier that still comes is no longer
+// known to be late. Nothing to do is an empty Base.
+func Compact(ctx context.Context, o Objects, before time.Time) (Compaction, error) {
+	j := NewJournal(o)
+	var c Compaction
+	for key, err := range o.List(ctx, JournalPrefix, "") {
+		if err != nil {
+			return Compaction{}, err
+		}
+		e, err := ReadEntry(ctx, o, key)
+		if err != nil {
+			return Compaction{}, err
+		}
+		if !e.At.Before(before) {
+			break
+		}
+		j.take(key, e)
+		c.Remove = append(c.Remove, key)
+	}
+	if len(c.Remove) == 0 || len(c.Remove) == 1 && strings.HasSuffix(c.Remove[0], baseMark) {
+		return Compaction{}, nil
+	}
+	base := Entry{Version: 1}
+	for k, marks := range j.marks {
+		kept := maps.Clone(marks)
+		maps.DeleteFunc(kept, func(_ string, m editing.Mark) bool { return !m.Open && m.At.Before(before) })
+		if len(kept) > 0 {
+			base.Media = append(base.Media, EditedMedia{ID: k.ID, Image: k.Image, Marks: kept})
+		}
+	}
+	slices.SortFunc(base.Media, func(a, b EditedMedia) int { return strings.Compare(string(a.ID), string(b.ID)) })
+	c.Base = strings.TrimSuffix(j.last, baseMark) + baseMark
+	if c.Base == j.last {
+		return Compaction{}, nil
+	}
+	var err error
+	c.Body, err = json.Marshal(base)
+	return c, err
+}
+
+// baseMark ends the key of a base: it has the last number that it stands for, and
+// sorts behind it and before the next.
 const baseMark = "+"
 
 func entryKey(number uint64) string { return fmt.Sprintf("%s%012d", JournalPrefix, number) }

@@ -1,7 +1,6 @@
 package state_test
 
 import (
-	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -43,34 +42,47 @@ func TestABaseStandsForAllBeforeIt(t *testing.T) {
 	eachForm(t, func(t *testing.T, s *state.Store) {
 		old := state.NewJournal(s)
 		var keys []string
-		for i := range 3 {
-			key, err := old.Append(t.Context(), state.Entry{Media: []state.EditedMedia{marked(fmt.Sprintf("v%d", i), 10*i, i == 0)}})
+		for i := range 4 { // at the moments 0, 10, 20 and 30; the first is open, the last too young
+			key, err := old.Append(t.Context(), state.Entry{
+				At: time.Unix(int64(10*i), 0), Media: []state.EditedMedia{marked(fmt.Sprintf("v%d", i), 10*i, i == 0)},
+			})
 			require.NoError(t, err)
 			keys = append(keys, key)
 		}
-		require.NoError(t, createEntry(t.Context(), s, old, time.Unix(15, 0)))
-		for _, key := range keys {
-			require.NoError(t, state.Remove(t.Context(), s, key))
-		}
+		compact(t, s, time.Unix(15, 0))
+		compact(t, s, time.Unix(15, 0)) // twice is once
+		require.Equal(t, "edits/000000000002+", compact(t, s, time.Unix(15, 0)))
 		fresh := state.NewJournal(s)
 		require.NoError(t, fresh.CatchUp(t.Context()))
 		require.NotEmpty(t, fresh.Marks(editing.Key{ID: "v0"}), "old, but open")
 		require.Empty(t, fresh.Marks(editing.Key{ID: "v1"}), "old and closed")
 		require.NotEmpty(t, fresh.Marks(editing.Key{ID: "v2"}))
-		key, err := fresh.Append(t.Context(), state.Entry{Media: []state.EditedMedia{marked("v3", 40, false)}})
+
+		require.Equal(t, "edits/000000000003+", compact(t, s, time.Unix(25, 0)))
+		require.NoError(t, fresh.CatchUp(t.Context()))
+		key, err := fresh.Append(t.Context(), state.Entry{Media: []state.EditedMedia{marked("v4", 40, false)}})
 		require.NoError(t, err)
-		require.Greater(t, key, keys[2])
+		require.Greater(t, key, keys[3])
 		require.NoError(t, old.CatchUp(t.Context()))
-		require.NotEmpty(t, old.Marks(editing.Key{ID: "v3"}), "who was there before goes on")
+		require.NotEmpty(t, old.Marks(editing.Key{ID: "v4"}), "who was there before goes on")
 	})
 }
 
-func createEntry(ctx context.Context, s *state.Store, j *state.Journal, since time.Time) error {
-	key, body, err := j.Base(since)
-	if err != nil {
-		return err
+// compact does what the operator's tool does, and gives the base there is then.
+func compact(t *testing.T, s *state.Store, before time.Time) string {
+	t.Helper()
+	c, err := state.Compact(t.Context(), s, before)
+	require.NoError(t, err)
+	if c.Base != "" {
+		require.NoError(t, s.Create(t.Context(), c.Base, c.Body))
 	}
-	return s.Create(ctx, key, body)
+	for _, key := range c.Remove {
+		require.NoError(t, state.Remove(t.Context(), s, key))
+	}
+	for _, key := range keys(t, s.List(t.Context(), state.JournalPrefix, "")) {
+		return key
+	}
+	return ""
 }
 
 func TestAnEntryThatCannotBeReadStopsTheJournal(t *testing.T) {

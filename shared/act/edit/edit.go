@@ -222,7 +222,7 @@ func (e *Editor) settle(ctx context.Context, run, entry string, edits []editing.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	for try := 1; ; try++ {
-		_, err := e.journal.Append(ctx, state.Entry{Run: run, Of: entry, Open: open})
+		_, err := e.journal.Append(ctx, state.Entry{Run: run, At: time.Now().UTC(), Of: entry, Open: open})
 		if err == nil {
 			return
 		}

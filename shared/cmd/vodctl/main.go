@@ -49,7 +49,7 @@ var errUsage = errors.New("misused")
 var groups = []func(*app) *cobra.Command{
 	rulesCommand, retagCommand,
 	planCommand, approveCommand, haltCommand, resumeCommand, leavingCommand, ledgerCommand,
-	queueCommand, dlqCommand, setupCommand,
+	queueCommand, dlqCommand, undoCommand, stateCommand, setupCommand,
 }
 
 func run(ctx context.Context, args []string, a app) int {

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"vodcurator/shared/boot"
+	"vodcurator/shared/report"
+	"vodcurator/shared/state"
+)
+
+func stateCommand(a *app) *cobra.Command {
+	cmd := &cobra.Command{Use: "state", Short: "Compact and expire what lies under STATE; the only thing that ever removes there", Args: cobra.NoArgs}
+	var yes bool
+	var older int
+	add := func(use, short string, run func(ctx context.Context, o *state.Store, before time.Time) (removal, error)) {
+		sub := &cobra.Command{
+			Use: use, Short: short, Args: cobra.NoArgs,
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				age := time.Duration(older) * 24 * time.Hour
+				if age < state.YoungestCompacted {
+					return fmt.Errorf("%w: --older is at least 2 days", errUsage)
+				}
+				return a.withState(cmd.Context(), func(_ *boot.App, o *state.Store) error {
+					r, err := run(cmd.Context(), o, time.Now().Add(-age))
+					if err != nil {
+						return err
+					}
+					return a.remove(cmd.Context(), o, r, yes)
+				})
+			},
+		}
+		sub.Flags().BoolVar(&yes, "yes", false, "do it; without, it is only listed")
+		sub.Flags().IntVar(&older, "older", 30, "days: what is younger stays")
+		cmd.AddCommand(sub)
+	}
+	add("compact", "Replace old entries of the metadata journal by one; what they wrote can then no longer be undone", compactJournal)
+	add("expire", "Remove the bodies of old messages that were too large for a queue", expireMessages)
+	return cmd
+}
+
+// removal is what a command wants to take away, and what it creates before that.
+type removal struct {
+	Create string   `json:"create,omitempty"`
+	Remove []string `json:"remove"`
+	body   []byte
+}
+
+func compactJournal(ctx context.Context, o *state.Store, before time.Time) (removal, error) {
+	c, err := state.Compact(ctx, o, before)
+	return removal{c.Base, c.Remove, c.Body}, err
+}
+
+// expireMessages finds bodies by the day in their keys. A message that points to
+// one is in no queue any more: those keep it for a week at most.
+func expireMessages(ctx context.Context, o *state.Store, before time.Time) (removal, error) {
+	const prefix = "messages/"
+	var r removal
+	for key, err := range o.List(ctx, prefix, "") {
+		if err != nil {
+			return r, err
+		}
+		day, _, _ := strings.Cut(strings.TrimPrefix(key, prefix), "/")
+		if at, err := time.Parse(time.DateOnly, day); err == nil && at.Before(before) {
+			r.Remove = append(r.Remove, key)
+		}
+	}
+	return r, nil
+}
+
+func (a *app) remove(ctx context.Context, o *state.Store, r removal, yes bool) error {
+	if yes {
+		if r.Create != "" {
+			// One that is there already is from a run that was cut short, and stands for the same entries.
+			if err := o.Create(ctx, r.Create, r.body); err != nil && !errors.Is(err, state.ErrExists) {
+				return err
+			}
+		}
+		for _, key := range r.Remove {
+			if err := state.Remove(ctx, o, key); err != nil {
+				return err
+			}
+		}
+	}
+	if a.json() {
+		return a.print(r)
+	}
+	if r.Create != "" {
+		if _, err := fmt.Fprintf(a.out, "+ %s\n", r.Create); err != nil {
+			return err
+		}
+	}
+	for _, key := range r.Remove {
+		if _, err := fmt.Fprintf(a.out, "- %s\n", key); err != nil {
+			return err
+		}
+	}
+	last := report.Count(len(r.Remove), "object") + " removed"
+	if !yes {
+		last = report.Count(len(r.Remove), "object") + " to remove; nothing was done, --yes does it"
+	}
+	_, err := fmt.Fprintf(a.out, "\n%s\n", last)
+	return err
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"vodcurator/shared/act/edit"
+	"vodcurator/shared/boot"
+	"vodcurator/shared/report"
+	"vodcurator/shared/state"
+	"vodcurator/shared/video"
+)
+
+func undoCommand(a *app) *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use:   "undo [RUN]",
+		Short: "Take the metadata changes of a run back where nothing changed since; without RUN list the runs",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withState(cmd.Context(), func(app *boot.App, o *state.Store) error {
+				if len(args) == 0 {
+					return a.listRuns(cmd.Context(), o)
+				}
+				return a.undo(cmd.Context(), app, o, args[0], yes)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "do it; without, it is only listed")
+	return cmd
+}
+
+func (a *app) listRuns(ctx context.Context, o state.Objects) error {
+	runs, err := edit.Runs(ctx, o)
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		return a.print(runs)
+	}
+	table := report.NewTable("run", "at", ">media")
+	for _, r := range runs {
+		table.Row(r.Name, r.At.Format(time.DateTime), report.Number(r.Media))
+	}
+	return table.Write(a.out, "")
+}
+
+func (a *app) undo(ctx context.Context, app *boot.App, o *state.Store, run string, yes bool) error {
+	reversals, err := edit.Undo(ctx, app.VOD, o, run, time.Now())
+	if err != nil {
+		return err
+	}
+	var changes []video.Change
+	var of []int
+	for i, r := range reversals {
+		if !r.Change.Empty() {
+			changes, of = append(changes, r.Change), append(of, i)
+		}
+	}
+	failed := 0
+	if yes && len(changes) > 0 {
+		outcomes, err := carryOut(ctx, app, o, changes)
+		if err != nil {
+			return err
+		}
+		for n, i := range of {
+			reason := reversals[i].Outcome.Reason
+			if reversals[i].Outcome = outcomes[n]; outcomes[n].Reason == "" {
+				reversals[i].Outcome.Reason = reason
+			}
+			if outcomes[n].Result != video.Done && outcomes[n].Result != video.Unchanged {
+				failed++
+			}
+		}
+	}
+	if a.json() {
+		err = a.print(reversals)
+	} else {
+		err = a.tellReversals(reversals, len(changes), yes, app.MetadataQueue)
+	}
+	if err == nil && failed > 0 {
+		err = fmt.Errorf("%s not put back", report.Count(failed, "media"))
+	}
+	return err
+}
+
+// carryOut hands the changes to whoever is the library's writer: the metadata
+// queue, or this process when there is none.
+func carryOut(ctx context.Context, app *boot.App, o *state.Store, changes []video.Change) ([]video.Outcome, error) {
+	if app.MetadataQueue != "" && app.Queue != nil {
+		return app.Sender().Send(ctx, changes)
+	}
+	e, err := edit.New(edit.Config{Library: app.VOD, State: o, Log: app.Log})
+	if err != nil {
+		return nil, err
+	}
+	return e.Edit(ctx, "undo-"+time.Now().UTC().Format("20060102T150405Z"), changes)
+}
+
+func (a *app) tellReversals(reversals []edit.Reversal, changes int, yes bool, queue string) error {
+	table := report.NewTable("media", "outcome", "puts back", "reason")
+	for _, r := range reversals {
+		result := string(r.Outcome.Result)
+		switch {
+		case r.Change.Empty():
+		case !yes:
+			result = "would be put back"
+		case queue != "" && r.Outcome.Result == video.Done:
+			result = "sent to the queue"
+		}
+		table.Row(cmp.Or(r.Change.ID, r.Outcome.ID), result, puts(r.Change), r.Outcome.Reason)
+	}
+	if err := table.Write(a.out, ""); err != nil {
+		return err
+	}
+	last := fmt.Sprintf("%d of %d media to put back", changes, len(reversals))
+	if !yes && changes > 0 {
+		last += "; nothing was done, --yes does it"
+	}
+	_, err := fmt.Fprintf(a.out, "\n%s\n", last)
+	return err
+}
+
+// puts says in a few words what a change sets.
+func puts(c video.Change) string {
+	var all []string
+	say := func(name string, text *string) {
+		if text != nil {
+			all = append(all, fmt.Sprintf("%s %.40q", name, *text))
+		}
+	}
+	say("title", c.Set.Title)
+	say("description", c.Set.Description)
+	say("cover", c.Set.Cover)
+	if c.Set.Category != nil {
+		all = append(all, fmt.Sprintf("category %d", *c.Set.Category))
+	}
+	if c.Tags.Set != nil {
+		all = append(all, fmt.Sprintf("tags %.60q", video.JoinTags(*c.Tags.Set)))
+	}
+	return strings.Join(all, ", ")
+}

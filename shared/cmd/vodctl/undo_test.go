@@ -1,0 +1,124 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/shared/act/edit"
+	"vodcurator/shared/boot"
+	"vodcurator/shared/localcloud"
+	"vodcurator/shared/localcloud/fakevod"
+	"vodcurator/shared/video"
+)
+
+// edited runs a cloud with three videos whose titles a run has changed.
+func edited(t *testing.T) (c *localcloud.Cloud, env map[string]string, ids []string) {
+	t.Helper()
+	c = localcloud.RunT(t, localcloud.Options{Callback: "none"})
+	env = c.Env()
+	env["METADATA_QUEUE"] = ""
+	for range 3 {
+		ids = append(ids, c.VOD.Seed(fakevod.Asset{Kind: "video", Title: "old", Status: "Normal", Created: c.Now(), Modified: c.Now()})...)
+	}
+	config, err := boot.Read(func(name string) string { return env[name] })
+	require.NoError(t, err)
+	app, err := boot.New(config, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	t.Cleanup(app.VOD.Close)
+	e, err := edit.New(edit.Config{Library: app.VOD, State: app.State})
+	require.NoError(t, err)
+	var changes []video.Change
+	for _, id := range ids {
+		text := "new"
+		changes = append(changes, video.Change{ID: video.ID(id), Set: video.Fields{Title: &text}, IssuedAt: time.Now()})
+	}
+	outcomes, err := e.Edit(t.Context(), "run-1", changes)
+	require.NoError(t, err)
+	for _, o := range outcomes {
+		require.Equal(t, video.Done, o.Result)
+	}
+	theirs := "theirs"
+	require.NoError(t, app.VOD.UpdateOne(t.Context(), video.Update{ID: video.ID(ids[1]), Fields: video.Fields{Title: &theirs}}))
+	return c, env, ids
+}
+
+func titles(c *localcloud.Cloud, ids []string) string {
+	var all []string
+	for _, id := range ids {
+		a, _ := c.VOD.Lookup(id)
+		all = append(all, a.Title)
+	}
+	return strings.Join(all, " ")
+}
+
+func TestUndoListsBeforeItDoes(t *testing.T) {
+	c, env, ids := edited(t)
+	code, out, errs := vodctl(t, env, "undo")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "run-1")
+
+	writes := c.VOD.Log().Count("UpdateVideoInfos")
+	code, out, errs = vodctl(t, env, "undo", "run-1")
+	require.Zero(t, code, errs)
+	for _, want := range []string{`title "old"`, "would be put back", "title changed since", "2 of 3 media to put back; nothing was done, --yes does it"} {
+		require.Contains(t, out, want)
+	}
+	require.Equal(t, writes, c.VOD.Log().Count("UpdateVideoInfos"))
+	require.Equal(t, "new theirs new", titles(c, ids))
+
+	code, out, errs = vodctl(t, env, "undo", "run-1", "--yes")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "done")
+	require.Equal(t, "old theirs old", titles(c, ids))
+
+	code, _, errs = vodctl(t, env, "undo", "run-0")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "run-0")
+}
+
+func TestUndoGoesThroughTheQueueWhenThereIsOne(t *testing.T) {
+	c, env, ids := edited(t)
+	env["METADATA_QUEUE"] = c.Env()["METADATA_QUEUE"]
+	code, out, errs := vodctl(t, env, "undo", "run-1", "--yes")
+	require.Zero(t, code, errs)
+	require.Equal(t, 2, strings.Count(out, "sent to the queue"))
+	require.Equal(t, "new theirs new", titles(c, ids), "metadata is the only writer")
+}
+
+func TestStateCompactsAndExpiresOnlyWhatIsOldAndOnlyWhenTold(t *testing.T) {
+	dir := t.TempDir()
+	env := map[string]string{"STATE": "file:" + dir}
+	put := func(key, body string) {
+		path := filepath.Join(dir, key)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
+		require.NoError(t, os.WriteFile(path, []byte(body), 0o600))
+	}
+	for i, days := range []int{90, 60, 1} {
+		at := time.Now().AddDate(0, 0, -days).UTC()
+		put(fmt.Sprintf("edits/%012d", i+1), fmt.Sprintf(`{"v":1,"run":"r","at":%q,"media":[{"id":"v%d","set":{"title":"x"},"marks":{"title":{"at":%q,"tie":"0"}}}]}`,
+			at.Format(time.RFC3339), i, at.Format(time.RFC3339)))
+		put("messages/"+at.Format(time.DateOnly)+"/abc", "x")
+	}
+	for _, args := range [][]string{{"state", "compact"}, {"state", "expire"}} {
+		code, out, errs := vodctl(t, env, args...)
+		require.Zero(t, code, errs)
+		require.Contains(t, out, "2 objects to remove; nothing was done")
+		code, out, errs = vodctl(t, env, append(args, "--yes")...)
+		require.Zero(t, code, errs)
+		require.Contains(t, out, "2 objects removed")
+		code, out, _ = vodctl(t, env, append(args, "--yes")...)
+		require.Zero(t, code)
+		require.Contains(t, out, "0 objects removed")
+	}
+	require.FileExists(t, filepath.Join(dir, "edits/000000000002+"))
+	require.FileExists(t, filepath.Join(dir, "edits/000000000003"))
+	code, _, errs := vodctl(t, env, "state", "compact", "--older", "1")
+	require.Equal(t, 2, code, errs)
+}
