@@ -26,6 +26,8 @@ func (c *Cloud) front() http.Handler {
 	mux.HandleFunc("GET /_local/invocations", c.serveInvocations)
 	mux.HandleFunc("GET /_local/invocations/{id}", c.serveInvocation)
 	mux.HandleFunc("GET /_local/logs/{id}", c.serveLog)
+	mux.HandleFunc("GET /_local/faults", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, c.Faults()) })
+	mux.HandleFunc("PUT /_local/faults", c.serveFaults)
 	mux.HandleFunc("POST /_local/upload/{name}", c.serveUpload)
 	mux.HandleFunc("POST /_local/functions/{name}/kill", c.serveKill)
 	mux.HandleFunc("POST /_local/queues/{name}", c.serveQueue)
@@ -69,6 +71,8 @@ type Status struct {
 	Functions       []FunctionStatus
 	Queues          map[string]fakemns.Stats
 	Streams         map[string]string // queue triggers: running or stopped
+	Seed            uint64
+	Faults          []FaultStatus
 }
 
 // FunctionStatus is one function in a Status.
@@ -84,7 +88,7 @@ type FunctionStatus struct {
 func (c *Cloud) Status() Status {
 	s := Status{
 		Region: c.opt.Region, Account: c.opt.Account, Now: c.Now(),
-		Endpoints: map[string]string{}, Queues: map[string]fakemns.Stats{}, Streams: c.FC.Streams(),
+		Endpoints: map[string]string{}, Queues: map[string]fakemns.Stats{}, Streams: c.FC.Streams(), Seed: c.opt.Seed, Faults: c.Faults(),
 	}
 	for _, name := range []string{"VOD_ENDPOINT", "MNS_ENDPOINT", "OSS_ENDPOINT", "FUNCTIONS_ENDPOINT"} {
 		s.Endpoints[name] = c.env[name]
@@ -176,7 +180,7 @@ func body(r *http.Request, into any) error {
 func (c *Cloud) Counts() map[string]map[string]int {
 	runs, _ := c.FC.Counts()
 	return map[string]map[string]int{
-		"vod": byOp(c.VOD.Log()), "callbacks": byOp(c.VOD.Deliveries()), "mns": c.MNS.Counts(), "oss": byOp(c.OSS.Log()), "functions": runs,
+		"vod": byOp(c.VOD.Log()), "callbacks": byOp(c.VOD.Deliveries()), "mns": byOp(c.MNS.Log()), "oss": byOp(c.OSS.Log()), "functions": runs,
 	}
 }
 
@@ -226,6 +230,21 @@ func (c *Cloud) serveLog(w http.ResponseWriter, r *http.Request) {
 
 func (c *Cloud) serveKill(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, map[string]int{"pid": c.FC.Kill(r.PathValue("name"))})
+}
+
+// serveFaults puts the body's rules in the place of those there were; an empty body
+// takes them away.
+func (c *Cloud) serveFaults(w http.ResponseWriter, r *http.Request) {
+	text, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+	if err == nil {
+		var rules []Fault
+		if rules, err = ParseFaults(string(text)); err == nil {
+			c.SetFaults(rules...)
+			reply(w, http.StatusOK, c.Faults())
+			return
+		}
+	}
+	fail(w, http.StatusBadRequest, err)
 }
 
 // serveUpload takes a file, the body, as if a client had uploaded it; the query may

@@ -67,6 +67,9 @@ type Options struct {
 	// Callback says how VOD tells of events: "mns" into the queue that NOTICE_QUEUE
 	// names (default), "http" to CALLBACK_URL, "none".
 	Callback string
+	// Faults are rules of what goes wrong, a line each, as ParseFaults reads them.
+	// RunT's default is MildFaults; "none" is none.
+	Faults string
 	// Tune has the last word on the options of the services; nil leaves them.
 	Tune func(*Services)
 }
@@ -91,6 +94,7 @@ type Cloud struct {
 	opt     Options
 	log     *slog.Logger
 	clock   *clock
+	faults  *faults
 	env     map[string]string
 	servers []*http.Server
 	serving sync.WaitGroup
@@ -163,7 +167,7 @@ func newClock(start time.Time, state string) (*clock, error) {
 // Start starts a local cloud; ctx bounds the start, Close ends it. All addresses
 // answer when it returns.
 func Start(ctx context.Context, opt Options) (*Cloud, error) {
-	c := &Cloud{opt: opt, log: opt.Log, Keys: fakeram.New()}
+	c := &Cloud{opt: opt, log: opt.Log, Keys: fakeram.New(), faults: newFaults(cmp.Or(opt.Seed, 1))}
 	c.opt.Region = cmp.Or(opt.Region, "cn-shanghai")
 	c.opt.Account = cmp.Or(opt.Account, "1234567890123456")
 	c.opt.Seed = cmp.Or(opt.Seed, 1)
@@ -180,6 +184,14 @@ func Start(ctx context.Context, opt Options) (*Cloud, error) {
 }
 
 func (c *Cloud) start(ctx context.Context) (err error) {
+	if c.opt.Faults != "none" {
+		rules, err := ParseFaults(c.opt.Faults)
+		if err != nil {
+			return fmt.Errorf("faults: %w", err)
+		}
+		c.SetFaults(rules...)
+		c.log.Info("chance", "seed", c.opt.Seed, "faults", len(rules))
+	}
 	if err := c.folders(); err != nil {
 		return err
 	}
@@ -223,20 +235,20 @@ func (c *Cloud) start(ctx context.Context) (err error) {
 	s := Services{
 		VOD: fakevod.Options{
 			Keys: c.Keys, Region: c.opt.Region, Account: c.opt.Account, Now: c.Now, Seed: c.opt.Seed, Log: c.log,
-			OSSEndpoint: url("OSS"), Callback: c.callback(), RateScale: 1, Dir: c.kept("vod"),
+			OSSEndpoint: url("OSS"), Callback: c.callback(), RateScale: 1, Dir: c.kept("vod"), Fault: c.faults.hook("vod"),
 			Enqueue: func(queue string, body []byte) error {
 				_, err := c.MNS.Enqueue(queue, string(body))
 				return err
 			},
 		},
 		OSS: fakeoss.Options{
-			Keys: c.Keys, Now: c.Now, Region: c.opt.Region, Dir: c.kept("oss"), Buckets: []string{"vodcurator-state"},
+			Keys: c.Keys, Now: c.Now, Region: c.opt.Region, Dir: c.kept("oss"), Buckets: []string{"vodcurator-state"}, Fault: c.faults.hook("oss"),
 			Arrived: func(bucket, key string) { c.VOD.Arrived(bucket, key) },
 		},
-		MNS: fakemns.Options{Keys: c.Keys, Region: c.opt.Region, Account: c.opt.Account, Log: c.log},
+		MNS: fakemns.Options{Keys: c.Keys, Region: c.opt.Region, Account: c.opt.Account, Fault: c.faults.hook("mns"), Log: c.log},
 		FC: fakefc.Options{
 			Keys: c.Keys, Region: c.opt.Region, Account: c.opt.Account, Functions: functions, Policies: filepath.Join(root, "functions"),
-			Env: c.env, Now: c.Now, Pace: c.opt.Pace, Log: c.log,
+			Env: c.env, Now: c.Now, Pace: c.opt.Pace, Fault: c.faults.hook("functions"), Log: c.log,
 		},
 	}
 	if c.opt.Tune != nil {
@@ -396,11 +408,19 @@ type T interface {
 	Fatalf(format string, args ...any)
 }
 
+// MildFaults are what RunT adds unless it is told otherwise: the little things that
+// no client may mind.
+const MildFaults = `
+mns *ReceiveMessage empty p=0.05
+* * slow p=0.02 delay=2ms
+`
+
 // RunT starts a cloud for a test, at a hundredth of the provider's waits unless
-// Pace says otherwise, and ends it with the test.
+// Pace says otherwise, with MildFaults unless Faults does, and ends it with the test.
 func RunT(t T, opt Options) *Cloud {
 	t.Helper()
 	opt.Pace = cmp.Or(opt.Pace, 0.01)
+	opt.Faults = cmp.Or(opt.Faults, MildFaults)
 	c, err := Start(context.Background(), opt)
 	if err != nil {
 		t.Fatalf("%v", err)

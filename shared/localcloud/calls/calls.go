@@ -103,6 +103,14 @@ type Fault struct {
 	After bool
 	// Stale answers a read from an older state (searches, lists), where the fake has one.
 	Stale bool
+
+	// What only queues and functions know:
+	Duplicate bool // deliver what is delivered twice
+	Reorder   bool // deliver in another order
+	Empty     bool // an empty answer, before its time
+	Expired   bool // the receipt handles brought have just expired
+	Kill      bool // end the function's process in the middle, after Delay
+	Stall     bool // stop the function's process; it goes on after Delay, or never
 }
 
 // Spoils says that the caller does not get the true answer.

@@ -18,6 +18,7 @@ import (
 	"sync"
 	"time"
 
+	"vodcurator/shared/localcloud/calls"
 	"vodcurator/shared/localcloud/fakeram"
 )
 
@@ -43,6 +44,7 @@ type call struct {
 	retry   int
 	hook    int
 	limit   time.Duration
+	fault   calls.Fault
 
 	done chan outcome
 }
@@ -55,6 +57,8 @@ type outcome struct {
 	reason    string
 	status    int
 	code      string
+	cut       bool // the caller's connection is to be cut
+	again     bool // what was delivered is to be delivered once more
 }
 
 // failure is a run that the platform ended.
@@ -107,9 +111,34 @@ func (f *fn) mint() fakeram.Key {
 // that finds no instance free is refused when it may not wait.
 func (f *fn) run(ctx context.Context, c call, wait bool) (outcome, *record) {
 	rec := f.s.open(Invocation{RequestID: c.id, Function: f.Name, Trigger: c.trigger, Kind: c.kind, At: time.Now(), Retry: c.retry, Event: c.event})
-	out := f.serve(ctx, c, wait, rec)
+	c.fault = f.s.opt.Fault.For(c.kind, "", f.Name)
+	var out outcome
+	spoilt := outcome{status: or(c.fault.Status, http.StatusInternalServerError), code: c.fault.Code, errorType: or(c.fault.Code, "Reset"), reason: "a fault that was asked for", cut: c.fault.Reset}
+	switch {
+	case c.fault.Delay > 0 && !c.fault.Kill && !c.fault.Stall && !pause(ctx, c.fault.Delay):
+		out = spoilt
+	case c.fault.Spoils() && !c.fault.After:
+		out = spoilt
+	default:
+		out = f.serve(ctx, c, wait, rec)
+		if c.fault.Spoils() {
+			out = spoilt
+		}
+	}
+	out.again = c.fault.Duplicate
 	f.s.finish(rec, out)
 	return out, rec
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 func (f *fn) serve(ctx context.Context, c call, wait bool, rec *record) outcome {
@@ -177,6 +206,7 @@ func (f *fn) instance() (i *instance, cold bool, err error) {
 		i := f.idle[len(f.idle)-1]
 		f.idle = f.idle[:len(f.idle)-1]
 		if !i.gone() {
+			thaw(i.cmd)
 			return i, false, nil
 		}
 	}
@@ -194,6 +224,9 @@ func (f *fn) release(i *instance) {
 	if !i.gone() && !f.closed {
 		i.used = time.Now()
 		f.idle = append(f.idle, i)
+		if !f.s.opt.Awake {
+			freeze(i.cmd)
+		}
 	}
 }
 
@@ -270,12 +303,13 @@ type instance struct {
 	work     chan call
 	exited   chan struct{}
 
-	mu     sync.Mutex
-	open   call // being served; its id is "" when there is none
-	rec    *record
-	cause  string // why we ended it; "" when it ended by itself
-	state  string // exit state, once exited
-	killed func()
+	cmd *exec.Cmd
+
+	mu    sync.Mutex
+	open  call // being served; its id is "" when there is none
+	rec   *record
+	cause string // why we ended it; "" when it ended by itself
+	state string // exit state, once exited
 }
 
 func (i *instance) gone() bool {
@@ -314,7 +348,7 @@ func (f *fn) launch() (*instance, error) {
 			started <- err
 			return
 		}
-		i.pid, i.killed = cmd.Process.Pid, func() { killGroup(cmd) }
+		i.pid, i.cmd = cmd.Process.Pid, cmd
 		started <- nil
 		_ = cmd.Wait()
 		i.mu.Lock()
@@ -409,6 +443,7 @@ func (i *instance) do(c call, rec *record) outcome {
 	}
 	limit := time.NewTimer(c.limit)
 	defer limit.Stop()
+	defer i.spoil(c.fault)()
 	select {
 	case out := <-c.done:
 		rec.settle()
@@ -425,6 +460,27 @@ func (i *instance) do(c call, rec *record) outcome {
 		<-i.exited
 		return failure(fmt.Sprintf("Task timed out after %d seconds", int(c.limit/time.Second)))
 	}
+}
+
+// spoil does to the process what a fault asks for while it works. What it answers
+// ends that.
+func (i *instance) spoil(f calls.Fault) (stop func()) {
+	switch {
+	case f.Kill:
+		timer := time.AfterFunc(f.Delay, func() { i.kill("killed by a fault") })
+		return func() { timer.Stop() }
+	case f.Stall:
+		freeze(i.cmd)
+		if f.Delay > 0 {
+			timer := time.AfterFunc(f.Delay, func() {
+				if !i.gone() {
+					thaw(i.cmd)
+				}
+			})
+			return func() { timer.Stop() }
+		}
+	}
+	return func() {}
 }
 
 func (i *instance) exit() outcome {
@@ -445,7 +501,7 @@ func (i *instance) kill(cause string) {
 	}
 	i.mu.Unlock()
 	if !i.gone() {
-		i.killed()
+		end(i.cmd)
 	}
 }
 
@@ -453,6 +509,7 @@ func (i *instance) kill(cause string) {
 // instance is not busy, then the end of the process.
 func (i *instance) retire() {
 	if i.f.PreStop > 0 && !i.gone() {
+		thaw(i.cmd)
 		i.mu.Lock()
 		busy := i.open.id != ""
 		i.mu.Unlock()

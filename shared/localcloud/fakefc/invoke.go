@@ -109,6 +109,9 @@ func (s *Server) serveInvoke(w http.ResponseWriter, r *http.Request, name string
 		return
 	}
 	out, rec := f.run(r.Context(), c, false)
+	if out.cut {
+		panic(http.ErrAbortHandler) // net/http cuts the connection
+	}
 	if out.status != 0 {
 		s.refuse(w, id, out.status, out.code, out.reason)
 		return
@@ -192,6 +195,9 @@ func (s *Server) serveTrigger(w http.ResponseWriter, r *http.Request, name, trig
 		return
 	}
 	out, rec := f.run(r.Context(), c, false)
+	if out.cut {
+		panic(http.ErrAbortHandler) // net/http cuts the connection
+	}
 	if r.Header.Get("X-Fc-Log-Type") == "Tail" {
 		w.Header().Set("X-Fc-Log-Result", base64.StdEncoding.EncodeToString(rec.tail()))
 	}
@@ -327,6 +333,9 @@ func (s *Server) runAsync(f *fn, c call) Invocation {
 	backoff := 500 * time.Millisecond
 	for tries := 1; ; tries++ {
 		out, rec := f.run(s.stop, c, true)
+		if out.again {
+			f.run(s.stop, c, true)
+		}
 		inv := rec.copy()
 		condition := ""
 		switch {

@@ -129,6 +129,10 @@ func (s *Server) gather(queue string, batch []fakemns.Message, count, limit int,
 
 // push delivers one batch; false: it was given up and must stay in the queue.
 func (s *Server) push(f *fn, t Trigger, batch []fakemns.Message) bool {
+	fault := s.opt.Fault.For("batch", "", f.Name)
+	if fault.Reorder {
+		rand.Shuffle(len(batch), func(i, j int) { batch[i], batch[j] = batch[j], batch[i] })
+	}
 	event := s.batchEvent(f, t, batch)
 	next := gaps(t.Exponential)
 	for try := 0; ; try++ {
@@ -138,6 +142,10 @@ func (s *Server) push(f *fn, t Trigger, batch []fakemns.Message) bool {
 			return true
 		}
 		out, _ := f.run(s.stop, c, false)
+		if out.errorType == "" && (fault.Duplicate || out.again) {
+			c.id = requestID()
+			f.run(s.stop, c, false)
+		}
 		if out.errorType == "" {
 			return true
 		}

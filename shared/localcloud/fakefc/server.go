@@ -29,6 +29,7 @@ import (
 	"sync"
 	"time"
 
+	"vodcurator/shared/localcloud/calls"
 	"vodcurator/shared/localcloud/fakemns"
 	"vodcurator/shared/localcloud/fakeram"
 )
@@ -60,6 +61,12 @@ type Options struct {
 	StartLimit time.Duration
 	// Idle is how long an instance may be unused before it is stopped; default 5 min.
 	Idle time.Duration
+	// Awake leaves idle instances running; the platform freezes them between calls,
+	// and so does this (on Linux).
+	Awake bool
+	// Fault chooses what goes wrong: op is the kind of the invocation, or batch for
+	// what a queue trigger has gathered; detail is the function.
+	Fault calls.Hook
 	// Done is called after each invocation; nil: nobody cares.
 	Done   func(Invocation)
 	Log    *slog.Logger // default: none

@@ -136,7 +136,7 @@ func TestAClientThatGoesAwayTakesNoMessage(t *testing.T) {
 	r.RequestURI, r.URL.Scheme, r.URL.Host = "", "http", strings.TrimPrefix(web.URL, "http://")
 	_, err := hc.Do(r)
 	require.Error(t, err)
-	require.Eventually(t, func() bool { return s.Counts()["ReceiveMessage"] == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return s.Log().Count("ReceiveMessage") == 1 }, 5*time.Second, time.Millisecond)
 	_, err = s.Enqueue("jobs", "x")
 	require.NoError(t, err)
 	require.Equal(t, fakemns.Stats{Active: 1}, s.Stats("jobs"))

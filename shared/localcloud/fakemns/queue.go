@@ -10,9 +10,12 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash/crc32"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
+
+	"vodcurator/shared/localcloud/calls"
 )
 
 // Attributes are a queue's settings. DeadLetter and MaxReceives exist on the
@@ -250,7 +253,7 @@ func (s *Server) Enqueue(queue, body string) (id string, err error) {
 // Receive takes up to most messages for a consumer inside the process and hides
 // them for hide; it waits up to wait for the first. Nothing there is no error.
 func (s *Server) Receive(ctx context.Context, queue string, most int, wait, hide time.Duration) ([]Message, error) {
-	got, err := s.receive(ctx, queue, most, wait, hide)
+	got, err := s.receive(ctx, queue, most, wait, hide, calls.Fault{})
 	if err != nil {
 		return nil, err
 	}
@@ -312,7 +315,10 @@ func (s *Server) send(name string, batch []sending) ([]message, error) {
 
 // receive is the only place where messages are handed out. It gives up when ctx
 // ends, so that no message is taken for a client that has gone away.
-func (s *Server) receive(ctx context.Context, name string, most int, wait, hide time.Duration) ([]message, error) {
+func (s *Server) receive(ctx context.Context, name string, most int, wait, hide time.Duration, f calls.Fault) ([]message, error) {
+	if f.Empty {
+		most = 0
+	}
 	deadline := time.Now().Add(max(wait, 0))
 	for {
 		if err := ctx.Err(); err != nil {
@@ -329,11 +335,11 @@ func (s *Server) receive(ctx context.Context, name string, most int, wait, hide 
 			wait = q.attr.Polling
 			deadline = deadline.Add(wait)
 		}
-		got := s.hand(q, now, most, cmp.Or(hide, q.attr.Visibility))
+		got := s.hand(q, now, most, cmp.Or(hide, q.attr.Visibility), f)
 		wake := q.wake
 		until, some := q.next()
 		s.mu.Unlock()
-		if len(got) > 0 || !deadline.After(now) {
+		if len(got) > 0 || !deadline.After(now) || f.Empty {
 			return got, nil
 		}
 		if !some || until.After(deadline) {
@@ -352,10 +358,14 @@ func (s *Server) receive(ctx context.Context, name string, most int, wait, hide 
 	}
 }
 
-func (s *Server) hand(q *queue, now time.Time, most int, hide time.Duration) (got []message) {
+func (s *Server) hand(q *queue, now time.Time, most int, hide time.Duration, f calls.Fault) (got []message) {
 	q.settle(now)
+	var again []message
 	for len(got) < most && len(q.ready.list) > 0 {
 		m := q.ready.list[0]
+		if f.Reorder {
+			m = q.ready.list[rand.IntN(len(q.ready.list))]
+		}
 		q.take(m)
 		if !m.expires.After(now) {
 			continue
@@ -370,10 +380,30 @@ func (s *Server) hand(q *queue, now time.Time, most int, hide time.Duration) (go
 		if m.receives++; m.receives == 1 {
 			m.first = now
 		}
+		if f.Duplicate {
+			again = append(again, *m)
+		}
 		q.hide(m, now.Add(hide), s.newHandle())
 		got = append(got, *m)
 	}
+	for _, m := range again { // the same message once more, under its own id
+		s.newID()
+		m.seq = s.seq
+		q.put(&m, now)
+	}
 	return got
+}
+
+// expire makes a received message visible again, and its handle void.
+func (s *Server) expire(name, handle string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	if q, m, err := s.find(name, strings.TrimSpace(handle), now); err == nil {
+		q.take(m)
+		m.visible = now
+		q.put(m, now)
+	}
 }
 
 // find answers the message a handle stands for. The caller holds the mutex.

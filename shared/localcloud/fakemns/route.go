@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"vodcurator/shared/localcloud/calls"
 )
 
 // operation is a request that was understood as far as its target goes.
@@ -22,7 +24,7 @@ type operation struct {
 	name  string
 	thing string // queue or topic
 	path  string // of the resource, for the policy
-	do    func(context.Context) answer
+	do    func(context.Context, calls.Fault) answer
 }
 
 func (o operation) resource(s *Server) string {
@@ -73,11 +75,11 @@ func (s *Server) route(r *http.Request, path string, q map[string]string, body [
 		return operation{}, false
 	}
 	if len(parts) == 1 {
-		return operation{"ListQueue", "", "/queues", func(context.Context) answer { return s.list(r) }}, r.Method == http.MethodGet
+		return operation{"ListQueue", "", "/queues", func(context.Context, calls.Fault) answer { return s.list(r) }}, r.Method == http.MethodGet
 	}
 	name := parts[1]
 	op := operation{thing: name, path: "/queues/" + name}
-	with := func(opName string, do func(context.Context) answer) (operation, bool) {
+	with := func(opName string, do func(context.Context, calls.Fault) answer) (operation, bool) {
 		op.name, op.do = opName, do
 		return op, true
 	}
@@ -85,13 +87,13 @@ func (s *Server) route(r *http.Request, path string, q map[string]string, body [
 		switch r.Method {
 		case http.MethodPut:
 			if q["metaoverride"] == "true" {
-				return with("SetQueueAttributes", func(context.Context) answer { return s.setAttributes(name, body) })
+				return with("SetQueueAttributes", func(context.Context, calls.Fault) answer { return s.setAttributes(name, body) })
 			}
-			return with("CreateQueue", func(context.Context) answer { return s.create(name, body) })
+			return with("CreateQueue", func(context.Context, calls.Fault) answer { return s.create(name, body) })
 		case http.MethodGet:
-			return with("GetQueueAttributes", func(context.Context) answer { return s.getAttributes(name) })
+			return with("GetQueueAttributes", func(context.Context, calls.Fault) answer { return s.getAttributes(name) })
 		case http.MethodDelete:
-			return with("DeleteQueue", func(context.Context) answer { return s.drop(name) })
+			return with("DeleteQueue", func(context.Context, calls.Fault) answer { return s.drop(name) })
 		}
 		return operation{}, false
 	}
@@ -104,21 +106,21 @@ func (s *Server) route(r *http.Request, path string, q map[string]string, body [
 	switch r.Method {
 	case http.MethodPost:
 		if rootOf(body) == "Messages" {
-			return with("BatchSendMessage", func(context.Context) answer { return s.postBatch(name, body) })
+			return with("BatchSendMessage", func(context.Context, calls.Fault) answer { return s.postBatch(name, body) })
 		}
-		return with("SendMessage", func(context.Context) answer { return s.post(name, body) })
+		return with("SendMessage", func(context.Context, calls.Fault) answer { return s.post(name, body) })
 	case http.MethodGet:
 		if q["peekonly"] == "true" {
-			return with(batch+"PeekMessage", func(context.Context) answer { return s.getPeek(name, q) })
+			return with(batch+"PeekMessage", func(context.Context, calls.Fault) answer { return s.getPeek(name, q) })
 		}
-		return with(batch+"ReceiveMessage", func(ctx context.Context) answer { return s.get(ctx, name, q) })
+		return with(batch+"ReceiveMessage", func(ctx context.Context, f calls.Fault) answer { return s.get(ctx, name, q, f) })
 	case http.MethodPut:
-		return with("ChangeMessageVisibility", func(context.Context) answer { return s.changeVisibility(name, q) })
+		return with("ChangeMessageVisibility", func(_ context.Context, f calls.Fault) answer { return s.changeVisibility(name, q, f) })
 	case http.MethodDelete:
 		if len(bytes.TrimSpace(body)) > 0 {
-			return with("BatchDeleteMessage", func(context.Context) answer { return s.deleteBatch(name, body) })
+			return with("BatchDeleteMessage", func(_ context.Context, f calls.Fault) answer { return s.deleteBatch(name, body, f) })
 		}
-		return with("DeleteMessage", func(context.Context) answer { return s.delete(name, q) })
+		return with("DeleteMessage", func(_ context.Context, f calls.Fault) answer { return s.delete(name, q, f) })
 	}
 	return operation{}, false
 }
@@ -409,7 +411,7 @@ func listed(got []message, batch bool, form func(message, bool) xmlMessage) answ
 	return a
 }
 
-func (s *Server) get(ctx context.Context, name string, q map[string]string) answer {
+func (s *Server) get(ctx context.Context, name string, q map[string]string, f calls.Fault) answer {
 	most, batch, err := counted(q)
 	if err != nil {
 		return failed(err)
@@ -422,7 +424,7 @@ func (s *Server) get(ctx context.Context, name string, q map[string]string) answ
 		}
 		wait = time.Duration(n) * time.Second
 	}
-	got, err := s.receive(ctx, name, most, wait, 0)
+	got, err := s.receive(ctx, name, most, wait, 0, f)
 	if err != nil && ctx.Err() != nil {
 		return failed(errMessageNotExist) // nobody is there to read it
 	}
@@ -444,7 +446,7 @@ func (s *Server) getPeek(name string, q map[string]string) answer {
 	return listed(got, batch, peeked)
 }
 
-func (s *Server) changeVisibility(name string, q map[string]string) answer {
+func (s *Server) changeVisibility(name string, q map[string]string, f calls.Fault) answer {
 	handle, text := q["ReceiptHandle"], q["VisibilityTimeout"]
 	switch {
 	case handle == "":
@@ -456,6 +458,9 @@ func (s *Server) changeVisibility(name string, q map[string]string) answer {
 	if err != nil {
 		return failed(err)
 	}
+	if f.Expired {
+		s.expire(name, handle)
+	}
 	m, err := s.extend(name, handle, time.Duration(n)*time.Second)
 	if err != nil {
 		return failed(err)
@@ -463,10 +468,13 @@ func (s *Server) changeVisibility(name string, q map[string]string) answer {
 	return answer{status: 200, body: xmlVisibility{Handle: m.handle, NextVisible: m.visible.UnixMilli()}}
 }
 
-func (s *Server) delete(name string, q map[string]string) answer {
+func (s *Server) delete(name string, q map[string]string, f calls.Fault) answer {
 	handle := q["ReceiptHandle"]
 	if handle == "" {
 		return failed(refuse(400, "MissingReceiptHandle", "ReceiptHandle is required."))
+	}
+	if f.Expired {
+		s.expire(name, handle)
 	}
 	if err := s.remove(name, handle); err != nil {
 		return failed(err)
@@ -474,7 +482,7 @@ func (s *Server) delete(name string, q map[string]string) answer {
 	return answer{status: 204, detail: "1"}
 }
 
-func (s *Server) deleteBatch(name string, body []byte) answer {
+func (s *Server) deleteBatch(name string, body []byte, f calls.Fault) answer {
 	var x xmlHandles
 	if err := readXML(body, "ReceiptHandles", &x); err != nil {
 		return failed(err)
@@ -487,6 +495,9 @@ func (s *Server) deleteBatch(name string, body []byte) answer {
 	}
 	var list xmlErrors
 	a := answer{status: 204}
+	if f.Expired {
+		s.expire(name, x.Handles[0])
+	}
 	for _, h := range x.Handles {
 		err := s.remove(name, strings.TrimSpace(h))
 		var e *Error

@@ -143,7 +143,7 @@ func TestTheOfficialClientSendsReceivesAndDeletes(t *testing.T) {
 	require.Len(t, left.FailedMessages, 1)
 	require.Equal(t, "ReceiptHandleError", left.FailedMessages[0].ErrorCode)
 	require.Zero(t, s.Stats("jobs"))
-	require.Equal(t, 2, s.Counts()["BatchReceiveMessage"])
+	require.Equal(t, 2, s.Log().Count("BatchReceiveMessage"))
 }
 
 func TestALongPollEndsWithTheFirstMessage(t *testing.T) {

@@ -16,6 +16,7 @@ package fakemns
 
 import (
 	"cmp"
+	"context"
 	"crypto/hmac"
 	"crypto/md5"
 	"crypto/sha1"
@@ -33,6 +34,7 @@ import (
 	"sync"
 	"time"
 
+	"vodcurator/shared/localcloud/calls"
 	"vodcurator/shared/localcloud/fakeram"
 )
 
@@ -55,6 +57,7 @@ type Options struct {
 	Region  string       // default cn-shanghai
 	Account string       // default 1234567890123456
 	Log     *slog.Logger // default: none
+	Fault   calls.Hook
 	Doubts  Doubts
 }
 
@@ -75,16 +78,6 @@ type Doubts struct {
 	PartSentIs201 bool
 }
 
-// Call is one request as the server saw it.
-type Call struct {
-	At     time.Time
-	Op     string
-	Status int
-	Code   string // the error's, "" for success
-	KeyID  string
-	Detail string // the queue, and how many messages
-}
-
 // Server holds the queues. Its methods may be called concurrently.
 type Server struct {
 	opt         Options
@@ -100,9 +93,7 @@ type Server struct {
 	handles uint64
 	lastID  string
 
-	logMu  sync.Mutex
-	calls  []Call
-	counts map[string]int
+	log calls.Log
 }
 
 // New returns a server without queues.
@@ -114,7 +105,7 @@ func New(opt Options) *Server {
 	}
 	s := &Server{
 		opt: opt, salt: rand.Uint64(), staleHandle: errMessageNotExist, closed: make(chan struct{}),
-		queues: map[string]*queue{}, topics: map[string]*topic{}, counts: map[string]int{},
+		queues: map[string]*queue{}, topics: map[string]*topic{},
 	}
 	if opt.Doubts.StaleIsBadHandle {
 		s.staleHandle = errReceiptHandle
@@ -133,40 +124,15 @@ func (s *Server) Reset() {
 	}
 	s.queues, s.topics = map[string]*queue{}, map[string]*topic{}
 	s.mu.Unlock()
-	s.logMu.Lock()
-	defer s.logMu.Unlock()
-	s.calls, s.counts = nil, map[string]int{}
+	s.log.Reset()
 }
 
-// Calls answers the latest requests, oldest first; older ones are only counted.
-func (s *Server) Calls() []Call {
-	s.logMu.Lock()
-	defer s.logMu.Unlock()
-	return slices.Clone(s.calls)
-}
+// Calls returns the log of answered requests; Detail is the queue or topic, and how
+// many messages it was about.
+func (s *Server) Calls() []calls.Call { return s.log.Calls() }
 
-// Counts answers how often each operation was called since the start.
-func (s *Server) Counts() map[string]int {
-	s.logMu.Lock()
-	defer s.logMu.Unlock()
-	out := make(map[string]int, len(s.counts))
-	for op, n := range s.counts {
-		out[op] = n
-	}
-	return out
-}
-
-const keptCalls = 20000
-
-func (s *Server) record(c Call) {
-	s.logMu.Lock()
-	defer s.logMu.Unlock()
-	s.counts[c.Op]++
-	if len(s.calls) >= keptCalls {
-		s.calls = slices.Delete(s.calls, 0, keptCalls/2)
-	}
-	s.calls = append(s.calls, c)
-}
+// Log is the log with its counters.
+func (s *Server) Log() *calls.Log { return &s.log }
 
 // host is the account's own host name, which stands in locations and errors.
 func (s *Server) host() string {
@@ -180,50 +146,79 @@ func (s *Server) requestID() string {
 // ServeHTTP answers one request of the protocol.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	request := s.requestID()
-	call := Call{At: time.Now(), Op: "Unknown"}
-	a := s.answer(r, &call)
+	call := calls.Call{At: time.Now(), Op: "Unknown"}
+	a, cut := s.answer(r, &call)
 	call.Status = a.status
+	if cut {
+		call.Status = 0
+	}
 	var e *Error
 	if errors.As(a.err, &e) {
 		call.Code = e.Code
 	}
 	call.Detail = strings.TrimSpace(call.Detail + " " + a.detail)
-	s.record(call)
+	s.log.Add(call)
 	s.opt.Log.LogAttrs(r.Context(), slog.LevelDebug, "mns", slog.String("op", call.Op), slog.Int("status", call.Status),
 		slog.String("code", call.Code), slog.String("what", call.Detail), slog.String("request", request))
+	if cut {
+		panic(http.ErrAbortHandler) // net/http cuts the connection
+	}
 	s.write(w, request, a)
 }
 
 // answer goes through the checks in one fixed order: target, authorization, date,
 // version, key, signature, digest, rights, then the operation's own.
-func (s *Server) answer(r *http.Request, call *Call) answer {
+// It also says whether the connection is to be cut instead of answered.
+func (s *Server) answer(r *http.Request, call *calls.Call) (_ answer, cut bool) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
 	if err != nil {
-		return failed(errMalformed)
+		return failed(errMalformed), false
 	}
 	raw := target(r)
-	path, query := cut(raw)
+	path, query := split(raw)
 	q, odd := pairs(query)
 	op, ok := s.route(r, path, q, body)
 	if !ok {
-		return failed(errURL)
+		return failed(errURL), false
 	}
 	call.Op, call.Detail = op.name, op.thing
 	key, err := s.authenticate(r, raw)
 	call.KeyID = key.ID
 	if err != nil {
-		return failed(err)
+		return failed(err), false
 	}
 	if err := s.digest(r, body); err != nil {
-		return failed(err)
+		return failed(err), false
 	}
 	if !s.opt.Keys.Allowed(key.ID, "mns:"+op.name, op.resource(s)) {
-		return failed(errDenied)
+		return failed(errDenied), false
 	}
 	if odd != "" {
-		return failed(errQuery(odd))
+		return failed(errQuery(odd)), false
 	}
-	return op.do(r.Context())
+	f := s.opt.Fault.For(op.name, key.ID, op.thing)
+	if f.Delay > 0 && !pause(r.Context(), f.Delay) {
+		return failed(errMessageNotExist), false // nobody is there to read it
+	}
+	if f.Spoils() && !f.After {
+		return answer{status: f.Status, err: refuse(f.Status, f.Code, f.Message)}, f.Reset
+	}
+	a := op.do(r.Context(), f)
+	if f.Spoils() {
+		a = answer{status: f.Status, err: refuse(f.Status, f.Code, f.Message), detail: a.detail}
+	}
+	return a, f.Reset
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // target is the request target as it came, without scheme and host: some clients
@@ -242,10 +237,10 @@ func target(r *http.Request) string {
 	return raw
 }
 
-// cut splits a target into its routed path and its raw query. What stands before
+// split parts a target into its routed path and its raw query. What stands before
 // /queues or /topics is dropped: clients with an odd endpoint send a prefix they
 // do not sign.
-func cut(raw string) (path, query string) {
+func split(raw string) (path, query string) {
 	path, query, _ = strings.Cut(raw, "?")
 	for _, plane := range []string{"/queues", "/topics"} {
 		if i := strings.Index(path, plane); i >= 0 {
@@ -313,7 +308,7 @@ func (s *Server) signed(r *http.Request, raw, date, secret, signature string) bo
 		fmt.Fprintf(&head, "%s:%s\n", name, strings.Join(r.Header.Values(name), ","))
 	}
 	candidates := []string{raw}
-	path, query := cut(raw)
+	path, query := split(raw)
 	join := func(path string) string {
 		if strings.Contains(raw, "?") {
 			return path + "?" + query

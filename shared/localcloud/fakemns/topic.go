@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"vodcurator/shared/localcloud/calls"
 )
 
 // topic is a name that messages are published to. The server's mutex guards it.
@@ -189,7 +191,7 @@ func (s *Server) routeTopic(r *http.Request, parts []string, q map[string]string
 	key := r.Method
 	switch {
 	case len(parts) == 1:
-		return operation{"ListTopic", "", "/topics", func(context.Context) answer { return s.listTopics(r) }}, key == http.MethodGet
+		return operation{"ListTopic", "", "/topics", func(context.Context, calls.Fault) answer { return s.listTopics(r) }}, key == http.MethodGet
 	case len(parts) == 2:
 		key += " topic"
 	case len(parts) == 3 && (parts[2] == "messages" || parts[2] == "subscriptions"):
@@ -205,7 +207,7 @@ func (s *Server) routeTopic(r *http.Request, parts []string, q map[string]string
 	}
 	op := operation{thing: strings.Join(parts[1:], "/"), path: "/" + strings.Join(parts, "/")}
 	with := func(opName string, do func() answer) (operation, bool) {
-		op.name, op.do = opName, func(context.Context) answer { return do() }
+		op.name, op.do = opName, func(context.Context, calls.Fault) answer { return do() }
 		return op, true
 	}
 	switch key {
