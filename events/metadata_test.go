@@ -93,6 +93,32 @@ func TestMetadataLeavesLimitsToEachChange(t *testing.T) {
 	require.NoError(t, m.Changes[2].Check())
 }
 
+func TestMetadataOfALargeMessage(t *testing.T) {
+	change := `{"id":"30a1f0c2d7b171f1a4e66723a78e0102","set":{"description":"` + strings.Repeat("字", 341) + `"}}`
+	n := (64<<10 - 20) / (len(change) + 1)
+	body := `{"v":1,"changes":[` + strings.Repeat(change+",", n-1) + change + `]}`
+	require.Greater(t, len(body), 63<<10)
+	m, err := events.DecodeMetadata([]byte(body))
+	require.NoError(t, err, "a queue message of 64 KB, not wrapped in base64")
+	require.Len(t, m.Changes, n)
+	back, err := events.EncodeMetadata(m)
+	require.NoError(t, err)
+	require.Greater(t, len(back), events.MaxMessage, "which our own form would not fit")
+	require.Equal(t, body, string(back))
+}
+
+func TestMetadataKeepsEmojiForTheChangesOwnCheck(t *testing.T) {
+	m, err := events.DecodeMetadata([]byte(`{"v":1,"changes":[{"id":"v1","set":{"title":"a🎬"}},{"id":"v2","set":{"title":"\ud83c\udfac"}},{"id":"v3","set":{"title":"a\tb"}},{"id":"v4","set":{"title":"a\u0000b"}}]}`))
+	require.NoError(t, err)
+	for i, want := range []string{"U+1F3AC", "U+1F3AC", "", "U+0000"} {
+		if err := m.Changes[i].Check(); want != "" {
+			require.ErrorContains(t, err, want)
+		} else {
+			require.NoError(t, err)
+		}
+	}
+}
+
 func TestMetadataComesBackAsItWasSent(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.String()

@@ -460,8 +460,7 @@ func (a *app) redrive(ctx context.Context, app *boot.App, f filter, rate float64
 			return nil, nil
 		}
 		sent, err := app.Queue.Send(ctx, app.MetadataQueue, messages)
-		var handles []string
-		removed := map[string]bool{}
+		var handles, ids []string
 		for k, i := range of {
 			if sent[k].Err != nil {
 				all[first+i].Action = "left: " + sent[k].Err.Error()
@@ -469,14 +468,21 @@ func (a *app) redrive(ctx context.Context, app *boot.App, f filter, rate float64
 				continue
 			}
 			all[first+i].Action = "sent"
-			handles = append(handles, batch[i].taken.Handle)
-			removed[batch[i].taken.ID] = true
+			handles, ids = append(handles, batch[i].taken.Handle), append(ids, batch[i].taken.ID)
 		}
 		back += len(handles)
 		// Also when ctx has just ended: what was sent need not be sent again.
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
-		if err = errors.Join(err, remove(last, app, handles...)); err != nil {
+		removed := map[string]bool{}
+		results, removeErr := app.Queue.Delete(last, app.DeadLetterQueue, handles)
+		for k, id := range ids {
+			removed[id] = results[k] == nil
+		}
+		if err = errors.Join(err, removeErr); err == nil {
+			err = errors.Join(results...)
+		}
+		if err != nil {
 			return removed, err
 		}
 		pause := time.NewTimer(time.Duration(float64(len(messages)) / rate * float64(time.Second)))

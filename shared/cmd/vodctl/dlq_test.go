@@ -1,10 +1,16 @@
 package main
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -252,4 +258,84 @@ func TestDLQNamesWhatIsNotSet(t *testing.T) {
 	for _, name := range []string{"DEAD_LETTER_QUEUE", "METADATA_QUEUE", "ALIBABA_CLOUD_ACCOUNT_ID"} {
 		require.Contains(t, errs, name)
 	}
+}
+
+// between puts a stand-in between the tool and the queues, which answers the
+// requests that it picks with an error of the service.
+func between(t *testing.T, env map[string]string, fails func(*http.Request) bool) map[string]string {
+	t.Helper()
+	target, err := url.Parse(env["MNS_ENDPOINT"])
+	require.NoError(t, err)
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if fails(r) {
+			w.WriteHeader(http.StatusInternalServerError)
+			_, _ = io.WriteString(w, `<Error><Code>InternalError</Code><Message>Interal error.</Message><RequestId>1</RequestId><HostId>h</HostId></Error>`)
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	out := maps.Clone(env)
+	out["MNS_ENDPOINT"] = server.URL
+	return out
+}
+
+// In powertools-lambda-java#729 a message was deleted before its copy was safe.
+func TestDLQRedriveRemovesNothingThatWasNotSent(t *testing.T) {
+	c, env := queues(t)
+	for i := range 20 {
+		bury(t, c, events.DeadLetter{Body: fmt.Appendf(nil, `{"v":1,"changes":[{"id":"v%d","set":{"title":"x"}}]}`, i), Reason: "failed"})
+	}
+	code, _, errs := vodctl(t, between(t, env, func(r *http.Request) bool { return r.Method == http.MethodPost }),
+		"dlq", "redrive", "--yes", "--wait", "0")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "InternalError")
+	require.Zero(t, c.MNS.Stats("metadata"))
+	s := c.MNS.Stats("dead")
+	require.Equal(t, 20, s.Active+s.Inactive)
+}
+
+func TestDLQRedriveEndedBetweenSendAndRemoveLosesNothing(t *testing.T) {
+	c, env := queues(t)
+	for i := range 20 {
+		bury(t, c, events.DeadLetter{Body: fmt.Appendf(nil, `{"v":1,"changes":[{"id":"v%d","set":{"title":"x"}}]}`, i), Reason: "failed"})
+	}
+	code, _, errs := vodctl(t, between(t, env, func(r *http.Request) bool { return r.Method == http.MethodDelete }),
+		"dlq", "redrive", "--yes", "--wait", "0")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "outcome unknown")
+	s := c.MNS.Stats("dead")
+	require.Equal(t, 20, s.Active+s.Inactive, "all are still there")
+	code, out, errs := vodctl(t, env, "dlq", "redrive", "--yes", "--rate", "1000", "-o", "json", "--wait", "2s", "--limit", "20")
+	require.Zero(t, code, errs)
+	require.Equal(t, 20, decode[redriven](t, out).Back)
+	ids := map[string]bool{}
+	for _, body := range waiting(t, c, "metadata") {
+		ids[body] = true
+	}
+	require.Len(t, ids, 20, "some twice, none lost")
+}
+
+func TestDLQRedriveInterruptedGivesTheRestBack(t *testing.T) {
+	c, env := queues(t)
+	for i := range 40 {
+		bury(t, c, events.DeadLetter{Body: fmt.Appendf(nil, `{"v":1,"changes":[{"id":"v%d","set":{"title":"x"}}]}`, i), Reason: "failed"})
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	env = between(t, env, func(r *http.Request) bool {
+		if r.Method == http.MethodDelete {
+			cancel() // while the first letters are being removed
+		}
+		return false
+	})
+	code, out, errs := vodctlUntil(ctx, t, env, "", "dlq", "redrive", "--yes", "--rate", "1", "-o", "json", "--wait", "0")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "context canceled")
+	r := decode[redriven](t, out)
+	require.Equal(t, 16, r.Back)
+	require.Len(t, waiting(t, c, "metadata"), 16)
+	s := c.MNS.Stats("dead")
+	require.Equal(t, 24, s.Active+s.Inactive, "what was sent is removed, the rest is there")
 }

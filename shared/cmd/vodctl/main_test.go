@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"strings"
@@ -20,8 +21,14 @@ func vodctl(t *testing.T, env map[string]string, args ...string) (code int, out,
 // vodctlIn is vodctl with something typed on standard input.
 func vodctlIn(t *testing.T, env map[string]string, in string, args ...string) (code int, out, errs string) {
 	t.Helper()
+	return vodctlUntil(t.Context(), t, env, in, args...)
+}
+
+// vodctlUntil is vodctlIn, interrupted when ctx ends.
+func vodctlUntil(ctx context.Context, t *testing.T, env map[string]string, in string, args ...string) (code int, out, errs string) {
+	t.Helper()
 	var o, e strings.Builder
-	code = run(t.Context(), args, app{
+	code = run(ctx, args, app{
 		in: strings.NewReader(in), out: &o, err: &e,
 		load: func(log *slog.Logger, required ...string) (*boot.App, error) {
 			c, err := boot.Read(func(name string) string { return env[name] }, required...)
