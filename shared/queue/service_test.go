@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vodcurator/events"
+	"vodcurator/shared/localcloud/calls"
 	"vodcurator/shared/localcloud/fakemns"
 	"vodcurator/shared/localcloud/fakeram"
 	"vodcurator/shared/queue"
@@ -53,7 +54,8 @@ func TestServiceRoundTrip(t *testing.T) {
 		ids[one.ID] = true
 	}
 	require.Len(t, ids, 41)
-	require.Equal(t, 3, s.Counts()["SendMessage"]+s.Counts()["BatchSendMessage"])
+	counts := s.Log().Counts()
+	require.Equal(t, 3, counts[calls.Key{Op: "SendMessage"}]+counts[calls.Key{Op: "BatchSendMessage"}])
 
 	stats, err := c.Stats(t.Context(), "q")
 	require.NoError(t, err)
