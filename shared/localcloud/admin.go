@@ -180,7 +180,7 @@ func body(r *http.Request, into any) error {
 func (c *Cloud) Counts() map[string]map[string]int {
 	runs, _ := c.FC.Counts()
 	return map[string]map[string]int{
-		"vod": byOp(c.VOD.Log()), "callbacks": byOp(c.VOD.Deliveries()), "mns": byOp(c.MNS.Log()), "oss": byOp(c.OSS.Log()), "functions": runs,
+		"vod": byOp(c.VOD.Log()), "callbacks": byOp(c.VOD.Deliveries()), "mns": c.MNS.Counts(), "oss": byOp(c.OSS.Log()), "functions": runs,
 	}
 }
 

@@ -255,6 +255,11 @@ func (c *Cloud) start(ctx context.Context) (err error) {
 		c.opt.Tune(&s)
 	}
 	c.MNS = fakemns.New(s.MNS)
+	if dir := c.kept("mns"); dir != "" {
+		if err := c.MNS.Open(dir); err != nil {
+			return err
+		}
+	}
 	if c.OSS, err = fakeoss.New(s.OSS); err != nil {
 		return err
 	}

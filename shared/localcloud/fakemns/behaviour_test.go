@@ -250,7 +250,7 @@ func TestTopicsFeedQueues(t *testing.T) {
 		all += g.MessageBody + "\n"
 	}
 	require.Contains(t, all, "<Message>hello</Message>")
-	require.Contains(t, all, "\nhello\n")
+	require.Contains(t, "\n"+all, "\nhello\n")
 	require.Contains(t, all, `"MessageId":"`+sent.MessageId+`"`)
 
 	require.NoError(t, topic.Unsubscribe("sub-XML"))

@@ -198,7 +198,9 @@ func (s *Server) Create(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.queues[name] == nil {
-		s.queues[name] = newQueue(name, defaults, time.Now())
+		q := newQueue(name, defaults, time.Now())
+		s.queues[name] = q
+		_ = s.record(entry{Queue: q.stored()}) // it is in the log; there is nobody to tell
 	}
 }
 
@@ -216,7 +218,7 @@ func (s *Server) Configure(name string, change func(*Attributes)) error {
 		return fmt.Errorf("queue %s cannot be its own dead-letter queue", name)
 	}
 	q.attr, q.changed = attr, time.Now()
-	return nil
+	return s.record(entry{Queue: q.stored()})
 }
 
 // Queues lists the queues by name.
@@ -294,6 +296,7 @@ func (s *Server) send(name string, batch []sending) ([]message, error) {
 	}
 	now := time.Now()
 	out := make([]message, len(batch))
+	entries := make([]entry, len(batch))
 	for i, b := range batch {
 		delay := q.attr.Delay
 		if b.delay != nil {
@@ -309,8 +312,9 @@ func (s *Server) send(name string, batch []sending) ([]message, error) {
 			q.byHandle[m.handle] = m
 		}
 		out[i] = *m
+		entries[i].Put = s.stored(q, m)
 	}
-	return out, nil
+	return out, s.record(entries...)
 }
 
 // receive is the only place where messages are handed out. It gives up when ctx
@@ -335,10 +339,13 @@ func (s *Server) receive(ctx context.Context, name string, most int, wait, hide 
 			wait = q.attr.Polling
 			deadline = deadline.Add(wait)
 		}
-		got := s.hand(q, now, most, cmp.Or(hide, q.attr.Visibility), f)
+		got, err := s.hand(q, now, most, cmp.Or(hide, q.attr.Visibility), f)
 		wake := q.wake
 		until, some := q.next()
 		s.mu.Unlock()
+		if err != nil {
+			return nil, err
+		}
 		if len(got) > 0 || !deadline.After(now) || f.Empty {
 			return got, nil
 		}
@@ -358,9 +365,10 @@ func (s *Server) receive(ctx context.Context, name string, most int, wait, hide 
 	}
 }
 
-func (s *Server) hand(q *queue, now time.Time, most int, hide time.Duration, f calls.Fault) (got []message) {
+func (s *Server) hand(q *queue, now time.Time, most int, hide time.Duration, f calls.Fault) (got []message, err error) {
 	q.settle(now)
 	var again []message
+	var entries []entry
 	for len(got) < most && len(q.ready.list) > 0 {
 		m := q.ready.list[0]
 		if f.Reorder {
@@ -368,13 +376,16 @@ func (s *Server) hand(q *queue, now time.Time, most int, hide time.Duration, f c
 		}
 		q.take(m)
 		if !m.expires.After(now) {
+			entries = append(entries, entry{Took: &place{q.name, m.seq}})
 			continue
 		}
 		if target := s.queues[q.attr.DeadLetter]; target != nil && q.attr.MaxReceives > 0 && m.receives >= q.attr.MaxReceives {
 			// The move gives a new id and count; retention goes on where it was.
+			entries = append(entries, entry{Took: &place{q.name, m.seq}})
 			s.newID()
 			m.id, m.seq, m.receives, m.first, m.visible = s.lastID, s.seq, 0, time.Time{}, now
 			target.put(m, now)
+			entries = append(entries, entry{Put: s.stored(target, m)})
 			continue
 		}
 		if m.receives++; m.receives == 1 {
@@ -385,13 +396,15 @@ func (s *Server) hand(q *queue, now time.Time, most int, hide time.Duration, f c
 		}
 		q.hide(m, now.Add(hide), s.newHandle())
 		got = append(got, *m)
+		entries = append(entries, entry{Put: s.stored(q, m)})
 	}
 	for _, m := range again { // the same message once more, under its own id
 		s.newID()
 		m.seq = s.seq
 		q.put(&m, now)
+		entries = append(entries, entry{Put: s.stored(q, &m)})
 	}
-	return got
+	return got, s.record(entries...)
 }
 
 // expire makes a received message visible again, and its handle void.
@@ -403,6 +416,7 @@ func (s *Server) expire(name, handle string) {
 		q.take(m)
 		m.visible = now
 		q.put(m, now)
+		_ = s.record(entry{Put: s.stored(q, m)}) // it is in the log; the call goes on to its own answer
 	}
 }
 
@@ -430,7 +444,7 @@ func (s *Server) remove(name, handle string) error {
 		return err
 	}
 	q.take(m)
-	return nil
+	return s.record(entry{Took: &place{name, m.seq}})
 }
 
 func (s *Server) extend(name, handle string, hide time.Duration) (message, error) {
@@ -444,7 +458,7 @@ func (s *Server) extend(name, handle string, hide time.Duration) (message, error
 	q.take(m)
 	q.hide(m, now.Add(hide), s.newHandle())
 	q.signal()
-	return *m, nil
+	return *m, s.record(entry{Put: s.stored(q, m)})
 }
 
 func (s *Server) peek(name string, most int) ([]message, error) {

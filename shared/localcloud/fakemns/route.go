@@ -182,8 +182,9 @@ func (s *Server) create(name string, body []byte) answer {
 	if len(s.queues) >= maxQueues {
 		return failed(refuse(400, "InvalidArgument", "The number of queues should between 0 and 1000."))
 	}
-	s.queues[name] = newQueue(name, attr, time.Now())
-	return answer{status: 201, location: where}
+	q := newQueue(name, attr, time.Now())
+	s.queues[name] = q
+	return s.kept(answer{status: 201, location: where}, entry{Queue: q.stored()})
 }
 
 func (s *Server) setAttributes(name string, body []byte) answer {
@@ -198,7 +199,15 @@ func (s *Server) setAttributes(name string, body []byte) answer {
 	}
 	q.attr, _ = attributes(body, q.attr)
 	q.changed = time.Now()
-	return answer{status: 204}
+	return s.kept(answer{status: 204}, entry{Queue: q.stored()})
+}
+
+// kept is the answer to a change, or an error when it could not be written down.
+func (s *Server) kept(a answer, e entry) answer {
+	if err := s.record(e); err != nil {
+		return failed(err)
+	}
+	return a
 }
 
 func (s *Server) getAttributes(name string) answer {
@@ -222,7 +231,7 @@ func (s *Server) drop(name string) answer {
 	}
 	delete(s.queues, name)
 	q.signal()
-	return answer{status: 204}
+	return s.kept(answer{status: 204}, entry{Queue: &storedQueue{Name: name, Gone: true}})
 }
 
 // paging reads the headers of the list calls; the marker is the last name, coded.

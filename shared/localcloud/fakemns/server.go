@@ -92,6 +92,7 @@ type Server struct {
 	seq     uint64
 	handles uint64
 	lastID  string
+	journal *journal // nil without Open
 
 	log calls.Log
 }
@@ -113,23 +114,31 @@ func New(opt Options) *Server {
 	return s
 }
 
-// Close ends every waiting receive with "nothing there". It may be called twice.
-func (s *Server) Close() { s.close.Do(func() { close(s.closed) }) }
-
-// Reset drops every queue, topic and logged call.
-func (s *Server) Reset() {
-	s.mu.Lock()
-	for _, q := range s.queues {
-		q.signal()
-	}
-	s.queues, s.topics = map[string]*queue{}, map[string]*topic{}
-	s.mu.Unlock()
-	s.log.Reset()
+// Close ends every waiting receive with "nothing there" and closes the journal: no
+// change is taken after it. It may be called twice.
+func (s *Server) Close() {
+	s.close.Do(func() {
+		close(s.closed)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.journal != nil {
+			_ = s.journal.file.Close() // every line was handed over when it was written
+		}
+	})
 }
 
 // Calls returns the log of answered requests; Detail is the queue or topic, and how
 // many messages it was about.
 func (s *Server) Calls() []calls.Call { return s.log.Calls() }
+
+// Counts answers how often each operation was called, whatever came of it.
+func (s *Server) Counts() map[string]int {
+	out := map[string]int{}
+	for key, n := range s.log.Counts() {
+		out[key.Op] += n
+	}
+	return out
+}
 
 // Log is the log with its counters.
 func (s *Server) Log() *calls.Log { return &s.log }

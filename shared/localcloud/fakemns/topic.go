@@ -55,7 +55,9 @@ func (s *Server) CreateTopic(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.topics[name] == nil {
-		s.topics[name] = newTopic(name, time.Now())
+		t := newTopic(name, time.Now())
+		s.topics[name] = t
+		_ = s.record(entry{Topic: t.stored()}) // it is in the log; there is nobody to tell
 	}
 }
 
@@ -272,10 +274,10 @@ func (s *Server) putTopic(name string, body []byte, override bool) answer {
 	case override:
 		_ = apply(old) // it went well a moment ago
 		old.changed = want.changed
-		return answer{status: 204}
+		return s.kept(answer{status: 204}, entry{Topic: old.stored()})
 	case old == nil:
 		s.topics[name] = want
-		return answer{status: 201, location: where}
+		return s.kept(answer{status: 201, location: where}, entry{Topic: want.stored()})
 	case old.maxSize != want.maxSize || old.logging != want.logging:
 		return failed(errTopicExists)
 	}
@@ -302,7 +304,7 @@ func (s *Server) dropTopic(name string) answer {
 		return failed(errTopicNotExist)
 	}
 	delete(s.topics, name)
-	return answer{status: 204}
+	return s.kept(answer{status: 204}, entry{Topic: &storedTopic{Name: name, Gone: true}})
 }
 
 func (s *Server) listTopics(r *http.Request) answer {
@@ -364,12 +366,12 @@ func (s *Server) putSubscription(name, sub string, body []byte, override bool) a
 		return failed(errSubNotExist)
 	case override:
 		old.strategy, old.changed = want.strategy, want.changed
-		return answer{status: 204}
+		return s.kept(answer{status: 204}, entry{Topic: t.stored()})
 	case old == nil && len(t.subs) >= maxSubscriptions:
 		return failed(refuse(400, "InvalidArgument", "The number of subscriptions should between 0 and 100."))
 	case old == nil:
 		t.subs[sub] = want
-		return answer{status: 201, location: where}
+		return s.kept(answer{status: 201, location: where}, entry{Topic: t.stored()})
 	case old.endpoint != want.endpoint || old.tag != want.tag || old.strategy != want.strategy || old.format != want.format:
 		return failed(errSubExists)
 	}
@@ -404,7 +406,7 @@ func (s *Server) dropSubscription(name, sub string) answer {
 		return failed(errSubNotExist)
 	}
 	delete(t.subs, sub)
-	return answer{status: 204}
+	return s.kept(answer{status: 204}, entry{Topic: t.stored()})
 }
 
 func (s *Server) listSubscriptions(r *http.Request, name string) answer {
