@@ -1,6 +1,7 @@
 package fakemns_test
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha1"
 	"encoding/base64"
@@ -129,14 +130,18 @@ func TestRetentionAndDeadLetters(t *testing.T) {
 }
 
 func TestAClientThatGoesAwayTakesNoMessage(t *testing.T) {
-	s, web := start(t, fakemns.Options{})
-	s.Create("jobs")
-	hc := &http.Client{Timeout: 50 * time.Millisecond}
-	r := request("GET", "/queues/jobs/messages?waitseconds=30", "")
+	s := server(t, fakemns.Options{})
+	ctx, leave := context.WithCancel(t.Context())
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		leave() // once the request is there
+		s.ServeHTTP(w, r)
+	}))
+	defer web.Close()
+	r := request("GET", "/queues/jobs/messages?waitseconds=30", "").WithContext(ctx)
 	r.RequestURI, r.URL.Scheme, r.URL.Host = "", "http", strings.TrimPrefix(web.URL, "http://")
-	_, err := hc.Do(r)
-	require.Error(t, err)
-	require.Eventually(t, func() bool { return s.Log().Count("ReceiveMessage") == 1 }, 5*time.Second, time.Millisecond)
+	_, err := http.DefaultClient.Do(r)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Eventually(t, func() bool { return s.Log().Count("ReceiveMessage") == 1 }, 20*time.Second, time.Millisecond)
 	_, err = s.Enqueue("jobs", "x")
 	require.NoError(t, err)
 	require.Equal(t, fakemns.Stats{Active: 1}, s.Stats("jobs"))
