@@ -120,7 +120,9 @@ func Compile(text string) (*Program, error) {
 		return nil, e
 	}
 	if c.uses == 0 { // it is the same for every media
-		switch holds, err := run(whole, &Facts{}); {
+		m := NewMachine()
+		defer m.Free()
+		switch holds, err := m.run(whole, &Facts{}); {
 		case err != nil:
 			return nil, &ExprError{Text: text, Line: 1, Message: "cannot be evaluated: " + err.Error()}
 		case !holds:
@@ -206,22 +208,38 @@ func compile(text string) (program *vm.Program, err error) {
 	return expr.Compile(text, options...)
 }
 
-// machines are reused: a new one for each evaluation costs most of its time.
-var machines = sync.Pool{New: func() any { return &vm.VM{MemoryBudget: memoryBudget} }}
+// Machine evaluates programs, one at a time. NewMachine and Free reuse machines:
+// a new one for each evaluation costs most of its time.
+type Machine struct{ vm vm.VM }
+
+var machines = sync.Pool{New: func() any { return &Machine{vm.VM{MemoryBudget: memoryBudget}} }}
+
+// NewMachine returns a machine for one goroutine, until it calls Free.
+func NewMachine() *Machine { return machines.Get().(*Machine) }
+
+// Free gives the machine back.
+func (m *Machine) Free() { machines.Put(m) }
+
+// Eval is Machine.Eval with a machine of its own.
+func (p *Program) Eval(f *Facts) (matched, waiting bool, err error) {
+	m := NewMachine()
+	defer m.Free()
+	return m.Eval(p, f)
+}
 
 // Eval asks whether the expression holds. When it uses a fact that is missing and
 // the rest does not settle it, it is waiting and does not match. An error is never
 // a match either.
-func (p *Program) Eval(f *Facts) (matched, waiting bool, err error) {
+func (m *Machine) Eval(p *Program, f *Facts) (matched, waiting bool, err error) {
 	if p.uses&f.missing == 0 {
-		matched, err = run(p.whole, f)
+		matched, err = m.run(p.whole, f)
 		return matched, false, err
 	}
 	parts := p.parts()
 	if parts == nil {
 		return false, true, nil // cannot be taken apart: wait until all is known
 	}
-	switch v, err := settle(parts, f); {
+	switch v, err := m.settle(parts, f); {
 	case err != nil:
 		return false, false, err
 	case v == unknown:
@@ -231,10 +249,8 @@ func (p *Program) Eval(f *Facts) (matched, waiting bool, err error) {
 	}
 }
 
-func run(program *vm.Program, f *Facts) (bool, error) {
-	machine := machines.Get().(*vm.VM)
-	defer machines.Put(machine)
-	out, err := machine.Run(program, f)
+func (m *Machine) run(program *vm.Program, f *Facts) (bool, error) {
+	out, err := m.vm.Run(program, f)
 	if err != nil {
 		var e *file.Error
 		if errors.As(err, &e) {
@@ -270,6 +286,8 @@ func (p *Program) Explain(f *Facts) []Part {
 	if parts == nil {
 		parts = []branch{{op: leaf, text: p.text, uses: p.uses, program: p.whole}}
 	}
+	m := NewMachine()
+	defer m.Free()
 	var all []Part
 	for _, b := range parts {
 		if b.op != leaf {
@@ -283,7 +301,7 @@ func (p *Program) Explain(f *Facts) []Part {
 				part.Values[name] = nil
 			}
 		}
-		switch v, err := b.eval(f); {
+		switch v, err := m.eval(b, f); {
 		case err != nil:
 			part.Result = "error: " + err.Error()
 		case v == unknown:
@@ -326,23 +344,23 @@ type branch struct {
 	program *vm.Program
 }
 
-func (b branch) eval(f *Facts) (answer, error) {
+func (m *Machine) eval(b branch, f *Facts) (answer, error) {
 	if b.uses&f.missing != 0 {
 		return unknown, nil
 	}
-	if ok, err := run(b.program, f); err != nil || !ok {
+	if ok, err := m.run(b.program, f); err != nil || !ok {
 		return no, err
 	}
 	return yes, nil
 }
 
-func settle(parts []branch, f *Facts) (answer, error) {
+func (m *Machine) settle(parts []branch, f *Facts) (answer, error) {
 	var stack []answer
 	for _, b := range parts {
 		n := len(stack)
 		switch b.op {
 		case leaf:
-			v, err := b.eval(f)
+			v, err := m.eval(b, f)
 			if err != nil {
 				return no, fmt.Errorf("%s: %w", b.text, err)
 			}

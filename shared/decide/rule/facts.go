@@ -3,6 +3,7 @@ package rule
 import (
 	"cmp"
 	"math"
+	"math/bits"
 	"reflect"
 	"slices"
 	"strings"
@@ -107,11 +108,11 @@ type mask uint64
 
 // bit is the place of each fact in a mask.
 var bit = func() map[string]mask {
-	bits := map[string]mask{}
+	all := map[string]mask{}
 	for i, noun := range nouns {
-		bits[noun.Name] = 1 << i
+		all[noun.Name] = 1 << i
 	}
-	return bits
+	return all
 }()
 
 func (m mask) names() (names []string) {
@@ -128,12 +129,11 @@ func Missing(f *Facts) []string { return f.missing.names() }
 
 // Value is the fact of that name, and whether it is known.
 func Value(f *Facts, name string) (value any, known bool) {
-	for i, noun := range nouns {
-		if noun.Name == name {
-			return reflect.ValueOf(f).Elem().Field(i).Interface(), f.missing&(1<<i) == 0
-		}
+	b, ok := bit[name]
+	if !ok {
+		return nil, false
 	}
-	return nil, false
+	return reflect.ValueOf(f).Elem().Field(bits.TrailingZeros64(uint64(b))).Interface(), f.missing&b == 0
 }
 
 // Labelled tells the facts what smart tagging saw. Until then labels are missing.

@@ -86,9 +86,11 @@ func (r *Rules) decide(f *rule.Facts) Decision {
 	view.Tags = slices.DeleteFunc(slices.Clone(f.Tags), func(tag string) bool { return r.managed(tag) })
 	foreign := len(view.Tags)
 	run := pass{}
+	machine := rule.NewMachine()
+	defer machine.Free()
 	for round := 1; ; round++ {
 		view.Tags = view.Tags[:foreign:foreign]
-		run = r.run(f, &view, run.set)
+		run = r.run(machine, f, &view, run.set)
 		if !run.moved || round == maxRounds {
 			if run.moved {
 				d.Dropped = append(d.Dropped, "title, description or category: the rules that set them do not come to rest")
@@ -105,6 +107,9 @@ func (r *Rules) decide(f *rule.Facts) Decision {
 		}
 	}
 	slices.Sort(run.matched)
+	if len(run.matched) > 0 {
+		d.Matched = make([]string, 0, len(run.matched))
+	}
 	for _, i := range run.matched {
 		d.Matched = append(d.Matched, r.rules[i].name)
 	}
@@ -151,7 +156,7 @@ func (r *Rules) owned(tag string) bool {
 	if len(r.makes[tag]) > 0 {
 		return true
 	}
-	return slices.ContainsFunc(r.prefixes, func(p pattern) bool { return p.fits(tag) })
+	return slices.ContainsFunc(r.prefixes, func(p owned) bool { return strings.HasPrefix(tag, p.prefix) })
 }
 
 func (r *Rules) isRetired(tag string) bool {
@@ -177,14 +182,15 @@ type pass struct {
 }
 
 type made struct {
-	tag  string
-	rule int
+	tag     string
+	rule    int
+	checked bool // when the file was read
 }
 
 // run evaluates the rules in order over view, which it moves along: tags that a
 // rule adds or removes are facts to the rules behind it. Fields were moved to
 // what the round before came to.
-func (r *Rules) run(f, view *rule.Facts, before assigned) pass {
+func (r *Rules) run(m *rule.Machine, f, view *rule.Facts, before assigned) pass {
 	p := pass{set: before} // what was set stays set, though its rule's condition may be gone by it
 	view.Title, view.Description = f.Title, f.Description
 	category, name := int64(f.CategoryID), f.Category
@@ -202,7 +208,7 @@ func (r *Rules) run(f, view *rule.Facts, before assigned) pass {
 	}
 	for i := range r.rules {
 		c := &r.rules[i]
-		matched, waiting, err := c.when.Eval(view)
+		matched, waiting, err := m.Eval(c.when, view)
 		if err != nil {
 			p.faults = append(p.faults, fmt.Sprintf("%s: %v", c.name, err))
 			p.waiting = append(p.waiting, i) // doubt keeps what it produced before
@@ -263,12 +269,11 @@ func (p *pass) apply(i int, c *compiled, f, view *rule.Facts) {
 	}
 	if c.fields.Tags != Ignore && (c.fields.Tags != IfEmpty || len(f.Tags) == 0) {
 		for j := range c.add {
-			for _, tag := range c.add[j].fill(view) {
-				if !slices.ContainsFunc(p.wanted, func(m made) bool { return m.tag == tag }) {
-					p.wanted = append(p.wanted, made{tag, i})
-				}
-				if !slices.Contains(view.Tags, tag) {
-					view.Tags = append(view.Tags, tag)
+			if t := &c.add[j]; t.literal {
+				p.want(made{t.prefix, i, true}, view)
+			} else {
+				for _, tag := range t.fill(view) {
+					p.want(made{tag, i, false}, view)
 				}
 			}
 		}
@@ -288,6 +293,18 @@ func (p *pass) apply(i int, c *compiled, f, view *rule.Facts) {
 	}
 	if c.setsCategory && allows(c.fields.Category, f.CategoryID == 0) {
 		p.set.category, p.set.catBy, p.set.cMode = c.category, i+1, c.fields.Category
+	}
+}
+
+func (p *pass) want(m made, view *rule.Facts) {
+	for i := range p.wanted {
+		if p.wanted[i].tag == m.tag {
+			return
+		}
+	}
+	p.wanted = append(p.wanted, m)
+	if !slices.Contains(view.Tags, m.tag) {
+		view.Tags = append(view.Tags, m.tag)
 	}
 }
 
@@ -324,10 +341,17 @@ func (r *Rules) tags(f *rule.Facts, p *pass, d *Decision) {
 			room--
 		}
 	}
+	if n := len(p.wanted); n > 0 {
+		d.Reasons = make([]Reason, 0, n)
+		d.Change.Tags.Add = make([]string, 0, min(n, video.MaxTags))
+	}
 	for _, m := range p.wanted {
 		name := r.rules[m.rule].name
-		have := slices.Index(f.Tags, m.tag)
-		switch fault := tagFault(m.tag); {
+		have, fault := slices.Index(f.Tags, m.tag), ""
+		if !m.checked {
+			fault = tagFault(m.tag)
+		}
+		switch {
 		case have >= 0 && stays[have]:
 		case fault != "":
 			d.Dropped = append(d.Dropped, fmt.Sprintf("%s (rule %q)", fault, name))
@@ -340,8 +364,11 @@ func (r *Rules) tags(f *rule.Facts, p *pass, d *Decision) {
 				continue
 			}
 			d.Change.Tags.Add = append(d.Change.Tags.Add, m.tag)
-			d.Reasons = append(d.Reasons, Reason{"tags", "add", m.tag, name, fmt.Sprintf("rule %q holds", name)})
+			d.Reasons = append(d.Reasons, Reason{"tags", "add", m.tag, name, r.rules[m.rule].holds})
 		}
+	}
+	if len(d.Change.Tags.Add) == 0 {
+		d.Change.Tags.Add, d.Reasons = nil, nil
 	}
 	for i, tag := range f.Tags {
 		if stays[i] {

@@ -93,12 +93,12 @@ type Rules struct {
 	rules      []compiled
 	tests      []testSpec
 	makes      map[string][]int // which rules can produce a literal tag
-	prefixes   []pattern        // and those of templates
+	prefixes   []owned          // and those of templates
 	removes    []pattern
 }
 
 type compiled struct {
-	name               string
+	name, holds        string // holds: the reason it gives
 	when               *rule.Program
 	add                []template
 	remove             []pattern
@@ -107,6 +107,12 @@ type compiled struct {
 	setsCategory       bool
 	fields             modes
 	stop               bool
+}
+
+// owned is a prefix with the rules that produce tags with it.
+type owned struct {
+	prefix string
+	rules  []int
 }
 
 // pattern is a tag, or all tags with a prefix.
@@ -204,7 +210,7 @@ func (p parser) rules() *Rules {
 }
 
 func (p parser) rule(path string, index int, one ruleSpec, r *Rules) compiled {
-	c := compiled{name: one.Name, stop: one.Stop, fields: p.modes(path+".fields", one.Fields, r.fields)}
+	c := compiled{name: one.Name, holds: fmt.Sprintf("rule %q holds", one.Name), stop: one.Stop, fields: p.modes(path+".fields", one.Fields, r.fields)}
 	switch {
 	case p.Has(path + ".when"):
 		c.when = p.Compile(path+".when", one.When)
@@ -235,7 +241,7 @@ func (p parser) rule(path string, index int, one ruleSpec, r *Rules) compiled {
 			p.Add(at, "a tag that is filled in needs a fixed beginning that ends in one of : - _ / = . +", `such as "codec:{codec}": all tags that begin so belong to the rules then`)
 		default:
 			p.checkTag(at, t.prefix)
-			r.prefixes = append(r.prefixes, pattern{t.prefix, true, index})
+			r.own(t.prefix, index)
 		}
 		c.add = append(c.add, *t)
 	}
@@ -383,12 +389,22 @@ func (r *Rules) makers(tag string) []int {
 	}
 	makers := slices.Clone(r.makes[tag])
 	for _, p := range r.prefixes {
-		if p.fits(tag) && !slices.Contains(makers, p.rule) {
-			makers = append(makers, p.rule)
+		if strings.HasPrefix(tag, p.prefix) {
+			makers = append(makers, p.rules...)
 		}
 	}
 	slices.Sort(makers)
-	return makers
+	return slices.Compact(makers)
+}
+
+// own notes that a rule produces tags with a prefix.
+func (r *Rules) own(prefix string, index int) {
+	i := slices.IndexFunc(r.prefixes, func(p owned) bool { return p.prefix == prefix })
+	if i < 0 {
+		i = len(r.prefixes)
+		r.prefixes = append(r.prefixes, owned{prefix: prefix})
+	}
+	r.prefixes[i].rules = append(r.prefixes[i].rules, index)
 }
 
 //go:embed rules.schema.json

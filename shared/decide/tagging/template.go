@@ -175,6 +175,13 @@ func (t *template) fill(f *rule.Facts) []string {
 	if t.literal {
 		return []string{t.prefix}
 	}
+	if len(t.parts) == 2 && t.parts[0].fact == "" { // the usual "codec:{codec}"
+		out := t.parts[1].values(f)
+		for i := range out {
+			out[i] = t.prefix + out[i]
+		}
+		return out
+	}
 	out := []string{""}
 	for _, part := range t.parts {
 		values := []string{part.text}
@@ -194,6 +201,12 @@ func (t *template) fill(f *rule.Facts) []string {
 
 func (p piece) values(f *rule.Facts) []string {
 	value, _ := rule.Value(f, p.fact)
+	if text, ok := value.(string); ok && len(p.filters) == 0 {
+		if text = strings.TrimSpace(text); text == "" {
+			return nil
+		}
+		return []string{text}
+	}
 	var texts []string
 	switch v := value.(type) {
 	case string:
