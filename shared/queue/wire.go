@@ -237,7 +237,8 @@ func lost(op string) error {
 	return video.ErrUnknownOutcome
 }
 
-// worker is an SDK client that one call at a time uses, and its transport.
+// worker is an SDK client that one call at a time uses, and its transport. It holds
+// the context of that call, since the SDK's seam has no place for one.
 type worker struct {
 	id, secret, token string
 	client            mns.MNSClient

@@ -96,11 +96,15 @@ func about(l letter, id video.ID) bool {
 }
 
 // letterOf reads a message of the dead-letter queue. What the platform itself moved
-// there is no dead letter of ours: then the message is the body.
+// there is no dead letter of ours: then the message is the body, or EventBridge's
+// event around it.
 func letterOf(m queue.Received) letter {
 	d, err := events.DecodeDeadLetter(m.Body)
 	if err != nil {
 		d = events.DeadLetter{ID: m.ID, Body: m.Body, Reason: "moved here by the platform"}
+		if inner, err := events.DecodeBatch(m.Body); events.Kind(m.Body) == events.TriggerBatch && err == nil && len(inner) == 1 {
+			d.ID, d.Body = inner[0].ID, inner[0].Body
+		}
 	}
 	return letter{d, m}
 }
@@ -525,6 +529,9 @@ func (a *app) revived(ctx context.Context, app *boot.App, l letter) ([]byte, err
 		if body, err = app.State.Read(ctx, l.Ref); err != nil {
 			return nil, err
 		}
+	}
+	if notice, err := events.DecodeNotice(body); err == nil {
+		return nil, fmt.Errorf("a %s of VOD, not a change; the sweep finds its media by itself", notice.Kind)
 	}
 	m, err := events.DecodeMetadata(body)
 	if err != nil {

@@ -223,6 +223,26 @@ func TestDLQRedriveFindsALargeBodyUnderState(t *testing.T) {
 	require.Equal(t, []string{`{"v":1,"ref":"messages/abc"}`}, waiting(t, c, "metadata"))
 }
 
+// EventBridge's own dead letters land in the same queue: our messages, VOD's
+// notifications, or the event around either.
+func TestDLQTakesWhatThePlatformMovedThere(t *testing.T) {
+	c, env := queues(t)
+	for _, body := range []string{
+		`{"EventType":"FileUploadComplete","VideoId":"v1","Status":"success"}`,
+		`{"id":"e1","specversion":"1.0","data":{"messageId":"m1","messageBody":"{\"v\":1,\"changes\":[{\"id\":\"v2\",\"tags\":{\"add\":[\"a\"]}}]}"}}`,
+	} {
+		_, err := c.MNS.Enqueue("dead", body)
+		require.NoError(t, err)
+	}
+	code, out, errs := vodctl(t, env, "dlq", "redrive", "--yes", "-o", "json", "--wait", "0")
+	require.Zero(t, code, errs)
+	r := decode[redriven](t, out)
+	require.Equal(t, 1, r.Back)
+	require.Equal(t, 1, r.Left)
+	require.Contains(t, out, "left: a FileUploadComplete of VOD")
+	require.Equal(t, []string{`{"v":1,"changes":[{"id":"v2","tags":{"add":["a"]}}]}`}, waiting(t, c, "metadata"))
+}
+
 func TestDLQEdit(t *testing.T) {
 	c, env := queues(t)
 	id := bury(t, c, events.DeadLetter{Body: []byte("poison"), Reason: "malformed", Attempts: 1})[0]
