@@ -13,11 +13,12 @@
 //
 // # Why
 //
-// Traversals go by creation time (keyset paging) and not by the provider's
-// ScrollToken or page numbers: a token may expire, its behaviour while media
-// come and go is not documented, and images have none. A creation time never
-// changes, so nothing is skipped or doubled, a position can be resumed for
-// ever, and neither 5,000 nor 2,000,000 is a limit. It costs 1 call in 100 more.
+// Searches follow the provider's scroll, but a traversal stands on creation times
+// (keyset paging): a position is the second of the last hit and what was passed in
+// it. Creation times never change, so a position can be resumed for ever, an expired
+// scroll is taken up by itself, and images and lists, which cannot scroll, need no
+// slices of time that are halved until they fit: nothing is counted twice, 5,000 is
+// no limit, and what comes and goes meanwhile moves nothing else.
 package vod
 
 import (

@@ -42,20 +42,21 @@ func (c *Client) Search(ctx context.Context, q video.Query) iter.Seq2[video.Foun
 			fail(err)
 			return
 		}
-		fetch := func(ctx context.Context, from, to time.Time, page int) ([]video.Found, int64, error) {
+		fetch := func(ctx context.Context, s slice) ([]video.Found, int64, string, error) {
 			req := api.CreateSearchMediaRequest()
 			req.SearchType, req.Fields, req.SortBy = string(kind), fields, sortBy(q)
-			req.PageNo, req.PageSize = requests.NewInteger(page), requests.NewInteger(pageSize)
-			req.Match = strings.Join(slices.Concat(conditions, between(from, to)), " and ")
+			req.PageNo, req.PageSize = requests.NewInteger(s.page), requests.NewInteger(pageSize)
+			req.Match = strings.Join(slices.Concat(conditions, between(s.from, s.to)), " and ")
+			req.ScrollToken = s.token
 			answer, err := ask(ctx, c, req, api.CreateSearchMediaResponse)
 			if err != nil {
-				return nil, 0, err
+				return nil, 0, "", err
 			}
 			hits := make([]video.Found, len(answer.MediaList))
 			for i, m := range answer.MediaList {
 				hits[i] = ofHit(m, kind)
 			}
-			return hits, answer.Total, nil
+			return hits, answer.Total, answer.ScrollToken, nil
 		}
 		for hit, err := range walk(ctx, q, fetch, keyOfFound) {
 			if err != nil {
@@ -82,33 +83,33 @@ func (c *Client) List(ctx context.Context, q video.Query) iter.Seq2[video.Video,
 			yield(video.Video{}, fmt.Errorf("%w: kind: %q cannot be listed, search for it", video.ErrInvalid, q.Kind))
 			return
 		}
-		fetch := func(ctx context.Context, from, to time.Time, page int) ([]video.Video, int64, error) {
+		fetch := func(ctx context.Context, s slice) ([]video.Video, int64, string, error) {
 			req := api.CreateGetVideoListRequest()
 			req.SortBy, req.Status = sortBy(q), join(q.Statuses)
-			req.PageNo, req.PageSize = requests.NewInteger(page), requests.NewInteger(pageSize)
+			req.PageNo, req.PageSize = requests.NewInteger(s.page), requests.NewInteger(pageSize)
 			if q.Category != 0 {
 				req.CateId = requests.NewInteger64(q.Category)
 			}
 			// Whether the bounds themselves belong to the range is not documented:
 			// ask for a second more on either side, and walk leaves it out.
-			if !from.IsZero() {
-				req.StartTime = from.Add(-time.Second).Format(time.RFC3339)
+			if !s.from.IsZero() {
+				req.StartTime = s.from.Add(-time.Second).Format(time.RFC3339)
 			}
-			if !to.IsZero() {
-				req.EndTime = to.Add(time.Second).Format(time.RFC3339)
+			if !s.to.IsZero() {
+				req.EndTime = s.to.Add(time.Second).Format(time.RFC3339)
 			}
 			answer, err := ask(ctx, c, req, api.CreateGetVideoListResponse)
 			if errors.Is(err, video.ErrNotFound) { // one of the ways to say: none
-				return nil, 0, nil
+				return nil, 0, "", nil
 			}
 			if err != nil {
-				return nil, 0, err
+				return nil, 0, "", err
 			}
 			videos := make([]video.Video, len(answer.VideoList.Video))
 			for i, v := range answer.VideoList.Video {
 				videos[i] = ofListed(v)
 			}
-			return videos, int64(answer.Total), nil
+			return videos, int64(answer.Total), "", nil
 		}
 		for hit, err := range walk(ctx, q, fetch, keyOfVideo) {
 			if err != nil {

@@ -3,6 +3,7 @@ package vod_test
 import (
 	"cmp"
 	"fmt"
+	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
@@ -21,6 +22,11 @@ var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 type library struct {
 	created map[string]time.Time
 	tags    map[string]string
+
+	scroll   bool     // videos can be scrolled
+	order    []string // as the search found them
+	expires  int      // the token of that call
+	scrolled int
 }
 
 var timeRange = regexp.MustCompile(`CreationTime=[[(](?:'([^']*)')?,(?:'([^']*)')?[])]`)
@@ -45,7 +51,23 @@ func (l *library) answer(r request) (int, string) {
 	total := len(hits)
 	page, _ := strconv.Atoi(r.params.Get("PageNo"))
 	size, _ := strconv.Atoi(r.params.Get("PageSize"))
+	all := hits
 	hits = hits[min(total, (page-1)*size):min(total, page*size)]
+	token := ""
+	if l.scroll && r.op == "SearchMedia" && r.params.Get("SearchType") != "image" { // goes on behind the last hit of the page before
+		if before := r.params.Get("ScrollToken"); page > 1 {
+			if l.expires--; l.expires == 0 {
+				return refuse(http.StatusBadRequest, "InvalidScrollToken.Expired")
+			}
+			at, _ := strconv.Atoi(before)
+			l.scrolled++
+			hits = l.order[min(at, len(l.order)):min(at+size, len(l.order))]
+			token = strconv.Itoa(at + size)
+		} else {
+			l.order = all
+			token = strconv.Itoa(size)
+		}
+	}
 	list := []map[string]any{}
 	for _, id := range hits {
 		fields := map[string]any{"VideoId": id, "ImageId": id, "Tags": l.tags[id], "CreationTime": l.created[id].Format(time.RFC3339)}
@@ -58,7 +80,7 @@ func (l *library) answer(r request) (int, string) {
 	if r.op == "GetVideoList" {
 		return ok(map[string]any{"Total": total, "VideoList": map[string]any{"Video": list}})
 	}
-	return ok(map[string]any{"Total": total, "MediaList": list})
+	return ok(map[string]any{"Total": total, "MediaList": list, "ScrollToken": token})
 }
 
 func bulk(n, perSecond int) *library {
@@ -94,6 +116,20 @@ func TestTraversalsYieldEverythingOnce(t *testing.T) {
 			})
 		}
 	}
+}
+
+func TestAScrollIsFollowedAndTakenUpWhenItExpires(t *testing.T) {
+	l := bulk(1234, 7)
+	l.scroll, l.expires = true, 5
+	s := serve(t, l.answer)
+	seen := map[video.ID]int{}
+	for f, err := range s.client(t).Search(t.Context(), video.Query{OldestFirst: true}) {
+		require.NoError(t, err)
+		seen[f.Video.ID]++
+	}
+	require.Len(t, seen, 1234)
+	require.Greater(t, l.scrolled, 8)
+	require.LessOrEqual(t, len(s.calls("SearchMedia")), 1234/100+4)
 }
 
 func TestNothingIsSkippedOrDoubledWhileMediaComeAndGo(t *testing.T) {

@@ -48,9 +48,17 @@ type hit[T any] struct {
 	behind place // valid until the walk goes on
 }
 
-// fetch answers one page of what was created in [from, to], a zero bound being
-// none, and how many there are in all.
-type fetch[T any] func(ctx context.Context, from, to time.Time, page int) ([]T, int64, error)
+// slice is one page of what was created in [from, to], a zero bound being none.
+// token continues a scroll; it is empty for page 1 and where there is no scrolling.
+type slice struct {
+	from, to time.Time
+	page     int
+	token    string
+}
+
+// fetch answers a page, how many hits there are in all, and the token that
+// continues behind the page, if there is one.
+type fetch[T any] func(context.Context, slice) (hits []T, total int64, token string, err error)
 
 func keyOfVideo(v video.Video) (video.ID, time.Time) { return v.ID, v.Created }
 
@@ -61,65 +69,90 @@ func keyOfFound(f video.Found) (video.ID, time.Time) {
 	return f.Video.ID, f.Video.Created
 }
 
-// walk yields all hits in order of creation, each once. It asks for the first
-// page of what lies behind the last hit, second included, again and again; it
-// turns a page only while all hits are of one second. So it does not matter that
-// media vanish or appear meanwhile, and memory holds one page and one second.
+// walk yields all hits in order of creation, each once, and holds one page and
+// one second of them. It follows the provider's scroll where there is one. Where
+// there is none, or the scroll expires, it asks anew for what lies behind the last
+// hit, that second included, and turns a page only while all hits are of one
+// second: so it does not matter that media vanish or appear meanwhile.
 func walk[T any](ctx context.Context, q video.Query, fetch fetch[T], key func(T) (video.ID, time.Time)) iter.Seq2[hit[T], error] {
 	return func(yield func(hit[T], error) bool) {
+		fail := func(kind error, format string, args ...any) {
+			yield(hit[T]{}, fmt.Errorf("%w: "+format, append([]any{kind}, args...)...))
+		}
 		here, err := parsePlace(q.After)
 		if err != nil {
 			yield(hit[T]{}, err)
 			return
 		}
-		first, last := wholeSeconds(q)
-		for page := 1; ; page++ {
-			from, to := first, last
-			if !here.at.IsZero() && q.OldestFirst {
-				from = here.at
-			} else if !here.at.IsZero() {
-				to = here.at
-			}
-			if !from.IsZero() && !to.IsZero() && from.After(to) {
+		// passed says that a creation time lies before another in the order of the walk.
+		passed := func(a, b time.Time) bool {
+			return !b.IsZero() && (q.OldestFirst && a.Before(b) || !q.OldestFirst && a.After(b))
+		}
+		s := behind(q, here)
+		for {
+			if !s.from.IsZero() && !s.to.IsZero() && s.from.After(s.to) {
 				return
 			}
-			if page > maxPages {
-				yield(hit[T]{}, fmt.Errorf("%w: more than %d media were created at %s: the provider shows no more", video.ErrInvalid, maxPages*pageSize, here.at.Format(time.RFC3339)))
+			if s.token == "" && s.page > maxPages {
+				fail(video.ErrInvalid, "more than %d media were created at %s: the provider shows no more", maxPages*pageSize, here.at.Format(time.RFC3339))
 				return
 			}
-			hits, total, err := fetch(ctx, from, to, page)
+			hits, total, token, err := fetch(ctx, s)
+			if s.token != "" && strings.HasPrefix(code(err), "InvalidScrollToken") {
+				s = behind(q, here)
+				continue
+			}
 			if err != nil {
 				yield(hit[T]{}, err)
 				return
 			}
-			asked := here.at
+			start, last := here.at, time.Time{}
 			for _, h := range hits {
 				id, created := key(h)
 				if id == "" || created.IsZero() {
-					yield(hit[T]{}, fmt.Errorf("%w: a hit without id or creation time", video.ErrTransient))
+					fail(video.ErrTransient, "a hit without id or creation time")
 					return
 				}
-				outside := !from.IsZero() && created.Before(from) || !to.IsZero() && created.After(to)
-				if outside || created.Equal(here.at) && slices.Contains(here.passed, id) {
+				if passed(created, last) {
+					fail(video.ErrTransient, "the hits are not in order of creation")
+					return
+				}
+				last = created
+				outside := !s.from.IsZero() && created.Before(s.from) || !s.to.IsZero() && created.After(s.to)
+				if outside || passed(created, here.at) || created.Equal(here.at) && slices.Contains(here.passed, id) {
 					continue
-				}
-				if !here.at.IsZero() && created.After(here.at) != q.OldestFirst && !created.Equal(here.at) {
-					yield(hit[T]{}, fmt.Errorf("%w: hits are not in order of creation", video.ErrTransient))
-					return
 				}
 				here.pass(id, created)
 				if !yield(hit[T]{h, here}, nil) {
 					return
 				}
 			}
-			if len(hits) == 0 || int64((page-1)*pageSize+len(hits)) >= total {
+			// The total says nothing in the midst of a scroll: what was passed may be gone.
+			all := (token == "" || s.page == 1) && int64((s.page-1)*pageSize+len(hits)) >= total
+			if len(hits) == 0 || all {
 				return
 			}
-			if !here.at.Equal(asked) {
-				page = 0
+			if token == "" && !here.at.Equal(start) {
+				s = behind(q, here)
+				continue
 			}
+			s.page, s.token = s.page+1, token
 		}
 	}
+}
+
+// behind is the first page of what a query selects behind a place.
+func behind(q video.Query, here place) slice {
+	s := slice{page: 1}
+	s.from, s.to = wholeSeconds(q)
+	if !here.at.IsZero() {
+		if q.OldestFirst {
+			s.from = here.at
+		} else {
+			s.to = here.at
+		}
+	}
+	return s
 }
 
 // wholeSeconds turns the query's bounds, of which the upper is exclusive, into
