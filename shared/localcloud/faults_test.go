@@ -197,7 +197,7 @@ func TestFaultsOfFunctions(t *testing.T) {
 	require.Eventually(t, func() bool {
 		runs, failed := c.FC.Counts()
 		return runs["autotag/queue"] == 4 && failed["autotag/queue"] == 2 && c.MNS.Stats("vodcurator-metadata") == fakemns.Stats{}
-	}, 10*time.Second, 5*time.Millisecond, "two tries were killed, the third did it, and then again")
+	}, 30*time.Second, 5*time.Millisecond, "two tries were killed, the third did it, and then again")
 }
 
 func TestFaultsCanBeChangedWhileItRuns(t *testing.T) {

@@ -100,7 +100,13 @@ type Cloud struct {
 	serving sync.WaitGroup
 	temp    string // folder to remove at Close
 	closing sync.Once
+
+	snapMu    sync.Mutex
+	snapshots map[string]*snapshot
 }
+
+// stateBucket is there for those who keep STATE in the object store.
+const stateBucket = "vodcurator-state"
 
 // clock is the library's.
 type clock struct {
@@ -242,7 +248,7 @@ func (c *Cloud) start(ctx context.Context) (err error) {
 			},
 		},
 		OSS: fakeoss.Options{
-			Keys: c.Keys, Now: c.Now, Region: c.opt.Region, Dir: c.kept("oss"), Buckets: []string{"vodcurator-state"}, Fault: c.faults.hook("oss"),
+			Keys: c.Keys, Now: c.Now, Region: c.opt.Region, Dir: c.kept("oss"), Buckets: []string{stateBucket}, Fault: c.faults.hook("oss"),
 			Arrived: func(bucket, key string) { c.VOD.Arrived(bucket, key) },
 		},
 		MNS: fakemns.Options{Keys: c.Keys, Region: c.opt.Region, Account: c.opt.Account, Fault: c.faults.hook("mns"), Log: c.log},
@@ -296,7 +302,7 @@ func (c *Cloud) start(ctx context.Context) (err error) {
 		c.serving.Go(func() { _ = server.Serve(listeners[service]) })
 	}
 	c.FC.Start(url("FC"), nil)
-	return nil
+	return c.Snapshot(initial)
 }
 
 // kept is the folder of a service's state, "" when nothing is to survive.

@@ -23,6 +23,9 @@ import (
 var folder string // of the built test function
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv("LOCALCLOUD_STATE"); dir != "" {
+		writeForEver(dir)
+	}
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "localcloud-test")
 		if err != nil {
@@ -95,7 +98,7 @@ func TestACloudWithFunctionsAnswersEverywhere(t *testing.T) {
 
 	_, err := c.MNS.Enqueue(env["METADATA_QUEUE"], "hello")
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { runs, _ := c.FC.Counts(); return runs["autotag/queue"] == 1 }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { runs, _ := c.FC.Counts(); return runs["autotag/queue"] == 1 }, 30*time.Second, 5*time.Millisecond)
 
 	var moved struct {
 		Now   time.Time
@@ -129,7 +132,7 @@ func TestAdminCallsReachLogsQueuesAndProcesses(t *testing.T) {
 	}
 	post(t, base+"/2023-03-30/functions/autotag/invocations", `{}`, nil)
 	id := c.FC.Invocations("autotag")[0].RequestID
-	require.Eventually(t, func() bool { _, log := get("/_local/logs/" + id); return strings.Contains(log, "a line of log") }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { _, log := get("/_local/logs/" + id); return strings.Contains(log, "a line of log") }, 30*time.Second, 5*time.Millisecond)
 	_, text := get("/_local/invocations/" + id)
 	require.Contains(t, text, `"Function": "autotag"`)
 	_, text = get("/_local/invocations?function=autotag&last=1")
@@ -210,7 +213,7 @@ func TestAnUploadIsToldToTheFunction(t *testing.T) {
 					all += string(inv.Event)
 				}
 				return strings.Contains(all, "FileUploadComplete") && strings.Contains(all, made.ID)
-			}, 10*time.Second, 10*time.Millisecond)
+			}, 30*time.Second, 10*time.Millisecond)
 		})
 	}
 }

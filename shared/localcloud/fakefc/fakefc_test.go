@@ -239,7 +239,7 @@ func TestReservedConcurrencyRefusesWhatIsOver(t *testing.T) {
 		resp, _ := invoke(t, web, `{"do":"doze"}`)
 		done <- resp.StatusCode
 	}()
-	require.Eventually(t, func() bool { return s.Running("f") == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return s.Running("f") == 1 }, 30*time.Second, time.Millisecond)
 	resp, body := invoke(t, web, `{}`)
 	require.Equal(t, 429, resp.StatusCode)
 	require.Contains(t, body, "ResourceExhausted")
@@ -400,7 +400,7 @@ func TestAQueueTriggerSendsBatchesAndRemovesThemAfterSuccess(t *testing.T) {
 		require.NoError(t, err)
 	}
 	s, _ := start(t, manifest("      environmentVariables: {EVENTS_FILE: "+file+"}\n"+queueTrigger), fakefc.Options{Queues: queues})
-	require.Eventually(t, func() bool { return queues.Stats("jobs") == fakemns.Stats{} }, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return queues.Stats("jobs") == fakemns.Stats{} }, 30*time.Second, 5*time.Millisecond)
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
@@ -424,7 +424,7 @@ func TestABatchThatAlwaysFailsBecomesDeadLetters(t *testing.T) {
 	_, err := queues.Enqueue("jobs", "bad")
 	require.NoError(t, err)
 	s, _ := start(t, manifest("      environmentVariables: {ALWAYS: fail}\n"+queueTrigger), fakefc.Options{Queues: queues})
-	require.Eventually(t, func() bool { return queues.Stats("dead").Active == 1 && queues.Stats("jobs") == fakemns.Stats{} }, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return queues.Stats("dead").Active == 1 && queues.Stats("jobs") == fakemns.Stats{} }, 30*time.Second, 5*time.Millisecond)
 	runs, failed := s.Counts()
 	require.Equal(t, 4, runs["f/queue"], "one try and three more")
 	require.Equal(t, 4, failed["f/queue"])
@@ -436,7 +436,7 @@ func TestAStreamThatMayNotTolerateErrorsStopsAndKeepsTheMessage(t *testing.T) {
 	_, err := queues.Enqueue("jobs", "bad")
 	require.NoError(t, err)
 	s, _ := start(t, manifest("      environmentVariables: {ALWAYS: fail}\n"+strings.Replace(queueTrigger, "ALL", "NONE", 1)), fakefc.Options{Queues: queues})
-	require.Eventually(t, func() bool { return strings.HasPrefix(s.Streams()["f/jobs"], "stopped") }, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.HasPrefix(s.Streams()["f/jobs"], "stopped") }, 30*time.Second, 5*time.Millisecond)
 	require.Equal(t, fakemns.Stats{Active: 1}, queues.Stats("jobs"))
 }
 
@@ -465,7 +465,7 @@ func TestATopicTriggerTakesBothFormats(t *testing.T) {
 	require.NoError(t, err)
 	_, err = queues.Publish("news", "two", "red")
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return len(s.Invocations("f")) == 3 }, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return len(s.Invocations("f")) == 3 }, 30*time.Second, 5*time.Millisecond)
 	require.NoError(t, s.Quiet(t.Context()))
 	events := map[string][]string{}
 	for _, inv := range s.Invocations("f") {

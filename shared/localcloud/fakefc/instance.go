@@ -443,7 +443,10 @@ func (i *instance) do(c call, rec *record) outcome {
 	}
 	limit := time.NewTimer(c.limit)
 	defer limit.Stop()
-	defer i.spoil(c.fault)()
+	if c.fault.Kill {
+		timer := time.AfterFunc(c.fault.Delay, func() { i.kill("killed by a fault") })
+		defer timer.Stop()
+	}
 	select {
 	case out := <-c.done:
 		rec.settle()
@@ -462,25 +465,16 @@ func (i *instance) do(c call, rec *record) outcome {
 	}
 }
 
-// spoil does to the process what a fault asks for while it works. What it answers
-// ends that.
-func (i *instance) spoil(f calls.Fault) (stop func()) {
-	switch {
-	case f.Kill:
-		timer := time.AfterFunc(f.Delay, func() { i.kill("killed by a fault") })
-		return func() { timer.Stop() }
-	case f.Stall:
-		freeze(i.cmd)
-		if f.Delay > 0 {
-			timer := time.AfterFunc(f.Delay, func() {
-				if !i.gone() {
-					thaw(i.cmd)
-				}
-			})
-			return func() { timer.Stop() }
-		}
+// stall stops the process just before it gets its work, for a while or for good.
+func (i *instance) stall(d time.Duration) {
+	freeze(i.cmd)
+	if d > 0 {
+		time.AfterFunc(d, func() {
+			if !i.gone() {
+				thaw(i.cmd)
+			}
+		})
 	}
-	return func() {}
 }
 
 func (i *instance) exit() outcome {
@@ -589,6 +583,9 @@ func (i *instance) next(w http.ResponseWriter, r *http.Request) {
 		h.Set("x-fc-security-token", k.Token)
 	}
 	h.Set("Content-Length", strconv.Itoa(len(c.event)))
+	if c.fault.Stall {
+		i.stall(c.fault.Delay)
+	}
 	_, _ = w.Write(c.event)
 }
 

@@ -157,3 +157,10 @@ func (s *Server) Counts() (runs, failed map[string]int) {
 	}
 	return runs, failed
 }
+
+// Forget drops the invocations and counters.
+func (s *Server) Forget() {
+	s.logMu.Lock()
+	defer s.logMu.Unlock()
+	s.invocations, s.counts, s.failures = nil, map[string]int{}, map[string]int{}
+}

@@ -338,6 +338,27 @@ func (s *Server) Kill(function string) (pid int) {
 	return i.pid
 }
 
+// Restart ends every process at once; the next call of a function starts a new one.
+func (s *Server) Restart() {
+	for _, f := range s.functions {
+		for f.victim() != nil {
+			s.Kill(f.Name)
+		}
+	}
+}
+
+// Rewind says that the clock was set to another time: what lies before it is not
+// fired any more, what comes after it may fire again.
+func (s *Server) Rewind(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key := range s.ticked {
+		s.ticked[key] = now
+	}
+	close(s.moved)
+	s.moved = make(chan struct{})
+}
+
 // Running counts the live processes of a function.
 func (s *Server) Running(function string) int {
 	f := s.find(function)
