@@ -181,15 +181,15 @@ func checkTags(tags []string) error {
 // refuses what it calls illegal characters: control characters and emoji.
 func checkText(field, text string, limit int) error {
 	if !utf8.ValidString(text) {
-		return invalid(field, "%q is not UTF-8", text)
+		return invalid(field, "%q is not UTF-8", short(text))
 	}
 	var faults []error
 	if len(text) > limit {
-		faults = append(faults, invalid(field, "%q has %d bytes, at most %d", text, len(text), limit))
+		faults = append(faults, invalid(field, "%q has %d bytes, at most %d", short(text), len(text), limit))
 	}
 	for _, r := range text {
 		if unicode.IsControl(r) && r != '\n' && r != '\t' || r == utf8.RuneError || isEmoji(r) {
-			faults = append(faults, invalid(field, "%q holds the character %U", text, r))
+			faults = append(faults, invalid(field, "%q holds the character %U", short(text), r))
 			break
 		}
 	}
@@ -201,6 +201,14 @@ func checkText(field, text string, limit int) error {
 // text and passes.
 func isEmoji(r rune) bool {
 	return r >= 0x1F000 && r <= 0x1FAFF || r >= 0x2600 && r <= 0x27BF || r == 0xFE0F || r == 0x20E3
+}
+
+// short keeps a fault readable whatever the text.
+func short(text string) string {
+	if r := []rune(text); len(r) > 24 {
+		return string(r[:24]) + "…"
+	}
+	return text
 }
 
 func invalid(field, format string, args ...any) error {

@@ -1,0 +1,200 @@
+// Command local runs vodcurator on one machine with no account: Alibaba Cloud's
+// VOD, MNS, OSS and Function Compute on loopback, the functions of s.yaml as real
+// processes, and a story that shows them at work on real media.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"vodcurator/shared/localcloud"
+	"vodcurator/shared/report"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// options are the flags.
+type options struct {
+	once, story bool
+	envFile     string
+	manifest    string
+	seed        uint64
+	kill        []string
+	verbose     bool
+
+	rebuild  bool              // build the programs even if they are there
+	patience time.Duration     // how long a statement may take to come true
+	lay      map[string]string // variables laid over the functions' environment
+}
+
+// envDefault is where `local` writes its variables and `local upload` reads them.
+const envDefault = ".run/local.env"
+
+func run(ctx context.Context, args []string, out, errs io.Writer) int {
+	o := options{patience: 20 * time.Second}
+	root := &cobra.Command{
+		Use:           "local",
+		Short:         "Alibaba Cloud's VOD, MNS, OSS and Function Compute on loopback, with the functions of s.yaml",
+		Args:          cobra.NoArgs,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), o, out, errs) },
+	}
+	flags := root.Flags()
+	flags.BoolVar(&o.once, "once", false, "play the story and end: 0 when every statement held, 1 when not")
+	flags.BoolVar(&o.story, "story", false, "play the story, then stay up")
+	flags.StringVar(&o.envFile, "env-file", envDefault, "write the endpoints as KEY=VALUE lines here once everything answers")
+	flags.StringVar(&o.manifest, "manifest", "s.yaml", "the functions to run")
+	flags.Uint64Var(&o.seed, "seed", 0, "seed of every chance; 0 takes one from the clock and prints it")
+	flags.StringSliceVar(&o.kill, "kill", nil, "kill a process of these functions in the middle of the story")
+	root.PersistentFlags().BoolVarP(&o.verbose, "verbose", "v", false, "the functions' logs to standard error")
+	root.AddCommand(uploadCommand(out), clockCommand(out))
+	root.SetArgs(args)
+	root.SetOut(out)
+	root.SetErr(errs)
+	err := root.ExecuteContext(ctx)
+	if err == nil || errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return 0
+	}
+	_, _ = fmt.Fprintf(errs, "local: %v\n", err)
+	return 1
+}
+
+// serve starts everything, plays what was asked for, and stays up unless it was
+// told to end.
+func serve(ctx context.Context, o options, out, errs io.Writer) error {
+	if err := build(ctx, filepath.Dir(o.manifest), o.rebuild, errs); err != nil {
+		return err
+	}
+	if o.seed == 0 {
+		o.seed = uint64(time.Now().UnixNano())
+	}
+	level := slog.LevelError
+	if o.verbose {
+		level = slog.LevelDebug
+	}
+	dir, err := os.MkdirTemp("", "vodcurator-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	// The built-in policy stops a run that touches more than a tenth of a library;
+	// of the story's small one every quarter is more than that.
+	policy, err := filepath.Abs(filepath.Join(filepath.Dir(o.manifest), "testdata", "policies", "story.yaml"))
+	if err != nil {
+		return err
+	}
+	env := map[string]string{"STATE": "file:" + filepath.Join(dir, "state"), "POLICY_FILE": policy}
+	maps.Copy(env, o.lay)
+	started := time.Now()
+	cloud, err := localcloud.Start(ctx, localcloud.Options{
+		Manifest: o.manifest, Seed: o.seed, Log: report.NewLog(errs, level),
+		Env: env,
+	})
+	if err != nil {
+		return err
+	}
+	defer cloud.Close()
+	if err := writeEnv(o.envFile, cloud.Env()); err != nil {
+		return err
+	}
+	s := newScreen(out)
+	if o.once || o.story {
+		wrong, err := play(ctx, s, cloud, o)
+		if err != nil {
+			return err
+		}
+		if wrong > 0 {
+			return fmt.Errorf("%s did not hold (seed %d)", report.Count(wrong, "statement"), o.seed)
+		}
+		if o.once {
+			return nil
+		}
+	}
+	s.printf("\nthe local cloud answers after %s; its variables are in %s\n\n", report.Duration(time.Since(started)), o.envFile)
+	for _, name := range slices.Sorted(maps.Keys(cloud.Env())) {
+		if strings.HasSuffix(name, "_URL") || strings.HasSuffix(name, "_ENDPOINT") {
+			s.printf("  %-20s %s\n", name, cloud.Env()[name])
+		}
+	}
+	s.printf("\n  .bin/local upload FILE   puts an MP4 or JPEG of yours in\n  .bin/local clock 90d     moves the library's clock\n\nstop with ctrl-C\n")
+	<-ctx.Done()
+	return nil
+}
+
+// build makes the programs that are not built yet, so that `go run` of this one
+// is enough.
+func build(ctx context.Context, root string, again bool, errs io.Writer) error {
+	mains, err := filepath.Glob(filepath.Join(root, "functions", "*", "main.go"))
+	if err != nil {
+		return err
+	}
+	outputs := map[string]string{"./shared/cmd/vodctl": filepath.Join(".bin", "vodctl")}
+	for _, file := range mains {
+		name := filepath.Base(filepath.Dir(file))
+		outputs["./functions/"+name] = filepath.Join("functions", name, "target", "main")
+	}
+	for _, from := range slices.Sorted(maps.Keys(outputs)) {
+		if _, err := os.Stat(filepath.Join(root, outputs[from])); err == nil && !again {
+			continue
+		}
+		_, _ = fmt.Fprintf(errs, "building %s\n", from)
+		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", outputs[from], from)
+		cmd.Dir, cmd.Stderr = root, errs
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if err := cmd.Run(); err != nil {
+			return fmt.Errorf("build %s: %w", from, err)
+		}
+	}
+	return nil
+}
+
+// writeEnv writes the variables for other programs. They hold the local cloud's
+// own keys, which open nothing else; the file is still for its owner alone.
+func writeEnv(file string, env map[string]string) error {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		fmt.Fprintf(&b, "%s=%s\n", name, env[name])
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	// Whoever waits for the file must never see half of it.
+	draft := file + ".draft"
+	if err := os.WriteFile(draft, []byte(b.String()), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(draft, file)
+}
+
+func readEnv(file string) (map[string]string, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("no local cloud is known here, start one with make up: %w", err)
+	}
+	env := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok {
+			env[name] = value
+		}
+	}
+	return env, nil
+}

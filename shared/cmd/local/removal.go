@@ -1,0 +1,205 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"vodcurator/events"
+	"vodcurator/shared/queue"
+	"vodcurator/shared/report"
+	"vodcurator/shared/state"
+	"vodcurator/shared/video"
+)
+
+// deletes are the operations that remove something.
+var deletes = []string{"DeleteVideo", "DeleteStream", "DeleteMezzanines", "DeleteImage"}
+
+func (s *story) deleted() int {
+	n := 0
+	for _, op := range deletes {
+		n += s.cloud.VOD.Log().Count(op)
+	}
+	return n
+}
+
+// quarter: a quarter passes, and a plan lists what the policy would remove.
+func (s *story) quarter(ctx context.Context) error {
+	s.chapter("4  Ninety-one days later: a plan")
+	// Three clips become temporary; one of them is held.
+	var messages []queue.Message
+	for i, tags := range [][]string{{"temp"}, {"temp"}, {"temp", "keep"}} {
+		body, err := events.EncodeMetadata(events.Metadata{Changes: []video.Change{{
+			ID: s.clips[i], Tags: video.TagEdit{Add: tags}, IssuedAt: time.Now().UTC(),
+		}}})
+		if err != nil {
+			return err
+		}
+		messages = append(messages, queue.Message{Body: body})
+	}
+	if err := s.send(ctx, messages); err != nil {
+		return err
+	}
+	if err := s.until(ctx, "waiting for the marks", func() (bool, error) {
+		return s.every(ctx, s.clips[:3], func(v video.Video) bool { return slices.Contains(v.Tags, "temp") })
+	}); err != nil {
+		return err
+	}
+	s.say("Clips 1, 2 and 3 are tagged temp; clip 3 also keep, which holds it.")
+
+	before := s.deleted()
+	s.pass(ctx, s.cloud.Now().AddDate(0, 0, 91), 1, 30)
+	s.say("The clock says %s; the nightly timer fired.", s.cloud.Now().In(shanghai).Format("2 January 2006, 15:04 in Shanghai"))
+	listed, err := s.vodctl(ctx, "plan", "show")
+	if err != nil {
+		return err
+	}
+	s.quote(listed)
+	plan, err := s.plan(ctx)
+	if err != nil {
+		return err
+	}
+	s.claim(plan.Items > 0, "the plan lists %s of %s with their reasons", report.Count(plan.Items, "item"), report.Bytes(plan.Bytes))
+	s.claim(s.deleted() == before, "0 delete calls at the server so far")
+	return nil
+}
+
+// removal: a person approves, changes their mind, changes it back; then the
+// purge takes what the plan lists and nothing else.
+func (s *story) removal(ctx context.Context) error {
+	s.chapter("5  Approved, halted, resumed, removed")
+	plan, err := s.plan(ctx)
+	if err != nil {
+		return err
+	}
+	before := s.deleted()
+	for _, args := range [][]string{{"approve", plan.ID, "--yes"}, {"halt", "--reason", "second thoughts"}} {
+		said, err := s.vodctl(ctx, args...)
+		if err != nil {
+			return err
+		}
+		s.say("$ vodctl %s", strings.Join(args, " "))
+		s.quote(said)
+	}
+	s.pass(ctx, s.cloud.Now(), 3, 30)
+	s.claim(s.deleted() == before, "the purge at three found the halt: 0 delete calls at the server")
+	if _, err := s.vodctl(ctx, "resume"); err != nil {
+		return err
+	}
+	s.say("$ vodctl resume")
+	stop := s.ambush("purge", func() bool { return s.deleted() > before })
+	s.pass(ctx, s.cloud.Now(), 4, 30)
+	stop()
+	s.pass(ctx, s.cloud.Now(), 5, 30) // what a killed run left is for the next one
+
+	answers, err := s.lib.Media(ctx, append(slices.Clone(s.clips), s.cast[0].id, s.cast[1].id, s.cast[2].id))
+	if err != nil {
+		return err
+	}
+	table := report.NewTable("media", "tags", "what became of it")
+	gone, sources := 0, 0
+	for i, a := range answers {
+		name := fmt.Sprintf("clip %02d", i+1)
+		if i >= len(s.clips) {
+			name = s.cast[i-len(s.clips)].title
+		}
+		switch {
+		case errors.Is(a.Err, video.ErrNotFound):
+			gone++
+			table.Row(name, "", "removed")
+			continue
+		case a.Err != nil:
+			return a.Err
+		}
+		became := "stays"
+		if a.Value.Source != nil && a.Value.Source.Gone() {
+			sources++
+			became = "source file removed, still playing: " + report.Count(len(a.Value.Streams), "stream")
+		}
+		if i < 5 || i >= len(s.clips) {
+			table.Row(name, report.Cut(strings.Join(a.Value.Tags, " "), 50), became)
+		} else if i == 5 {
+			table.Row("…", "", "")
+		}
+	}
+	s.table(table)
+	s.claim(gone == 2 && errors.Is(answers[0].Err, video.ErrNotFound) && errors.Is(answers[1].Err, video.ErrNotFound),
+		"the two temporary clips are gone")
+	s.claim(answers[2].Err == nil && slices.Contains(answers[2].Value.Tags, "keep") && !answers[2].Value.Source.Gone(),
+		"the held clip is whole")
+	playable := true
+	for _, a := range answers[2:] {
+		playable = playable && a.Err == nil && len(a.Value.Streams) > 0
+	}
+	s.claim(playable, "every other media still plays")
+	s.claim(gone+sources == plan.Items, "%s removed, %d listed in the plan", report.Count(gone+sources, "item"), plan.Items)
+	verified, err := s.vodctl(ctx, "ledger", "verify")
+	s.quote(verified)
+	s.claim(err == nil, "the ledger's chain is whole")
+	return nil
+}
+
+var shanghai = func() *time.Location {
+	place, err := time.LoadLocation("Asia/Shanghai")
+	if err != nil { // a machine without the zone data
+		place = time.FixedZone("CST", 8*60*60)
+	}
+	return place
+}()
+
+// pass moves the library's clock to the next time of day after from, in
+// Shanghai. The timers that came due on the way fire once each and end before
+// it returns.
+func (s *story) pass(ctx context.Context, from time.Time, hour, minute int) {
+	local := from.In(shanghai)
+	to := time.Date(local.Year(), local.Month(), local.Day(), hour, minute, 0, 0, shanghai)
+	if !to.After(from) {
+		to = to.AddDate(0, 0, 1)
+	}
+	done := s.progress("the clock moves", time.Now())
+	defer done()
+	s.cloud.Advance(to.Sub(s.cloud.Now()))
+}
+
+// plan reads the latest plan from STATE.
+func (s *story) plan(ctx context.Context) (state.Plan, error) {
+	store, err := state.Open(ctx, s.env["STATE"], state.Options{ReadOnly: true})
+	if err != nil {
+		return state.Plan{}, err
+	}
+	defer func() { _ = store.Close() }()
+	latest := ""
+	for id, err := range state.Plans(ctx, store, time.Time{}) {
+		if err != nil {
+			return state.Plan{}, err
+		}
+		latest = id
+	}
+	return state.ReadPlan(ctx, store, latest)
+}
+
+// vodctl runs the operator's tool as a person would.
+func (s *story) vodctl(ctx context.Context, args ...string) (string, error) {
+	tool, err := filepath.Abs(filepath.Join(s.root, ".bin", "vodctl"))
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, tool, args...)
+	cmd.Env = os.Environ()
+	for name, value := range s.env {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		return out.String(), fmt.Errorf("vodctl %s: %w: %s", strings.Join(args, " "), err, bytes.TrimSpace(errs.Bytes()))
+	}
+	return out.String(), nil
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func tell(t *testing.T, o options) (string, error) {
+	t.Helper()
+	o.once, o.manifest, o.envFile = true, filepath.Join("..", "..", "..", "s.yaml"), filepath.Join(t.TempDir(), "env")
+	if o.patience == 0 {
+		o.patience = 40 * time.Second // the race detector and other tests share the machine
+	}
+	var out bytes.Buffer
+	err := serve(t.Context(), o, &out, io.Discard)
+	return out.String(), err
+}
+
+// end is the table of what became of the library.
+func end(t *testing.T, story string) string {
+	t.Helper()
+	_, table, ok := strings.Cut(story, "what became of it")
+	require.True(t, ok, story)
+	table, _, _ = strings.Cut(table, "  ok  ")
+	return table
+}
+
+func TestTheStoryHoldsAndAKilledProcessDoesNotChangeItsEnd(t *testing.T) {
+	calm, err := tell(t, options{seed: 1, rebuild: true})
+	require.NoError(t, err, calm)
+	require.Contains(t, calm, "every statement held")
+	require.NotContains(t, calm, "\x1b[", "no colour outside a terminal")
+
+	rough, err := tell(t, options{seed: 2, kill: []string{"metadata", "purge"}})
+	require.NoError(t, err, rough)
+	require.Contains(t, rough, "A process of metadata was killed.")
+	require.Contains(t, rough, "A process of purge was killed.")
+	require.Equal(t, end(t, calm), end(t, rough))
+}
+
+// A story whose statements are always true would prove nothing.
+func TestAWrongStatementMakesItFail(t *testing.T) {
+	story, err := tell(t, options{seed: 3, patience: time.Second, lay: map[string]string{"TAGGING_MODE": "report"}})
+	require.ErrorContains(t, err, "did not hold")
+	require.Contains(t, story, "NOT SO:  Harbour promo is tagged")
+}
+
+func TestTheVariablesAreWrittenWholeAndReadBack(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "run", "env")
+	env := map[string]string{"VOD_ENDPOINT": "http://127.0.0.1:1", "STATE": "file:/x=y"}
+	require.NoError(t, writeEnv(file, env))
+	back, err := readEnv(file)
+	require.NoError(t, err)
+	require.Equal(t, env, back)
+	info, err := os.Stat(file)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+}
+
+func TestCommandsSayWhatIsWrong(t *testing.T) {
+	for name, args := range map[string][]string{
+		"not a duration":     {"clock", "soon", "--env-file", filepath.Join(t.TempDir(), "none")},
+		"no local cloud":     {"upload", "x.mp4", "--env-file", filepath.Join(t.TempDir(), "none")},
+		"unknown flag":       {"--nothing"},
+		"no such s.yaml":     {"--once", "--manifest", filepath.Join(t.TempDir(), "s.yaml"), "--env-file", filepath.Join(t.TempDir(), "env")},
+		"too many arguments": {"extra"},
+	} {
+		var errs bytes.Buffer
+		require.Equal(t, 1, run(context.Background(), args, io.Discard, &errs), name)
+		require.True(t, strings.HasPrefix(errs.String(), "local: ") || strings.HasPrefix(errs.String(), "building "), "%s: %s", name, errs.String())
+	}
+}
+
+func TestDays(t *testing.T) {
+	for text, want := range map[string]time.Duration{"90d": 90 * 24 * time.Hour, "12h": 12 * time.Hour, "0d": 0, "-3h": 0, "d": 0, "99999999d": 0} {
+		d, err := days(text)
+		require.Equal(t, want, d, text)
+		require.Equal(t, want == 0, err != nil, text)
+	}
+}

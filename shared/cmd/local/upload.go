@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
+	osscred "github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss/credentials"
+	"github.com/spf13/cobra"
+
+	"vodcurator/shared/report"
+	"vodcurator/shared/video"
+	"vodcurator/shared/vod"
+)
+
+// library is the VOD client of somebody who has the whole account, at full rate.
+func library(env map[string]string) (*vod.Client, error) {
+	return vod.New(vod.Config{
+		Region: env["ALIBABA_CLOUD_REGION"], Endpoint: env["VOD_ENDPOINT"], Share: 1, Credentials: credentials(env),
+	})
+}
+
+func credentials(env map[string]string) func(context.Context) (id, secret, token string, err error) {
+	return func(context.Context) (string, string, string, error) {
+		return env["ALIBABA_CLOUD_ACCESS_KEY_ID"], env["ALIBABA_CLOUD_ACCESS_KEY_SECRET"], "", nil
+	}
+}
+
+// upload puts a file into the library as a user's program does: it asks VOD for
+// an address, then sends the file there with OSS's official client.
+func upload(ctx context.Context, lib *vod.Client, region, file, title string) (video.ID, error) {
+	name := filepath.Base(file)
+	info, err := os.Stat(file)
+	if err != nil {
+		return "", err
+	}
+	ask := lib.CreateVideo
+	switch strings.ToLower(filepath.Ext(name)) {
+	case ".jpg", ".jpeg", ".png", ".gif":
+		ask = lib.CreateImage
+	}
+	to, err := ask(ctx, vod.NewMedia{FileName: name, Title: title, Size: info.Size()})
+	if err != nil {
+		return "", err
+	}
+	client := oss.NewClient(oss.LoadDefaultConfig().WithRegion(region).WithEndpoint(to.Endpoint).WithUsePathStyle(true).
+		WithCredentialsProvider(osscred.NewStaticCredentialsProvider(to.Key, to.Secret.Reveal(), to.Token.Reveal())))
+	body, err := os.Open(file)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = body.Close() }()
+	_, err = client.PutObject(ctx, &oss.PutObjectRequest{Bucket: oss.Ptr(to.Bucket), Key: oss.Ptr(to.Object), Body: body})
+	if err != nil {
+		return "", fmt.Errorf("upload %s: %w", name, err)
+	}
+	return to.ID, nil
+}
+
+func uploadCommand(out io.Writer) *cobra.Command {
+	var envFile, title string
+	cmd := &cobra.Command{
+		Use:   "upload FILE...",
+		Short: "Put MP4, MOV, M4A, JPEG or PNG files into the running local cloud",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, files []string) error {
+			env, err := readEnv(envFile)
+			if err != nil {
+				return err
+			}
+			lib, err := library(env)
+			if err != nil {
+				return err
+			}
+			for _, file := range files {
+				name := title
+				if name == "" {
+					name = strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
+				}
+				id, err := upload(cmd.Context(), lib, env["ALIBABA_CLOUD_REGION"], file, name)
+				if err != nil {
+					return err
+				}
+				_, _ = fmt.Fprintf(out, "%s  %s\n", id, file)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&envFile, "env-file", envDefault, "the variables of the running local cloud")
+	cmd.Flags().StringVar(&title, "title", "", "title; default: the file's name")
+	return cmd
+}
+
+func clockCommand(out io.Writer) *cobra.Command {
+	var envFile string
+	cmd := &cobra.Command{
+		Use:   "clock DURATION",
+		Short: "Move the running local cloud's library clock forward, for example 90d or 12h; timers that came due fire",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d, err := days(args[0])
+			if err != nil {
+				return err
+			}
+			env, err := readEnv(envFile)
+			if err != nil {
+				return err
+			}
+			request, err := http.NewRequestWithContext(cmd.Context(), http.MethodPost,
+				env["FUNCTIONS_ENDPOINT"]+"/_local/clock?advance="+d.String(), http.NoBody)
+			if err != nil {
+				return err
+			}
+			answer, err := http.DefaultClient.Do(request)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = answer.Body.Close() }()
+			text, err := io.ReadAll(io.LimitReader(answer.Body, 1<<16))
+			if err != nil {
+				return err
+			}
+			if answer.StatusCode != http.StatusOK {
+				return fmt.Errorf("the clock did not move: %s", strings.TrimSpace(string(text)))
+			}
+			_, _ = fmt.Fprintf(out, "moved by %s\n", report.Duration(d))
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&envFile, "env-file", envDefault, "the variables of the running local cloud")
+	return cmd
+}
+
+// days reads a duration that may also be in days.
+func days(text string) (time.Duration, error) {
+	if number, ok := strings.CutSuffix(text, "d"); ok {
+		n, err := strconv.Atoi(number)
+		if err == nil && n > 0 && n <= 36500 {
+			return time.Duration(n) * 24 * time.Hour, nil
+		}
+	} else if d, err := time.ParseDuration(text); err == nil && d > 0 {
+		return d, nil
+	}
+	return 0, fmt.Errorf("%q is not a duration such as 90d or 12h", text)
+}
