@@ -52,8 +52,11 @@ type Options struct {
 	Enqueue func(queue string, body []byte) error
 	// HTTP carries notifications; default a transport of its own.
 	HTTP http.RoundTripper
-	// Callback is the setting of the default application at the start.
+	// Callback is the setting of the default application until somebody sets or deletes it.
 	Callback *Callback
+
+	// Domains are CDN domains, beside the bucket's host, whose caches may be refreshed.
+	Domains []string
 
 	// RateScale times the documented calls per second is what an operation admits;
 	// 0 means 1, negative means no limit.
@@ -105,9 +108,12 @@ type Server struct {
 	lib library
 	rng *rand.Rand
 
+	refreshes refreshes // guarded by mu too
+
 	scrolls scrolls
 	outbox  outbox
 	journal *journal // nil without Dir
+	saved   map[string]*State
 }
 
 // New makes a server; it reads Dir and takes up uploads whose processing a kill cut short.
@@ -147,9 +153,6 @@ func New(opt Options) (*Server, error) {
 	}
 	s := &Server{opt: opt, lib: newLibrary()}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	if opt.Callback != nil {
-		s.lib.callbacks[DefaultApp] = *opt.Callback
-	}
 	if err := s.openJournal(); err != nil {
 		s.cancel()
 		return nil, err

@@ -142,19 +142,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) answer(w http.ResponseWriter, id string, body any) {
-	buf := bytes.NewBuffer(make([]byte, 0, 4096))
+	var out []byte
 	switch to := body.(type) {
+	case *searchReply:
+		out = to.text(id)
 	case reply:
 		to["RequestId"] = id
-	case *searchReply:
-		to.RequestID = id
+		out = plainJSON(to)
 	}
-	e := json.NewEncoder(buf)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(body); err != nil { // only our own types come here
-		panic(err)
-	}
-	out := bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
 	if s.opt.StringNumbers {
 		out = quoteNumbers(out)
 	}
@@ -185,6 +180,17 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, q url.Values, id
 var xmlEscaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
 func escapeXML(s string) string { return xmlEscaper.Replace(strings.ToValidUTF8(s, "?")) }
+
+// plainJSON keeps < > & as they are, as the service does.
+func plainJSON(v any) []byte {
+	var buf bytes.Buffer
+	e := json.NewEncoder(&buf)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil { // only our own types come here
+		panic(err)
+	}
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
+}
 
 // params merges query and form; the form wins, as in the string that is signed.
 func params(r *http.Request) (url.Values, *fault) {

@@ -7,8 +7,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
 )
 
 // entry is one thing that a call changed: a line of the journal and of a snapshot.
@@ -19,8 +23,8 @@ type entry struct {
 	Removed  string    `json:",omitempty"`
 	Category *Category `json:",omitempty"`
 	CateGone int64     `json:",omitempty"`
-	App      string    `json:",omitempty"` // with Callback: its setting; without: none any more
-	Callback *Callback `json:",omitempty"`
+	App      string    `json:",omitempty"`
+	Callback *Callback `json:",omitempty"` // of App
 }
 
 // journal keeps the library in a folder: snapshot.jsonl holds everything up to a
@@ -31,6 +35,7 @@ type journal struct {
 	file    *os.File
 	seq     uint64
 	written int64 // bytes since the last snapshot
+	closed  bool
 }
 
 // maxJournal is when a new snapshot is due.
@@ -41,6 +46,9 @@ func (s *Server) record(entries []entry) error {
 	j := s.journal
 	if j == nil || len(entries) == 0 {
 		return nil
+	}
+	if j.closed {
+		return errors.New("the journal is closed")
 	}
 	var buf []byte
 	for _, e := range entries {
@@ -121,6 +129,79 @@ func (s *Server) dump(path string) error {
 	return syncDir(filepath.Dir(path))
 }
 
+var snapshotName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+func (s *Server) named(name string) (string, error) {
+	if !snapshotName.MatchString(name) {
+		return "", fmt.Errorf("snapshot name %q: letters, digits, dots, - and _ only", name)
+	}
+	return filepath.Join(s.opt.Dir, "snapshots", name+".jsonl"), nil
+}
+
+// SaveAs keeps the present state under a name, in place of an older one: in Dir
+// when there is one, else in memory.
+func (s *Server) SaveAs(name string) error {
+	path, err := s.named(name)
+	if err != nil {
+		return err
+	}
+	if s.opt.Dir == "" {
+		st := s.Snapshot()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.saved == nil {
+			s.saved = map[string]*State{}
+		}
+		s.saved[name] = st
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.dump(path)
+}
+
+// Load puts the state back that SaveAs kept under a name.
+func (s *Server) Load(name string) error {
+	path, err := s.named(name)
+	if err != nil {
+		return err
+	}
+	if s.opt.Dir == "" {
+		s.mu.RLock()
+		st := s.saved[name]
+		s.mu.RUnlock()
+		if st == nil {
+			return fmt.Errorf("snapshot %q: %w", name, fs.ErrNotExist)
+		}
+		return s.Restore(st)
+	}
+	if _, err := os.Stat(path); err != nil {
+		return err
+	}
+	fresh := &Server{opt: s.opt, lib: newLibrary()}
+	if _, err := fresh.replay(path, 0); err != nil {
+		return err
+	}
+	return s.Restore(fresh.Snapshot())
+}
+
+// Saved lists the names under which states are kept.
+func (s *Server) Saved() ([]string, error) {
+	if s.opt.Dir == "" {
+		s.mu.RLock()
+		defer s.mu.RUnlock()
+		return slices.Sorted(maps.Keys(s.saved)), nil
+	}
+	files, err := filepath.Glob(filepath.Join(s.opt.Dir, "snapshots", "*.jsonl"))
+	for i, f := range files {
+		files[i] = strings.TrimSuffix(filepath.Base(f), ".jsonl")
+	}
+	return files, err
+}
+
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
@@ -196,17 +277,17 @@ func (s *Server) apply(e entry) {
 		l.nextCate = max(l.nextCate, e.Category.ID+1)
 	case e.CateGone != 0:
 		delete(l.categories, e.CateGone)
-	case e.App != "" && e.Callback != nil:
+	case e.Callback != nil:
 		l.callbacks[e.App] = *e.Callback
-	case e.App != "":
-		delete(l.callbacks, e.App)
 	}
 }
 
 func (s *Server) closeJournal() error {
-	if s.journal == nil || s.journal.file == nil {
+	j := s.journal
+	if j == nil || j.closed {
 		return nil
 	}
+	j.closed = true
 	err := s.compact()
-	return errors.Join(err, s.journal.file.Close())
+	return errors.Join(err, j.file.Close())
 }

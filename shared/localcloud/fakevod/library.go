@@ -283,7 +283,7 @@ func (ch *change) put(a *Asset) {
 	l := &ch.s.lib
 	if a.Made != 0 { // what can be made again is not kept
 		b := *a
-		b.Source, b.Streams, b.Snapshots = nil, nil, nil
+		b.Source, b.Streams, b.Snapshots, b.Picture = nil, nil, nil, nil
 		a = &b
 	}
 	before := l.assets[a.ID]

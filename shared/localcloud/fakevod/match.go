@@ -396,8 +396,8 @@ var getters = map[string]func(*Server, *Asset) string{
 	"PreprocessStatus": func(*Server, *Asset) string { return "UnPreprocess" },
 	"BusinessType":     func(*Server, *Asset) string { return "" },
 	"FileName": func(_ *Server, a *Asset) string {
-		if a.Picture != nil {
-			return a.Picture.FileName
+		if p := a.full().Picture; p != nil {
+			return p.FileName
 		}
 		return ""
 	},

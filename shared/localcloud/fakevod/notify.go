@@ -144,12 +144,18 @@ func (s *Server) snapshotNote(a *Asset, now time.Time) note {
 	return s.note(a, "SnapshotComplete", now, map[string]any{"VideoId": a.ID, "CoverUrl": a.CoverURL, "SnapshotInfos": infos})
 }
 
+// callback is an application's setting, the zero one when it has none; the caller holds s.mu.
+func (s *Server) callback(app string) Callback {
+	cb, ok := s.lib.callbacks[app]
+	if !ok && app == DefaultApp && s.opt.Callback != nil {
+		return *s.opt.Callback
+	}
+	return cb
+}
+
 // tell queues notifications about an asset, as far as its application wants them.
 func (ch *change) tell(a *Asset, notes ...note) {
-	cb, ok := ch.s.lib.callbacks[a.app()]
-	if !ok {
-		return
-	}
+	cb := ch.s.callback(a.app())
 	for _, n := range notes {
 		kind, _ := n["EventType"].(string)
 		if cb.wants(kind) {
@@ -326,7 +332,7 @@ func getMessageCallback(s *Server, c *call) (any, *fault) {
 	app := firstOf(c.q.Get("AppId"), DefaultApp)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	cb := s.lib.callbacks[app]
+	cb := s.callback(app)
 	return reply{"MessageCallback": map[string]string{"CallbackType": cb.CallbackType, "CallbackURL": cb.CallbackURL, "EventTypeList": cb.EventTypeList,
 		"AppId": app, "AuthSwitch": cb.AuthSwitch, "AuthKey": cb.AuthKey, "MnsEndpoint": cb.MnsEndpoint, "MnsQueueName": cb.MnsQueueName}}, nil
 }
@@ -334,8 +340,8 @@ func getMessageCallback(s *Server, c *call) (any, *fault) {
 func deleteMessageCallback(s *Server, c *call) (any, *fault) {
 	return reply{}, s.write(c.now, func(ch *change) *fault {
 		app := firstOf(c.q.Get("AppId"), DefaultApp)
-		delete(s.lib.callbacks, app)
-		ch.entries = append(ch.entries, entry{App: app})
+		s.lib.callbacks[app] = Callback{} // not absent: that would bring Options.Callback back
+		ch.entries = append(ch.entries, entry{App: app, Callback: &Callback{}})
 		return nil
 	})
 }

@@ -457,6 +457,7 @@ func getPlayInfo(s *Server, c *call) (any, *fault) {
 
 // image fills what GetImageInfo, GetImageInfos and SearchMedia return of an image.
 func (s *Server) image(a *Asset) mediaWire {
+	a = a.full()
 	w := s.wire(a)
 	w.ImageID = a.ID
 	w.Size, w.Duration, w.CoverURL, w.StorageClass, w.PreprocessStatus, w.DownloadSwitch, w.UserData = 0, 0, "", "", "", "", ""

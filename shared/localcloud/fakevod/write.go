@@ -400,8 +400,11 @@ func (s *Server) imageByURL(urls []string) func(string) *Asset {
 		if byURL == nil {
 			byURL = map[string]*Asset{}
 			for _, a := range s.lib.assets {
-				if a.Picture != nil && slices.Contains(urls, a.Picture.URL) {
-					byURL[a.Picture.URL] = a
+				if a.Kind != "image" {
+					continue
+				}
+				if p := a.full().Picture; p != nil && slices.Contains(urls, p.URL) {
+					byURL[p.URL] = a
 				}
 			}
 		}

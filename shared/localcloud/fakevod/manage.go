@@ -1,0 +1,381 @@
+package fakevod
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// This file holds what media management needs beside reading, changing and
+// deleting: storage classes, snapshots, smart tags, and purging what a CDN holds.
+
+func listSnapshots(s *Server, c *call) (any, *fault) {
+	id, refused := c.need("VideoId")
+	if refused != nil {
+		return nil, refused
+	}
+	kind, refused := c.choice("SnapshotType", "", "CoverSnapshot", "NormalSnapshot", "SpriteSnapshot", "SpriteOriginSnapshot", "WebVttSnapshot")
+	if refused != nil {
+		return nil, refused
+	}
+	page, refused := c.number("PageNo", 1, 1, 1<<40)
+	if refused != nil {
+		return nil, refused
+	}
+	size, refused := c.number("PageSize", 20, 1, 100)
+	if refused != nil {
+		return nil, refused
+	}
+	if _, refused := c.number("AuthTimeout", 3600, 3600, 2_592_000); refused != nil {
+		return nil, refused
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	a, refused := s.video(c, id)
+	if refused != nil {
+		return nil, refused
+	}
+	if !slices.Contains([]string{"UploadSucc", "Normal", "Checking", "Blocked"}, a.Status) {
+		return nil, refuse(400, "Forbidden.IllegalStatus", "Status of the video is illegal.")
+	}
+	i := slices.IndexFunc(a.Snapshots, func(j SnapshotJob) bool { return kind == "" || j.Type == kind })
+	if i < 0 {
+		return nil, refuse(404, "NoSuchResource", "The specified resource snapshot does not exist.")
+	}
+	job := a.Snapshots[i]
+	type picture struct {
+		Index int64
+		URL   string `json:"Url"`
+	}
+	list := []picture{}
+	only := *a
+	only.Snapshots = []SnapshotJob{job}
+	for n, u := range s.snapshotURLs(&only, job.Type) {
+		if int64(n) >= (page-1)*size && int64(n) < page*size {
+			list = append(list, picture{int64(n + 1), u})
+		}
+	}
+	return reply{"MediaSnapshot": map[string]any{"Total": job.Count, "JobId": job.JobID, "CreationTime": stamp(job.Created),
+		"Regular": s.host() + a.snapshotFormat(job), "Snapshots": map[string]any{"Snapshot": list}}}, nil
+}
+
+func getAIVideoTagResult(s *Server, c *call) (any, *fault) {
+	id, refused := c.need("MediaId")
+	if refused != nil {
+		return nil, refused
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	a, refused := s.video(c, id)
+	if refused != nil {
+		return nil, refused
+	}
+	tags := a.AITags
+	if len(tags) == 0 {
+		tags = json.RawMessage(`{}`)
+	}
+	return reply{"VideoTagResult": tags}, nil
+}
+
+// barred is one media that an operation on several does not touch.
+type barred struct {
+	MediaID string `json:"MediaId"`
+	Reason  string
+}
+
+// sortMedia divides ids: those to work on, those where there is nothing to do, and
+// those that must not be touched.
+func (s *Server) sortMedia(c *call, ids []string, ignore func(*Asset) bool) (take []*Asset, ignored []string, refused []barred) {
+	ignored, refused = []string{}, []barred{}
+	for _, id := range ids {
+		a, no := s.video(c, id)
+		switch {
+		case no == forbidden:
+			refused = append(refused, barred{id, "Forbidden"})
+		case no != nil:
+			refused = append(refused, barred{id, "MediaNotFound"})
+		case a.Status == "Uploading" || strings.HasSuffix(a.StorageClass, "Changing"):
+			refused = append(refused, barred{id, "IllegalStatus"})
+		case ignore(a):
+			ignored = append(ignored, id)
+		default:
+			take = append(take, a)
+		}
+	}
+	return take, ignored, refused
+}
+
+func updateMediaStorageClass(s *Server, c *call) (any, *fault) {
+	ids, refused := c.mediaIDs("MediaIds")
+	if refused != nil {
+		return nil, refused
+	}
+	if _, refused := c.need("StorageClass"); refused != nil {
+		return nil, refused
+	}
+	class, refused := c.choice("StorageClass", "Standard", "IA", "Archive", "ColdArchive")
+	if refused != nil {
+		return nil, refused
+	}
+	scope, refused := c.choice("Scope", "All", "SourceFile")
+	if refused == nil {
+		_, refused = c.choice("RestoreTier", "Standard", "Expedited", "Bulk")
+	}
+	if refused == nil {
+		_, refused = c.choice("AllowUpdateWithoutTimeLimit", "false", "true")
+	}
+	if refused != nil {
+		return nil, refused
+	}
+	goal, during := class, "Changing"
+	if scope == "SourceFile" {
+		during = "SourceChanging"
+		if class != "Standard" {
+			goal = "Source" + class
+		}
+	}
+	var take []*Asset
+	out := reply{"Status": "Processing"}
+	refused = s.write(c.now, func(ch *change) *fault {
+		var ignored []string
+		var no []barred
+		take, ignored, no = s.sortMedia(c, ids, func(a *Asset) bool { return a.storageClass() == goal })
+		for _, a := range take {
+			b := a.edit(ch.now)
+			b.StorageClass = during
+			ch.put(b)
+		}
+		if len(take) == 0 && len(no) > 0 {
+			out["Status"] = "Failed"
+		}
+		out["IgnoredList"], out["ForbiddenList"] = map[string]any{"MediaId": ignored}, map[string]any{"MediaForbiddenReasonDTO": no}
+		return nil
+	})
+	if refused != nil {
+		return nil, refused
+	}
+	s.later(take, func(ch *change, b *Asset) {
+		b.StorageClass, b.RestoreStatus, b.RestoreExpiration = goal, "", time.Time{}
+		ch.tell(b, s.note(b, "UpdateMediaStorageClassComplete", ch.now, map[string]any{"Status": "Success", "MediaId": b.ID,
+			"Scope": scope, "StorageClass": class, "TriggerBy": "API"}))
+	})
+	return out, nil
+}
+
+// later finishes asynchronous work on media, each after a step's delay.
+func (s *Server) later(list []*Asset, fn func(*change, *Asset)) {
+	for _, a := range list {
+		s.work.add()
+		go func() {
+			defer s.work.end()
+			if !s.pause(s.ctx, s.opt.StepDelay) {
+				return
+			}
+			_ = s.write(s.opt.Now(), func(ch *change) *fault { // a failing journal is in the log
+				if now := s.lib.assets[a.ID]; now != nil {
+					b := now.edit(ch.now)
+					fn(ch, b)
+					ch.put(b)
+				}
+				return nil
+			})
+		}()
+	}
+}
+
+func restoreMedia(s *Server, c *call) (any, *fault) {
+	ids, refused := c.mediaIDs("MediaIds")
+	if refused != nil {
+		return nil, refused
+	}
+	days, refused := c.number("RestoreDays", 1, 1, 365)
+	if refused == nil {
+		_, refused = c.choice("RestoreTier", "Standard", "Expedited", "Bulk")
+	}
+	if refused == nil {
+		_, refused = c.choice("Scope", "All", "SourceFile")
+	}
+	if refused != nil {
+		return nil, refused
+	}
+	var take []*Asset
+	out := reply{"Success": true}
+	refused = s.write(c.now, func(ch *change) *fault {
+		var ignored []string
+		var no []barred
+		take, ignored, no = s.sortMedia(c, ids, func(a *Asset) bool { return !strings.HasSuffix(a.StorageClass, "Archive") })
+		for _, a := range take {
+			if days > 7 && !strings.HasSuffix(a.StorageClass, "ColdArchive") {
+				return invalidParam("RestoreDays")
+			}
+		}
+		for _, a := range take {
+			b := a.edit(ch.now)
+			b.RestoreStatus = "Processing"
+			ch.put(b)
+		}
+		out["Success"] = len(take) > 0 || len(no) == 0
+		out["IgnoredList"], out["ForbiddenList"] = map[string]any{"MediaId": ignored}, map[string]any{"MediaForbiddenReasonDTO": no}
+		return nil
+	})
+	if refused != nil {
+		return nil, refused
+	}
+	s.later(take, func(ch *change, b *Asset) {
+		b.RestoreStatus, b.RestoreExpiration = "Success", ch.now.Add(time.Duration(days)*24*time.Hour)
+		ch.tell(b, s.note(b, "RestoreMediaComplete", ch.now, map[string]any{"Status": "Success", "MediaId": b.ID, "RestoreExpiration": stamp(b.RestoreExpiration)}))
+	})
+	return out, nil
+}
+
+// refresh is one media of a RefreshMediaPlayUrls job.
+type refresh struct {
+	MediaRefreshJobID string `json:"MediaRefreshJobId"`
+	MediaID           string `json:"MediaId"`
+	TaskType          string
+	FilterPolicy      string
+	Status            string
+	SuccessPlayUrls   string
+	TaskIDs           string `json:"TaskIds"`
+	UserData          string `json:",omitempty"`
+	GmtCreate         string
+	GmtModified       string
+}
+
+// refreshes are jobs and quotas of CDN purges: they do not survive a restart.
+type refreshes struct {
+	jobs  map[string][]refresh
+	tasks int64
+	day   string
+	files int
+	dirs  int
+}
+
+func refreshMediaPlayUrls(s *Server, c *call) (any, *fault) {
+	ids, refused := c.mediaIDs("MediaIds")
+	if refused != nil {
+		return nil, refused
+	}
+	if _, refused := c.need("TaskType"); refused != nil {
+		return nil, refused
+	}
+	task, refused := c.choice("TaskType", "Refresh", "Preload")
+	if refused != nil {
+		return nil, refused
+	}
+	result, refused := c.choice("ResultType", "Single", "Multiple")
+	if refused != nil {
+		return nil, refused
+	}
+	slice, refused := c.choice("SliceFlag", "false", "true")
+	if refused == nil {
+		_, refused = c.number("SliceCount", 5, 1, 20)
+	}
+	if refused != nil {
+		return nil, refused
+	}
+	wants := func(name, value string) bool {
+		list := c.q.Get(name)
+		return list == "" || slices.Contains(strings.Split(list, ","), value)
+	}
+	var job string
+	var missing, hidden []string
+	refused = s.write(c.now, func(ch *change) *fault {
+		job = s.newID()
+		for _, id := range ids {
+			a, no := s.video(c, id)
+			switch {
+			case no == forbidden:
+				hidden = append(hidden, id)
+				continue
+			case no != nil:
+				missing = append(missing, id)
+				continue
+			}
+			r := refresh{MediaRefreshJobID: job, MediaID: id, TaskType: task, Status: "success", UserData: c.q.Get("UserData"), GmtCreate: stamp(ch.now), GmtModified: stamp(ch.now),
+				FilterPolicy: fmt.Sprintf(`{"SliceFlag":%s,"ResultType":%q}`, slice, result)}
+			var urls, tasks []string
+			for _, st := range a.Streams {
+				if wants("Formats", st.Format) && wants("Definitions", st.Definition) && wants("StreamType", st.kind()) && (result == "Multiple" || !st.Invisible) {
+					s.refreshes.tasks++
+					urls, tasks = append(urls, s.host()+a.streamKey(st)), append(tasks, strconv.FormatInt(14621028990+s.refreshes.tasks, 10))
+				}
+			}
+			r.SuccessPlayUrls, r.TaskIDs = strings.Join(urls, ","), strings.Join(tasks, ",")
+			if s.refreshes.jobs == nil {
+				s.refreshes.jobs = map[string][]refresh{}
+			}
+			s.refreshes.jobs[job] = append(s.refreshes.jobs[job], r)
+			ch.tell(a, s.note(a, "SubmitMediaRefreshComplete", ch.now, map[string]any{"MediaRefreshJobId": job, "MediaId": id, "TaskType": strings.ToLower(task),
+				"SuccessPlayUrls": r.SuccessPlayUrls, "TaskIds": r.TaskIDs, "FilterPolicy": r.FilterPolicy}))
+		}
+		return nil
+	})
+	// Strings here, lists everywhere else (vod-api.md 4.7).
+	return reply{"MediaRefreshJobId": job, "NonExistMediaIds": strings.Join(missing, ","), "ForbiddenMediaIds": strings.Join(hidden, ",")}, refused
+}
+
+func getMediaRefreshJobs(s *Server, c *call) (any, *fault) {
+	job, refused := c.need("MediaRefreshJobId")
+	if refused != nil {
+		return nil, refused
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	out := []refresh{}
+	for _, r := range s.refreshes.jobs[job] {
+		if id := c.q.Get("MediaId"); id == "" || id == r.MediaID {
+			out = append(out, r)
+		}
+	}
+	return reply{"MediaRefreshJobs": out}, nil
+}
+
+const (
+	filesADay = 2000
+	dirsADay  = 100
+)
+
+func refreshVodObjectCaches(s *Server, c *call) (any, *fault) {
+	if s.opt.Region != "cn-shanghai" {
+		return nil, refuse(404, "InvalidApi.NotFound", "Specified api is not found, please check your url and method.")
+	}
+	text, refused := c.need("ObjectPath")
+	if refused != nil {
+		return nil, refused
+	}
+	kind, no := c.choice("ObjectType", "File", "Directory", "Regex", "IgnoreParams")
+	if no != nil {
+		return nil, refuse(400, "InvalidObjectType.ValueNotSupported", `The specified value of "ObjectType" is not supported.`)
+	}
+	paths := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' })
+	for _, p := range paths {
+		u, err := url.Parse(strings.TrimSpace(p))
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || kind == "Directory" && !strings.HasSuffix(u.Path, "/") {
+			return nil, refuse(400, "InvalidObjectPath.Malformed", "The specific value of parameter ObjectPath is malformed.")
+		}
+		if u.Host != s.storage() && !slices.Contains(s.opt.Domains, u.Host) {
+			return nil, refuse(404, "InvalidDomain.NotFound", "The domain provided does not belong to you.")
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	q := &s.refreshes
+	if day := c.now.Format(time.DateOnly); q.day != day {
+		q.day, q.files, q.dirs = day, 0, 0
+	}
+	used, most := &q.files, filesADay
+	if kind == "Directory" {
+		used, most = &q.dirs, dirsADay
+	}
+	if *used+len(paths) > most {
+		return nil, refuse(400, "QuotaExceeded.Refresh", "You've exceeded the prescribed refresh limits.")
+	}
+	*used += len(paths)
+	q.tasks++
+	return reply{"RefreshTaskId": strconv.FormatInt(14621028990+q.tasks, 10)}, nil
+}
