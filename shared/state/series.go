@@ -11,6 +11,9 @@ import (
 // A series is objects numbered from 1 under a prefix: each writer creates the
 // next number, so there are no gaps and no two writers share one.
 
+// highest is the last number that eight digits can write.
+const highest = 99_999_999
+
 func numbered(prefix string, n int, ending string) string {
 	return fmt.Sprintf("%s%08d%s", prefix, n, ending)
 }
@@ -33,7 +36,9 @@ func lastOf(ctx context.Context, o Objects, prefix string, known int) (int, erro
 		if !more {
 			break
 		}
-		known += step
+		if known += step; known > highest {
+			return 0, fmt.Errorf("%s holds something without a number: %w", prefix, ErrAltered)
+		}
 	}
 	for ; step > 512; step /= 2 {
 		more, err := beyond(known + step/2)

@@ -1,0 +1,431 @@
+package state_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/shared/decide/retention"
+	"vodcurator/shared/state"
+	"vodcurator/shared/video"
+)
+
+func folder(t *testing.T) (*state.Store, string) {
+	t.Helper()
+	dir := t.TempDir()
+	s, err := state.Open(t.Context(), "file:"+dir, state.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s, dir
+}
+
+var noon = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+
+func item(id string) retention.Item {
+	return retention.Item{ID: video.ID(id), Kind: retention.Whole, Bytes: 10, Rule: "r", Reason: "because"}
+}
+
+func samplePlan(t *testing.T, o state.Objects, n int) state.Plan {
+	t.Helper()
+	lines := state.Lines{Objects: o}
+	p := state.Plan{Created: noon, Expires: noon.AddDate(0, 0, 7), Region: "cn-shanghai", Account: "1", Policy: strings.Repeat("a", 64), Library: state.Library{Media: n}}
+	for i := range n {
+		v := retention.Verdict{ID: video.ID(fmt.Sprintf("v%06d", i)), Items: []retention.Item{item(fmt.Sprintf("v%06d", i))}}
+		require.NoError(t, lines.Add(t.Context(), v))
+		p.Add(v.Items...)
+	}
+	require.NoError(t, lines.Flush(t.Context()))
+	p.Parts = lines.Written
+	require.NoError(t, p.Seal())
+	require.NoError(t, state.WritePlan(t.Context(), o, p))
+	return p
+}
+
+// damage rewrites one file behind the state's back.
+func damage(t *testing.T, dir, key string, change func([]byte) []byte) {
+	t.Helper()
+	name := filepath.Join(dir, filepath.FromSlash(key))
+	text, err := os.ReadFile(name)
+	require.NoError(t, err)
+	require.NoError(t, os.Chmod(name, 0o600))
+	require.NoError(t, os.WriteFile(name, change(text), 0o600))
+}
+
+func TestAPlanComesBackAsItWasWritten(t *testing.T) {
+	s, _ := folder(t)
+	p := samplePlan(t, s, 20_000)
+	require.Greater(t, len(p.Parts), 1)
+	back, err := state.ReadPlan(t.Context(), s, p.ID)
+	require.NoError(t, err)
+	require.Equal(t, p, back)
+	n := 0
+	for v, err := range back.Entries(t.Context(), s) {
+		require.NoError(t, err)
+		require.Equal(t, video.ID(fmt.Sprintf("v%06d", n)), v.ID)
+		n++
+	}
+	require.Equal(t, 20_000, n)
+	require.NoError(t, state.WritePlan(t.Context(), s, p), "twice is once")
+	var ids []string
+	for id, err := range state.Plans(t.Context(), s, noon.Add(-time.Second)) {
+		require.NoError(t, err)
+		ids = append(ids, id)
+	}
+	require.Equal(t, []string{p.ID}, ids)
+	for id, err := range state.Plans(t.Context(), s, noon.Add(time.Second)) {
+		require.NoError(t, err)
+		require.Fail(t, id)
+	}
+}
+
+func TestAPlanThatWasTouchedIsRefused(t *testing.T) {
+	for name, change := range map[string]func([]byte) []byte{
+		"one byte":         func(b []byte) []byte { return []byte(strings.Replace(string(b), `"items":2`, `"items":1`, 1)) },
+		"cut in half":      func(b []byte) []byte { return b[:len(b)/2] },
+		"empty":            func([]byte) []byte { return nil },
+		"a blank more":     func(b []byte) []byte { return append(b, ' ') },
+		"a field more":     func(b []byte) []byte { return append([]byte(`{"extra":1,`), b[1:]...) },
+		"another account":  func(b []byte) []byte { return []byte(strings.Replace(string(b), `"account":"1"`, `"account":"2"`, 1)) },
+		"a later expiry":   func(b []byte) []byte { return []byte(strings.Replace(string(b), `2026-06-08`, `2027-06-08`, 1)) },
+		"another version":  func(b []byte) []byte { return []byte(strings.Replace(string(b), `"version":1`, `"version":2`, 1)) },
+		"two of them":      func(b []byte) []byte { return append(b, b...) },
+		"something else":   func([]byte) []byte { return []byte(`[]`) },
+		"not even JSON":    func([]byte) []byte { return []byte("\x00\xff") },
+		"a repeated field": func(b []byte) []byte { return append([]byte(`{"version":1,`), b[1:]...) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, dir := folder(t)
+			p := samplePlan(t, s, 2)
+			damage(t, dir, "plans/"+p.ID+".json", change)
+			_, err := state.ReadPlan(t.Context(), s, p.ID)
+			require.ErrorIs(t, err, state.ErrAltered)
+			require.ErrorIs(t, err, video.ErrInvalid)
+		})
+	}
+	t.Run("a line of its list", func(t *testing.T) {
+		s, dir := folder(t)
+		p := samplePlan(t, s, 2)
+		damage(t, dir, "parts/"+p.Parts[0].Hash+".jsonl", func(b []byte) []byte { return []byte(strings.Replace(string(b), "v000001", "v000009", 1)) })
+		for v, err := range p.Entries(t.Context(), s) {
+			require.ErrorIs(t, err, state.ErrAltered, "before the first line is given")
+			require.Empty(t, v.ID)
+		}
+	})
+	t.Run("under another name", func(t *testing.T) {
+		s, dir := folder(t)
+		p := samplePlan(t, s, 2)
+		text, err := os.ReadFile(filepath.Join(dir, "plans", p.ID+".json"))
+		require.NoError(t, err)
+		require.NoError(t, s.Create(t.Context(), "plans/20990101T000000Z-"+p.Hash[:8]+".json", text))
+		_, err = state.ReadPlan(t.Context(), s, "20990101T000000Z-"+p.Hash[:8])
+		require.ErrorIs(t, err, state.ErrAltered)
+	})
+}
+
+func TestAnApprovalFitsOnePlanOnly(t *testing.T) {
+	s, dir := folder(t)
+	p := samplePlan(t, s, 2)
+	_, err := state.ReadApproval(t.Context(), s, p)
+	require.ErrorIs(t, err, video.ErrNotFound)
+	_, err = state.Approve(t.Context(), s, p, " ", "", noon)
+	require.ErrorIs(t, err, video.ErrInvalid, "nobody is not an approver")
+	given, err := state.Approve(t.Context(), s, p, "anna", "checked", noon)
+	require.NoError(t, err)
+	_, err = state.Approve(t.Context(), s, p, "otto", "", noon)
+	require.ErrorIs(t, err, state.ErrExists)
+	read, err := state.ReadApproval(t.Context(), s, p)
+	require.NoError(t, err)
+	require.Equal(t, given, read)
+
+	for _, change := range []func(*state.Plan){
+		func(p *state.Plan) { p.Hash = "other" },
+		func(p *state.Plan) { p.Account = "2" },
+		func(p *state.Plan) { p.Region = "cn-beijing" },
+		func(p *state.Plan) { p.App = "app-1" },
+	} {
+		other := p
+		change(&other)
+		_, err := state.ReadApproval(t.Context(), s, other)
+		require.ErrorIs(t, err, state.ErrAltered)
+	}
+	damage(t, dir, "approvals/"+p.ID+".json", func(b []byte) []byte { return []byte(strings.Replace(string(b), `"version":1`, `"version":9`, 1)) })
+	_, err = state.ReadApproval(t.Context(), s, p)
+	require.ErrorIs(t, err, state.ErrAltered)
+}
+
+func rows(t *testing.T, s state.Objects, from int) (all []string) {
+	t.Helper()
+	for row, err := range state.Rows(t.Context(), s, from) {
+		require.NoError(t, err)
+		all = append(all, row.Event+" "+string(row.ID)+" "+string(row.Kind)+" "+string(row.Result))
+	}
+	return all
+}
+
+// An empty next run overwrote the record of the last (cloud-custodian#7515).
+func TestTheLedgerOnlyEverAppends(t *testing.T) {
+	s, _ := folder(t)
+	for run := range 3 {
+		l, err := state.OpenLedger(t.Context(), s, "purge", fmt.Sprint("run", run))
+		require.NoError(t, err)
+		require.Equal(t, run, l.Last())
+		require.NoError(t, l.Append(t.Context()), "an empty run writes nothing")
+		require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Intent, Item: item(fmt.Sprint("v", run))}))
+	}
+	require.Equal(t, []string{"intent v0 video ", "intent v1 video ", "intent v2 video "}, rows(t, s, 0))
+	require.Equal(t, []string{"intent v1 video ", "intent v2 video "}, rows(t, s, 2))
+	require.Empty(t, rows(t, s, 4))
+}
+
+func TestALedgerThatWasTouchedIsRefused(t *testing.T) {
+	for name, do := range map[string]func(t *testing.T, dir string){
+		"one byte": func(t *testing.T, dir string) {
+			damage(t, dir, "ledger/00000002.jsonl", func(b []byte) []byte { return []byte(strings.Replace(string(b), `"v1"`, `"v7"`, 1)) })
+		},
+		"one byte of the last": func(t *testing.T, dir string) {
+			damage(t, dir, "ledger/00000003.jsonl", func(b []byte) []byte { return []byte(strings.Replace(string(b), `"v2"`, `"v7"`, 1)) })
+		},
+		"cut short": func(t *testing.T, dir string) {
+			damage(t, dir, "ledger/00000003.jsonl", func(b []byte) []byte { return b[:len(b)-10] })
+		},
+		"a row lost": func(t *testing.T, dir string) {
+			damage(t, dir, "ledger/00000003.jsonl", func(b []byte) []byte {
+				lines := strings.SplitAfter(string(b), "\n")
+				return []byte(strings.Join(append(lines[:1:1], lines[2:]...), ""))
+			})
+		},
+		"a segment lost": func(t *testing.T, dir string) {
+			require.NoError(t, os.Remove(filepath.Join(dir, "ledger", "00000002.jsonl")))
+		},
+		"a segment copied": func(t *testing.T, dir string) {
+			text, err := os.ReadFile(filepath.Join(dir, "ledger", "00000003.jsonl"))
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "ledger", "00000004.jsonl"), text, 0o600))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, dir := folder(t)
+			l, err := state.OpenLedger(t.Context(), s, "purge", "r")
+			require.NoError(t, err)
+			for i := range 3 {
+				require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Note, Item: item(fmt.Sprint("v", i))}))
+			}
+			_, err = state.VerifyLedger(t.Context(), s)
+			require.NoError(t, err)
+			do(t, dir)
+			_, err = state.VerifyLedger(t.Context(), s)
+			require.ErrorIs(t, err, state.ErrAltered)
+		})
+	}
+}
+
+func TestTheLedgerHasOneWriterPerLane(t *testing.T) {
+	s, _ := folder(t)
+	open := func(lane, run string) *state.Ledger {
+		l, err := state.OpenLedger(t.Context(), s, lane, run)
+		require.NoError(t, err)
+		return l
+	}
+	row := func(id string) state.Row { return state.Row{Event: state.Note, Item: item(id)} }
+	first, second, takedown := open("purge", "one"), open("purge", "two"), open("takedown", "three")
+	require.NoError(t, first.Append(t.Context(), row("a")))
+	require.ErrorIs(t, second.Append(t.Context(), row("b")), state.ErrRival)
+	require.NoError(t, takedown.Append(t.Context(), row("c")), "another lane writes behind it")
+	require.NoError(t, first.Append(t.Context(), row("d")), "and is no rival")
+	require.Equal(t, []string{"note a video ", "note c video ", "note d video "}, rows(t, s, 0))
+	_, err := state.VerifyLedger(t.Context(), s)
+	require.NoError(t, err)
+}
+
+// deaf takes effect and answers with a failure.
+type deaf struct {
+	state.Objects
+	times int
+}
+
+func (d *deaf) Create(ctx context.Context, key string, body []byte) error {
+	err := d.Objects.Create(ctx, key, body)
+	if d.times--; d.times >= 0 && err == nil {
+		return errors.New("500 after the effect")
+	}
+	return err
+}
+
+func TestAWriteThatTookEffectButFailedIsNoRival(t *testing.T) {
+	s, _ := folder(t)
+	d := &deaf{s, 1}
+	l, err := state.OpenLedger(t.Context(), d, "purge", "r")
+	require.NoError(t, err)
+	require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Note, Item: item("a")}))
+	require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Note, Item: item("b")}))
+	require.Len(t, rows(t, s, 0), 2)
+	d.times = 1
+	lease, err := state.Acquire(t.Context(), d, "purge", "me", noon, time.Minute)
+	require.NoError(t, err)
+	d.times = 1
+	_, err = lease.Renew(t.Context(), d, noon, time.Minute)
+	require.NoError(t, err)
+}
+
+func TestALeaseHasOneHolder(t *testing.T) {
+	s, _ := folder(t)
+	var wg sync.WaitGroup
+	got := make(chan string, 16)
+	for i := range 16 {
+		wg.Go(func() {
+			name := fmt.Sprint("run", i)
+			if _, err := state.Acquire(t.Context(), s, "purge", name, noon, time.Minute); err == nil {
+				got <- name
+			} else if !errors.Is(err, state.ErrBusy) {
+				got <- err.Error()
+			}
+		})
+	}
+	wg.Wait()
+	require.Len(t, got, 1)
+	holder := <-got
+	require.True(t, strings.HasPrefix(holder, "run"), holder)
+	_, err := state.Acquire(t.Context(), s, "takedown", "other", noon, time.Minute)
+	require.NoError(t, err, "leases of other names are free")
+}
+
+func TestALeaseIsTakenOverOnlyAfterItsDeadline(t *testing.T) {
+	s, _ := folder(t)
+	first, err := state.Acquire(t.Context(), s, "purge", "one", noon, time.Minute)
+	require.NoError(t, err)
+	require.True(t, first.Valid(noon.Add(57*time.Second)))
+	require.False(t, first.Valid(noon.Add(58*time.Second)), "its holder stops a little before")
+	require.False(t, first.Valid(noon.Add(-time.Minute)), "a clock that jumped back proves nothing")
+	var busy *state.BusyError
+	_, err = state.Acquire(t.Context(), s, "purge", "two", noon.Add(61*time.Second), time.Minute)
+	require.ErrorAs(t, err, &busy)
+	require.Equal(t, "one", busy.Holder)
+	require.Equal(t, noon.Add(62*time.Second), busy.Free)
+	second, err := state.Acquire(t.Context(), s, "purge", "two", busy.Free, time.Minute)
+	require.NoError(t, err)
+	_, err = first.Renew(t.Context(), s, noon, time.Hour)
+	require.ErrorIs(t, err, state.ErrBusy, "who was taken over cannot come back")
+	require.NoError(t, first.Release(t.Context(), s))
+	_, err = state.Acquire(t.Context(), s, "purge", "three", busy.Free, time.Minute)
+	require.ErrorIs(t, err, state.ErrBusy, "nor give away what is not his")
+
+	longer, err := second.Renew(t.Context(), s, busy.Free, time.Hour)
+	require.NoError(t, err)
+	_, err = state.Acquire(t.Context(), s, "purge", "three", busy.Free.Add(10*time.Minute), time.Minute)
+	require.ErrorIs(t, err, state.ErrBusy)
+	require.NoError(t, longer.Release(t.Context(), s))
+	require.NoError(t, longer.Release(t.Context(), s))
+	_, err = state.Acquire(t.Context(), s, "purge", "three", busy.Free, time.Minute)
+	require.NoError(t, err, "a lease given back is free at once")
+}
+
+// A lock without a deadline was taken for an orphan: double execution
+// (aws-powertools/powertools-lambda-python#8386).
+func TestALeaseWithoutADeadlineHolds(t *testing.T) {
+	for name, body := range map[string]string{
+		"no deadline":   `{"version":1,"name":"purge","holder":"old","from":"2020-01-01T00:00:00Z"}`,
+		"not readable":  `{"version":`,
+		"empty":         ``,
+		"unknown field": `{"version":1,"name":"purge","holder":"old","until":"2020-01-01T00:00:00Z","more":1}`,
+	} {
+		s, _ := folder(t)
+		require.NoError(t, s.Create(t.Context(), "lease/purge/00000001.json", []byte(body)))
+		_, err := state.Acquire(t.Context(), s, "purge", "me", noon.AddDate(10, 0, 0), time.Minute)
+		require.ErrorIs(t, err, state.ErrBusy, name)
+		require.NoError(t, s.Create(t.Context(), "lease/purge/00000001.released", nil), "a person may give it back")
+		_, err = state.Acquire(t.Context(), s, "purge", "me", noon, time.Minute)
+		require.NoError(t, err, name)
+	}
+}
+
+func TestTheLatestWordOnHaltingCounts(t *testing.T) {
+	s, dir := folder(t)
+	require.NoError(t, state.CheckHalt(t.Context(), s), "nobody has said anything")
+	for i := range 600 { // more than the search looks at one by one
+		require.NoError(t, s.Create(t.Context(), fmt.Sprintf("halt/%08d.json", i+1), []byte(`{"version":1,"halted":false,"by":"x","at":"2026-06-01T00:00:00Z"}`)))
+	}
+	require.NoError(t, state.CheckHalt(t.Context(), s))
+	require.NoError(t, state.SetHalt(t.Context(), s, state.Halt{Halted: true, By: "anna", At: noon, Reason: "wait"}))
+	require.FileExists(t, filepath.Join(dir, "halt", "00000601.json"))
+	err := state.CheckHalt(t.Context(), s)
+	require.ErrorIs(t, err, video.ErrClosed)
+	require.ErrorContains(t, err, "halted by anna: wait")
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() { _ = state.SetHalt(t.Context(), s, state.Halt{By: "otto", At: noon}) })
+	}
+	wg.Wait()
+	require.NoError(t, state.CheckHalt(t.Context(), s))
+	require.FileExists(t, filepath.Join(dir, "halt", "00000609.json"))
+}
+
+func TestNotKnowingIsHalted(t *testing.T) {
+	for _, body := range []string{"", "null", "{}", `{"version":7,"halted":false}`, `{"version":1,"halted":"no"}`} {
+		s, _ := folder(t)
+		require.NoError(t, s.Create(t.Context(), "halt/00000001.json", []byte(body)))
+		require.ErrorIs(t, state.CheckHalt(t.Context(), s), video.ErrClosed, body)
+	}
+	s, _ := folder(t)
+	require.NoError(t, s.Create(t.Context(), "halt/now.json", []byte("{}")))
+	require.ErrorIs(t, state.CheckHalt(t.Context(), s), video.ErrClosed, "a name that is no number")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	s, _ = folder(t)
+	require.ErrorIs(t, state.CheckHalt(ctx, s), video.ErrClosed)
+}
+
+func TestAHoldSourceThatCannotBeReadDecidesNothing(t *testing.T) {
+	s, _ := folder(t)
+	p := func(text string) *retention.Policy {
+		p, err := retention.Parse("p.yaml", []byte(text+"\nrules:\n  - {name: r, select: '\"temp\" in tags', older_than: 30d, remove: {video: true}}"))
+		require.NoError(t, err)
+		return p
+	}
+	_, err := state.Outside(t.Context(), s, p("holds: {list: holds.txt}"), noon)
+	require.ErrorIs(t, err, video.ErrNotFound)
+	require.NoError(t, s.Create(t.Context(), "holds.txt", []byte("a1 note\n<html>")))
+	_, err = state.Outside(t.Context(), s, p("holds: {list: holds.txt}"), noon)
+	require.ErrorIs(t, err, video.ErrInvalid)
+	require.NoError(t, s.Create(t.Context(), "good.txt", []byte("a1 note\n")))
+	at, err := state.Outside(t.Context(), s, p("holds: {list: good.txt}"), noon)
+	require.NoError(t, err)
+	require.Equal(t, map[video.ID]string{"a1": "note"}, at.Held)
+	_, err = state.Outside(t.Context(), s, p("usage: none.csv"), noon)
+	require.ErrorIs(t, err, video.ErrNotFound)
+	require.NoError(t, s.Create(t.Context(), "usage.csv", []byte("a1,2026-01-01")))
+	at, err = state.Outside(t.Context(), s, p("usage: usage.csv"), noon)
+	require.NoError(t, err)
+	_, known := at.Viewed("a1")
+	require.True(t, known)
+	_, err = state.Outside(t.Context(), s, nil, noon)
+	require.Error(t, err)
+}
+
+func TestTheEndOfAPlanMustAgreeWithTheLedger(t *testing.T) {
+	s, _ := folder(t)
+	l, err := state.OpenLedger(t.Context(), s, "purge", "r")
+	require.NoError(t, err)
+	require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Intent, Plan: "p", Item: item("a")}))
+	r, err := state.VerifyLedger(t.Context(), s)
+	require.NoError(t, err)
+	require.Equal(t, 1, r.Open)
+	require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Outcome, Plan: "p", Item: item("a"), Result: video.Done}))
+	require.NoError(t, state.EndRun(t.Context(), s, state.RunEnd{Plan: "p", Freed: state.Totals{Items: 2, Bytes: 10}}))
+	_, err = state.VerifyLedger(t.Context(), s)
+	require.ErrorIs(t, err, state.ErrAltered)
+
+	s, _ = folder(t)
+	l, err = state.OpenLedger(t.Context(), s, "purge", "r")
+	require.NoError(t, err)
+	require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Outcome, Plan: "p", Item: item("a"), Result: video.Done}))
+	_, err = state.VerifyLedger(t.Context(), s)
+	require.ErrorContains(t, err, "removed without an intent")
+}
