@@ -103,11 +103,11 @@ func (c *Client) attempt(ctx context.Context, req requests.AcsRequest, answer re
 		err = errors.New("they are empty")
 	}
 	if err != nil {
-		return &Error{kind: video.ErrForbidden, Message: "no credentials", cause: err}
+		return noCredentials(ctx, err)
 	}
 	s, err := c.slots.take()
 	if err != nil {
-		return &Error{kind: video.ErrInvalid, cause: err}
+		return &Error{kind: video.ErrTransient, cause: err, astray: true}
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
@@ -127,18 +127,34 @@ func (c *Client) attempt(ctx context.Context, req requests.AcsRequest, answer re
 		call.Status, call.RequestID = w.status, w.requestID
 		failed = w.err
 		if failed == nil && err != nil { // the SDK's own: it could not read the answer, or not send
-			failed = &Error{Status: w.status, RequestID: w.requestID, kind: video.ErrInvalid, Message: "the SDK refused the request"}
-			if w.status != 0 {
-				failed.kind, failed.Message, failed.cause = video.ErrTransient, "", errEmpty
+			failed = &Error{Status: w.status, RequestID: w.requestID, kind: video.ErrTransient, cause: errEmpty}
+			if w.status == 0 {
+				failed.cause, failed.astray = errors.New("the SDK could not send the request"), true
 			}
 		}
 		c.slots.put(s)
 		if failed != nil {
 			failed.scrub(secret, token)
+			call.RequestID = failed.RequestID
 		}
 	}()
 	err = s.sdk.DoAction(req, answer)
 	return nil
+}
+
+// noCredentials has the kind of its cause, if that has one: keys that could not be
+// fetched today are not keys that are refused.
+func noCredentials(ctx context.Context, cause error) *Error {
+	e := &Error{kind: video.ErrForbidden, Message: "no credentials", cause: cause}
+	for _, kind := range []error{video.ErrTransient, video.ErrThrottled, video.ErrClosed} {
+		if errors.Is(cause, kind) {
+			e.kind = kind
+		}
+	}
+	if ctx.Err() != nil {
+		e.kind = video.ErrClosed
+	}
+	return e
 }
 
 // notTried is a call that was never sent.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,6 +14,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"vodcurator/shared/localcloud/calls"
+	"vodcurator/shared/localcloud/fakeram"
+	"vodcurator/shared/localcloud/fakevod"
 	"vodcurator/shared/video"
 	"vodcurator/shared/vod"
 )
@@ -146,40 +150,55 @@ func TestWhenEverythingFailsRepeatsStayAShare(t *testing.T) {
 	})
 }
 
+// emulatorInBubble is the local cloud's VOD, with its rates, in a bubble.
+func emulatorInBubble(t *testing.T, change func(*fakevod.Options)) (cloud *fakevod.Server, client func(share float64) *vod.Client, stop func()) {
+	t.Helper()
+	opt := fakevod.Options{Keys: fakeram.New(fakeram.Key{ID: testKey, Secret: testSecret, Account: "1"})}
+	if change != nil {
+		change(&opt)
+	}
+	cloud, err := fakevod.New(opt)
+	require.NoError(t, err)
+	transport, end := bubbleServer(cloud, nil)
+	client = func(share float64) *vod.Client {
+		c, err := vod.New(vod.Config{Region: "cn-shanghai", Endpoint: "http://vod.test", HTTP: transport, Share: share, Credentials: vod.Static(testKey, testSecret, "")})
+		require.NoError(t, err)
+		return c
+	}
+	return cloud, client, func() { end(); require.NoError(t, cloud.Close()) }
+}
+
 func TestTheRateIsKeptAndShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, client, stop := inBubble(t, func(request) (int, string) {
-			time.Sleep(30 * time.Millisecond)
-			return ok(nil)
+		cloud, client, stop := emulatorInBubble(t, func(o *fakevod.Options) {
+			o.Fault = func(string, string, string) calls.Fault { return calls.Fault{Delay: 30 * time.Millisecond} }
 		})
 		defer stop()
-		c := client()
 		var updates []video.Update
-		for _, id := range ids(10000) {
-			updates = append(updates, video.Update{ID: id, Fields: video.Fields{Title: text("t")}})
+		for _, id := range cloud.Seed(make([]fakevod.Asset, 10000)...) {
+			updates = append(updates, video.Update{ID: video.ID(id), Fields: video.Fields{Title: text("t")}})
 		}
 		start := time.Now()
-		out, err := c.Update(t.Context(), updates)
+		out, err := client(1).Update(t.Context(), updates)
 		took := time.Since(start)
 		require.NoError(t, err)
-		require.Len(t, out, 10000)
-		sent := s.calls("UpdateVideoInfos")
+		require.NotContains(t, resultsOf(out), video.Failed)
+		sent := ofOp(cloud.Calls(), "UpdateVideoInfos")
 		require.Len(t, sent, 500)
 		allowed := 500 * time.Second / 30
-		t.Logf("10,000 updates took %v, the rate allows %v (%.3f)", took, allowed, float64(took)/float64(allowed))
+		t.Logf("10,000 updates took %v, the rate allows %v (%.3f); busiest second %d of 30; throttled %d", took, allowed, float64(took)/float64(allowed), busiestSecond(sent), throttled(cloud.Calls()))
 		require.Less(t, float64(took), 1.05*float64(allowed))
 		require.LessOrEqual(t, busiestSecond(sent), 30)
+		require.Zero(t, throttled(cloud.Calls()))
 	})
 }
 
 func TestTheDefaultShareLeavesTheRestToOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, client, stop := inBubble(t, func(request) (int, string) { return ok(nil) })
+		cloud, client, stop := emulatorInBubble(t, nil)
 		defer stop()
-		ours := client(func(c *vod.Config) { c.Share = 0 })
-		others := client(func(c *vod.Config) { c.Share = 0.7 })
 		var wg sync.WaitGroup
-		for _, c := range []*vod.Client{ours, others} {
+		for _, c := range []*vod.Client{client(0), client(0.7)} {
 			wg.Go(func() {
 				for i := range 300 {
 					_, _ = c.DeleteVideos(t.Context(), []video.ID{video.ID("v" + strconv.Itoa(i))})
@@ -187,17 +206,38 @@ func TestTheDefaultShareLeavesTheRestToOthers(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		busiest := busiestSecond(s.calls("DeleteVideo"))
-		t.Logf("busiest second: %d of 30 calls", busiest)
-		require.LessOrEqual(t, busiest, 30)
+		sent := ofOp(cloud.Calls(), "DeleteVideo")
+		require.Len(t, sent, 600)
+		t.Logf("busiest second: %d of 30 calls; throttled %d", busiestSecond(sent), throttled(cloud.Calls()))
+		require.LessOrEqual(t, busiestSecond(sent), 30)
+		require.Zero(t, throttled(cloud.Calls()))
 	})
 }
 
+func ofOp(all []calls.Call, op string) []time.Time {
+	var at []time.Time
+	for _, c := range all {
+		if c.Op == op {
+			at = append(at, c.At)
+		}
+	}
+	return at
+}
+
+func throttled(all []calls.Call) (n int) {
+	for _, c := range all {
+		if strings.HasPrefix(c.Code, "Throttling") {
+			n++
+		}
+	}
+	return n
+}
+
 // busiestSecond is the most requests that any second saw, wherever it begins.
-func busiestSecond(sent []request) int {
+func busiestSecond(sent []time.Time) int {
 	most, from := 0, 0
 	for i := range sent {
-		for sent[i].at.Sub(sent[from].at) >= time.Second {
+		for sent[i].Sub(sent[from]) >= time.Second {
 			from++
 		}
 		most = max(most, i-from+1)

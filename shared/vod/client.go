@@ -92,11 +92,8 @@ func New(c Config) (*Client, error) {
 		c.Endpoint = "https://vod." + c.Region + ".aliyuncs.com"
 	}
 	base, err := url.Parse(c.Endpoint)
-	switch {
-	case err != nil || base.Host == "" || base.User != nil || base.RawQuery != "" || base.Scheme != "http" && base.Scheme != "https":
+	if err != nil || base.Host == "" || base.User != nil || base.RawQuery != "" || base.Scheme != "http" && base.Scheme != "https" {
 		faults = append(faults, errors.New("endpoint: not a base URL like https://vod.cn-shanghai.aliyuncs.com"))
-	case c.Log == nil:
-		c.Log = slog.New(slog.DiscardHandler)
 	}
 	if err := errors.Join(faults...); err != nil {
 		return nil, fmt.Errorf("vod: %w: %w", video.ErrInvalid, err)

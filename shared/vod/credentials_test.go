@@ -83,6 +83,18 @@ func TestARoleIsAssumed(t *testing.T) {
 	require.Equal(t, testToken, sent.Get("SecurityToken"))
 }
 
+func TestKeysThatCannotBeFetchedTodayAreNotRefused(t *testing.T) {
+	s := serve(t, func(request) (int, string) { return refuse(503, "ServiceUnavailable") })
+	c := s.client(t, func(c *vod.Config) {
+		c.Credentials = func(ctx context.Context) (string, string, string, error) { return "", "", "", video.ErrThrottled }
+	})
+	_, err := c.Video(t.Context(), "v")
+	require.ErrorIs(t, err, video.ErrThrottled)
+	require.NotErrorIs(t, err, video.ErrForbidden)
+	_, err = vod.Assume(vod.Role{}, vod.Static("a", "b", ""))
+	require.ErrorContains(t, err, "role: missing")
+}
+
 func TestProfileFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "config.json")
 	write := func(text string) { require.NoError(t, os.WriteFile(path, []byte(text), 0o600)) }

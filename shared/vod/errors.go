@@ -34,6 +34,7 @@ type Error struct {
 	advice     string
 	again      bool // a repeat may help and does no harm
 	maybe      bool // this attempt may have taken effect
+	astray     bool // the call did not get to VOD: nothing that the caller asked for is at fault
 	retryAfter time.Duration
 }
 
@@ -107,7 +108,6 @@ var codes = []struct {
 	{"QuotaExceeded.", video.ErrForbidden, "the quota of the day is used up"},
 	{"QuotaPerMinuteExceeded.", video.ErrThrottled, ""},
 	{"ServiceBusy", video.ErrTransient, ""},
-	{"InvalidApi.NotFound", video.ErrInvalid, "check the endpoint: it does not know the operation"},
 	{"SignatureNonceUsed", video.ErrTransient, ""},
 	{"InternalError", video.ErrTransient, ""},
 	{"ServiceUnavailable", video.ErrTransient, ""}, // VOD spells it ServiceUnAvailable
@@ -130,10 +130,12 @@ func (e *Error) classify() {
 		e.kind = video.ErrTransient
 	case e.Status == http.StatusForbidden || e.Status == http.StatusUnauthorized:
 		e.kind, e.advice = video.ErrForbidden, "the RAM policy must allow the operation"
+	case e.Code == "" || strings.HasPrefix(e.Code, "InvalidApi."):
+		e.kind, e.astray = video.ErrTransient, true
 	default:
 		e.kind = video.ErrInvalid
 	}
-	if e.Code == "" {
+	if e.Code == "" || e.astray {
 		e.advice = "the answer is not VOD's: check the endpoint and the proxy"
 	}
 }
@@ -225,8 +227,9 @@ func (e *Error) settle(ctx context.Context, op operation) {
 	case errors.Is(e.kind, video.ErrThrottled):
 		e.again = true
 	case errors.Is(e.kind, video.ErrTransient):
-		e.maybe = (e.maybe || e.Status != 0) && op.repeat != reads
-		e.again = (op.repeat != once || !e.maybe) && !errors.Is(e.cause, errTooLarge)
+		refused := e.Status >= 300 && e.Status < 500
+		e.maybe = (e.maybe || e.Status != 0 && !refused) && op.repeat != reads
+		e.again = (op.repeat != once || !e.maybe) && !e.astray && !errors.Is(e.cause, errTooLarge)
 		if e.maybe {
 			e.kind = video.ErrUnknownOutcome
 		} else if ctx.Err() != nil { // it only read, or nothing was sent
@@ -244,22 +247,27 @@ var query = regexp.MustCompile(`\?[^\s"'<>]+`)
 // scrub takes out of the provider's words what nobody may read. The service
 // repeats the string to sign, with key and token in it, when a signature is wrong.
 func (e *Error) scrub(secrets ...string) {
-	text, _, _ := strings.Cut(e.Message, "string to sign")
-	for _, secret := range secrets {
-		if secret != "" {
-			text = strings.ReplaceAll(text, secret, "[hidden]")
-			text = strings.ReplaceAll(text, url.QueryEscape(secret), "[hidden]")
+	e.Message, _, _ = strings.Cut(e.Message, "string to sign")
+	for _, text := range []*string{&e.Message, &e.Code, &e.RequestID} {
+		for _, secret := range secrets {
+			if secret != "" {
+				*text = strings.ReplaceAll(*text, secret, "[hidden]")
+				*text = strings.ReplaceAll(*text, url.QueryEscape(secret), "[hidden]")
+			}
 		}
+		*text = clip(query.ReplaceAllString(*text, "?[hidden]"))
 	}
-	text = query.ReplaceAllString(text, "?[hidden]")
-	if len(text) > maxMessage {
-		cut := maxMessage
-		for !utf8.RuneStart(text[cut]) {
-			cut--
-		}
-		text = text[:cut] + "…"
+}
+
+func clip(text string) string {
+	if len(text) <= maxMessage {
+		return text
 	}
-	e.Message = text
+	end := maxMessage
+	for !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end] + "…"
 }
 
 func retryAfter(header string) time.Duration {

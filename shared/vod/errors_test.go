@@ -40,13 +40,16 @@ var badAnswers = map[string]struct {
 	"no right":             {403, `{"RequestId":"R","Code":"NoPermission","Message":"no","AccessDeniedDetail":"text where an object is usual"}`, video.ErrForbidden, video.ErrForbidden, "RAM policy", 1},
 	"unpaid":               {403, `{"RequestId":"R","Code":"OperationDenied.Suspended","Message":"suspended"}`, video.ErrForbidden, video.ErrForbidden, "suspended", 1},
 	"not found":            {404, `{"RequestId":"R","Code":"InvalidVideo.NotFound","Message":"The video does not exist."}`, video.ErrNotFound, video.ErrNotFound, "InvalidVideo.NotFound", 1},
-	"a proxy's 404":        {404, `<html>not here</html>`, video.ErrInvalid, video.ErrInvalid, "check the endpoint and the proxy", 1},
-	"a redirect":           {302, ``, video.ErrInvalid, video.ErrInvalid, "check the endpoint and the proxy", 1},
+	"a proxy's 404":        {404, `<html>not here</html>`, video.ErrTransient, video.ErrTransient, "check the endpoint and the proxy", 1},
+	"another API":          {404, `{"RequestId":"R","Code":"InvalidApi.NotFound","Message":"x"}`, video.ErrTransient, video.ErrTransient, "check the endpoint and the proxy", 1},
+	"a redirect":           {302, ``, video.ErrTransient, video.ErrTransient, "check the endpoint and the proxy", 1},
 	"throttled with 400":   {400, `{"RequestId":"R","Code":"Throttling.User","Message":"slow"}`, video.ErrThrottled, video.ErrThrottled, "Throttling.User", 5},
 	"throttled with 429":   {429, ``, video.ErrThrottled, video.ErrThrottled, "HTTP 429", 5},
 	"throttled with 503":   {503, `{"RequestId":"R","Code":"Throttling","Message":"slow"}`, video.ErrThrottled, video.ErrThrottled, "throttled", 5},
 	"down":                 {503, `{"RequestId":"R","Code":"ServiceUnAvailable","Message":"x"}`, video.ErrTransient, video.ErrUnknownOutcome, "503", 5},
 	"a gateway's 502":      {502, `<html>` + strings.Repeat("bad gateway ", 90000) + `</html>`, video.ErrTransient, video.ErrUnknownOutcome, "502", 5},
+	"a secret as code":     {400, `{"RequestId":"` + testToken + `","Code":"` + testSecret + `","Message":"x"}`, video.ErrInvalid, video.ErrInvalid, "[hidden]", 1},
+	"busy, and not done":   {403, `{"RequestId":"R","Code":"ServiceBusy","Message":"retry later"}`, video.ErrTransient, video.ErrTransient, "ServiceBusy", 5},
 	"a code of digits":     {400, `{"RequestId":7,"Code":1234,"Message":{"a":1}}`, video.ErrInvalid, video.ErrInvalid, "1234", 1},
 	"an error inside 200":  {200, `{"RequestId":"R","Code":"InternalError","Message":"x"}`, video.ErrTransient, video.ErrUnknownOutcome, "InternalError", 5},
 	"an empty 200":         {200, ``, video.ErrTransient, video.ErrUnknownOutcome, "not what VOD documents", 5},
@@ -96,6 +99,22 @@ func noSecret(t *testing.T, text string) {
 	for _, secret := range []string{testSecret, testToken, url.QueryEscape(testToken), "Signature=", "SecurityToken="} {
 		require.NotContains(t, text, secret)
 	}
+}
+
+func TestAWrongEndpointIsNoFaultOfTheMedia(t *testing.T) {
+	s := serve(t, func(request) (int, string) { return http.StatusNotFound, "<html>nobody here</html>" })
+	var updates []video.Update
+	for _, id := range ids(20) {
+		updates = append(updates, video.Update{ID: id, Fields: video.Fields{Title: text("t")}})
+	}
+	out, err := s.client(t).Update(t.Context(), updates)
+	require.ErrorContains(t, err, "check the endpoint")
+	require.True(t, video.Passing(err), "the same update may pass when the way is right")
+	require.Equal(t, video.Failed, out[19].Result, "not rejected, which nobody would try again")
+	require.Len(t, s.calls("UpdateVideoInfos"), 1)
+	deleted, err := s.client(t).DeleteVideos(t.Context(), ids(1))
+	require.Error(t, err)
+	require.Equal(t, video.Failed, deleted[0].Result, "not gone")
 }
 
 func TestTheSDKIsNotAskedForItsErrors(t *testing.T) {

@@ -39,20 +39,26 @@ func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	}
 }
 
-// inBubble is serve over pipes; it must be called inside synctest.Test, and stop
-// called before its end.
-func inBubble(t testing.TB, answer func(request) (int, string)) (s *service, client func(...func(*vod.Config)) *vod.Client, stop func()) {
-	t.Helper()
+// bubbleServer serves a handler over pipes; it must be called inside
+// synctest.Test, and stop called before its end.
+func bubbleServer(handler http.Handler, state func(net.Conn, http.ConnState)) (transport *http.Transport, stop func()) {
 	p := &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
-	s = &service{answer: answer, open: map[net.Conn]bool{}}
-	server := &http.Server{Handler: s, ConnState: s.connState}
+	server := &http.Server{Handler: handler, ConnState: state}
 	go func() { _ = server.Serve(p) }()
-	transport := &http.Transport{DialContext: p.dial, MaxIdleConnsPerHost: 64}
-	client = func(with ...func(*vod.Config)) *vod.Client {
-		return s.client(t, append([]func(*vod.Config){func(c *vod.Config) { c.Endpoint, c.HTTP = "http://vod.test", transport }}, with...)...)
-	}
-	return s, client, func() {
+	transport = &http.Transport{DialContext: p.dial, MaxIdleConnsPerHost: 64}
+	return transport, func() {
 		transport.CloseIdleConnections()
 		_ = server.Close()
 	}
+}
+
+// inBubble is serve in a bubble.
+func inBubble(t testing.TB, answer func(request) (int, string)) (s *service, client func(...func(*vod.Config)) *vod.Client, stop func()) {
+	t.Helper()
+	s = &service{answer: answer, open: map[net.Conn]bool{}}
+	transport, stop := bubbleServer(s, s.connState)
+	client = func(with ...func(*vod.Config)) *vod.Client {
+		return s.client(t, append([]func(*vod.Config){func(c *vod.Config) { c.Endpoint, c.HTTP = "http://vod.test", transport }}, with...)...)
+	}
+	return s, client, stop
 }
