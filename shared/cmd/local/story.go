@@ -291,12 +291,11 @@ func (s *story) numbered(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	right := true
 	for i, a := range answers {
-		if a.Err != nil || a.Value.Title != fmt.Sprintf("Harbour, part %d", i+1) {
-			return false, nil
-		}
+		right = right && a.Err == nil && a.Value.Title == fmt.Sprintf("Harbour, part %d", i+1)
 	}
-	return true, nil
+	return right, nil
 }
 
 // every says whether all of the videos are there and pass.
