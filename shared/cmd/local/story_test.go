@@ -39,6 +39,14 @@ func TestTheStoryHoldsAndAKilledProcessDoesNotChangeItsEnd(t *testing.T) {
 	require.Contains(t, calm, "every statement held")
 	require.NotContains(t, calm, "\x1b[", "no colour outside a terminal")
 
+	readme, err := os.ReadFile(filepath.Join("..", "..", "..", "README.md"))
+	require.NoError(t, err)
+	_, shown, _ := strings.Cut(string(readme), "```\n")
+	shown, _, _ = strings.Cut(shown, "```")
+	for line := range strings.Lines(shown) {
+		require.Contains(t, calm, line, "the README shows what is not printed")
+	}
+
 	rough, err := tell(t, options{seed: 2, kill: []string{"metadata", "purge"}})
 	require.NoError(t, err, rough)
 	require.Contains(t, rough, "A process of metadata was killed.")
