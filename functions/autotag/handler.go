@@ -151,10 +151,13 @@ func (h *handler) batch(ctx context.Context, raw []byte, s *summary) error {
 		notices = append(notices, notice)
 	}
 	results, err := h.act(ctx, notices, s)
-	if len(results) > 0 && slices.ContainsFunc(results, func(r tag.Result) bool { return !r.Failed() }) {
+	if len(results) == 0 {
+		return err
+	}
+	if slices.ContainsFunc(results, func(r tag.Result) bool { return !r.Failed() }) {
 		return nil
 	}
-	return err
+	return errors.Join(err, fmt.Errorf("none of %d media: %w", len(results), results[0].Outcome.Err))
 }
 
 // one acts on a single notification: from an MNS topic, or an invocation by hand.

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"log/slog"
 	"maps"
@@ -358,6 +359,20 @@ func TestABatchReadsTogetherAndOneBadMessageHarmsNobody(t *testing.T) {
 	l.err = video.ErrThrottled
 	_, err = h.handle(t.Context(), batch(notice("FileUploadComplete", "VideoId")))
 	require.ErrorIs(t, err, video.ErrThrottled, "nothing could be done: the platform tries again")
+	l.err = nil
+	h.writer = refusing{}
+	_, err = h.handle(t.Context(), batch(strings.ReplaceAll(other, "v2", "v7"), strings.ReplaceAll(other, "v2", "v8")))
+	require.ErrorIs(t, err, video.ErrForbidden, "a right that is missing loses no event")
+}
+
+// refusing is a queue for which the role has no right.
+type refusing struct{}
+
+func (refusing) Write(_ context.Context, wanted []tag.Wanted) (out []video.Outcome, err error) {
+	for _, w := range wanted {
+		out = append(out, video.Outcome{ID: w.Change.ID, Result: video.Forbidden, Err: video.ErrForbidden})
+	}
+	return out, nil
 }
 
 func TestATopicMessageAndGarbage(t *testing.T) {
@@ -420,4 +435,26 @@ func TestRulesThatCannotBeReadTagNothing(t *testing.T) {
 	require.ErrorContains(t, err, "line 3")
 	require.Empty(t, l.calls)
 	require.True(t, slices.Contains(acts, "FileUploadComplete"))
+}
+
+// BenchmarkOwnTime is what autotag adds to the calls it must make: the library
+// answers at once here.
+func BenchmarkOwnTime(b *testing.B) {
+	h, l, _ := newTest()
+	h.log = report.NewLog(io.Discard, slog.LevelInfo)
+	stamp, signature := sign(at, key)
+	var raw [64][]byte
+	for i := range raw {
+		raw[i] = request("POST", strings.ReplaceAll(notice("FileUploadComplete", "VideoId"), id, fmt.Sprint("v", i)), stamp, signature)
+	}
+	h.seen = events.NewSeen(1, time.Minute)
+	i := 0
+	for b.Loop() {
+		clear(l.tags)
+		l.calls = l.calls[:0]
+		answer, err := h.handle(b.Context(), raw[i%len(raw)])
+		if i++; err != nil || answer.(events.Response).StatusCode != 200 {
+			b.Fatal(answer, err)
+		}
+	}
 }

@@ -275,8 +275,8 @@ func outcome(id video.ID, err error) video.Outcome {
 	return video.Outcome{ID: id, Result: video.ResultOf(err), Reason: err.Error(), Err: err}
 }
 
-// Failed says that the outcome may be another one next time: the event that led
-// here is worth another try.
+// Failed says that what was wanted was not done and may be next time, or once
+// somebody grants the right: the event that led here is worth another try.
 func (r Result) Failed() bool {
-	return slices.Contains([]video.Result{video.Failed, video.Unknown, video.Deferred}, r.Outcome.Result)
+	return slices.Contains([]video.Result{video.Failed, video.Unknown, video.Deferred, video.Forbidden}, r.Outcome.Result)
 }

@@ -199,7 +199,8 @@ func (s *Server) answer(r *http.Request, call *calls.Call) (_ answer, cut bool) 
 	if err := s.digest(r, body); err != nil {
 		return failed(err), false
 	}
-	if !s.opt.Keys.Allowed(key.ID, "mns:"+op.name, op.resource(s)) {
+	// The right to a batch call is that to the single one: there are no actions of its own.
+	if !s.opt.Keys.Allowed(key.ID, "mns:"+strings.TrimPrefix(op.name, "Batch"), op.resource(s)) {
 		return failed(errDenied), false
 	}
 	if odd != "" {

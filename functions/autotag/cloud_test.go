@@ -1,0 +1,137 @@
+package main
+
+import (
+	"crypto/md5"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/shared/localcloud"
+	"vodcurator/shared/localcloud/fakevod"
+)
+
+// cloud runs autotag and metadata as built binaries, by the project's own
+// manifest, over a library of n videos.
+func cloud(t *testing.T, n int, pace float64, env map[string]string) (*localcloud.Cloud, []string) {
+	t.Helper()
+	dir := t.TempDir()
+	manifest, err := os.ReadFile("../../s.yaml")
+	require.NoError(t, err)
+	for _, name := range []string{"autotag", "metadata"} {
+		binary := filepath.Join(dir, name, "main")
+		build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../"+name)
+		out, err := build.CombinedOutput()
+		require.NoError(t, err, string(out))
+		manifest = []byte(strings.ReplaceAll(string(manifest), "./functions/"+name+"/target", filepath.Dir(binary)))
+	}
+	file := filepath.Join(dir, "s.yaml")
+	require.NoError(t, os.WriteFile(file, manifest, 0o600))
+	if env["RATE_SHARE"] == "" {
+		env["RATE_SHARE"] = "1"
+	}
+	c := localcloud.RunT(t, localcloud.Options{Manifest: file, Root: "../..", Env: env, Callback: "none", Pace: pace, Start: at})
+	var assets []fakevod.Asset
+	for i := range n {
+		assets = append(assets, fakevod.Asset{
+			Kind: "video", Title: fmt.Sprint("Promo ", i), Tags: "mine", Status: "Normal", Created: at.Add(-time.Hour),
+			Source: &fakevod.Source{Status: "Normal", FileName: "x.mp4", Media: fakevod.Media{Duration: 30, Width: 1280, Height: 720}},
+		})
+	}
+	return c, c.VOD.Seed(assets...)
+}
+
+// tagged counts the videos that have what the default rules want.
+func tagged(c *localcloud.Cloud) (n int) {
+	for _, a := range c.VOD.Assets() {
+		if a.Tags == "mine,promo,landscape,hd,short" {
+			n++
+		}
+	}
+	return n
+}
+
+func told(t *testing.T, c *localcloud.Cloud, what string) (total int) {
+	t.Helper()
+	var parts []string
+	for op, n := range c.Counts()["vod"] {
+		total += n
+		parts = append(parts, fmt.Sprint(op, " ", n))
+	}
+	t.Logf("%s: %d calls at VOD's log: %s", what, total, strings.Join(parts, ", "))
+	return total
+}
+
+// One event for each upload, by VOD's queue callback, with the metadata queue.
+func TestAThousandEventsByQueueCostAtMost165Calls(t *testing.T) {
+	c, ids := cloud(t, 1_000, 0.5, map[string]string{})
+	for _, id := range ids {
+		_, err := c.MNS.Enqueue(c.Env()["NOTICE_QUEUE"], strings.ReplaceAll(notice("FileUploadComplete", "VideoId"), "30a1f0c2d7b171f1a4e66723a78e0102", id))
+		require.NoError(t, err)
+	}
+	require.Eventually(t, func() bool { return tagged(c) == len(ids) }, time.Minute, 50*time.Millisecond)
+	require.LessOrEqual(t, told(t, c, "1,000 events by queue"), 165)
+}
+
+// The same by HTTP callback: one read each, and the metadata queue's batches.
+func TestEventsByCallbackCostLittleMoreThanTheirRead(t *testing.T) {
+	const n = 200
+	// Two callbacks at once are two instances, each with a rate of its own: together
+	// they stay below the documented one, so that no call is made twice.
+	c, ids := cloud(t, n, 0.5, map[string]string{"RATE_SHARE": "0.4"})
+	env := c.Env()
+	stamp := fmt.Sprint(time.Now().Unix())
+	sum := md5.Sum([]byte(env["CALLBACK_URL"] + "|" + stamp + "|" + env["CALLBACK_KEYS"]))
+	work := make(chan string)
+	var senders sync.WaitGroup
+	for range 2 {
+		senders.Go(func() {
+			for id := range work {
+				body := strings.ReplaceAll(notice("FileUploadComplete", "VideoId"), "30a1f0c2d7b171f1a4e66723a78e0102", id)
+				for try := range 3 { // as VOD does
+					req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, env["AUTOTAG_URL"], strings.NewReader(body))
+					if err != nil {
+						panic(err)
+					}
+					req.Header.Set("X-VOD-TIMESTAMP", stamp)
+					req.Header.Set("X-VOD-SIGNATURE", hex.EncodeToString(sum[:]))
+					resp, err := http.DefaultClient.Do(req)
+					if err != nil {
+						panic(err)
+					}
+					_ = resp.Body.Close()
+					if resp.StatusCode == http.StatusOK {
+						break
+					}
+					t.Logf("try %d: %s", try+1, resp.Status)
+				}
+			}
+		})
+	}
+	for _, id := range ids {
+		work <- id
+	}
+	close(work)
+	senders.Wait()
+	require.Eventually(t, func() bool { return tagged(c) == len(ids) }, time.Minute, 50*time.Millisecond)
+	require.LessOrEqual(t, told(t, c, fmt.Sprint(n, " events by callback")), n*1210/1000)
+}
+
+func TestTheSweepTagsALibraryThatNobodyAnnounced(t *testing.T) {
+	c, ids := cloud(t, 45, 0.01, map[string]string{"METADATA_QUEUE": ""})
+	var ran []string
+	for _, run := range c.Advance(time.Hour) {
+		ran = append(ran, run.Function+"/"+run.Trigger)
+	}
+	require.Contains(t, ran, "autotag/sweep")
+	require.Eventually(t, func() bool { return tagged(c) == len(ids) }, time.Minute, 20*time.Millisecond)
+	told(t, c, "a sweep over 45 videos")
+}
