@@ -116,15 +116,17 @@ func (a *app) letters(ctx context.Context, app *boot.App, f filter, handle func(
 	var back []string
 	defer func() { err = errors.Join(err, a.giveBack(ctx, app, back)) }()
 	seen := map[string]bool{}
-	found, stale := 0, 0
-	// A letter may come again before the end, its visibility time being over: a few
-	// takes with nothing new end it.
-	for stale < 3 {
+	found, idle := 0, 0
+	// An empty answer before its time means nothing, since MNS gives one when too many
+	// wait, and a letter may come again, its visibility time being over: it takes a few
+	// answers with nothing new to end this, or one that was waited for.
+	for idle < 5 {
+		asked := time.Now()
 		got, err := app.Queue.Receive(ctx, app.DeadLetterQueue, queue.MaxBatch, f.wait)
 		if err != nil {
 			return err
 		}
-		if got == nil {
+		if got == nil && f.wait > 0 && time.Since(asked) >= f.wait*3/4 {
 			return nil
 		}
 		var batch []letter
@@ -138,8 +140,8 @@ func (a *app) letters(ctx context.Context, app *boot.App, f filter, handle func(
 				}
 			}
 		}
-		if stale++; fresh {
-			stale = 0
+		if idle++; fresh {
+			idle = 0
 		}
 		removed, err := map[string]bool(nil), error(nil)
 		if len(batch) > 0 {
