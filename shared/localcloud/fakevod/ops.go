@@ -1,5 +1,10 @@
 package fakevod
 
+import (
+	"maps"
+	"slices"
+)
+
 // operations is the API: what is not here is InvalidApi.NotFound. The rates are
 // those of vod-api.md 1.6; where it gives a range or none, the lower or that of the
 // operation's nearest kin.
@@ -40,13 +45,9 @@ var operations = map[string]operation{
 	"GetCallerIdentity":       {0, getCallerIdentity, ""},
 }
 
-// Operations lists what is emulated.
+// Operations lists what is emulated, sorted.
 func Operations() []string {
-	var out []string
-	for name := range operations {
-		out = append(out, name)
-	}
-	return out
+	return slices.Sorted(maps.Keys(operations))
 }
 
 func getCallerIdentity(s *Server, c *call) (any, *fault) {

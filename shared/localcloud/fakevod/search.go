@@ -6,16 +6,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
 // maxWindow is how many records plain paging reaches.
 const maxWindow = 5000
 
-// scrolls are the traversals that a ScrollToken continues.
+// scrolls are the traversals that a ScrollToken continues; the server's mutex guards them.
 type scrolls struct {
-	mu   sync.Mutex
 	byID map[string]*scroll
 	turn time.Time // of the last sweep of expired ones
 	// hits are the results of the last few expressions: a page of an unchanged
@@ -114,16 +112,24 @@ func (l lines) find(a *Asset) (int, bool) {
 	return lo, lo < l.len() && l.cmp(l.at(lo), a) == 0
 }
 
-// choose returns what the index holds of one kind, filtered and in order.
-func (s *Server) choose(c *call, kind, match string, orders []order, key string) (lines, *fault) {
-	m, err := compileMatch(kind, match, s.opt.Doubtful)
-	if err != nil {
-		return lines{}, matchFault(err)
+// onwards walks the index from the last asset of a scroll's page to the end of the
+// next one: it costs what it returns and passes over, whatever was written meanwhile.
+func (s *Server) onwards(c *call, kind string, m matcher, o order, last *Asset, size int64) []*Asset {
+	all := lines{cmp: compare([]order{o}), sorted: s.lib.index[kind].sorted, backward: o.desc}
+	i, there := all.find(last)
+	if there {
+		i++
 	}
-	s.lib.catchUp(time.Now())
-	return s.filter(c, []string{kind}, m, match != "", orders, key), nil
+	out := make([]*Asset, 0, size)
+	for ; i < all.len() && int64(len(out)) < size; i++ {
+		if a := all.at(i); c.sees(a) && m.test(s, a) {
+			out = append(out, a)
+		}
+	}
+	return out
 }
 
+// filter returns what the index holds of some kinds, as far as it matches, in order.
 func (s *Server) filter(c *call, kinds []string, m matcher, filtered bool, orders []order, key string) lines {
 	out := lines{cmp: compare(orders)}
 	plain := !orders[0].modified && len(orders) == 1
@@ -131,8 +137,6 @@ func (s *Server) filter(c *call, kinds []string, m matcher, filtered bool, order
 		out.sorted, out.backward = s.lib.index[kinds[0]].sorted, orders[0].desc
 		return out
 	}
-	s.scrolls.mu.Lock()
-	defer s.scrolls.mu.Unlock()
 	key += "\x00" + strings.Join(c.key.Apps, ",")
 	for _, h := range s.scrolls.hits {
 		if h.query == key && h.version == s.lib.version {
@@ -168,99 +172,123 @@ func (s *Server) filter(c *call, kinds []string, m matcher, filtered bool, order
 	return out
 }
 
-func searchMedia(s *Server, c *call) (any, *fault) {
-	kind, refused := c.choice("SearchType", "video", "audio", "image", "attached")
-	if refused != nil {
-		return nil, refused
-	}
-	orders, refused := parseOrder(c.q.Get("SortBy"))
-	if refused != nil {
-		return nil, refused
-	}
-	size, refused := c.number("PageSize", 10, 1, 100)
-	if refused != nil {
-		return nil, refused
-	}
-	page, refused := c.number("PageNo", 1, 1, 1<<40)
-	if refused != nil {
-		return nil, refused
-	}
-	token := c.q.Get("ScrollToken")
-	scrolls := kind == "video" || kind == "audio"
-	switch {
-	case token != "" && !scrolls:
-		return nil, invalidParam("ScrollToken")
-	case token != "" && len(orders) > 1:
-		return nil, refuse(400, "SortByExceededMax", "The SortBy parameter only supports one sort field when traversing all data.")
-	case len(orders) > 3:
-		return nil, invalidParam("SortBy")
-	}
-	match := c.q.Get("Match")
-	query := kind + "\x00" + match + "\x00" + c.q.Get("SortBy")
+// search is what one SearchMedia call asks for.
+type search struct {
+	kind, match, token string
+	orders             []order
+	page, size         int64
+	query              string // all that a scroll has to repeat
+}
 
+// scrollable says whether the results may be walked by a ScrollToken.
+func (q search) scrollable() bool {
+	return (q.kind == "video" || q.kind == "audio") && len(q.orders) == 1
+}
+
+func (c *call) search() (search, *fault) {
+	q := search{match: c.q.Get("Match"), token: c.q.Get("ScrollToken")}
+	var refused *fault
+	if q.kind, refused = c.choice("SearchType", "video", "audio", "image", "attached"); refused != nil {
+		return q, refused
+	}
+	if q.orders, refused = parseOrder(c.q.Get("SortBy")); refused != nil {
+		return q, refused
+	}
+	if q.size, refused = c.number("PageSize", 10, 1, 100); refused != nil {
+		return q, refused
+	}
+	if q.page, refused = c.number("PageNo", 1, 1, 1<<40); refused != nil {
+		return q, refused
+	}
+	q.query = q.kind + "\x00" + q.match + "\x00" + c.q.Get("SortBy")
+	switch {
+	case q.token != "" && len(q.orders) > 1:
+		return q, refuse(400, "SortByExceededMax", "The SortBy parameter only supports one sort field when traversing all data.")
+	case q.token != "" && !q.scrollable():
+		return q, invalidParam("ScrollToken")
+	case len(q.orders) > 3:
+		return q, invalidParam("SortBy")
+	}
+	return q, nil
+}
+
+func searchMedia(s *Server, c *call) (any, *fault) {
+	q, refused := c.search()
+	if refused != nil {
+		return nil, refused
+	}
+	m, err := compileMatch(q.kind, q.match, s.opt.Doubtful)
+	if err != nil {
+		return nil, matchFault(err)
+	}
 	s.mu.Lock() // catching up with a lagging index writes
 	defer s.mu.Unlock()
-	list, refused := s.choose(c, kind, match, orders, query)
+	s.lib.catchUp(time.Now())
+
+	var hold *scroll
+	if q.token != "" {
+		if hold = s.scrolls.byID[q.token]; hold == nil || time.Since(hold.used) > s.opt.ScrollLife {
+			return nil, refuse(400, "InvalidScrollToken.Expired", "The ScrollToken is expired, please refresh it.")
+		}
+		if hold.query != q.query || hold.size != q.size {
+			return nil, invalidParam("ScrollToken")
+		}
+	}
+	list, total, refused := s.hitsOf(c, q, m, hold)
 	if refused != nil {
 		return nil, refused
 	}
-	total := list.len()
-	var from int
-	if token == "" {
-		switch {
-		case page*size <= maxWindow:
-			from = min(int((page-1)*size), total)
-		case s.opt.PastWindowEmpty:
-			from = total
-		default:
-			return nil, invalidParam("PageNo")
+	if hold == nil && q.scrollable() {
+		q.token, hold = s.scrolls.open(q.query, s.opt.ScrollLife)
+	}
+	if hold != nil {
+		hold.page, hold.size, hold.total, hold.used = q.page, q.size, total, time.Now()
+		if len(list) > 0 {
+			hold.first, hold.last = list[0], list[len(list)-1]
 		}
 	}
-	var hold *scroll
-	if scrolls && len(orders) == 1 {
-		s.scrolls.mu.Lock()
-		defer s.scrolls.mu.Unlock()
-		if token == "" {
-			token, hold = s.scrolls.open(query, s.opt.ScrollLife)
-		} else {
-			hold = s.scrolls.byID[token]
-			if hold == nil || time.Since(hold.used) > s.opt.ScrollLife {
-				return nil, refuse(400, "InvalidScrollToken.Expired", "The ScrollToken is expired, please refresh it.")
-			}
-			if hold.query != query || hold.size != size {
-				return nil, invalidParam("ScrollToken")
-			}
-			if from, refused = hold.seek(list, page, int64(s.opt.ScrollJump)); refused != nil {
-				return nil, refused
-			}
-		}
+	return &searchReply{MediaList: s.mediaList(c, list), Total: total, ScrollToken: q.token}, nil
+}
+
+// hitsOf finds the assets of one page, and how many match in all.
+func (s *Server) hitsOf(c *call, q search, m matcher, hold *scroll) (list []*Asset, total int, refused *fault) {
+	if hold != nil && q.page == hold.page+1 && !q.orders[0].modified && hold.last != nil {
+		return s.onwards(c, q.kind, m, q.orders[0], hold.last, q.size), hold.total, nil
 	}
-	to := min(from+int(size), total)
-	o := &jsonText{b: make([]byte, 0, 256+(to-from)*512)}
+	all := s.filter(c, []string{q.kind}, m, q.match != "", q.orders, q.query)
+	total = all.len()
+	from := total // an empty page
+	switch {
+	case hold != nil:
+		if from, refused = hold.seek(all, q.page, int64(s.opt.ScrollJump)); refused != nil {
+			return nil, 0, refused
+		}
+	case q.page*q.size <= maxWindow:
+		from = min(int((q.page-1)*q.size), total)
+	case !s.opt.PastWindowEmpty:
+		return nil, 0, invalidParam("PageNo")
+	}
+	for i := from; i < min(from+int(q.size), total); i++ {
+		list = append(list, all.at(i))
+	}
+	return list, total, nil
+}
+
+// mediaList writes the hits of a page.
+func (s *Server) mediaList(c *call, list []*Asset) []byte {
+	o := &jsonText{b: make([]byte, 0, 256+len(list)*512)}
 	o.b = append(o.b, '[')
 	want := wantedFields(c.q.Get("Fields"))
-	for i := from; i < to; i++ {
-		a := list.at(i)
-		if c.stale {
-			if old := s.lib.old[a.ID]; old != nil && old.Kind == a.Kind {
-				a = old
-			}
+	for i, a := range list {
+		if old := s.lib.old[a.ID]; c.stale && old != nil && old.Kind == a.Kind {
+			a = old
 		}
-		if i > from {
+		if i > 0 {
 			o.b = append(o.b, ',')
 		}
 		s.found(o, a, want)
 	}
-	o.b = append(o.b, ']')
-	out := &searchReply{MediaList: o.b, Total: total}
-	if hold != nil {
-		hold.page, hold.size, hold.total, hold.used = page, size, total, time.Now()
-		if to > from {
-			hold.first, hold.last = list.at(from), list.at(to-1)
-		}
-		out.ScrollToken = token
-	}
-	return out, nil
+	return append(o.b, ']')
 }
 
 // searchReply is written by hand, like the media in it: a page of a hundred media
