@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -485,5 +486,67 @@ func TestHooksAndInvocationsHaveTheirOwnLogs(t *testing.T) {
 	for _, inv := range s.Invocations("f") {
 		require.Equal(t, 1, strings.Count(string(inv.Log), "Start RequestId: "), inv.Kind)
 		require.Contains(t, string(inv.Log), "End RequestId: "+inv.RequestID, inv.Kind)
+	}
+}
+
+func TestABatchIsCutWhereItWouldBeTooLarge(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "events")
+	queues := fakemns.New(fakemns.Options{Keys: fakeram.New()})
+	queues.Create("jobs")
+	for i := range 5 {
+		_, err := queues.Enqueue("jobs", strings.Repeat(fmt.Sprint(i), 50_000))
+		require.NoError(t, err)
+	}
+	s, _ := start(t, manifest("      environmentVariables: {EVENTS_FILE: "+file+"}\n"+strings.Replace(queueTrigger, "asyncInvocationType: false", "asyncInvocationType: true", 1)), fakefc.Options{Queues: queues})
+	require.Eventually(t, func() bool { runs, _ := s.Counts(); return runs["f/queue"] == 3 }, 30*time.Second, 5*time.Millisecond)
+	require.NoError(t, s.Quiet(t.Context()))
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	require.Len(t, lines, 3, "2, 2 and 1")
+	for _, line := range lines {
+		require.LessOrEqual(t, len(line), 128<<10)
+	}
+}
+
+func TestAnIdleInstanceIsFrozenAndThenStopped(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "stopped")
+	s, web := start(t, manifest("      environmentVariables: {PRESTOP_FILE: "+file+"}\n      instanceLifecycleConfig: {preStop: {handler: main, timeout: 5}}\n"), fakefc.Options{Idle: time.Second})
+	_, body := invoke(t, web, `{}`)
+	if runtime.GOOS == "linux" {
+		require.Eventually(t, func() bool {
+			state, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", answer(t, body).Pid))
+			return err == nil && strings.Contains(string(state), " T ") // stopped by a signal
+		}, 30*time.Second, time.Millisecond)
+	}
+	require.Eventually(t, func() bool { return s.Running("f") == 0 }, 30*time.Second, 5*time.Millisecond)
+	require.FileExists(t, file)
+	runs, _ := s.Counts()
+	require.Equal(t, 1, runs["f/preStop"])
+}
+
+func TestAPreStopThatHangsHoldsNothingUp(t *testing.T) {
+	s, web := start(t, manifest("      environmentVariables: {AT_STOP: hang}\n      instanceLifecycleConfig: {preStop: {handler: main, timeout: 1}}\n"), fakefc.Options{})
+	invoke(t, web, `{}`)
+	began := time.Now()
+	s.Close()
+	require.Less(t, time.Since(began), 20*time.Second)
+	require.Zero(t, s.Running("f"))
+}
+
+func TestSuccessHasADestinationToo(t *testing.T) {
+	queues := fakemns.New(fakemns.Options{Keys: fakeram.New()})
+	queues.Create("done")
+	s, _ := start(t, manifest(`      asyncInvokeConfig:
+        destinationConfig: {onSuccess: {destination: 'acs:mns:cn-shanghai:1:/queues/done/messages'}}
+`), fakefc.Options{Queues: queues})
+	id, err := s.InvokeAsync("f", []byte(`{"a":1}`))
+	require.NoError(t, err)
+	require.NoError(t, s.Quiet(t.Context()))
+	got, err := queues.Receive(t.Context(), "done", 1, 0, 0)
+	require.NoError(t, err)
+	require.Len(t, got, 1)
+	for _, want := range []string{id, `"condition":""`, `"approximateInvokeCount":1`, `"requestPayload":"{\"a\":1}"`, `"functionError":""`} {
+		require.Contains(t, got[0].Body, want)
 	}
 }

@@ -443,7 +443,7 @@ func (i *instance) do(c call, rec *record) outcome {
 	}
 	limit := time.NewTimer(c.limit)
 	defer limit.Stop()
-	if c.fault.Kill {
+	if c.fault.Kill && c.fault.Delay > 0 {
 		timer := time.AfterFunc(c.fault.Delay, func() { i.kill("killed by a fault") })
 		defer timer.Stop()
 	}
@@ -583,8 +583,11 @@ func (i *instance) next(w http.ResponseWriter, r *http.Request) {
 		h.Set("x-fc-security-token", k.Token)
 	}
 	h.Set("Content-Length", strconv.Itoa(len(c.event)))
-	if c.fault.Stall {
+	switch {
+	case c.fault.Stall:
 		i.stall(c.fault.Delay)
+	case c.fault.Kill && c.fault.Delay == 0:
+		i.kill("killed by a fault")
 	}
 	_, _ = w.Write(c.event)
 }

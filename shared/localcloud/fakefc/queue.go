@@ -85,20 +85,30 @@ func (s *Server) Streams() map[string]string {
 	return out
 }
 
+// around is how many bytes the event puts around a message, at most.
+const around = 800
+
 // gather collects a batch: up to count messages, for as long as the window is open
-// after the first, cut early where it would pass the size limit.
-func (s *Server) gather(queue string, batch []fakemns.Message, count, limit int, window time.Duration) (_, over []fakemns.Message) {
-	var until time.Time
-	if len(batch) > 0 {
-		until = time.Now().Add(window)
-	}
+// after the first, cut early where it would pass the size limit. What was read and
+// did not fit is over, for the next batch.
+func (s *Server) gather(queue string, over []fakemns.Message, count, limit int, window time.Duration) (batch, left []fakemns.Message) {
 	size := 0
-	for _, m := range batch {
-		size += len(m.Body)
+	take := func(got []fakemns.Message) (rest []fakemns.Message) {
+		for i, m := range got {
+			if size += len(m.Body) + around; len(batch) == count || len(batch) > 0 && size > limit {
+				return got[i:]
+			}
+			batch = append(batch, m)
+		}
+		return nil
 	}
+	if left = take(over); left != nil {
+		return batch, left
+	}
+	until := time.Now().Add(window)
 	for len(batch) < count && s.stop.Err() == nil {
 		wait := 30 * time.Second
-		if !until.IsZero() {
+		if len(batch) > 0 {
 			wait = max(time.Until(until), 0)
 		}
 		got, err := s.opt.Queues.Receive(s.stop, queue, min(16, count-len(batch)), wait, held)
@@ -109,22 +119,19 @@ func (s *Server) gather(queue string, batch []fakemns.Message, count, limit int,
 			continue
 		}
 		if len(got) == 0 {
-			if until.IsZero() {
+			if len(batch) == 0 {
 				continue
 			}
 			break
 		}
-		if until.IsZero() {
+		if len(batch) == 0 {
 			until = time.Now().Add(window)
 		}
-		for i, m := range got {
-			if size += len(m.Body); size > limit && len(batch) > 0 {
-				return batch, got[i:]
-			}
-			batch = append(batch, m)
+		if left = take(got); left != nil {
+			break
 		}
 	}
-	return batch, nil
+	return batch, left
 }
 
 // push delivers one batch; false: it was given up and must stay in the queue.

@@ -34,15 +34,20 @@ func request(method, target, body string, headers ...string) *http.Request {
 		}
 	}
 	if r.Header.Get("Authorization") == "" {
-		mac := hmac.New(sha1.New, []byte("secret"))
-		fmt.Fprintf(mac, "%s\n%s\n%s\n%s\n", method, r.Header.Get("Content-MD5"), r.Header.Get("Content-Type"), r.Header.Get("Date"))
-		if v := r.Header.Get("x-mns-version"); v != "" {
-			fmt.Fprintf(mac, "x-mns-version:%s\n", v)
-		}
-		fmt.Fprint(mac, target)
-		r.Header.Set("Authorization", "MNS id:"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+		sign(r, target)
 	}
 	return r
+}
+
+// sign signs a request as the documentation says.
+func sign(r *http.Request, target string) {
+	mac := hmac.New(sha1.New, []byte("secret"))
+	fmt.Fprintf(mac, "%s\n%s\n%s\n%s\n", r.Method, r.Header.Get("Content-MD5"), r.Header.Get("Content-Type"), r.Header.Get("Date"))
+	if v := r.Header.Get("x-mns-version"); v != "" {
+		fmt.Fprintf(mac, "x-mns-version:%s\n", v)
+	}
+	fmt.Fprint(mac, target)
+	r.Header.Set("Authorization", "MNS id:"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
 }
 
 func ask(s *fakemns.Server, method, target, body string, headers ...string) *httptest.ResponseRecorder {
