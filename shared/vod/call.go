@@ -27,22 +27,14 @@ type Call struct {
 }
 
 // ask sends a request until it is answered or nothing more can be done.
-func ask[A responses.AcsResponse](ctx context.Context, c *Client, req requests.AcsRequest, empty func() A) (A, error) {
-	answer, _, err := act(ctx, c, req, empty)
-	return answer, err
+func (c *Client) ask(ctx context.Context, req requests.AcsRequest, answer responses.AcsResponse) error {
+	_, err := c.act(ctx, req, answer)
+	return err
 }
 
 // act is ask for callers who must know whether an earlier attempt may have taken
 // effect before the last one was answered.
-func act[A responses.AcsResponse](ctx context.Context, c *Client, req requests.AcsRequest, empty func() A) (answer A, repeated bool, err error) {
-	repeated, err = c.call(ctx, req, func() responses.AcsResponse {
-		answer = empty() // a used one keeps what the attempt before left in it
-		return answer
-	})
-	return answer, repeated, err
-}
-
-func (c *Client) call(ctx context.Context, req requests.AcsRequest, empty func() responses.AcsResponse) (repeated bool, err error) {
+func (c *Client) act(ctx context.Context, req requests.AcsRequest, answer responses.AcsResponse) (repeated bool, err error) {
 	call := Call{Op: req.GetActionName()}
 	op, bucket := operations[call.Op], c.buckets[call.Op]
 	start := time.Now()
@@ -59,7 +51,7 @@ func (c *Client) call(ctx context.Context, req requests.AcsRequest, empty func()
 		call.Waited += time.Since(asked)
 		call.Attempts++
 		repeated = repeated || last != nil && last.maybe
-		if last = c.attempt(ctx, req, empty(), &call); last == nil {
+		if last = c.attempt(ctx, req, answer, &call); last == nil {
 			break
 		}
 		last.settle(ctx, op)
@@ -112,7 +104,7 @@ func (c *Client) attempt(ctx context.Context, req requests.AcsRequest, answer re
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
 	w := s.wire
-	w.ctx, w.transport, w.id, w.secret, w.token = ctx, c.config.HTTP, id, secret, token
+	w.exchange = exchange{ctx: ctx, transport: c.config.HTTP, id: id, secret: secret, token: token}
 	req.SetScheme(c.scheme)
 	req.SetDomain(c.host)
 	params := req.GetQueryParams()
@@ -127,7 +119,7 @@ func (c *Client) attempt(ctx context.Context, req requests.AcsRequest, answer re
 		call.Status, call.RequestID = w.status, w.requestID
 		failed = w.err
 		if failed == nil && err != nil { // the SDK's own: it could not read the answer, or not send
-			failed = &Error{Status: w.status, RequestID: w.requestID, kind: video.ErrTransient, cause: errEmpty}
+			failed = &Error{Status: w.status, RequestID: w.requestID, kind: video.ErrTransient, cause: errShape}
 			if w.status == 0 {
 				failed.cause, failed.astray = errors.New("the SDK could not send the request"), true
 			}

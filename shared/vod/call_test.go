@@ -2,6 +2,7 @@ package vod_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"runtime"
 	"strconv"
@@ -316,8 +317,8 @@ func TestNothingIsLeftBehind(t *testing.T) {
 			for range 8 {
 				wg.Go(func() {
 					for range calls / 8 {
-						_, err := c.Streams(t.Context(), "v")
-						if err != nil {
+						// One call in 100,000 fails five times by chance.
+						if _, err := c.Streams(t.Context(), "v"); err != nil && !errors.Is(err, video.ErrTransient) {
 							t.Error(err)
 						}
 					}

@@ -29,7 +29,8 @@ type Callback struct {
 func (c *Client) Callback(ctx context.Context) (Callback, error) {
 	req := api.CreateGetMessageCallbackRequest()
 	req.AppId = c.config.App
-	answer, err := ask(ctx, c, req, api.CreateGetMessageCallbackResponse)
+	answer := api.CreateGetMessageCallbackResponse()
+	err := c.ask(ctx, req, answer)
 	if err != nil {
 		return Callback{}, err
 	}
@@ -59,8 +60,7 @@ func (c *Client) SetCallback(ctx context.Context, b Callback) error {
 			req.AuthSwitch, req.AuthKey = "on", b.Key.Reveal()
 		}
 	}
-	_, err := ask(ctx, c, req, api.CreateSetMessageCallbackResponse)
-	return err
+	return c.ask(ctx, req, api.CreateSetMessageCallbackResponse())
 }
 
 func (b Callback) check() error {

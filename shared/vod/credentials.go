@@ -104,8 +104,8 @@ func Assume(role Role, source Credentials) (Credentials, error) {
 				Expiration string
 			}
 		}
-		a, err := ask(ctx, c, req, func() *answer { return &answer{BaseResponse: &responses.BaseResponse{}} })
-		if err != nil {
+		a := &answer{BaseResponse: &responses.BaseResponse{}}
+		if err := c.ask(ctx, req, a); err != nil {
 			return Keys{}, err
 		}
 		k := a.Credentials

@@ -23,7 +23,8 @@ func (c *Client) DeleteVideos(ctx context.Context, ids []video.ID) ([]video.Outc
 	return c.deleteMedia(ctx, ids, "", func(ctx context.Context, ids []video.ID) (lists, bool, error) {
 		req := api.CreateDeleteVideoRequest()
 		req.VideoIds = join(ids)
-		answer, repeated, err := act(ctx, c, req, api.CreateDeleteVideoResponse)
+		answer := api.CreateDeleteVideoResponse()
+		repeated, err := c.act(ctx, req, answer)
 		if err != nil {
 			return lists{}, repeated, err
 		}
@@ -39,7 +40,8 @@ func (c *Client) DeleteSources(ctx context.Context, ids []video.ID, force bool) 
 		req := api.CreateDeleteMezzaninesRequest()
 		req.VideoIds = join(ids)
 		req.Force = requests.NewBoolean(force)
-		answer, repeated, err := act(ctx, c, req, api.CreateDeleteMezzaninesResponse)
+		answer := api.CreateDeleteMezzaninesResponse()
+		repeated, err := c.act(ctx, req, answer)
 		if err != nil {
 			return lists{}, repeated, err
 		}
@@ -86,8 +88,7 @@ func (c *Client) DeleteStreams(ctx context.Context, id video.ID, jobs []string) 
 			req := api.CreateDeleteStreamRequest()
 			req.VideoId = string(id)
 			req.JobIds = join(jobs)
-			_, repeated, err := act(ctx, c, req, api.CreateDeleteStreamResponse)
-			return repeated, err
+			return c.act(ctx, req, api.CreateDeleteStreamResponse())
 		})
 }
 
@@ -102,8 +103,7 @@ func (c *Client) DeleteImages(ctx context.Context, ids []video.ID) ([]video.Outc
 			req := api.CreateDeleteImageRequest()
 			req.DeleteImageType = "ImageId"
 			req.ImageIds = join(ids)
-			_, repeated, err := act(ctx, c, req, api.CreateDeleteImageResponse)
-			return repeated, err
+			return c.act(ctx, req, api.CreateDeleteImageResponse())
 		})
 	for i, id := range ids {
 		out[i].ID, out[i].Part = id, ""
@@ -122,8 +122,7 @@ func (c *Client) DeleteImageURLs(ctx context.Context, urls []string) ([]video.Ou
 		req := api.CreateDeleteImageRequest()
 		req.DeleteImageType = "ImageURL"
 		req.ImageURLs = strings.Join(escaped, ",")
-		_, repeated, err := act(ctx, c, req, api.CreateDeleteImageResponse)
-		return repeated, err
+		return c.act(ctx, req, api.CreateDeleteImageResponse())
 	})
 }
 
@@ -150,7 +149,7 @@ func (c *Client) DeleteImagesOf(ctx context.Context, id video.ID, types ...strin
 	req.DeleteImageType = "VideoId"
 	req.VideoId = string(id)
 	req.ImageType = strings.Join(types, ",")
-	_, repeated, err := act(ctx, c, req, api.CreateDeleteImageResponse)
+	repeated, err := c.act(ctx, req, api.CreateDeleteImageResponse())
 	if repeated && errors.Is(err, video.ErrNotFound) {
 		return nil
 	}

@@ -164,6 +164,7 @@ func loose(raw json.RawMessage) string {
 
 var (
 	errTooLarge = errors.New("the answer is larger than 16 MB")
+	errShape    = errors.New("the answer is not what VOD documents for this operation")
 	errEmpty    = errors.New("the answer is not what VOD documents")
 )
 
@@ -229,7 +230,7 @@ func (e *Error) settle(ctx context.Context, op operation) {
 	case errors.Is(e.kind, video.ErrTransient):
 		refused := e.Status >= 300 && e.Status < 500
 		e.maybe = (e.maybe || e.Status != 0 && !refused) && op.repeat != reads
-		e.again = (op.repeat != once || !e.maybe) && !e.astray && !errors.Is(e.cause, errTooLarge)
+		e.again = (op.repeat != once || !e.maybe) && !e.astray && !errors.Is(e.cause, errTooLarge) && !errors.Is(e.cause, errShape)
 		if e.maybe {
 			e.kind = video.ErrUnknownOutcome
 		} else if ctx.Err() != nil { // it only read, or nothing was sent

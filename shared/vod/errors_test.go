@@ -55,7 +55,7 @@ var badAnswers = map[string]struct {
 	"an empty 200":         {200, ``, video.ErrTransient, video.ErrUnknownOutcome, "not what VOD documents", 5},
 	"an empty object":      {200, `{}`, video.ErrTransient, video.ErrUnknownOutcome, "not what VOD documents", 5},
 	"a page instead":       {200, `<html>welcome to the hotel</html>`, video.ErrTransient, video.ErrUnknownOutcome, "not what VOD documents", 5},
-	"another shape":        {200, `{"RequestId":"R","Video":[1,2,3],"NonExistVideoIds":"abc"}`, video.ErrTransient, video.ErrUnknownOutcome, "not what VOD documents", 5},
+	"another shape":        {200, `{"RequestId":"R","Video":[1,2,3],"NonExistVideoIds":"abc"}`, video.ErrTransient, video.ErrUnknownOutcome, "not what VOD documents for this operation", 1},
 	"a truncated body":     {truncated, `{"RequestId":"R","Vid`, video.ErrTransient, video.ErrUnknownOutcome, "unexpected EOF", 5},
 	"a cut connection":     {cutOff, ``, video.ErrTransient, video.ErrUnknownOutcome, "EOF", 5},
 	"a 17 MB answer":       {200, `{"RequestId":"R","AI":"` + strings.Repeat("x", 17<<20) + `"}`, video.ErrTransient, video.ErrUnknownOutcome, "larger than 16 MB", 1},

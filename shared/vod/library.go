@@ -27,7 +27,8 @@ func (c *Client) Snapshots(ctx context.Context, id video.ID, kind string) ([]vid
 		req := api.CreateListSnapshotsRequest()
 		req.VideoId, req.SnapshotType = string(id), kind
 		req.PageNo, req.PageSize = strconv.Itoa(page), strconv.Itoa(pageSize)
-		answer, err := ask(ctx, c, req, api.CreateListSnapshotsResponse)
+		answer := api.CreateListSnapshotsResponse()
+		err := c.ask(ctx, req, answer)
 		if code(err) == "NoSuchResource" {
 			return all, nil
 		}
@@ -53,7 +54,8 @@ func (c *Client) Categories(ctx context.Context) ([]video.Category, error) {
 			req := api.CreateGetCategoriesRequest()
 			req.CateId = requests.NewInteger64(open[0])
 			req.PageNo, req.PageSize = requests.NewInteger(page), requests.NewInteger(pageSize)
-			answer, err := ask(ctx, c, req, api.CreateGetCategoriesResponse)
+			answer := api.CreateGetCategoriesResponse()
+			err := c.ask(ctx, req, answer)
 			if err != nil {
 				return nil, err
 			}
@@ -80,7 +82,8 @@ func (c *Client) Labels(ctx context.Context, id video.ID) ([]video.Label, error)
 	}
 	req := api.CreateGetAIVideoTagResultRequest()
 	req.MediaId = string(id)
-	answer, err := ask(ctx, c, req, api.CreateGetAIVideoTagResultResponse)
+	answer := api.CreateGetAIVideoTagResultResponse()
+	err := c.ask(ctx, req, answer)
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,8 @@ func (c *Client) Video(ctx context.Context, id video.ID) (video.Video, error) {
 	}
 	req := api.CreateGetVideoInfoRequest()
 	req.VideoId = string(id)
-	answer, err := ask(ctx, c, req, api.CreateGetVideoInfoResponse)
+	answer := api.CreateGetVideoInfoResponse()
+	err := c.ask(ctx, req, answer)
 	if err != nil {
 		return video.Video{}, err
 	}
@@ -32,7 +33,8 @@ func (c *Client) Videos(ctx context.Context, ids []video.ID) ([]video.Answer[vid
 	all, err := inBatches(ctx, sendable(ids), func(ctx context.Context, ids []video.ID) (verdicts[video.ID, video.Video], error) {
 		req := api.CreateGetVideoInfosRequest()
 		req.VideoIds = join(ids)
-		answer, err := ask(ctx, c, req, api.CreateGetVideoInfosResponse)
+		answer := api.CreateGetVideoInfosResponse()
+		err := c.ask(ctx, req, answer)
 		if err != nil {
 			return missing[video.ID, video.Video](ids, err)
 		}
@@ -53,7 +55,8 @@ func (c *Client) Media(ctx context.Context, ids []video.ID) ([]video.Answer[vide
 	all, err := inBatches(ctx, sendable(ids), func(ctx context.Context, ids []video.ID) (verdicts[video.ID, video.Media], error) {
 		req := api.CreateBatchGetMediaInfosRequest()
 		req.MediaIds = join(ids)
-		answer, err := ask(ctx, c, req, api.CreateBatchGetMediaInfosResponse)
+		answer := api.CreateBatchGetMediaInfosResponse()
+		err := c.ask(ctx, req, answer)
 		if err != nil {
 			return missing[video.ID, video.Media](ids, err)
 		}
@@ -78,7 +81,8 @@ func (c *Client) Streams(ctx context.Context, id video.ID) ([]video.Stream, erro
 	req.VideoId = string(id)
 	req.ResultType = "Multiple"
 	req.OutputType = "oss" // the default differs between the documents
-	answer, err := ask(ctx, c, req, api.CreateGetPlayInfoResponse)
+	answer := api.CreateGetPlayInfoResponse()
+	err := c.ask(ctx, req, answer)
 	if code(err) == "InvalidVideo.NoneStream" {
 		return []video.Stream{}, nil
 	}
@@ -97,7 +101,8 @@ func (c *Client) Source(ctx context.Context, id video.ID) (video.Source, error) 
 	req := api.CreateGetMezzanineInfoRequest()
 	req.VideoId = string(id)
 	req.AdditionType = "video,audio"
-	answer, err := ask(ctx, c, req, api.CreateGetMezzanineInfoResponse)
+	answer := api.CreateGetMezzanineInfoResponse()
+	err := c.ask(ctx, req, answer)
 	if code(err) == "InvalidFile.NotFound" {
 		return video.Source{Status: "Deleted"}, nil
 	}
@@ -119,7 +124,8 @@ func (c *Client) Image(ctx context.Context, id video.ID) (video.Image, error) {
 	}
 	req := api.CreateGetImageInfoRequest()
 	req.ImageId = string(id)
-	answer, err := ask(ctx, c, req, api.CreateGetImageInfoResponse)
+	answer := api.CreateGetImageInfoResponse()
+	err := c.ask(ctx, req, answer)
 	if err != nil {
 		return video.Image{}, err
 	}
@@ -131,7 +137,8 @@ func (c *Client) Images(ctx context.Context, ids []video.ID) ([]video.Answer[vid
 	all, err := inBatches(ctx, sendable(ids), func(ctx context.Context, ids []video.ID) (verdicts[video.ID, video.Image], error) {
 		req := api.CreateGetImageInfosRequest()
 		req.ImageIds = join(ids)
-		answer, err := ask(ctx, c, req, api.CreateGetImageInfosResponse)
+		answer := api.CreateGetImageInfosResponse()
+		err := c.ask(ctx, req, answer)
 		if err != nil {
 			return missing[video.ID, video.Image](ids, err)
 		}

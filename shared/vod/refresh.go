@@ -20,7 +20,8 @@ func (c *Client) RefreshPlayURLs(ctx context.Context, ids []video.ID) ([]video.O
 	all, err := inBatches(ctx, sendable(ids), func(ctx context.Context, ids []video.ID) (verdicts[video.ID, struct{}], error) {
 		req := api.CreateRefreshMediaPlayUrlsRequest()
 		req.MediaIds, req.TaskType, req.ResultType = join(ids), "Refresh", "Multiple"
-		answer, err := ask(ctx, c, req, api.CreateRefreshMediaPlayUrlsResponse)
+		answer := api.CreateRefreshMediaPlayUrlsResponse()
+		err := c.ask(ctx, req, answer)
 		if err != nil {
 			return missing[video.ID, struct{}](ids, err)
 		}
@@ -46,7 +47,7 @@ func (c *Client) RefreshCaches(ctx context.Context, urls []string) ([]video.Outc
 	all, err := inBatches(ctx, valid, func(ctx context.Context, urls []string) (verdicts[string, struct{}], error) {
 		req := api.CreateRefreshVodObjectCachesRequest()
 		req.ObjectPath, req.ObjectType = strings.Join(urls, "\n"), "File"
-		if _, err := ask(ctx, c, req, api.CreateRefreshVodObjectCachesResponse); err != nil {
+		if err := c.ask(ctx, req, api.CreateRefreshVodObjectCachesResponse()); err != nil {
 			return nil, err
 		}
 		return done(urls), nil

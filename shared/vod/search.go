@@ -48,7 +48,8 @@ func (c *Client) Search(ctx context.Context, q video.Query) iter.Seq2[video.Foun
 			req.PageNo, req.PageSize = requests.NewInteger(s.page), requests.NewInteger(pageSize)
 			req.Match = strings.Join(slices.Concat(conditions, between(s.from, s.to)), " and ")
 			req.ScrollToken = s.token
-			answer, err := ask(ctx, c, req, api.CreateSearchMediaResponse)
+			answer := api.CreateSearchMediaResponse()
+			err := c.ask(ctx, req, answer)
 			if err != nil {
 				return nil, 0, "", err
 			}
@@ -98,7 +99,8 @@ func (c *Client) List(ctx context.Context, q video.Query) iter.Seq2[video.Video,
 			if !s.to.IsZero() {
 				req.EndTime = s.to.Add(time.Second).Format(time.RFC3339)
 			}
-			answer, err := ask(ctx, c, req, api.CreateGetVideoListResponse)
+			answer := api.CreateGetVideoListResponse()
+			err := c.ask(ctx, req, answer)
 			if errors.Is(err, video.ErrNotFound) { // one of the ways to say: none
 				return nil, 0, "", nil
 			}

@@ -17,6 +17,7 @@ const (
 	maxAnswer   = 16 << 20
 	maxRefusal  = 64 << 10
 	maxIdleSlot = 64
+	maxKept     = 64 << 10 // of a slot's buffer
 )
 
 // slot is an SDK client for one call at a time: the SDK writes to its client
@@ -44,6 +45,7 @@ func (f *slots) take() (*slot, error) {
 	}
 	f.mu.Unlock()
 	s := &slot{sdk: &sdk.Client{}, wire: &wire{}}
+	s.wire.trace.GotConn = func(httptrace.GotConnInfo) { s.wire.sent = true }
 	config := sdk.NewConfig().WithScheme("HTTPS")
 	config.Transport = s.wire
 	if err := s.sdk.InitWithOptions("", config, s.wire); err != nil {
@@ -60,7 +62,10 @@ func (f *slots) take() (*slot, error) {
 }
 
 func (f *slots) put(s *slot) {
-	*s.wire = wire{} // no key outlives its call
+	s.wire.exchange = exchange{} // no key that signs outlives its call
+	if s.wire.body.Cap() > maxKept {
+		s.wire.body = bytes.Buffer{}
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.free) < maxIdleSlot {
@@ -72,6 +77,13 @@ func (f *slots) put(s *slot) {
 // caller's context and keys, and takes every failure away from the SDK, which
 // would panic on odd ones and put signed URLs into others.
 type wire struct {
+	exchange
+	trace httptrace.ClientTrace // notes sent
+	body  bytes.Buffer          // of the answer, until the SDK has read it
+}
+
+// exchange is one request and what came of it.
+type exchange struct {
 	ctx               context.Context
 	transport         http.RoundTripper
 	id, secret, token string
@@ -100,8 +112,7 @@ var errTaken = errors.New("see wire.err")
 
 // RoundTrip answers a complete, checked success, or keeps the error.
 func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
-	ctx := httptrace.WithClientTrace(w.ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { w.sent = true }})
-	resp, err := w.transport.RoundTrip(req.WithContext(ctx))
+	resp, err := w.transport.RoundTrip(req.WithContext(httptrace.WithClientTrace(w.ctx, &w.trace)))
 	if err != nil {
 		w.err = networkError(err, w.sent)
 		return nil, errTaken
@@ -114,11 +125,8 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 		w.requestID = w.err.RequestID
 		return nil, errTaken
 	}
-	var body bytes.Buffer
-	if resp.ContentLength > 0 && resp.ContentLength < maxAnswer {
-		body.Grow(int(resp.ContentLength) + bytes.MinRead)
-	}
-	n, err := body.ReadFrom(io.LimitReader(resp.Body, maxAnswer+1))
+	w.body.Reset()
+	n, err := w.body.ReadFrom(io.LimitReader(resp.Body, maxAnswer+1))
 	if err == nil && n > maxAnswer {
 		err = errTooLarge
 	}
@@ -127,10 +135,10 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 		w.err.Status = resp.StatusCode
 		return nil, errTaken
 	}
-	if w.requestID, w.err = checkAnswer(resp, body.Bytes()); w.err != nil {
+	if w.requestID, w.err = checkAnswer(resp, w.body.Bytes()); w.err != nil {
 		return nil, errTaken
 	}
-	resp.Body = io.NopCloser(&body)
+	resp.Body = io.NopCloser(&w.body)
 	resp.Header = nil // the SDK makes JSON of it for a log that it does not write
 	return resp, nil
 }

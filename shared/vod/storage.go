@@ -23,7 +23,8 @@ func (c *Client) SetStorageClass(ctx context.Context, ids []video.ID, class stri
 	return c.storage(ctx, ids, func(ctx context.Context, ids string) (storageAnswer, error) {
 		req := api.CreateUpdateMediaStorageClassRequest()
 		req.MediaIds, req.StorageClass, req.Scope = ids, class, scope(sourceOnly)
-		answer, err := ask(ctx, c, req, api.CreateUpdateMediaStorageClassResponse)
+		answer := api.CreateUpdateMediaStorageClassResponse()
+		err := c.ask(ctx, req, answer)
 		if err != nil {
 			return storageAnswer{}, err
 		}
@@ -40,7 +41,8 @@ func (c *Client) Restore(ctx context.Context, ids []video.ID, days int, sourceOn
 	return c.storage(ctx, ids, func(ctx context.Context, ids string) (storageAnswer, error) {
 		req := api.CreateRestoreMediaRequest()
 		req.MediaIds, req.RestoreDays, req.Scope = ids, strconv.Itoa(days), scope(sourceOnly)
-		answer, err := ask(ctx, c, req, api.CreateRestoreMediaResponse)
+		answer := api.CreateRestoreMediaResponse()
+		err := c.ask(ctx, req, answer)
 		if err != nil {
 			return storageAnswer{}, err
 		}

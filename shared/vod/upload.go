@@ -73,7 +73,8 @@ func (c *Client) CreateVideo(ctx context.Context, n NewMedia) (Upload, error) {
 	if n.Size != 0 {
 		req.FileSize = requests.NewInteger64(n.Size)
 	}
-	answer, err := ask(ctx, c, req, api.CreateCreateUploadVideoResponse)
+	answer := api.CreateCreateUploadVideoResponse()
+	err = c.ask(ctx, req, answer)
 	if err != nil {
 		return Upload{}, err
 	}
@@ -96,7 +97,8 @@ func (c *Client) CreateImage(ctx context.Context, n NewMedia) (Upload, error) {
 	if n.Category != 0 {
 		req.CateId = requests.NewInteger64(n.Category)
 	}
-	answer, err := ask(ctx, c, req, api.CreateCreateUploadImageResponse)
+	answer := api.CreateCreateUploadImageResponse()
+	err := c.ask(ctx, req, answer)
 	if err != nil {
 		return Upload{}, err
 	}

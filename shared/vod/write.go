@@ -37,8 +37,7 @@ func (c *Client) UpdateOne(ctx context.Context, u video.Update) error {
 	if u.Category != nil {
 		req.QueryParams["CateId"] = strconv.FormatInt(*u.Category, 10)
 	}
-	_, err := ask(ctx, c, req, api.CreateUpdateVideoInfoResponse)
-	return err
+	return c.ask(ctx, req, api.CreateUpdateVideoInfoResponse())
 }
 
 // Update writes any number of changes of videos and audios (UpdateVideoInfos).
@@ -47,7 +46,8 @@ func (c *Client) Update(ctx context.Context, updates []video.Update) ([]video.Ou
 	return update(ctx, updates, false, func(ctx context.Context, content string) (gone, forbidden []string, err error) {
 		req := api.CreateUpdateVideoInfosRequest()
 		setContent(req.RpcRequest, content)
-		answer, err := ask(ctx, c, req, api.CreateUpdateVideoInfosResponse)
+		answer := api.CreateUpdateVideoInfosResponse()
+		err = c.ask(ctx, req, answer)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -60,7 +60,8 @@ func (c *Client) UpdateImages(ctx context.Context, updates []video.Update) ([]vi
 	return update(ctx, updates, true, func(ctx context.Context, content string) (gone, forbidden []string, err error) {
 		req := api.CreateUpdateImageInfosRequest()
 		setContent(req.RpcRequest, content)
-		answer, err := ask(ctx, c, req, api.CreateUpdateImageInfosResponse)
+		answer := api.CreateUpdateImageInfosResponse()
+		err = c.ask(ctx, req, answer)
 		if err != nil {
 			return nil, nil, err
 		}
