@@ -16,7 +16,18 @@ import (
 )
 
 // front is the functions' address: the invocation call, HTTP triggers and, under
-// /_local/, what is asked of the local cloud itself.
+// /_local/, what is asked of the local cloud itself:
+//
+//	GET  status                     what runs and what waits
+//	GET  clock                      the library's time; POST {"advance":"2160h"} or {"to":time} moves it
+//	GET  calls[?service=&last=]     counters, or the latest calls of a service
+//	GET  invocations[?function=&last=], invocations/ID, logs/ID
+//	GET  faults                     rules and hits; PUT the rules as text, nothing for none
+//	POST upload/FILENAME[?title=&tags=…]  the body is the file
+//	POST functions/NAME/kill        ends one process
+//	POST queues/NAME                {"DeadLetterTargetQueue":…,"MaxReceiveCount":…}
+//	POST topics/NAME                publishes the body; the topic is made when it is not there
+//	POST snapshots/NAME, restore/NAME, reset
 func (c *Cloud) front() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /_local/status", c.serveStatus)
@@ -34,6 +45,7 @@ func (c *Cloud) front() http.Handler {
 	mux.HandleFunc("POST /_local/upload/{name}", c.serveUpload)
 	mux.HandleFunc("POST /_local/functions/{name}/kill", c.serveKill)
 	mux.HandleFunc("POST /_local/queues/{name}", c.serveQueue)
+	mux.HandleFunc("POST /_local/topics/{name}", c.servePublish)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if len(r.URL.Path) < 8 || r.URL.Path[:8] != "/_local/" {
 			c.FC.ServeHTTP(w, r)
@@ -195,17 +207,34 @@ func byOp(l *calls.Log) map[string]int {
 	return out
 }
 
-func (c *Cloud) serveCalls(w http.ResponseWriter, _ *http.Request) {
-	reply(w, http.StatusOK, c.Counts())
+// serveCalls answers the counters of all services, or with ?service= the latest calls
+// of one (vod, callbacks, mns, oss), at most as many as ?last= says.
+func (c *Cloud) serveCalls(w http.ResponseWriter, r *http.Request) {
+	logs := map[string]*calls.Log{"vod": c.VOD.Log(), "callbacks": c.VOD.Deliveries(), "mns": c.MNS.Log(), "oss": c.OSS.Log()}
+	service := r.URL.Query().Get("service")
+	if service == "" {
+		reply(w, http.StatusOK, c.Counts())
+		return
+	}
+	log, ok := logs[service]
+	if !ok {
+		fail(w, http.StatusBadRequest, errors.New("service is vod, callbacks, mns or oss"))
+		return
+	}
+	reply(w, http.StatusOK, latest(log.Calls(), r))
+}
+
+// latest cuts a list down to its last items, as many as the query asks for.
+func latest[T any](list []T, r *http.Request) []T {
+	if n, err := strconv.Atoi(r.URL.Query().Get("last")); err == nil && n >= 0 && n < len(list) {
+		return list[len(list)-n:]
+	}
+	return list
 }
 
 func (c *Cloud) serveInvocations(w http.ResponseWriter, r *http.Request) {
-	all := c.FC.Invocations(r.URL.Query().Get("function"))
-	if n, err := strconv.Atoi(r.URL.Query().Get("last")); err == nil && n >= 0 && n < len(all) {
-		all = all[len(all)-n:]
-	}
 	out := []shown{}
-	for _, inv := range all {
+	for _, inv := range latest(c.FC.Invocations(r.URL.Query().Get("function")), r) {
 		out = append(out, show(inv))
 	}
 	reply(w, http.StatusOK, out)
@@ -288,4 +317,19 @@ func (c *Cloud) serveQueue(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	reply(w, http.StatusOK, map[string]string{"queue": r.PathValue("name")})
+}
+
+func (c *Cloud) servePublish(w http.ResponseWriter, r *http.Request) {
+	text, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+	if err != nil {
+		fail(w, http.StatusBadRequest, err)
+		return
+	}
+	c.MNS.CreateTopic(r.PathValue("name"))
+	id, err := c.MNS.Publish(r.PathValue("name"), string(text), r.URL.Query().Get("tag"))
+	if err != nil {
+		fail(w, http.StatusBadRequest, err)
+		return
+	}
+	reply(w, http.StatusOK, map[string]string{"id": id})
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"vodcurator/shared/localcloud"
 	"vodcurator/shared/localcloud/fakemns"
@@ -143,6 +144,16 @@ func TestAdminCallsReachLogsQueuesAndProcesses(t *testing.T) {
 	require.Equal(t, 200, post(t, base+"/_local/functions/autotag/kill", ``, &killed))
 	require.NotZero(t, killed.Pid)
 
+	var published struct{ ID string }
+	require.Equal(t, 200, post(t, base+"/_local/topics/news", `hello`, &published))
+	require.Len(t, published.ID, 32)
+	status, text = get("/_local/calls?service=mns&last=1")
+	require.Equal(t, 200, status, text)
+	status, _ = get("/_local/calls?service=none")
+	require.Equal(t, 400, status)
+	_, text = get("/_local/calls")
+	require.Contains(t, text, `"autotag/invoke": 1`)
+
 	queue := c.Env()["METADATA_QUEUE"]
 	require.Equal(t, 200, post(t, base+"/_local/queues/"+queue, `{"DeadLetterTargetQueue":"x","MaxReceiveCount":3}`, nil))
 	require.Equal(t, 400, post(t, base+"/_local/queues/none", `{}`, nil))
@@ -216,4 +227,21 @@ func TestAnUploadIsToldToTheFunction(t *testing.T) {
 			}, 30*time.Second, 10*time.Millisecond)
 		})
 	}
+}
+
+func TestNothingIsLeftBehind(t *testing.T) {
+	http.DefaultClient.CloseIdleConnections()
+	before := goleak.IgnoreCurrent()
+	c, err := localcloud.Start(t.Context(), localcloud.Options{Manifest: write(t), Callback: "http", Pace: 0.01})
+	require.NoError(t, err)
+	temp := strings.TrimSuffix(strings.TrimPrefix(c.Env()["STATE"], "file:"), "functions")
+	require.DirExists(t, temp)
+	_, err = c.MNS.Enqueue("vodcurator-metadata", "x")
+	require.NoError(t, err)
+	require.Equal(t, 200, post(t, c.Env()["AUTOTAG_URL"], `{}`, nil))
+	c.Close()
+	c.Close()
+	require.NoDirExists(t, temp)
+	http.DefaultClient.CloseIdleConnections()
+	goleak.VerifyNone(t, before)
 }
