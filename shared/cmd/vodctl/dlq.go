@@ -542,7 +542,12 @@ func (a *app) revived(ctx context.Context, app *boot.App, l letter) ([]byte, err
 	if err := check(m.Changes, func(i int) string { return fmt.Sprintf("change %d", i+1) }); err != nil {
 		return nil, err
 	}
-	m.Attempts, m.FirstSeen, m.Reason = 0, time.Time{}, ""
+	// A change without a moment of issue counts as issued when it was first seen: sent
+	// back, it must not win over what was changed since.
+	m.Attempts, m.FirstSeen, m.Reason = 0, l.FirstSeen, ""
+	if m.FirstSeen.IsZero() {
+		m.FirstSeen = l.taken.Enqueued
+	}
 	if l.Ref != "" && len(body) > events.MaxMessage {
 		m.Changes, m.Ref = nil, l.Ref
 	}

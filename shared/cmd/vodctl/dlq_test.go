@@ -21,6 +21,7 @@ import (
 
 	"vodcurator/events"
 	"vodcurator/shared/localcloud"
+	"vodcurator/shared/video"
 )
 
 const good = `{"v":1,"changes":[{"id":"30a1f0c2d7b171f1a4e66723a78e0102","set":{"title":"Lesson one"}}],"attempts":4,"firstSeen":"2026-06-21T08:00:00Z","reason":"throttled"}`
@@ -165,8 +166,9 @@ func TestDLQRedriveListsWithoutYes(t *testing.T) {
 
 func TestDLQRedriveSendsBackWhatCanBeDone(t *testing.T) {
 	c, env := queues(t)
+	first := time.Date(2026, 6, 21, 8, 0, 0, 0, time.UTC)
 	bury(t, c,
-		events.DeadLetter{Body: []byte(good), Reason: "missing"},
+		events.DeadLetter{Body: []byte(good), Reason: "missing", Attempts: 4, FirstSeen: first},
 		events.DeadLetter{Body: []byte("poison"), Reason: "malformed"},
 		events.DeadLetter{Body: []byte(`{"v":1,"changes":[{"id":"a,b","set":{"title":"x"}}]}`), Reason: "id"},
 		events.DeadLetter{Body: []byte(`[{"VideoId":"v2","Tags":"a"}]`), Reason: "missing"},
@@ -178,11 +180,20 @@ func TestDLQRedriveSendsBackWhatCanBeDone(t *testing.T) {
 	r := decode[redriven](t, out)
 	require.Equal(t, 3, r.Back)
 	require.Equal(t, 2, r.Left)
-	require.ElementsMatch(t, []string{
-		`{"v":1,"changes":[{"id":"30a1f0c2d7b171f1a4e66723a78e0102","set":{"title":"Lesson one"}}]}`,
-		`{"v":1,"changes":[{"id":"v2","tags":{"set":["a"]}}]}`,
-		`{"v":1,"changes":[{"id":"v3","tags":{"add":["a"]}}]}`,
-	}, waiting(t, c, "metadata"), "attempts begin anew")
+	got := map[video.ID]events.Metadata{}
+	for _, body := range waiting(t, c, "metadata") {
+		m, err := events.DecodeMetadata([]byte(body))
+		require.NoError(t, err)
+		require.Zero(t, m.Attempts, "they begin anew")
+		require.Empty(t, m.Reason)
+		require.False(t, m.FirstSeen.IsZero())
+		got[m.Changes[0].ID] = m
+	}
+	require.Len(t, got, 3)
+	require.Equal(t, first, got["30a1f0c2d7b171f1a4e66723a78e0102"].FirstSeen, "or it would win over what was changed since")
+	require.Equal(t, "Lesson one", *got["30a1f0c2d7b171f1a4e66723a78e0102"].Changes[0].Set.Title)
+	require.Equal(t, []string{"a"}, *got["v2"].Changes[0].Tags.Set)
+	require.Equal(t, []string{"a"}, got["v3"].Changes[0].Tags.Add)
 	s := c.MNS.Stats("dead")
 	require.Equal(t, 2, s.Active+s.Inactive)
 	code, out, errs = vodctl(t, env, "dlq", "redrive", "--yes", "-o", "json", "--wait", "1s")
@@ -214,13 +225,16 @@ func TestDLQRedriveFindsALargeBodyUnderState(t *testing.T) {
 	large := []byte(`{"v":1,"changes":[` + strings.Repeat(`{"id":"v1","set":{"title":"x"}},`, 3000) + `{"id":"v1","set":{"title":"y"}}]}`)
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "messages"), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "messages", "abc"), large, 0o600))
-	bury(t, c, events.DeadLetter{Ref: "messages/abc", Reason: "missing"}, events.DeadLetter{Ref: "messages/lost", Reason: "missing"})
+	bury(t, c, events.DeadLetter{Ref: "messages/abc", Reason: "missing", FirstSeen: time.Date(2026, 6, 21, 8, 0, 0, 0, time.UTC)}, events.DeadLetter{Ref: "messages/lost", Reason: "missing"})
 	code, out, errs := vodctl(t, env, "dlq", "redrive", "--yes", "-o", "json", "--wait", "0")
 	require.Zero(t, code, errs)
 	r := decode[redriven](t, out)
 	require.Equal(t, 1, r.Back, out)
 	require.Equal(t, 1, r.Left)
-	require.Equal(t, []string{`{"v":1,"ref":"messages/abc"}`}, waiting(t, c, "metadata"))
+	m, err := events.DecodeMetadata([]byte(waiting(t, c, "metadata")[0]))
+	require.NoError(t, err)
+	require.Equal(t, "messages/abc", m.Ref)
+	require.Equal(t, time.Date(2026, 6, 21, 8, 0, 0, 0, time.UTC), m.FirstSeen)
 }
 
 // EventBridge's own dead letters land in the same queue: our messages, VOD's
@@ -240,7 +254,9 @@ func TestDLQTakesWhatThePlatformMovedThere(t *testing.T) {
 	require.Equal(t, 1, r.Back)
 	require.Equal(t, 1, r.Left)
 	require.Contains(t, out, "left: a FileUploadComplete of VOD")
-	require.Equal(t, []string{`{"v":1,"changes":[{"id":"v2","tags":{"add":["a"]}}]}`}, waiting(t, c, "metadata"))
+	all := waiting(t, c, "metadata")
+	require.Len(t, all, 1)
+	require.Contains(t, all[0], `{"v":1,"changes":[{"id":"v2","tags":{"add":["a"]}}],"firstSeen":"`)
 }
 
 func TestDLQEdit(t *testing.T) {
