@@ -104,7 +104,7 @@ type Fault struct {
 	// Stale answers a read from an older state (searches, lists), where the fake has one.
 	Stale bool
 
-	// What only queues and functions know:
+	// What only queues, functions and (Duplicate, Reorder) notifications know:
 	Duplicate bool // deliver what is delivered twice
 	Reorder   bool // deliver in another order
 	Empty     bool // an empty answer, before its time

@@ -21,7 +21,9 @@
 // Streams and snapshots are records without bytes. URLs have the provider's form and
 // lead nowhere here. A notification that was not delivered when the process died is
 // lost, as it is when three attempts fail. Fuzzy search is "contains" (or words, by a
-// switch). UserData passes Extend through; its own callback address is ignored.
+// switch). UserData passes Extend through and may divert an upload's notifications to
+// an HTTP address of its own; to a queue of its own it may not. A media in Archive can
+// be played without a restore. A stale read knows one older version of each media.
 //
 // # Never
 //

@@ -82,6 +82,7 @@ type Doubtful struct {
 	StreamsSkipUnknown       bool // DeleteStream deletes what it knows of a list; default one unknown job refuses all
 	DeleteImageSkipsUnknown  bool // DeleteImage likewise
 	DeleteStreamEvent        bool // DeleteStream sends DeleteMediaComplete too
+	ListStartInclusive       bool // GetVideoList: StartTime is inclusive; default exclusive, so that spans tile
 	EmptyListNotFound        bool // GetVideoList without a hit: 404; default an empty list
 	PastWindowEmpty          bool // SearchMedia past 5,000 records without a token: empty page; default InvalidParameter
 	ScrollJump               int  // records that a scroll may jump; default 100 (2026), 1,200 in 2021
@@ -91,6 +92,8 @@ type Doubtful struct {
 	StringNumbers            bool // every number in an answer as a string, as old samples print them
 	PlayOutputCDN            bool // GetPlayInfo's default OutputType is cdn (2021); default oss (2026)
 	StringMediaContent       bool // MediaBaseChangeComplete: MediaContent as a JSON string (table); default an object (sample)
+	Base64Notifications      bool // what goes into a queue is Base64; default plain JSON
+	ColonMillis              bool // ImageUploadComplete has milliseconds behind a colon, as in its sample; default seconds
 	StringNotificationNumber bool // VideoAnalysisComplete quotes its numbers, as the sample does; default as the table types them
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/md5" //nolint:gosec // the callback signature is one
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -60,6 +61,9 @@ type note map[string]any
 func (s *Server) note(a *Asset, kind string, now time.Time, fields map[string]any) note {
 	n := note{"EventType": kind, "EventTime": stamp(now), "Status": "success"}
 	maps.Copy(n, fields)
+	if kind == "ImageUploadComplete" && s.opt.ColonMillis {
+		n["EventTime"] = now.UTC().Format("2006-01-02T15:04:05") + ":000Z"
+	}
 	if extend, ok := extendOf(a.UserData); ok && kind != "MediaBaseChangeComplete" && kind != "DeleteMediaComplete" {
 		n["Extend"] = extend
 	}
@@ -153,13 +157,33 @@ func (s *Server) callback(app string) Callback {
 	return cb
 }
 
+// diverted is the setting with the address that an upload's UserData asked for. It
+// is an object or text that holds one; an address alone means HTTP, and the key stays.
+func (cb Callback) diverted(userData string) Callback {
+	var u struct{ MessageCallback json.RawMessage }
+	if json.Unmarshal([]byte(userData), &u) != nil || len(u.MessageCallback) == 0 {
+		return cb
+	}
+	var text string
+	if json.Unmarshal(u.MessageCallback, &text) == nil {
+		u.MessageCallback = json.RawMessage(text)
+	}
+	var to struct{ CallbackType, CallbackURL string }
+	if json.Unmarshal(u.MessageCallback, &to) != nil || to.CallbackURL == "" || to.CallbackType != "" && !strings.EqualFold(to.CallbackType, "http") {
+		return cb
+	}
+	cb.CallbackType, cb.CallbackURL = "HTTP", to.CallbackURL
+	return cb
+}
+
 // tell queues notifications about an asset, as far as its application wants them.
 func (ch *change) tell(a *Asset, notes ...note) {
 	cb := ch.s.callback(a.app())
+	to := cb.diverted(a.UserData)
 	for _, n := range notes {
 		kind, _ := n["EventType"].(string)
 		if cb.wants(kind) {
-			ch.events = append(ch.events, event{asset: a.ID, kind: kind, to: cb, body: marshal(n)})
+			ch.events = append(ch.events, event{asset: a.ID, kind: kind, to: to, body: marshal(n)})
 		}
 	}
 }
@@ -203,18 +227,23 @@ func (s *Server) deliverAll(asset string) {
 			o.mu.Unlock()
 			return
 		}
-		e := o.queues[asset][0]
-		o.queues[asset] = o.queues[asset][1:]
+		queue := o.queues[asset]
+		f := s.opt.Fault.For("callback:"+queue[0].kind, "", asset)
+		if f.Reorder && len(queue) > 1 { // the next one overtakes it
+			queue[0], queue[1] = queue[1], queue[0]
+			f = calls.Fault{}
+		}
+		e := queue[0]
+		o.queues[asset] = queue[1:]
 		o.mu.Unlock()
-		s.deliver(e)
+		s.deliver(e, f)
 	}
 }
 
 // attempts at one notification, a second apart; then it is dropped.
 const attempts = 3
 
-func (s *Server) deliver(e event) {
-	f := s.opt.Fault.For("callback:"+e.kind, "", e.asset)
+func (s *Server) deliver(e event, f calls.Fault) {
 	note := calls.Call{Op: e.kind, Detail: e.asset, Status: http.StatusOK}
 	if f.Delay > 0 && !s.pause(s.ctx, f.Delay) {
 		return
@@ -251,6 +280,9 @@ func (s *Server) attempt(e event) error {
 	if e.to.CallbackType == "MNS" {
 		if s.opt.Enqueue == nil {
 			return errors.New("no queue service")
+		}
+		if s.opt.Base64Notifications {
+			return s.opt.Enqueue(e.to.MnsQueueName, []byte(base64.StdEncoding.EncodeToString(e.body)))
 		}
 		return s.opt.Enqueue(e.to.MnsQueueName, e.body)
 	}

@@ -254,3 +254,42 @@ func TestFaults(t *testing.T) {
 	c.settle(t)
 	require.Len(t, h.kinds(), before+2, "twice")
 }
+
+func TestUserDataDivertsNotifications(t *testing.T) {
+	global, own := newHook(t), newHook(t)
+	c := newCloud(t, func(o *fakevod.Options) {
+		o.Callback = &fakevod.Callback{CallbackType: "HTTP", CallbackURL: global.URL, EventTypeList: "FileUploadComplete", AuthSwitch: "on", AuthKey: "Ab3dEf6hIj9k"}
+	})
+	nested, err := json.Marshal(map[string]any{"MessageCallback": map[string]string{"CallbackURL": own.URL}})
+	require.NoError(t, err)
+	inner, err := json.Marshal(map[string]string{"CallbackType": "http", "CallbackURL": own.URL})
+	require.NoError(t, err)
+	text, err := json.Marshal(map[string]any{"MessageCallback": string(inner)})
+	require.NoError(t, err)
+	for _, userData := range []string{string(nested), string(text), "", `{"MessageCallback":{}}`, "not JSON"} {
+		_, err := c.Upload(fakevod.Upload{FileName: "audio-only.m4a", UserData: userData}, media(t, "audio-only.m4a"))
+		require.NoError(t, err)
+	}
+	c.settle(t)
+	require.Len(t, own.kinds(), 2, "only what the global setting wants")
+	require.Len(t, global.kinds(), 3)
+	require.NotEmpty(t, own.heads[0].Get("X-Vod-Signature"))
+}
+
+func TestReorderedNotifications(t *testing.T) {
+	h := newHook(t)
+	var once sync.Once
+	c := newCloud(t, func(o *fakevod.Options) {
+		o.Callback = &fakevod.Callback{CallbackType: "HTTP", CallbackURL: h.URL, EventTypeList: "ALL"}
+		o.Fault = func(op, _, _ string) (f calls.Fault) {
+			if op == "callback:DeleteMediaComplete" {
+				once.Do(func() { f.Reorder = true })
+			}
+			return f
+		}
+	})
+	id := c.Seed(fakevod.Asset{})[0]
+	c.call(t, "DeleteVideo", "VideoIds", id)
+	c.settle(t)
+	require.Equal(t, []string{"MediaBaseChangeComplete", "DeleteMediaComplete"}, h.kinds())
+}

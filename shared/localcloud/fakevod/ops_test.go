@@ -2,6 +2,7 @@ package fakevod_test
 
 import (
 	"cmp"
+	"encoding/base64"
 	"fmt"
 	"net/url"
 	"strings"
@@ -403,8 +404,30 @@ func TestSwitchesOfWhatIsDoubtful(t *testing.T) {
 		_, got = ask(func(o *fakevod.Options) { o.CreateInBytes = true }, "CreateUploadVideo", "FileName", "a.mp4", "Title", strings.Repeat("標", 60))
 		require.Equal(t, pick("200 ok", "400 LengthExceededMax"), got)
 	}
-	c := with(func(o *fakevod.Options) { o.StringNumbers = true })
-	_, out := c.call(t, "SearchMedia")
+	c := with(func(o *fakevod.Options) { o.ListStartInclusive = true })
+	a, _ := c.Lookup("v")
+	_, out := c.call(t, "GetVideoList", "StartTime", a.Created.Format(time.RFC3339))
+	require.InDelta(t, 1, out["Total"], 0)
+
+	var bodies []string
+	c = newCloud(t, func(o *fakevod.Options) {
+		o.Base64Notifications, o.ColonMillis, o.StringNotificationNumber, o.StringMediaContent = true, true, true, true
+		o.Callback = &fakevod.Callback{CallbackType: "MNS", MnsQueueName: "q", EventTypeList: "ALL"}
+		o.Enqueue = func(_ string, body []byte) error {
+			raw, err := base64.StdEncoding.DecodeString(string(body))
+			bodies = append(bodies, string(raw))
+			return err
+		}
+	})
+	c.upload(t, "cover.jpg", "x")
+	c.upload(t, "audio-only.m4a", "x")
+	all := strings.Join(bodies, "\n")
+	require.Contains(t, all, `"EventTime":"2025-03-01T12:00:00:000Z"`)
+	require.Contains(t, all, `"Duration":"8"`)
+	require.Contains(t, all, `"MediaContent":"{\"Title\"`)
+
+	c = with(func(o *fakevod.Options) { o.StringNumbers = true })
+	_, out = c.call(t, "SearchMedia")
 	require.Equal(t, "1", out["Total"])
 }
 

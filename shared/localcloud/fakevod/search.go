@@ -554,7 +554,7 @@ func getVideoList(s *Server, c *call) (any, *fault) {
 	m := matcher{from: bounds[0], to: bounds[1], test: func(s *Server, a *Asset) bool {
 		return (cate == 0 || a.CateID == cate) && (states == "" || slices.Contains(strings.Split(states, ","), a.Status)) &&
 			(location == "" || location == s.storage()) &&
-			(bounds[0].IsZero() || a.Created.After(bounds[0])) && (bounds[1].IsZero() || !a.Created.After(bounds[1]))
+			(bounds[0].IsZero() || a.Created.After(bounds[0]) || s.opt.ListStartInclusive && a.Created.Equal(bounds[0])) && (bounds[1].IsZero() || !a.Created.After(bounds[1]))
 	}}
 	key := strings.Join([]string{"list", sort, strconv.FormatInt(cate, 10), states, location, c.q.Get("StartTime"), c.q.Get("EndTime")}, "\x00")
 	s.mu.Lock() // catching up with a lagging index writes
