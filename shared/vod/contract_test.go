@@ -208,6 +208,8 @@ func contract(t *testing.T, a *account) {
 	require.NoError(t, err)
 	require.NotEmpty(t, streams)
 	require.NotEmpty(t, streams[0].Job)
+	_, err = c.Snapshots(ctx, one, "NormalSnapshot")
+	require.NoError(t, err)
 	_, err = c.Categories(ctx)
 	require.NoError(t, err)
 	_, err = c.Callback(ctx)

@@ -2,6 +2,8 @@ package vod_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
 	"testing"
 	"time"
@@ -117,6 +119,64 @@ func TestASearchHoldsOnePage(t *testing.T) {
 	}
 	t.Logf("heap after 1,000 hits %.1f MB, after 19,000 %.1f MB", float64(first)/1e6, float64(last)/1e6)
 	require.Less(t, float64(last), float64(first)+4e6)
+}
+
+func TestWhatAutomationNeedsBesideTheModule(t *testing.T) {
+	cloud, c := onEmulator(t, nil)
+	body, err := os.ReadFile(filepath.Join("..", "..", "testdata", "media", "landscape.mp4"))
+	require.NoError(t, err)
+	text, err := cloud.VOD.Upload(fakevod.Upload{FileName: "a.mp4"}, body)
+	require.NoError(t, err)
+	require.NoError(t, cloud.VOD.Settle(t.Context()))
+	id := video.ID(text)
+
+	v, err := c.Video(t.Context(), id)
+	require.NoError(t, err)
+	snapshots, err := c.Snapshots(t.Context(), id, "NormalSnapshot")
+	require.NoError(t, err)
+	require.NotEmpty(t, snapshots)
+	require.NoError(t, c.DeleteImagesOf(t.Context(), id, "NormalSnapshot"))
+	snapshots, err = c.Snapshots(t.Context(), id, "NormalSnapshot")
+	require.NoError(t, err)
+	require.Empty(t, snapshots)
+
+	out, err := c.RefreshPlayURLs(t.Context(), []video.ID{id, unknown})
+	require.NoError(t, err)
+	require.Equal(t, []video.Result{video.Done, video.Missing}, resultsOf(out))
+	out, err = c.RefreshCaches(t.Context(), []string{"https://" + v.Storage + "/sv/a.mp4", "https://somebody.else/a.mp4"})
+	require.NoError(t, err)
+	require.Equal(t, []video.Result{video.Done, video.Rejected}, resultsOf(out))
+
+	out, err = c.SetStorageClass(t.Context(), []video.ID{id, unknown}, "Archive", false)
+	require.NoError(t, err)
+	require.Equal(t, []video.Result{video.Done, video.Missing}, resultsOf(out))
+	require.NoError(t, cloud.VOD.Settle(t.Context()))
+	v, err = c.Video(t.Context(), id)
+	require.NoError(t, err)
+	require.Equal(t, "Archive", v.StorageClass)
+	out, err = c.SetStorageClass(t.Context(), []video.ID{id}, "Archive", false)
+	require.NoError(t, err)
+	require.Equal(t, video.Unchanged, out[0].Result)
+	out, err = c.Restore(t.Context(), []video.ID{id}, 3, false)
+	require.NoError(t, err)
+	require.Equal(t, video.Done, out[0].Result)
+
+	top := cloud.VOD.AddCategory("news", -1)
+	below := cloud.VOD.AddCategory("sport", top)
+	categories, err := c.Categories(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []video.Category{{ID: top, Name: "news", Parent: -1}, {ID: below, Name: "sport", Parent: top, Level: 1}}, categories)
+
+	want := vod.Callback{Type: "HTTP", URL: "http://127.0.0.1/x", Events: []string{"FileUploadComplete"}, Key: "aB3aB3aB3"}
+	require.NoError(t, c.SetCallback(t.Context(), want))
+	have, err := c.Callback(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, want, have)
+
+	labelled := cloud.VOD.Seed(fakevod.Asset{AITags: []byte(`{"Category":[{"Tag":"sport"}],"Keyword":[{"Tag":"goal","Times":["1500"]}]}`)})
+	labels, err := c.Labels(t.Context(), video.ID(labelled[0]))
+	require.NoError(t, err)
+	require.Equal(t, []video.Label{{Kind: "category", Text: "sport"}, {Kind: "keyword", Text: "goal", At: []time.Duration{1500 * time.Millisecond}}}, labels)
 }
 
 // Each of these is a known fault of clients of this service.

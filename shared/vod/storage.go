@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	api "github.com/aliyun/alibaba-cloud-sdk-go/services/vod"
 
@@ -75,7 +76,11 @@ func (c *Client) storage(ctx context.Context, ids []video.ID, send func(context.
 		}
 		mark(all, answer.ignored, errIgnored)
 		for _, f := range answer.forbidden {
-			all[video.ID(f.MediaId)] = verdict[struct{}]{err: fmt.Errorf("%w: %s", video.ErrForbidden, f.Reason)}
+			kind := video.ErrForbidden // which values a reason has is not documented
+			if strings.Contains(f.Reason, "NotFound") || strings.Contains(f.Reason, "NotExist") {
+				kind = video.ErrNotFound
+			}
+			all[video.ID(f.MediaId)] = verdict[struct{}]{err: fmt.Errorf("%w: %s", kind, f.Reason)}
 		}
 		return all, nil
 	})
