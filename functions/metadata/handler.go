@@ -53,11 +53,12 @@ const (
 	maxDelay    = 15 * time.Minute
 )
 
-// answer is what an invocation says of itself; the counts of Outcomes are of
-// changes, the others of messages.
+// answer is what an invocation says of itself. Outcomes counts changes, and
+// messages that cannot be read as rejected.
 type answer struct {
 	Messages    int                  `json:"messages"`
 	Changes     int                  `json:"changes"`
+	Media       int                  `json:"media"` // that the changes are about
 	Outcomes    map[video.Result]int `json:"outcomes"`
 	SentBack    int                  `json:"sentBack"`
 	DeadLetters int                  `json:"deadLetters"`
@@ -83,7 +84,7 @@ func (h handler) handle(ctx context.Context, raw []byte) (any, error) {
 		return nil, err
 	}
 	h.log.InfoContext(ctx, "metadata", slog.Int("messages", a.Messages), slog.Int("changes", a.Changes),
-		slog.Any("outcomes", a.Outcomes), slog.Int("sent_back", a.SentBack), slog.Int("dead_letters", a.DeadLetters))
+		slog.Int("media", a.Media), slog.Any("outcomes", a.Outcomes), slog.Int("sent_back", a.SentBack), slog.Int("dead_letters", a.DeadLetters))
 	return a, nil
 }
 
@@ -130,6 +131,11 @@ func (h handler) process(ctx context.Context, messages []events.Message) (answer
 		return answer{}, fmt.Errorf("edit: %w", err)
 	}
 	a := answer{Messages: len(messages), Changes: len(changes), Outcomes: map[video.Result]int{}}
+	media := map[video.ID]bool{}
+	for _, c := range changes {
+		media[c.ID] = true
+	}
+	a.Media = len(media)
 	for i := range letters {
 		n := len(letters[i].meta.Changes)
 		letters[i].outcomes, outcomes = outcomes[:n], outcomes[n:]

@@ -149,7 +149,7 @@ func TestEveryMessageHasItsOwnEnd(t *testing.T) {
 	a := r.run(t, batch(t, message("good"), "no JSON", message("throttled"), message("unknown"), message("late"),
 		message("gone"), message("not-ours"), message("a,b"), message("good2")))
 	require.Equal(t, answer{
-		Messages: 9, Changes: 8, SentBack: 3, DeadLetters: 4,
+		Messages: 9, Changes: 8, Media: 8, SentBack: 3, DeadLetters: 4,
 		Outcomes: map[video.Result]int{
 			video.Done: 2, video.Failed: 1, video.Unknown: 1, video.Deferred: 1, video.Missing: 1, video.Forbidden: 1, video.Rejected: 2,
 		},

@@ -138,6 +138,7 @@ func (h handler) hide(ctx context.Context, held *holding) {
 func (a *answer) add(b answer) {
 	a.Messages += b.Messages
 	a.Changes += b.Changes
+	a.Media += b.Media
 	a.SentBack += b.SentBack
 	a.DeadLetters += b.DeadLetters
 	for result, n := range b.Outcomes {

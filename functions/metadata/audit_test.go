@@ -1,0 +1,543 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/events"
+	"vodcurator/shared/localcloud"
+	"vodcurator/shared/localcloud/fakefc"
+	"vodcurator/shared/localcloud/fakevod"
+	"vodcurator/shared/queue"
+	"vodcurator/shared/video"
+)
+
+// The audit sends many messages from many producers through a real queue to real
+// processes of this function, which write over real HTTP, and lets everything go
+// wrong on the way: throttling, server errors, connections cut after the effect,
+// duplicates, disorder, poison, and a kill every few seconds. What it asserts is
+// counted at the servers' side.
+//
+// SOAK=1 is the whole form: 100,000 messages over 20,000 videos and a kill every 5
+// seconds. AUDIT_MESSAGES and AUDIT_SEED choose another size and run.
+func TestAuditNothingIsLostAndNothingIsDoneTwice(t *testing.T) {
+	soak := os.Getenv("SOAK") == "1"
+	messages, kill := 1500, killAfterCalls(40)
+	if soak {
+		messages, kill = 100_000, killEvery(5*time.Second)
+	}
+	messages = number(t, "AUDIT_MESSAGES", messages)
+	seed := uint64(number(t, "AUDIT_SEED", int(time.Now().UnixNano()%1_000_000)))
+	a := newAudit(t, seed, messages, messages/5)
+	t.Logf("seed %d: AUDIT_SEED=%d AUDIT_MESSAGES=%d repeats it", seed, seed, messages)
+
+	start := time.Now()
+	ctx, stop := context.WithCancel(t.Context())
+	var killer sync.WaitGroup
+	kills := 0
+	killer.Go(func() {
+		for kill(ctx, a) {
+			if a.cloud.FC.Kill("metadata") != 0 {
+				kills++
+			}
+		}
+	})
+	a.produce(t, 8)
+	a.drain(t)
+	stop()
+	killer.Wait()
+	took := time.Since(start)
+
+	dead := a.deadLetters(t)
+	require.Equal(t, len(a.poison), len(dead), "distinct dead letters are the poison")
+	for body, letter := range dead {
+		require.True(t, a.poison[body], "a dead letter that was no poison: %s: %s", body, letter.Reason)
+	}
+	for _, v := range a.cloud.VOD.Assets() {
+		want := a.want[v.ID]
+		require.Equal(t, want.Title, v.Title, "video %s", v.ID)
+		require.ElementsMatch(t, want.Tags, video.SplitTags(v.Tags), "video %s", v.ID)
+	}
+
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for id, numbers := range a.effects {
+		require.True(t, slices.IsSorted(numbers), "video %s: an older title over a newer one, or one again: %v", id, numbers)
+	}
+	calls := sum(a.calls)
+	runs, failed := a.cloud.FC.Counts()
+	t.Logf("%d messages (%d duplicates, %d poison) over %d videos in %s, %d kills",
+		a.sent, a.duplicates, len(a.poison), len(a.want), took.Round(time.Millisecond), kills)
+	t.Logf("runs %d, of them failed %d; answered %d messages: %v", runs["metadata/queue"], failed["metadata/queue"], a.answered, a.outcomes)
+	t.Logf("calls at the server %d = %v, faults %v; floor %d, ratio %.2f", calls, a.calls, a.faults, a.floor, float64(calls)/float64(a.floor))
+	t.Logf("titles changed %d times (%d writes repeated in vain); distinct dead letters %d; lost 0, twice 0, older over newer 0",
+		total(a.effects), a.repeats, len(dead))
+	require.GreaterOrEqual(t, a.answered, a.sent, "every message has an outcome")
+	if soak { // the short form kills more often than anybody would
+		require.LessOrEqual(t, float64(calls), 1.35*float64(a.floor), "calls, over those of a world without faults")
+	}
+	require.Zero(t, a.unaccounted, "answers whose outcomes are not the sum of their changes")
+}
+
+// killEvery and killAfterCalls say when to kill the function next; false: no more.
+// The first goes by the clock, the second by the work done, which a loaded machine
+// does not change.
+func killEvery(d time.Duration) func(context.Context, *audit) bool {
+	return func(ctx context.Context, _ *audit) bool {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(d):
+			return true
+		}
+	}
+}
+
+func killAfterCalls(n int) func(context.Context, *audit) bool {
+	next := n
+	return func(ctx context.Context, a *audit) bool {
+		for {
+			select {
+			case <-ctx.Done():
+				return false
+			case <-a.called:
+				a.mu.Lock()
+				calls := sum(a.calls)
+				a.mu.Unlock()
+				if calls >= next {
+					next = calls + n
+					return true
+				}
+			}
+		}
+	}
+}
+
+func sum(counts map[string]int) (n int) {
+	for _, c := range counts {
+		n += c
+	}
+	return n
+}
+
+func number(t *testing.T, name string, otherwise int) int {
+	t.Helper()
+	if os.Getenv(name) == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(os.Getenv(name))
+	require.NoError(t, err, name)
+	return n
+}
+
+func total(effects map[string][]int) (n int) {
+	for _, numbers := range effects {
+		n += len(numbers)
+	}
+	return n
+}
+
+// audit is a cloud with one function, a proxy before its VOD that puts faults in
+// and notes effects, and the messages with what they must come to.
+type audit struct {
+	cloud *localcloud.Cloud
+	queue *queue.Client
+	rng   *rand.Rand
+
+	bodies     []string // in the order of sending
+	sent       int
+	duplicates int
+	poison     map[string]bool
+	want       map[string]video.Video
+
+	called      chan struct{} // a call came
+	mu          sync.Mutex
+	chance      *rand.Rand // of the proxy
+	calls       map[string]int
+	faults      map[string]int
+	effects     map[string][]int // numbers in the titles as they changed, by video
+	repeats     int
+	answered    int
+	unaccounted int
+	outcomes    map[video.Result]int
+	floor       int
+}
+
+func newAudit(t *testing.T, seed uint64, messages, videos int) *audit {
+	t.Helper()
+	a := &audit{
+		rng: rand.New(rand.NewPCG(seed, 1)), chance: rand.New(rand.NewPCG(seed, 2)),
+		poison: map[string]bool{}, want: map[string]video.Video{}, calls: map[string]int{}, faults: map[string]int{},
+		effects: map[string][]int{}, outcomes: map[video.Result]int{}, called: make(chan struct{}, 1),
+	}
+	dir := t.TempDir()
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "target", "main"), ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, string(out))
+	manifest := filepath.Join(dir, "s.yaml")
+	require.NoError(t, os.WriteFile(manifest, []byte(auditManifest), 0o600))
+
+	proxy := httptest.NewServer(nil)
+	t.Cleanup(proxy.Close)
+	a.cloud = localcloud.RunT(t, localcloud.Options{
+		Manifest: manifest, Root: "../..", Callback: "none", Seed: seed, Env: map[string]string{"VOD_ENDPOINT": proxy.URL},
+		Tune: func(s *localcloud.Services) {
+			s.VOD.RateScale = -1 // the faults throttle here
+			s.FC.Done = a.done
+		},
+	})
+	target := httptest.NewServer(a.cloud.VOD)
+	t.Cleanup(target.Close)
+	u, err := url.Parse(target.URL)
+	require.NoError(t, err)
+	proxy.Config.Handler = a.faulty(httputil.NewSingleHostReverseProxy(u))
+
+	env := a.cloud.Env()
+	a.queue, err = queue.New(queue.Config{
+		Region: env["ALIBABA_CLOUD_REGION"], Account: env["ALIBABA_CLOUD_ACCOUNT_ID"], Endpoint: env["MNS_ENDPOINT"],
+		Credentials: func(context.Context) (string, string, string, error) {
+			return env["ALIBABA_CLOUD_ACCESS_KEY_ID"], env["ALIBABA_CLOUD_ACCESS_KEY_SECRET"], "", nil
+		},
+	})
+	require.NoError(t, err)
+	t.Cleanup(a.queue.Close)
+
+	assets := make([]fakevod.Asset, videos)
+	for i := range assets {
+		assets[i] = fakevod.Asset{Kind: "video", Title: "t0", Status: "Normal", Created: a.cloud.Now(), Modified: a.cloud.Now()}
+	}
+	ids := a.cloud.VOD.Seed(assets...)
+	for _, id := range ids {
+		a.want[id] = video.Video{Title: "t0"}
+	}
+	a.write(t, ids, messages)
+	return a
+}
+
+const auditManifest = `edition: 3.0.0
+name: audit
+access: default
+resources:
+  metadata:
+    component: fc3
+    props:
+      region: cn-shanghai
+      functionName: metadata
+      runtime: go1
+      handler: main
+      code: ./target
+      cpu: 1
+      memorySize: 1024
+      diskSize: 512
+      timeout: 60
+      role: acs:ram::1234567890123456:role/vodcurator-metadata
+      environmentVariables:
+        ALIBABA_CLOUD_REGION: cn-shanghai
+        METADATA_QUEUE: vodcurator-metadata
+        DEAD_LETTER_QUEUE: vodcurator-dead
+        STATE: ${env('STATE')}
+        RATE_SHARE: '1'
+      concurrencyConfig:
+        reservedConcurrency: 1
+      triggers:
+        - triggerName: messages
+          triggerType: eventbridge
+          triggerConfig:
+            triggerEnable: true
+            asyncInvocationType: false
+            eventRuleFilterPattern: '{}'
+            eventSourceConfig:
+              eventSourceType: MNS
+              eventSourceParameters:
+                sourceMNSParameters:
+                  RegionId: cn-shanghai
+                  QueueName: vodcurator-metadata
+                  IsBase64Decode: true
+            eventSinkConfig:
+              deliveryOption:
+                eventSchema: CloudEvents
+            runOptions:
+              mode: event-streaming
+              errorsTolerance: NONE
+              retryStrategy:
+                PushRetryStrategy: EXPONENTIAL_DECAY_RETRY
+              batchWindow:
+                CountBasedWindow: 300
+                TimeBasedWindow: 10
+`
+
+// write makes the messages, and what the good ones come to in the order of issue.
+// Titles carry the number of their change, so that effects can be put in order.
+func (a *audit) write(t *testing.T, ids []string, messages int) {
+	t.Helper()
+	issued := time.Now().Add(-time.Hour).UTC().Truncate(time.Millisecond)
+	change := func(n int) video.Change {
+		id := ids[a.rng.IntN(len(ids))]
+		c := video.Change{ID: video.ID(id), IssuedAt: issued.Add(time.Duration(n) * time.Millisecond)}
+		tag := func() string { return fmt.Sprintf("tag%d", a.rng.IntN(8)) }
+		switch n % 4 {
+		case 0, 1:
+			title := fmt.Sprintf("t%d", n)
+			c.Set.Title = &title
+		case 2: // as autotag does
+			c.Tags.Add = []string{tag(), tag()}
+		case 3:
+			c.Tags.Add, c.Tags.Remove = []string{tag()}, []string{tag()}
+		}
+		v := a.want[id]
+		if c.Set.Title != nil {
+			v.Title = *c.Set.Title
+		}
+		v.Tags = c.Tags.Apply(v.Tags)
+		a.want[id] = v
+		return c
+	}
+	n := 0
+	for i := range messages {
+		if i%100 == 99 {
+			body := poison(i, ids[a.rng.IntN(len(ids))])
+			a.poison[body] = true
+			a.bodies = append(a.bodies, body)
+			continue
+		}
+		var m events.Metadata
+		for range 1 + a.rng.IntN(10)/9 { // some hold two changes
+			n++
+			m.Changes = append(m.Changes, change(n))
+		}
+		body, err := events.EncodeMetadata(m)
+		require.NoError(t, err)
+		a.bodies = append(a.bodies, string(body))
+	}
+	// Disorder within some thousand, and one of twenty a second time, later.
+	for from := range slices.Chunk(a.bodies, 2000) {
+		a.rng.Shuffle(len(from), func(i, j int) { from[i], from[j] = from[j], from[i] })
+	}
+	for i, body := range slices.Clone(a.bodies) {
+		if a.rng.IntN(20) == 0 {
+			a.duplicates++
+			at := min(len(a.bodies), i+a.rng.IntN(1000))
+			a.bodies = slices.Insert(a.bodies, at, body)
+		}
+	}
+	a.sent = len(a.bodies)
+}
+
+// poison is a message that nobody can carry out, each another one.
+func poison(n int, id string) string {
+	issued := time.Now().UTC().Format(time.RFC3339Nano)
+	one := func(change string) string { return fmt.Sprintf(`{"v":1,"changes":[%s]}`, change) }
+	switch n / 100 % 8 {
+	case 0:
+		return fmt.Sprintf("no JSON %d", n)
+	case 1:
+		return fmt.Sprintf(`{"v":2,"changes":[{"id":%q}],"n":%d}`, id, n)
+	case 2:
+		return one(fmt.Sprintf(`{"id":%q,"sett":{"title":"%d"}}`, id, n))
+	case 3:
+		return one(fmt.Sprintf(`{"id":%q,"set":{"title":"%d%s"},"issuedAt":%q}`, id, n, strings.Repeat("x", 129), issued))
+	case 4:
+		return one(fmt.Sprintf(`{"id":%q,"tags":{"set":["%d","1","2","3","4","5","6","7","8","9","10","11","12","13","14","15","16"]},"issuedAt":%q}`, id, n+1000, issued))
+	case 5:
+		return one(fmt.Sprintf(`{"id":"%s,%d","set":{"title":"x"},"issuedAt":%q}`, id, n, issued))
+	case 6:
+		return one(fmt.Sprintf(`{"id":"%032x","set":{"title":"x"},"issuedAt":%q}`, n, issued))
+	}
+	return one(fmt.Sprintf(`{"id":%q,"set":{"title":"%d\u0007"},"issuedAt":%q}`, id, n, issued))
+}
+
+// faulty answers 10 % of the calls with a throttle and 5 % with a server error,
+// and cuts 2 % off after their effect. It notes each title that took effect.
+func (a *audit) faulty(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		q := r.URL.Query()
+		if form, err := url.ParseQuery(string(body)); err == nil {
+			maps.Copy(q, form)
+		}
+		a.mu.Lock()
+		a.calls[q.Get("Action")]++
+		chance := a.chance.IntN(100)
+		a.mu.Unlock()
+		select {
+		case a.called <- struct{}{}:
+		default:
+		}
+		switch {
+		case chance < 10:
+			a.answer(w, http.StatusBadRequest, "Throttling.User")
+			return
+		case chance < 15:
+			a.answer(w, http.StatusServiceUnavailable, "ServiceUnavailable")
+			return
+		}
+		got := httptest.NewRecorder()
+		next.ServeHTTP(got, r)
+		if got.Code == http.StatusOK {
+			a.note(q.Get("UpdateContent"))
+		}
+		if chance < 17 {
+			a.count("cut off")
+			panic(http.ErrAbortHandler)
+		}
+		maps.Copy(w.Header(), got.Header())
+		w.WriteHeader(got.Code)
+		_, _ = w.Write(got.Body.Bytes())
+	})
+}
+
+func (a *audit) answer(w http.ResponseWriter, status int, code string) {
+	a.count(code)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = fmt.Fprintf(w, `{"RequestId":"00000000-0000-0000-0000-000000000000","HostId":"vod","Code":%q,"Message":"injected"}`, code)
+}
+
+func (a *audit) count(fault string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.faults[fault]++
+}
+
+func (a *audit) note(content string) {
+	var items []struct {
+		VideoID string `json:"VideoId"`
+		Title   *string
+	}
+	if json.Unmarshal([]byte(content), &items) != nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, item := range items {
+		if item.Title != nil {
+			n, _ := strconv.Atoi(strings.TrimPrefix(*item.Title, "t"))
+			before := a.effects[item.VideoID]
+			if len(before) > 0 && before[len(before)-1] == n {
+				a.repeats++ // of a call that was cut off: it changes nothing
+				continue
+			}
+			a.effects[item.VideoID] = append(before, n)
+		}
+	}
+}
+
+// done takes the answer of one invocation into account.
+func (a *audit) done(inv fakefc.Invocation) {
+	var got answer
+	if inv.Error != "" || inv.Kind != "queue" || json.Unmarshal(inv.Result, &got) != nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.answered += got.Messages
+	sum := 0
+	for result, n := range got.Outcomes {
+		a.outcomes[result] += n
+		sum += n
+	}
+	if sum < got.Changes {
+		a.unaccounted++
+	}
+	groups := func(n int) int { return (n + video.MaxBatch - 1) / video.MaxBatch }
+	a.floor += groups(got.Media) + groups(min(got.Media, got.Outcomes[video.Done]))
+}
+
+// produce sends the messages from several producers at once.
+func (a *audit) produce(t *testing.T, producers int) {
+	t.Helper()
+	var wait sync.WaitGroup
+	errs := make([]error, producers)
+	for p := range producers {
+		wait.Go(func() {
+			var mine []queue.Message
+			for i := p; i < len(a.bodies); i += producers {
+				mine = append(mine, queue.Message{Body: []byte(a.bodies[i])})
+			}
+			for some := range slices.Chunk(mine, 160) {
+				sent, err := a.queue.Send(t.Context(), "vodcurator-metadata", some)
+				for _, s := range sent {
+					if err == nil {
+						err = s.Err
+					}
+				}
+				if err != nil {
+					errs[p] = err
+					return
+				}
+			}
+		})
+	}
+	wait.Wait()
+	for _, err := range errs {
+		require.NoError(t, err)
+	}
+}
+
+// drain waits until the queue is empty: nothing waits, is delayed or in work.
+func (a *audit) drain(t *testing.T) {
+	t.Helper()
+	for {
+		s, err := a.queue.Stats(t.Context(), "vodcurator-metadata")
+		require.NoError(t, err)
+		if s == (queue.Stats{}) {
+			return
+		}
+		require.Equal(t, map[string]string{"metadata/messages": "running"}, a.cloud.FC.Streams())
+		select {
+		case <-t.Context().Done():
+			require.FailNow(t, "the queue is not empty yet", "%+v", s)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// deadLetters takes all dead letters out, by body.
+func (a *audit) deadLetters(t *testing.T) map[string]events.DeadLetter {
+	t.Helper()
+	out := map[string]events.DeadLetter{}
+	for {
+		some, err := a.queue.Receive(t.Context(), "vodcurator-dead", 16, time.Second)
+		require.NoError(t, err)
+		if len(some) == 0 {
+			s, err := a.queue.Stats(t.Context(), "vodcurator-dead")
+			require.NoError(t, err)
+			if s == (queue.Stats{}) { // a queue may answer nothing although it holds something
+				return out
+			}
+		}
+		for _, m := range some {
+			letter, err := events.DecodeDeadLetter(m.Body)
+			require.NoError(t, err)
+			require.NotEmpty(t, letter.Reason)
+			out[string(letter.Body)] = letter
+			_, err = a.queue.Delete(t.Context(), "vodcurator-dead", []string{m.Handle})
+			require.NoError(t, err)
+		}
+	}
+}
