@@ -121,7 +121,7 @@ func (c *Client) attempt(ctx context.Context, req requests.AcsRequest, answer re
 		if failed == nil && err != nil { // the SDK's own: it could not read the answer, or not send
 			failed = &Error{Status: w.status, RequestID: w.requestID, kind: video.ErrTransient, cause: errShape}
 			if w.status == 0 {
-				failed.cause, failed.astray = errors.New("the SDK could not send the request"), true
+				failed.cause, failed.astray, failed.maybe = errors.New("the SDK could not send the request"), true, w.sent
 			}
 		}
 		c.slots.put(s)

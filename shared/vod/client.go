@@ -48,7 +48,8 @@ type Config struct {
 	Metrics     func(Call)      // called after every call, maybe concurrently; default: none
 }
 
-// Client is safe for concurrent use; all its callers share one rate.
+// Client is safe for concurrent use. All its callers share one rate; two clients
+// know nothing of each other.
 type Client struct {
 	config       Config
 	scheme, host string

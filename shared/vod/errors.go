@@ -3,6 +3,7 @@ package vod
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -92,6 +93,7 @@ var codes = []struct {
 	{"InvalidFile.NotFound", video.ErrNotFound, ""},
 	{"InvalidStream.NotFound", video.ErrNotFound, ""},
 	{"InvalidMedia.NotFound", video.ErrNotFound, ""},
+	{"InvalidImage.NotFound", video.ErrNotFound, ""},
 	{"NoSuchResource", video.ErrNotFound, ""},
 	{"InvalidAccessKeyId.", video.ErrForbidden, "check the access key id, and that it is enabled"},
 	{"SignatureDoesNotMatch", video.ErrForbidden, "check the access key secret"},
@@ -212,7 +214,10 @@ func networkError(err error, sent bool) *Error {
 	}
 	e := &Error{kind: video.ErrTransient, cause: err, maybe: sent}
 	var dns *net.DNSError
+	var certificate *tls.CertificateVerificationError
 	switch {
+	case errors.As(err, &certificate):
+		e.astray, e.advice = true, "the endpoint's certificate is not trusted: check the endpoint, the proxy and this machine's roots"
 	case errors.As(err, &dns):
 		e.advice = "check region, endpoint and network"
 	case !sent && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded):

@@ -6,9 +6,12 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -115,6 +118,37 @@ func TestAWrongEndpointIsNoFaultOfTheMedia(t *testing.T) {
 	deleted, err := s.client(t).DeleteVideos(t.Context(), ids(1))
 	require.Error(t, err)
 	require.Equal(t, video.Failed, deleted[0].Result, "not gone")
+}
+
+func TestAPanicBelowUsIsAnErrorWithoutItsText(t *testing.T) {
+	c, err := vod.New(vod.Config{Region: "cn-shanghai", Credentials: vod.Static(testKey, testSecret, testToken), HTTP: &http.Transport{
+		Proxy: func(r *http.Request) (*url.URL, error) { panic("at " + r.URL.String()) },
+	}})
+	require.NoError(t, err)
+	for range 3 { // the slot is as good as before
+		_, err = c.DeleteVideos(t.Context(), ids(1))
+		require.ErrorIs(t, err, video.ErrTransient)
+		require.ErrorContains(t, err, "could not send")
+		noSecret(t, err.Error())
+	}
+}
+
+func TestTLS(t *testing.T) {
+	server := httptest.NewTLSServer(&service{answer: func(request) (int, string) { return ok(aVideo) }})
+	defer server.Close()
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	config := vod.Config{Region: "cn-shanghai", Endpoint: server.URL, Credentials: vod.Static(testKey, testSecret, testToken)}
+	strange, err := vod.New(config)
+	require.NoError(t, err)
+	_, err = strange.Video(t.Context(), "v")
+	require.ErrorContains(t, err, "certificate is not trusted")
+	noSecret(t, err.Error())
+	config.HTTP = server.Client().Transport.(*http.Transport)
+	trusted, err := vod.New(config)
+	require.NoError(t, err)
+	v, err := trusted.Video(t.Context(), "v")
+	require.NoError(t, err)
+	require.Equal(t, video.ID("v"), v.ID)
 }
 
 func TestTheSDKIsNotAskedForItsErrors(t *testing.T) {

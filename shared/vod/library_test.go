@@ -77,6 +77,27 @@ func TestImages(t *testing.T) {
 	require.JSONEq(t, `[{"ImageId":"i","Tags":"x"},{"ImageId":"gone","Tags":""}]`, s.calls("UpdateImageInfos")[0].params.Get("UpdateContent"))
 }
 
+func TestBothPublishedFormsAreRead(t *testing.T) {
+	s := serve(t, func(r request) (int, string) {
+		if r.op == "GetVideoInfos" {
+			return ok(map[string]any{"VideoList": []any{
+				map[string]any{"VideoId": "a", "Title": "t", "ThumbnailList": []any{map[string]any{"URL": "u"}}},
+				map[string]any{"VideoId": "b", "Size": "12", "ThumbnailList": map[string]any{"Thumbnail": []any{}}, "Snapshots": []string{"s"}},
+			}})
+		}
+		return ok(map[string]any{"NonExistImageIds": []string{"gone"}})
+	})
+	c := s.client(t)
+	videos, err := c.Videos(t.Context(), []video.ID{"a", "b"})
+	require.NoError(t, err)
+	require.Equal(t, "t", videos[0].Value.Title)
+	require.Equal(t, int64(12), videos[1].Value.Size)
+	require.Equal(t, []string{"s"}, videos[1].Value.Snapshots)
+	out, err := c.UpdateImages(t.Context(), []video.Update{{ID: "gone", Tags: &[]string{"x"}}, {ID: "i", Tags: &[]string{"x"}}})
+	require.NoError(t, err)
+	require.Equal(t, []video.Result{video.Missing, video.Done}, resultsOf(out))
+}
+
 func TestCategoriesAreReadAsATree(t *testing.T) {
 	children := map[string][]any{"-1": {}, "1": {}}
 	for i := 1; i <= 120; i++ {

@@ -2,9 +2,11 @@ package vod
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
+	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/responses"
 	api "github.com/aliyun/alibaba-cloud-sdk-go/services/vod"
 
 	"vodcurator/shared/video"
@@ -33,19 +35,30 @@ func (c *Client) Videos(ctx context.Context, ids []video.ID) ([]video.Answer[vid
 	all, err := inBatches(ctx, sendable(ids), func(ctx context.Context, ids []video.ID) (verdicts[video.ID, video.Video], error) {
 		req := api.CreateGetVideoInfosRequest()
 		req.VideoIds = join(ids)
-		answer := api.CreateGetVideoInfosResponse()
+		answer := &videoInfos{BaseResponse: &responses.BaseResponse{}}
 		err := c.ask(ctx, req, answer)
 		if err != nil {
 			return missing[video.ID, video.Video](ids, err)
 		}
 		found := make(verdicts[video.ID, video.Video], len(ids))
 		for _, v := range answer.VideoList {
-			found[video.ID(v.VideoId)] = verdict[video.Video]{value: ofVideo(v)}
+			found[video.ID(v.VideoId)] = verdict[video.Video]{value: ofVideo(v.Video)}
 		}
 		mark(found, answer.NonExistVideoIds, video.ErrNotFound)
 		return complete(found, ids), nil
 	})
 	return answers(ids, all), err
+}
+
+// videoInfos is the SDK's answer but for the thumbnails, an array in one published
+// sample and an object in the SDK, which fails the whole answer over it.
+type videoInfos struct {
+	*responses.BaseResponse
+	NonExistVideoIds []string //nolint:revive // the wire's spelling
+	VideoList        []struct {
+		api.Video
+		ThumbnailList json.RawMessage
+	}
 }
 
 // Media reads any number of videos and audios with source file and streams

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/requests"
+	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/responses"
 	api "github.com/aliyun/alibaba-cloud-sdk-go/services/vod"
 
 	"vodcurator/shared/video"
@@ -60,13 +61,33 @@ func (c *Client) UpdateImages(ctx context.Context, updates []video.Update) ([]vi
 	return update(ctx, updates, true, func(ctx context.Context, content string) (gone, forbidden []string, err error) {
 		req := api.CreateUpdateImageInfosRequest()
 		setContent(req.RpcRequest, content)
-		answer := api.CreateUpdateImageInfosResponse()
+		answer := &imagesUpdated{BaseResponse: &responses.BaseResponse{}}
 		err = c.ask(ctx, req, answer)
 		if err != nil {
 			return nil, nil, err
 		}
-		return answer.NonExistImageIds.ImageId, nil, nil
+		return answer.NonExistImageIds, nil, nil
 	})
+}
+
+// imagesUpdated reads both published forms of the list of unknown images.
+type imagesUpdated struct {
+	*responses.BaseResponse
+	NonExistImageIds idList //nolint:revive // the wire's spelling
+}
+
+type idList []string
+
+// UnmarshalJSON takes ["id"] and {"ImageId":["id"]}.
+func (l *idList) UnmarshalJSON(body []byte) error {
+	var wrapped struct {
+		ImageID []string `json:"ImageId"`
+	}
+	if json.Unmarshal(body, &wrapped) == nil {
+		*l = wrapped.ImageID
+		return nil
+	}
+	return json.Unmarshal(body, (*[]string)(l))
 }
 
 func update(ctx context.Context, updates []video.Update, images bool,
