@@ -119,7 +119,7 @@ type Server struct {
 	saved   map[string]*State
 }
 
-// New makes a server; it reads Dir and takes up uploads whose processing a kill cut short.
+// New makes a server; it reads Dir and takes up what a kill cut short.
 func New(opt Options) (*Server, error) {
 	if opt.Keys == nil {
 		return nil, errors.New("fakevod: Options.Keys is required")
@@ -161,11 +161,7 @@ func New(opt Options) (*Server, error) {
 		return nil, err
 	}
 	s.rng = rand.New(rand.NewPCG(opt.Seed, uint64(len(s.lib.assets))))
-	for _, a := range s.lib.assets {
-		if a.Status == "UploadSucc" || a.Status == "Transcoding" {
-			s.start(a.ID)
-		}
-	}
+	s.resume(s.lib.unfinished())
 	return s, nil
 }
 

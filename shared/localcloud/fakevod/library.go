@@ -31,6 +31,7 @@ type Asset struct {
 	UserData    string  `json:",omitempty"`
 
 	StorageClass      string    `json:",omitempty"` // empty: Standard
+	Becoming          string    `json:",omitempty"` // the class that a change under way leads to
 	RestoreStatus     string    `json:",omitempty"`
 	RestoreExpiration time.Time `json:",omitzero"`
 
@@ -100,6 +101,14 @@ type Picture struct {
 func (a *Asset) app() string           { return cmp.Or(a.AppID, DefaultApp) }
 func (a *Asset) storageClass() string  { return cmp.Or(a.StorageClass, "Standard") }
 func (a *Asset) transcodeMode() string { return cmp.Or(a.TranscodeMode, "FastTranscode") }
+
+// restored is until when a restore holds; zero while it is under way.
+func (a *Asset) restored() time.Time {
+	if a.RestoreStatus == "Processing" {
+		return time.Time{}
+	}
+	return a.RestoreExpiration
+}
 
 // full is the asset with its parts made.
 func (a *Asset) full() *Asset {
@@ -423,9 +432,39 @@ func (s *Server) Snapshot() *State {
 	return &State{maps.Clone(s.lib.assets), maps.Clone(s.lib.categories), maps.Clone(s.lib.callbacks), s.lib.nextCate}
 }
 
-// Restore puts a state back. Objects in the store stay as they are, and what is
-// being processed stops at its next step.
+// unfinished lists what is on its way from one status to the next.
+func (l *library) unfinished() (processing, moving []string) {
+	for id, a := range l.assets {
+		switch {
+		case a.Status == "UploadSucc" || a.Status == "Transcoding":
+			processing = append(processing, id)
+		case a.Becoming != "" || a.RestoreStatus == "Processing":
+			moving = append(moving, id)
+		}
+	}
+	return processing, moving
+}
+
+// resume goes on with what is unfinished; the caller does not hold s.mu.
+func (s *Server) resume(processing, moving []string) {
+	for _, id := range processing {
+		s.start(id)
+	}
+	s.later(moving)
+}
+
+// Restore puts a state back, and takes up what was under way in it. Objects in the
+// store stay as they are.
 func (s *Server) Restore(st *State) error {
+	err := s.replace(st)
+	s.mu.RLock()
+	processing, moving := s.lib.unfinished()
+	s.mu.RUnlock()
+	s.resume(processing, moving)
+	return err
+}
+
+func (s *Server) replace(st *State) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lib.assets, s.lib.categories, s.lib.callbacks = maps.Clone(st.assets), maps.Clone(st.categories), maps.Clone(st.callbacks)

@@ -98,7 +98,7 @@ func (s *Server) sortMedia(c *call, ids []string, ignore func(*Asset) bool) (tak
 			refused = append(refused, barred{id, "Forbidden"})
 		case no != nil:
 			refused = append(refused, barred{id, "MediaNotFound"})
-		case a.Status == "Uploading" || strings.HasSuffix(a.StorageClass, "Changing"):
+		case a.Status == "Uploading" || a.Becoming != "" || a.RestoreStatus == "Processing":
 			refused = append(refused, barred{id, "IllegalStatus"})
 		case ignore(a):
 			ignored = append(ignored, id)
@@ -138,16 +138,15 @@ func updateMediaStorageClass(s *Server, c *call) (any, *fault) {
 			goal = "Source" + class
 		}
 	}
-	var take []*Asset
+	var moving []string
 	out := reply{"Status": "Processing"}
 	refused = s.write(c.now, func(ch *change) *fault {
-		var ignored []string
-		var no []barred
-		take, ignored, no = s.sortMedia(c, ids, func(a *Asset) bool { return a.storageClass() == goal })
+		take, ignored, no := s.sortMedia(c, ids, func(a *Asset) bool { return a.storageClass() == goal })
 		for _, a := range take {
 			b := a.edit(ch.now)
-			b.StorageClass = during
+			b.StorageClass, b.Becoming = during, goal
 			ch.put(b)
+			moving = append(moving, a.ID)
 		}
 		if len(take) == 0 && len(no) > 0 {
 			out["Status"] = "Failed"
@@ -158,17 +157,13 @@ func updateMediaStorageClass(s *Server, c *call) (any, *fault) {
 	if refused != nil {
 		return nil, refused
 	}
-	s.later(take, func(ch *change, b *Asset) {
-		b.StorageClass, b.RestoreStatus, b.RestoreExpiration = goal, "", time.Time{}
-		ch.tell(b, s.note(b, "UpdateMediaStorageClassComplete", ch.now, map[string]any{"Status": "Success", "MediaId": b.ID,
-			"Scope": scope, "StorageClass": class, "TriggerBy": "API"}))
-	})
+	s.later(moving)
 	return out, nil
 }
 
-// later finishes asynchronous work on media, each after a step's delay.
-func (s *Server) later(list []*Asset, fn func(*change, *Asset)) {
-	for _, a := range list {
+// later finishes changes of storage class and restores, each after a step's delay.
+func (s *Server) later(ids []string) {
+	for _, id := range ids {
 		s.work.add()
 		go func() {
 			defer s.work.end()
@@ -176,15 +171,32 @@ func (s *Server) later(list []*Asset, fn func(*change, *Asset)) {
 				return
 			}
 			_ = s.write(s.opt.Now(), func(ch *change) *fault { // a failing journal is in the log
-				if now := s.lib.assets[a.ID]; now != nil {
-					b := now.edit(ch.now)
-					fn(ch, b)
-					ch.put(b)
+				if a := s.lib.assets[id]; a != nil {
+					ch.moved(a)
 				}
 				return nil
 			})
 		}()
 	}
+}
+
+// moved ends what is under way in an asset's storage.
+func (ch *change) moved(a *Asset) {
+	b := a.edit(ch.now)
+	if a.Becoming != "" {
+		scope := "All"
+		if a.StorageClass == "SourceChanging" {
+			scope = "SourceFile"
+		}
+		b.StorageClass, b.Becoming, b.RestoreStatus, b.RestoreExpiration = a.Becoming, "", "", time.Time{}
+		ch.tell(b, ch.s.note(b, "UpdateMediaStorageClassComplete", ch.now, map[string]any{"Status": "Success", "MediaId": b.ID,
+			"Scope": scope, "StorageClass": strings.TrimPrefix(b.StorageClass, "Source"), "TriggerBy": "API"}))
+	}
+	if a.RestoreStatus == "Processing" {
+		b.RestoreStatus = "Success"
+		ch.tell(b, ch.s.note(b, "RestoreMediaComplete", ch.now, map[string]any{"Status": "Success", "MediaId": b.ID, "RestoreExpiration": stamp(b.RestoreExpiration)}))
+	}
+	ch.put(b)
 }
 
 func restoreMedia(s *Server, c *call) (any, *fault) {
@@ -202,12 +214,10 @@ func restoreMedia(s *Server, c *call) (any, *fault) {
 	if refused != nil {
 		return nil, refused
 	}
-	var take []*Asset
+	var moving []string
 	out := reply{"Success": true}
 	refused = s.write(c.now, func(ch *change) *fault {
-		var ignored []string
-		var no []barred
-		take, ignored, no = s.sortMedia(c, ids, func(a *Asset) bool { return !strings.HasSuffix(a.StorageClass, "Archive") })
+		take, ignored, no := s.sortMedia(c, ids, func(a *Asset) bool { return !strings.HasSuffix(a.StorageClass, "Archive") })
 		for _, a := range take {
 			if days > 7 && !strings.HasSuffix(a.StorageClass, "ColdArchive") {
 				return invalidParam("RestoreDays")
@@ -215,8 +225,9 @@ func restoreMedia(s *Server, c *call) (any, *fault) {
 		}
 		for _, a := range take {
 			b := a.edit(ch.now)
-			b.RestoreStatus = "Processing"
+			b.RestoreStatus, b.RestoreExpiration = "Processing", ch.now.Add(time.Duration(days)*24*time.Hour)
 			ch.put(b)
+			moving = append(moving, a.ID)
 		}
 		out["Success"] = len(take) > 0 || len(no) == 0
 		out["IgnoredList"], out["ForbiddenList"] = map[string]any{"MediaId": ignored}, map[string]any{"MediaForbiddenReasonDTO": no}
@@ -225,10 +236,7 @@ func restoreMedia(s *Server, c *call) (any, *fault) {
 	if refused != nil {
 		return nil, refused
 	}
-	s.later(take, func(ch *change, b *Asset) {
-		b.RestoreStatus, b.RestoreExpiration = "Success", ch.now.Add(time.Duration(days)*24*time.Hour)
-		ch.tell(b, s.note(b, "RestoreMediaComplete", ch.now, map[string]any{"Status": "Success", "MediaId": b.ID, "RestoreExpiration": stamp(b.RestoreExpiration)}))
-	})
+	s.later(moving)
 	return out, nil
 }
 

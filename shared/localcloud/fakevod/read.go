@@ -110,7 +110,7 @@ func (s *Server) wire(a *Asset) mediaWire {
 		CateID: a.CateID, CateName: s.lib.categories[a.CateID].Name, CoverURL: a.CoverURL,
 		CreationTime: stamp(a.Created), ModificationTime: stamp(a.Modified),
 		Size: a.Size, Duration: a.Duration, StorageLocation: s.storage(), StorageClass: a.storageClass(),
-		RestoreStatus: a.RestoreStatus, RestoreExpiration: stamp(a.RestoreExpiration),
+		RestoreStatus: a.RestoreStatus, RestoreExpiration: stamp(a.restored()),
 		AppID: a.app(), RegionID: s.opt.Region, PreprocessStatus: "UnPreprocess", DownloadSwitch: "on",
 		TemplateGroupID: a.TemplateGroupID, UserData: a.UserData, AuditStatus: "Normal",
 	}
@@ -273,7 +273,7 @@ func (s *Server) mezzanine(a *Asset, output string, video, audio bool) mezzanine
 	src := a.Source
 	w := mezzanineWire{VideoID: a.ID, Status: src.Status, FileName: src.FileName, OutputType: output, Size: src.Size, Width: src.Width, Height: src.Height,
 		Duration: text(src.Duration), Bitrate: text(src.Bitrate), Fps: text(src.FPS), CRC64: src.CRC64, PreprocessStatus: "UnPreprocess",
-		StorageClass: a.storageClass(), RestoreStatus: a.RestoreStatus, RestoreExpiration: stamp(a.RestoreExpiration), CreationTime: stamp(src.Created)}
+		StorageClass: a.storageClass(), RestoreStatus: a.RestoreStatus, RestoreExpiration: stamp(a.restored()), CreationTime: stamp(src.Created)}
 	if src.Status != "Deleted" {
 		w.FileURL = s.host() + src.Key
 	}

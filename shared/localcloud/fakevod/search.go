@@ -444,7 +444,7 @@ var fieldWriters = map[string]func(*jsonText, *Server, *Asset){
 	"TranscodeMode":     played(func(o *jsonText, _ *Server, a *Asset) { o.str("TranscodeMode", a.transcodeMode()) }),
 	"StorageClass":      played(func(o *jsonText, _ *Server, a *Asset) { o.str("StorageClass", a.storageClass()) }),
 	"RestoreStatus":     played(func(o *jsonText, _ *Server, a *Asset) { o.str("RestoreStatus", a.RestoreStatus) }),
-	"RestoreExpiration": played(func(o *jsonText, _ *Server, a *Asset) { o.time("RestoreExpiration", a.RestoreExpiration) }),
+	"RestoreExpiration": played(func(o *jsonText, _ *Server, a *Asset) { o.time("RestoreExpiration", a.restored()) }),
 	"TemplateGroupId":   played(func(o *jsonText, _ *Server, a *Asset) { o.str("TemplateGroupId", a.TemplateGroupID) }),
 	"UserData":          played(func(o *jsonText, _ *Server, a *Asset) { o.str("UserData", a.UserData) }),
 	"Snapshots":         played(func(o *jsonText, s *Server, a *Asset) { o.urls("Snapshots", s.snapshotURLs(a.full(), "CoverSnapshot")) }),

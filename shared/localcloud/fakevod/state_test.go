@@ -170,8 +170,18 @@ func TestProcessingGoesOnAfterAKill(t *testing.T) {
 	require.NoError(t, err)
 	a, _ := c.Lookup(id)
 	require.Equal(t, "UploadSucc", a.Status)
+	c.Seed(fakevod.Asset{ID: "cold"}, fakevod.Asset{ID: "thawing", StorageClass: "Archive"})
+	c.call(t, "UpdateMediaStorageClass", "MediaIds", "cold", "StorageClass", "IA", "Scope", "SourceFile")
+	c.call(t, "RestoreMedia", "MediaIds", "thawing", "RestoreDays", "2")
+	a, _ = c.Lookup("cold")
+	require.Equal(t, "SourceChanging", a.StorageClass)
+
 	again := newCloud(t, func(o *fakevod.Options) { o.Dir, o.Objects = dir, c.OSS }) // while the other still runs: as after a kill
 	again.settle(t)
+	a, _ = again.Lookup("cold")
+	require.Equal(t, "SourceIA", a.StorageClass)
+	a, _ = again.Lookup("thawing")
+	require.Equal(t, []any{"Success", start.Add(48 * time.Hour)}, []any{a.RestoreStatus, a.RestoreExpiration})
 	a, _ = again.Lookup(id)
 	require.Equal(t, "Normal", a.Status)
 	require.NotEmpty(t, a.Streams)
