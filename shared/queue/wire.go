@@ -188,6 +188,9 @@ func (w *wire) once(ctx context.Context, op, queue string, wait time.Duration, c
 	a := k.answer
 
 	e := &Error{Op: op, Queue: queue, Code: a.Code, Status: a.status, RequestID: a.RequestID, Message: a.Message, cause: a.err}
+	if within.Err() != nil {
+		e.cause = ctx.Err() // our own time-out must not look like the end of the caller's time
+	}
 	switch {
 	case a.status == 0 && !a.sent && ctx.Err() != nil:
 		return notTried(ctx.Err()), false
@@ -199,9 +202,6 @@ func (w *wire) once(ctx context.Context, op, queue string, wait time.Duration, c
 		return e, true
 	case a.status == 0 || a.err != nil:
 		e.kind, e.Message = lost(op), "no answer"
-		if within.Err() != nil { // ours or the caller's: only the caller's may look like it
-			e.cause = ctx.Err()
-		}
 		if ctx.Err() != nil {
 			if errors.Is(e.kind, video.ErrTransient) { // a reading call that was called off
 				e.kind = video.ErrClosed
