@@ -63,6 +63,7 @@ type Journal struct {
 	last    string // the key read last
 	marks   map[editing.Key]editing.Marks
 	open    map[string][]EditedMedia // entries that nobody has settled yet
+	taken   int                      // entries since the last base
 }
 
 // NewJournal makes a journal that knows nothing until CatchUp.
@@ -85,10 +86,17 @@ func (j *Journal) CatchUp(ctx context.Context) error {
 }
 
 func (j *Journal) catchUp(ctx context.Context) error {
+	var keys []string
 	for key, err := range j.objects.List(ctx, JournalPrefix, j.last) {
 		if err != nil {
 			return err
 		}
+		if j.last == "" && strings.HasSuffix(key, baseMark) {
+			keys = keys[:0] // it stands for all before it
+		}
+		keys = append(keys, key)
+	}
+	for _, key := range keys {
 		entry, err := ReadEntry(ctx, j.objects, key)
 		if err != nil {
 			return err
@@ -117,11 +125,31 @@ func (j *Journal) Append(ctx context.Context, e Entry) (key string, err error) {
 		return "", err
 	}
 	j.take(key, e)
+	if len(j.open) == 0 && j.taken >= baseEvery {
+		// So that who starts reads one base and little more. It is no harm when this
+		// fails: the next writer to come so far tries again.
+		if body, err := json.Marshal(j.base(time.Now().Add(-baseKeeps))); err == nil {
+			base := strings.TrimSuffix(j.last, baseMark) + baseMark
+			if err := j.objects.Create(ctx, base, body); err == nil || errors.Is(err, ErrExists) {
+				j.last, j.taken = base, 0
+			}
+		}
+	}
 	return key, nil
 }
 
+// A base comes after so many entries, and remembers the changes issued in so long:
+// a message may lie a week in its queue and another among the dead letters.
+const (
+	baseEvery = 200
+	baseKeeps = 15 * 24 * time.Hour
+)
+
 func (j *Journal) take(key string, e Entry) {
 	j.last = key
+	if j.taken++; strings.HasSuffix(key, baseMark) {
+		j.taken = 0
+	}
 	for _, m := range e.Media {
 		j.marks[m.Key()] = j.marks[m.Key()].Merge(m.Marks)
 	}
@@ -175,7 +203,7 @@ const YoungestCompacted = 25 * time.Hour
 // Compact plans to replace the entries made before a moment by one that holds the
 // marks of changes issued since then, and the open ones. What is compacted can no
 // longer be taken back, and a message issued earlier that still comes is no longer
-// known to be late. Nothing to do is an empty Base.
+// known to be late. Where the last of them is such a base, none has to be created.
 func Compact(ctx context.Context, o Objects, before time.Time) (Compaction, error) {
 	j := NewJournal(o)
 	var c Compaction
@@ -193,25 +221,32 @@ func Compact(ctx context.Context, o Objects, before time.Time) (Compaction, erro
 		j.take(key, e)
 		c.Remove = append(c.Remove, key)
 	}
-	if len(c.Remove) == 0 || len(c.Remove) == 1 && strings.HasSuffix(c.Remove[0], baseMark) {
+	switch n := len(c.Remove); {
+	case n == 0:
 		return Compaction{}, nil
+	case strings.HasSuffix(j.last, baseMark): // it stands for those before it already
+		c.Remove = c.Remove[:n-1]
+		return c, nil
 	}
+	c.Base = j.last + baseMark
+	var err error
+	c.Body, err = json.Marshal(j.base(before))
+	return c, err
+}
+
+// base is the entry that stands for all that the journal has taken: the marks of
+// changes issued since then, and the open ones.
+func (j *Journal) base(since time.Time) Entry {
 	base := Entry{Version: 1}
 	for k, marks := range j.marks {
 		kept := maps.Clone(marks)
-		maps.DeleteFunc(kept, func(_ string, m editing.Mark) bool { return !m.Open && m.At.Before(before) })
+		maps.DeleteFunc(kept, func(_ string, m editing.Mark) bool { return !m.Open && m.At.Before(since) })
 		if len(kept) > 0 {
 			base.Media = append(base.Media, EditedMedia{ID: k.ID, Image: k.Image, Marks: kept})
 		}
 	}
 	slices.SortFunc(base.Media, func(a, b EditedMedia) int { return strings.Compare(string(a.ID), string(b.ID)) })
-	c.Base = strings.TrimSuffix(j.last, baseMark) + baseMark
-	if c.Base == j.last {
-		return Compaction{}, nil
-	}
-	var err error
-	c.Body, err = json.Marshal(base)
-	return c, err
+	return base
 }
 
 // baseMark ends the key of a base: it has the last number that it stands for, and

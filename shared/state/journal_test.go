@@ -1,6 +1,7 @@
 package state_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -83,6 +84,48 @@ func compact(t *testing.T, s *state.Store, before time.Time) string {
 		return key
 	}
 	return ""
+}
+
+// reads counts what is read.
+type reads struct {
+	state.Objects
+	n int
+}
+
+func (r *reads) Read(ctx context.Context, key string) ([]byte, error) {
+	r.n++
+	return r.Objects.Read(ctx, key)
+}
+
+func TestWhoStartsReadsTheLastBaseAndLittleMore(t *testing.T) {
+	s := open(t, "file:"+t.TempDir())
+	j, now := state.NewJournal(s), time.Now().UTC()
+	for i := range 115 {
+		m := marked(fmt.Sprintf("v%d", i%50), 1, true)
+		mark := m.Marks["title"]
+		if mark.At = now.Add(time.Duration(i) * time.Second); i%50 == 0 {
+			mark.At = now.AddDate(0, 0, -20) // v0: forgotten
+		}
+		m.Marks["title"] = mark
+		key, err := j.Append(t.Context(), state.Entry{At: now, Media: []state.EditedMedia{m}})
+		require.NoError(t, err)
+		_, err = j.Append(t.Context(), state.Entry{At: now, Of: key})
+		require.NoError(t, err)
+	}
+	counted := &reads{Objects: s}
+	fresh := state.NewJournal(counted)
+	require.NoError(t, fresh.CatchUp(t.Context()))
+	require.Less(t, counted.n, 50, "of 230 entries")
+	for i := 1; i < 50; i++ {
+		k := editing.Key{ID: video.ID(fmt.Sprintf("v%d", i))}
+		require.Equal(t, j.Marks(k), fresh.Marks(k))
+		require.False(t, fresh.Marks(k)["title"].Open)
+	}
+	require.NoError(t, j.CatchUp(t.Context()))
+	key, err := fresh.Append(t.Context(), state.Entry{At: now})
+	require.NoError(t, err)
+	require.Equal(t, "edits/000000000231", key)
+	t.Logf("%d of 230 entries read", counted.n)
 }
 
 func TestAnEntryThatCannotBeReadStopsTheJournal(t *testing.T) {

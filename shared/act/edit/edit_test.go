@@ -384,3 +384,26 @@ func TestAnEditorNeedsALibrary(t *testing.T) {
 	require.ErrorIs(t, err, video.ErrInvalid)
 	require.False(t, errors.Is(err, video.ErrTransient))
 }
+
+// Recoverer raced a finishing worker (hibiken/asynq#717): the message of a slow
+// worker is handed to another one, and both finish.
+func TestOfTwoWorkersWithOneMessageOneRecordsTheOutcome(t *testing.T) {
+	l, s := newLibrary(1), open(t)
+	slow := &race{Objects: s, before: func() {
+		require.Equal(t, "done", run(t, editor(t, l, s), title("v00", 1, "new")))
+	}}
+	require.Equal(t, "unchanged", run(t, editor(t, l, slow), title("v00", 1, "new")))
+	require.Len(t, l.written, 1)
+}
+
+// A write-through cache stored before it validated
+// (aws-powertools/powertools-lambda-python#3821).
+func TestWhatIsRejectedIsNotRemembered(t *testing.T) {
+	l, s := newLibrary(1), open(t)
+	require.Equal(t, "rejected missing", run(t, editor(t, l, s), title("v00", 9, strings.Repeat("x", 129)), title("gone", 9, "x")))
+	for key, err := range s.List(t.Context(), "", "") {
+		require.NoError(t, err)
+		require.Fail(t, "remembered", key)
+	}
+	require.Equal(t, "done", run(t, editor(t, l, s), title("v00", 1, "older, but fine")))
+}
