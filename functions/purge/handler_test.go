@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vodcurator/events"
+	"vodcurator/shared/act/notify"
 	"vodcurator/shared/act/purge"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/report"
@@ -102,4 +105,50 @@ func TestWithoutAReadablePolicyNothingLeaves(t *testing.T) {
 	_, err := h.handle(t.Context(), []byte(tick))
 	require.ErrorIs(t, err, broken)
 	require.Zero(t, library.deleted)
+}
+
+type webhook struct{ bodies []string }
+
+func (w *webhook) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	w.bodies = append(w.bodies, string(body))
+	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, err
+}
+
+func TestEveryNightIsToldAndEveryIncident(t *testing.T) {
+	h, _, _ := newHandler(t, byDefault)
+	hook := &webhook{}
+	h.hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
+	_, err := h.handle(t.Context(), []byte(tick))
+	require.NoError(t, err)
+	require.Len(t, hook.bodies, 1)
+	require.Contains(t, hook.bodies[0], `"text":"1 item removed, 7 B"`)
+	require.NotContains(t, hook.bodies[0], "incidents")
+
+	for what, change := range map[string]func(*handler){
+		"the policy changed since it was made": func(h *handler) {
+			h.policy = func(context.Context) (*retention.Policy, error) {
+				return retention.Parse("p.yaml", append(retention.DefaultSource(), "# other"...))
+			}
+		},
+		"another run was at work": func(h *handler) {
+			require.NoError(t, h.job.State.Create(t.Context(), "lease/purge/00000001.json", []byte(`{"version":1,"name":"purge","holder":"x"}`)))
+		},
+		"halted by anna: wait": func(h *handler) {
+			require.NoError(t, state.SetHalt(t.Context(), h.job.State, state.Halt{Halted: true, By: "anna", Reason: "wait"}))
+		},
+		"no such file": func(h *handler) {
+			h.policy = func(context.Context) (*retention.Policy, error) { return nil, errors.New("no such file") }
+		},
+	} {
+		h, library, _ := newHandler(t, byDefault)
+		hook := &webhook{}
+		h.hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
+		change(&h)
+		_, _ = h.handle(t.Context(), []byte(tick))
+		require.Len(t, hook.bodies, 1, what)
+		require.Contains(t, hook.bodies[0], what)
+		require.Contains(t, hook.bodies[0], "incidents")
+		require.Zero(t, library.deleted, what)
+	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/aliyun/fc-runtime-go-sdk/fc"
 
+	"vodcurator/shared/act/notify"
 	"vodcurator/shared/act/purge"
 	"vodcurator/shared/boot"
 )
@@ -25,7 +26,7 @@ func main() {
 			}{app.VOD.Media, app.VOD.DeleteVideos, app.VOD.DeleteSources, app.VOD.DeleteStreams, app.VOD.DeleteImagesOf},
 			CDN: boot.RefreshRight(app.VOD.RefreshPlayURLs), State: app.State, Region: app.Region, Account: app.Account, App: app.App, Log: app.Log,
 		},
-		policy: app.Policy, log: app.Log,
+		policy: app.Policy, hook: notify.Webhook{URL: app.NotifyURL, Key: string(app.NotifyKey), Log: app.Log}, log: app.Log,
 	}
 	fc.RegisterInitializerFunction(func(ctx context.Context) { app.Warm(ctx) })
 	fc.Start(h.handle)

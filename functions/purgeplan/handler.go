@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"vodcurator/events"
+	"vodcurator/shared/act/notify"
 	"vodcurator/shared/act/plan"
 	"vodcurator/shared/boot"
 	"vodcurator/shared/decide/retention"
@@ -15,6 +17,7 @@ import (
 type handler struct {
 	job    plan.Job // without its policy, which is read anew each night
 	policy func(ctx context.Context) (*retention.Policy, error)
+	hook   notify.Webhook
 	log    *slog.Logger
 }
 
@@ -26,14 +29,25 @@ func (h handler) handle(ctx context.Context, raw []byte) (any, error) {
 	}
 	job := h.job
 	if job.Policy, err = h.policy(ctx); err != nil {
+		h.tell(ctx, tick, "no run: "+err.Error(), []string{err.Error()}, nil)
 		return nil, err
 	}
 	made, err := job.Run(ctx, tick.At)
 	answer := report.Planned(made)
+	text, incidents := answer.Told(err)
+	h.tell(ctx, tick, text, incidents, answer)
 	if err != nil {
 		h.log.ErrorContext(ctx, "purge plan", answer.Attrs(slog.Any("error", err))...)
 		return nil, fmt.Errorf("purgeplan: %w", err)
 	}
 	h.log.InfoContext(ctx, "purge plan", answer.Attrs()...)
 	return answer, nil
+}
+
+// tell sends the night's notice, within what is left of the time.
+func (h handler) tell(ctx context.Context, tick events.Tick, text string, incidents []string, facts any) {
+	h.hook.Send(ctx, notify.Notice{
+		Event: "planned", Region: h.job.Region, Account: h.job.Account, App: h.job.App,
+		At: tick.At.UTC().Format(time.RFC3339), Text: text, Incidents: incidents, Facts: facts,
+	})
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/aliyun/fc-runtime-go-sdk/fc"
 
+	"vodcurator/shared/act/notify"
 	"vodcurator/shared/act/plan"
 	"vodcurator/shared/boot"
 )
@@ -22,7 +23,7 @@ func main() {
 			}{app.VOD.Search, app.VOD.Media},
 			State: app.State, Region: app.Region, Account: app.Account, App: app.App, Share: app.RateShare, Log: app.Log,
 		},
-		policy: app.Policy, log: app.Log,
+		policy: app.Policy, hook: notify.Webhook{URL: app.NotifyURL, Key: string(app.NotifyKey), Log: app.Log}, log: app.Log,
 	}
 	fc.RegisterInitializerFunction(func(ctx context.Context) { app.Warm(ctx) })
 	fc.Start(h.handle)

@@ -25,6 +25,7 @@ type Config struct {
 	CallbackURL     string   // CALLBACK_URL: the exact URL that VOD was given
 	State           string   // STATE: file:DIR or oss://bucket/prefix
 	NotifyURL       string   // NOTIFY_URL: webhook for the nightly report
+	NotifyKey       Secret   // NOTIFY_KEY: signs the reports; none: they are not signed
 	RateShare       float64  // RATE_SHARE: our part of the account's rate, default 0.25
 	RulesFile       string   // RULES_FILE: a path or a key under STATE; default: the embedded rules
 	PolicyFile      string   // POLICY_FILE, likewise
@@ -75,6 +76,7 @@ func Read(getenv func(string) string, required ...string) (Config, error) {
 		TaggingMode:     get("TAGGING_MODE"),
 		Intake:          get("METADATA_INTAKE"),
 		CallbackURL:     get("CALLBACK_URL"),
+		NotifyKey:       Secret(get("NOTIFY_KEY")),
 		RateShare:       0.25,
 	}
 	own := keys{get("ALIBABA_CLOUD_ACCESS_KEY_ID"), get("ALIBABA_CLOUD_ACCESS_KEY_SECRET"), get("ALIBABA_CLOUD_SECURITY_TOKEN")}

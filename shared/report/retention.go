@@ -1,11 +1,14 @@
 package report
 
 import (
+	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
 	"vodcurator/shared/act/plan"
 	"vodcurator/shared/act/purge"
+	"vodcurator/shared/state"
 	"vodcurator/shared/video"
 )
 
@@ -22,6 +25,7 @@ type PlanAnswer struct {
 	Leaving int       `json:"leaving,omitempty"` // items in their grace
 	Over    []string  `json:"over,omitempty"`    // guards that would stop it
 	Resumed bool      `json:"resumed,omitempty"`
+	Missed  int       `json:"missed,omitempty"` // nights without a plan before this one
 }
 
 // Planned words what came of planning.
@@ -29,7 +33,7 @@ func Planned(r plan.Report) PlanAnswer {
 	p := r.Plan
 	return PlanAnswer{
 		Plan: p.ID, Expires: p.Expires, Read: r.Read, Unread: p.Library.Unread, Media: p.Media, Items: p.Items, Bytes: p.Bytes,
-		Unknown: p.Unknown, Leaving: p.Shelf, Over: p.Over, Resumed: r.Resumed,
+		Unknown: p.Unknown, Leaving: p.Shelf, Over: p.Over, Resumed: r.Resumed, Missed: r.Missed,
 	}
 }
 
@@ -38,8 +42,30 @@ func (a PlanAnswer) Attrs(more ...any) []any {
 	return append([]any{
 		slog.String("plan", a.Plan), slog.Int("read", a.Read), slog.Int("unread", a.Unread), slog.Int("media", a.Media),
 		slog.Int("items", a.Items), slog.Int64("bytes", a.Bytes), slog.Int("unknown", a.Unknown), slog.Int("leaving", a.Leaving),
-		slog.Any("over", a.Over), slog.Bool("resumed", a.Resumed),
+		slog.Any("over", a.Over), slog.Bool("resumed", a.Resumed), slog.Int("missed", a.Missed),
 	}, more...)
+}
+
+// Told words a planning run, and what of it needs a person.
+func (a PlanAnswer) Told(err error) (text string, incidents []string) {
+	switch {
+	case err != nil:
+		return "no plan: " + err.Error(), []string{err.Error()}
+	case a.Plan == "":
+		text = fmt.Sprintf("%s media read, the plan is not finished", Number(a.Read))
+	default:
+		text = fmt.Sprintf("plan %s lists %s of %s media: %s", a.Plan, Count(a.Items, "item"), Number(a.Media), Bytes(a.Bytes))
+	}
+	for _, over := range a.Over {
+		incidents = append(incidents, "over a guard: "+over)
+	}
+	if a.Missed > 0 {
+		incidents = append(incidents, Count(a.Missed, "night")+" without a plan before this one")
+	}
+	if a.Unread > 0 {
+		incidents = append(incidents, Number(a.Unread)+" media could not be read")
+	}
+	return text, incidents
 }
 
 // PurgeAnswer is what a purging run says of itself.
@@ -72,6 +98,28 @@ func Purged(r purge.Report) PurgeAnswer {
 		a.Plans = append(a.Plans, PurgedPlan{p.Plan, p.Status, p.Why, p.By, p.Left})
 	}
 	return a
+}
+
+// Told words a purging run, and what of it needs a person.
+func (a PurgeAnswer) Told(err error) (text string, incidents []string) {
+	text = fmt.Sprintf("%s removed, %s", Count(a.Removed, "item"), Bytes(a.Bytes))
+	switch {
+	case errors.Is(err, state.ErrBusy):
+		incidents = append(incidents, "another run was at work")
+	case err != nil:
+		incidents = append(incidents, err.Error())
+	}
+	for _, p := range a.Plans {
+		if p.Status == purge.Refused || p.Status == purge.Stopped {
+			incidents = append(incidents, fmt.Sprintf("plan %s %s: %s", p.Plan, p.Status, p.Why))
+		}
+	}
+	for _, result := range []video.Result{video.Failed, video.Forbidden, video.Unknown} {
+		if n := a.Results[result]; n > 0 {
+			incidents = append(incidents, fmt.Sprintf("%s %s", Count(n, "item"), result))
+		}
+	}
+	return text, incidents
 }
 
 // Attrs are the facts of the log record.

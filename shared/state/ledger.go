@@ -246,6 +246,14 @@ func StartRun(ctx context.Context, o Objects, s RunStart) (from int, err error) 
 	}
 }
 
+// Begun says that a run of the plan has begun, whether it ended or not.
+func Begun(ctx context.Context, o Objects, plan string) (bool, error) {
+	for _, err := range o.List(ctx, "runs/"+plan+"/", "") {
+		return err == nil, err
+	}
+	return false, nil
+}
+
 // RunEnd is what came of a plan when all its items had their outcome.
 type RunEnd struct {
 	Version int                  `json:"version"`

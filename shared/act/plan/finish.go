@@ -115,6 +115,7 @@ func (s *survey) shelf(ctx context.Context) (iter.Seq2[state.Leaving, error], er
 			last = p
 		}
 	}
+	s.before = last.Created
 	return state.ReadLines[state.Leaving](ctx, s.State, last.Leaving), nil
 }
 

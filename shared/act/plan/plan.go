@@ -45,6 +45,8 @@ type Report struct {
 	Plan    state.Plan // the zero Plan when the library is not read to its end yet
 	Read    int        // media read so far, earlier ticks included
 	Resumed bool       // an earlier tick had begun
+	// Missed is how many nights have no plan before this one; 0 for the first plan.
+	Missed int
 }
 
 // Finished says that the plan is written.
@@ -89,6 +91,10 @@ func (j Job) Run(ctx context.Context, at time.Time) (Report, error) {
 		return report, err
 	}
 	report.Plan, err = s.finish(ctx)
+	if !s.before.IsZero() {
+		// Half a day of leeway: clocks change, and people trigger by hand.
+		report.Missed = max(0, int((s.draft.At.Sub(s.before)-12*time.Hour)/(24*time.Hour)))
+	}
 	return report, err
 }
 
@@ -131,6 +137,7 @@ type survey struct {
 	second  time.Time           // creation time of the media in pending
 	pending []retention.Verdict // they are sorted before they are written
 	since   int                 // media since the last draft
+	before  time.Time           // when the plan before this one was made
 }
 
 func (s *survey) read(ctx context.Context) error {

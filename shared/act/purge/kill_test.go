@@ -7,6 +7,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,12 +25,15 @@ var errKilled = errors.New("killed")
 // its process at one of them: that one and all later ones fail. Half says that
 // the fatal one still takes effect, as a call whose answer nobody heard.
 type mortal struct {
+	mu        sync.Mutex
 	steps, at int // at 0: never
 	half      bool
 }
 
 // step says whether the process lives, and whether this step takes effect.
 func (m *mortal) step() (lives, effect bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.steps++
 	if m.at == 0 || m.steps < m.at {
 		return true, true

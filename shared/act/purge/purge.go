@@ -179,6 +179,7 @@ func (r *run) release(ctx context.Context) {
 type plan struct {
 	state.Plan
 	refused string
+	mine    bool // it is of this region, account and application
 }
 
 // plans lists the plans that are not over, oldest first.
@@ -196,11 +197,12 @@ func (r *run) plans(ctx context.Context) ([]plan, error) {
 		p, err := state.ReadPlan(ctx, r.State, id)
 		switch {
 		case errors.Is(err, video.ErrInvalid):
-			all = append(all, plan{state.Plan{ID: id}, "it is not as it was written"})
+			all = append(all, plan{Plan: state.Plan{ID: id}, refused: "it is not as it was written"})
 		case err != nil:
 			return nil, err
 		default:
-			all = append(all, plan{p, r.refuse(p)})
+			mine := p.Region == r.Region && p.Account == r.Account && p.App == r.App
+			all = append(all, plan{p, r.refuse(p), mine})
 		}
 	}
 	return all, nil
@@ -232,11 +234,19 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 		a.Status, a.Why = Refused, why
 		return a, nil
 	}
-	if p.refused != "" {
-		return refuse(p.refused)
-	}
-	if p.Items == 0 {
+	if p.Items == 0 && p.Hash != "" {
 		return Applied{}, nil
+	}
+	if p.refused != "" {
+		if _, err := state.ReadApproval(ctx, r.State, p.Plan); errors.Is(err, video.ErrNotFound) && p.Hash != "" {
+			return Applied{}, nil // nobody asked for it, and nobody will miss it
+		}
+		if p.mine {
+			if err := r.tidy(ctx, p.Plan); err != nil {
+				return Applied{}, err
+			}
+		}
+		return refuse(p.refused)
 	}
 	over, err := r.guards(ctx, p.Plan)
 	if errors.Is(err, state.ErrAltered) || errors.Is(err, video.ErrNotFound) {
@@ -258,6 +268,9 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 	case err != nil:
 		return Applied{}, err
 	case len(over) > 0:
+		if err := r.tidy(ctx, p.Plan); err != nil {
+			return Applied{}, err
+		}
 		return refuse("over the guards: " + join(over))
 	}
 	a.By = approval.By
@@ -287,6 +300,20 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 	return a, state.EndRun(ctx, r.State, state.RunEnd{
 		Plan: p.ID, At: r.Now(), By: approval.By, Results: w.results, Freed: w.freed, Segment: r.ledger.Last(), Tip: r.ledger.Tip(),
 	})
+}
+
+// tidy finds out what became of calls that a run of a plan made before it died,
+// when the plan will not be applied any further.
+func (r *run) tidy(ctx context.Context, p state.Plan) error {
+	begun, err := state.Begun(ctx, r.State, p.ID)
+	if err != nil || !begun {
+		return err
+	}
+	w := &work{run: r, plan: p, applied: &Applied{Results: map[video.Result]int{}}}
+	if err := w.read(ctx); err != nil || len(w.open) == 0 {
+		return err
+	}
+	return w.settle(ctx, true)
 }
 
 // guards counts the very list that is about to be removed, and says which guards

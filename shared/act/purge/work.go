@@ -42,8 +42,17 @@ type work struct {
 	tried, failed int
 }
 
-// begin reads what earlier runs of the plan have done.
+// begin records that a run begins.
 func (w *work) begin(ctx context.Context) error {
+	if err := w.read(ctx); err != nil {
+		return err
+	}
+	// The fence: a run that lost its lease finds this segment and stops.
+	return w.ledger.Append(ctx, w.row(state.Note, retention.Item{}, "", "run begins"))
+}
+
+// read takes up what earlier runs of the plan have done.
+func (w *work) read(ctx context.Context) error {
 	w.final, w.open, w.touched = map[key]bool{}, map[key]retention.Item{}, map[video.ID]bool{}
 	w.results, w.tries = map[video.Result]int{}, map[key]int{}
 	var err error
@@ -62,8 +71,7 @@ func (w *work) begin(ctx context.Context) error {
 			w.note(row)
 		}
 	}
-	// The fence: a run that lost its lease finds this segment and stops.
-	return w.ledger.Append(ctx, w.row(state.Note, retention.Item{}, "", "run begins"))
+	return nil
 }
 
 // note takes a row of the ledger into account.

@@ -1,0 +1,126 @@
+// Package notify tells people of nights and incidents by posting one JSON message
+// to a webhook.
+//
+// It sends nothing unless an address was given, never fails the job that it tells
+// of, and keeps the address out of errors and logs: many webhooks carry a secret
+// in theirs.
+package notify
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// Notice is one message. Incidents says what needs a person; a night without any
+// is told too, so that silence means that something is wrong.
+type Notice struct {
+	Event     string   `json:"event"` // planned, purged
+	Region    string   `json:"region"`
+	Account   string   `json:"account"`
+	App       string   `json:"app,omitempty"`
+	At        string   `json:"at"` // the event's time
+	Text      string   `json:"text"`
+	Incidents []string `json:"incidents,omitempty"`
+	Facts     any      `json:"facts"` // the function's answer
+}
+
+// Webhook is where notices go. The zero Webhook sends nothing.
+type Webhook struct {
+	URL  string
+	Key  string       // signs the messages; empty: they are not signed
+	HTTP *http.Client // default: 10 s for a try
+	Log  *slog.Logger // default: none
+}
+
+// The headers of a message. A receiver computes the HMAC-SHA256 of the time
+// stamp, a dot and the body with the shared key, compares in constant time, and
+// refuses old time stamps. Two tries of one message have one delivery id.
+const (
+	HeaderSignature = "X-Vodcurator-Signature"
+	HeaderTime      = "X-Vodcurator-Time"
+	HeaderDelivery  = "X-Vodcurator-Delivery"
+)
+
+const tries = 3
+
+// Send posts the notice, up to three times. What goes wrong is logged: nobody's
+// night fails because a webhook is down.
+func (w Webhook) Send(ctx context.Context, n Notice) {
+	if w.URL == "" {
+		return
+	}
+	if w.Log == nil {
+		w.Log = slog.New(slog.DiscardHandler)
+	}
+	body, err := json.Marshal(n)
+	for try := 1; err == nil; try++ {
+		var again bool
+		if again, err = w.post(ctx, body); err == nil {
+			return
+		}
+		if !again || try == tries {
+			break
+		}
+		wait := time.NewTimer(time.Duration(try*try) * time.Second)
+		select {
+		case <-ctx.Done():
+			try = tries
+		case <-wait.C:
+			err = nil
+		}
+		wait.Stop()
+	}
+	w.Log.WarnContext(ctx, "notice not delivered", slog.String("event", n.Event), slog.Any("error", err))
+}
+
+func (w Webhook) post(ctx context.Context, body []byte) (again bool, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.URL, bytes.NewReader(body))
+	if err != nil {
+		return false, errors.New("NOTIFY_URL is no address")
+	}
+	sum := sha256.Sum256(body)
+	stamp := strconv.FormatInt(time.Now().Unix(), 10)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set(HeaderDelivery, hex.EncodeToString(sum[:8]))
+	req.Header.Set(HeaderTime, stamp)
+	if w.Key != "" {
+		req.Header.Set(HeaderSignature, Sign(w.Key, stamp, body))
+	}
+	client := w.HTTP
+	if client == nil {
+		client = &http.Client{Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		var wrapped *url.Error // it prints the whole address
+		if errors.As(err, &wrapped) {
+			err = wrapped.Err
+		}
+		return true, err
+	}
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<16))
+	_ = resp.Body.Close()
+	if resp.StatusCode/100 == 2 {
+		return false, nil
+	}
+	return resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests, fmt.Errorf("answered %d", resp.StatusCode)
+}
+
+// Sign is the signature of a message.
+func Sign(key, stamp string, body []byte) string {
+	mac := hmac.New(sha256.New, []byte(key))
+	_, _ = fmt.Fprintf(mac, "%s.%s", stamp, body) // a hash never fails
+	return hex.EncodeToString(mac.Sum(nil))
+}

@@ -1,0 +1,104 @@
+package notify_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/shared/act/notify"
+)
+
+type hook struct {
+	answers []int // a status for each try; 0 cuts the connection
+	got     []*http.Request
+	bodies  []string
+}
+
+func (h *hook) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	h.got, h.bodies = append(h.got, r), append(h.bodies, string(body))
+	status := h.answers[min(len(h.got), len(h.answers))-1]
+	if status == 0 {
+		return nil, errors.New("connection refused")
+	}
+	return &http.Response{StatusCode: status, Body: http.NoBody}, nil
+}
+
+var notice = notify.Notice{Event: "purged", Region: "cn-shanghai", Account: "1", Text: "2 items removed", Facts: map[string]int{"removed": 2}}
+
+func send(h *hook, log *strings.Builder) {
+	w := notify.Webhook{URL: "https://hooks.example/x?token=xyzzy", Key: "sesame", HTTP: &http.Client{Transport: h}, Log: slog.New(slog.NewTextHandler(log, nil))}
+	w.Send(context.Background(), notice)
+}
+
+func TestANoticeIsPostedOnceAndSigned(t *testing.T) {
+	h, log := &hook{answers: []int{200}}, &strings.Builder{}
+	send(h, log)
+	require.Len(t, h.got, 1)
+	require.Empty(t, log.String())
+	head := h.got[0].Header
+	require.Equal(t, notify.Sign("sesame", head.Get(notify.HeaderTime), []byte(h.bodies[0])), head.Get(notify.HeaderSignature))
+	require.NotEqual(t, notify.Sign("other", head.Get(notify.HeaderTime), []byte(h.bodies[0])), head.Get(notify.HeaderSignature))
+	require.NotContains(t, h.bodies[0], "sesame")
+	var back notify.Notice
+	require.NoError(t, json.Unmarshal([]byte(h.bodies[0]), &back))
+	require.Equal(t, "2 items removed", back.Text)
+}
+
+func TestAFailingWebhookIsTriedThreeTimesAndHarmsNobody(t *testing.T) {
+	for name, tc := range map[string]struct {
+		answers []int
+		tries   int
+		logged  bool
+	}{
+		"down":            {[]int{0}, 3, true},
+		"broken":          {[]int{500}, 3, true},
+		"back again":      {[]int{0, 503, 200}, 3, false},
+		"busy":            {[]int{429, 204}, 2, false},
+		"refused":         {[]int{403}, 1, true},
+		"somewhere else":  {[]int{302}, 1, true},
+		"well at once":    {[]int{201}, 1, false},
+		"well the second": {[]int{500, 200}, 2, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			h, log := &hook{answers: tc.answers}, &strings.Builder{}
+			send(h, log)
+			require.Len(t, h.got, tc.tries, name)
+			require.Equal(t, tc.logged, log.Len() > 0, name)
+			require.NotContains(t, log.String(), "xyzzy", "the address may hold a secret")
+			require.NotContains(t, log.String(), "sesame")
+			for _, r := range h.got {
+				require.Equal(t, h.got[0].Header.Get(notify.HeaderDelivery), r.Header.Get(notify.HeaderDelivery))
+			}
+		})
+	}
+}
+
+func TestTheEndOfTheTimeEndsTheTries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &hook{answers: []int{500}}
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: h}}.Send(ctx, notice)
+		require.Len(t, h.got, 1)
+	})
+}
+
+// A notice feature ignored dry run (Janitorr's "leaving soon").
+func TestWithoutAnAddressNothingIsSent(t *testing.T) {
+	h := &hook{answers: []int{200}}
+	notify.Webhook{HTTP: &http.Client{Transport: h}}.Send(t.Context(), notice)
+	require.Empty(t, h.got)
+}
