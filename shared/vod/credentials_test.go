@@ -84,14 +84,17 @@ func TestARoleIsAssumed(t *testing.T) {
 }
 
 func TestKeysThatCannotBeFetchedTodayAreNotRefused(t *testing.T) {
-	s := serve(t, func(request) (int, string) { return refuse(503, "ServiceUnavailable") })
-	c := s.client(t, func(c *vod.Config) {
-		c.Credentials = func(ctx context.Context) (string, string, string, error) { return "", "", "", video.ErrThrottled }
+	synctest.Test(t, func(t *testing.T) {
+		_, client, stop := inBubble(t, func(request) (int, string) { return ok(aVideo) })
+		defer stop()
+		c := client(func(c *vod.Config) {
+			c.Credentials = func(context.Context) (string, string, string, error) { return "", "", "", video.ErrThrottled }
+		})
+		_, err := c.Video(t.Context(), "v")
+		require.ErrorIs(t, err, video.ErrThrottled)
+		require.NotErrorIs(t, err, video.ErrForbidden)
 	})
-	_, err := c.Video(t.Context(), "v")
-	require.ErrorIs(t, err, video.ErrThrottled)
-	require.NotErrorIs(t, err, video.ErrForbidden)
-	_, err = vod.Assume(vod.Role{}, vod.Static("a", "b", ""))
+	_, err := vod.Assume(vod.Role{}, vod.Static("a", "b", ""))
 	require.ErrorContains(t, err, "role: missing")
 }
 

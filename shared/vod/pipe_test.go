@@ -58,7 +58,7 @@ func inBubble(t testing.TB, answer func(request) (int, string)) (s *service, cli
 	s = &service{answer: answer, open: map[net.Conn]bool{}}
 	transport, stop := bubbleServer(s, s.connState)
 	client = func(with ...func(*vod.Config)) *vod.Client {
-		return s.client(t, append([]func(*vod.Config){func(c *vod.Config) { c.Endpoint, c.HTTP = "http://vod.test", transport }}, with...)...)
+		return s.limited(t, append([]func(*vod.Config){func(c *vod.Config) { c.Endpoint, c.HTTP = "http://vod.test", transport }}, with...)...)
 	}
 	return s, client, stop
 }

@@ -118,8 +118,14 @@ func (s *service) calls(op string) []request {
 	return slices.DeleteFunc(slices.Clone(s.requests), func(r request) bool { return r.op != op })
 }
 
-// client uses the whole rate, so that tests do not wait.
+// client has no rate, so that tests do not wait.
 func (s *service) client(t testing.TB, with ...func(*vod.Config)) *vod.Client {
+	t.Helper()
+	return s.limited(t, with...).Unlimited()
+}
+
+// limited uses the whole documented rate.
+func (s *service) limited(t testing.TB, with ...func(*vod.Config)) *vod.Client {
 	t.Helper()
 	config := vod.Config{Region: "cn-shanghai", Endpoint: s.URL, Share: 1, Credentials: vod.Static(testKey, testSecret, testToken)}
 	for _, change := range with {
