@@ -136,6 +136,9 @@ func updateCategory(s *Server, c *call) (any, *fault) {
 	if refused != nil {
 		return nil, refused
 	}
+	if _, refused := c.need("CateId"); refused != nil {
+		return nil, refused
+	}
 	id, refused := c.number("CateId", 0, 1, 1<<62)
 	if refused != nil {
 		return nil, refused
@@ -154,6 +157,9 @@ func updateCategory(s *Server, c *call) (any, *fault) {
 
 // deleteCategory takes the subtree out, and the category off its media.
 func deleteCategory(s *Server, c *call) (any, *fault) {
+	if _, refused := c.need("CateId"); refused != nil {
+		return nil, refused
+	}
 	id, refused := c.number("CateId", 0, 1, 1<<62)
 	if refused != nil {
 		return nil, refused

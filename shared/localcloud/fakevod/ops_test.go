@@ -114,6 +114,8 @@ func TestLimitsAreRefusedInTheProvidersWords(t *testing.T) {
 		{"SetMessageCallback", []string{"CallbackType", "MNS", "MnsEndpoint", "http://x"}, 400, "MissingParameter"},
 		{"AddCategory", []string{"CateName", strings.Repeat("x", 65)}, 400, "LengthExceededMax"},
 		{"AddCategory", []string{"CateName", "x", "ParentId", "5"}, 404, "InvalidCateId.NotFound"},
+		{"UpdateCategory", []string{"CateName", "x"}, 400, "MissingParameter"},
+		{"DeleteCategory", nil, 400, "MissingParameter"},
 		{"GetCategories", []string{"CateId", "5"}, 404, "InvalidCateId.NotFound"},
 		{"ListSnapshots", []string{"VideoId", id}, 404, "NoSuchResource"},
 		{"ListSnapshots", []string{"VideoId", id, "AuthTimeout", "60"}, 400, "InvalidParameter"},
