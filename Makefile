@@ -68,6 +68,10 @@ sizes: build ## how big each function is; fails above $(MAX_MB) MB
 bench: ## the benchmarks whose ratios the README quotes
 	$(GO) test -run='^$$' -bench=. -benchmem ./...
 
+.PHONY: conformance
+conformance: ## what the local cloud emulates, tried by the official clients, row by row
+	CONFORMANCE=1 $(GO) test -count=1 -v -timeout=15m ./shared/localcloud/conformance
+
 .PHONY: soak
 soak: build ## the long proofs: the audit of metadata and 300 runs of 90 nights; at most an hour
 	SOAK=1 $(GO) test -v -run='TestAudit|TestSimulatedNights' -timeout=60m ./functions/... ./shared/act/... ./shared/cmd/...
