@@ -27,6 +27,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv("LOCALCLOUD_STATE"); dir != "" {
 		writeForEver(dir)
 	}
+	if file := os.Getenv("LOCALCLOUD_MANIFEST"); file != "" {
+		serveForEver(file)
+	}
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "localcloud-test")
 		if err != nil {

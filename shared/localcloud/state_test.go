@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -161,4 +162,45 @@ func TestItIsReadyInThreeTenthsOfASecond(t *testing.T) {
 	}
 	t.Logf("ready after %s", best)
 	require.Less(t, best, 300*time.Millisecond)
+}
+
+// TestAKillOfTheCloudLeavesNoFunctionBehind shows that the processes die with it.
+func TestAKillOfTheCloudLeavesNoFunctionBehind(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Log("left out: only Linux ties processes to their parent")
+		return
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), "LOCALCLOUD_MANIFEST="+write(t))
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	line, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(t, err)
+	pid := strings.TrimSpace(line)
+	require.DirExists(t, "/proc/"+pid)
+	require.NoError(t, cmd.Process.Kill())
+	_ = cmd.Wait()
+	require.Eventually(t, func() bool {
+		stat, err := os.ReadFile("/proc/" + pid + "/stat")
+		return err != nil || strings.Contains(string(stat), ") Z ") // gone, or waiting for somebody to look
+	}, 30*time.Second, time.Millisecond)
+}
+
+// serveForEver is the process that is killed with a function running.
+func serveForEver(manifest string) {
+	c, err := localcloud.Start(context.Background(), localcloud.Options{Manifest: manifest})
+	if err != nil {
+		panic(err)
+	}
+	inv, err := c.FC.Invoke(context.Background(), "autotag", []byte(`{}`))
+	if err != nil {
+		panic(err)
+	}
+	var said struct{ Pid int }
+	if err := json.Unmarshal(inv.Result, &said); err != nil {
+		panic(err)
+	}
+	fmt.Println(said.Pid)
+	select {}
 }

@@ -2,16 +2,19 @@
 // each function's binary as a process of its own under the runtime API of the
 // built-in Go runtime (go1), and fires its triggers.
 //
-// Emulated: instances that start on demand, are reused and serve one invocation at
-// a time; initializer and preStop; time-outs that kill; processes that exit; the
+// Emulated: instances that start on demand, are reused, serve one invocation at a
+// time, are frozen in between and stopped when idle; initializer and preStop; time-outs that kill; processes that exit; the
 // environment and the credentials of the function's role, fresh in the headers of
 // each invocation; synchronous and asynchronous invocation with retries and
 // destinations; HTTP, timer, MNS topic and EventBridge MNS queue triggers with
-// batch window, retry strategy and dead letters; logs per invocation. Partly: an
-// invocation's own limits (memory and CPU are not enforced); HTTP triggers without
-// authentication only. Never: other runtimes, containers, layers, VPC, NAS, tracing,
+// batch window, retry strategy and dead letters; logs per invocation; faults that a
+// test asks for. Partly: memory, CPU and disk are not limited, only time is; HTTP
+// triggers without authentication only; elsewhere than on Linux idle instances are not
+// frozen and do not die with a killed local cloud. Never: other runtimes, containers, layers, VPC, NAS, tracing,
 // versions and aliases, async tasks, provisioned instances, the signature of the
 // invocation call (whoever reaches the loopback address may invoke).
+//
+// Where the provider's documents leave a point open, Doubts names the choices.
 package fakefc
 
 import (

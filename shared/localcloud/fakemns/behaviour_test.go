@@ -268,3 +268,15 @@ func TestTopicsFeedQueues(t *testing.T) {
 	_, err = topic.PublishMessage(mns.MessagePublishRequest{MessageBody: "hello"})
 	require.True(t, mns.ERR_MNS_TOPIC_NOT_EXIST.IsEqual(err), "%v", err)
 }
+
+func TestWhichActionAPolicyMustName(t *testing.T) {
+	policy, err := fakeram.ParsePolicy([]byte(`{"Version":"1","Statement":[{"Effect":"Allow","Action":["mns:SendMessage"],"Resource":["*"]}]}`))
+	require.NoError(t, err)
+	keys := fakeram.New(fakeram.Key{ID: "id", Secret: "secret", Policy: policy})
+	for covers, want := range map[bool]int{false: 403, true: 201} {
+		s := fakemns.New(fakemns.Options{Keys: keys, Doubts: fakemns.Doubts{SingleCoversBatch: covers}})
+		s.Create("jobs")
+		require.Equal(t, 201, ask(s, "POST", "/queues/jobs/messages", send).Code)
+		require.Equal(t, want, ask(s, "POST", "/queues/jobs/messages", "<Messages>"+send+"</Messages>").Code)
+	}
+}
