@@ -35,7 +35,9 @@ type journal struct {
 	file    *os.File
 	seq     uint64
 	written int64 // bytes since the last snapshot
-	closed  bool
+	// snapshot is the size of that: a large library is not written anew for little.
+	snapshot int64
+	closed   bool
 }
 
 // maxJournal is when a new snapshot is due.
@@ -66,7 +68,7 @@ func (s *Server) record(entries []entry) error {
 	if err := j.file.Sync(); err != nil {
 		return err
 	}
-	if j.written += int64(len(buf)); j.written > maxJournal {
+	if j.written += int64(len(buf)); j.written > max(maxJournal, j.snapshot) {
 		return s.compact()
 	}
 	return nil
@@ -79,9 +81,20 @@ func (s *Server) compact() error {
 	if j == nil {
 		return nil
 	}
-	if err := s.dump(filepath.Join(j.dir, "snapshot.jsonl")); err != nil {
+	path := filepath.Join(j.dir, "snapshot.jsonl")
+	if err := s.dump(path); err != nil {
 		return err
 	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	j.snapshot = info.Size()
+	return j.begin()
+}
+
+// begin starts an empty journal: the snapshot holds everything.
+func (j *journal) begin() error {
 	if j.file != nil {
 		if err := j.file.Close(); err != nil {
 			return err
@@ -227,6 +240,9 @@ func (s *Server) openJournal() error {
 		return fmt.Errorf("fakevod: state in %s: %w", s.opt.Dir, err)
 	}
 	s.lib.rebuild()
+	if seq > 0 && seq == s.journal.seq { // nothing has come after the snapshot
+		return s.journal.begin()
+	}
 	return s.compact()
 }
 
