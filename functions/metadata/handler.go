@@ -141,7 +141,7 @@ func (h handler) process(ctx context.Context, messages []events.Message) (answer
 		letters[i].outcomes, outcomes = outcomes[:n], outcomes[n:]
 		for _, o := range letters[i].outcomes {
 			a.Outcomes[o.Result]++
-			if o.Err != nil {
+			if o.Err != nil || o.Result == video.Done && o.Reason != "" { // the second: over another writer's
 				h.log.WarnContext(ctx, "change", slog.String("media", string(o.ID)), slog.String("result", string(o.Result)), slog.String("reason", o.Reason))
 			}
 		}

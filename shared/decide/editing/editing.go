@@ -98,7 +98,7 @@ func Fold(changes []video.Change, known func(Key) Known) ([]Edit, []Verdict) {
 			if n > 0 && stamps[i] == stamps[order[n-1]] {
 				verdicts[i] = again(verdicts[order[n-1]])
 			} else if verdicts[i].Result == video.Done {
-				verdicts[i] = f.verdict(changes[i], stamps[i], edit)
+				verdicts[i] = f.verdict(changes[i], stamps[i], edit, verdicts[i].Reason)
 			}
 		}
 		if !edit.Update.Empty() || len(edit.Marks) > 0 {
@@ -167,8 +167,21 @@ func (f *folding) take(c video.Change, s Stamp) Verdict {
 	for _, part := range parts(c) {
 		moved[part] = Mark{Stamp: s}
 	}
+	foreign := f.foreign(c)
 	f.now, f.marks, f.changed = next, f.marks.Merge(moved), f.changed || differs
-	return Verdict{Result: video.Done, Reason: older}
+	return Verdict{Result: video.Done, Reason: foreign}
+}
+
+// foreign names the fields which another writer has changed since we wrote them
+// last: the change wins, being issued later, but not unseen.
+func (f *folding) foreign(c video.Change) string {
+	var all []string
+	for _, part := range parts(c) {
+		if was := f.known.Marks[part]; !was.Open && was.Sum != "" && was.Sum != sumOf(f.known.Value, part) {
+			all = append(all, part+": another writer had changed it")
+		}
+	}
+	return strings.Join(all, "; ")
 }
 
 // open leaves of a change what no later change has settled already. older names
@@ -247,7 +260,7 @@ func (f *folding) edit(key Key) Edit {
 	}
 	for part, mark := range f.marks {
 		if mark != f.known.Marks[part] {
-			mark.Open = f.sends(part, e.Update)
+			mark.Open, mark.Sum = f.sends(part, e.Update), sumOf(f.now, part)
 			e.Marks[part] = mark
 		}
 	}
@@ -255,8 +268,8 @@ func (f *folding) edit(key Key) Edit {
 }
 
 // verdict says at the end what an accepted change has come to.
-func (f *folding) verdict(c video.Change, s Stamp, e Edit) Verdict {
-	older := ""
+func (f *folding) verdict(c video.Change, s Stamp, e Edit, foreign string) Verdict {
+	older := foreign
 	result := video.Stale
 	for _, part := range parts(c) {
 		switch {

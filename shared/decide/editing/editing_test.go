@@ -206,6 +206,22 @@ func TestOnlyAnOpenMarkIsDoneAgain(t *testing.T) {
 	require.Empty(t, none)
 }
 
+// Another writer, a CMS for example, is overwritten by what was issued later, but
+// not unseen.
+func TestWhatAnotherWriterChangedIsNotOverwrittenUnseen(t *testing.T) {
+	l := library{{ID: "v"}: {Value: editing.Value{Title: "old"}}}
+	edits, verdicts := editing.Fold([]video.Change{title("v", 1, "ours")}, l.known)
+	require.Empty(t, verdicts[0].Reason)
+	l = l.after(edits)
+	_, verdicts = editing.Fold([]video.Change{title("v", 2, "ours again")}, l.known)
+	require.Empty(t, verdicts[0].Reason, "it is as we left it")
+
+	known := l[editing.Key{ID: "v"}]
+	known.Value.Title = "theirs"
+	_, verdicts = editing.Fold([]video.Change{title("v", 2, "ours again")}, library{{ID: "v"}: known}.known)
+	require.Equal(t, editing.Verdict{Result: video.Done, Reason: "title: another writer had changed it"}, verdicts[0])
+}
+
 // batch draws changes of few media, fields and moments, so that they collide.
 // No precondition and few tags: those verdicts depend on what came before.
 func batch() *rapid.Generator[[]video.Change] {

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"maps"
+	"strconv"
 	"strings"
 	"time"
 
@@ -47,9 +48,32 @@ func (s Stamp) Compare(t Stamp) int { return cmp.Or(s.At.Compare(t.At), cmp.Comp
 // Mark remembers the latest change that was accepted for one part of a media.
 // Open says that its write is not known to have succeeded: the same change,
 // delivered again, is then still to be done, and otherwise it was taken already.
+// Sum is a digest of the value, by which another writer's change is noticed; tags
+// have none.
 type Mark struct {
 	Stamp
-	Open bool `json:"open,omitempty"`
+	Open bool   `json:"open,omitempty"`
+	Sum  string `json:"sum,omitempty"`
+}
+
+// sumOf is the digest of a part's value, empty for tags. A cover is compared
+// without the signature that the library adds.
+func sumOf(v Value, part string) string {
+	var text string
+	switch part {
+	case "title":
+		text = v.Title
+	case "description":
+		text = v.Description
+	case "category":
+		text = strconv.FormatInt(v.Category, 10)
+	case "cover":
+		text, _, _ = strings.Cut(v.Cover, "?")
+	default:
+		return ""
+	}
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:4])
 }
 
 // Marks are the watermarks of one media, by part: "title", "description",
