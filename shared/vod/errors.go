@@ -80,13 +80,12 @@ func (e *Error) Unwrap() []error {
 }
 
 // codes is the one place that knows VOD's error codes. A name that ends in a
-// point stands for all that begin so. Order matters: the first that fits counts.
+// point stands for itself and for all that begin so; the first that fits counts.
 var codes = []struct {
 	code   string
 	kind   error
 	advice string
 }{
-	{"Throttling", video.ErrThrottled, ""},
 	{"Throttling.", video.ErrThrottled, ""},
 	{"InvalidVideo.NotFound", video.ErrNotFound, ""},
 	{"InvalidVideo.NoneStream", video.ErrNotFound, ""},
@@ -102,7 +101,6 @@ var codes = []struct {
 	{"InvalidTimeStamp.", video.ErrForbidden, "set the clock: it may differ from the service's by 15 minutes at most"},
 	{"Forbidden.IllegalStatus", video.ErrInvalid, "the status of the media does not allow it"},
 	{"Forbidden.AliyunVoDEncryption", video.ErrInvalid, "the media has encrypted streams only"},
-	{"Forbidden", video.ErrForbidden, "the RAM policy must allow the operation"},
 	{"Forbidden.", video.ErrForbidden, "the RAM policy must allow the operation"},
 	{"NoPermission", video.ErrForbidden, "the RAM policy must allow the operation"},
 	{"OperationDenied.Suspended", video.ErrForbidden, "the account's VOD service is suspended, often for an unpaid bill"},
@@ -120,7 +118,8 @@ var codes = []struct {
 // video is gone.
 func (e *Error) classify() {
 	for _, c := range codes {
-		if strings.EqualFold(e.Code, c.code) || strings.HasSuffix(c.code, ".") && len(e.Code) > len(c.code) && strings.EqualFold(e.Code[:len(c.code)], c.code) {
+		name, family := strings.CutSuffix(c.code, ".")
+		if strings.EqualFold(e.Code, name) || family && len(e.Code) > len(c.code) && strings.EqualFold(e.Code[:len(c.code)], c.code) {
 			e.kind, e.advice = c.kind, c.advice
 			return
 		}
