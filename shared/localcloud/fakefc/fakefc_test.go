@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -549,4 +550,13 @@ func TestSuccessHasADestinationToo(t *testing.T) {
 	for _, want := range []string{id, `"condition":""`, `"approximateInvokeCount":1`, `"requestPayload":"{\"a\":1}"`, `"functionError":""`} {
 		require.Contains(t, got[0].Body, want)
 	}
+}
+
+func TestInvocationsAreLoggedWithWhatTheyPrinted(t *testing.T) {
+	var text bytes.Buffer
+	s, web := start(t, manifest(""), fakefc.Options{Log: slog.New(slog.NewJSONHandler(&text, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	invoke(t, web, `{}`)
+	s.Close()
+	require.Contains(t, text.String(), `"msg":"function","name":"f","kind":"invoke"`)
+	require.Contains(t, text.String(), `a line of log`)
 }

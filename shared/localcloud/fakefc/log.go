@@ -2,6 +2,8 @@ package fakefc
 
 import (
 	"bytes"
+	"context"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -114,6 +116,11 @@ func (s *Server) finish(r *record, out outcome) {
 	}
 	if s.opt.Done != nil {
 		s.opt.Done(r.copy())
+	}
+	if s.opt.Log.Enabled(context.Background(), slog.LevelDebug) {
+		inv := r.copy()
+		s.opt.Log.Debug("function", "name", inv.Function, "kind", inv.Kind, "trigger", inv.Trigger, "request", inv.RequestID,
+			"took", inv.Duration.String(), "error", inv.Error, "reason", inv.Reason, "log", string(r.tail()))
 	}
 }
 

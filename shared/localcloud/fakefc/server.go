@@ -72,7 +72,7 @@ type Options struct {
 	Fault calls.Hook
 	// Done is called after each invocation; nil: nobody cares.
 	Done   func(Invocation)
-	Log    *slog.Logger // default: none
+	Log    *slog.Logger // gets each invocation, with the end of its log, at debug; default: none
 	Doubts Doubts
 }
 
