@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/md5"
 	"encoding/hex"
 	"fmt"
@@ -19,21 +20,47 @@ import (
 	"vodcurator/shared/localcloud/fakevod"
 )
 
+var built = struct {
+	sync.Once
+	dir string
+	err error
+}{}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	_ = os.RemoveAll(built.dir)
+	os.Exit(code)
+}
+
+// binaries builds the two functions once, for the tests that run them.
+func binaries(t *testing.T) string {
+	t.Helper()
+	built.Do(func() {
+		if built.dir, built.err = os.MkdirTemp("", "autotag-test"); built.err != nil { //nolint:usetesting // it outlives the test that builds
+			return
+		}
+		for _, name := range []string{"autotag", "metadata"} {
+			build := exec.CommandContext(context.Background(), "go", "build", "-o", filepath.Join(built.dir, name, "main"), "../"+name)
+			if out, err := build.CombinedOutput(); err != nil {
+				built.err = fmt.Errorf("%w: %s", err, out)
+			}
+		}
+	})
+	require.NoError(t, built.err)
+	return built.dir
+}
+
 // cloud runs autotag and metadata as built binaries, by the project's own
 // manifest, over a library of n videos.
 func cloud(t *testing.T, n int, pace float64, env map[string]string) (*localcloud.Cloud, []string) {
 	t.Helper()
-	dir := t.TempDir()
+	dir := binaries(t)
 	manifest, err := os.ReadFile("../../s.yaml")
 	require.NoError(t, err)
 	for _, name := range []string{"autotag", "metadata"} {
-		binary := filepath.Join(dir, name, "main")
-		build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../"+name)
-		out, err := build.CombinedOutput()
-		require.NoError(t, err, string(out))
-		manifest = []byte(strings.ReplaceAll(string(manifest), "./functions/"+name+"/target", filepath.Dir(binary)))
+		manifest = []byte(strings.ReplaceAll(string(manifest), "./functions/"+name+"/target", filepath.Join(dir, name)))
 	}
-	file := filepath.Join(dir, "s.yaml")
+	file := filepath.Join(t.TempDir(), "s.yaml")
 	require.NoError(t, os.WriteFile(file, manifest, 0o600))
 	if env["RATE_SHARE"] == "" {
 		env["RATE_SHARE"] = "1"

@@ -35,6 +35,8 @@ const (
 	id  = "30a1f0c2d7b171f1a4e66723a78e0102"
 )
 
+var defaults = tagging.Default()
+
 var at = time.Unix(1782000000, 0).UTC()
 
 // library answers for every id, and counts.
@@ -114,7 +116,7 @@ func newTest() (*handler, *library, *bytes.Buffer) {
 	l, log := &library{tags: map[video.ID][]string{}}, &bytes.Buffer{}
 	return &handler{
 		library: l, labels: l, search: l, writer: tag.Direct{To: l},
-		rules:    func(context.Context) (*tagging.Rules, error) { return tagging.Default(), nil },
+		rules:    func(context.Context) (*tagging.Rules, error) { return defaults, nil },
 		signer:   events.Signer{URL: url, Keys: []string{"ZZ9newKey0001", key}},
 		seen:     events.NewSeen(100, 10*time.Minute),
 		now:      func() time.Time { return at },

@@ -143,6 +143,9 @@ func Compile(text string) (*Program, error) {
 // Compile compiles the expression that stands at a path of the file, and records
 // what is wrong with it there. It returns nil then.
 func (f *File) Compile(path, text string) *Program {
+	if text == "" && slices.ContainsFunc(f.faults, func(fault *Fault) bool { return fault.Path == path }) {
+		return nil // there is none because of a mistake that is told already
+	}
 	p, err := Compile(text)
 	for _, e := range exprErrors(err) {
 		line := ""
@@ -430,10 +433,7 @@ func (c *checker) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
 	case *ast.VariableDeclaratorNode:
 		c.locals = append(c.locals, n.Name)
-		c.faults = slices.DeleteFunc(c.faults, func(err error) bool { // the body came before its variable
-			var e *ExprError
-			return errors.As(err, &e) && e.Message == unknownName(n.Name)
-		})
+		c.known(n.Name) // the body came before its variable
 	case *ast.IdentifierNode:
 		switch b, ok := bit[n.Value]; {
 		case ok:
@@ -457,8 +457,17 @@ func (c *checker) Visit(node *ast.Node) {
 	}
 }
 
+// known takes back what was said of a name before it turned out to be one.
+func (c *checker) known(name string) {
+	c.faults = slices.DeleteFunc(c.faults, func(err error) bool {
+		var e *ExprError
+		return errors.As(err, &e) && e.Message == unknownName(name)
+	})
+}
+
 func (c *checker) call(n ast.Node, name string, args []ast.Node) {
 	if !slices.Contains(functionNames(), name) {
+		c.known(name)
 		c.fault(n, name+" is not a function here", Suggest(name, functionNames()))
 		return
 	}
