@@ -83,13 +83,12 @@ func (r *Rules) decide(f *rule.Facts) Decision {
 		return d
 	}
 	view := *f
-	view.Tags = slices.DeleteFunc(slices.Clone(f.Tags), func(tag string) bool { return r.managed(tag) })
-	foreign := len(view.Tags)
+	foreign := slices.Clip(slices.DeleteFunc(slices.Clone(f.Tags), r.managed)) // what is added to it is added to a copy
 	run := pass{}
 	machine := rule.NewMachine()
 	defer machine.Free()
 	for round := 1; ; round++ {
-		view.Tags = view.Tags[:foreign:foreign]
+		view.Tags = foreign
 		run = r.run(machine, f, &view, run.set)
 		if !run.moved || round == maxRounds {
 			if run.moved {
@@ -178,6 +177,7 @@ type pass struct {
 	wanted           []made // tags in rule order
 	removed          []pattern
 	set              assigned
+	people           int  // how many tags are not the rules' own: none is an empty list to them
 	moved            bool // a field now differs from what the conditions saw
 }
 
@@ -191,7 +191,7 @@ type made struct {
 // rule adds or removes are facts to the rules behind it. Fields were moved to
 // what the round before came to.
 func (r *Rules) run(m *rule.Machine, f, view *rule.Facts, before assigned) pass {
-	p := pass{set: before} // what was set stays set, though its rule's condition may be gone by it
+	p := pass{set: before, people: len(view.Tags)} // what was set stays set, though its rule's condition may be gone by it
 	view.Title, view.Description = f.Title, f.Description
 	category, name := int64(f.CategoryID), f.Category
 	if before.titleBy > 0 {
@@ -267,7 +267,7 @@ func (p *pass) apply(i int, c *compiled, f, view *rule.Facts) {
 		p.wanted = slices.DeleteFunc(p.wanted, func(m made) bool { return pat.fits(m.tag) })
 		view.Tags = slices.DeleteFunc(slices.Clone(view.Tags), pat.fits)
 	}
-	if c.fields.Tags != Ignore && (c.fields.Tags != IfEmpty || len(f.Tags) == 0) {
+	if c.fields.Tags != Ignore && (c.fields.Tags != IfEmpty || p.people == 0) {
 		for j := range c.add {
 			if t := &c.add[j]; t.literal {
 				p.want(made{t.prefix, i, true}, view)

@@ -37,6 +37,7 @@ func (r *Rules) Explain(f *rule.Facts) Explanation {
 	e := Explanation{Decision: r.Decide(f)}
 	view := *f
 	view.Tags = slices.DeleteFunc(slices.Clone(f.Tags), r.managed)
+	people := len(view.Tags)
 	for i := range r.rules {
 		c := &r.rules[i]
 		v := RuleView{Name: c.name, Result: "no", Parts: c.when.Explain(&view)}
@@ -45,7 +46,7 @@ func (r *Rules) Explain(f *rule.Facts) Explanation {
 			v.Result, v.Parts = "not reached", nil
 		case slices.Contains(e.Decision.Matched, c.name):
 			v.Result = "matched"
-			pass := pass{}
+			pass := pass{people: people}
 			pass.apply(i, c, f, &view)
 		case slices.Contains(e.Decision.Waiting, c.name):
 			v.Result = "waiting"

@@ -26,6 +26,7 @@ const DefaultLock = "hands-off"
 type Mode string
 
 // The modes. Merge adds: to the tags that are there, or a line to the description.
+// A tag list counts as empty when only the rules have tagged the media.
 const (
 	Ignore    Mode = "ignore"
 	IfEmpty   Mode = "if-empty"

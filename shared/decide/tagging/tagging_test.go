@@ -218,6 +218,16 @@ rules:
 	require.Contains(t, d.Dropped[0], "do not come to rest")
 }
 
+func TestATagRemovedWhileATitleSettlesIsRemovedOnce(t *testing.T) {
+	rules := parse(t, `
+rules:
+  - {name: title, when: "true", title: x}
+  - {name: drop, when: '"a" in tags', remove: [a]}`)
+	d := decide(t, rules, rule.Sample{Tags: []string{"a", "b"}})
+	require.Equal(t, []string{"a"}, d.Change.Tags.Remove, "the second round sees the tags as the first did")
+	require.Equal(t, []string{"title", "drop"}, d.Matched)
+}
+
 func TestARuleThatFailsKeepsItsTags(t *testing.T) {
 	rules := parse(t, `rules: [{name: a, when: 'tags[5] == "x"', add: [a]}, {name: b, when: "true", add: [b]}]`)
 	d := decide(t, rules, rule.Sample{Tags: []string{"a"}})
