@@ -73,3 +73,7 @@ func ParseHolds(body []byte) (map[video.ID]string, error) {
 	}
 	return held, nil
 }
+
+// Held says why the policy's holds forbid to touch the media; empty: they do not.
+// It is for removals that no rule asked for; Judge asks the holds by itself.
+func (p *Policy) Held(m video.Media, at Moment) string { return p.holds.held(m, at) }

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"vodcurator/shared/act/purge"
+	"vodcurator/shared/boot"
+	"vodcurator/shared/report"
+	"vodcurator/shared/state"
+	"vodcurator/shared/video"
+)
+
+func takedownCommand(a *app) *cobra.Command {
+	var t purge.Takedown
+	var yes bool
+	cmd := &cobra.Command{
+		Use:   "takedown ID... --reason TEXT",
+		Short: "Remove whole media at once, outside of every plan, with ledger and proof",
+		Args:  cobra.RangeArgs(1, 100),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if t.Reason == "" {
+				return fmt.Errorf("%w: --reason is missing: the ledger keeps it", errUsage)
+			}
+			for _, id := range args {
+				t.IDs = append(t.IDs, video.ID(id))
+			}
+			return a.takedown(cmd.Context(), t, yes)
+		},
+	}
+	cmd.Flags().StringVar(&t.Reason, "reason", "", "why")
+	cmd.Flags().StringVar(&t.By, "by", operator(), "who asks for it")
+	cmd.Flags().BoolVar(&t.DespiteHolds, "despite-holds", false, "also what a hold protects")
+	cmd.Flags().BoolVar(&yes, "yes", false, "remove without asking")
+	return cmd
+}
+
+func (a *app) takedown(ctx context.Context, t purge.Takedown, yes bool) error {
+	return a.withState(ctx, func(app *boot.App, o *state.Store) error {
+		policy, err := app.Policy(ctx)
+		if err != nil {
+			return err
+		}
+		if !yes {
+			if err := a.showMedia(ctx, app, t.IDs); err != nil {
+				return err
+			}
+			agreed, err := a.typed(app.Region + " " + app.Account)
+			if err != nil || !agreed {
+				return err
+			}
+		}
+		job := purge.Job{Library: app.VOD, CDN: app.VOD, State: o, Policy: policy, Region: app.Region, Account: app.Account, App: app.App, Log: app.Log}
+		name, outcomes, err := job.Takedown(ctx, t, time.Now())
+		if err != nil && outcomes == nil {
+			return err
+		}
+		table := report.NewTable("media", "result", "proof")
+		failed := 0
+		for _, o := range outcomes {
+			table.Row(o.ID, o.Result, o.Reason)
+			if o.Result != video.Done {
+				failed++
+			}
+		}
+		if failed > 0 {
+			err = errors.Join(err, fmt.Errorf("%s still there", report.Count(failed, "video")))
+		}
+		if a.json() {
+			return errors.Join(err, a.print(outcomes))
+		}
+		if len(outcomes) == 0 {
+			_, said := fmt.Fprintln(a.out, "Nothing to remove: none of these is in the library.")
+			return errors.Join(err, said)
+		}
+		_, said := fmt.Fprintf(a.out, "In the ledger as %s:\n", name)
+		return errors.Join(err, said, table.Write(a.out, "  "))
+	})
+}
+
+func (a *app) showMedia(ctx context.Context, app *boot.App, ids []video.ID) error {
+	answers, err := app.VOD.Media(ctx, ids)
+	if err != nil {
+		return err
+	}
+	table := report.NewTable("media", "title", "tags", "created")
+	for _, m := range answers {
+		if m.Err != nil {
+			table.Row(m.ID, m.Err)
+			continue
+		}
+		table.Row(m.ID, report.Cut(m.Value.Title, 40), video.JoinTags(m.Value.Tags), m.Value.Created.Format(time.DateTime))
+	}
+	return table.Write(a.out, "")
+}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/shared/localcloud"
+	"vodcurator/shared/localcloud/fakevod"
+)
+
+func TestATakedownByAPerson(t *testing.T) {
+	cloud := localcloud.RunT(t, localcloud.Options{Callback: "none"})
+	env := cloud.Env()
+	env["STATE"] = "file:" + t.TempDir()
+	ids := cloud.VOD.Seed(fakevod.Asset{Title: "wrong one"}, fakevod.Asset{Title: "kept", Tags: "keep"})
+
+	code, _, errs := vodctl(t, env, "takedown", ids[0])
+	require.Equal(t, 2, code)
+	require.Contains(t, errs, "--reason is missing")
+
+	code, out, errs := vodctl(t, env, "takedown", ids[0], "--reason", "court order")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "wrong one")
+	require.Contains(t, errs, "nothing was changed")
+	require.Zero(t, cloud.VOD.Log().Count("DeleteVideo"))
+
+	code, _, errs = vodctl(t, env, "takedown", ids[0], ids[1], "--reason", "court order", "--yes")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, `tag "keep" holds`)
+	require.Zero(t, cloud.VOD.Log().Count("DeleteVideo"), "one of them is held, so none goes")
+
+	code, out, errs = vodctl(t, env, "takedown", ids[0], "--reason", "court order", "--yes")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "read again and not found")
+	require.Equal(t, 1, cloud.VOD.Len())
+	code, out, _ = vodctl(t, env, "ledger", "verify")
+	require.Zero(t, code)
+	require.Contains(t, out, "1 item removed, 0 open")
+	code, out, _ = vodctl(t, env, "takedown", ids[0], "--reason", "again", "--yes")
+	require.Zero(t, code)
+	require.Contains(t, out, "Nothing to remove")
+}
