@@ -2,7 +2,7 @@
 // changes its tests do not notice. A change is an operator, a constant, a
 // condition or a statement; the tests run on a copy, and nothing here is written.
 //
-//	go run -C .ci/tools ./mutate ../.. ./shared/decide/retention
+//	go run -C .ci/tools ./mutate ../.. ./shared/decide/retention [FILE...]
 package main
 
 import (
@@ -16,13 +16,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
 
 func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "mutate ROOT ./PACKAGE")
+	if len(os.Args) < 3 {
+		fmt.Fprintln(os.Stderr, "mutate ROOT ./PACKAGE [FILE...]")
 		os.Exit(2)
 	}
 	root, pkg := os.Args[1], os.Args[2]
@@ -32,7 +33,7 @@ func main() {
 		panic(err)
 	}
 	for _, name := range files {
-		if strings.HasSuffix(name, "_test.go") {
+		if strings.HasSuffix(name, "_test.go") || len(os.Args) > 3 && !slices.Contains(os.Args[3:], filepath.Base(name)) {
 			continue
 		}
 		for n := 0; ; n++ {

@@ -277,7 +277,7 @@ func (s *survey) ask(ctx context.Context, put func(*batch) bool) {
 		ids, b = nil, &batch{done: make(chan struct{})}
 		return ok
 	}
-	for found, err := range oldestFirst(ctx, s.Library, s.draft.Next) {
+	for found, err := range OldestFirst(ctx, s.Library, s.draft.Next) {
 		if err != nil {
 			b.found, b.answers, b.err = nil, nil, err
 			close(b.done)
@@ -294,9 +294,9 @@ func (s *survey) ask(ctx context.Context, put func(*batch) bool) {
 	}
 }
 
-// oldestFirst merges the videos and the audio of the library by creation time.
+// OldestFirst merges the videos and the audio of the library by creation time.
 // They are searched apart, because the library does.
-func oldestFirst(ctx context.Context, l Library, from time.Time) iter.Seq2[video.Video, error] {
+func OldestFirst(ctx context.Context, l Library, from time.Time) iter.Seq2[video.Video, error] {
 	return func(yield func(video.Video, error) bool) {
 		type source struct {
 			next func() (video.Found, error, bool)

@@ -79,6 +79,9 @@ func TestWhatARuleTakesAndLeaves(t *testing.T) {
 		"one good stream too few":     {remove: "{source: {good_streams: 2, min_height: 541}}", why: retention.Needed, reason: "1 good streams of at least 541 lines, wanted 2"},
 		"streams that were cut short": {remove: "{source: {}}", change: each(func(s *video.Stream) { s.Duration = 50 * time.Second }), why: retention.Needed},
 		"streams rounded down":        {remove: "{source: {}}", change: each(func(s *video.Stream) { s.Duration = 59 * time.Second }), takes: []string{"source"}},
+		"streams of exactly 98 %":     {remove: "{source: {}}", change: each(func(s *video.Stream) { s.Duration = time.Minute - time.Minute/50 }), takes: []string{"source"}},
+		"streams just below 98 %":     {remove: "{source: {}}", change: each(func(s *video.Stream) { s.Duration = time.Minute - time.Minute/50 - 1 }), why: retention.Needed},
+		"streams of one byte":         {remove: "{source: {}}", change: each(func(s *video.Stream) { s.Size = 1 }), takes: []string{"source"}},
 		"streams of unknown length":   {remove: "{source: {}}", change: each(func(s *video.Stream) { s.Duration = 0 }), why: retention.Needed},
 		"only the source as a stream": {remove: "{source: {}}", change: each(func(s *video.Stream) { s.Definition = "OD" }), why: retention.Needed},
 		"streams of no size":          {remove: "{source: {}}", change: each(func(s *video.Stream) { s.Size = 0 }), why: retention.Needed},
@@ -180,6 +183,8 @@ func TestSizes(t *testing.T) {
 		"no size at all":           {func(m *video.Media) { m.Source, m.Size = nil, 0 }, retention.Unknown},
 		"a stream of size 0":       {func(m *video.Media) { m.Streams[0].Size = 0 }, retention.Unknown},
 		"the source as a stream":   {func(m *video.Media) { m.Streams[0].Definition, m.Streams[0].Size = "OD", 0 }, 9500},
+		"a source of one byte":     {func(m *video.Media) { m.Source.Size = 1 }, 601},
+		"a stream of one byte":     {func(m *video.Media) { m.Streams[0].Size = 1 }, 9501},
 		"nothing but a small file": {func(m *video.Media) { m.Streams, m.Source, m.Size = nil, nil, 1 }, 1},
 	} {
 		m := old()
@@ -218,6 +223,21 @@ func TestAgesCountFromUploadModificationOrView(t *testing.T) {
 	require.Empty(t, byView.Judge(m, viewed(-1, true)).Items, "a view in the future is no age")
 	m.Created = ago(10)
 	require.Empty(t, byView.Judge(m, viewed(40, true)).Items, "an upload after its last counted view")
+}
+
+func TestReasonsNameTheirValues(t *testing.T) {
+	m := old()
+	v := policy(t, anyOld+"{video: true}").Judge(m, retention.Moment{Now: now})
+	require.Equal(t, "100d since upload, limit 30d", v.Items[0].Reason)
+	m.Created = now.Add(-24 * time.Hour)
+	v = policy(t, anyOld+"{video: true}").Judge(m, retention.Moment{Now: now})
+	require.Equal(t, "1d since upload, limit 30d", v.Keeps[0].Reason)
+	require.Equal(t, now.AddDate(0, 0, 29), v.Keeps[0].Due)
+	m.Created = now.Add(-23 * time.Hour)
+	v = policy(t, anyOld+"{video: true}").Judge(m, retention.Moment{Now: now})
+	require.Equal(t, "23h0m0s since upload, limit 30d", v.Keeps[0].Reason)
+	v = policy(t, "rules:\n  - {name: r, unsafe: true, select: '\"temp\" in tags', remove: {video: true}}").Judge(m, retention.Moment{Now: now})
+	require.Equal(t, "no age limit", v.Items[0].Reason)
 }
 
 func TestAMissingFactKeeps(t *testing.T) {
@@ -282,6 +302,7 @@ func TestHolds(t *testing.T) {
 		"today":                              {change: tags("hold-until:2026-07-01"), held: "holds"},
 		"yesterday, but not yet in the west": {change: tags("hold-until:2026-06-30"), held: "holds"},
 		"the day before":                     {change: tags("hold-until:2026-06-29")},
+		"a date behind a blank":              {change: tags(" hold-until:2027-01-01"), held: "holds"},
 		"a date behind other signs":          {change: tags("Hold-Until = 2027/01/01"), held: "holds"},
 		"a date behind a wide colon":         {change: tags("hold-until：2027.01.01"), held: "holds"},
 		"no date":                            {change: tags("hold-until"), held: "has no date"},

@@ -30,11 +30,17 @@ func settled(t require.TestingT, p *retention.Policy, all ...video.Media) (going
 	tally = retention.Tally{}
 	require.NoError(t, json.Unmarshal(text, &tally))
 	require.Equal(t, len(all), tally.Media)
+	sum := int64(0)
+	for _, m := range all {
+		sum += max(retention.Size(m), 0)
+	}
+	require.Equal(t, sum, tally.Bytes)
 	slices.SortFunc(verdicts, retention.Order)
 	going, keeps = map[video.ID]string{}, map[video.ID]retention.Keep{}
 	for _, v := range verdicts {
 		v = p.Settle(&tally, v)
 		require.Empty(t, v.Claims)
+		require.Empty(t, v.Newest)
 		for _, i := range v.Items {
 			going[i.ID] += i.Rule
 		}

@@ -1,0 +1,311 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"vodcurator/shared/act/plan"
+	"vodcurator/shared/decide/retention"
+	"vodcurator/shared/report"
+	"vodcurator/shared/state"
+	"vodcurator/shared/video"
+)
+
+func snapshotCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "snapshot FILE",
+		Short: "Write the library to a file, to plan on it without an account; goes on where a broken one ended",
+		Args:  cobra.ExactArgs(1),
+		RunE:  func(cmd *cobra.Command, args []string) error { return a.snapshot(cmd.Context(), args[0]) },
+	}
+}
+
+// snapshot appends one media a line, oldest first. A file that is there already is
+// gone on with: its last line may be cut, and is read again.
+func (a *app) snapshot(ctx context.Context, name string) (err error) {
+	app, err := a.boot()
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	have, err := readSnapshot(f)
+	if err != nil {
+		return err
+	}
+	if err := f.Truncate(have.size); err != nil {
+		return err
+	}
+	if _, err := f.Seek(have.size, io.SeekStart); err != nil {
+		return err
+	}
+	var from time.Time
+	if n := len(have.media); n > 0 {
+		from = have.media[n-1].Created
+	}
+	out, n := bufio.NewWriter(f), 0
+	write := func(ids []video.ID) error {
+		answers, err := app.VOD.Media(ctx, ids)
+		if err != nil {
+			return err
+		}
+		for _, m := range answers {
+			if m.Err != nil {
+				_, _ = fmt.Fprintf(a.err, "vodctl: %s left out: %v\n", m.ID, m.Err)
+				continue
+			}
+			text, err := json.Marshal(m.Value)
+			if err != nil {
+				return err
+			}
+			n++
+			if _, err := out.Write(append(text, '\n')); err != nil {
+				return err
+			}
+		}
+		return out.Flush()
+	}
+	var ids []video.ID
+	for v, err := range plan.OldestFirst(ctx, app.VOD, from) {
+		if err != nil {
+			return err
+		}
+		if have.at(v.ID) >= 0 {
+			continue
+		}
+		if ids = append(ids, v.ID); len(ids) == video.MaxBatch {
+			if err := write(ids); err != nil {
+				return err
+			}
+			ids = nil
+		}
+	}
+	if len(ids) > 0 {
+		if err := write(ids); err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprintf(a.out, "%s media written, %s were there\n", report.Number(n), report.Number(len(have.media)))
+	return err
+}
+
+// shelf is a library in a file.
+type shelf struct {
+	media []video.Media
+	size  int64 // of the lines that are whole
+	index map[video.ID]int
+}
+
+func (s *shelf) at(id video.ID) int {
+	if i, ok := s.index[id]; ok {
+		return i
+	}
+	return -1
+}
+
+func readSnapshot(r io.Reader) (*shelf, error) {
+	s := &shelf{index: map[video.ID]int{}}
+	in := bufio.NewReaderSize(r, 1<<20)
+	for number := 1; ; number++ {
+		line, err := in.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			break // what has no end was cut
+		}
+		if err != nil {
+			return nil, err
+		}
+		var m video.Media
+		if err := json.Unmarshal(line, &m); err != nil || m.ID == "" {
+			return nil, fmt.Errorf("%w: line %d is not a media", video.ErrInvalid, number)
+		}
+		s.index[m.ID] = len(s.media)
+		s.media = append(s.media, m)
+		s.size += int64(len(line))
+	}
+	return s, nil
+}
+
+// Search implements plan.Library. The file does not tell audio from video, and
+// planning does not need it to.
+func (s *shelf) Search(_ context.Context, q video.Query) iter.Seq2[video.Found, error] {
+	return func(yield func(video.Found, error) bool) {
+		if q.Kind == video.KindAudio {
+			return
+		}
+		for _, m := range s.media {
+			if !m.Created.Before(q.CreatedFrom) && !yield(video.Found{Video: m.Video}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Media implements plan.Library.
+func (s *shelf) Media(_ context.Context, ids []video.ID) ([]video.Answer[video.Media], error) {
+	answers := make([]video.Answer[video.Media], len(ids))
+	for i, id := range ids {
+		answers[i] = video.Answer[video.Media]{ID: id, Err: video.ErrNotFound}
+		if at := s.at(id); at >= 0 {
+			answers[i].Value, answers[i].Err = s.media[at], nil
+		}
+	}
+	return answers, nil
+}
+
+func whatIfCommand(a *app) *cobra.Command {
+	var w whatIf
+	cmd := &cobra.Command{
+		Use:   "what-if --library FILE",
+		Short: "Plan on a snapshot, without an account: for a date, with another policy, night by night",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if w.library == "" || w.nights < 1 {
+				return fmt.Errorf("%w: name a snapshot with --library, and at least one night", errUsage)
+			}
+			return a.whatIf(cmd.Context(), w)
+		},
+	}
+	cmd.Flags().StringVar(&w.library, "library", "", "a file of vodctl snapshot")
+	cmd.Flags().StringVar(&w.at, "at", "", "the date to plan for, as 2026-12-31 (default today)")
+	cmd.Flags().StringVar(&w.policy, "policy", "", "a policy file (default: POLICY_FILE, else the built-in one)")
+	cmd.Flags().StringVar(&w.diff, "diff", "", "another policy file: show what it takes more and less")
+	cmd.Flags().IntVar(&w.nights, "nights", 1, "so many nights; what a plan lists is gone in the next")
+	return cmd
+}
+
+type whatIf struct {
+	library, at, policy, diff string
+	nights                    int
+}
+
+func (a *app) whatIf(ctx context.Context, w whatIf) error {
+	at := time.Now().UTC()
+	if w.at != "" {
+		var err error
+		if at, err = time.Parse(time.DateOnly, w.at); err != nil {
+			return fmt.Errorf("%w: --at %q is no date like 2026-12-31", errUsage, w.at)
+		}
+	}
+	plans, items, err := a.simulate(ctx, w, w.policy, at)
+	if err != nil {
+		return err
+	}
+	if w.diff != "" {
+		_, others, err := a.simulate(ctx, w, w.diff, at)
+		if err != nil {
+			return err
+		}
+		return a.difference(items, others)
+	}
+	if a.json() {
+		return a.print(plans)
+	}
+	if len(plans) == 1 {
+		return report.Plan(a.out, plans[0])
+	}
+	table := report.NewTable("night", ">library", ">items", ">media", ">bytes", ">leaving", "over its guards")
+	for _, p := range plans {
+		table.Row(p.Created.Format(time.DateOnly), report.Number(p.Library.Media), report.Number(p.Items), report.Number(p.Media),
+			report.Bytes(p.Bytes), report.Number(p.Shelf), strings.Join(p.Over, "; "))
+	}
+	return table.Write(a.out, "")
+}
+
+// simulate plans night by night in a state of its own. Media that go as a whole
+// are missing the next night, unless the plan was over its guards; parts that go
+// are not simulated.
+func (a *app) simulate(ctx context.Context, w whatIf, policyFile string, at time.Time) (plans []state.Plan, items []retention.Item, err error) {
+	f, err := os.Open(w.library)
+	if err != nil {
+		return nil, nil, err
+	}
+	library, err := readSnapshot(f)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, nil, err
+	}
+	slices.SortStableFunc(library.media, func(a, b video.Media) int { return a.Created.Compare(b.Created) })
+	var policy *retention.Policy
+	if policyFile == "" {
+		app, err := a.boot()
+		if err != nil {
+			return nil, nil, err
+		}
+		policy, err = app.Policy(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+	} else if text, err := os.ReadFile(policyFile); err != nil {
+		return nil, nil, err
+	} else if policy, err = retention.Parse(policyFile, text); err != nil {
+		return nil, nil, err
+	}
+	dir, err := os.MkdirTemp("", "vodctl")
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	store, err := state.Open(ctx, "file:"+dir, state.Options{})
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	for night := range w.nights {
+		library.index = map[video.ID]int{}
+		for i, m := range library.media {
+			library.index[m.ID] = i
+		}
+		r, err := plan.Job{Library: library, State: store, Policy: policy, Region: "snapshot", Account: w.library}.Run(ctx, at.AddDate(0, 0, night))
+		if err != nil {
+			return nil, nil, err
+		}
+		plans = append(plans, r.Plan)
+		gone := map[video.ID]bool{}
+		for v, err := range r.Plan.Entries(ctx, store) {
+			if err != nil {
+				return nil, nil, err
+			}
+			items = append(items, v.Items...)
+			gone[v.ID] = v.Items[0].Kind == retention.Whole && len(r.Plan.Over) == 0
+		}
+		library.media = slices.DeleteFunc(library.media, func(m video.Media) bool { return gone[m.ID] })
+	}
+	return plans, items, nil
+}
+
+func (a *app) difference(one, other []retention.Item) error {
+	table := report.NewTable("", "media", "takes", ">bytes", "rule", "reason")
+	missing := func(sign string, from, in []retention.Item) {
+		seen := map[retention.Item]bool{}
+		bare := func(i retention.Item) retention.Item { return retention.Item{ID: i.ID, Kind: i.Kind, Part: i.Part} }
+		for _, i := range in {
+			seen[bare(i)] = true
+		}
+		for _, i := range from {
+			if !seen[bare(i)] {
+				seen[bare(i)] = true
+				table.Row(sign, i.ID, strings.TrimSpace(string(i.Kind)+" "+i.Part), report.Bytes(i.Bytes), i.Rule, i.Reason)
+			}
+		}
+	}
+	missing("+", other, one)
+	missing("-", one, other)
+	if table.Len() == 0 {
+		_, err := fmt.Fprintln(a.out, "Both policies take the same.")
+		return err
+	}
+	return table.Write(a.out, "")
+}
