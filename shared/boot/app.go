@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"path/filepath"
 	"sync"
 
 	"vodcurator/shared/queue"
@@ -41,11 +42,21 @@ func Must(required ...string) *App {
 	return nil
 }
 
-// FromEnvironment is New for a program that a person runs.
+// FromEnvironment is New for a program that a person runs. Without keys in the
+// environment it takes those of the aliyun command line tool, if that is set up:
+// the profile that ALIBABA_CLOUD_PROFILE names, else the current one.
 func FromEnvironment(log *slog.Logger, required ...string) (*App, error) {
 	config, err := Read(os.Getenv, required...)
 	if err != nil {
 		return nil, err
+	}
+	if home, err := os.UserHomeDir(); err == nil && config.own().id == "" {
+		file := filepath.Join(home, ".aliyun", "config.json")
+		if _, err := os.Stat(file); err == nil {
+			if config.profile, err = vod.Profile(file, os.Getenv("ALIBABA_CLOUD_PROFILE")); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return New(config, log)
 }

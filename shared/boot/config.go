@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"vodcurator/shared/vod"
 )
 
 // Config is what the environment says, checked. Printing it shows no secret.
@@ -35,6 +37,8 @@ type Config struct {
 
 	// A function, because fmt prints unexported fields without asking them.
 	own func() keys
+	// profile is asked when the environment has no keys; nil: there is none.
+	profile vod.Credentials
 }
 
 // Secret is a string that does not print.

@@ -42,10 +42,13 @@ func (c Config) Credentials(ctx context.Context) (id, secret, token string, err 
 	if !ok {
 		k = c.own()
 	}
-	if k.id == "" {
-		return "", "", "", ErrNoCredentials
+	switch {
+	case k.id != "":
+		return k.id, k.secret, k.token, nil
+	case c.profile != nil:
+		return c.profile(ctx)
 	}
-	return k.id, k.secret, k.token, nil
+	return "", "", "", ErrNoCredentials
 }
 
 // Gentle slows the runtime's loop when the platform does not answer: the SDK
