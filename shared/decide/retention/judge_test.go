@@ -420,3 +420,26 @@ func TestLaws(t *testing.T) {
 		}
 	})
 }
+
+func TestStreamReasonsNameTheirValues(t *testing.T) {
+	judge := func(remove string, change func(*video.Media)) retention.Verdict {
+		m := old()
+		if change != nil {
+			change(&m)
+		}
+		return policy(t, anyOld+remove).Judge(m, retention.Moment{Now: now})
+	}
+	const age = "100d since upload, limit 30d; "
+	require.Equal(t, age+"LD mp4 640x360", judge("{streams: {height_below: 400}}", nil).Items[0].Reason)
+	require.Equal(t, age+"LD mp4 640x360, not among the best 2", judge("{streams: {keep_best: 2}}", nil).Items[0].Reason)
+	require.Equal(t, age+"HD mp4 1280x720, stream is 99d old, limit 40d, superseded by hd2",
+		judge("{streams: {superseded: true, older_than: 40d}}", twice(nil)).Items[0].Reason)
+	young := judge("{streams: {height_below: 400, older_than: 40d}}", each(func(s *video.Stream) { s.Created = ago(10) }))
+	require.Equal(t, []retention.Keep{{ID: "a1", Kind: retention.Stream, Part: "ld", Rule: "r", Why: retention.Young, Reason: "stream is 10d old, limit 40d"}}, young.Keeps)
+	require.Empty(t, judge("{streams: {height_below: 100}}", nil).Keeps, "what does not fit needs no reason")
+	best := judge("{streams: {keep_best: 1}}", nil)
+	require.Equal(t, []retention.Keep{{ID: "a1", Kind: retention.Stream, Part: "hd", Rule: "r", Why: retention.Needed, Reason: "among the best 1"}}, best.Keeps)
+	doubt := judge("{streams: {superseded: true}}", twice(func(old, _ *video.Stream) { old.Status = "Normal" }))
+	require.Len(t, doubt.Keeps, 1)
+	require.Equal(t, "hd", doubt.Keeps[0].Part)
+}
