@@ -95,7 +95,6 @@ type Rules struct {
 	tests      []testSpec
 	makes      map[string][]int // which rules can produce a literal tag
 	prefixes   []owned          // and those of templates
-	removes    []pattern
 }
 
 type compiled struct {
@@ -256,7 +255,6 @@ func (p parser) rule(path string, index int, one ruleSpec, r *Rules) compiled {
 			p.Add(at, fmt.Sprintf("%q is the lock", text), "only people remove it")
 		}
 		c.remove = append(c.remove, pat)
-		r.removes = append(r.removes, pat)
 	}
 	c.title = p.text(path+".title", one.Title, "title", c.fields.Title)
 	c.description = p.text(path+".description", one.Description, "description", c.fields.Description)

@@ -228,6 +228,188 @@ rules:
 	require.Equal(t, []string{"title", "drop"}, d.Matched)
 }
 
+func TestEveryPartOfAChangeSaysWhereItComesFrom(t *testing.T) {
+	rules := parse(t, `
+retired: [old]
+categories: {Film: 77}
+fields: {title: overwrite, description: overwrite, category: overwrite}
+rules:
+  - {name: all, when: 'kind == "image"', add: [a], remove: [p], title: T, description: D, category: Film}
+  - {name: other, when: 'title == "never"', add: [o]}
+  - {name: number, when: 'title == "never"', category: "5"}`)
+	d := decide(t, rules, rule.Sample{Kind: "image", Tags: []string{"p", "old", "o"}})
+	require.Equal(t, video.KindImage, d.Change.Kind)
+	require.Equal(t, []tagging.Reason{
+		{Field: "tags", Act: "add", Value: "a", Rule: "all", Why: `rule "all" holds`},
+		{Field: "tags", Act: "remove", Value: "p", Rule: "all", Why: `rule "all" removes it`},
+		{Field: "tags", Act: "remove", Value: "old", Why: "it is retired"},
+		{Field: "tags", Act: "remove", Value: "o", Why: "no rule produces it any more, and it is a tag of: other"},
+		{Field: "title", Act: "set", Value: "T", Rule: "all", Why: `rule "all" holds (overwrite)`},
+		{Field: "description", Act: "set", Value: "D", Rule: "all", Why: `rule "all" holds (overwrite)`},
+		{Field: "category", Act: "set", Value: "77 Film", Rule: "all", Why: `rule "all" holds (overwrite)`},
+	}, d.Reasons)
+	d = decide(t, rules, rule.Sample{Kind: "video", Title: "T", Description: "D", Category: "Film", CategoryID: 77})
+	require.Equal(t, tagging.Decision{ID: "sample", Change: video.Change{ID: "sample"}}, d)
+	require.Equal(t, []string{"all", "other", "number"}, rules.Names())
+	require.Len(t, rules.Version, 12)
+	require.NotEqual(t, rules.Version, tagging.Default().Version)
+}
+
+func TestWhatIsSetIsAFactToAllRulesAndTheRestStaysAsItWas(t *testing.T) {
+	rules := parse(t, `
+fields: {title: overwrite, category: overwrite}
+categories: {Film: 77}
+rules:
+  - {name: early, when: 'category == "Film"', add: [film]}
+  - {name: described, when: 'description == "d"', add: [described]}
+  - {name: was, when: 'title == "x"', title: y}
+  - {name: is, when: 'title == "y" and category_id == 77', add: [is]}
+  - {name: sort, when: "true", category: Film}`)
+	d := decide(t, rules, rule.Sample{Title: "x", Description: "d", CategoryID: 7, Category: "Zoo"})
+	require.Equal(t, []string{"film", "described", "is"}, d.Change.Tags.Add)
+	require.Equal(t, []string{"early", "described", "was", "is", "sort"}, d.Matched, "in the order of the file, once each")
+	require.Empty(t, d.Dropped)
+	rules = parse(t, "rules:\n  - {name: a, when: 'category_id == 7 and description == \"d\"', add: [a]}\n  - {name: t, when: 'title == \"\"', title: T}")
+	d = decide(t, rules, rule.Sample{Description: "d", CategoryID: 7, Category: "Zoo"})
+	require.Equal(t, []string{"a"}, d.Change.Tags.Add)
+	require.Equal(t, "T", text(d.Change.Set.Title))
+	require.Empty(t, d.Dropped)
+}
+
+func TestACircleOfThreeSetsNothing(t *testing.T) {
+	rules := parse(t, `
+fields: {title: overwrite}
+rules:
+  - {name: a, when: 'title == "x"', title: y}
+  - {name: b, when: 'title == "y"', title: z}
+  - {name: c, when: 'title == "z"', title: x}`)
+	require.True(t, decide(t, rules, rule.Sample{Title: "x"}).Change.Empty())
+}
+
+func TestALaterRuleTakesBackWhatAnEarlierOneAdds(t *testing.T) {
+	rules := parse(t, `
+rules:
+  - {name: add, when: "true", add: [a, b]}
+  - {name: remove, when: "true", remove: [a]}
+  - {name: look, when: '"a" in tags', add: [seen]}`)
+	d := decide(t, rules, rule.Sample{Tags: []string{"a"}})
+	require.Equal(t, []string{"b"}, d.Change.Tags.Add)
+	require.Equal(t, []string{"a"}, d.Change.Tags.Remove)
+	rules = parse(t, `{fields: {tags: ignore}, retired: [r], rules: [{name: a, when: "true", remove: [p, q]}]}`)
+	require.True(t, decide(t, rules, rule.Sample{Tags: []string{"p", "q", "r"}}).Change.Empty(), "a list that is to be ignored loses nothing")
+}
+
+func TestATextWaitsForItsFacts(t *testing.T) {
+	rules := parse(t, `
+rules:
+  - {name: title, when: "true", title: "{codec} clip"}
+  - {name: text, when: "true", description: "{codec} clip"}
+  - {name: gate, when: duration > 60, stop: true}
+  - {name: after, when: "true", add: [after]}`)
+	d := decide(t, rules, rule.Sample{})
+	require.Equal(t, []string{"title", "text", "gate", "after"}, d.Waiting)
+	require.True(t, d.Change.Empty())
+}
+
+func TestUsesNamesWhatTheRulesAskFor(t *testing.T) {
+	for _, one := range []string{
+		`when: len(labels) > 0, add: [a]`, `when: "true", add: ["x:{labels}"]`, `when: "true", title: "{user_data}"`, `when: "true", description: "{user_data}"`,
+	} {
+		rules := parse(t, "rules: [{name: a, "+one+"}]")
+		require.Equal(t, strings.Contains(one, "labels"), rules.Uses("labels"), one)
+		require.Equal(t, strings.Contains(one, "user_data"), rules.Uses("user_data"), one)
+		require.False(t, rules.Uses("fps"), one)
+	}
+}
+
+func TestOwnersAreInTheOrderOfTheFile(t *testing.T) {
+	rules := parse(t, `
+rules:
+  - {name: one, when: "true", add: ["k:{title}"]}
+  - {name: two, when: "true", add: ["k:x"]}
+  - {name: three, when: "true", add: ["k:{codec}", "z:{codec}"]}`)
+	require.Equal(t, []string{"one", "two", "three"}, rules.Owners("k:x"))
+	require.Equal(t, []string{"three"}, rules.Owners("z:x"))
+}
+
+func TestExplainOfAFailingALockedAndAnEarlierTag(t *testing.T) {
+	rules := parse(t, `
+retired: [old]
+rules:
+  - {name: fails, when: 'tags[5] == "x"', add: [a]}
+  - {name: two, when: 'title == "x"', add: [b]}
+  - {name: three, when: '"b" in tags', add: [c]}`)
+	f := rule.Sample{Title: "x", Tags: []string{"a", "b", "mine", "old"}}.Facts()
+	e := rules.Explain(&f)
+	require.Contains(t, e.Rules[0].Result, "error: ")
+	require.Equal(t, "matched", e.Rules[2].Result)
+	require.Equal(t, "yes", e.Rules[2].Parts[0].Result)
+	require.Equal(t, map[string]any{"tags": []string{"mine", "b"}}, e.Rules[2].Parts[0].Values, "as the rule saw them")
+	require.Equal(t, []tagging.TagView{
+		{Tag: "a", Fate: "stays", Owner: []string{"fails"}, Why: "belongs to fails"},
+		{Tag: "b", Fate: "stays", Owner: []string{"two"}, Why: "belongs to two"},
+		{Tag: "mine", Fate: "stays", Owner: []string{"people"}, Why: "belongs to people"},
+		{Tag: "old", Fate: "removed", Owner: []string{"retired"}, Why: "it is retired"},
+		{Tag: "c", Fate: "added", Owner: []string{"three"}, Why: `rule "three" holds`},
+	}, e.Tags)
+	f = rule.Sample{Tags: []string{"hands-off"}}.Facts()
+	e = rules.Explain(&f)
+	require.Equal(t, []tagging.RuleView{{Name: "fails", Result: "not reached"}, {Name: "two", Result: "not reached"}, {Name: "three", Result: "not reached"}}, e.Rules)
+}
+
+func TestATestOfAFileSeesAFaultAndASecondEvent(t *testing.T) {
+	rules := parse(t, `
+categories: {Film: 77}
+rules:
+  - {name: fails, when: 'tags[5] == "x"', add: [a]}
+  - {name: sort, when: 'title == "x"', category: Film}
+tests:
+  - {name: by name, media: {title: x, tags: [p, q, r, s, t, u]}, expect: {category: Film}}
+  - {name: by id, media: {title: x, tags: [p, q, r, s, t, u]}, expect: {category: "77"}}
+  - {name: short list, media: {title: y}, expect: {}}
+  - {name: wrong, media: {title: x, tags: [p, q, r, s, t, u]}, expect: {}}`)
+	results := rules.Test(nil)
+	require.Equal(t, "by name", results[0].Name)
+	require.Empty(t, results[0].Faults)
+	require.Empty(t, results[1].Faults)
+	require.Len(t, results[2].Faults, 1)
+	require.Contains(t, results[2].Faults[0], "rule failed: fails: ")
+	require.Equal(t, []string{"category: want , got Film"}, results[3].Faults)
+}
+
+func TestTextsFitToTheByte(t *testing.T) {
+	rules := parse(t, `{fields: {title: overwrite}, rules: [{name: a, when: "true", title: "{user_data}"}]}`)
+	for in, want := range map[string]string{
+		strings.Repeat("x", 128):       strings.Repeat("x", 128),
+		strings.Repeat("x", 129):       strings.Repeat("x", 128),
+		strings.Repeat("x", 127) + "é": strings.Repeat("x", 127),
+	} {
+		require.Equal(t, want, text(decide(t, rules, rule.Sample{UserData: in}).Change.Set.Title))
+	}
+	exact := "rules: [{name: a, when: 'true', title: " + strings.Repeat("x", 128) + ", add: [" + strings.Repeat("t", 32) + "]}]"
+	parse(t, exact)
+	var tags []string
+	for i := range 16 {
+		tags = append(tags, fmt.Sprint("t", i))
+	}
+	parse(t, "rules: [{name: a, when: 'true', add: ["+strings.Join(tags, ", ")+"]}]")
+}
+
+func TestATagThatStaysAndIsWantedTakesOnePlace(t *testing.T) {
+	rules := parse(t, `
+retired: ["a-2024*"]
+rules:
+  - {name: waits, when: duration > 60, add: [a]}
+  - {name: holds, when: "true", add: [a]}`)
+	tags := []string{"a"}
+	for i := range 15 {
+		tags = append(tags, fmt.Sprint("p", i))
+	}
+	d := decide(t, rules, rule.Sample{Tags: tags})
+	require.True(t, d.Change.Empty())
+	require.Empty(t, d.Dropped)
+}
+
 func TestARuleThatFailsKeepsItsTags(t *testing.T) {
 	rules := parse(t, `rules: [{name: a, when: 'tags[5] == "x"', add: [a]}, {name: b, when: "true", add: [b]}]`)
 	d := decide(t, rules, rule.Sample{Tags: []string{"a"}})
