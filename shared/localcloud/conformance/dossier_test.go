@@ -173,6 +173,7 @@ func TestConformance(t *testing.T) {
 		all = all && ran && good
 	}
 	part("vod", testVOD)
+	part("queues", testMNS)
 	t.Log("\n" + d.counts())
 	if !all {
 		return // a part that failed or was left out has no say in the table
