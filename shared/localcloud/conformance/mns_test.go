@@ -359,7 +359,9 @@ func (m *desk) limits() {
 		m.edge("SetQueueAttributes", limit, queue(l.element, l.high), queue(l.element, l.high+1))
 	}
 	require.Equal(m.t, "204", queue("DelaySeconds", 0))
-	message := func(inner string) string { return m.send(mns.POST, "queues/list-2/messages", "<Message>"+inner+"</Message>") }
+	message := func(inner string) string {
+		return m.send(mns.POST, "queues/list-2/messages", "<Message>"+inner+"</Message>")
+	}
 	body := "<MessageBody>x</MessageBody>"
 	m.edge("SendMessage", "Priority 1 to 16", message(body+"<Priority>1</Priority>"), message(body+"<Priority>0</Priority>"))
 	m.edge("SendMessage", "Priority 1 to 16", message(body+"<Priority>16</Priority>"), message(body+"<Priority>17</Priority>"))

@@ -1,0 +1,121 @@
+package conformance_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/shared/localcloud"
+)
+
+// fcForm is a handler of testdata/forms with an event and what must come of it: a
+// part of the body, and whether that is an error of the function.
+type fcForm struct {
+	form, event, want string
+	fails             bool
+	hooks             bool
+}
+
+var fcForms = []fcForm{
+	{form: "func()", want: "null"}, {form: "func() error", want: "null"}, {form: "func([]byte) error", event: "any", want: "null"},
+	{form: "func() (T, error)", want: `{"Name":"me"}`}, {form: "func(T) (T, error)", event: `{"Name":"you"}`, want: `{"Name":"you"}`},
+	{form: "func(ctx) error", want: "null"}, {form: "func(ctx) (T, error)", want: "7"}, {form: "func(ctx, T) error", event: "{}", want: "null"},
+	{form: "func(ctx, T) (T, error)", event: `{"Name":"you"}`, want: `{"Name":"hello you"}`},
+	{form: "func(ctx, []byte) ([]byte)", event: "raw \x00", want: `"cmF3IAA="`}, {form: "func(ctx, string) string", event: `"text"`, want: `"text"`},
+	{form: "func(ctx, raw) raw", event: `[1, 2]`, want: `[1,2]`}, {form: "func(ctx, map) any", event: `{"a":[true]}`, want: `[true]`},
+	{form: "context of the invocation", want: `"Region":"cn-shanghai"`},
+	{form: "error: plain", want: `{"errorMessage":"as it is","errorType":"errorString"}`, fails: true},
+	{form: "error: wrapped", want: `"errorType":"wrapError"`, fails: true}, {form: "panic: text", want: `"errorMessage":"boom","errorType":"string","stackTrace":[{"path":`, fails: true},
+	{form: "panic: error", want: `"errorType":"errorString"`, fails: true}, {form: "result that is no JSON", want: "errorMessage", fails: true},
+	{form: "wrong: three arguments", want: "errorMessage", fails: true}, {form: "wrong: two without context", want: "errorMessage", fails: true},
+	{form: "wrong: three results", want: "errorMessage", fails: true}, {form: "wrong: last is no error", want: "errorMessage", fails: true},
+	{form: "wrong: no function", want: "is not func", fails: true}, {form: "StartHandler", want: "handler kind struct is not func", fails: true},
+	{form: "hooks: initializer", want: "1", hooks: true}, {form: "hooks: initializer panics", want: "no luck", fails: true, hooks: true},
+	{form: "hooks: preStop", want: "null", hooks: true}, {form: "hooks: not registered", want: "no initializer handler registered", fails: true, hooks: true},
+	{form: "process exits", want: "exited", fails: true}, {form: "log", want: "null"},
+}
+
+func testFC(t *testing.T, d dossier) {
+	folder := t.TempDir()
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(folder, "code", "main"), "./testdata/forms")
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	stopped := filepath.Join(folder, "stopped")
+	var manifest strings.Builder
+	manifest.WriteString("edition: 3.0.0\nname: forms\naccess: default\nresources:\n")
+	for i, f := range fcForms {
+		fmt.Fprintf(&manifest, "  f%d:\n    component: fc3\n    props:\n      region: cn-shanghai\n      functionName: f%d\n      runtime: go1\n      handler: main\n      code: ./code\n"+
+			"      memorySize: 128\n      timeout: 7\n      environmentVariables:\n        FORM: %q\n", i, i, f.form)
+		if f.form == "hooks: preStop" {
+			fmt.Fprintf(&manifest, "        STOPPED: %q\n      instanceLifecycleConfig: {initializer: {handler: main, timeout: 5}, preStop: {handler: main, timeout: 5}}\n", stopped)
+		} else if f.hooks {
+			manifest.WriteString("      instanceLifecycleConfig: {initializer: {handler: main, timeout: 5}}\n")
+		}
+	}
+	file := filepath.Join(folder, "s.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(manifest.String()), 0o600))
+	c := localcloud.RunT(t, localcloud.Options{Manifest: file, Faults: "none"})
+	invoke := func(name, event string, headers ...string) (*http.Response, string) {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.Env()["FUNCTIONS_ENDPOINT"]+"/2023-03-30/functions/"+name+"/invocations", strings.NewReader(event))
+		require.NoError(t, err)
+		for i := 0; i < len(headers); i += 2 {
+			r.Header.Set(headers[i], headers[i+1])
+		}
+		resp, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		body, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		return resp, string(body)
+	}
+	for i, f := range fcForms {
+		resp, body := invoke(fmt.Sprint("f", i), f.event)
+		require.Equal(t, http.StatusOK, resp.StatusCode, "%s: %s", f.form, body)
+		require.Equal(t, f.fails, resp.Header.Get("X-Fc-Error-Type") != "", "%s: %s", f.form, body)
+		require.Contains(t, body, f.want, f.form)
+		if f.fails {
+			require.NotEmpty(t, resp.Header.Get("X-Fc-Request-Id"))
+		}
+		d.pass("FC", "runtime go1", "form", f.form)
+	}
+	last := fmt.Sprint("f", len(fcForms)-1)
+	resp, _ := invoke(last, "", "X-Fc-Log-Type", "Tail")
+	tail, err := base64.StdEncoding.DecodeString(resp.Header.Get("X-Fc-Log-Result"))
+	require.NoError(t, err)
+	require.Contains(t, string(tail), "a line of log")
+	d.pass("FC", "InvokeFunction", "operation", "call")
+	d.pass("FC", "InvokeFunction", "parameter", "X-Fc-Log-Type")
+	resp, body := invoke(last, "", "X-Fc-Invocation-Type", "Async")
+	require.Equal(t, http.StatusAccepted, resp.StatusCode, body)
+	d.pass("FC", "InvokeFunction", "parameter", "X-Fc-Invocation-Type")
+	resp, body = invoke("nobody", "")
+	require.Equal(t, http.StatusNotFound, resp.StatusCode, body)
+	require.Contains(t, body, "FunctionNotFound")
+	d.pass("FC", "InvokeFunction", "error", "FunctionNotFound")
+	resp, _ = invoke(last, strings.Repeat("x", 32<<20+1))
+	d.announce("FC", "InvokeFunction", "limit", "32 MB of a synchronous event", "")
+	if resp.StatusCode >= 400 && resp.StatusCode < 500 {
+		d.pass("FC", "InvokeFunction", "limit", "32 MB of a synchronous event")
+	}
+	for _, name := range []string{"X-Fc-Async-Task-Id", "X-Fc-Async-Delay", "qualifier", "Authorization (signature)"} {
+		d.announce("FC", "InvokeFunction", "parameter", name, "")
+	}
+	for _, form := range []string{"hooks: preFreeze", "HTTP functions of version 2"} {
+		d.announce("FC", "runtime go1", "form", form, "of version 2")
+	}
+	for _, other := range []string{"custom runtimes", "containers", "layers", "versions and aliases", "asynchronous tasks", "provisioned instances", "tracing", "VPC and NAS"} {
+		d.announce("FC", "platform", "form", other, "")
+	}
+	c.Close()
+	_, err = os.Stat(stopped)
+	require.NoError(t, err, "preStop ran")
+	doubts(t, d, "FC", "fakefc/server.go", "Doubts")
+}
