@@ -128,7 +128,7 @@ func (s *story) arrival(ctx context.Context) error {
 		}
 		m.id = id
 	}
-	s.say("Uploaded with OSS's official client; VOD's callback calls autotag, autotag asks metadata to write.")
+	s.say("Uploaded with OSS's official client; VOD's notifications wake autotag, autotag asks metadata to write.")
 	if err := s.until(ctx, "waiting for tags", func() (bool, error) {
 		for _, m := range s.cast {
 			tags, err := s.tags(ctx, m)
