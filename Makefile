@@ -69,7 +69,8 @@ bench: ## the benchmarks whose ratios the README quotes
 	$(GO) test -run='^$$' -bench=. -benchmem ./...
 
 .PHONY: conformance
-conformance: ## what the local cloud emulates, tried by the official clients, row by row
+conformance: ## what the local cloud emulates, tried by the official clients, row by row; needs Node
+	cd testdata/conformance && npm ci --ignore-scripts --no-fund --no-audit --loglevel=error
 	CONFORMANCE=1 $(GO) test -count=1 -v -timeout=15m ./shared/localcloud/conformance
 
 .PHONY: soak

@@ -194,6 +194,7 @@ func TestConformance(t *testing.T) {
 	}
 	part("readme", testReadme)
 	if os.Getenv("CONFORMANCE") != "" {
+		part("node", testNode)
 		fmt.Println(d.table())
 	}
 }

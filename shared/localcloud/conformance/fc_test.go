@@ -43,12 +43,15 @@ var fcForms = []fcForm{
 	{form: "process exits", want: "exited", fails: true}, {form: "log", want: "null"},
 }
 
-func testFC(t *testing.T, d dossier) {
+// formsCloud is a local cloud with a function of each form, f0 and on; stopped is the
+// file that its preStop writes.
+func formsCloud(t *testing.T) (c *localcloud.Cloud, stopped string) {
+	t.Helper()
 	folder := t.TempDir()
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(folder, "code", "main"), "./testdata/forms")
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	stopped := filepath.Join(folder, "stopped")
+	stopped = filepath.Join(folder, "stopped")
 	var manifest strings.Builder
 	manifest.WriteString("edition: 3.0.0\nname: forms\naccess: default\nresources:\n")
 	for i, f := range fcForms {
@@ -62,7 +65,11 @@ func testFC(t *testing.T, d dossier) {
 	}
 	file := filepath.Join(folder, "s.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(manifest.String()), 0o600))
-	c := localcloud.RunT(t, localcloud.Options{Manifest: file, Faults: "none"})
+	return localcloud.RunT(t, localcloud.Options{Manifest: file, Faults: "none"}), stopped
+}
+
+func testFC(t *testing.T, d dossier) {
+	c, stopped := formsCloud(t)
 	invoke := func(name, event string, headers ...string) (*http.Response, string) {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.Env()["FUNCTIONS_ENDPOINT"]+"/2023-03-30/functions/"+name+"/invocations", strings.NewReader(event))
 		require.NoError(t, err)
