@@ -74,8 +74,8 @@ conformance: ## what the local cloud emulates, tried by the official clients, ro
 	CONFORMANCE=1 $(GO) test -count=1 -v -timeout=15m ./shared/localcloud/conformance
 
 .PHONY: soak
-soak: build ## the long proofs: the audit of metadata and 300 runs of 90 nights; at most an hour
-	SOAK=1 $(GO) test -v -run='TestAudit|TestSimulatedNights' -timeout=60m ./functions/... ./shared/act/... ./shared/cmd/...
+soak: build ## the long proofs: audit of metadata, 300 runs of 90 nights, 100,000 tagged; at most an hour
+	SOAK=1 $(GO) test -v -run='TestAudit|TestSimulatedNights|TestABackfillRuns|TestEventsByCallback' -timeout=60m ./functions/... ./shared/act/... ./shared/cmd/...
 
 .PHONY: deploy
 deploy: build ## deploy to Function Compute with Serverless Devs
