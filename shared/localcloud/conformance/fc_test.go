@@ -107,10 +107,26 @@ func testFC(t *testing.T, d dossier) {
 	require.Equal(t, http.StatusNotFound, resp.StatusCode, body)
 	require.Contains(t, body, "FunctionNotFound")
 	d.pass("FC", "InvokeFunction", "error", "FunctionNotFound")
-	resp, _ = invoke(last, strings.Repeat("x", 32<<20+1))
+	resp, big := invoke(last, strings.Repeat("x", 32<<20+1))
 	d.announce("FC", "InvokeFunction", "limit", "32 MB of a synchronous event", "")
 	if resp.StatusCode >= 400 && resp.StatusCode < 500 {
 		d.pass("FC", "InvokeFunction", "limit", "32 MB of a synchronous event")
+	}
+	for code, status := range map[string]int{"InvalidArgument": 400, "MissingRequiredHeader": 400, "PathNotSupported": 400, "EntityTooLarge": 400, "AccessDenied": 403,
+		"SignatureNotMatch": 403, "InvalidAccessKeyID": 403, "ConcurrentUpdateError": 409, "CAExited": 412, "CAFileNotFound": 412, "ClientClosedRequest": 499} {
+		d.announce("FC", "InvokeFunction", "error", code, fmt.Sprint(status))
+	}
+	if strings.Contains(big, "EntityTooLarge") {
+		d.pass("FC", "InvokeFunction", "error", "EntityTooLarge")
+	}
+	for code, fault := range map[string]localcloud.Fault{"ResourceExhausted": {Kind: "throttle", Status: 429}, "InternalServerError": {Kind: "error", Status: 500}, "ResourceThrottled": {Kind: "unavailable", Status: 503}} {
+		fault.Service, fault.Op, fault.Probability = "functions", "*", 1
+		c.SetFaults(fault)
+		resp, body := invoke(last, "")
+		c.SetFaults()
+		require.Equal(t, fault.Status, resp.StatusCode, body)
+		require.Contains(t, body, code)
+		d[key{"FC", "InvokeFunction", "error", code}] = verdict{passed, fmt.Sprint(fault.Status, ", as a fault")}
 	}
 	for _, name := range []string{"X-Fc-Async-Task-Id", "X-Fc-Async-Delay", "qualifier", "Authorization (signature)"} {
 		d.announce("FC", "InvokeFunction", "parameter", name, "")
