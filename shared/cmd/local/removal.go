@@ -55,7 +55,7 @@ func (s *story) quarter(ctx context.Context) error {
 	s.say("Clips 1, 2 and 3 are tagged temp; clip 3 also keep, which holds it.")
 
 	before := s.deleted()
-	s.pass(s.cloud.Now().AddDate(0, 0, 91), 1, 30)
+	s.pass(s.cloud.Now().AddDate(0, 0, 91), 1)
 	s.say("The clock says %s; the nightly timer fired.", s.cloud.Now().In(shanghai).Format("2 January 2006, 15:04 in Shanghai"))
 	listed, err := s.vodctl(ctx, "plan", "show")
 	if err != nil {
@@ -88,16 +88,16 @@ func (s *story) removal(ctx context.Context) error {
 		s.say("$ vodctl %s", strings.Join(args, " "))
 		s.quote(said)
 	}
-	s.pass(s.cloud.Now(), 3, 30)
+	s.pass(s.cloud.Now(), 3)
 	s.claim(s.deleted() == before, "the purge at three found the halt: 0 delete calls at the server")
 	if _, err := s.vodctl(ctx, "resume"); err != nil {
 		return err
 	}
 	s.say("$ vodctl resume")
 	stop := s.ambush("purge", func() bool { return s.deleted() > before })
-	s.pass(s.cloud.Now(), 4, 30)
+	s.pass(s.cloud.Now(), 4)
 	stop()
-	s.pass(s.cloud.Now(), 5, 30) // what a killed run left is for the next one
+	s.pass(s.cloud.Now(), 5) // what a killed run left is for the next one
 
 	answers, err := s.lib.Media(ctx, append(slices.Clone(s.clips), s.cast[0].id, s.cast[1].id, s.cast[2].id))
 	if err != nil {
@@ -154,12 +154,12 @@ var shanghai = func() *time.Location {
 	return place
 }()
 
-// pass moves the library's clock to the next time of day after from, in
+// pass moves the library's clock to half past that hour, the next one after from, in
 // Shanghai. The timers that came due on the way fire once each and end before
 // it returns.
-func (s *story) pass(from time.Time, hour, minute int) {
+func (s *story) pass(from time.Time, hour int) {
 	local := from.In(shanghai)
-	to := time.Date(local.Year(), local.Month(), local.Day(), hour, minute, 0, 0, shanghai)
+	to := time.Date(local.Year(), local.Month(), local.Day(), hour, 30, 0, 0, shanghai)
 	if !to.After(from) {
 		to = to.AddDate(0, 0, 1)
 	}
