@@ -18,6 +18,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	_ "time/tzdata" // s.yaml has timers in Shanghai's time; a bare machine has no zone data
 
 	"github.com/spf13/cobra"
 
