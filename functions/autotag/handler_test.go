@@ -24,6 +24,7 @@ import (
 
 	"vodcurator/events"
 	"vodcurator/shared/act/tag"
+	"vodcurator/shared/boot"
 	"vodcurator/shared/decide/tagging"
 	"vodcurator/shared/report"
 	"vodcurator/shared/video"
@@ -123,6 +124,25 @@ func newTest() (*handler, *library, *bytes.Buffer) {
 		log:      report.NewLog(log, slog.LevelInfo),
 		deadline: 4 * time.Second,
 	}, l, log
+}
+
+func TestTheCallbackWindowIsTheConfiguredOne(t *testing.T) {
+	env := map[string]string{
+		"CALLBACK_URL": url, "CALLBACK_KEYS": key, "CALLBACK_WINDOW": "90s",
+		"ALIBABA_CLOUD_ACCESS_KEY_ID": "id", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "s",
+	}
+	config, err := boot.Read(func(name string) string { return env[name] })
+	require.NoError(t, err)
+	app, err := boot.New(config, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	h, l, _ := newTest()
+	h.signer = newHandler(app).signer
+	for off, want := range map[time.Duration]int{-91 * time.Second: 403, -90 * time.Second: 200, 90 * time.Second: 200, 91 * time.Second: 403} {
+		l.calls = nil
+		stamp, signature := sign(at.Add(off), key)
+		require.Equal(t, want, callback(t, h, request("POST", notice("FileUploadComplete", "VideoId"), stamp, signature)), off)
+		require.Equal(t, want == 200, len(l.calls) > 0, off)
+	}
 }
 
 func notice(kind, field string) string {

@@ -30,10 +30,12 @@ func TestReadNamesEveryFaultAtOnce(t *testing.T) {
 	_, err := boot.Read(env(
 		"VOD_ENDPOINT", "vod.example.com", "RATE_SHARE", "1.5", "TAGGING_MODE", "maybe",
 		"STATE", "/var/x", "CALLBACK_KEYS", "k1", "ALIBABA_CLOUD_ACCESS_KEY_ID", "id",
+		"CALLBACK_WINDOW", "five",
 	), "METADATA_QUEUE", "DEAD_LETTER_QUEUE", "ALIBABA_CLOUD_ACCOUNT_ID")
 	for _, want := range []string{
 		"METADATA_QUEUE is not set", "DEAD_LETTER_QUEUE is not set", "ALIBABA_CLOUD_ACCOUNT_ID is not set",
 		"VOD_ENDPOINT", "RATE_SHARE", "TAGGING_MODE", "STATE", "CALLBACK_KEYS and CALLBACK_URL", "ACCESS_KEY_SECRET",
+		"CALLBACK_WINDOW",
 	} {
 		require.ErrorContains(t, err, want)
 	}
@@ -45,8 +47,21 @@ func TestReadHasSafeDefaults(t *testing.T) {
 	require.Equal(t, "cn-shanghai", c.Region)
 	require.InDelta(t, 0.25, c.RateShare, 1e-9)
 	require.Equal(t, "write", c.TaggingMode)
+	require.Equal(t, 5*time.Minute, c.CallbackWindow)
 	_, _, _, err = c.Credentials(t.Context())
 	require.ErrorIs(t, err, boot.ErrNoCredentials)
+}
+
+func TestTheCallbackWindowIsATimeOfAtMostAnHour(t *testing.T) {
+	for text, want := range map[string]time.Duration{"90s": 90 * time.Second, "1h": time.Hour, "1ns": 1} {
+		c, err := boot.Read(env("CALLBACK_WINDOW", text))
+		require.NoError(t, err, text)
+		require.Equal(t, want, c.CallbackWindow)
+	}
+	for _, text := range []string{"0", "-5m", "1h0m1s", "5", "five", "5 m"} {
+		_, err := boot.Read(env("CALLBACK_WINDOW", text))
+		require.ErrorContains(t, err, fmt.Sprintf("CALLBACK_WINDOW is %q", text))
+	}
 }
 
 func TestConfigPrintsNoSecret(t *testing.T) {

@@ -10,7 +10,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
+	"vodcurator/events"
 	"vodcurator/shared/vod"
 )
 
@@ -34,12 +36,18 @@ type Config struct {
 	TaggingMode     string   // TAGGING_MODE: write (default) or report
 	Intake          string   // METADATA_INTAKE: push (default) or pull
 	CallbackKeys    []Secret // CALLBACK_KEYS, comma separated: the live keys
+	// CALLBACK_WINDOW: how far a callback's time may lie before or after ours, default 5m
+	CallbackWindow time.Duration
 
 	// A function, because fmt prints unexported fields without asking them.
 	own func() keys
 	// profile is asked when the environment has no keys; nil: there is none.
 	profile vod.Credentials
 }
+
+// maxWindow bounds CALLBACK_WINDOW: a signature that was seen by others is good for
+// any body until its window ends.
+const maxWindow = time.Hour
 
 // Secret is a string that does not print.
 type Secret string
@@ -82,6 +90,7 @@ func Read(getenv func(string) string, required ...string) (Config, error) {
 		CallbackURL:     get("CALLBACK_URL"),
 		NotifyKey:       Secret(get("NOTIFY_KEY")),
 		RateShare:       0.25,
+		CallbackWindow:  events.DefaultWindow,
 	}
 	own := keys{get("ALIBABA_CLOUD_ACCESS_KEY_ID"), get("ALIBABA_CLOUD_ACCESS_KEY_SECRET"), get("ALIBABA_CLOUD_SECURITY_TOKEN")}
 	c.own = func() keys { return own }
@@ -118,6 +127,14 @@ func Read(getenv func(string) string, required ...string) (Config, error) {
 			faults = append(faults, fmt.Errorf("RATE_SHARE is %q, want a number above 0, at most 1", share))
 		} else {
 			c.RateShare = f
+		}
+	}
+	if window := get("CALLBACK_WINDOW"); window != "" {
+		d, err := time.ParseDuration(window)
+		if err != nil || d <= 0 || d > maxWindow {
+			faults = append(faults, fmt.Errorf("CALLBACK_WINDOW is %q, want a time such as 5m, above 0, at most 1h", window))
+		} else {
+			c.CallbackWindow = d
 		}
 	}
 	switch c.TaggingMode {
