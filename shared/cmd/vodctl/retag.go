@@ -25,6 +25,7 @@ import (
 // retag is one backfill as it is asked for.
 type retag struct {
 	rules, from, to, ids, resume string
+	library                      string
 	kind, title                  string
 	tags, statuses               []string
 	category                     int64
@@ -38,11 +39,17 @@ func retagCommand(a *app) *cobra.Command {
 		Short: "Run the tagging rules over the library; lists what would change unless --yes is given",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			for _, flag := range []string{"yes", "labels", "resume", "kind"} {
+				if r.library != "" && cmd.Flags().Changed(flag) {
+					return fmt.Errorf("%w: --%s does not go with --library: a snapshot is old, and is only looked at", errUsage, flag)
+				}
+			}
 			return a.retag(cmd.Context(), r)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&r.rules, "rules", "", "rules file (default: RULES_FILE, else the built-in rules)")
+	f.StringVar(&r.library, "library", "", "a file of vodctl snapshot instead of the account's library; only lists")
 	f.StringVar(&r.kind, "kind", "video", "video, audio or image")
 	f.StringVar(&r.from, "from", "", "created on this day or later, as 2026-01-31 or with a time as 2026-01-31T08:00:00Z")
 	f.StringVar(&r.to, "to", "", "created before this")
@@ -89,7 +96,16 @@ func (a *app) retag(ctx context.Context, r retag) error {
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
-	t := tag.Tagger{Library: app.VOD, Rules: rules}
+	var library interface {
+		tag.Library
+		tag.Searcher
+	} = app.VOD
+	if r.library != "" {
+		if library, err = openSnapshot(r.library); err != nil {
+			return err
+		}
+	}
+	t := tag.Tagger{Library: library, Rules: rules}
 	if r.labels {
 		t.Labels = app.VOD
 	}
@@ -101,7 +117,7 @@ func (a *app) retag(ctx context.Context, r retag) error {
 		t.Writer = tag.Direct{To: app.VOD}
 	}
 	query.After = state.Position
-	hits := tag.Hits(ctx, app.VOD, query)
+	hits := tag.Hits(ctx, library, query)
 	if r.ids != "" {
 		hits = a.listed(r, query.Kind, state.Position)
 	}
@@ -252,7 +268,11 @@ func (a *app) show(r retag, d *tag.Diff) error {
 	if r.yes {
 		verb = "changed"
 	}
-	_, _ = fmt.Fprintf(a.out, "%s looked at, %s %s\n", report.Count(d.Seen, noun[r.kind]), report.Number(d.Needed), verb)
+	of := noun[r.kind]
+	if r.library != "" {
+		of = "video or audio file"
+	}
+	_, _ = fmt.Fprintf(a.out, "%s looked at, %s %s\n", report.Count(d.Seen, of), report.Number(d.Needed), verb)
 	for _, line := range []struct {
 		n    int
 		text string
@@ -285,7 +305,11 @@ func (a *app) show(r retag, d *tag.Diff) error {
 	if err := table.Write(a.out, ""); err != nil {
 		return err
 	}
-	if !r.yes && d.Needed > 0 {
+	switch {
+	case d.Needed == 0 || r.yes:
+	case r.library != "":
+		_, _ = fmt.Fprintln(a.out, "\nnothing was written: this is a snapshot; --yes without --library reads the library again and writes")
+	default:
 		_, _ = fmt.Fprintln(a.out, "\nnothing was written; --yes writes it")
 	}
 	return nil

@@ -182,6 +182,45 @@ func TestRetagTakesASearchAListAndImages(t *testing.T) {
 	}
 }
 
+func TestRetagOnASnapshotNeedsNoAccountAndTellsTheSame(t *testing.T) {
+	c, ids := cloud(t, 45)
+	rules := file(t, "rules.yaml", `rules: [{name: a, when: 'origin == "general"', add: [own]}, {name: b, when: height < 400, add: [small]}]`)
+	library := filepath.Join(t.TempDir(), "library.jsonl")
+	code, _, errs := vodctl(t, c.Env(), "snapshot", library)
+	require.Zero(t, code, errs)
+	for _, search := range [][]string{nil, {"--from", "2026-06-01T05:00:00Z", "--to", "2026-06-01T10:00:00Z", "--title", "Walk"}, {"--tag", "mine", "--status", "Normal"}, {"--tag", "min"}, {"--status", "Blocked"}, {"--category", "7"}} {
+		args := append([]string{"retag", "-o", "json", "--rules", rules}, search...)
+		code, live, errs := vodctl(t, c.Env(), args...)
+		require.Zero(t, code, errs)
+		before := len(c.VOD.Calls())
+		code, out, errs := vodctl(t, nil, append(args, "--library", library)...)
+		require.Zero(t, code, errs)
+		require.JSONEq(t, live, out, search)
+		if search == nil {
+			require.Contains(t, out, `"rule": "a",
+      "matched": 45`, "the snapshot keeps what only a search tells")
+		}
+		require.Len(t, c.VOD.Calls(), before)
+	}
+	code, out, errs := vodctl(t, nil, "retag", "--library", library)
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "45 video or audio files looked at, 45 would change")
+	require.Contains(t, out, "this is a snapshot")
+	code, out, errs = vodctlIn(t, nil, ids[1]+"\n"+ids[0]+"\n", "retag", "--library", library, "--ids", "-")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "2 video or audio files looked at, 1 would change\n  1 are gone", "an image is not in it")
+
+	for _, with := range []string{"--yes", "--labels", "--resume=x", "--kind=image"} {
+		code, _, errs := vodctl(t, c.Env(), "retag", "--library", library, with)
+		require.Equal(t, 2, code)
+		require.Contains(t, errs, "does not go with --library")
+	}
+	require.Zero(t, writes(c))
+	code, _, errs = vodctl(t, nil, "retag", "--library", library+"x")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "no such file")
+}
+
 func TestRetagGoesOnWhereItStopped(t *testing.T) {
 	var reads atomic.Int64
 	c, _ := cloudWith(t, 450, func(op, _, _ string) calls.Fault {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,7 +26,7 @@ import (
 func snapshotCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "snapshot FILE",
-		Short: "Write the library to a file, to plan on it without an account; goes on where a broken one ended",
+		Short: "Write the library to a file, to plan and retag on it without an account; goes on where a broken one ended",
 		Args:  cobra.ExactArgs(1),
 		RunE:  func(cmd *cobra.Command, args []string) error { return a.snapshot(cmd.Context(), args[0]) },
 	}
@@ -58,16 +59,21 @@ func (a *app) snapshot(ctx context.Context, name string) (err error) {
 		from = have.media[n-1].Created
 	}
 	out, n := bufio.NewWriter(f), 0
-	write := func(ids []video.ID) error {
+	write := func(found []video.Video) error {
+		ids := make([]video.ID, len(found))
+		for i, v := range found {
+			ids[i] = v.ID
+		}
 		answers, err := app.VOD.Media(ctx, ids)
 		if err != nil {
 			return err
 		}
-		for _, m := range answers {
+		for i, m := range answers {
 			if m.Err != nil {
 				_, _ = fmt.Fprintf(a.err, "vodctl: %s left out: %v\n", m.ID, m.Err)
 				continue
 			}
+			m.Value.Origin = cmp.Or(m.Value.Origin, found[i].Origin) // only a search tells
 			text, err := json.Marshal(m.Value)
 			if err != nil {
 				return err
@@ -79,7 +85,7 @@ func (a *app) snapshot(ctx context.Context, name string) (err error) {
 		}
 		return out.Flush()
 	}
-	var ids []video.ID
+	var found []video.Video
 	for v, err := range plan.OldestFirst(ctx, app.VOD, from) {
 		if err != nil {
 			return err
@@ -87,15 +93,15 @@ func (a *app) snapshot(ctx context.Context, name string) (err error) {
 		if have.at(v.ID) >= 0 {
 			continue
 		}
-		if ids = append(ids, v.ID); len(ids) == video.MaxBatch {
-			if err := write(ids); err != nil {
+		if found = append(found, v); len(found) == video.MaxBatch {
+			if err := write(found); err != nil {
 				return err
 			}
-			ids = nil
+			found = nil
 		}
 	}
-	if len(ids) > 0 {
-		if err := write(ids); err != nil {
+	if len(found) > 0 {
+		if err := write(found); err != nil {
 			return err
 		}
 	}
@@ -115,6 +121,15 @@ func (s *shelf) at(id video.ID) int {
 		return i
 	}
 	return -1
+}
+
+func openSnapshot(name string) (*shelf, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	s, err := readSnapshot(f)
+	return s, errors.Join(err, f.Close())
 }
 
 func readSnapshot(r io.Reader) (*shelf, error) {
@@ -139,22 +154,47 @@ func readSnapshot(r io.Reader) (*shelf, error) {
 	return s, nil
 }
 
-// Search implements plan.Library. The file does not tell audio from video, and
-// planning does not need it to.
+// Search implements plan.Library and tag.Searcher. The file does not tell audio
+// from video: a search for videos finds both.
 func (s *shelf) Search(_ context.Context, q video.Query) iter.Seq2[video.Found, error] {
 	return func(yield func(video.Found, error) bool) {
 		if q.Kind == video.KindAudio {
 			return
 		}
 		for _, m := range s.media {
-			if !m.Created.Before(q.CreatedFrom) && !yield(video.Found{Video: m.Video}, nil) {
+			if selects(q, m.Video) && !yield(video.Found{Video: m.Video}, nil) {
 				return
 			}
 		}
 	}
 }
 
-// Media implements plan.Library.
+func selects(q video.Query, v video.Video) bool {
+	for _, tag := range q.Tags {
+		if !slices.Contains(v.Tags, tag) {
+			return false
+		}
+	}
+	return !v.Created.Before(q.CreatedFrom) && (q.CreatedTo.IsZero() || v.Created.Before(q.CreatedTo)) &&
+		(len(q.Statuses) == 0 || slices.Contains(q.Statuses, v.Status)) &&
+		(q.Category == 0 || q.Category == v.Category) && strings.Contains(v.Title, q.Title)
+}
+
+// Image implements tag.Library; the file has no images.
+func (s *shelf) Image(context.Context, video.ID) (video.Image, error) {
+	return video.Image{}, video.ErrNotFound
+}
+
+// Images implements tag.Library.
+func (s *shelf) Images(_ context.Context, ids []video.ID) ([]video.Answer[video.Image], error) {
+	answers := make([]video.Answer[video.Image], len(ids))
+	for i, id := range ids {
+		answers[i] = video.Answer[video.Image]{ID: id, Err: video.ErrNotFound}
+	}
+	return answers, nil
+}
+
+// Media implements plan.Library and tag.Library.
 func (s *shelf) Media(_ context.Context, ids []video.ID) ([]video.Answer[video.Media], error) {
 	answers := make([]video.Answer[video.Media], len(ids))
 	for i, id := range ids {
@@ -229,12 +269,8 @@ func (a *app) whatIf(ctx context.Context, w whatIf) error {
 // are missing the next night, unless the plan was over its guards; parts that go
 // are not simulated.
 func (a *app) simulate(ctx context.Context, w whatIf, policyFile string, at time.Time) (plans []state.Plan, items []retention.Item, err error) {
-	f, err := os.Open(w.library)
+	library, err := openSnapshot(w.library)
 	if err != nil {
-		return nil, nil, err
-	}
-	library, err := readSnapshot(f)
-	if err = errors.Join(err, f.Close()); err != nil {
 		return nil, nil, err
 	}
 	slices.SortStableFunc(library.media, func(a, b video.Media) int { return a.Created.Compare(b.Created) })
