@@ -78,5 +78,6 @@ soak: build ## the long proofs: audit of metadata, 300 runs of 90 nights, 100,00
 	SOAK=1 $(GO) test -v -run='TestAudit|TestSimulatedNights|TestABackfillRuns|TestEventsByCallback' -timeout=60m ./functions/... ./shared/act/... ./shared/cmd/...
 
 .PHONY: deploy
-deploy: build ## deploy to Function Compute with Serverless Devs
+deploy: build ## deploy to Function Compute with Serverless Devs; rules with mistakes stop it
+	@test -z "$$RULES_FILE" || STATE="$${STATE:-oss://vodcurator-state/v1}" .bin/vodctl rules check "$$RULES_FILE"
 	s deploy

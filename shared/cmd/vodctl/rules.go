@@ -29,8 +29,8 @@ func rulesCommand(a *app) *cobra.Command {
 		Use:   "check [FILE]",
 		Short: "Tell every mistake in a rules file, each with its place",
 		Args:  cobra.MaximumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			return a.rulesCheck(args)
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.rulesCheck(cmd.Context(), args)
 		},
 	}
 	test := &cobra.Command{
@@ -95,8 +95,15 @@ func configuredRules(ctx context.Context, name string, app *boot.App) (*tagging.
 	return tagging.Parse(app.RulesFile, raw)
 }
 
-func (a *app) rulesCheck(args []string) error {
-	rules, err := rulesFrom(strings.Join(args, ""))
+// rulesCheck takes a key under STATE too, as RULES_FILE does.
+func (a *app) rulesCheck(ctx context.Context, args []string) error {
+	name := strings.Join(args, "")
+	rules, err := rulesFrom(name)
+	if errors.Is(err, os.ErrNotExist) {
+		if app, bootErr := a.boot(); bootErr == nil && app.State != nil {
+			rules, err = configuredRules(ctx, "", &boot.App{Config: boot.Config{RulesFile: name}, State: app.State})
+		}
+	}
 	faults := rule.Faults(err)
 	if a.json() && (err == nil || faults != nil) {
 		if faults == nil {

@@ -43,6 +43,19 @@ func TestRulesCheckTellsAllMistakes(t *testing.T) {
 	code, _, errs = vodctl(t, nil, "rules", "check", "/nowhere/rules.yaml")
 	require.Equal(t, 1, code)
 	require.Contains(t, errs, "no such file")
+
+	kept := file(t, "kept.yaml", `rules: [{name: a, when: "true", add: [a]}]`)
+	state := map[string]string{"STATE": "file:" + filepath.Dir(kept)}
+	code, out, errs = vodctl(t, state, "rules", "check", "kept.yaml")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "1 rule,", "a key under STATE, as functions read it")
+	require.NoError(t, os.WriteFile(kept, []byte(`rules: [{name: a}]`), 0o600))
+	code, _, errs = vodctl(t, state, "rules", "check", "kept.yaml")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "kept.yaml:1:")
+	code, _, errs = vodctl(t, state, "rules", "check", "gone.yaml")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "not found")
 }
 
 func TestRulesTestRunsTheTestsOfTheFile(t *testing.T) {
@@ -73,7 +86,7 @@ func TestRulesShow(t *testing.T) {
 	require.Equal(t, 2, code)
 }
 
-// TestRulesExplain is what the README shows: testdata/explain.txt.
+// TestRulesExplain makes testdata/explain.txt, which the README shows with the rules.
 func TestRulesExplain(t *testing.T) {
 	code, out, errs := vodctl(t, nil, "rules", "explain", "--rules", "testdata/explain.yaml", "--fixture", "testdata/explain.json")
 	require.Zero(t, code, errs)
@@ -83,6 +96,16 @@ func TestRulesExplain(t *testing.T) {
 	want, err := os.ReadFile("testdata/explain.txt")
 	require.NoError(t, err)
 	require.Equal(t, string(want), out)
+	rules, err := os.ReadFile("testdata/explain.yaml")
+	require.NoError(t, err)
+	readme, err := os.ReadFile("../../../README.md")
+	require.NoError(t, err)
+	for shown, text := range map[string]string{"rules": string(rules), "explain": string(want)} {
+		_, part, _ := strings.Cut(string(readme), "<!-- "+shown+": begin -->\n")
+		part, _, _ = strings.Cut(part, "<!-- "+shown+": end -->")
+		_, part, _ = strings.Cut(part, "\n") // the fence
+		require.Equal(t, strings.TrimSpace(text), strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(part), "```")), "the README shows other "+shown)
+	}
 	code, _, _ = vodctl(t, nil, "rules", "explain")
 	require.Equal(t, 2, code)
 }
