@@ -41,6 +41,10 @@ type options struct {
 	seed        uint64
 	kill        []string
 	verbose     bool
+	state       string
+	faults      []string
+	callback    string
+	listen      struct{ vod, mns, oss, functions string }
 
 	rebuild  bool              // build the programs even if they are there
 	patience time.Duration     // how long a statement may take to come true
@@ -67,6 +71,13 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	flags.StringVar(&o.manifest, "manifest", "s.yaml", "the functions to run")
 	flags.Uint64Var(&o.seed, "seed", 0, "seed of every chance; 0 takes one from the clock and prints it")
 	flags.StringSliceVar(&o.kill, "kill", nil, "kill a process of these functions in the middle of the story")
+	flags.StringVar(&o.state, "state", "", "keep everything in this folder, over restarts and kills; default: memory")
+	flags.StringArrayVar(&o.faults, "faults", nil, "what goes wrong: a rule such as 'vod * throttle p=0.1', or @FILE with a rule a line; may be given again")
+	flags.StringVar(&o.callback, "callback", "mns", "how VOD tells of events: mns, http or none")
+	flags.StringVar(&o.listen.vod, "vod", "127.0.0.1:0", "address of VOD; loopback only")
+	flags.StringVar(&o.listen.mns, "mns", "127.0.0.1:0", "address of the queues")
+	flags.StringVar(&o.listen.oss, "oss", "127.0.0.1:0", "address of the object store")
+	flags.StringVar(&o.listen.functions, "functions", "127.0.0.1:0", "address of the functions and of /_local/")
 	root.PersistentFlags().BoolVarP(&o.verbose, "verbose", "v", false, "the functions' logs to standard error")
 	root.AddCommand(uploadCommand(out), clockCommand(out))
 	root.SetArgs(args)
@@ -104,13 +115,21 @@ func serve(ctx context.Context, o options, out, errs io.Writer) error {
 	if err != nil {
 		return err
 	}
-	env := map[string]string{"STATE": "file:" + filepath.Join(dir, "state"), "POLICY_FILE": policy}
-	maps.Copy(env, o.lay)
+	faults, err := faultRules(o.faults)
+	if err != nil {
+		return err
+	}
+	options := localcloud.Options{
+		Manifest: o.manifest, State: o.state, Seed: o.seed, Callback: o.callback, Faults: faults,
+		Env: map[string]string{"POLICY_FILE": policy}, Log: report.NewLog(errs, level),
+	}
+	if o.state == "" {
+		options.Env["STATE"] = "file:" + filepath.Join(dir, "state")
+	}
+	maps.Copy(options.Env, o.lay)
+	options.Listen.VOD, options.Listen.MNS, options.Listen.OSS, options.Listen.FC = o.listen.vod, o.listen.mns, o.listen.oss, o.listen.functions
 	started := time.Now()
-	cloud, err := localcloud.Start(ctx, localcloud.Options{
-		Manifest: o.manifest, Seed: o.seed, Log: report.NewLog(errs, level),
-		Env: env,
-	})
+	cloud, err := localcloud.Start(ctx, options)
 	if err != nil {
 		return err
 	}
@@ -140,6 +159,22 @@ func serve(ctx context.Context, o options, out, errs io.Writer) error {
 	s.printf("\n  .bin/local upload FILE   puts an MP4 or JPEG of yours in\n  .bin/local clock 90d     moves the library's clock\n\nstop with ctrl-C\n")
 	<-ctx.Done()
 	return nil
+}
+
+// faultRules gathers the rules of the flags, those of files included.
+func faultRules(given []string) (string, error) {
+	var rules []string
+	for _, rule := range given {
+		if file, ok := strings.CutPrefix(rule, "@"); ok {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				return "", err
+			}
+			rule = string(text)
+		}
+		rules = append(rules, rule)
+	}
+	return strings.Join(rules, "\n"), nil
 }
 
 // build makes the programs that are not built yet, so that `go run` of this one

@@ -87,6 +87,20 @@ func TestCommandsSayWhatIsWrong(t *testing.T) {
 	}
 }
 
+func TestFaultsComeFromFlagsAndFiles(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "faults")
+	require.NoError(t, os.WriteFile(file, []byte("mns * slow p=0.5\n"), 0o600))
+	rules, err := faultRules([]string{"vod * throttle p=0.1", "@" + file})
+	require.NoError(t, err)
+	require.Equal(t, "vod * throttle p=0.1\nmns * slow p=0.5\n", rules)
+
+	var errs bytes.Buffer
+	require.Equal(t, 1, run(t.Context(), []string{
+		"--once", "--faults", "vod * sulk", "--manifest", filepath.Join("..", "..", "..", "s.yaml"), "--env-file", filepath.Join(t.TempDir(), "env"),
+	}, io.Discard, &errs))
+	require.Contains(t, errs.String(), `kind "sulk" is none of`)
+}
+
 func TestDays(t *testing.T) {
 	for text, want := range map[string]time.Duration{"90d": 90 * 24 * time.Hour, "12h": 12 * time.Hour, "0d": 0, "-3h": 0, "d": 0, "99999999d": 0} {
 		d, err := days(text)
