@@ -18,24 +18,24 @@ import (
 
 // Config is what the environment says, checked. Printing it shows no secret.
 type Config struct {
-	Region          string   // ALIBABA_CLOUD_REGION, default cn-shanghai
-	Account         string   // ALIBABA_CLOUD_ACCOUNT_ID, in a function also FC_ACCOUNT_ID
-	App             string   // APP_ID: limits everything to one VOD application
-	VODEndpoint     string   // VOD_ENDPOINT, default: the region's public endpoint
-	MNSEndpoint     string   // MNS_ENDPOINT, likewise
-	OSSEndpoint     string   // OSS_ENDPOINT, likewise
-	MetadataQueue   string   // METADATA_QUEUE: when set, metadata is the only writer
-	DeadLetterQueue string   // DEAD_LETTER_QUEUE
-	CallbackURL     string   // CALLBACK_URL: the exact URL that VOD was given
-	State           string   // STATE: file:DIR or oss://bucket/prefix
-	NotifyURL       string   // NOTIFY_URL: webhook for the nightly report
-	NotifyKey       Secret   // NOTIFY_KEY: signs the reports; none: they are not signed
-	RateShare       float64  // RATE_SHARE: our part of the account's rate, default 0.25
-	RulesFile       string   // RULES_FILE: a path or a key under STATE; default: the embedded rules
-	PolicyFile      string   // POLICY_FILE, likewise
-	TaggingMode     string   // TAGGING_MODE: write (default) or report
-	Intake          string   // METADATA_INTAKE: push (default) or pull
-	CallbackKeys    []Secret // CALLBACK_KEYS, comma separated: the live keys
+	Region          string       // ALIBABA_CLOUD_REGION, default cn-shanghai
+	Account         string       // ALIBABA_CLOUD_ACCOUNT_ID, in a function also FC_ACCOUNT_ID
+	App             string       // APP_ID: limits everything to one VOD application
+	VODEndpoint     string       // VOD_ENDPOINT, default: the region's public endpoint
+	MNSEndpoint     string       // MNS_ENDPOINT, likewise
+	OSSEndpoint     string       // OSS_ENDPOINT, likewise
+	MetadataQueue   string       // METADATA_QUEUE: when set, metadata is the only writer
+	DeadLetterQueue string       // DEAD_LETTER_QUEUE
+	CallbackURL     string       // CALLBACK_URL: the exact URL that VOD was given
+	State           string       // STATE: file:DIR or oss://bucket/prefix
+	NotifyURL       string       // NOTIFY_URL: webhook for the nightly report
+	NotifyKey       vod.Secret   // NOTIFY_KEY: signs the reports; none: they are not signed
+	RateShare       float64      // RATE_SHARE: our part of the account's rate, default 0.25
+	RulesFile       string       // RULES_FILE: a path or a key under STATE; default: the embedded rules
+	PolicyFile      string       // POLICY_FILE, likewise
+	TaggingMode     string       // TAGGING_MODE: write (default) or report
+	Intake          string       // METADATA_INTAKE: push (default) or pull
+	CallbackKeys    []vod.Secret // CALLBACK_KEYS, comma separated: the live keys
 	// CALLBACK_WINDOW: how far a callback's time may lie before or after ours, default 5m
 	CallbackWindow time.Duration
 
@@ -48,18 +48,6 @@ type Config struct {
 // maxWindow bounds CALLBACK_WINDOW: a signature that was seen by others is good for
 // any body until its window ends.
 const maxWindow = time.Hour
-
-// Secret is a string that does not print.
-type Secret string
-
-// String shows nothing of the secret.
-func (Secret) String() string { return "***" }
-
-// GoString shows nothing of the secret.
-func (Secret) GoString() string { return "***" }
-
-// MarshalText shows nothing of the secret.
-func (Secret) MarshalText() ([]byte, error) { return []byte("***"), nil }
 
 type keys struct{ id, secret, token string }
 
@@ -88,7 +76,7 @@ func Read(getenv func(string) string, required ...string) (Config, error) {
 		TaggingMode:     get("TAGGING_MODE"),
 		Intake:          get("METADATA_INTAKE"),
 		CallbackURL:     get("CALLBACK_URL"),
-		NotifyKey:       Secret(get("NOTIFY_KEY")),
+		NotifyKey:       vod.Secret(get("NOTIFY_KEY")),
 		RateShare:       0.25,
 		CallbackWindow:  events.DefaultWindow,
 	}
@@ -115,7 +103,7 @@ func Read(getenv func(string) string, required ...string) (Config, error) {
 	}
 	for key := range strings.SplitSeq(get("CALLBACK_KEYS"), ",") {
 		if key = strings.TrimSpace(key); key != "" {
-			c.CallbackKeys = append(c.CallbackKeys, Secret(key))
+			c.CallbackKeys = append(c.CallbackKeys, vod.Secret(key))
 		}
 	}
 	if (len(c.CallbackKeys) > 0) != (c.CallbackURL != "") {

@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"vodcurator/shared/decide/retention"
@@ -271,7 +272,7 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 		if err := r.tidy(ctx, p.Plan); err != nil {
 			return Applied{}, err
 		}
-		return refuse("over the guards: " + join(over))
+		return refuse("over the guards: " + strings.Join(over, "; "))
 	}
 	a.By = approval.By
 	r.sum = state.Totals{Media: r.sum.Media + p.Media, Items: r.sum.Items + p.Items, Bytes: r.sum.Bytes + p.Bytes, Unknown: r.sum.Unknown + p.Unknown}
@@ -360,17 +361,6 @@ func (r *run) usual(ctx context.Context) (float64, error) {
 	counts = counts[max(0, len(counts)-9):]
 	slices.Sort(counts)
 	return float64(max(counts[len(counts)/2], 10)), nil
-}
-
-func join(all []string) string {
-	text := ""
-	for i, s := range all {
-		if i > 0 {
-			text += "; "
-		}
-		text += s
-	}
-	return text
 }
 
 // Results sums the results of all plans.
