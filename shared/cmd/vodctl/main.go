@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -97,3 +98,12 @@ func (a *app) boot(required ...string) (*boot.App, error) {
 
 // json says that the result is wanted as JSON, not as a table.
 func (a *app) json() bool { return a.format == "json" }
+
+// printJSON writes a result for programs. Expressions and titles stay readable:
+// this is no web page, so < and & are not escaped.
+func (a *app) printJSON(v any) error {
+	e := json.NewEncoder(a.out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}

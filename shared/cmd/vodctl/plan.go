@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -88,12 +87,6 @@ func standing(ctx context.Context, o state.Objects, p state.Plan) (string, error
 	return "approved by " + approval.By, nil
 }
 
-func (a *app) print(v any) error {
-	enc := json.NewEncoder(a.out)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
-}
-
 func (a *app) showPlan(ctx context.Context, id string, asCSV bool) error {
 	return a.withState(ctx, func(_ *boot.App, o *state.Store) error {
 		p, err := findPlan(ctx, o, id)
@@ -104,7 +97,7 @@ func (a *app) showPlan(ctx context.Context, id string, asCSV bool) error {
 			return report.PlanCSV(a.out, p.Entries(ctx, o))
 		}
 		if a.json() {
-			return a.print(p)
+			return a.printJSON(p)
 		}
 		if err := report.Plan(a.out, p); err != nil {
 			return err
@@ -142,7 +135,7 @@ func (a *app) listPlans(ctx context.Context) error {
 			table.Row(id, report.Number(p.Media), report.Number(p.Items), report.Bytes(p.Bytes), p.Expires.Format(time.DateTime), stands)
 		}
 		if a.json() {
-			return a.print(all)
+			return a.printJSON(all)
 		}
 		return table.Write(a.out, "")
 	})
@@ -206,7 +199,7 @@ func (a *app) approve(ctx context.Context, id, by, note string, yes bool) error 
 			return err
 		}
 		if a.json() {
-			return a.print(approval)
+			return a.printJSON(approval)
 		}
 		_, err = fmt.Fprintf(a.out, "%s approved by %s: %s of %s media, %s. Stop it with: vodctl halt\n",
 			p.ID, approval.By, report.Count(p.Items, "item"), report.Number(p.Media), report.Bytes(p.Bytes))
@@ -263,7 +256,7 @@ func (a *app) halt(ctx context.Context, halted bool, by, reason string) error {
 			return err
 		}
 		if a.json() {
-			return a.print(h)
+			return a.printJSON(h)
 		}
 		said := "Removal may go on at the next tick of purge.\n"
 		if halted {
@@ -300,7 +293,7 @@ func (a *app) leaving(ctx context.Context) error {
 				l.Due.Format(time.DateTime), report.Cut(l.Title, 30), l.Rule)
 		}
 		if a.json() {
-			return a.print(all)
+			return a.printJSON(all)
 		}
 		return table.Write(a.out, "")
 	})
@@ -325,7 +318,7 @@ func (a *app) ledger(ctx context.Context, plans bool) error {
 			return err
 		}
 		if a.json() {
-			return a.print(r)
+			return a.printJSON(r)
 		}
 		if plans {
 			table := report.NewTable("plan", "approved by", ">planned", ">removed", ">freed", "standing")

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -225,13 +224,6 @@ func (a *app) read(name string) ([]byte, error) {
 		return io.ReadAll(a.in)
 	}
 	return os.ReadFile(name)
-}
-
-func (a *app) printJSON(v any) error {
-	e := json.NewEncoder(a.out)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
 }
 
 // changesOfJSON reads one message, or one on each line.

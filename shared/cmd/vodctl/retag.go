@@ -262,7 +262,7 @@ var noun = map[string]string{"video": "video", "audio": "audio file", "image": "
 
 func (a *app) show(r retag, d *tag.Diff) error {
 	if a.json() {
-		return a.print(d)
+		return a.printJSON(d)
 	}
 	verb := "would change"
 	if r.yes {

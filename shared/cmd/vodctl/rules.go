@@ -109,7 +109,7 @@ func (a *app) rulesCheck(ctx context.Context, args []string) error {
 		if faults == nil {
 			faults = []*rule.Fault{}
 		}
-		if e := a.print(faults); e != nil {
+		if e := a.printJSON(faults); e != nil {
 			return e
 		}
 	}
@@ -140,7 +140,7 @@ func (a *app) rulesTest(args []string) error {
 		}
 	}
 	if a.json() {
-		if err := a.print(results); err != nil {
+		if err := a.printJSON(results); err != nil {
 			return err
 		}
 	} else {
@@ -178,7 +178,7 @@ func (a *app) rulesShow(what string) error {
 		table.Row(noun.Name, noun.Type, noun.Doc)
 	}
 	if a.json() {
-		return a.print(map[string]any{"facts": rule.Nouns(), "functions": rule.Functions()})
+		return a.printJSON(map[string]any{"facts": rule.Nouns(), "functions": rule.Functions()})
 	}
 	if err := table.Write(a.out, ""); err != nil {
 		return err
@@ -232,7 +232,7 @@ func (a *app) rulesExplain(ctx context.Context, file, fixture string, ids []stri
 		}
 	}
 	if a.json() {
-		return errors.Join(append(faults, a.print(all))...)
+		return errors.Join(append(faults, a.printJSON(all))...)
 	}
 	for _, e := range all {
 		if err := a.explain(e); err != nil {

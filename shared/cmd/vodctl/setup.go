@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -71,9 +70,7 @@ func (a *app) setup() error {
 		"SetMessageCallback CallbackType=MNS MnsEndpoint=https://%s.mns.%s.aliyuncs.com/ MnsQueueName=vodcurator-notices EventTypeList=%s; one setting per region and application: ask GetMessageCallback first whose it is, and never leave the list out, that switches all events off",
 		account, app.Region, callbackEvents))
 	if a.json() {
-		enc := json.NewEncoder(a.out)
-		enc.SetIndent("", "  ")
-		return enc.Encode(steps)
+		return a.printJSON(steps)
 	}
 	for _, s := range steps {
 		if _, err := fmt.Fprintf(a.out, "%-9s %-22s %s\n", s.What, s.Name, s.How); err != nil {

@@ -88,7 +88,7 @@ func (a *app) remove(ctx context.Context, o *state.Store, r removal, yes bool) e
 		}
 	}
 	if a.json() {
-		return a.print(r)
+		return a.printJSON(r)
 	}
 	if r.Create != "" {
 		if _, err := fmt.Fprintf(a.out, "+ %s\n", r.Create); err != nil {

@@ -71,7 +71,7 @@ func (a *app) takedown(ctx context.Context, t purge.Takedown, yes bool) error {
 			err = errors.Join(err, fmt.Errorf("%s still there", report.Count(failed, "video")))
 		}
 		if a.json() {
-			return errors.Join(err, a.print(outcomes))
+			return errors.Join(err, a.printJSON(outcomes))
 		}
 		if len(outcomes) == 0 {
 			_, said := fmt.Fprintln(a.out, "Nothing to remove: none of these is in the library.")

@@ -41,7 +41,7 @@ func (a *app) listRuns(ctx context.Context, o state.Objects) error {
 		return err
 	}
 	if a.json() {
-		return a.print(runs)
+		return a.printJSON(runs)
 	}
 	table := report.NewTable("run", "at", ">media")
 	for _, r := range runs {
@@ -79,7 +79,7 @@ func (a *app) undo(ctx context.Context, app *boot.App, o *state.Store, run strin
 		}
 	}
 	if a.json() {
-		err = a.print(reversals)
+		err = a.printJSON(reversals)
 	} else {
 		err = a.tellReversals(reversals, len(changes), yes, app.MetadataQueue)
 	}

@@ -252,7 +252,7 @@ func (a *app) whatIf(ctx context.Context, w whatIf) error {
 		return a.difference(items, others)
 	}
 	if a.json() {
-		return a.print(plans)
+		return a.printJSON(plans)
 	}
 	if len(plans) == 1 {
 		return report.Plan(a.out, plans[0])
