@@ -36,16 +36,23 @@ type EditedMedia struct {
 // Key is the media's key.
 func (m EditedMedia) Key() editing.Key { return editing.Key{ID: m.ID, Image: m.Image} }
 
-// Entry is one object of the journal. There are two kinds: Media, created before
-// the writes of a batch, says what is about to happen; Of, created after them,
-// names that object and the media whose write is not known to have succeeded.
+// Entry is one object of the journal. Media says what is about to happen, and is
+// created before the writes; Settled says what came of the writes of earlier entries.
 type Entry struct {
 	Version int           `json:"v"`
 	Run     string        `json:"run,omitempty"` // the invocation
 	At      time.Time     `json:"at,omitzero"`
 	Media   []EditedMedia `json:"media,omitempty"`
-	Of      string        `json:"of,omitempty"`
-	Open    []editing.Key `json:"open,omitempty"`
+	Settled []Settlement  `json:"settled,omitempty"`
+}
+
+// Settlement tells what came of the writes that the entry Of announced: all have
+// succeeded but those of Open, which is not known or still to come, and those of
+// Void, which the library has refused. A refused change leaves no mark.
+type Settlement struct {
+	Of   string        `json:"of"`
+	Open []editing.Key `json:"open,omitempty"`
+	Void []editing.Key `json:"void,omitempty"`
 }
 
 // Written are the media of an entry for which something is sent, not only
@@ -62,13 +69,20 @@ type Journal struct {
 	objects Objects
 	last    string // the key read last
 	marks   map[editing.Key]editing.Marks
-	open    map[string][]EditedMedia // entries that nobody has settled yet
-	taken   int                      // entries since the last base
+	open    map[string][]announced // by entry; what nobody has settled yet
+	mine    map[string]bool        // the entries in open that this journal appended
+	taken   int                    // entries since the last base
+}
+
+// announced is a media about to be written, and its marks before that.
+type announced struct {
+	EditedMedia
+	was editing.Marks
 }
 
 // NewJournal makes a journal that knows nothing until CatchUp.
 func NewJournal(o Objects) *Journal {
-	return &Journal{objects: o, marks: map[editing.Key]editing.Marks{}, open: map[string][]EditedMedia{}}
+	return &Journal{objects: o, marks: map[editing.Key]editing.Marks{}, open: map[string][]announced{}, mine: map[string]bool{}}
 }
 
 // Marks are the watermarks of one media. They are not to be changed.
@@ -125,7 +139,11 @@ func (j *Journal) Append(ctx context.Context, e Entry) (key string, err error) {
 		return "", err
 	}
 	j.take(key, e)
-	if len(j.open) == 0 && j.taken >= baseEvery {
+	if len(j.open[key]) > 0 {
+		j.mine[key] = true
+	}
+	// What others have left open may stay so for ever: they were killed.
+	if len(j.mine) == 0 && j.taken >= baseEvery {
 		// So that who starts reads one base and little more. It is no harm when this
 		// fails: the next writer to come so far tries again.
 		if body, err := json.Marshal(j.base(time.Now().Add(-baseKeeps))); err == nil {
@@ -151,24 +169,25 @@ func (j *Journal) take(key string, e Entry) {
 		j.taken = 0
 	}
 	for _, m := range e.Media {
-		j.marks[m.Key()] = j.marks[m.Key()].Merge(m.Marks)
-	}
-	if written := e.Written(); len(written) > 0 {
-		j.open[key] = written
-	}
-	if e.Of == "" {
-		return
-	}
-	open := map[editing.Key]bool{}
-	for _, k := range e.Open {
-		open[k] = true
-	}
-	for _, m := range j.open[e.Of] {
-		if !open[m.Key()] {
-			j.marks[m.Key()] = j.marks[m.Key()].Settle(m.Marks)
+		was := j.marks[m.Key()]
+		j.marks[m.Key()] = was.Merge(m.Marks)
+		if m.Set != (Values{}) {
+			j.open[key] = append(j.open[key], announced{m, was})
 		}
 	}
-	delete(j.open, e.Of)
+	for _, s := range e.Settled {
+		for _, m := range j.open[s.Of] {
+			k := m.Key()
+			switch {
+			case slices.Contains(s.Void, k):
+				j.marks[k] = j.marks[k].Without(m.Marks, m.was)
+			case !slices.Contains(s.Open, k):
+				j.marks[k] = j.marks[k].Settle(m.Marks)
+			}
+		}
+		delete(j.open, s.Of)
+		delete(j.mine, s.Of)
+	}
 }
 
 // ReadEntry reads one entry of the journal.

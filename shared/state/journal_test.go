@@ -32,7 +32,7 @@ func TestASecondWriterLearnsThatItsKnowledgeIsOld(t *testing.T) {
 
 		require.NoError(t, b.CatchUp(t.Context()))
 		require.True(t, b.Marks(editing.Key{ID: "v"})["title"].Open)
-		_, err = b.Append(t.Context(), state.Entry{Run: "b", Of: key})
+		_, err = b.Append(t.Context(), state.Entry{Run: "b", Settled: []state.Settlement{{Of: key}}})
 		require.NoError(t, err)
 		require.NoError(t, a.CatchUp(t.Context()))
 		require.False(t, a.Marks(editing.Key{ID: "v"})["title"].Open, "settled by the other")
@@ -109,7 +109,7 @@ func TestWhoStartsReadsTheLastBaseAndLittleMore(t *testing.T) {
 		m.Marks["title"] = mark
 		key, err := j.Append(t.Context(), state.Entry{At: now, Media: []state.EditedMedia{m}})
 		require.NoError(t, err)
-		_, err = j.Append(t.Context(), state.Entry{At: now, Of: key})
+		_, err = j.Append(t.Context(), state.Entry{At: now, Settled: []state.Settlement{{Of: key}}})
 		require.NoError(t, err)
 	}
 	counted := &reads{Objects: s}

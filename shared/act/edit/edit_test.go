@@ -180,6 +180,101 @@ func TestOneFailingItemNeverFailsItsNeighbours(t *testing.T) {
 		title("v00", 1, "x"), title("v01", 1, "x"), title("v02", 1, "x"), title("v03", 1, "x"), title("v04", 1, "x"), title("gone", 1, "x")))
 }
 
+func text(id string, s int, d string) video.Change {
+	return video.Change{ID: video.ID(id), Set: video.Fields{Description: &d}, IssuedAt: at(s)}
+}
+
+// The library takes or refuses the update of a media as a whole, but a message
+// that is refused takes none of its neighbours with it.
+func TestARefusedChangeNeverTakesAnotherOfItsMediaWithIt(t *testing.T) {
+	s := open(t)
+	for _, s := range []state.Objects{nil, s} {
+		l := newLibrary(2)
+		l.fault = func(_ int, u video.Update) (error, bool) {
+			if u.Description != nil && *u.Description == "bad" || u.Title != nil && *u.Title == "bad" {
+				return video.ErrInvalid, false
+			}
+			return nil, true
+		}
+		require.Equal(t, "done rejected done stale", run(t, editor(t, l, s),
+			title("v00", 1, "x"), text("v00", 2, "bad"), title("v01", 2, "good"), title("v01", 1, "older")))
+		require.Equal(t, "x", l.videos["v00"].Title)
+		require.Equal(t, "rejected done", run(t, editor(t, l, s), title("v00", 4, "bad"), title("v00", 3, "y")), "nor one that it would have won over")
+		require.Equal(t, "y", l.videos["v00"].Title)
+	}
+	l := newLibrary(2)
+	require.Equal(t, "done", run(t, editor(t, l, s), title("v00", 4, "bad, but redriven")), "nor does it leave a mark")
+}
+
+func TestWhatIsDoneIsNotReadAgain(t *testing.T) {
+	l, s := newLibrary(1), open(t)
+	require.Equal(t, "done", run(t, editor(t, l, s), title("v00", 2, "new")))
+	require.Equal(t, "unchanged stale rejected", run(t, editor(t, l, s), title("v00", 2, "new"), title("v00", 1, "older"), title("v00", 3, strings.Repeat("x", 129))))
+	require.Equal(t, []int{1, 1}, []int{l.reads, l.writes})
+}
+
+// Whoever takes over from a killed editor finds in the journal what was written, and
+// does the rest.
+func TestWhoTakesOverDoesLittleAgain(t *testing.T) {
+	l, s := newLibrary(200), open(t)
+	var changes []video.Change
+	for id := range l.videos {
+		changes = append(changes, title(string(id), 1, "new"))
+	}
+	ctx, kill := context.WithCancel(t.Context())
+	l.fault = func(call int, _ video.Update) (error, bool) {
+		if call == 6 {
+			kill()
+		}
+		return nil, true
+	}
+	_, err := editor(t, l, until{s, ctx}).Edit(ctx, "killed", changes)
+	require.Error(t, err)
+	reads, writes := l.reads, l.writes
+	got := run(t, editor(t, l, s), changes...)
+	require.Equal(t, 200, strings.Count(got, "done")+strings.Count(got, "unchanged"))
+	require.LessOrEqual(t, l.writes, 10+4)
+	require.LessOrEqual(t, l.reads, 10+8)
+	for id, v := range l.videos {
+		require.Equal(t, "new", v.Title, "%s", id)
+	}
+	t.Logf("200 media are 10 reads and 10 writes; killed after %d and %d, in all %d and %d", reads, writes, l.reads, l.writes)
+}
+
+// until are objects that nobody can change any more when ctx has ended.
+type until struct {
+	state.Objects
+	ctx context.Context
+}
+
+func (u until) Create(ctx context.Context, key string, body []byte) error {
+	if u.ctx.Err() != nil {
+		return u.ctx.Err()
+	}
+	return u.Objects.Create(ctx, key, body)
+}
+
+// Two writers add a tag each, and the second one comes between the other's reading
+// and writing: what was read has to be read again.
+func TestWhatARivalWroteMeanwhileIsNotLost(t *testing.T) {
+	l, s := newLibrary(60), open(t)
+	tag := func(id, name string, s int) video.Change {
+		return video.Change{ID: video.ID(id), Tags: video.TagEdit{Add: []string{name}}, IssuedAt: at(s)}
+	}
+	var ours, theirs []video.Change
+	for i := range 60 {
+		id := fmt.Sprintf("v%02d", i)
+		ours, theirs = append(ours, tag(id, "ours", 1)), append(theirs, tag(id, "theirs", 2))
+	}
+	racing := &race{Objects: s, before: func() {
+		require.Equal(t, 60, strings.Count(run(t, editor(t, l, s), theirs...), "done"))
+	}}
+	require.Equal(t, 60, strings.Count(run(t, editor(t, l, racing), ours...), "done"))
+	for id, v := range l.videos {
+		require.ElementsMatch(t, []string{"ours", "theirs"}, v.Tags, "%s", id)
+	}
+}
+
 func TestAnUnknownOutcomeIsSettledByReadingAgain(t *testing.T) {
 	unknown := fmt.Errorf("cut off: %w", video.ErrUnknownOutcome)
 	for name, tc := range map[string]struct {

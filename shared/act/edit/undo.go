@@ -75,7 +75,7 @@ func Undo(ctx context.Context, library Library, o state.Objects, run string, now
 	if err != nil {
 		return nil, err
 	}
-	known := e.read(ctx, time.Time{}, keys)
+	known := e.read(ctx, keys)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

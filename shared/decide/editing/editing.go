@@ -64,6 +64,17 @@ type Verdict struct {
 	Err    error
 }
 
+// Open says whether a change, with the marks of its media, has anything left to
+// say: it can be carried out, and no mark has settled all of it. What is not open
+// gets its verdict from Fold without anything known but the marks.
+func Open(c video.Change, marks Marks) bool {
+	if c.Check() != nil {
+		return false
+	}
+	rest, _, _ := newFolding(Known{Marks: marks}).open(c, StampOf(c))
+	return !rest.Empty()
+}
+
 // Fold decides a batch. It returns one Edit for every media whose marks move or
 // that has something to send, ordered by id, and one verdict for every change,
 // in the order given. A change with no IssuedAt counts as older than any other;
@@ -133,9 +144,6 @@ func (f *folding) take(c video.Change, s Stamp) Verdict {
 	if err := c.Check(); err != nil {
 		return Verdict{video.Rejected, err.Error(), err}
 	}
-	if f.known.Err != nil {
-		return Verdict{video.ResultOf(f.known.Err), f.known.Err.Error(), f.known.Err}
-	}
 	if c.Empty() {
 		return Verdict{Result: video.Unchanged, Reason: "asks for nothing"}
 	}
@@ -145,6 +153,9 @@ func (f *folding) take(c video.Change, s Stamp) Verdict {
 			return Verdict{Result: video.Unchanged, Reason: "taken before"}
 		}
 		return Verdict{Result: video.Stale, Reason: older}
+	}
+	if f.known.Err != nil {
+		return Verdict{video.ResultOf(f.known.Err), f.known.Err.Error(), f.known.Err}
 	}
 	next := f.apply(c, s)
 	differs := !diff(f.now, next).Empty()

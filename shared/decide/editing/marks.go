@@ -131,3 +131,14 @@ func (m Marks) Settle(done Marks) Marks {
 	}
 	return out
 }
+
+// Without returns the marks with those in void taken back to what they were before,
+// unless a later change has taken their place.
+func (m Marks) Without(void, was Marks) Marks {
+	rest := maps.Clone(m)
+	maps.DeleteFunc(rest, func(part string, mark Mark) bool {
+		other, ok := void[part]
+		return ok && other.Stamp == mark.Stamp
+	})
+	return was.Merge(rest)
+}

@@ -1,0 +1,400 @@
+package edit
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"vodcurator/shared/decide/editing"
+	"vodcurator/shared/state"
+	"vodcurator/shared/video"
+)
+
+// pass is one way through a batch. Three things go on together: media are read, a
+// little ahead; what has been read is folded and put into the journal; and what the
+// journal knows of is written. Only the goroutine of the second touches the journal.
+type pass struct {
+	*Editor
+	run      string
+	changes  []video.Change
+	of       map[editing.Key][]int // the changes of each media
+	verdicts []editing.Verdict     // one for each change
+	stop     time.Time             // no call begins after it; zero: whenever
+	held     []reading             // read, and not decided yet
+
+	writes sync.WaitGroup
+	slots  chan struct{} // each write under way holds one
+
+	mu      sync.Mutex
+	rivals  int           // how often another writer was faster
+	longest time.Duration // of the reads so far
+	written map[editing.Key]video.Outcome
+	under   map[string]*announced // by journal entry; whose writes are under way
+	settled []state.Settlement    // of entries whose writes have ended; not in the journal yet
+}
+
+// reading is what one media held when so many rivals had been met.
+type reading struct {
+	key    editing.Key
+	known  editing.Known
+	rivals int
+}
+
+// announced are the media that a journal entry is about, and how many calls write them.
+type announced struct {
+	media []editing.Key
+	calls int
+}
+
+// pass carries out a batch, but for media whose update the library refused as a
+// whole: what is then left undone of their changes, it does not say.
+func (e *Editor) pass(ctx context.Context, run string, changes []video.Change) (outcomes []video.Outcome, refused map[editing.Key]bool, err error) {
+	p := &pass{
+		Editor: e, run: run, changes: changes, of: map[editing.Key][]int{}, verdicts: make([]editing.Verdict, len(changes)),
+		stop: e.stop(ctx), slots: make(chan struct{}, e.c.Parallel), written: map[editing.Key]video.Outcome{}, under: map[string]*announced{},
+	}
+	if e.journal != nil {
+		if err := e.journal.CatchUp(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
+	reading, cancel := context.WithCancel(ctx)
+	groups := p.readAhead(reading, p.sort())
+	err = p.decide(ctx, groups)
+	cancel()
+	for range groups { // so that no reader outlives the pass
+	}
+	p.writes.Wait()
+	p.settle(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	outcomes, refused = make([]video.Outcome, len(changes)), map[editing.Key]bool{}
+	for i, v := range p.verdicts {
+		k := editing.KeyOf(changes[i])
+		outcomes[i] = video.Outcome{ID: k.ID, Result: v.Result, Reason: v.Reason, Err: v.Err}
+		if w := p.written[k]; v.Result == video.Done && w.Result != video.Done {
+			outcomes[i] = w
+			refused[k] = w.Result == video.Rejected
+		}
+	}
+	return outcomes, refused, nil
+}
+
+// sort notes which changes are about which media and returns the media that have
+// to be read. The changes of the others get their verdicts without.
+func (p *pass) sort() []editing.Key {
+	var keys []editing.Key
+	for i, c := range p.changes {
+		k := editing.KeyOf(c)
+		if p.of[k] == nil {
+			keys = append(keys, k)
+		}
+		p.of[k] = append(p.of[k], i)
+		p.verdicts[i] = editing.Verdict{Result: video.Deferred, Reason: "no time left", Err: video.ErrClosed}
+	}
+	var settled []reading
+	keys = slices.DeleteFunc(keys, func(k editing.Key) bool {
+		marks := p.marks(k)
+		if slices.ContainsFunc(p.of[k], func(i int) bool { return editing.Open(p.changes[i], marks) }) {
+			return false
+		}
+		settled = append(settled, reading{key: k, known: editing.Known{Err: video.ErrClosed}})
+		return true
+	})
+	_, places, verdicts := p.fold(settled)
+	for n, i := range places {
+		p.verdicts[i] = verdicts[n]
+	}
+	return keys
+}
+
+func (p *pass) marks(k editing.Key) editing.Marks {
+	if p.journal == nil {
+		return nil
+	}
+	return p.journal.Marks(k)
+}
+
+// readAhead reads the media, a few calls ahead of whoever takes them, until there is
+// no time left to write what would be read.
+func (p *pass) readAhead(ctx context.Context, keys []editing.Key) <-chan []reading {
+	out := make(chan []reading)
+	go func() {
+		defer close(out)
+		var wait sync.WaitGroup
+		defer wait.Wait()
+		ahead := make(chan struct{}, p.c.Parallel)
+		for _, group := range groups(keys, isImage) {
+			select {
+			case ahead <- struct{}{}:
+			case <-ctx.Done():
+			}
+			if ctx.Err() != nil || !p.timeToRead() {
+				return
+			}
+			wait.Go(func() {
+				defer func() { <-ahead }()
+				select {
+				case out <- p.readings(ctx, group):
+				case <-ctx.Done():
+				}
+			})
+		}
+	}()
+	return out
+}
+
+func (p *pass) timeToRead() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.stop.IsZero() || time.Until(p.stop) > 2*p.longest
+}
+
+func (p *pass) readings(ctx context.Context, group []editing.Key) []reading {
+	p.mu.Lock()
+	rivals, start := p.rivals, time.Now()
+	p.mu.Unlock()
+	known := p.readGroup(ctx, group)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.longest = max(p.longest, time.Since(start))
+	var all []reading
+	for _, k := range group {
+		if now, ok := known[k]; ok {
+			all = append(all, reading{k, now, rivals})
+		}
+	}
+	return all
+}
+
+// decide takes what has been read, as much at a time as there happens to be, and
+// sees it written.
+func (p *pass) decide(ctx context.Context, groups <-chan []reading) error {
+	for more := true; more; {
+		var some []reading
+		some, more = <-groups
+		p.held = append(p.held, some...)
+		for waiting := more; waiting; {
+			select {
+			case some, more = <-groups:
+				p.held = append(p.held, some...)
+				waiting = more
+			default:
+				waiting = false
+			}
+		}
+		entry, updates, err := p.commit(ctx, !more)
+		if err != nil {
+			return err
+		}
+		p.write(ctx, entry, updates)
+	}
+	return nil
+}
+
+// commit folds what is held, tells the journal what is about to happen and returns
+// what to write. Updates that do not fill a call stay held, unless this is the last.
+func (p *pass) commit(ctx context.Context, last bool) (entry string, updates []video.Update, err error) {
+	for try := 1; ; try++ {
+		p.refresh(ctx)
+		edits, places, verdicts := p.fold(p.held)
+		back := map[editing.Key]bool{}
+		if !last {
+			edits, back = wholeCalls(edits)
+		}
+		entry, err = p.remember(ctx, edits)
+		if errors.Is(err, state.ErrExists) && try < 5 {
+			p.c.Log.WarnContext(ctx, "another writer was faster", slog.Int("try", try))
+			if err = p.meetRival(ctx); err == nil {
+				continue
+			}
+		}
+		if err != nil {
+			return "", nil, err
+		}
+		for n, i := range places {
+			if !back[editing.KeyOf(p.changes[i])] {
+				p.verdicts[i] = verdicts[n]
+			}
+		}
+		p.held = slices.DeleteFunc(p.held, func(r reading) bool { return !back[r.key] })
+		for _, e := range edits {
+			if !e.Update.Empty() {
+				updates = append(updates, e.Update)
+			}
+		}
+		return entry, updates, nil
+	}
+}
+
+// meetRival learns what another writer has put into the journal. What was read
+// before that, here or ahead, may not hold any more.
+func (p *pass) meetRival(ctx context.Context) error {
+	p.mu.Lock()
+	p.rivals++
+	p.mu.Unlock()
+	return p.journal.CatchUp(ctx)
+}
+
+// refresh reads again what was read before the last rival was met.
+func (p *pass) refresh(ctx context.Context) {
+	p.mu.Lock()
+	rivals := p.rivals
+	p.mu.Unlock()
+	var keys []editing.Key
+	for _, r := range p.held {
+		if r.rivals != rivals {
+			keys = append(keys, r.key)
+		}
+	}
+	known := p.read(ctx, keys)
+	for i, r := range p.held {
+		if r.rivals == rivals {
+			continue
+		}
+		now, ok := known[r.key]
+		if !ok {
+			now.Err = video.ErrClosed
+		}
+		p.held[i] = reading{r.key, now, rivals}
+	}
+}
+
+// fold decides the changes of some media. It returns the verdicts of the changes at
+// those places in the batch.
+func (p *pass) fold(held []reading) (edits []editing.Edit, places []int, verdicts []editing.Verdict) {
+	known := map[editing.Key]editing.Known{}
+	var changes []video.Change
+	for _, r := range held {
+		r.known.Marks = p.marks(r.key)
+		known[r.key] = r.known
+		for _, i := range p.of[r.key] {
+			places, changes = append(places, i), append(changes, p.changes[i])
+		}
+	}
+	edits, verdicts = editing.Fold(changes, func(k editing.Key) editing.Known { return known[k] })
+	return edits, places, verdicts
+}
+
+// wholeCalls leaves of the edits those that fill calls, and says which media are
+// left over.
+func wholeCalls(edits []editing.Edit) (whole []editing.Edit, back map[editing.Key]bool) {
+	back = map[editing.Key]bool{}
+	sends := slices.DeleteFunc(slices.Clone(edits), func(e editing.Edit) bool { return e.Update.Empty() })
+	for _, group := range groups(sends, func(e editing.Edit) bool { return isImage(keyOf(e.Update)) }) {
+		if len(group) == video.MaxBatch {
+			continue
+		}
+		for _, e := range group {
+			back[keyOf(e.Update)] = true
+		}
+	}
+	return slices.DeleteFunc(edits, func(e editing.Edit) bool { return back[keyOf(e.Update)] }), back
+}
+
+// remember creates the journal's entry of what is about to happen, and of what has
+// happened meanwhile.
+func (p *pass) remember(ctx context.Context, edits []editing.Edit) (key string, err error) {
+	p.mu.Lock()
+	settled := p.settled
+	p.mu.Unlock()
+	if p.journal == nil || len(edits)+len(settled) == 0 {
+		return "", nil
+	}
+	entry := state.Entry{Run: p.run, At: time.Now().UTC(), Media: make([]state.EditedMedia, len(edits)), Settled: settled}
+	for i, edit := range edits {
+		k := keyOf(edit.Update)
+		entry.Media[i] = state.EditedMedia{ID: k.ID, Image: k.Image, Set: values(edit.Update), Old: values(edit.Old), Marks: edit.Marks}
+	}
+	if key, err = p.journal.Append(ctx, entry); err == nil {
+		p.mu.Lock()
+		p.settled = p.settled[len(settled):]
+		p.mu.Unlock()
+	}
+	return key, err
+}
+
+// write begins the calls that the journal has been told of. It waits for a free
+// slot, not for the answers.
+func (p *pass) write(ctx context.Context, entry string, updates []video.Update) {
+	if len(updates) == 0 {
+		return
+	}
+	calls := groups(updates, func(u video.Update) bool { return isImage(keyOf(u)) })
+	p.mu.Lock()
+	a := &announced{calls: len(calls)}
+	for _, u := range updates {
+		a.media = append(a.media, keyOf(u))
+		p.written[keyOf(u)] = video.Outcome{ID: u.ID, Result: video.Deferred, Reason: "no time left", Err: video.ErrClosed}
+	}
+	p.under[entry] = a
+	p.mu.Unlock()
+	for _, group := range calls {
+		select {
+		case p.slots <- struct{}{}:
+		case <-ctx.Done():
+		}
+		if ctx.Err() != nil || !p.stop.IsZero() && !time.Now().Before(p.stop) {
+			p.end(entry, nil, nil)
+			continue
+		}
+		p.writes.Go(func() {
+			defer func() { <-p.slots }()
+			call := p.c.Library.Update
+			if isImage(keyOf(group[0])) {
+				call = p.c.Library.UpdateImages
+			}
+			outcomes, _ := call(ctx, group) // each outcome carries its own error
+			p.ask(ctx, group, outcomes)
+			p.end(entry, group, outcomes)
+		})
+	}
+}
+
+// end notes what came of one call.
+func (p *pass) end(entry string, group []video.Update, outcomes []video.Outcome) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, u := range group[:min(len(group), len(outcomes))] {
+		p.written[keyOf(u)] = outcomes[i]
+	}
+	a := p.under[entry]
+	if a.calls--; a.calls > 0 {
+		return
+	}
+	s := state.Settlement{Of: entry}
+	for _, k := range a.media {
+		switch p.written[k].Result {
+		case video.Done:
+		case video.Rejected, video.Missing, video.Forbidden:
+			s.Void = append(s.Void, k)
+		default:
+			s.Open = append(s.Open, k)
+		}
+	}
+	p.settled = append(p.settled, s)
+}
+
+// settle tells the journal what it does not know yet of the writes that have ended.
+// Without that word a change that is delivered again is compared with the library
+// once more, which is safe but for other writers; so a failure here is only logged.
+func (p *pass) settle(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	for try := 1; ; try++ {
+		_, err := p.remember(ctx, nil)
+		if errors.Is(err, state.ErrExists) && try < 5 {
+			if err = p.journal.CatchUp(ctx); err == nil {
+				continue
+			}
+		}
+		if err != nil {
+			p.c.Log.WarnContext(ctx, "journal entries stay open", slog.Int("entries", len(p.settled)), slog.Any("error", err))
+		}
+		return
+	}
+}
