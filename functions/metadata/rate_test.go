@@ -1,0 +1,144 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/events"
+	"vodcurator/shared/localcloud"
+	"vodcurator/shared/localcloud/fakefc"
+	"vodcurator/shared/localcloud/fakevod"
+	"vodcurator/shared/queue"
+	"vodcurator/shared/video"
+)
+
+// VOD documents 30 UpdateVideoInfos a second of 20 videos each; here it answers in
+// 30 ms and refuses what is faster.
+const (
+	writesPerSecond = 30
+	slowLibrary     = "vod * slow p=1 delay=30ms"
+)
+
+// witness notes when a video's title was changed.
+type witness struct {
+	mu     sync.Mutex
+	calls  []time.Time
+	titles map[string]time.Time
+}
+
+func (w *witness) before(vod http.Handler) http.Handler {
+	return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		form, _ := url.ParseQuery(string(body))
+		var items []struct {
+			Title *string
+		}
+		if json.Unmarshal([]byte(form.Get("UpdateContent")+r.URL.Query().Get("UpdateContent")), &items) != nil {
+			vod.ServeHTTP(out, r)
+			return
+		}
+		came := time.Now()
+		vod.ServeHTTP(out, r)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.calls = append(w.calls, came)
+		for _, item := range items {
+			if item.Title != nil {
+				w.titles[*item.Title] = time.Now()
+			}
+		}
+	})
+}
+
+func newWitness(b *testing.B, videos int) (*witness, *cloud, []string) {
+	b.Helper()
+	w := &witness{titles: map[string]time.Time{}}
+	c := newCloud(b, localcloud.Options{Pace: 1, Faults: slowLibrary}, func(fakefc.Invocation) {}, w.before)
+	assets := make([]fakevod.Asset, videos)
+	for i := range assets {
+		assets[i] = fakevod.Asset{Kind: "video", Title: "old", Status: "Normal", Created: c.Now(), Modified: c.Now()}
+	}
+	return w, c, c.VOD.Seed(assets...)
+}
+
+func titleMessage(b *testing.B, id, title string) string {
+	b.Helper()
+	body, err := events.EncodeMetadata(events.Metadata{Changes: []video.Change{
+		{ID: video.ID(id), IssuedAt: time.Now().UTC(), Set: video.Fields{Title: &title}},
+	}})
+	require.NoError(b, err)
+	return string(body)
+}
+
+// BenchmarkWholeRate says how much of VOD's documented rate a backlog is written
+// with: real processes, queue and HTTP, from the first write to the last.
+func BenchmarkWholeRate(b *testing.B) {
+	const n = 20_000
+	for range b.N {
+		w, c, ids := newWitness(b, n)
+		bodies := make([]string, n)
+		for i, id := range ids {
+			bodies[i] = titleMessage(b, id, fmt.Sprint(i))
+		}
+		c.send(b, 8, bodies)
+		c.drain(b)
+		w.mu.Lock()
+		require.Len(b, w.titles, n)
+		took := slices.MaxFunc(w.calls, time.Time.Compare).Sub(slices.MinFunc(w.calls, time.Time.Compare))
+		allowed := time.Duration(len(w.calls)-1) * time.Second / writesPerSecond
+		b.ReportMetric(float64(len(w.calls)), "writes")
+		b.ReportMetric(took.Seconds(), "s")
+		b.ReportMetric(float64(allowed)/float64(took), "of-the-rate")
+		w.mu.Unlock()
+	}
+}
+
+// BenchmarkSendToVisible says how long after its sending a change is in the library
+// when messages come at half of what the rate allows, beside the batch window.
+func BenchmarkSendToVisible(b *testing.B) {
+	const perSecond, seconds = writesPerSecond * video.MaxBatch / 2, 30
+	for range b.N {
+		w, c, ids := newWitness(b, perSecond*seconds)
+		sent := map[string]time.Time{}
+		var mu sync.Mutex
+		var wait sync.WaitGroup
+		tick := time.NewTicker(time.Second * queue.MaxBatch / perSecond)
+		for from := range slices.Chunk(ids, queue.MaxBatch) {
+			<-tick.C
+			var bodies []string
+			mu.Lock()
+			for _, id := range from {
+				title := "of " + id
+				bodies = append(bodies, titleMessage(b, id, title))
+				sent[title] = time.Now()
+			}
+			mu.Unlock()
+			wait.Go(func() { c.send(b, 1, bodies) })
+		}
+		tick.Stop()
+		wait.Wait()
+		c.drain(b)
+		w.mu.Lock()
+		var took []time.Duration
+		for title, at := range w.titles {
+			took = append(took, at.Sub(sent[title]))
+		}
+		w.mu.Unlock()
+		require.Len(b, took, len(ids))
+		slices.Sort(took)
+		b.ReportMetric(took[len(took)/2].Seconds(), "p50-s")
+		b.ReportMetric(took[len(took)*99/100].Seconds(), "p99-s")
+		b.ReportMetric(took[len(took)-1].Seconds(), "max-s")
+	}
+}
