@@ -1,6 +1,7 @@
 package events
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -118,6 +119,29 @@ type Deleted struct {
 type BaseChange struct {
 	Mode   string            // create, update, delete
 	Fields map[string]Values // by the provider's names: Title, Description, CoverURL, CateId, Tags
+}
+
+// Update is what the fields hold after the change, as far as a message of ours can
+// set them.
+func (c BaseChange) Update(id video.ID) video.Update {
+	u := video.Update{ID: id}
+	text := func(name string) *string {
+		if v, ok := c.Fields[name]; ok {
+			return &v.New
+		}
+		return nil
+	}
+	u.Title, u.Description, u.Cover = text("Title"), text("Description"), text("CoverURL")
+	if digits := text("CateId"); digits != nil {
+		if n, err := strconv.ParseInt(*digits, 10, 64); err == nil {
+			u.Category = &n
+		}
+	}
+	if list := text("Tags"); list != nil {
+		tags := video.SplitTags(*list)
+		u.Tags = &tags
+	}
+	return u
 }
 
 // Values are a field before and after. A number is given as its digits.

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vodcurator/events"
+	"vodcurator/shared/video"
 )
 
 // samples are the names of the notifications in testdata/events.
@@ -188,6 +189,12 @@ func TestNoticeTakesEveryFormOfAField(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, want, detail[events.BaseChange](t, `{"EventType":"MediaBaseChangeComplete","OperateMode":"update","MediaContent":`+string(quoted)+`}`), name+", in text")
 		}
+		full := detail[events.BaseChange](t, string(sample(t, "MediaBaseChangeComplete.json")))
+		title, description, cover, category, tags := "Lesson one", "new text", "http://vod.example.com/image/cover/7B1D0C9E2A544F6E-6-2.png", int64(1000025811), []string{"a", "c"}
+		require.Equal(t, video.Update{
+			ID: "v", Fields: video.Fields{Title: &title, Description: &description, Cover: &cover, Category: &category}, Tags: &tags,
+		}, full.Update("v"))
+		require.True(t, events.BaseChange{}.Update("v").Empty())
 		images := detail[events.Animations](t, `{"EventType":"DynamicImageComplete","DynamicImageJobInfo":"[{\"JobId\":\"a\"},{\"JobId\":\"b\"}]"}`)
 		require.Equal(t, events.Animations{{Job: "a"}, {Job: "b"}}, images)
 	})

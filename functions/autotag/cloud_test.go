@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/md5"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -17,7 +18,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vodcurator/shared/localcloud"
+	"vodcurator/shared/localcloud/fakefc"
 	"vodcurator/shared/localcloud/fakevod"
+	"vodcurator/shared/video"
+	"vodcurator/shared/vod"
 )
 
 var built = struct {
@@ -52,7 +56,7 @@ func binaries(t *testing.T) string {
 
 // cloud runs autotag and metadata as built binaries, by the project's own
 // manifest, over a library of n videos.
-func cloud(t *testing.T, n int, pace float64, env map[string]string) (*localcloud.Cloud, []string) {
+func cloud(t *testing.T, n int, pace float64, env map[string]string, more ...func(*localcloud.Options)) (*localcloud.Cloud, []string) {
 	t.Helper()
 	dir := binaries(t)
 	manifest, err := os.ReadFile("../../s.yaml")
@@ -65,7 +69,11 @@ func cloud(t *testing.T, n int, pace float64, env map[string]string) (*localclou
 	if env["RATE_SHARE"] == "" {
 		env["RATE_SHARE"] = "1"
 	}
-	c := localcloud.RunT(t, localcloud.Options{Manifest: file, Root: "../..", Env: env, Callback: "none", Pace: pace, Start: at})
+	opt := localcloud.Options{Manifest: file, Root: "../..", Env: env, Callback: "none", Pace: pace, Start: at}
+	for _, set := range more {
+		set(&opt)
+	}
+	c := localcloud.RunT(t, opt)
 	var assets []fakevod.Asset
 	for i := range n {
 		assets = append(assets, fakevod.Asset{
@@ -164,4 +172,48 @@ func TestTheSweepTagsALibraryThatNobodyAnnounced(t *testing.T) {
 	require.Contains(t, ran, "autotag/sweep")
 	require.Eventually(t, func() bool { return tagged(c) == len(ids) }, time.Minute, 20*time.Millisecond)
 	told(t, c, "a sweep over 45 videos")
+}
+
+// The library announces our own writes as it does a CMS's.
+func TestWhatACMSChangesIsReportedAndWhatWeChangeIsNot(t *testing.T) {
+	var mu sync.Mutex
+	foreign, changes := 0, 0
+	c, ids := cloud(t, 45, 0.01, map[string]string{}, func(opt *localcloud.Options) {
+		opt.Callback = "mns"
+		opt.Tune = func(s *localcloud.Services) {
+			s.FC.Done = func(inv fakefc.Invocation) {
+				var got summary
+				if inv.Function != "autotag" || json.Unmarshal(inv.Result, &got) != nil {
+					return
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				foreign += got.Foreign
+				changes += got.Ignored // MediaBaseChangeComplete is all that is sent here
+			}
+		}
+	})
+	announced := func() (told, others int) {
+		mu.Lock()
+		defer mu.Unlock()
+		return changes, foreign
+	}
+	env := c.Env()
+	for _, id := range ids {
+		_, err := c.MNS.Enqueue(env["NOTICE_QUEUE"], strings.ReplaceAll(notice("FileUploadComplete", "VideoId"), "30a1f0c2d7b171f1a4e66723a78e0102", id))
+		require.NoError(t, err)
+	}
+	require.Eventually(t, func() bool { n, _ := announced(); return n >= len(ids) }, time.Minute, 20*time.Millisecond, "each video was tagged")
+	require.Equal(t, len(ids), tagged(c))
+	_, others := announced()
+	require.Zero(t, others, "all that was metadata")
+
+	client, err := vod.New(vod.Config{Region: env["ALIBABA_CLOUD_REGION"], Endpoint: env["VOD_ENDPOINT"], Share: 1,
+		Credentials: vod.Static(env["ALIBABA_CLOUD_ACCESS_KEY_ID"], env["ALIBABA_CLOUD_ACCESS_KEY_SECRET"], "")})
+	require.NoError(t, err)
+	t.Cleanup(client.Close)
+	title := "of the CMS"
+	_, err = client.Update(t.Context(), []video.Update{{ID: video.ID(ids[7]), Fields: video.Fields{Title: &title}}})
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { _, others := announced(); return others == 1 }, time.Minute, 20*time.Millisecond)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"vodcurator/events"
+	"vodcurator/shared/act/edit"
 	"vodcurator/shared/act/tag"
 	"vodcurator/shared/boot"
 	"vodcurator/shared/decide/tagging"
@@ -33,12 +34,18 @@ type handler struct {
 	labels   tag.Labeller
 	search   tag.Searcher
 	writer   tag.Writer // nil: report only
+	watch    watcher    // nil: who changed what cannot be told
 	rules    func(context.Context) (*tagging.Rules, error)
 	signer   events.Signer
 	seen     *events.Seen
 	now      func() time.Time
 	log      *slog.Logger
 	deadline time.Duration // for a callback: VOD waits 5 s for the answer
+}
+
+// watcher tells the changes of other writers from ours; edit.Watch has the promise.
+type watcher interface {
+	Foreign(ctx context.Context, since time.Time, announced []video.Update) ([]edit.Foreign, error)
 }
 
 // summary is the answer to whoever waits for one, and the log record of the invocation.
@@ -54,7 +61,8 @@ type summary struct {
 	Seen      int                  `json:"seen,omitempty"`    // by a sweep
 	Found     int                  `json:"found,omitempty"`   // by a sweep: no event had seen to them
 	LossRatio float64              `json:"lossRatio,omitempty"`
-	Left      int                  `json:"left,omitempty"` // by a sweep whose time was up
+	Left      int                  `json:"left,omitempty"`    // by a sweep whose time was up
+	Foreign   int                  `json:"foreign,omitempty"` // media that another writer changed
 	Status    int                  `json:"status,omitempty"`
 	Rules     string               `json:"rules,omitempty"` // version
 }
@@ -124,6 +132,7 @@ func (h *handler) receive(ctx context.Context, raw []byte, s *summary) (status i
 	ctx, cancel := context.WithTimeout(ctx, h.deadline)
 	defer cancel()
 	results, err := h.act(ctx, []events.Notice{notice}, s)
+	h.others(ctx, []events.Notice{notice}, now, s)
 	if err != nil || slices.ContainsFunc(results, tag.Result.Failed) {
 		h.seen.Forget(req)
 		return http.StatusInternalServerError, "try again"
@@ -141,6 +150,7 @@ func (h *handler) batch(ctx context.Context, raw []byte, s *summary) error {
 		return err
 	}
 	var notices []events.Notice
+	oldest := h.now()
 	for _, m := range messages {
 		notice, err := events.DecodeNotice(m.Body)
 		if err != nil {
@@ -149,8 +159,12 @@ func (h *handler) batch(ctx context.Context, raw []byte, s *summary) error {
 			continue
 		}
 		notices = append(notices, notice)
+		if !m.At.IsZero() && m.At.Before(oldest) {
+			oldest = m.At
+		}
 	}
 	results, err := h.act(ctx, notices, s)
+	h.others(ctx, notices, oldest, s)
 	if len(results) == 0 {
 		return err
 	}
@@ -239,6 +253,33 @@ func (h *handler) act(ctx context.Context, notices []events.Notice, s *summary) 
 	}
 	h.tell(ctx, failed)
 	return results, err
+}
+
+// before is how much earlier than its announcement a change may have been written.
+const before = 10 * time.Minute
+
+// others logs which media another writer than ours has changed. The first of the
+// notices came at that moment. Failing costs nothing but the record.
+func (h *handler) others(ctx context.Context, notices []events.Notice, at time.Time, s *summary) {
+	if h.watch == nil {
+		return
+	}
+	var announced []video.Update
+	for _, n := range notices {
+		if change, ok := n.Detail.(events.BaseChange); ok && change.Mode == "update" && n.ID != "" {
+			if u := change.Update(n.ID); !u.Empty() {
+				announced = append(announced, u)
+			}
+		}
+	}
+	foreign, err := h.watch.Foreign(ctx, at.Add(-before), announced)
+	if err != nil {
+		h.log.WarnContext(ctx, "whose changes these are is not known", slog.Int("media", len(announced)), slog.Any("error", err))
+	}
+	s.Foreign = len(foreign)
+	for _, f := range foreign {
+		h.log.WarnContext(ctx, "another writer changed a media", slog.String("media", string(f.ID)), slog.Any("parts", f.Parts))
+	}
 }
 
 // tell logs what did not go as the rules want, one record each.

@@ -11,6 +11,7 @@ import (
 	"github.com/aliyun/fc-runtime-go-sdk/fc"
 
 	"vodcurator/events"
+	"vodcurator/shared/act/edit"
 	"vodcurator/shared/act/tag"
 	"vodcurator/shared/boot"
 	"vodcurator/shared/decide/tagging"
@@ -52,6 +53,9 @@ func newHandler(app *boot.App) *handler {
 	case app.TaggingMode == "report":
 	case app.MetadataQueue != "":
 		h.writer = tag.Queued{To: app.Sender(), Now: time.Now}
+		if app.State != nil { // then metadata writes for all of us, and its journal tells what
+			h.watch = edit.NewWatch(app.State)
+		}
 	default:
 		h.writer = tag.Direct{To: struct {
 			boot.UpdateRight

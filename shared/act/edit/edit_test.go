@@ -502,3 +502,41 @@ func TestWhatIsRejectedIsNotRemembered(t *testing.T) {
 	}
 	require.Equal(t, "done", run(t, editor(t, l, s), title("v00", 1, "older, but fine")))
 }
+
+func TestTheChangesOfOthersAreToldFromOurs(t *testing.T) {
+	s, now := open(t), time.Now()
+	watch := edit.NewWatch(s)
+	foreign := func(announced ...video.Update) []edit.Foreign {
+		t.Helper()
+		got, err := watch.Foreign(t.Context(), now.Add(-time.Minute), announced)
+		require.NoError(t, err)
+		return got
+	}
+	announce := func(title string, tags ...string) video.Update {
+		return video.Update{ID: "v00", Fields: video.Fields{Title: &title}, Tags: &tags}
+	}
+	require.Equal(t, []edit.Foreign{{ID: "v00", Parts: []string{"tags", "title"}}}, foreign(announce("one", "a", "b")), "nobody of ours has written yet")
+
+	l := newLibrary(1)
+	c := title("v00", 1, "one")
+	c.Tags.Add = []string{"b", "a"}
+	require.Equal(t, "done done", run(t, editor(t, l, s), c, title("v00", 2, "two")))
+	require.Equal(t, "done", run(t, editor(t, l, s), title("v00", 3, "three")))
+	require.Empty(t, foreign(announce("two", "a", "b")), "the fold of both, whatever the order of the tags")
+	require.Empty(t, foreign(announce("three", "b", "a")), "and what was written over it")
+	require.Equal(t, []edit.Foreign{{ID: "v00", Parts: []string{"title"}}}, foreign(announce("theirs", "a", "b")))
+	other := announce("two", "a", "b")
+	other.ID = "v01"
+	require.Equal(t, []edit.Foreign{{ID: "v01", Parts: []string{"tags", "title"}}}, foreign(other))
+
+	fresh, err := edit.NewWatch(s).Foreign(t.Context(), now.Add(time.Hour), []video.Update{announce("three", "a", "b")})
+	require.NoError(t, err)
+	require.Len(t, fresh, 1, "who begins later does not read so far back")
+	require.Empty(t, foreign())
+	_, err = edit.NewWatch(unreadable{s}).Foreign(t.Context(), now, []video.Update{announce("x")})
+	require.ErrorIs(t, err, video.ErrTransient)
+}
+
+type unreadable struct{ state.Objects }
+
+func (unreadable) Read(context.Context, string) ([]byte, error) { return nil, video.ErrTransient }

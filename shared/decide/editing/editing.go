@@ -188,7 +188,7 @@ func (f *folding) take(c video.Change, s Stamp) Verdict {
 func (f *folding) foreign(c video.Change) string {
 	var all []string
 	for _, part := range parts(c) {
-		if was := f.known.Marks[part]; !was.Open && was.Sum != "" && was.Sum != sumOf(f.known.Value, part) {
+		if was := f.known.Marks[part]; !was.Open && was.Sum != "" && was.Sum != Sum(f.known.Value, part) {
 			all = append(all, part+": another writer had changed it")
 		}
 	}
@@ -271,7 +271,10 @@ func (f *folding) edit(key Key) Edit {
 	}
 	for part, mark := range f.marks {
 		if mark != f.known.Marks[part] {
-			mark.Open, mark.Sum = f.sends(part, e.Update), sumOf(f.now, part)
+			mark.Open, mark.Sum = f.sends(part, e.Update), ""
+			if part != wholeList { // single tags change the list as well
+				mark.Sum = Sum(f.now, part)
+			}
 			e.Marks[part] = mark
 		}
 	}
@@ -316,16 +319,7 @@ func (f *folding) sends(part string, u video.Update) bool {
 // parts are what a change is about. Beside a replacement of the whole list its
 // own additions and removals need no mark of their own.
 func parts(c video.Change) []string {
-	var all []string
-	for name, is := range map[string]bool{
-		"title": c.Set.Title != nil, "description": c.Set.Description != nil,
-		"category": c.Set.Category != nil, "cover": c.Set.Cover != nil, wholeList: c.Tags.Set != nil,
-	} {
-		if is {
-			all = append(all, name)
-		}
-	}
-	slices.Sort(all)
+	_, all := OfUpdate(video.Update{Fields: c.Set, Tags: c.Tags.Set})
 	if c.Tags.Set != nil {
 		return all
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -56,9 +57,10 @@ type Mark struct {
 	Sum  string `json:"sum,omitempty"`
 }
 
-// sumOf is the digest of a part's value, empty for tags. A cover is compared
-// without the signature that the library adds.
-func sumOf(v Value, part string) string {
+// Sum is the digest of a part's value: that of the whole list for "tags", whatever
+// its order, and none for a single tag. A cover is taken without the signature that
+// the library adds.
+func Sum(v Value, part string) string {
 	var text string
 	switch part {
 	case "title":
@@ -69,11 +71,32 @@ func sumOf(v Value, part string) string {
 		text = strconv.FormatInt(v.Category, 10)
 	case "cover":
 		text, _, _ = strings.Cut(v.Cover, "?")
+	case wholeList:
+		text = strings.Join(slices.Sorted(slices.Values(v.Tags)), ",")
 	default:
 		return ""
 	}
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:4])
+}
+
+// OfUpdate is what an update leaves in the parts that it names.
+func OfUpdate(u video.Update) (v Value, parts []string) {
+	set(&v.Title, u.Title)
+	set(&v.Description, u.Description)
+	set(&v.Category, u.Category)
+	set(&v.Cover, u.Cover)
+	set(&v.Tags, u.Tags)
+	for name, is := range map[string]bool{
+		"title": u.Title != nil, "description": u.Description != nil,
+		"category": u.Category != nil, "cover": u.Cover != nil, wholeList: u.Tags != nil,
+	} {
+		if is {
+			parts = append(parts, name)
+		}
+	}
+	slices.Sort(parts)
+	return v, parts
 }
 
 // Marks are the watermarks of one media, by part: "title", "description",
