@@ -276,55 +276,57 @@ func TestAWriteThatTookEffectButFailedIsNoRival(t *testing.T) {
 }
 
 func TestALeaseHasOneHolder(t *testing.T) {
-	s, _ := folder(t)
-	var wg sync.WaitGroup
-	got := make(chan string, 16)
-	for i := range 16 {
-		wg.Go(func() {
-			name := fmt.Sprint("run", i)
-			if _, err := state.Acquire(t.Context(), s, "purge", name, noon, time.Minute); err == nil {
-				got <- name
-			} else if !errors.Is(err, state.ErrBusy) {
-				got <- err.Error()
-			}
-		})
-	}
-	wg.Wait()
-	require.Len(t, got, 1)
-	holder := <-got
-	require.True(t, strings.HasPrefix(holder, "run"), holder)
-	_, err := state.Acquire(t.Context(), s, "takedown", "other", noon, time.Minute)
-	require.NoError(t, err, "leases of other names are free")
+	eachForm(t, func(t *testing.T, s *state.Store) {
+		var wg sync.WaitGroup
+		got := make(chan string, 16)
+		for i := range 16 {
+			wg.Go(func() {
+				name := fmt.Sprint("run", i)
+				if _, err := state.Acquire(t.Context(), s, "purge", name, noon, time.Minute); err == nil {
+					got <- name
+				} else if !errors.Is(err, state.ErrBusy) {
+					got <- err.Error()
+				}
+			})
+		}
+		wg.Wait()
+		require.Len(t, got, 1)
+		holder := <-got
+		require.True(t, strings.HasPrefix(holder, "run"), holder)
+		_, err := state.Acquire(t.Context(), s, "takedown", "other", noon, time.Minute)
+		require.NoError(t, err, "leases of other names are free")
+	})
 }
 
 func TestALeaseIsTakenOverOnlyAfterItsDeadline(t *testing.T) {
-	s, _ := folder(t)
-	first, err := state.Acquire(t.Context(), s, "purge", "one", noon, time.Minute)
-	require.NoError(t, err)
-	require.True(t, first.Valid(noon.Add(57*time.Second)))
-	require.False(t, first.Valid(noon.Add(58*time.Second)), "its holder stops a little before")
-	require.False(t, first.Valid(noon.Add(-time.Minute)), "a clock that jumped back proves nothing")
-	var busy *state.BusyError
-	_, err = state.Acquire(t.Context(), s, "purge", "two", noon.Add(61*time.Second), time.Minute)
-	require.ErrorAs(t, err, &busy)
-	require.Equal(t, "one", busy.Holder)
-	require.Equal(t, noon.Add(62*time.Second), busy.Free)
-	second, err := state.Acquire(t.Context(), s, "purge", "two", busy.Free, time.Minute)
-	require.NoError(t, err)
-	_, err = first.Renew(t.Context(), s, noon, time.Hour)
-	require.ErrorIs(t, err, state.ErrBusy, "who was taken over cannot come back")
-	require.NoError(t, first.Release(t.Context(), s))
-	_, err = state.Acquire(t.Context(), s, "purge", "three", busy.Free, time.Minute)
-	require.ErrorIs(t, err, state.ErrBusy, "nor give away what is not his")
+	eachForm(t, func(t *testing.T, s *state.Store) {
+		first, err := state.Acquire(t.Context(), s, "purge", "one", noon, time.Minute)
+		require.NoError(t, err)
+		require.True(t, first.Valid(noon.Add(57*time.Second)))
+		require.False(t, first.Valid(noon.Add(58*time.Second)), "its holder stops a little before")
+		require.False(t, first.Valid(noon.Add(-time.Minute)), "a clock that jumped back proves nothing")
+		var busy *state.BusyError
+		_, err = state.Acquire(t.Context(), s, "purge", "two", noon.Add(61*time.Second), time.Minute)
+		require.ErrorAs(t, err, &busy)
+		require.Equal(t, "one", busy.Holder)
+		require.Equal(t, noon.Add(62*time.Second), busy.Free)
+		second, err := state.Acquire(t.Context(), s, "purge", "two", busy.Free, time.Minute)
+		require.NoError(t, err)
+		_, err = first.Renew(t.Context(), s, noon, time.Hour)
+		require.ErrorIs(t, err, state.ErrBusy, "who was taken over cannot come back")
+		require.NoError(t, first.Release(t.Context(), s))
+		_, err = state.Acquire(t.Context(), s, "purge", "three", busy.Free, time.Minute)
+		require.ErrorIs(t, err, state.ErrBusy, "nor give away what is not his")
 
-	longer, err := second.Renew(t.Context(), s, busy.Free, time.Hour)
-	require.NoError(t, err)
-	_, err = state.Acquire(t.Context(), s, "purge", "three", busy.Free.Add(10*time.Minute), time.Minute)
-	require.ErrorIs(t, err, state.ErrBusy)
-	require.NoError(t, longer.Release(t.Context(), s))
-	require.NoError(t, longer.Release(t.Context(), s))
-	_, err = state.Acquire(t.Context(), s, "purge", "three", busy.Free, time.Minute)
-	require.NoError(t, err, "a lease given back is free at once")
+		longer, err := second.Renew(t.Context(), s, busy.Free, time.Hour)
+		require.NoError(t, err)
+		_, err = state.Acquire(t.Context(), s, "purge", "three", busy.Free.Add(10*time.Minute), time.Minute)
+		require.ErrorIs(t, err, state.ErrBusy)
+		require.NoError(t, longer.Release(t.Context(), s))
+		require.NoError(t, longer.Release(t.Context(), s))
+		_, err = state.Acquire(t.Context(), s, "purge", "three", busy.Free, time.Minute)
+		require.NoError(t, err, "a lease given back is free at once")
+	})
 }
 
 // A lock without a deadline was taken for an orphan: double execution
