@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"iter"
 	"log/slog"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vodcurator/events"
+	"vodcurator/shared/act/notify"
 	"vodcurator/shared/act/plan"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/report"
@@ -85,4 +88,37 @@ func TestWithoutAReadablePolicyNothingIsPlanned(t *testing.T) {
 	_, err := h.handle(t.Context(), []byte(tick))
 	require.ErrorIs(t, err, broken)
 	require.Zero(t, library.calls)
+}
+
+type webhook struct{ bodies []string }
+
+func (w *webhook) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	w.bodies = append(w.bodies, string(body))
+	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: r}, err
+}
+
+func TestEveryNightIsToldAndWhatIsAboutToLeave(t *testing.T) {
+	const six = "grace: 6d\nrules: [{name: temp, select: '\"temp\" in tags', older_than: 30d, remove: {video: true}}]\nguards: {percent: 100}\n"
+	h, _, _ := newHandler(t, func(context.Context) (*retention.Policy, error) { return retention.Parse("p.yaml", []byte(six)) })
+	hook := &webhook{}
+	h.hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
+	at := func(day int) {
+		moment := night.AddDate(0, 0, day).Format(time.RFC3339)
+		_, err := h.handle(t.Context(), []byte(strings.ReplaceAll(tick, "2026-11-22T17:00:00Z", moment)))
+		require.NoError(t, err)
+	}
+	for day, want := range []string{"", "", "in 4 days", "in 3 days", "in 2 days", "in 1 day", ""} {
+		at(day)
+		require.Len(t, hook.bodies, day+1)
+		told := hook.bodies[day]
+		if want == "" {
+			require.NotContains(t, told, "incidents", "day %d", day)
+			continue
+		}
+		require.Contains(t, told, `"incidents":["1 item on the shelf will go `+want+`: vodctl leaving"]`, "day %d", day)
+	}
+	require.Contains(t, hook.bodies[6], "lists 1 item")
+	at(9)
+	require.Contains(t, hook.bodies[7], `"incidents":["2 nights without a plan before this one"]`)
 }

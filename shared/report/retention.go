@@ -23,6 +23,8 @@ type PlanAnswer struct {
 	Bytes   int64     `json:"bytes"`
 	Unknown int       `json:"unknown,omitempty"` // items without a known size
 	Leaving int       `json:"leaving,omitempty"` // items in their grace
+	Soon    int       `json:"soon,omitempty"`    // of them, those that go first …
+	InDays  int       `json:"inDays,omitempty"`  // … and when, counted from this plan
 	Over    []string  `json:"over,omitempty"`    // guards that would stop it
 	Resumed bool      `json:"resumed,omitempty"`
 	Missed  int       `json:"missed,omitempty"` // nights without a plan before this one
@@ -31,17 +33,25 @@ type PlanAnswer struct {
 // Planned words what came of planning.
 func Planned(r plan.Report) PlanAnswer {
 	p := r.Plan
+	days := 0
+	if p.Soon.Items > 0 {
+		days = int(p.Soon.Day.Sub(p.Created.Truncate(24*time.Hour)) / (24 * time.Hour))
+	}
 	return PlanAnswer{
 		Plan: p.ID, Expires: p.Expires, Read: r.Read, Unread: p.Library.Unread, Media: p.Media, Items: p.Items, Bytes: p.Bytes,
-		Unknown: p.Unknown, Leaving: p.Shelf, Over: p.Over, Resumed: r.Resumed, Missed: r.Missed,
+		Unknown: p.Unknown, Leaving: p.Shelf, Soon: p.Soon.Items, InDays: days, Over: p.Over, Resumed: r.Resumed, Missed: r.Missed,
 	}
 }
+
+// soonDays is how long before they go items in their grace are told of: long enough
+// for a weekend to pass before somebody looks.
+const soonDays = 4
 
 // Attrs are the facts of the log record.
 func (a PlanAnswer) Attrs(more ...any) []any {
 	return append([]any{
 		slog.String("plan", a.Plan), slog.Int("read", a.Read), slog.Int("unread", a.Unread), slog.Int("media", a.Media),
-		slog.Int("items", a.Items), slog.Int64("bytes", a.Bytes), slog.Int("unknown", a.Unknown), slog.Int("leaving", a.Leaving),
+		slog.Int("items", a.Items), slog.Int64("bytes", a.Bytes), slog.Int("unknown", a.Unknown), slog.Int("leaving", a.Leaving), slog.Int("soon", a.Soon), slog.Int("in_days", a.InDays),
 		slog.Any("over", a.Over), slog.Bool("resumed", a.Resumed), slog.Int("missed", a.Missed),
 	}, more...)
 }
@@ -58,6 +68,9 @@ func (a PlanAnswer) Told(err error) (text string, incidents []string) {
 	}
 	for _, over := range a.Over {
 		incidents = append(incidents, "over a guard: "+over)
+	}
+	if a.Soon > 0 && a.InDays <= soonDays {
+		incidents = append(incidents, fmt.Sprintf("%s on the shelf will go in %s: vodctl leaving", Count(a.Soon, "item"), Count(a.InDays, "day")))
 	}
 	if a.Missed > 0 {
 		incidents = append(incidents, Count(a.Missed, "night")+" without a plan before this one")

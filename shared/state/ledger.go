@@ -28,6 +28,7 @@ const (
 type Row struct {
 	Event string    `json:"event"` // not "kind": that is the item's
 	At    time.Time `json:"at"`
+	Tick  time.Time `json:"tick,omitzero"` // the event's time, by which the run is counted
 	Run   string    `json:"run"`
 	Plan  string    `json:"plan,omitempty"`
 	By    string    `json:"by,omitempty"` // who approved

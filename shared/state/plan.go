@@ -50,6 +50,24 @@ type Plan struct {
 	Parts   []Part                `json:"parts,omitempty"`
 	Leaving []Part                `json:"leaving,omitempty"` // items in their grace
 	Shelf   int                   `json:"shelf,omitempty"`   // how many those are
+	Soon    Soon                  `json:"soon,omitzero"`     // the first of them that go
+}
+
+// Soon says on which day the first of the items in their grace go if they still
+// match, and how many go on that day.
+type Soon struct {
+	Day   time.Time `json:"day"`
+	Items int       `json:"items"`
+}
+
+// Add counts an item that goes on a day.
+func (s *Soon) Add(day time.Time) {
+	switch day = day.UTC().Truncate(24 * time.Hour); {
+	case s.Items == 0 || day.Before(s.Day):
+		s.Day, s.Items = day, 1
+	case day.Equal(s.Day):
+		s.Items++
+	}
 }
 
 // Library is what was read of the library.
@@ -128,6 +146,15 @@ type Leaving struct {
 	Last    time.Time `json:"last"`  // when it last matched
 	Days    int       `json:"days"`  // days after Since on which it matched
 	Due     time.Time `json:"due"`
+}
+
+// Goes says when the item can go at the earliest, on a night planned for now.
+func (l Leaving) Goes(now time.Time, grace time.Duration) time.Time {
+	left := grace/(24*time.Hour) - time.Duration(l.Days)
+	if at := now.Add(left * 24 * time.Hour); at.After(l.Due) {
+		return at
+	}
+	return l.Due
 }
 
 // Lines writes parts: lines are gathered to a megabyte, so that neither writer

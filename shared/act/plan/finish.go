@@ -65,6 +65,7 @@ func (s *survey) finish(ctx context.Context) (state.Plan, error) {
 					return state.Plan{}, err
 				}
 				if !slices.ContainsFunc(v.Items, row.Same) {
+					p.Soon.Add(row.Goes(d.At, j.Policy.Grace))
 					d.Count(retention.Keep{ID: row.ID, Kind: row.Kind, Part: row.Part, Rule: row.Rule, Why: retention.Grace, Due: row.Due,
 						Reason: fmt.Sprintf("leaving since %s, matched on %d of %s", row.Since.Format(time.DateOnly), row.Days, j.Policy.Grace)})
 				}

@@ -213,6 +213,8 @@ func TestGraceCountsWholeMatchedDaysOnTheEventsClock(t *testing.T) {
 			p := w.plan(t, night(day, again))
 			require.Zero(t, p.Items, "day %d", day)
 			require.Equal(t, 2, p.Shelf)
+			soon := state.Soon{Day: made.AddDate(0, 0, 4).Truncate(24 * time.Hour), Items: 2 - min(day/2, 1)}
+			require.Equal(t, soon, p.Soon, "day %d", day)
 		}
 		m := w.media["b"]
 		if m.Tags = []string{"temp"}; day == 1 {

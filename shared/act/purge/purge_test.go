@@ -325,6 +325,39 @@ func TestWhatChangedSinceThePlanStays(t *testing.T) {
 	}
 }
 
+// The first run takes a stream of the media and ends; then a person works on it. What
+// our own removal modified is no reason to keep the rest, what came after it is.
+func TestWhatIsModifiedAfterOurOwnRemovalStays(t *testing.T) {
+	for name, tc := range map[string]struct {
+		modified time.Time
+		left     int
+	}{
+		"by the removal":           {later.Add(10 * time.Minute), 0},
+		"by somebody, the day on":  {later.Add(20 * time.Hour), 2},
+		"by nobody, or not told":   {at(80), 0},
+		"by somebody, not in time": {later.Add(time.Hour + time.Second), 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, policy, parts("p"))
+			w.approve(t, w.plan(t, made))
+			w.before = func(call string) error {
+				if strings.HasPrefix(call, "delete sources") || call == "delete images" {
+					return video.ErrClosed
+				}
+				return nil
+			}
+			_, _ = w.job().Run(t.Context(), later)
+			require.Equal(t, []string{"stream p pold"}, w.removed)
+			w.before = nil
+			m := w.media["p"]
+			m.Modified = tc.modified
+			w.media["p"] = m
+			w.purge(t, later.Add(24*time.Hour))
+			require.Len(t, w.removed, 3-tc.left)
+		})
+	}
+}
+
 func TestPlansThatAreRefused(t *testing.T) {
 	other, err := retention.Parse("other.yaml", []byte(policy+"\n# changed\n"))
 	require.NoError(t, err)

@@ -57,7 +57,7 @@ func (j Job) Takedown(ctx context.Context, t Takedown, now time.Time) (ledgerID 
 	w := &work{
 		run: &run{Job: j, at: now, name: state.NewRun()}, by: t.By, applied: &Applied{Results: map[video.Result]int{}},
 		plan:  state.Plan{Created: now},
-		final: map[key]bool{}, open: map[key]retention.Item{}, touched: map[video.ID]bool{}, tries: map[key]int{}, results: map[video.Result]int{},
+		final: map[key]bool{}, open: map[key]retention.Item{}, touched: map[video.ID]time.Time{}, tries: map[key]int{}, results: map[video.Result]int{},
 	}
 	w.plan.ID = "takedown-" + w.name
 	if w.ledger, err = state.OpenLedger(ctx, j.State, "takedown-"+w.name, w.name); err != nil {

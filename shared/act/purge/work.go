@@ -33,7 +33,7 @@ type work struct {
 
 	final   map[key]bool           // items that need nothing more
 	open    map[key]retention.Item // intents without an outcome
-	touched map[video.ID]bool      // media on which this plan has acted
+	touched map[video.ID]time.Time // until when this plan may itself have modified a media
 	tries   map[key]int            // calls made or about to be made
 	results map[video.Result]int   // over all runs of the plan
 	freed   state.Totals           // over all runs of the plan
@@ -53,7 +53,7 @@ func (w *work) begin(ctx context.Context) error {
 
 // read takes up what earlier runs of the plan have done.
 func (w *work) read(ctx context.Context) error {
-	w.final, w.open, w.touched = map[key]bool{}, map[key]retention.Item{}, map[video.ID]bool{}
+	w.final, w.open, w.touched = map[key]bool{}, map[key]retention.Item{}, map[video.ID]time.Time{}
 	w.results, w.tries = map[video.Result]int{}, map[key]int{}
 	var err error
 	if w.ledger, err = state.OpenLedger(ctx, w.State, lane, w.name); err != nil {
@@ -74,13 +74,19 @@ func (w *work) read(ctx context.Context) error {
 	return nil
 }
 
+// longest is how long after its tick a run may still remove something. A media that
+// the plan has acted on was modified by that; by anything later it was somebody else.
+const longest = time.Hour
+
 // note takes a row of the ledger into account.
 func (w *work) note(row state.Row) {
 	k := keyOf(row.Item)
 	switch row.Event {
 	case state.Intent:
 		w.open[k] = row.Item
-		w.touched[row.ID] = true
+		if until := row.Tick.Add(longest); until.After(w.touched[row.ID]) {
+			w.touched[row.ID] = until
+		}
 		w.tries[k]++
 	case state.Outcome:
 		delete(w.open, k)
@@ -96,7 +102,7 @@ func (w *work) note(row state.Row) {
 }
 
 func (w *work) row(kind string, item retention.Item, result video.Result, detail string) state.Row {
-	return state.Row{Event: kind, At: w.Now(), Run: w.name, Plan: w.plan.ID, By: w.by, Item: item, Result: result, Detail: detail}
+	return state.Row{Event: kind, At: w.Now(), Tick: w.at.UTC(), Run: w.name, Plan: w.plan.ID, By: w.by, Item: item, Result: result, Detail: detail}
 }
 
 // end gives an item its outcome; it is written with the next segment.
@@ -333,7 +339,7 @@ func (w *work) check(e retention.Verdict, a video.Answer[video.Media], moment re
 	switch {
 	case retention.Seen(m) != e.Seen:
 		whole = "changed since the plan"
-	case !m.Modified.Equal(e.Modified) && !w.touched[e.ID]:
+	case !m.Modified.Equal(e.Modified) && m.Modified.After(w.touched[e.ID]):
 		whole = "modified " + m.Modified.Format(time.RFC3339) + ", after the plan"
 	case w.App != "" && m.App != "" && m.App != w.App:
 		whole = "it is of another application"
