@@ -19,11 +19,12 @@ func main() {
 		job: purge.Job{
 			Library: struct {
 				boot.MediaRight
+				boot.CategoriesRight
 				boot.DeleteVideosRight
 				boot.DeleteSourcesRight
 				boot.DeleteStreamsRight
 				boot.DeleteImagesOfRight
-			}{app.VOD.Media, app.VOD.DeleteVideos, app.VOD.DeleteSources, app.VOD.DeleteStreams, app.VOD.DeleteImagesOf},
+			}{app.VOD.Media, app.VOD.Categories, app.VOD.DeleteVideos, app.VOD.DeleteSources, app.VOD.DeleteStreams, app.VOD.DeleteImagesOf},
 			CDN: boot.RefreshRight(app.VOD.RefreshPlayURLs), State: app.State, Region: app.Region, Account: app.Account, App: app.App, Log: app.Log,
 		},
 		policy: app.Policy, hook: notify.Webhook{URL: app.NotifyURL, Key: string(app.NotifyKey), Log: app.Log}, log: app.Log,

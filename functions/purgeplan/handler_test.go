@@ -35,6 +35,11 @@ func (o *one) Search(_ context.Context, q video.Query) iter.Seq2[video.Found, er
 	}
 }
 
+func (o *one) Categories(context.Context) ([]video.Category, error) {
+	o.calls++
+	return nil, nil
+}
+
 func (o *one) Media(_ context.Context, ids []video.ID) ([]video.Answer[video.Media], error) {
 	o.calls++
 	m := video.Media{Video: video.Video{ID: ids[0], Tags: []string{"temp"}, Status: video.StatusNormal, Size: 7, Created: night.AddDate(0, 0, -60)}}

@@ -20,7 +20,8 @@ func main() {
 			Library: struct {
 				boot.SearchRight
 				boot.MediaRight
-			}{app.VOD.Search, app.VOD.Media},
+				boot.CategoriesRight
+			}{app.VOD.Search, app.VOD.Media, app.VOD.Categories},
 			State: app.State, Region: app.Region, Account: app.Account, App: app.App, Share: app.RateShare, Log: app.Log,
 		},
 		policy: app.Policy, hook: notify.Webhook{URL: app.NotifyURL, Key: string(app.NotifyKey), Log: app.Log}, log: app.Log,

@@ -26,6 +26,8 @@ type (
 	SearchRight func(context.Context, video.Query) iter.Seq2[video.Found, error]
 	// MediaRight is vod.Client.Media.
 	MediaRight func(context.Context, []video.ID) ([]video.Answer[video.Media], error)
+	// CategoriesRight is vod.Client.Categories.
+	CategoriesRight func(context.Context) ([]video.Category, error)
 	// VideosRight is vod.Client.Videos.
 	VideosRight func(context.Context, []video.ID) ([]video.Answer[video.Video], error)
 	// ImageRight is vod.Client.Image.
@@ -67,6 +69,9 @@ func (f SearchRight) Search(ctx context.Context, q video.Query) iter.Seq2[video.
 func (f MediaRight) Media(ctx context.Context, ids []video.ID) ([]video.Answer[video.Media], error) {
 	return f(ctx, ids)
 }
+
+// Categories is vod.Client.Categories.
+func (f CategoriesRight) Categories(ctx context.Context) ([]video.Category, error) { return f(ctx) }
 
 // Videos is vod.Client.Videos.
 func (f VideosRight) Videos(ctx context.Context, ids []video.ID) ([]video.Answer[video.Video], error) {

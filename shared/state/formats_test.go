@@ -384,6 +384,14 @@ func TestNotKnowingIsHalted(t *testing.T) {
 	require.ErrorIs(t, state.CheckHalt(ctx, s), video.ErrClosed)
 }
 
+// tree is a library's tree of categories.
+type tree struct {
+	all []video.Category
+	err error
+}
+
+func (t tree) Categories(context.Context) ([]video.Category, error) { return t.all, t.err }
+
 func TestAHoldSourceThatCannotBeReadDecidesNothing(t *testing.T) {
 	s, _ := folder(t)
 	p := func(text string) *retention.Policy {
@@ -391,23 +399,30 @@ func TestAHoldSourceThatCannotBeReadDecidesNothing(t *testing.T) {
 		require.NoError(t, err)
 		return p
 	}
-	_, err := state.Outside(t.Context(), s, p("holds: {list: holds.txt}"), noon)
+	_, err := state.Outside(t.Context(), s, tree{}, p("holds: {list: holds.txt}"), noon)
 	require.ErrorIs(t, err, video.ErrNotFound)
 	require.NoError(t, s.Create(t.Context(), "holds.txt", []byte("a1 note\n<html>")))
-	_, err = state.Outside(t.Context(), s, p("holds: {list: holds.txt}"), noon)
+	_, err = state.Outside(t.Context(), s, tree{}, p("holds: {list: holds.txt}"), noon)
 	require.ErrorIs(t, err, video.ErrInvalid)
 	require.NoError(t, s.Create(t.Context(), "good.txt", []byte("a1 note\n")))
-	at, err := state.Outside(t.Context(), s, p("holds: {list: good.txt}"), noon)
+	at, err := state.Outside(t.Context(), s, tree{}, p("holds: {list: good.txt}"), noon)
 	require.NoError(t, err)
 	require.Equal(t, map[video.ID]string{"a1": "note"}, at.Held)
-	_, err = state.Outside(t.Context(), s, p("usage: none.csv"), noon)
+	at, err = state.Outside(t.Context(), s, tree{[]video.Category{{ID: 9, Parent: -1}, {ID: 92, Parent: 9}}, nil}, p("holds: {categories: [9]}"), noon)
+	require.NoError(t, err)
+	require.Equal(t, map[int64]int64{9: -1, 92: 9}, at.Above)
+	_, err = state.Outside(t.Context(), s, tree{err: video.ErrThrottled}, p("holds: {categories: [9]}"), noon)
+	require.ErrorIs(t, err, video.ErrThrottled)
+	_, err = state.Outside(t.Context(), s, tree{err: video.ErrThrottled}, p("holds: {tags: [keep]}"), noon)
+	require.NoError(t, err, "who holds no categories does not ask")
+	_, err = state.Outside(t.Context(), s, tree{}, p("usage: none.csv"), noon)
 	require.ErrorIs(t, err, video.ErrNotFound)
 	require.NoError(t, s.Create(t.Context(), "usage.csv", []byte("a1,2026-01-01")))
-	at, err = state.Outside(t.Context(), s, p("usage: usage.csv"), noon)
+	at, err = state.Outside(t.Context(), s, tree{}, p("usage: usage.csv"), noon)
 	require.NoError(t, err)
 	_, known := at.Viewed("a1")
 	require.True(t, known)
-	_, err = state.Outside(t.Context(), s, nil, noon)
+	_, err = state.Outside(t.Context(), s, tree{}, nil, noon)
 	require.Error(t, err)
 }
 

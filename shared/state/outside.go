@@ -6,12 +6,19 @@ import (
 	"time"
 
 	"vodcurator/shared/decide/retention"
+	"vodcurator/shared/video"
 )
 
-// Outside reads what a policy must know besides the library: the hold list and
-// the last views, where it names them. One that is named and cannot be read is
-// an error, and then nothing may be decided: whatever it holds would go.
-func Outside(ctx context.Context, o Objects, p *retention.Policy, now time.Time) (retention.Moment, error) {
+// Categories tells the library's tree of categories.
+type Categories interface {
+	Categories(ctx context.Context) ([]video.Category, error)
+}
+
+// Outside reads what a policy must know besides the media: the hold list, the last
+// views and the tree of categories, where it asks for them. What it asks for and
+// cannot be read is an error, and then nothing may be decided: whatever it holds
+// would go.
+func Outside(ctx context.Context, o Objects, tree Categories, p *retention.Policy, now time.Time) (retention.Moment, error) {
 	at := retention.Moment{Now: now.UTC()}
 	if err := p.Check(); err != nil {
 		return at, err
@@ -24,6 +31,13 @@ func Outside(ctx context.Context, o Objects, p *retention.Policy, now time.Time)
 		if err != nil {
 			return retention.Moment{}, fmt.Errorf("hold list: %w", err)
 		}
+	}
+	if p.HoldsCategories() {
+		all, err := tree.Categories(ctx)
+		if err != nil {
+			return retention.Moment{}, fmt.Errorf("held categories: %w", err)
+		}
+		at.Above = retention.Above(all)
 	}
 	if p.Usage != "" {
 		body, err := o.Read(ctx, p.Usage)

@@ -26,6 +26,7 @@ import (
 type Library interface {
 	Search(ctx context.Context, q video.Query) iter.Seq2[video.Found, error]
 	Media(ctx context.Context, ids []video.ID) ([]video.Answer[video.Media], error)
+	state.Categories
 }
 
 // Job makes plans. All fields but App, Share and Log are required.
@@ -78,7 +79,7 @@ func (j Job) Run(ctx context.Context, at time.Time) (Report, error) {
 		return Report{}, err
 	}
 	report := Report{Resumed: d.Number > 0}
-	moment, err := state.Outside(ctx, j.State, j.Policy, d.At)
+	moment, err := state.Outside(ctx, j.State, j.Library, j.Policy, d.At)
 	if err != nil {
 		return report, err
 	}

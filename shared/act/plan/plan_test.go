@@ -34,7 +34,11 @@ type shelf struct {
 	fail  func(call int64) error
 	index sync.Once
 	at    map[video.ID]int
+	// treeErr is why the tree of categories cannot be read.
+	treeErr error
 }
+
+func (s *shelf) Categories(context.Context) ([]video.Category, error) { return nil, s.treeErr }
 
 func (s *shelf) Search(_ context.Context, q video.Query) iter.Seq2[video.Found, error] {
 	return func(yield func(video.Found, error) bool) {
@@ -277,6 +281,8 @@ type endless struct {
 	calls atomic.Int64
 }
 
+func (*endless) Categories(context.Context) ([]video.Category, error) { return nil, nil }
+
 func (e *endless) created(i int) time.Time {
 	return now.AddDate(-2, 0, 0).Add(time.Duration(i) * 10 * time.Second)
 }
@@ -342,4 +348,12 @@ func BenchmarkPlanning(b *testing.B) {
 			}
 		})
 	}
+}
+
+// Held categories hold what lies below them, so their tree has to be read.
+func TestATreeOfHeldCategoriesThatCannotBeReadMakesNoPlan(t *testing.T) {
+	l := &shelf{treeErr: video.ErrThrottled}
+	_, err := job(t, l, "holds: {categories: [9]}\nrules: [{name: temp, select: '\"temp\" in tags', older_than: 30d, remove: {video: true}}]").Run(t.Context(), now)
+	require.ErrorIs(t, err, video.ErrThrottled)
+	require.Zero(t, l.calls.Load(), "no media was read")
 }

@@ -136,6 +136,30 @@ func TestAHoldSourceThatErrorsRemovesNothing(t *testing.T) {
 	require.Empty(t, w.removed)
 }
 
+// The tree of categories is read once a run, and what it holds beats the plan.
+func TestACategoryThatCannotBeReadOrIsHeldByNowRemovesNothing(t *testing.T) {
+	a := temp("a")
+	a.Category = 92
+	w := newWorld(t, strings.Replace(policy, "holds: {", "holds: {categories: [9], ", 1), a)
+	w.tree = []video.Category{{ID: 9, Parent: -1}, {ID: 92, Parent: -1}}
+	w.approve(t, w.plan(t, made))
+	w.before = func(call string) error {
+		if call == "read categories" {
+			return video.ErrThrottled
+		}
+		return nil
+	}
+	r, err := w.job().Run(t.Context(), later)
+	require.ErrorContains(t, err, "held categories")
+	require.Equal(t, purge.Stopped, r.Plans[0].Status)
+	require.Empty(t, w.removed)
+
+	w.before, w.tree = nil, []video.Category{{ID: 9, Parent: -1}, {ID: 92, Parent: 9}} // moved below a held one
+	r = w.purge(t, later)
+	require.Equal(t, map[video.Result]int{video.Kept: 1}, r.Results())
+	require.Empty(t, w.removed)
+}
+
 // A wide rule lost protected tags (goharbor/harbor#16065): in the retention room,
 // TestLaws shows it over the order of rules.
 

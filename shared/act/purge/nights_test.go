@@ -27,7 +27,7 @@ import (
 
 const nightPolicy = `
 grace: 2d
-holds: {tags: [keep], until: hold-until, categories: [9]}
+holds: {tags: [keep], until: hold-until, categories: [HELD]}
 keep:
   - {name: newest, newest: 2, per: category}
 rules:
@@ -55,6 +55,7 @@ type nights struct {
 	cloud   *localcloud.Cloud
 	objects state.Objects
 	policy  *retention.Policy
+	cates   []int64 // none, seven, one below the last, and the last, which is held
 
 	edited                           map[string]time.Time
 	uploads, edits, kills, stops     int
@@ -99,11 +100,17 @@ func TestSimulatedNights(t *testing.T) {
 func play(t *testing.T, seed uint64, length int) *nights {
 	n := &nights{Rand: rand.New(rand.NewPCG(seed, seed)), edited: map[string]time.Time{}}
 	var err error
-	n.policy, err = retention.Parse("nights.yaml", []byte(nightPolicy))
-	require.NoError(t, err)
 	n.cloud = localcloud.RunT(t, localcloud.Options{Seed: seed, Faults: nightFaults, Callback: "none", Start: made, Tune: func(s *localcloud.Services) {
 		s.VOD.RateScale = -1
 	}})
+	held := n.cloud.VOD.AddCategory("held", -1)
+	n.cates = []int64{0}
+	for i := range 7 {
+		n.cates = append(n.cates, n.cloud.VOD.AddCategory(fmt.Sprint(i), -1))
+	}
+	n.cates = append(n.cates, n.cloud.VOD.AddCategory("below", held), held)
+	n.policy, err = retention.Parse("nights.yaml", []byte(strings.ReplaceAll(nightPolicy, "HELD", fmt.Sprint(held))))
+	require.NoError(t, err)
 	store, err := state.Open(t.Context(), "file:"+t.TempDir(), state.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
@@ -133,7 +140,7 @@ func (n *nights) upload(age int) {
 	n.uploads++
 	created := n.now().AddDate(0, 0, -age).Add(-time.Duration(n.IntN(80_000)) * time.Second)
 	a := fakevod.Asset{
-		Kind: "video", Title: fmt.Sprint("upload ", n.uploads), CateID: int64(n.IntN(10)), Created: created, Size: int64(1+n.IntN(5)) << 20, Duration: 60,
+		Kind: "video", Title: fmt.Sprint("upload ", n.uploads), CateID: n.cates[n.IntN(10)], Created: created, Size: int64(1+n.IntN(5)) << 20, Duration: 60,
 		Tags: []string{"", "temp", "lean", "temp,keep", "lean,x", "temp,hold-until:" + created.AddDate(0, 0, 60).Format(time.DateOnly)}[n.IntN(6)],
 	}
 	if n.IntN(20) == 0 {
@@ -176,7 +183,7 @@ func (n *nights) edit(times int) {
 		case 3:
 			now.Tags = strings.Trim(now.Tags+",temp", ",")
 		case 4:
-			now.CateID = int64(n.IntN(10))
+			now.CateID = n.cates[n.IntN(10)]
 		}
 		now.Modified = n.now()
 		n.cloud.VOD.Seed(now)
@@ -270,7 +277,7 @@ func (n *nights) run(t *testing.T, at int) {
 				t.Errorf("%s was in no approved plan", what)
 				n.unplanned++
 			}
-			if strings.Contains(a.Tags, "keep") || a.CateID == 9 {
+			if strings.Contains(a.Tags, "keep") || slices.Contains(n.cates[8:], a.CateID) {
 				t.Errorf("%s was held: %s", what, a.Tags)
 				n.held++
 			}

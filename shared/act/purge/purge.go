@@ -26,6 +26,7 @@ import (
 
 // Library is all that a purge needs of the library.
 type Library interface {
+	state.Categories
 	Media(ctx context.Context, ids []video.ID) ([]video.Answer[video.Media], error)
 	DeleteVideos(ctx context.Context, ids []video.ID) ([]video.Outcome, error)
 	DeleteSources(ctx context.Context, ids []video.ID, force bool) ([]video.Outcome, error)
@@ -148,6 +149,18 @@ type run struct {
 	lease  state.Lease
 	ledger *state.Ledger
 	sum    state.Totals // of the plans that this run has begun
+	tree   []video.Category
+	read   bool // the tree was read
+}
+
+// Categories reads the tree once a run.
+func (r *run) Categories(ctx context.Context) ([]video.Category, error) {
+	if r.read {
+		return r.tree, nil
+	}
+	tree, err := r.Library.Categories(ctx)
+	r.tree, r.read = tree, err == nil
+	return tree, err
 }
 
 // acquire takes the lease. One that is taken may be a dead run's: it is waited

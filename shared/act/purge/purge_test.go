@@ -27,6 +27,7 @@ type library struct {
 	removed       []string // effects, in order
 	calls         []string
 	before, after func(call string) error
+	tree          []video.Category
 }
 
 func newLibrary(all ...video.Media) *library {
@@ -70,6 +71,12 @@ func (l *library) Search(_ context.Context, q video.Query) iter.Seq2[video.Found
 			}
 		}
 	}
+}
+
+func (l *library) Categories(context.Context) ([]video.Category, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.tree, l.call("read categories")
 }
 
 func (l *library) Media(_ context.Context, ids []video.ID) ([]video.Answer[video.Media], error) {

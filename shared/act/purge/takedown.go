@@ -84,7 +84,7 @@ func (j Job) Takedown(ctx context.Context, t Takedown, now time.Time) (ledgerID 
 
 // wanted reads the media. Those that are gone already need nothing.
 func (j Job) wanted(ctx context.Context, t Takedown, now time.Time) (items []retention.Item, err error) {
-	moment, err := state.Outside(ctx, j.State, j.Policy, now)
+	moment, err := state.Outside(ctx, j.State, j.Library, j.Policy, now)
 	if err != nil && !t.DespiteHolds {
 		return nil, err
 	}

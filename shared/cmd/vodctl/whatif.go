@@ -105,13 +105,34 @@ func (a *app) snapshot(ctx context.Context, name string) (err error) {
 			return err
 		}
 	}
+	tree, err := app.VOD.Categories(ctx)
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(map[string]any{"categories": tree})
+	if err != nil {
+		return err
+	}
+	if _, err = out.Write(append(text, '\n')); err == nil {
+		err = out.Flush()
+	}
+	if err != nil {
+		return err
+	}
 	_, err = fmt.Fprintf(a.out, "%s media written, %s were there\n", report.Number(n), report.Number(len(have.media)))
 	return err
+}
+
+// snapshotLine is a media, or the tree of categories; of several trees the last counts.
+type snapshotLine struct {
+	video.Media
+	Tree *[]video.Category `json:"categories"`
 }
 
 // shelf is a library in a file.
 type shelf struct {
 	media []video.Media
+	tree  *[]video.Category
 	size  int64 // of the lines that are whole
 	index map[video.ID]int
 }
@@ -143,13 +164,17 @@ func readSnapshot(r io.Reader) (*shelf, error) {
 		if err != nil {
 			return nil, err
 		}
-		var m video.Media
-		if err := json.Unmarshal(line, &m); err != nil || m.ID == "" {
+		var m snapshotLine
+		if err := json.Unmarshal(line, &m); err != nil || m.ID == "" && m.Tree == nil {
 			return nil, fmt.Errorf("%w: line %d is not a media", video.ErrInvalid, number)
 		}
-		s.index[m.ID] = len(s.media)
-		s.media = append(s.media, m)
 		s.size += int64(len(line))
+		if m.Tree != nil {
+			s.tree = m.Tree
+			continue
+		}
+		s.index[m.ID] = len(s.media)
+		s.media = append(s.media, m.Media)
 	}
 	return s, nil
 }
@@ -178,6 +203,14 @@ func selects(q video.Query, v video.Video) bool {
 	return !v.Created.Before(q.CreatedFrom) && (q.CreatedTo.IsZero() || v.Created.Before(q.CreatedTo)) &&
 		(len(q.Statuses) == 0 || slices.Contains(q.Statuses, v.Status)) &&
 		(q.Category == 0 || q.Category == v.Category) && strings.Contains(v.Title, q.Title)
+}
+
+// Categories implements plan.Library.
+func (s *shelf) Categories(context.Context) ([]video.Category, error) {
+	if s.tree == nil {
+		return nil, fmt.Errorf("%w: the snapshot has no categories; vodctl snapshot adds them", video.ErrNotFound)
+	}
+	return *s.tree, nil
 }
 
 // Image implements tag.Library; the file has no images.

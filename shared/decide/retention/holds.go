@@ -21,8 +21,8 @@ func (h holds) held(m video.Media, at Moment) string {
 	if note, listed := at.Held[m.ID]; listed {
 		return strings.TrimRight("on the hold list: "+note, ": ")
 	}
-	if slices.Contains(h.categories, m.Category) {
-		return fmt.Sprintf("category %d is held", m.Category)
+	if reason := h.within(m.Category, at.Above); reason != "" {
+		return reason
 	}
 	for _, tag := range m.Tags {
 		for _, hold := range h.tags {
@@ -35,6 +35,46 @@ func (h holds) held(m video.Media, at Moment) string {
 		}
 	}
 	return ""
+}
+
+// levels is more than a tree of categories can have, so a walk upwards ends.
+const levels = 16
+
+// within says whether the category or one above it is held. One whose way to the top
+// is not known may be.
+func (h holds) within(id int64, above map[int64]int64) string {
+	if len(h.categories) == 0 || id <= 0 {
+		return ""
+	}
+	for at, n := id, 0; n < levels; n++ {
+		if slices.Contains(h.categories, at) {
+			if at != id {
+				return fmt.Sprintf("category %d is below %d, which is held", id, at)
+			}
+			return fmt.Sprintf("category %d is held", id)
+		}
+		parent, known := above[at]
+		if !known {
+			break
+		}
+		if parent <= 0 {
+			return ""
+		}
+		at = parent
+	}
+	return fmt.Sprintf("category %d is not in the tree of categories, so it may be held", id)
+}
+
+// HoldsCategories says that the holds need the tree of categories (Moment.Above).
+func (p *Policy) HoldsCategories() bool { return p != nil && len(p.holds.categories) > 0 }
+
+// Above is the tree of categories as a Moment wants it.
+func Above(all []video.Category) map[int64]int64 {
+	above := make(map[int64]int64, len(all))
+	for _, c := range all {
+		above[c.ID] = c.Parent
+	}
+	return above
 }
 
 // dated reads a tag such as hold-until:2026-12-31. The day counts to its end

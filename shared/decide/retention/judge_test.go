@@ -294,6 +294,12 @@ func TestHolds(t *testing.T) {
 		"a tag beyond Latin":                 {change: tags("保留"), held: "holds"},
 		"another tag":                        {change: tags("keeper")},
 		"a category":                         {change: func(m *video.Media) { m.Category = 9 }, held: "category 9 is held"},
+		"a category below it":                {change: func(m *video.Media) { m.Category = 92 }, held: "category 92 is below 9, which is held"},
+		"a category two levels below it":     {change: func(m *video.Media) { m.Category = 921 }, held: "category 921 is below 9, which is held"},
+		"a category beside it":               {change: func(m *video.Media) { m.Category = 71 }},
+		"a category of no tree":              {change: func(m *video.Media) { m.Category = 5 }, held: "category 5 is not in the tree of categories, so it may be held"},
+		"a category of a tree with a circle": {change: func(m *video.Media) { m.Category = 3 }, held: "so it may be held"},
+		"a category whose parent is unknown": {change: func(m *video.Media) { m.Category = 6 }, held: "so it may be held"},
 		"no category":                        {change: func(m *video.Media) { m.Category = 0 }},
 		"the list":                           {at: retention.Moment{Held: map[video.ID]string{"a1": "court order"}}, held: "on the hold list: court order"},
 		"the list without a note":            {at: retention.Moment{Held: map[video.ID]string{"a1": ""}}, held: "on the hold list"},
@@ -314,7 +320,7 @@ func TestHolds(t *testing.T) {
 			if tc.change != nil {
 				tc.change(&m)
 			}
-			tc.at.Now = now
+			tc.at.Now, tc.at.Above = now, map[int64]int64{7: -1, 71: 7, 9: -1, 92: 9, 921: 92, 3: 4, 4: 3, 6: 60}
 			v := p.Judge(m, tc.at)
 			require.Equal(t, tc.held != "", len(v.Items) == 0)
 			if tc.held != "" {
@@ -394,9 +400,10 @@ func TestLaws(t *testing.T) {
 			m.Streams[i].Created = ago(rapid.IntRange(0, 120).Draw(t, "age"))
 		}
 		before := fmt.Sprintf("%+v %+v", m, *m.Source)
-		v := p.Judge(m, retention.Moment{Now: now})
+		at := retention.Moment{Now: now, Above: map[int64]int64{8: -1, 9: -1}}
+		v := p.Judge(m, at)
 		require.Equal(t, before, fmt.Sprintf("%+v %+v", m, *m.Source))
-		require.Equal(t, v, p.Judge(m, retention.Moment{Now: now}))
+		require.Equal(t, v, p.Judge(m, at))
 		if slices.Contains(m.Tags, "keep") || m.Category == 9 || !slices.Contains(m.Tags, "temp") {
 			require.Empty(t, v.Items)
 		}

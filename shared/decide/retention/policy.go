@@ -561,7 +561,8 @@ func probes() []video.Media {
 
 // test runs one test of the file.
 func (p *Policy) test(f *rule.File, path string, t testDoc) {
-	v := p.Judge(t.Media.Media(), Moment{Now: rule.SampleTime})
+	m := t.Media.Media()
+	v := p.Judge(m, Moment{Now: rule.SampleTime, Above: map[int64]int64{m.Category: -1}})
 	var got []string
 	for _, i := range v.Items {
 		got = append(got, strings.TrimRight(string(i.Kind)+":"+i.Part, ":"))

@@ -78,6 +78,7 @@ type Moment struct {
 	Now    time.Time
 	Held   map[video.ID]string                 // ids of the hold list, with a note each
 	Viewed func(id video.ID) (time.Time, bool) // last view; false: not known
+	Above  map[int64]int64                     // the parent of each category; of those at the top -1
 }
 
 // Verdict is what a policy says of one media. Newest and Claims wait for the
