@@ -33,8 +33,9 @@ type handler struct {
 	library  tag.Library
 	labels   tag.Labeller
 	search   tag.Searcher
-	writer   tag.Writer // nil: report only
-	watch    watcher    // nil: who changed what cannot be told
+	writer   tag.Writer                                                     // nil: report only
+	watch    watcher                                                        // nil: who changed what cannot be told
+	gone     func(ctx context.Context, at time.Time, all []boot.Gone) error // keeps them; nil: nowhere
 	rules    func(context.Context) (*tagging.Rules, error)
 	signer   events.Signer
 	seen     *events.Seen
@@ -63,6 +64,7 @@ type summary struct {
 	LossRatio float64              `json:"lossRatio,omitempty"`
 	Left      int                  `json:"left,omitempty"`    // by a sweep whose time was up
 	Foreign   int                  `json:"foreign,omitempty"` // media that another writer changed
+	Gone      int                  `json:"gone,omitempty"`    // announced deletions that were kept for the ledger
 	Status    int                  `json:"status,omitempty"`
 	Rules     string               `json:"rules,omitempty"` // version
 }
@@ -133,6 +135,7 @@ func (h *handler) receive(ctx context.Context, raw []byte, s *summary) (status i
 	defer cancel()
 	results, err := h.act(ctx, []events.Notice{notice}, s)
 	h.others(ctx, []events.Notice{notice}, now, s)
+	h.noteGone(ctx, []events.Notice{notice}, now, s)
 	if err != nil || slices.ContainsFunc(results, tag.Result.Failed) {
 		h.seen.Forget(req)
 		return http.StatusInternalServerError, "try again"
@@ -165,6 +168,7 @@ func (h *handler) batch(ctx context.Context, raw []byte, s *summary) error {
 	}
 	results, err := h.act(ctx, notices, s)
 	h.others(ctx, notices, oldest, s)
+	h.noteGone(ctx, notices, oldest, s)
 	if len(results) == 0 {
 		return err
 	}
@@ -187,6 +191,11 @@ func (h *handler) one(ctx context.Context, raw []byte, s *summary) error {
 		return err
 	}
 	results, err := h.act(ctx, []events.Notice{notice}, s)
+	if m.At.IsZero() {
+		m.At = h.now()
+	}
+	h.others(ctx, []events.Notice{notice}, m.At, s)
+	h.noteGone(ctx, []events.Notice{notice}, m.At, s)
 	for _, r := range results {
 		if err == nil && r.Failed() {
 			err = fmt.Errorf("%s: %w", r.Outcome.ID, r.Outcome.Err)
@@ -280,6 +289,25 @@ func (h *handler) others(ctx context.Context, notices []events.Notice, at time.T
 	for _, f := range foreign {
 		h.log.WarnContext(ctx, "another writer changed a media", slog.String("media", string(f.ID)), slog.Any("parts", f.Parts))
 	}
+}
+
+// noteGone keeps announced deletions, so that the ledger can be compared with them.
+// An announcement that is lost is one that never came.
+func (h *handler) noteGone(ctx context.Context, notices []events.Notice, at time.Time, s *summary) {
+	if h.gone == nil {
+		return
+	}
+	var all []boot.Gone
+	for _, n := range notices {
+		if deleted, ok := n.Detail.(events.Deleted); ok && deleted.Type == "all" && n.OK() && n.MediaKind != video.KindImage {
+			all = append(all, boot.Gone{ID: n.ID, At: n.At})
+		}
+	}
+	if err := h.gone(ctx, at, all); err != nil {
+		h.log.WarnContext(ctx, "announced deletions not kept", slog.Int("media", len(all)), slog.Any("error", err))
+		return
+	}
+	s.Gone = len(all)
 }
 
 // tell logs what did not go as the rules want, one record each.

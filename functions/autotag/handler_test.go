@@ -334,6 +334,38 @@ func TestEverySampleIsActedOnOrAcknowledged(t *testing.T) {
 	require.Empty(t, named, "samples that are not there")
 }
 
+// A deletion is kept for the ledger, once however often it is told, and causes no call.
+func TestAnnouncedDeletionsAreKept(t *testing.T) {
+	h, l, _ := newTest()
+	var kept []boot.Gone
+	h.gone = func(_ context.Context, _ time.Time, all []boot.Gone) error {
+		kept = append(kept, all...)
+		return nil
+	}
+	var bodies []string
+	for _, name := range []string{"DeleteMediaComplete", "DeleteMediaComplete.fail", "DeleteMediaComplete.stream", "MediaBaseChangeComplete.delete"} {
+		body, err := os.ReadFile("../../testdata/events/" + name + ".json")
+		require.NoError(t, err)
+		bodies = append(bodies, string(body))
+		stamp, signature := sign(at, key)
+		for range 2 {
+			require.Equal(t, 200, callback(t, h, request("POST", string(body), stamp, signature)))
+		}
+	}
+	want := []boot.Gone{{ID: "30a1f0c2d7b171f1a4e66723a78e0102", At: time.Date(2026, 6, 21, 12, 0, 17, 0, time.UTC)}}
+	require.Equal(t, want, kept)
+	require.Empty(t, l.calls)
+
+	kept = nil
+	answer, err := h.handle(t.Context(), batch(bodies...))
+	require.NoError(t, err)
+	require.Equal(t, 1, answer.(*summary).Gone)
+	require.Equal(t, want, kept)
+	h.gone = func(context.Context, time.Time, []boot.Gone) error { return errors.New("no bucket") }
+	_, err = h.handle(t.Context(), batch(bodies...))
+	require.NoError(t, err, "an announcement that is lost is one that never came")
+}
+
 func TestSmartTagsCostThreeCalls(t *testing.T) {
 	h, l, _ := newTest()
 	rules, err := tagging.Parse("r", []byte(`rules: [{name: ai, when: len(labels) > 0, add: ["ai:{labels}"]}]`))

@@ -49,6 +49,9 @@ func newHandler(app *boot.App) *handler {
 	for _, key := range app.CallbackKeys {
 		h.signer.Keys = append(h.signer.Keys, string(key))
 	}
+	if app.State != nil {
+		h.gone = app.State.NoteGone
+	}
 	switch {
 	case app.TaggingMode == "report":
 	case app.MetadataQueue != "":

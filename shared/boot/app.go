@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"vodcurator/shared/queue"
 	"vodcurator/shared/report"
@@ -136,6 +137,14 @@ func (s *State) Create(ctx context.Context, key string, body []byte) error {
 		return err
 	}
 	return store.Create(ctx, key, body)
+}
+
+// Gone is a media that VOD announced to be deleted.
+type Gone = state.Gone
+
+// NoteGone keeps announcements that came at a moment; state.NoteGone has the promise.
+func (s *State) NoteGone(ctx context.Context, at time.Time, all []Gone) error {
+	return state.NoteGone(ctx, s, at, all)
 }
 
 // List is state.Objects.List.

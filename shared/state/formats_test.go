@@ -446,3 +446,39 @@ func TestTheEndOfAPlanMustAgreeWithTheLedger(t *testing.T) {
 	_, err = state.VerifyLedger(t.Context(), s)
 	require.ErrorContains(t, err, "removed without an intent")
 }
+
+func TestTheLedgerIsComparedWithWhatTheLibraryAnnounced(t *testing.T) {
+	eachForm(t, func(t *testing.T, s *state.Store) {
+		l, err := state.OpenLedger(t.Context(), s, "purge", "r")
+		require.NoError(t, err)
+		for i, id := range []string{"a", "b", "c", "d"} {
+			row := state.Row{Event: state.Outcome, Tick: noon.AddDate(0, 0, i/2), Plan: "p", Item: item(id), Result: video.Done}
+			if id == "d" {
+				row.Result = video.Kept
+			}
+			require.NoError(t, l.Append(t.Context(), row))
+		}
+		announce := func(at time.Time, ids ...string) {
+			var all []state.Gone
+			for _, id := range ids {
+				all = append(all, state.Gone{ID: video.ID(id), At: at})
+			}
+			require.NoError(t, state.NoteGone(t.Context(), s, noon.AddDate(0, 5, 0), all))
+		}
+		announce(noon)
+		announce(noon.Add(time.Hour), "a", "x")
+		announce(noon.Add(time.Hour), "a", "x") // the same event once more
+		announce(noon.AddDate(0, 0, 3), "a", "d", "y")
+		days, err := state.Reconcile(t.Context(), s)
+		require.NoError(t, err)
+		require.Equal(t, []state.Reconciled{
+			{Day: "2026-06-01", Removed: 2, Confirmed: 1, Silent: []video.ID{"b"}, Elsewhere: []video.ID{"x"}},
+			{Day: "2026-06-02", Removed: 1, Silent: []video.ID{"c"}},
+			{Day: "2026-06-04", Elsewhere: []video.ID{"d", "y"}},
+		}, days)
+		require.Len(t, keys(t, s.List(t.Context(), state.GonePrefix, "")), 2)
+		require.NoError(t, s.Create(t.Context(), state.GonePrefix+"2026-11-01/x", []byte("no JSON")))
+		_, err = state.Reconcile(t.Context(), s)
+		require.ErrorIs(t, err, state.ErrAltered)
+	})
+}

@@ -307,8 +307,40 @@ func ledgerCommand(a *app) *cobra.Command {
 	}, &cobra.Command{
 		Use: "report", Short: "Planned against freed, for every plan", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.ledger(cmd.Context(), true) },
+	}, &cobra.Command{
+		Use: "reconcile", Short: "Compare the record, day by day, with the deletions that VOD announced",
+		Long: `Compare the record, day by day, with the deletions of whole videos that VOD announced.
+
+VOD announces a deletion by DeleteMediaComplete, which autotag keeps under STATE. An
+announcement is not signed and may come late or never, so this decides nothing: videos
+without one may still get it, and deletions from elsewhere are somebody else's.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.reconcile(cmd.Context()) },
 	})
 	return cmd
+}
+
+func (a *app) reconcile(ctx context.Context) error {
+	return a.withState(ctx, func(_ *boot.App, o *state.Store) error {
+		days, err := state.Reconcile(ctx, o)
+		if err != nil {
+			return err
+		}
+		if a.json() {
+			return a.printJSON(days)
+		}
+		table := report.NewTable("day", ">removed", ">announced", ">not announced", ">from elsewhere", "for example")
+		for _, d := range days {
+			example := ""
+			if len(d.Elsewhere) > 0 {
+				example = string(d.Elsewhere[0])
+			} else if len(d.Silent) > 0 {
+				example = string(d.Silent[0])
+			}
+			table.Row(d.Day, report.Number(d.Removed), report.Number(d.Confirmed), report.Number(len(d.Silent)), report.Number(len(d.Elsewhere)), example)
+		}
+		return table.Write(a.out, "")
+	})
 }
 
 func (a *app) ledger(ctx context.Context, plans bool) error {

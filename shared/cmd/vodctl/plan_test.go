@@ -119,7 +119,7 @@ func TestTheLedgerIsProvedOrNot(t *testing.T) {
 	require.NoError(t, err)
 	item := retention.Item{ID: "a1", Kind: retention.Whole, Bytes: 1500}
 	require.NoError(t, ledger.Append(t.Context(), state.Row{Event: state.Intent, Plan: p.ID, By: "anna", Item: item}))
-	require.NoError(t, ledger.Append(t.Context(), state.Row{Event: state.Outcome, Plan: p.ID, By: "anna", Item: item, Result: video.Done}))
+	require.NoError(t, ledger.Append(t.Context(), state.Row{Event: state.Outcome, Tick: time.Now(), Plan: p.ID, By: "anna", Item: item, Result: video.Done}))
 
 	code, out, errs := vodctl(t, env, "ledger", "verify")
 	require.Zero(t, code, errs)
@@ -130,6 +130,11 @@ func TestTheLedgerIsProvedOrNot(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(out), &r))
 	require.Equal(t, 1, r.Plans[0].Freed.Items)
 	require.Equal(t, 1, r.Plans[0].Planned.Items)
+
+	require.NoError(t, state.NoteGone(t.Context(), store, time.Now(), []state.Gone{{ID: "a1", At: time.Now()}, {ID: "x9", At: time.Now()}}))
+	code, out, errs = vodctl(t, env, "ledger", "reconcile")
+	require.Zero(t, code, errs)
+	require.Regexp(t, `\d{4}-\d\d-\d\d +1 +1 +0 +1 +x9`, out)
 
 	name := filepath.Join(strings.TrimPrefix(env["STATE"], "file:"), "ledger", "00000001.jsonl")
 	text, err := os.ReadFile(name)
