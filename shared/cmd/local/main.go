@@ -70,7 +70,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	flags.StringVar(&o.envFile, "env-file", envDefault, "write the endpoints as KEY=VALUE lines here once everything answers")
 	flags.StringVar(&o.manifest, "manifest", "s.yaml", "the functions to run")
 	flags.Uint64Var(&o.seed, "seed", 0, "seed of every chance; 0 takes one from the clock and prints it")
-	flags.StringSliceVar(&o.kill, "kill", nil, "kill a process of these functions in the middle of the story")
+	flags.StringSliceVar(&o.kill, "kill", nil, "kill a process of these functions in the middle of the story: metadata (purge is killed in every story)")
 	flags.StringVar(&o.state, "state", "", "keep everything in this folder, over restarts and kills; default: memory")
 	flags.StringArrayVar(&o.faults, "faults", nil, "what goes wrong: a rule such as 'vod * throttle p=0.1', or @FILE with a rule a line; may be given again")
 	flags.StringVar(&o.callback, "callback", "mns", "how VOD tells of events: mns, http or none")

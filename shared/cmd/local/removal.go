@@ -66,6 +66,13 @@ func (s *story) quarter(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	explained, err := s.vodctl(ctx, "plan", "explain", string(s.clips[0]), string(s.clips[2]))
+	if err != nil {
+		return err
+	}
+	s.say("$ vodctl plan explain CLIP-01 CLIP-03")
+	s.quote(explained)
+	s.claim(strings.Contains(explained, "goes") && strings.Contains(explained, `tag "keep" holds`), "clip 1 goes and clip 3 stays, and each says why")
 	s.claim(plan.Items > 0, "the plan lists %s of %s with their reasons", report.Count(plan.Items, "item"), report.Bytes(plan.Bytes))
 	s.claim(s.deleted() == before, "0 delete calls at the server so far")
 	return nil
@@ -97,7 +104,14 @@ func (s *story) removal(ctx context.Context) error {
 	stop := s.ambush("purge", func() bool { return s.deleted() > before })
 	s.pass(s.cloud.Now(), 4)
 	stop()
-	s.pass(s.cloud.Now(), 5) // what a killed run left is for the next one
+	killed := s.deleted() - before
+	half, err := s.ledger(ctx)
+	if err != nil {
+		return err
+	}
+	s.claim(half.Results[video.Done] < plan.Items, "killed after %s: the ledger knows of %s removed and %d begun",
+		report.Count(killed, "delete call"), report.Count(half.Results[video.Done], "item"), half.Open)
+	s.pass(s.cloud.Now(), 5)
 
 	answers, err := s.lib.Media(ctx, append(slices.Clone(s.clips), s.cast[0].id, s.cast[1].id, s.cast[2].id))
 	if err != nil {
@@ -143,7 +157,37 @@ func (s *story) removal(ctx context.Context) error {
 	verified, err := s.vodctl(ctx, "ledger", "verify")
 	s.quote(verified)
 	s.claim(err == nil, "the ledger's chain is whole")
+	var announced []state.Reconciled
+	if err := s.until(ctx, "waiting for VOD's announcements", func() (bool, error) {
+		var err error
+		announced, err = s.announced(ctx)
+		return len(announced) == 1 && announced[0].Confirmed == gone, err
+	}); err != nil {
+		return err
+	}
+	s.claim(len(announced) == 1 && announced[0].Removed == gone && announced[0].Confirmed == gone && len(announced[0].Elsewhere) == 0,
+		"VOD announced the same %d deletions, and no other", gone)
 	return nil
+}
+
+// ledger sums up the ledger.
+func (s *story) ledger(ctx context.Context) (state.LedgerReport, error) {
+	store, err := state.Open(ctx, s.env["STATE"], state.Options{ReadOnly: true})
+	if err != nil {
+		return state.LedgerReport{}, err
+	}
+	defer func() { _ = store.Close() }()
+	return state.VerifyLedger(ctx, store)
+}
+
+// announced compares the ledger with the deletions that VOD announced.
+func (s *story) announced(ctx context.Context) ([]state.Reconciled, error) {
+	store, err := state.Open(ctx, s.env["STATE"], state.Options{ReadOnly: true})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = store.Close() }()
+	return state.Reconcile(ctx, store)
 }
 
 // shanghai is where s.yaml's timers are; China has no daylight saving time.

@@ -331,8 +331,8 @@ func (s *story) assassinate(function string) {
 	}
 }
 
-// ambush does the same in the middle of a run: as soon as the moment has come,
-// or not at all once stop is called.
+// ambush kills one in the middle of a run: as soon as the moment has come, or not at
+// all once stop is called.
 func (s *story) ambush(function string, moment func() bool) (stop func()) {
 	end, gone := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -343,7 +343,9 @@ func (s *story) ambush(function string, moment func() bool) (stop func()) {
 				return
 			case <-time.After(time.Millisecond):
 				if moment() {
-					s.assassinate(function)
+					if s.cloud.FC.Kill(function) > 0 {
+						s.say("A process of %s was killed.", function)
+					}
 					return
 				}
 			}

@@ -32,7 +32,7 @@ func planCommand(a *app) *cobra.Command {
 		},
 	}
 	show.Flags().BoolVar(&asCSV, "csv", false, "every item as CSV")
-	cmd.AddCommand(show, whatIfCommand(a), &cobra.Command{
+	cmd.AddCommand(show, explainPlanCommand(a), whatIfCommand(a), &cobra.Command{
 		Use: "list", Short: "List the plans, the newest last", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.listPlans(cmd.Context()) },
 	})

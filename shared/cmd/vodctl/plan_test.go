@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vodcurator/shared/decide/retention"
+	"vodcurator/shared/localcloud"
+	"vodcurator/shared/localcloud/fakevod"
 	"vodcurator/shared/state"
 	"vodcurator/shared/video"
 )
@@ -156,4 +158,34 @@ func TestWithoutAPlanThereIsNothingToShow(t *testing.T) {
 	code, out, _ := vodctl(t, env, "ledger", "verify")
 	require.Zero(t, code)
 	require.Contains(t, out, "0 rows")
+}
+
+func TestExplainSaysWhatGoesAndWhatStays(t *testing.T) {
+	env, p := planned(t)
+	cloud := localcloud.RunT(t, localcloud.Options{Start: p.Created, Callback: "none"})
+	for name, value := range cloud.Env() {
+		if env[name] == "" {
+			env[name] = value
+		}
+	}
+	old := p.Created.AddDate(0, 0, -60)
+	ids := cloud.VOD.Seed(
+		fakevod.Asset{ID: "a1", Kind: "video", Title: "goes", Tags: "temp", Status: "Normal", Size: 1500, Created: old},
+		fakevod.Asset{ID: "b2", Kind: "video", Title: "is held", Tags: "temp,keep", Status: "Normal", Size: 1500, Created: old},
+		fakevod.Asset{ID: "c3", Kind: "video", Title: "is of nobody's interest", Status: "Normal", Created: p.Created.AddDate(0, 0, -1)},
+	)
+	code, out, errs := vodctl(t, env, append([]string{"plan", "explain", "nobody"}, ids...)...)
+	require.Zero(t, code, errs)
+	for _, want := range []string{
+		`nobody  `, `not found`, `a1  goes`, `goes   video   temporary  60d since upload, limit 30d`, `stays          sources    young: 60d since upload, limit 90d`, "plan " + p.ID + " lists 1 item of it",
+		`b2  is held`, `held: tag "keep" holds`, `lists 0 items of it`, `stays  all of it  sources     young: 1d since upload, limit 90d`,
+	} {
+		require.Contains(t, out, want)
+	}
+	code, out, _ = vodctl(t, env, "plan", "explain", "a1", "-o", "json")
+	require.Zero(t, code)
+	require.Contains(t, out, `"rule": "temporary"`)
+	code, _, errs = vodctl(t, env, "plan", "explain", "a1", "--plan", "20200101T000000Z-00000000")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "not found")
 }

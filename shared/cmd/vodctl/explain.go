@@ -1,0 +1,132 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"vodcurator/shared/boot"
+	"vodcurator/shared/decide/retention"
+	"vodcurator/shared/report"
+	"vodcurator/shared/state"
+	"vodcurator/shared/video"
+)
+
+func explainPlanCommand(a *app) *cobra.Command {
+	var plan string
+	cmd := &cobra.Command{
+		Use: "explain ID...", Short: "Say of single media what would go and what stays, and why", Args: cobra.RangeArgs(1, video.MaxBatch),
+		Long: `Say of single media what the policy takes and what it leaves, and why: for the moment of
+the plan (default: the latest, or now when there is none), by what the library holds now.
+What waits for the rest of the library (the newest of a category, quotas) is taken from
+the plan.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ids := make([]video.ID, len(args))
+			for i, arg := range args {
+				ids[i] = video.ID(arg)
+			}
+			return a.explainPlan(cmd.Context(), plan, ids)
+		},
+	}
+	cmd.Flags().StringVar(&plan, "plan", "", "the plan; default: the latest")
+	return cmd
+}
+
+// verdict is what is said of one media.
+type verdict struct {
+	ID     video.ID         `json:"id"`
+	Title  string           `json:"title,omitempty"`
+	At     time.Time        `json:"at"`
+	Error  string           `json:"error,omitempty"`
+	Listed []retention.Item `json:"listed,omitempty"` // by the plan
+	Takes  []retention.Item `json:"takes,omitempty"`  // by the policy, now
+	Keeps  []retention.Keep `json:"keeps,omitempty"`
+}
+
+func (a *app) explainPlan(ctx context.Context, plan string, ids []video.ID) error {
+	return a.withState(ctx, func(app *boot.App, o *state.Store) error {
+		policy, err := app.Policy(ctx)
+		if err != nil {
+			return err
+		}
+		p, err := findPlan(ctx, o, plan)
+		if err != nil && (plan != "" || !errors.Is(err, video.ErrNotFound)) {
+			return err
+		}
+		if p.Created.IsZero() {
+			p.Created = time.Now().UTC()
+		}
+		moment, err := state.Outside(ctx, o, app.VOD, policy, p.Created)
+		if err != nil {
+			return err
+		}
+		answers, err := app.VOD.Media(ctx, ids)
+		if err != nil {
+			return err
+		}
+		listed := map[video.ID][]retention.Item{}
+		for v, err := range p.Entries(ctx, o) {
+			if err != nil {
+				return err
+			}
+			listed[v.ID] = v.Items
+		}
+		all := make([]verdict, len(answers))
+		for i, m := range answers {
+			all[i] = verdict{ID: ids[i], Title: m.Value.Title, At: p.Created, Listed: listed[ids[i]]}
+			if m.Err != nil {
+				all[i].Error = m.Err.Error()
+				continue
+			}
+			v := policy.Judge(m.Value, moment)
+			all[i].Takes, all[i].Keeps = v.Items, v.Keeps
+		}
+		if a.json() {
+			return a.printJSON(all)
+		}
+		for _, e := range all {
+			if err := a.explainOne(e, p.ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (a *app) explainOne(e verdict, plan string) error {
+	if _, err := fmt.Fprintf(a.out, "%s  %s\n", e.ID, cmp.Or(e.Error, report.Cut(e.Title, 60))); err != nil || e.Error != "" {
+		return err
+	}
+	table := report.NewTable("", "part", "rule", "why")
+	what := func(kind retention.Kind, part string) string {
+		switch {
+		case kind == "" && len(e.Takes) > 0:
+			return "" // what this rule would have taken
+		case kind == "":
+			return "all of it"
+		}
+		return report.Cut(string(kind)+" "+part, 24)
+	}
+	for _, i := range e.Takes {
+		table.Row("goes", what(i.Kind, i.Part), i.Rule, i.Reason)
+	}
+	for _, k := range e.Keeps {
+		table.Row("stays", what(k.Kind, k.Part), k.Rule, string(k.Why)+": "+k.Reason)
+	}
+	if len(e.Takes)+len(e.Keeps) == 0 {
+		table.Row("stays", "all of it", "", "no rule looks at it")
+	}
+	if err := table.Write(a.out, "  "); err != nil {
+		return err
+	}
+	said := fmt.Sprintf("plan %s lists %s of it", plan, report.Count(len(e.Listed), "item"))
+	if plan == "" {
+		said = "there is no plan yet"
+	}
+	_, err := fmt.Fprintf(a.out, "  %s\n\n", said)
+	return err
+}
