@@ -49,7 +49,7 @@ var errUsage = errors.New("misused")
 // groups are the command groups, in the order of the help text.
 var groups = []func(*app) *cobra.Command{
 	rulesCommand, retagCommand,
-	planCommand, approveCommand, haltCommand, resumeCommand, leavingCommand, ledgerCommand, takedownCommand, snapshotCommand,
+	policyCommand, planCommand, approveCommand, haltCommand, resumeCommand, leavingCommand, ledgerCommand, takedownCommand, snapshotCommand,
 	queueCommand, dlqCommand, undoCommand, stateCommand, setupCommand,
 }
 

@@ -104,6 +104,16 @@ func (a *app) rulesCheck(ctx context.Context, args []string) error {
 			rules, err = configuredRules(ctx, "", &boot.App{Config: boot.Config{RulesFile: name}, State: app.State})
 		}
 	}
+	if err := a.mistakes(err); err != nil || a.json() {
+		return err
+	}
+	_, err = fmt.Fprintf(a.out, "%s, version %s: no mistakes\n", report.Count(len(rules.Names()), "rule"), rules.Version)
+	return err
+}
+
+// mistakes prints those of a file and says how many they are. Any other error comes
+// back as it is.
+func (a *app) mistakes(err error) error {
 	faults := rule.Faults(err)
 	if a.json() && (err == nil || faults != nil) {
 		if faults == nil {
@@ -113,17 +123,13 @@ func (a *app) rulesCheck(ctx context.Context, args []string) error {
 			return e
 		}
 	}
-	if faults != nil {
-		if !a.json() {
-			_, _ = fmt.Fprintln(a.err, err)
-		}
-		return errors.New(report.Count(len(faults), "mistake"))
-	}
-	if err != nil || a.json() {
+	if faults == nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.out, "%s, version %s: no mistakes\n", report.Count(len(rules.Names()), "rule"), rules.Version)
-	return err
+	if !a.json() {
+		_, _ = fmt.Fprintln(a.err, err)
+	}
+	return errors.New(report.Count(len(faults), "mistake"))
 }
 
 func (a *app) rulesTest(args []string) error {

@@ -31,6 +31,13 @@ var Default = sync.OnceValue(func() *Policy {
 	return p
 })
 
+//go:embed policy.schema.json
+var schema []byte
+
+// Schema is the JSON Schema of a policy file, for editors. It says what stands
+// where; Parse knows much more.
+func Schema() []byte { return slices.Clone(schema) }
+
 // DefaultSource is the text of the default policy, to start one's own from.
 func DefaultSource() []byte { return slices.Clone(defaultPolicy) }
 
@@ -228,6 +235,7 @@ type pricesDoc struct {
 type testDoc struct {
 	Name    string      `yaml:"name"`
 	Media   rule.Sample `yaml:"media"`
+	Viewed  *float64    `yaml:"viewed_days"` // days since the last view; left out: not known
 	Removes []string    `yaml:"removes"`
 }
 
@@ -562,7 +570,12 @@ func probes() []video.Media {
 // test runs one test of the file.
 func (p *Policy) test(f *rule.File, path string, t testDoc) {
 	m := t.Media.Media()
-	v := p.Judge(m, Moment{Now: rule.SampleTime, Above: map[int64]int64{m.Category: -1}})
+	v := p.Judge(m, Moment{Now: rule.SampleTime, Above: map[int64]int64{m.Category: -1}, Viewed: func(video.ID) (time.Time, bool) {
+		if t.Viewed == nil {
+			return time.Time{}, false
+		}
+		return rule.SampleTime.Add(-time.Duration(*t.Viewed * float64(day))), true
+	}})
 	var got []string
 	for _, i := range v.Items {
 		got = append(got, strings.TrimRight(string(i.Kind)+":"+i.Part, ":"))

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"vodcurator/shared/decide/retention"
+	"vodcurator/shared/report"
+)
+
+func policyCommand(a *app) *cobra.Command {
+	cmd := &cobra.Command{Use: "policy", Short: "Write and check a retention policy", Args: cobra.NoArgs}
+	cmd.AddCommand(&cobra.Command{
+		Use: "check [FILE]", Short: "Tell every mistake in a policy file, each with its place, and run its tests",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.policyCheck(cmd.Context(), strings.Join(args, ""))
+		},
+	}, &cobra.Command{
+		Use: "show default|schema", Short: "Print the built-in policy, or the JSON Schema for editors",
+		Args: cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs), ValidArgs: []string{"default", "schema"},
+		RunE: func(_ *cobra.Command, args []string) error {
+			text := retention.DefaultSource()
+			if args[0] == "schema" {
+				text = retention.Schema()
+			}
+			_, err := a.out.Write(text)
+			return err
+		},
+	})
+	return cmd
+}
+
+// policyCheck takes a key under STATE too, as POLICY_FILE does.
+func (a *app) policyCheck(ctx context.Context, name string) error {
+	text, err := retention.DefaultSource(), error(nil)
+	if name != "" {
+		if text, err = os.ReadFile(name); errors.Is(err, os.ErrNotExist) {
+			if app, bootErr := a.boot(); bootErr == nil && app.State != nil {
+				text, err = app.File(ctx, name)
+			}
+		}
+	}
+	if err != nil {
+		return err
+	}
+	p, err := retention.Parse(name, text)
+	if err := a.mistakes(err); err != nil || a.json() {
+		return err
+	}
+	_, err = fmt.Fprintf(a.out, "%s, hash %s: no mistakes, and its tests hold\n", report.Count(len(p.Rules()), "rule"), p.Hash[:16])
+	return err
+}
