@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/goccy/go-yaml"
@@ -74,6 +75,15 @@ func TestTheSchemasAcceptWhatParsesAndRefuseTheBadFiles(t *testing.T) {
 					require.NoError(t, tc.parse(file, raw), file)
 					require.NoError(t, check(raw), file)
 				}
+			}
+			if name == "policy" {
+				readme, err := os.ReadFile("../../../README.md")
+				require.NoError(t, err)
+				_, shown, _ := strings.Cut(string(readme), "<!-- policy: begin -->\n```yaml\n")
+				shown, _, ok := strings.Cut(shown, "```\n<!-- policy: end -->")
+				require.True(t, ok)
+				require.NoError(t, tc.parse("README.md", []byte(shown)))
+				require.NoError(t, check([]byte(shown)))
 			}
 			for _, bad := range tc.bad {
 				require.Error(t, check([]byte(bad)), bad)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -305,7 +306,7 @@ func (c condition) match(f *facts) (bool, error) {
 func Parse(name string, text []byte) (*Policy, error) {
 	var doc document
 	f := rule.Decode(name, text, &doc)
-	if !f.Has("$") { // not YAML at all
+	if f.Err() != nil && reflect.ValueOf(doc).IsZero() { // no YAML, or no policy at all
 		return nil, f.Err()
 	}
 	b := builder{f: f, names: map[string]bool{}}

@@ -1,6 +1,7 @@
 package retention_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -193,8 +194,53 @@ func TestSavings(t *testing.T) {
 	require.Zero(t, penalty)
 	_, _, ok = p.Saving(1, "IA", 0)
 	require.False(t, ok, "no price, no saving")
+	month, _, ok = p.Saving(0, "", 0)
+	require.True(t, ok)
+	require.Zero(t, month, "an empty file saves nothing, and that is known")
+	p.PerGB["IA"], p.PerGB["ColdArchive"] = 0.08, 0.01
+	_, penalty, _ = p.Saving(1<<30, "IA", 15*24*time.Hour) // 15 of 30 days
+	require.InDelta(t, 0.04, penalty, 1e-9)
+	_, penalty, _ = p.Saving(1<<30, "ColdArchive", 90*24*time.Hour) // 90 of 180 days
+	require.InDelta(t, 0.03, penalty, 1e-9)
 	_, _, ok = p.Saving(retention.Unknown, "", 0)
 	require.False(t, ok, "no size, no saving")
+}
+
+func TestSizesAndSpansAreReadExactly(t *testing.T) {
+	read := func(size, span string) (*retention.Policy, error) {
+		return retention.Parse("p.yaml", fmt.Appendf(nil, "guards: {bytes: %s}\nexpires: %s\nrules: [{name: r, select: '\"temp\" in tags', older_than: 1d, remove: {video: true}}]", size, span))
+	}
+	for size, want := range map[string]int64{
+		"7": 7, "7B": 7, "3KB": 3 << 10, "3 kib": 3 << 10, "1.5MB": 3 << 19, "2GB": 2 << 30, "1TB": 1 << 40, "4PiB": 4 << 50, "4096PB": 1 << 62,
+	} {
+		p, err := read(size, "1d")
+		require.NoError(t, err, size)
+		require.Equal(t, want, p.Guards.Bytes, size)
+	}
+	for span, want := range map[string]time.Duration{"1d": 24 * time.Hour, "65535d": 65535 * 24 * time.Hour, "36h": 36 * time.Hour, "90m": 90 * time.Minute} {
+		p, err := read("1", span)
+		require.NoError(t, err, span)
+		require.Equal(t, want, p.Expires, span)
+	}
+	for _, bad := range []string{"-1B", "4097PB", "1XB", "GB", "1GB1", "NaN", "1e300"} {
+		_, err := read(bad, "1d")
+		require.ErrorContains(t, err, "is not a size", bad)
+	}
+	for _, bad := range []string{"-1h", "65536d", "1.5d", "soon", "d", "5"} {
+		_, err := read("1", bad)
+		require.Error(t, err, bad)
+	}
+	p, err := read("1", "0h")
+	require.NoError(t, err)
+	require.Equal(t, 7*24*time.Hour, p.Expires, "the default")
+}
+
+func TestWhatIsNoYAMLIsToldOnce(t *testing.T) {
+	for _, text := range []string{"", "{", "\tx", "- 1", "a: b: c", "x: 1"} {
+		_, err := retention.Parse("p.yaml", []byte(text))
+		require.Error(t, err, text)
+		require.NotContains(t, err.Error(), "a policy without rules", text)
+	}
 }
 
 func TestGuards(t *testing.T) {
