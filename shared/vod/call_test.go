@@ -280,6 +280,7 @@ func TestThrottlingSlowsTheClientAndItRecovers(t *testing.T) {
 	})
 }
 
+// The SDK's client races when it is shared (aliyun/alibaba-cloud-sdk-go#538).
 func TestManyCallersShareOneClient(t *testing.T) {
 	s := serve(t, func(r request) (int, string) {
 		return ok(map[string]any{"Video": map[string]any{"VideoId": r.params.Get("VideoId")}})

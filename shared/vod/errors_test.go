@@ -68,6 +68,7 @@ var badAnswers = map[string]struct {
 	"a URL in the message": {400, `{"RequestId":"R","Code":"Odd","Message":"see https://h/p?Signature=abc&SecurityToken=def for it"}`, video.ErrInvalid, video.ErrInvalid, "https://h/p?[hidden] for it", 1},
 }
 
+// A network error of the SDK holds the signed URL with its security token.
 func TestEveryBadAnswerIsATypedErrorWithoutSecrets(t *testing.T) {
 	for name, bad := range badAnswers {
 		t.Run(name, func(t *testing.T) {

@@ -3,6 +3,7 @@ package purge_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -20,17 +21,22 @@ import (
 // BenchmarkRemoval removes a library by the real client at the whole documented
 // rate, and tells the time in parts of what that rate allows: 20 videos a call
 // and 30 calls a second for wholes, 50 calls a second for the streams of one
-// video each. Calls are counted by the server.
+// video each. Calls are counted by the server. SOAK=1 takes the full sizes.
 func BenchmarkRemoval(b *testing.B) {
 	for name, tc := range map[string]struct {
 		tags, op string
 		rate     float64
 		calls    func(n int) int
+		full     int
 	}{
-		"wholes":  {"temp", "DeleteVideo", 30, func(n int) int { return (n + 19) / 20 }},
-		"streams": {"parts", "DeleteStream", 50, func(n int) int { return n }},
+		"wholes":  {"temp", "DeleteVideo", 30, func(n int) int { return (n + 19) / 20 }, 100_000},
+		"streams": {"parts", "DeleteStream", 50, func(n int) int { return n }, 5_000},
 	} {
-		for _, n := range []int{200, 2000} {
+		sizes := []int{200, 2000}
+		if os.Getenv("SOAK") != "" {
+			sizes = []int{tc.full}
+		}
+		for _, n := range sizes {
 			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {
 				for b.Loop() {
 					b.StopTimer()

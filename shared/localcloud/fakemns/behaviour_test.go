@@ -72,6 +72,9 @@ func server(t *testing.T, opt fakemns.Options) *fakemns.Server {
 	return s
 }
 
+// An expired receipt still deleted, an extension was not honoured (localstack#13222);
+// a delay was forgotten, a long poll did not see a change of visibility (elasticmq#81,
+// #315, #519, localstack#8903).
 func TestVisibilityDelayAndHandles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := server(t, fakemns.Options{})
