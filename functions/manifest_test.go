@@ -85,6 +85,27 @@ func TestTheManifestDropsNothing(t *testing.T) {
 	require.EqualValues(t, 0, purge["asyncInvokeConfig"].(map[string]any)["maxAsyncRetryAttempts"])
 }
 
+// Two intakes on one queue are two writers: metadata is pushed to, or drains the queue
+// at a timer's tick, as its environment says, and there is one of it.
+func TestMetadataHasOneIntake(t *testing.T) {
+	props := read(t).Resources["metadata"].Props
+	want := "eventbridge"
+	if props["environmentVariables"].(map[string]any)["METADATA_INTAKE"] == "pull" {
+		want = "timer"
+	}
+	triggers := props["triggers"].([]any)
+	require.Len(t, triggers, 1)
+	require.Equal(t, want, triggers[0].(map[string]any)["triggerType"])
+	require.EqualValues(t, 1, props["concurrencyConfig"].(map[string]any)["reservedConcurrency"])
+	for name, r := range read(t).Resources {
+		for _, raw := range r.Props["triggers"].([]any) {
+			text, err := json.Marshal(raw)
+			require.NoError(t, err)
+			require.Equal(t, name == "metadata", strings.Contains(string(text), "vars.metadataQueue"), "%s: nobody else takes from the queue", name)
+		}
+	}
+}
+
 // TestRateSharesStayWithinTheDefault: the functions together ask for no more
 // than a quarter of the account's rate.
 func TestRateSharesStayWithinTheDefault(t *testing.T) {
