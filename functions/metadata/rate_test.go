@@ -61,10 +61,10 @@ func (w *witness) before(vod http.Handler) http.Handler {
 	})
 }
 
-func newWitness(b *testing.B, videos int) (*witness, *cloud, []string) {
+func newWitness(b *testing.B, videos int, tune func(*localcloud.Services)) (*witness, *cloud, []string) {
 	b.Helper()
 	w := &witness{titles: map[string]time.Time{}}
-	c := newCloud(b, localcloud.Options{Pace: 1, Faults: slowLibrary}, func(fakefc.Invocation) {}, w.before)
+	c := newCloud(b, localcloud.Options{Pace: 1, Faults: slowLibrary, Tune: tune}, func(fakefc.Invocation) {}, w.before)
 	assets := make([]fakevod.Asset, videos)
 	for i := range assets {
 		assets[i] = fakevod.Asset{Kind: "video", Title: "old", Status: "Normal", Created: c.Now(), Modified: c.Now()}
@@ -86,7 +86,7 @@ func titleMessage(b *testing.B, id, title string) string {
 func BenchmarkWholeRate(b *testing.B) {
 	const n = 20_000
 	for range b.N {
-		w, c, ids := newWitness(b, n)
+		w, c, ids := newWitness(b, n, nil)
 		bodies := make([]string, n)
 		for i, id := range ids {
 			bodies[i] = titleMessage(b, id, fmt.Sprint(i))
@@ -105,11 +105,19 @@ func BenchmarkWholeRate(b *testing.B) {
 }
 
 // BenchmarkSendToVisible says how long after its sending a change is in the library
-// when messages come at half of what the rate allows, beside the batch window.
+// when messages come at half of what the rate allows, with batch windows of a second
+// that open once the batch before is written, or already while it is: which of the
+// two EventBridge does is not documented.
 func BenchmarkSendToVisible(b *testing.B) {
+	b.Run("windows after batches", func(b *testing.B) { sendToVisible(b, false) })
+	b.Run("windows beside batches", func(b *testing.B) { sendToVisible(b, true) })
+}
+
+func sendToVisible(b *testing.B, beside bool) {
+	b.Helper()
 	const perSecond, seconds = writesPerSecond * video.MaxBatch / 2, 30
 	for range b.N {
-		w, c, ids := newWitness(b, perSecond*seconds)
+		w, c, ids := newWitness(b, perSecond*seconds, func(s *localcloud.Services) { s.FC.Doubts.GatherWhilePushing = beside })
 		sent := map[string]time.Time{}
 		var mu sync.Mutex
 		var wait sync.WaitGroup

@@ -1,6 +1,7 @@
 package fakefc
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -20,20 +21,13 @@ const held = 12 * time.Hour
 func (s *Server) consume(f *fn, t Trigger) {
 	key := f.Name + "/" + t.Name
 	s.stream(key, "running")
-	count, window := t.Count, t.Window
-	if !t.Stream {
-		count, window = 1, 0
-	}
-	limit := maxSync
-	if t.Async != s.opt.Doubts.AsyncMeansSync {
-		limit = maxAsync
-	}
-	var over []fakemns.Message // read, but it did not fit
-	for s.stop.Err() == nil {
-		batch, rest := s.gather(t.Queue, over, count, limit, time.Duration(float64(window)*s.opt.Pace))
-		over = rest
-		if len(batch) == 0 {
-			continue
+	ctx, cancel := context.WithCancel(s.stop)
+	defer cancel()
+	turn := make(chan struct{}, 1) // to gather the next batch
+	turn <- struct{}{}
+	for batch := range s.batches(ctx, t, turn) {
+		if s.opt.Doubts.GatherWhilePushing {
+			turn <- struct{}{}
 		}
 		s.mu.Lock()
 		s.async++ // Quiet waits for it
@@ -45,27 +39,72 @@ func (s *Server) consume(f *fn, t Trigger) {
 			s.quiet = nil
 		}
 		s.mu.Unlock()
-		if done {
-			handles := make([]string, len(batch))
-			for i, m := range batch {
-				handles[i] = m.Handle
+		if !done {
+			s.release(t.Queue, batch)
+			cancel()
+			if s.stop.Err() == nil {
+				s.stream(key, "stopped after an error it may not tolerate")
+				<-s.stop.Done()
 			}
-			s.opt.Queues.Remove(t.Queue, handles...)
 			continue
 		}
-		for _, m := range append(batch, over...) {
-			_, _ = s.opt.Queues.Hide(t.Queue, m.Handle, 0)
+		handles := make([]string, len(batch))
+		for i, m := range batch {
+			handles[i] = m.Handle
 		}
-		over = nil
-		if s.stop.Err() == nil {
-			s.stream(key, "stopped after an error it may not tolerate")
-			<-s.stop.Done()
+		s.opt.Queues.Remove(t.Queue, handles...)
+		if !s.opt.Doubts.GatherWhilePushing {
+			turn <- struct{}{}
 		}
-	}
-	for _, m := range over {
-		_, _ = s.opt.Queues.Hide(t.Queue, m.Handle, 0)
 	}
 	s.stream(key, "stopped")
+}
+
+// batches gathers a batch for each turn, until ctx ends. What was taken and not
+// handed on by then can be seen again.
+func (s *Server) batches(ctx context.Context, t Trigger, turn <-chan struct{}) <-chan []fakemns.Message {
+	count, window := t.Count, t.Window
+	if !t.Stream {
+		count, window = 1, 0
+	}
+	limit := maxSync
+	if t.Async != s.opt.Doubts.AsyncMeansSync {
+		limit = maxAsync
+	}
+	out := make(chan []fakemns.Message)
+	go func() {
+		defer close(out)
+		var over []fakemns.Message // read, but it did not fit
+		defer func() { s.release(t.Queue, over) }()
+		for {
+			select {
+			case <-turn:
+			case <-ctx.Done():
+				return
+			}
+			var batch []fakemns.Message
+			for len(batch) == 0 && ctx.Err() == nil {
+				batch, over = s.gather(ctx, t.Queue, over, count, limit, time.Duration(float64(window)*s.opt.Pace))
+			}
+			if len(batch) == 0 {
+				return
+			}
+			select {
+			case out <- batch:
+			case <-ctx.Done():
+				s.release(t.Queue, batch)
+				return
+			}
+		}
+	}()
+	return out
+}
+
+// release lets taken messages be seen again.
+func (s *Server) release(queue string, messages []fakemns.Message) {
+	for _, m := range messages {
+		_, _ = s.opt.Queues.Hide(queue, m.Handle, 0)
+	}
 }
 
 func (s *Server) stream(key, state string) {
@@ -91,7 +130,7 @@ const around = 800
 // gather collects a batch: up to count messages, for as long as the window is open
 // after the first, cut early where it would pass the size limit. What was read and
 // did not fit is over, for the next batch.
-func (s *Server) gather(queue string, over []fakemns.Message, count, limit int, window time.Duration) (batch, left []fakemns.Message) {
+func (s *Server) gather(ctx context.Context, queue string, over []fakemns.Message, count, limit int, window time.Duration) (batch, left []fakemns.Message) {
 	size := 0
 	take := func(got []fakemns.Message) (rest []fakemns.Message) {
 		for i, m := range got {
@@ -106,12 +145,12 @@ func (s *Server) gather(queue string, over []fakemns.Message, count, limit int, 
 		return batch, left
 	}
 	until := time.Now().Add(window)
-	for len(batch) < count && s.stop.Err() == nil {
+	for len(batch) < count && ctx.Err() == nil {
 		wait := 30 * time.Second
 		if len(batch) > 0 {
 			wait = max(time.Until(until), 0)
 		}
-		got, err := s.opt.Queues.Receive(s.stop, queue, min(16, count-len(batch)), wait, held)
+		got, err := s.opt.Queues.Receive(ctx, queue, min(16, count-len(batch)), wait, held)
 		if err != nil { // no such queue yet
 			if !s.pause(time.Second) {
 				break

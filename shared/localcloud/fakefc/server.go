@@ -88,6 +88,9 @@ type Doubts struct {
 	// StrictHTTP answers 502 to a result that is not a response object, not 200
 	// with the result as JSON.
 	StrictHTTP bool
+	// GatherWhilePushing gathers the next batch of a queue while one is being pushed,
+	// not only once it was taken.
+	GatherWhilePushing bool
 	// SelfHost writes the loopback host into requestContext.domainName, not a name
 	// of the form <id>.<region>.fcapp.run.
 	SelfHost bool
