@@ -353,6 +353,57 @@ func TestTheFirstRuleHasTheCreditAndAWholeTakesItsParts(t *testing.T) {
 	v = policy(t, anyOld+"{source: {}}"+fmt.Sprintf(two, "{video: true}")).Judge(old(), retention.Moment{Now: now})
 	require.Equal(t, []string{"video"}, words(v))
 	require.Equal(t, "second", v.Items[0].Rule)
+	v = policy(t, anyOld+"{video: true}"+fmt.Sprintf(two, "{source: {}}")).Judge(old(), retention.Moment{Now: now})
+	require.Equal(t, []string{"video"}, words(v), "whichever comes first")
+
+	m := old()
+	m.Snapshots = []string{"u"}
+	v = policy(t, anyOld+"{images: [NormalSnapshot]}"+fmt.Sprintf(two, "{images: [NormalSnapshot, SpriteSnapshot]}")).Judge(m, retention.Moment{Now: now})
+	require.Equal(t, []string{"images NormalSnapshot", "images SpriteSnapshot"}, words(v), "what two rules take goes once")
+	require.Equal(t, "r", v.Items[0].Rule)
+}
+
+func TestWhatNoRuleTakesNeedsNoHold(t *testing.T) {
+	m := old()
+	m.Tags = []string{"keep"}
+	v := policy(t, "holds: {tags: [keep]}\n"+anyOld+"{video: true}").Judge(m, retention.Moment{Now: now})
+	require.Empty(t, v.Keeps)
+	require.True(t, v.Empty())
+	v = policy(t, anyOld+"{streams: {definition: [FD]}}").Judge(old(), retention.Moment{Now: now})
+	require.True(t, v.Empty(), "and a filter that fits no stream says nothing of the last one")
+}
+
+func TestItemsAndVerdictsAreComparedByWhatTheyTake(t *testing.T) {
+	item := retention.Item{ID: "a", Kind: retention.Stream, Part: "p", Rule: "r", Bytes: 7}
+	require.True(t, item.Same(retention.Item{ID: "a", Kind: retention.Stream, Part: "p"}))
+	for _, other := range []retention.Item{
+		{ID: "b", Kind: retention.Stream, Part: "p"}, {ID: "a", Kind: retention.Source, Part: "p"}, {ID: "a", Kind: retention.Stream, Part: "q"},
+		{ID: "b", Kind: retention.Source, Part: "p"}, {ID: "b", Kind: retention.Source, Part: "q"},
+	} {
+		require.False(t, item.Same(other), other)
+		require.False(t, retention.Verdict{Items: []retention.Item{other}, Claims: []retention.Claim{{Item: other}}}.Has(item))
+	}
+	require.True(t, retention.Verdict{Items: []retention.Item{item}}.Has(item))
+	require.True(t, retention.Verdict{Claims: []retention.Claim{{Item: item}}}.Has(item))
+	require.True(t, retention.Verdict{}.Empty())
+	require.False(t, retention.Verdict{Items: []retention.Item{item}}.Empty())
+	require.False(t, retention.Verdict{Keeps: []retention.Keep{{ID: "a"}}}.Empty())
+	require.False(t, retention.Verdict{Claims: []retention.Claim{{Item: item}}}.Empty())
+}
+
+// What tells no height, sound for one, is only left alone where a height is asked for.
+func TestAStreamWithoutAHeightFitsWhereNoneIsAskedFor(t *testing.T) {
+	m := old()
+	sound := stream("mp3", "LD", 0, 50)
+	sound.Kind, sound.Format, sound.Width = "audio", "mp3", 0
+	m.Streams = append(m.Streams, sound)
+	takes := func(filter string) []string {
+		return words(policy(t, anyOld+"{streams: "+filter+"}").Judge(m, retention.Moment{Now: now}))
+	}
+	require.Equal(t, []string{"stream mp3"}, takes("{format: [mp3]}"))
+	require.Empty(t, takes("{format: [mp3], height_below: 9000}"))
+	require.Empty(t, takes("{format: [mp3], height_above: 1}"))
+	require.Equal(t, []string{"stream ld"}, takes("{height_below: 361, height_above: 359}"))
 }
 
 func TestTwoRulesTogetherDoNotTakeTheLastStream(t *testing.T) {

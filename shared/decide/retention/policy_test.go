@@ -119,6 +119,16 @@ func TestOtherMistakes(t *testing.T) {
 		anyOld + "{streams: {height_below: 501, height_above: 500}}":                                   "no stream is above and below",
 		anyOld + "{streams: {keep_best: -1}}":                                                          "is below 0",
 		anyOld + "{streams: {height_below: -1}}":                                                       "is below 0",
+		anyOld + "{streams: {height_above: -1}}":                                                       "is below 0",
+		anyOld + "{streams: {format: [mp4], keep_best: 0, height_below: 0}}\nguards: {count: 0}":       "must be above 0",
+		anyOld + "{video: true}\nguards: {percent: 0}":                                                 "must be above 0",
+		anyOld + "{video: true}\nguards: {percent: 101}":                                               "must be above 0",
+		anyOld + "{video: true}\nguards: {error_percent: 0}":                                           "must be above 0",
+		anyOld + "{video: true}\nguards: {error_percent: 101}":                                         "must be above 0",
+		anyOld + "{video: true}\ngrace: 23h":                                                           "grace is counted in whole days",
+		anyOld + "{video: true}\nkeep: [{name: k, select: ''}]":                                        "an empty select",
+		anyOld + "{video: true}\nkeep: [{name: k, newest: 1, within: 1d}]":                             "newest and within in one keep rule",
+		anyOld + "{video: true}\nquotas: [{name: q, above: 1GB, older_than: 23h}]":                     "at least one day",
 		anyOld + "{source: {good_streams: -1}}":                                                        "is below 0",
 		anyOld + "{source: {min_height: -1}}":                                                          "is below 0",
 		anyOld + "{images: ['']}":                                                                      `"(empty)" is not known`,
@@ -142,8 +152,21 @@ func TestOtherMistakes(t *testing.T) {
 		_, err := retention.Parse("policy.yaml", []byte(text))
 		require.ErrorContains(t, err, want, text)
 	}
-	p := policy(t, anyOld+"{streams: {height_below: 502, height_above: 500}}")
-	require.NotNil(t, p)
+	for _, text := range []string{ // at their limits, and two conditions at once
+		anyOld + "{streams: {height_below: 502, height_above: 500}}", anyOld + "{streams: {height_below: 1}}", anyOld + "{streams: {height_above: 1}}",
+		anyOld + "{streams: {definition: [LD], format: [mp4]}}", anyOld + "{streams: {format: [mp4], codec: [h264]}}",
+		anyOld + "{streams: {codec: [h264], height_below: 1}}", anyOld + "{streams: {height_above: 1, keep_best: 1}}",
+		anyOld + "{streams: {definition: [LD], codec: [h264]}}", anyOld + "{streams: {height_below: 5, height_above: 1}}",
+		anyOld + "{video: true}\nguards: {count: 1, percent: 100, bytes: 1B, unknown: 0, times_usual: 1, error_percent: 100}",
+		anyOld + "{video: true}\nguards: {percent: 0.5, error_percent: 0.5, times_usual: 0.5}",
+		anyOld + "{video: true}\ngrace: 1d", anyOld + "{video: true}\nkeep: [{name: k, newest: 100000}]", anyOld + "{video: true}\nkeep: [{name: k, newest: 1}]",
+		anyOld + "{video: true}\nquotas: [{name: q, above: 1B, older_than: 1d}]",
+		anyOld + "{streams: {height_below: 400}, source: {}}\ntests: [{name: n, removes: [source, 'stream:a'], media: {tags: [temp], age_days: 40, status: Normal, size: 9, source: Normal, " +
+			"streams: [{job: a, definition: LD, format: mp4, status: Normal, height: 360, size: 1}, {job: b, definition: HD, format: mp4, status: Normal, height: 720, size: 2}]}}]",
+	} {
+		_, err := retention.Parse("policy.yaml", []byte(text))
+		require.NoError(t, err, text)
+	}
 }
 
 func TestWhatAPolicySays(t *testing.T) {
