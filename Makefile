@@ -39,7 +39,7 @@ test: ## every test, shuffled, with the race detector where there is a C compile
 	$(GO) test $(RACE) -shuffle=on -timeout=10m ./...
 
 .PHONY: check
-check: tidy fmt vet lint sizes ## format, vet, lint, module file, binary sizes
+check: tidy fmt vet lint mutants-listed sizes ## format, vet, lint, module file, binary sizes
 
 .PHONY: tidy
 tidy:
@@ -56,6 +56,18 @@ vet:
 .PHONY: lint
 lint:
 	@$(LINT) run ./...
+
+# The rooms whose tests must notice nine of ten slips; each survivor has its reason
+# in testdata/mutants.txt.
+MUTATED   := ./shared/decide/tagging ./shared/decide/retention
+
+.PHONY: mutants
+mutants: ## do the tests of what decides notice a slip? every slip is tried
+	$(GO) run -C .ci/tools ./mutate ../.. $(MUTATED)
+
+.PHONY: mutants-listed
+mutants-listed:
+	@$(GO) run -C .ci/tools ./mutate -check ../.. $(MUTATED)
 
 .PHONY: sizes
 sizes: build ## how big each function is; fails above $(MAX_MB) MB

@@ -331,6 +331,13 @@ func TestHolds(t *testing.T) {
 	}
 }
 
+func TestWhoHoldsCategoriesNeedsTheirTree(t *testing.T) {
+	require.True(t, policy(t, "holds: {categories: [9]}\n"+anyOld+"{video: true}").HoldsCategories())
+	require.False(t, policy(t, anyOld+"{video: true}").HoldsCategories())
+	require.False(t, (*retention.Policy)(nil).HoldsCategories())
+	require.Equal(t, map[int64]int64{9: -1, 92: 9}, retention.Above([]video.Category{{ID: 9, Parent: -1}, {ID: 92, Parent: 9}}))
+}
+
 func tags(more ...string) func(*video.Media) {
 	return func(m *video.Media) { m.Tags = append(slices.Clone(m.Tags), more...) }
 }

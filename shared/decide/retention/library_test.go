@@ -94,6 +94,10 @@ func TestAQuotaTakesTheOldestFirstUntilItIsMet(t *testing.T) {
 		aged("a", 90, 1, 400, "temp"), aged("b", 80, 1, 400, "temp"), aged("c", 70, 1, 400, "temp"), aged("d", 10, 1, 400, "temp"),
 		aged("other", 900, 1, 9000))
 	require.Equal(t, map[video.ID]string{"a": "q", "b": "q"}, going)
+	var tally retention.Tally
+	first := p.Judge(aged("a", 90, 1, 1400, "temp"), retention.Moment{Now: now})
+	p.Add(&tally, aged("a", 90, 1, 1400, "temp"), retention.Moment{Now: now}, first)
+	require.Equal(t, "90d since upload, limit 30d; 1400 bytes counted, 1000 allowed", p.Settle(&tally, first).Items[0].Reason)
 	require.Equal(t, retention.InQuota, keeps["c"].Why)
 	require.Equal(t, "800 bytes are left, 1000 allowed", keeps["c"].Reason)
 

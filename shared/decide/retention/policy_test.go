@@ -152,6 +152,22 @@ func TestOtherMistakes(t *testing.T) {
 		_, err := retention.Parse("policy.yaml", []byte(text))
 		require.ErrorContains(t, err, want, text)
 	}
+	viewed := "usage: u.csv\n" + strings.Replace(anyOld, "30d", "30d\n    since: view", 1) + "{video: true}\ntests:\n" +
+		"  - {name: long ago, viewed_days: 31, removes: [video], media: {tags: [temp], age_days: 90, status: Normal}}\n" +
+		"  - {name: lately, viewed_days: 29, removes: [], media: {tags: [temp], age_days: 90, status: Normal}}\n" +
+		"  - {name: not known, removes: [], media: {tags: [temp], age_days: 90, status: Normal}}\n"
+	require.NotNil(t, policy(t, viewed))
+	_, err := retention.Parse("policy.yaml", []byte(strings.ReplaceAll(viewed, "removes: []", "removes: [video]")))
+	require.ErrorContains(t, err, "keeps : 29d since view, limit 30d")
+	_, err = retention.Parse("policy.yaml", []byte(strings.ReplaceAll(viewed, "removes: [video]", "removes: []")))
+	require.ErrorContains(t, err, "removes video : 31d since view, limit 30d (r)")
+	for _, wide := range []string{"width > 0", "len(streams) > 0"} {
+		_, err = retention.Parse("policy.yaml", []byte(strings.Replace(anyOld, `"temp" in tags`, wide, 1)+"{video: true}"))
+		require.ErrorContains(t, err, "catches every media", wide)
+	}
+	_, err = retention.Parse("policy.yaml", []byte(strings.Replace(anyOld, `"temp" in tags`, "len(labels) >= 0", 1)+"{video: true}"))
+	require.NoError(t, err, "what the sample cannot tell is not refused")
+
 	for _, text := range []string{ // at their limits, and two conditions at once
 		anyOld + "{streams: {height_below: 502, height_above: 500}}", anyOld + "{streams: {height_below: 1}}", anyOld + "{streams: {height_above: 1}}",
 		anyOld + "{streams: {definition: [LD], format: [mp4]}}", anyOld + "{streams: {format: [mp4], codec: [h264]}}",

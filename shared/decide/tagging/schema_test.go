@@ -1,6 +1,7 @@
 package tagging_test
 
 import (
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,4 +15,14 @@ func TestTheSchemaNamesTheKeysOfTheFileAndNoOther(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, rule.Keys(tagging.FileType), keys)
 	t.Logf("%d keys compared", len(keys))
+}
+
+func TestAFileWithEveryKeyHoldsItsOwnTests(t *testing.T) {
+	raw, err := os.ReadFile("testdata/every-key.yaml")
+	require.NoError(t, err)
+	rules, err := tagging.Parse("every-key.yaml", raw)
+	require.NoError(t, err)
+	for _, r := range rules.Test(os.DirFS("testdata")) {
+		require.Empty(t, r.Faults, r.Name)
+	}
 }
