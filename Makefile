@@ -59,7 +59,7 @@ lint:
 
 # The rooms whose tests must notice nine of ten slips; each survivor has its reason
 # in testdata/mutants.txt.
-MUTATED   := ./shared/decide/tagging ./shared/decide/retention
+MUTATED   := ./shared/decide/editing ./shared/decide/tagging ./shared/decide/retention
 
 .PHONY: mutants
 mutants: ## do the tests of what decides notice a slip? every slip is tried
