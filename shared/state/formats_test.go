@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -480,5 +481,69 @@ func TestTheLedgerIsComparedWithWhatTheLibraryAnnounced(t *testing.T) {
 		require.NoError(t, s.Create(t.Context(), state.GonePrefix+"2026-11-01/x", []byte("no JSON")))
 		_, err = state.Reconcile(t.Context(), s)
 		require.ErrorIs(t, err, state.ErrAltered)
+	})
+}
+
+func TestWhatNobodyReadsAnyMoreExpiresAndNothingElse(t *testing.T) {
+	eachForm(t, func(t *testing.T, s *state.Store) {
+		now := noon
+		part := func(text string) []state.Part {
+			l := state.Lines{Objects: s}
+			require.NoError(t, l.Add(t.Context(), text))
+			require.NoError(t, l.Flush(t.Context()))
+			return l.Written
+		}
+		key := func(p []state.Part) string { return "parts/" + p[0].Hash + ".jsonl" }
+		shared, ended, shelf, valid := part("shared"), part("ended"), part("shelf"), part("still valid")
+		plan := func(days int, valid int, parts, leaving []state.Part) {
+			at := now.AddDate(0, 0, -days)
+			p := state.Plan{Created: at, Expires: at.AddDate(0, 0, valid), Region: "r", Account: "1", Parts: parts, Leaving: leaving}
+			require.NoError(t, p.Seal())
+			require.NoError(t, state.WritePlan(t.Context(), s, p))
+		}
+		plan(90, 7, append(slices.Clone(shared), ended...), nil)
+		plan(80, 7, nil, shelf)
+		plan(70, 99, valid, nil)
+		plan(1, 7, shared, nil)
+		draft, young := part("draft"), part("young draft")
+		like := state.Draft{Region: "r", Account: "1"}
+		for i, d := range []state.Draft{{At: now.AddDate(0, 0, -90), Parts: draft}, {At: now.AddDate(0, 0, -1), Parts: young}} {
+			d.Region, d.Account, d.Number = like.Region, like.Account, i+1
+			require.NoError(t, state.WriteDraft(t.Context(), s, d))
+		}
+		inFlight := part("of nobody yet")
+		for i := range 15 {
+			l, err := state.Acquire(t.Context(), s, "purge", fmt.Sprint(i), now, time.Minute)
+			require.NoError(t, err)
+			require.NoError(t, l.Release(t.Context(), s))
+		}
+		require.NoError(t, s.Create(t.Context(), "messages/2026-01-01/x", nil))
+		require.NoError(t, s.Create(t.Context(), "messages/2026-05-31/x", nil))
+		require.NoError(t, state.NoteGone(t.Context(), s, now.AddDate(0, 0, -90), []state.Gone{{ID: "a"}}))
+		l, err := state.OpenLedger(t.Context(), s, "purge", "r")
+		require.NoError(t, err)
+		require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Note, At: now.AddDate(-1, 0, 0)}))
+
+		before := keys(t, s.List(t.Context(), "", ""))
+		expired, err := state.Expired(t.Context(), s, now.AddDate(0, 0, -30), now)
+		require.NoError(t, err)
+		require.Subset(t, before, expired)
+		for _, k := range expired {
+			require.NoError(t, state.Remove(t.Context(), s, k))
+		}
+		left := keys(t, s.List(t.Context(), "", ""))
+		for _, p := range [][]state.Part{shared, valid, young, inFlight} {
+			require.Contains(t, left, key(p))
+		}
+		for _, p := range [][]state.Part{ended, shelf, draft} {
+			require.NotContains(t, left, key(p))
+		}
+		count := func(prefix string) int { return len(keys(t, s.List(t.Context(), prefix, ""))) }
+		require.Equal(t, []int{4, 1, 1, 1, 0, 20}, []int{count("plans/"), count("drafts/"), count("messages/"), count("ledger/"), count(state.GonePrefix), count("lease/")})
+		_, err = state.Acquire(t.Context(), s, "purge", "next", now, time.Minute)
+		require.NoError(t, err)
+		again, err := state.Expired(t.Context(), s, now.AddDate(0, 0, -30), now)
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(again), 2, "twice is once, but for the lease just taken: %v", again)
 	})
 }

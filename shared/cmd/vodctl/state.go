@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,7 +39,7 @@ func stateCommand(a *app) *cobra.Command {
 		cmd.AddCommand(sub)
 	}
 	add("compact", "Replace old entries of the metadata journal by one; what they wrote can then no longer be undone", compactJournal)
-	add("expire", "Remove the bodies of old messages that were too large for a queue, and old announcements of deletions", expireOld)
+	add("expire", "Remove what nobody reads any more: lines of old plans, bodies of old messages, old leases; never the ledger", expire)
 	return cmd
 }
 
@@ -56,22 +55,9 @@ func compactJournal(ctx context.Context, o *state.Store, before time.Time) (remo
 	return removal{c.Base, c.Remove, c.Body}, err
 }
 
-// expireOld finds objects by the day in their keys. A message that points to one is in
-// no queue any more: those keep it for a week at most.
-func expireOld(ctx context.Context, o *state.Store, before time.Time) (removal, error) {
-	var r removal
-	for _, prefix := range []string{state.GonePrefix, "messages/"} {
-		for key, err := range o.List(ctx, prefix, "") {
-			if err != nil {
-				return r, err
-			}
-			day, _, _ := strings.Cut(strings.TrimPrefix(key, prefix), "/")
-			if at, err := time.Parse(time.DateOnly, day); err == nil && at.Before(before) {
-				r.Remove = append(r.Remove, key)
-			}
-		}
-	}
-	return r, nil
+func expire(ctx context.Context, o *state.Store, before time.Time) (removal, error) {
+	keys, err := state.Expired(ctx, o, before, time.Now())
+	return removal{Remove: keys}, err
 }
 
 func (a *app) remove(ctx context.Context, o *state.Store, r removal, yes bool) error {
