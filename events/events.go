@@ -47,13 +47,15 @@ const (
 func Kind(raw []byte) Trigger {
 	switch first(raw) {
 	case '[':
-		var elements []json.RawMessage
-		if json.Unmarshal(raw, &elements) != nil {
-			return TriggerUnknown
-		}
-		for _, element := range elements {
+		elements := json.NewDecoder(bytes.NewReader(raw))
+		_, err := elements.Token()
+		for err == nil && elements.More() {
+			var element json.RawMessage
+			if err = elements.Decode(&element); err != nil {
+				break
+			}
 			if _, ok := queueEvent(element); ok {
-				return TriggerBatch
+				return TriggerBatch // the first one tells; a batch may be 32 MB long
 			}
 		}
 	case '{':

@@ -83,10 +83,13 @@ func titleMessage(b *testing.B, id, title string) string {
 
 // BenchmarkWholeRate says how much of VOD's documented rate a backlog is written
 // with: real processes, queue and HTTP, from the first write to the last.
-func BenchmarkWholeRate(b *testing.B) {
+func BenchmarkWholeRate(b *testing.B) { eachWindow(b, wholeRate) }
+
+func wholeRate(b *testing.B, doubt func(*localcloud.Services)) {
+	b.Helper()
 	const n = 20_000
 	for range b.N {
-		w, c, ids := newWitness(b, n, nil)
+		w, c, ids := newWitness(b, n, doubt)
 		bodies := make([]string, n)
 		for i, id := range ids {
 			bodies[i] = titleMessage(b, id, fmt.Sprint(i))
@@ -99,25 +102,33 @@ func BenchmarkWholeRate(b *testing.B) {
 		allowed := time.Duration(len(w.calls)-1) * time.Second / writesPerSecond
 		b.ReportMetric(float64(len(w.calls)), "writes")
 		b.ReportMetric(took.Seconds(), "s")
+		runs, _ := c.FC.Counts()
+		b.ReportMetric(float64(runs["metadata/queue"]), "batches")
 		b.ReportMetric(float64(allowed)/float64(took), "of-the-rate")
 		w.mu.Unlock()
 	}
 }
 
 // BenchmarkSendToVisible says how long after its sending a change is in the library
-// when messages come at half of what the rate allows, with batch windows of a second
-// that open once the batch before is written, or already while it is: which of the
-// two EventBridge does is not documented.
-func BenchmarkSendToVisible(b *testing.B) {
-	b.Run("windows after batches", func(b *testing.B) { sendToVisible(b, false) })
-	b.Run("windows beside batches", func(b *testing.B) { sendToVisible(b, true) })
+// when messages come at half of what the rate allows, with batch windows of a second.
+func BenchmarkSendToVisible(b *testing.B) { eachWindow(b, sendToVisible) }
+
+// eachWindow measures with batch windows that open once the batch before is written,
+// and already while it is: which of the two EventBridge does is not documented.
+func eachWindow(b *testing.B, measure func(b *testing.B, doubt func(*localcloud.Services))) {
+	b.Helper()
+	for name, beside := range map[string]bool{"windows after batches": false, "windows beside batches": true} {
+		b.Run(name, func(b *testing.B) {
+			measure(b, func(s *localcloud.Services) { s.FC.Doubts.GatherWhilePushing = beside })
+		})
+	}
 }
 
-func sendToVisible(b *testing.B, beside bool) {
+func sendToVisible(b *testing.B, doubt func(*localcloud.Services)) {
 	b.Helper()
 	const perSecond, seconds = writesPerSecond * video.MaxBatch / 2, 30
 	for range b.N {
-		w, c, ids := newWitness(b, perSecond*seconds, func(s *localcloud.Services) { s.FC.Doubts.GatherWhilePushing = beside })
+		w, c, ids := newWitness(b, perSecond*seconds, doubt)
 		sent := map[string]time.Time{}
 		var mu sync.Mutex
 		var wait sync.WaitGroup

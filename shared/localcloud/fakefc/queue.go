@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"vodcurator/shared/localcloud/calls"
 	"vodcurator/shared/localcloud/fakemns"
 )
 
@@ -25,7 +26,7 @@ func (s *Server) consume(f *fn, t Trigger) {
 	defer cancel()
 	turn := make(chan struct{}, 1) // to gather the next batch
 	turn <- struct{}{}
-	for batch := range s.batches(ctx, t, turn) {
+	for batch := range s.batches(ctx, f, t, turn) {
 		if s.opt.Doubts.GatherWhilePushing {
 			turn <- struct{}{}
 		}
@@ -40,7 +41,7 @@ func (s *Server) consume(f *fn, t Trigger) {
 		}
 		s.mu.Unlock()
 		if !done {
-			s.release(t.Queue, batch)
+			s.release(t.Queue, batch.messages)
 			cancel()
 			if s.stop.Err() == nil {
 				s.stream(key, "stopped after an error it may not tolerate")
@@ -48,8 +49,8 @@ func (s *Server) consume(f *fn, t Trigger) {
 			}
 			continue
 		}
-		handles := make([]string, len(batch))
-		for i, m := range batch {
+		handles := make([]string, len(batch.messages))
+		for i, m := range batch.messages {
 			handles[i] = m.Handle
 		}
 		s.opt.Queues.Remove(t.Queue, handles...)
@@ -60,9 +61,16 @@ func (s *Server) consume(f *fn, t Trigger) {
 	s.stream(key, "stopped")
 }
 
+// batch is messages and the event that they make.
+type batch struct {
+	messages []fakemns.Message
+	event    []byte
+	fault    calls.Fault
+}
+
 // batches gathers a batch for each turn, until ctx ends. What was taken and not
 // handed on by then can be seen again.
-func (s *Server) batches(ctx context.Context, t Trigger, turn <-chan struct{}) <-chan []fakemns.Message {
+func (s *Server) batches(ctx context.Context, f *fn, t Trigger, turn <-chan struct{}) <-chan batch {
 	count, window := t.Count, t.Window
 	if !t.Stream {
 		count, window = 1, 0
@@ -71,7 +79,7 @@ func (s *Server) batches(ctx context.Context, t Trigger, turn <-chan struct{}) <
 	if t.Async != s.opt.Doubts.AsyncMeansSync {
 		limit = maxAsync
 	}
-	out := make(chan []fakemns.Message)
+	out := make(chan batch)
 	go func() {
 		defer close(out)
 		var over []fakemns.Message // read, but it did not fit
@@ -82,17 +90,22 @@ func (s *Server) batches(ctx context.Context, t Trigger, turn <-chan struct{}) <
 			case <-ctx.Done():
 				return
 			}
-			var batch []fakemns.Message
-			for len(batch) == 0 && ctx.Err() == nil {
-				batch, over = s.gather(ctx, t.Queue, over, count, limit, time.Duration(float64(window)*s.opt.Pace))
+			var b batch
+			for len(b.messages) == 0 && ctx.Err() == nil {
+				b.messages, over = s.gather(ctx, t.Queue, over, count, limit, time.Duration(float64(window)*s.opt.Pace))
 			}
-			if len(batch) == 0 {
+			if len(b.messages) == 0 {
 				return
 			}
+			b.fault = s.opt.Fault.For("batch", "", f.Name)
+			if b.fault.Reorder {
+				rand.Shuffle(len(b.messages), func(i, j int) { b.messages[i], b.messages[j] = b.messages[j], b.messages[i] })
+			}
+			b.event = s.batchEvent(f, t, b.messages)
 			select {
-			case out <- batch:
+			case out <- b:
 			case <-ctx.Done():
-				s.release(t.Queue, batch)
+				s.release(t.Queue, b.messages)
 				return
 			}
 		}
@@ -174,21 +187,16 @@ func (s *Server) gather(ctx context.Context, queue string, over []fakemns.Messag
 }
 
 // push delivers one batch; false: it was given up and must stay in the queue.
-func (s *Server) push(f *fn, t Trigger, batch []fakemns.Message) bool {
-	fault := s.opt.Fault.For("batch", "", f.Name)
-	if fault.Reorder {
-		rand.Shuffle(len(batch), func(i, j int) { batch[i], batch[j] = batch[j], batch[i] })
-	}
-	event := s.batchEvent(f, t, batch)
+func (s *Server) push(f *fn, t Trigger, b batch) bool {
 	next := gaps(t.Exponential)
 	for try := 0; ; try++ {
-		c := call{id: requestID(), kind: "queue", trigger: t.Name, event: event, retry: try}
+		c := call{id: requestID(), kind: "queue", trigger: t.Name, event: b.event, retry: try}
 		if t.Async != s.opt.Doubts.AsyncMeansSync {
 			s.accept(f, c)
 			return true
 		}
 		out, _ := f.run(s.stop, c, false)
-		if out.errorType == "" && (fault.Duplicate || out.again) {
+		if out.errorType == "" && (b.fault.Duplicate || out.again) {
 			c.id = requestID()
 			f.run(s.stop, c, false)
 		}
@@ -209,7 +217,7 @@ func (s *Server) push(f *fn, t Trigger, batch []fakemns.Message) bool {
 			return false
 		}
 		if t.DeadLetters != "" {
-			for _, m := range batch {
+			for _, m := range b.messages {
 				if _, err := s.opt.Queues.Enqueue(t.DeadLetters, m.Body); err != nil {
 					s.opt.Log.Error("dead letter", "function", f.Name, "queue", t.DeadLetters, "error", err.Error())
 					return false
