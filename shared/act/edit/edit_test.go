@@ -396,6 +396,26 @@ func TestWhatThereIsNoTimeForIsHandedBackUntouched(t *testing.T) {
 	})
 }
 
+func TestWritingThatTakesLongEndsInTimeToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLibrary(200)
+		l.onWrite = func() { time.Sleep(10 * time.Second) }
+		var changes []video.Change
+		for i := range 200 {
+			changes = append(changes, title(fmt.Sprintf("v%02d", i), 1, "new"))
+		}
+		e, err := edit.New(edit.Config{Library: l, Parallel: 1})
+		require.NoError(t, err)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		outcomes, err := e.Edit(ctx, "run", changes)
+		require.NoError(t, err)
+		require.NoError(t, ctx.Err(), "there is time left to send back the rest")
+		require.Equal(t, 100, strings.Count(results(outcomes), "done"), "five calls begin within 48 s")
+		require.Equal(t, 100, strings.Count(results(outcomes), "deferred"))
+	})
+}
+
 func TestImagesGoTheirOwnWay(t *testing.T) {
 	l := newLibrary(0)
 	c := title("i1", 1, "new")

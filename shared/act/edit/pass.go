@@ -334,11 +334,7 @@ func (p *pass) write(ctx context.Context, entry string, updates []video.Update) 
 	p.under[entry] = a
 	p.mu.Unlock()
 	for _, group := range calls {
-		select {
-		case p.slots <- struct{}{}:
-		case <-ctx.Done():
-		}
-		if ctx.Err() != nil || !p.stop.IsZero() && !time.Now().Before(p.stop) {
+		if !p.slot(ctx) {
 			p.end(entry, nil, nil)
 			continue
 		}
@@ -353,6 +349,21 @@ func (p *pass) write(ctx context.Context, entry string, updates []video.Update) 
 			p.end(entry, group, outcomes)
 		})
 	}
+}
+
+// slot waits until one more call may be under way, and says whether there is time
+// left to begin it.
+func (p *pass) slot(ctx context.Context) bool {
+	select {
+	case p.slots <- struct{}{}:
+	case <-ctx.Done():
+		return false
+	}
+	if ctx.Err() != nil || !p.stop.IsZero() && !time.Now().Before(p.stop) {
+		<-p.slots
+		return false
+	}
+	return true
 }
 
 // end notes what came of one call.
