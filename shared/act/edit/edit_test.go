@@ -216,29 +216,37 @@ func TestWhatIsDoneIsNotReadAgain(t *testing.T) {
 // Whoever takes over from a killed editor finds in the journal what was written, and
 // does the rest.
 func TestWhoTakesOverDoesLittleAgain(t *testing.T) {
-	l, s := newLibrary(200), open(t)
-	var changes []video.Change
-	for id := range l.videos {
-		changes = append(changes, title(string(id), 1, "new"))
-	}
-	ctx, kill := context.WithCancel(t.Context())
-	l.fault = func(call int, _ video.Update) (error, bool) {
-		if call == 6 {
-			kill()
+	// In a bubble of simulated time: what has ended when the kill comes is then no
+	// matter of the machine's load.
+	synctest.Test(t, func(t *testing.T) {
+		l, s := newLibrary(200), open(t)
+		l.takes = 100 * time.Millisecond
+		l.onWrite = func() { time.Sleep(30 * time.Millisecond) }
+		var changes []video.Change
+		for id := range l.videos {
+			changes = append(changes, title(string(id), 1, "new"))
 		}
-		return nil, true
-	}
-	_, err := editor(t, l, until{s, ctx}).Edit(ctx, "killed", changes)
-	require.Error(t, err)
-	reads, writes := l.reads, l.writes
-	got := run(t, editor(t, l, s), changes...)
-	require.Equal(t, 200, strings.Count(got, "done")+strings.Count(got, "unchanged"))
-	require.LessOrEqual(t, l.writes, 10+4)
-	require.LessOrEqual(t, l.reads, 10+8)
-	for id, v := range l.videos {
-		require.Equal(t, "new", v.Title, "%s", id)
-	}
-	t.Logf("200 media are 10 reads and 10 writes; killed after %d and %d, in all %d and %d", reads, writes, l.reads, l.writes)
+		ctx, kill := context.WithCancel(t.Context())
+		l.fault = func(call int, _ video.Update) (error, bool) {
+			if call == 6 {
+				kill()
+			}
+			return nil, true
+		}
+		outcomes, err := editor(t, l, until{s, ctx}).Edit(ctx, "killed", changes)
+		if err == nil { // the journal had already heard of all
+			require.Contains(t, results(outcomes), "deferred")
+		}
+		reads, writes := l.reads, l.writes
+		got := run(t, editor(t, l, s), changes...)
+		require.Equal(t, 200, strings.Count(got, "done")+strings.Count(got, "unchanged"))
+		require.LessOrEqual(t, l.writes, 10+4)
+		require.LessOrEqual(t, l.reads, 10+8)
+		for id, v := range l.videos {
+			require.Equal(t, "new", v.Title, "%s", id)
+		}
+		t.Logf("200 media are 10 reads and 10 writes; killed after %d and %d, in all %d and %d", reads, writes, l.reads, l.writes)
+	})
 }
 
 // until are objects that nobody can change any more when ctx has ended.
