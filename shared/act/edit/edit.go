@@ -14,6 +14,7 @@ package edit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -56,6 +57,7 @@ type Editor struct {
 	c       Config
 	turn    chan struct{} // holds one token: whose turn it is
 	journal *state.Journal
+	untold  []state.Settlement // what the journal could not be told
 }
 
 // New checks and fills the configuration. It makes no call.
@@ -88,7 +90,8 @@ func (e *Editor) Edit(ctx context.Context, run string, changes []video.Change) (
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	outcomes, refused, err := e.pass(ctx, run, changes)
+	stop := e.stop(ctx)
+	outcomes, refused, err := e.pass(ctx, run, changes, stop)
 	if err != nil {
 		return nil, err
 	}
@@ -97,9 +100,12 @@ func (e *Editor) Edit(ctx context.Context, run string, changes []video.Change) (
 	for _, round := range apart(changes, refused) {
 		some := make([]video.Change, len(round))
 		for n, i := range round {
-			some[n] = changes[i]
+			some[n], outcomes[i] = changes[i], deferred(changes[i].ID)
 		}
-		again, _, err := e.pass(ctx, run, some)
+		if ctx.Err() != nil || !stop.IsZero() && !time.Now().Before(stop) {
+			continue
+		}
+		again, _, err := e.pass(ctx, run, some, stop)
 		if err != nil {
 			return nil, err
 		}
@@ -136,6 +142,11 @@ func apart(changes []video.Change, refused map[editing.Key]bool) [][]int {
 		}
 	}
 	return rounds
+}
+
+// deferred is the outcome of what there was no time for.
+func deferred(id video.ID) video.Outcome {
+	return video.Outcome{ID: id, Result: video.Deferred, Reason: "no time left", Err: video.ErrClosed}
 }
 
 // stop is when the last call may begin; zero: whenever.
@@ -187,17 +198,27 @@ func (e *Editor) readGroup(ctx context.Context, group []editing.Key) map[editing
 	}
 	known := make(map[editing.Key]editing.Known, len(group))
 	if isImage(group[0]) {
-		answers, _ := e.c.Library.Images(ctx, ids)
+		answers, err := e.c.Library.Images(ctx, ids)
 		for i, a := range answers[:min(len(group), len(answers))] {
-			known[group[i]] = editing.Known{Value: editing.OfImage(a.Value), Err: a.Err}
+			known[group[i]] = editing.Known{Value: editing.OfImage(a.Value), Err: curable(a.Err, err)}
 		}
 		return known
 	}
-	answers, _ := e.c.Library.Videos(ctx, ids)
+	answers, err := e.c.Library.Videos(ctx, ids)
 	for i, a := range answers[:min(len(group), len(answers))] {
-		known[group[i]] = editing.Known{Value: editing.OfVideo(a.Value), Err: a.Err}
+		known[group[i]] = editing.Known{Value: editing.OfVideo(a.Value), Err: curable(a.Err, err)}
 	}
 	return known
+}
+
+// curable is an item's error, but that a call which was forbidden as a whole says
+// nothing about its media: a role has lost a right, and whoever gives it back must
+// not find all messages among the dead.
+func curable(item, call error) error {
+	if errors.Is(call, video.ErrForbidden) && errors.Is(item, video.ErrForbidden) {
+		return fmt.Errorf("%w: the call is forbidden: %s", video.ErrTransient, item)
+	}
+	return item
 }
 
 // ask settles what a write left unknown: it reads those media once more. What is

@@ -38,6 +38,7 @@ type library struct {
 	// fault says what becomes of a write: an error, and whether it took effect all the same.
 	fault    func(call int, u video.Update) (err error, effect bool)
 	readErr  error
+	writeErr error         // of the call as a whole
 	takes    time.Duration // of each call
 	onWrite  func()        // before a write
 	imageIDs []video.ID    // read as images
@@ -112,7 +113,7 @@ func (l *library) Update(_ context.Context, us []video.Update) ([]video.Outcome,
 		}
 		out[i] = video.Outcome{ID: u.ID, Result: video.ResultOf(err), Err: err}
 	}
-	return out, nil
+	return out, l.writeErr
 }
 
 func open(t *testing.T) *state.Store {
@@ -204,6 +205,92 @@ func TestARefusedChangeNeverTakesAnotherOfItsMediaWithIt(t *testing.T) {
 	}
 	l := newLibrary(2)
 	require.Equal(t, "done", run(t, editor(t, l, s), title("v00", 4, "bad, but redriven")), "nor does it leave a mark")
+}
+
+// A newer change may fail for now and be refused later. What gave way to it is not
+// over before that.
+func TestAnOlderChangeOutlivesANewerOneThatFails(t *testing.T) {
+	l, s := newLibrary(1), open(t)
+	l.fault = func(int, video.Update) (error, bool) { return video.ErrTransient, false }
+	older, newer := title("v00", 1, "older"), text("v00", 2, "bad")
+	newer.Set.Title = older.Set.Title
+	require.Equal(t, "failed failed", run(t, editor(t, l, s), older, newer))
+	l.fault = func(_ int, u video.Update) (error, bool) {
+		if u.Description != nil {
+			return video.ErrInvalid, false
+		}
+		return nil, true
+	}
+	require.Equal(t, "failed", run(t, editor(t, l, s), older), "whether the newer one was written is not known")
+	require.Equal(t, "rejected", run(t, editor(t, l, s), newer))
+	require.Equal(t, "done", run(t, editor(t, l, s), older))
+	require.Equal(t, "older", l.videos["v00"].Title)
+}
+
+// Which of many changes of one media the library refuses is found out one by one, as
+// far as there is time.
+func TestFindingTheRefusedChangeEndsInTimeToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, s := newLibrary(1), open(t)
+		l.takes = 100 * time.Millisecond
+		l.fault = func(_ int, u video.Update) (error, bool) {
+			if u.Description != nil {
+				return video.ErrInvalid, false
+			}
+			return nil, true
+		}
+		var changes []video.Change
+		for i := range 200 {
+			changes = append(changes, title("v00", i+1, fmt.Sprint(i)))
+		}
+		changes = append(changes, text("v00", 300, "bad"))
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		outcomes, err := editor(t, l, s).Edit(ctx, "run", changes)
+		require.NoError(t, err)
+		require.NoError(t, ctx.Err(), "there is time left to send back the rest")
+		done := strings.Count(results(outcomes), "done")
+		require.Positive(t, done)
+		require.Equal(t, 201-done, strings.Count(results(outcomes), "deferred"))
+		require.Equal(t, fmt.Sprint(done-1), l.videos["v00"].Title, "in the order of issue")
+	})
+}
+
+// A role that has lost a right says nothing about the media.
+func TestAForbiddenCallIsNobodysEnd(t *testing.T) {
+	l := newLibrary(2)
+	l.readErr = fmt.Errorf("no right: %w", video.ErrForbidden)
+	require.Equal(t, "failed", run(t, editor(t, l, nil), title("v00", 1, "x")))
+	l.readErr = nil
+	l.fault = func(int, video.Update) (error, bool) { return video.ErrForbidden, false }
+	l.writeErr = video.ErrForbidden
+	require.Equal(t, "failed failed", run(t, editor(t, l, nil), title("v00", 1, "x"), title("v01", 1, "x")))
+	l.writeErr = nil
+	require.Equal(t, "forbidden", run(t, editor(t, l, nil), title("v00", 1, "x")), "an item may be")
+}
+
+// What the journal could not be told is told with the next batch.
+func TestWhatTheJournalCouldNotBeToldIsNotForgotten(t *testing.T) {
+	l, s := newLibrary(2), open(t)
+	n := 0
+	e, err := edit.New(edit.Config{Library: l, State: full{s, func() bool { n++; return n == 2 }}})
+	require.NoError(t, err)
+	require.Equal(t, "done", run(t, e, title("v00", 2, "new")))
+	require.Equal(t, "done", run(t, e, title("v01", 1, "new")))
+	require.Equal(t, "stale", run(t, editor(t, l, s), title("v00", 1, "older")))
+}
+
+// full are objects of which some cannot be created.
+type full struct {
+	state.Objects
+	now func() bool
+}
+
+func (f full) Create(ctx context.Context, key string, body []byte) error {
+	if f.now() {
+		return errors.New("the disk is full")
+	}
+	return f.Objects.Create(ctx, key, body)
 }
 
 func TestWhatIsDoneIsNotReadAgain(t *testing.T) {

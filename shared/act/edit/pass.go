@@ -51,16 +51,18 @@ type announced struct {
 
 // pass carries out a batch, but for media whose update the library refused as a
 // whole: what is then left undone of their changes, it does not say.
-func (e *Editor) pass(ctx context.Context, run string, changes []video.Change) (outcomes []video.Outcome, refused map[editing.Key]bool, err error) {
+// stop is when the last call may begin; zero: whenever.
+func (e *Editor) pass(ctx context.Context, run string, changes []video.Change, stop time.Time) (outcomes []video.Outcome, refused map[editing.Key]bool, err error) {
 	p := &pass{
 		Editor: e, run: run, changes: changes, of: map[editing.Key][]int{}, verdicts: make([]editing.Verdict, len(changes)),
-		stop: e.stop(ctx), slots: make(chan struct{}, e.c.Parallel), written: map[editing.Key]video.Outcome{}, under: map[string]*announced{},
+		stop: stop, settled: e.untold, slots: make(chan struct{}, e.c.Parallel), written: map[editing.Key]video.Outcome{}, under: map[string]*announced{},
 	}
 	if e.journal != nil {
 		if err := e.journal.CatchUp(ctx); err != nil {
 			return nil, nil, err
 		}
 	}
+	e.untold = nil
 	reading, cancel := context.WithCancel(ctx)
 	groups := p.readAhead(reading, p.sort())
 	err = p.decide(ctx, groups)
@@ -76,7 +78,7 @@ func (e *Editor) pass(ctx context.Context, run string, changes []video.Change) (
 	for i, v := range p.verdicts {
 		k := editing.KeyOf(changes[i])
 		outcomes[i] = video.Outcome{ID: k.ID, Result: v.Result, Reason: v.Reason, Err: v.Err}
-		if w := p.written[k]; v.Result == video.Done && w.Result != video.Done {
+		if w := p.written[k]; v.Pending && w.Result != video.Done {
 			outcomes[i] = w
 			refused[k] = w.Result == video.Rejected
 		}
@@ -329,7 +331,7 @@ func (p *pass) write(ctx context.Context, entry string, updates []video.Update) 
 	a := &announced{calls: len(calls)}
 	for _, u := range updates {
 		a.media = append(a.media, keyOf(u))
-		p.written[keyOf(u)] = video.Outcome{ID: u.ID, Result: video.Deferred, Reason: "no time left", Err: video.ErrClosed}
+		p.written[keyOf(u)] = deferred(u.ID)
 	}
 	p.under[entry] = a
 	p.mu.Unlock()
@@ -344,7 +346,12 @@ func (p *pass) write(ctx context.Context, entry string, updates []video.Update) 
 			if isImage(keyOf(group[0])) {
 				call = p.c.Library.UpdateImages
 			}
-			outcomes, _ := call(ctx, group) // each outcome carries its own error
+			outcomes, err := call(ctx, group)
+			for i, o := range outcomes {
+				if e := curable(o.Err, err); o.Result == video.Forbidden {
+					outcomes[i] = video.Outcome{ID: o.ID, Result: video.ResultOf(e), Reason: e.Error(), Err: e}
+				}
+			}
 			p.ask(ctx, group, outcomes)
 			p.end(entry, group, outcomes)
 		})
@@ -392,7 +399,7 @@ func (p *pass) end(entry string, group []video.Update, outcomes []video.Outcome)
 
 // settle tells the journal what it does not know yet of the writes that have ended.
 // Without that word a change that is delivered again is compared with the library
-// once more, which is safe but for other writers; so a failure here is only logged.
+// once more, and older ones wait; so a failure here is logged, and the next pass tells.
 func (p *pass) settle(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
@@ -404,6 +411,7 @@ func (p *pass) settle(ctx context.Context) {
 			}
 		}
 		if err != nil {
+			p.untold = p.settled
 			p.c.Log.WarnContext(ctx, "journal entries stay open", slog.Int("entries", len(p.settled)), slog.Any("error", err))
 		}
 		return

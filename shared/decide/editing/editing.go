@@ -57,11 +57,14 @@ type Edit struct {
 	Marks  Marks        // to be kept before the write: the parts whose mark moved
 }
 
-// Verdict is what came of one change. Done means: once the update has succeeded.
+// Verdict is what came of one change. Pending says that it holds only once the
+// update of its media has succeeded: it was carried out with it, or gave way to a
+// change that is.
 type Verdict struct {
-	Result video.Result
-	Reason string
-	Err    error
+	Result  video.Result
+	Reason  string
+	Err     error
+	Pending bool
 }
 
 // Open says whether a change, with the marks of its media, has anything left to
@@ -108,9 +111,12 @@ func Fold(changes []video.Change, known func(Key) Known) ([]Edit, []Verdict) {
 		for n, i := range order {
 			if n > 0 && stamps[i] == stamps[order[n-1]] {
 				verdicts[i] = again(verdicts[order[n-1]])
-			} else if verdicts[i].Result == video.Done {
+				continue
+			}
+			if verdicts[i].Result == video.Done {
 				verdicts[i] = f.verdict(changes[i], stamps[i], edit, verdicts[i].Reason)
 			}
+			verdicts[i].Pending = verdicts[i].Pending && !edit.Update.Empty()
 		}
 		if !edit.Update.Empty() || len(edit.Marks) > 0 {
 			edits = append(edits, edit)
@@ -131,52 +137,60 @@ type folding struct {
 	known   Known
 	now     Value
 	marks   Marks
-	changed bool // an accepted change differs from what was there before it
+	changed bool             // an accepted change differs from what was there before it
+	waiting map[Stamp]string // parts of changes that have to come again, and why
 }
 
 func newFolding(k Known) *folding {
-	return &folding{known: k, now: k.Value, marks: k.Marks.Merge(nil)}
+	return &folding{known: k, now: k.Value, marks: k.Marks.Merge(nil), waiting: map[Stamp]string{}}
 }
 
 // take judges one change against all before it. Done is provisional: a later
 // change may undo it, which verdict finds out at the end.
 func (f *folding) take(c video.Change, s Stamp) Verdict {
+	refuse := func(err error) Verdict { return Verdict{Result: video.ResultOf(err), Reason: err.Error(), Err: err} }
 	if err := c.Check(); err != nil {
-		return Verdict{video.Rejected, err.Error(), err}
+		return refuse(err)
 	}
 	if c.Empty() {
 		return Verdict{Result: video.Unchanged, Reason: "asks for nothing"}
 	}
 	c, older, taken := f.open(c, s)
 	if c.Empty() {
-		if taken > 0 {
+		switch {
+		case f.waiting[s] != "":
+			return f.again(s)
+		case taken > 0:
 			return Verdict{Result: video.Unchanged, Reason: "taken before"}
 		}
 		return Verdict{Result: video.Stale, Reason: older}
 	}
 	if f.known.Err != nil {
-		return Verdict{video.ResultOf(f.known.Err), f.known.Err.Error(), f.known.Err}
+		return refuse(f.known.Err)
 	}
 	next := f.apply(c, s)
 	differs := !diff(f.now, next).Empty()
 	if since := c.IfUnmodifiedSince; differs && !since.IsZero() {
 		switch {
 		case f.changed:
-			return Verdict{Result: video.Stale, Reason: fmt.Sprintf("ifUnmodifiedSince %s: an earlier change of this batch modifies it", show(since))}
+			return Verdict{Result: video.Stale, Reason: fmt.Sprintf("ifUnmodifiedSince %s: an earlier change of this batch modifies it", show(since)), Pending: true}
 		case f.now.Modified.IsZero():
-			err := fmt.Errorf("%w: ifUnmodifiedSince: the library does not say when this was modified", video.ErrInvalid)
-			return Verdict{video.Rejected, err.Error(), err}
+			return refuse(fmt.Errorf("%w: ifUnmodifiedSince: the library does not say when this was modified", video.ErrInvalid))
 		case f.now.Modified.After(since):
 			return Verdict{Result: video.Stale, Reason: fmt.Sprintf("ifUnmodifiedSince %s: modified %s", show(since), show(f.now.Modified))}
 		}
 	}
 	if differs && len(next.Tags) > video.MaxTags {
-		err := fmt.Errorf("%w: tags: %d tags after the change, at most %d", video.ErrInvalid, len(next.Tags), video.MaxTags)
-		return Verdict{video.Rejected, err.Error(), err}
+		v := refuse(fmt.Errorf("%w: tags: %d tags after the change, at most %d", video.ErrInvalid, len(next.Tags), video.MaxTags))
+		v.Pending = f.changed // without the changes before it there may be room
+		return v
 	}
 	moved := Marks{}
 	for _, part := range parts(c) {
 		moved[part] = Mark{Stamp: s}
+	}
+	if !c.Tags.Empty() {
+		moved[listSum] = Mark{Stamp: f.marks[listSum].later(s)}
 	}
 	foreign := f.foreign(c)
 	f.now, f.marks, f.changed = next, f.marks.Merge(moved), f.changed || differs
@@ -188,16 +202,28 @@ func (f *folding) take(c video.Change, s Stamp) Verdict {
 func (f *folding) foreign(c video.Change) string {
 	var all []string
 	for _, part := range parts(c) {
-		if was := f.known.Marks[part]; !was.Open && was.Sum != "" && was.Sum != Sum(f.known.Value, part) {
+		was := f.known.Marks[part]
+		if part == wholeList {
+			was = f.known.Marks[listSum]
+		}
+		if !was.Open && was.Sum != "" && was.Sum != Sum(f.known.Value, part) {
 			all = append(all, part+": another writer had changed it")
 		}
 	}
 	return strings.Join(all, "; ")
 }
 
+// again sends a change back: a newer one is still to be written, and whether it will
+// be is not known. Should it be refused in the end, this one is what counts.
+func (f *folding) again(s Stamp) Verdict {
+	err := fmt.Errorf("%w: %s", video.ErrTransient, f.waiting[s])
+	return Verdict{Result: video.Failed, Reason: err.Error(), Err: err}
+}
+
 // open leaves of a change what no later change has settled already. older names
 // what was left out because a newer change won, taken counts what was left out
-// because this very change was written before.
+// because this very change was written before. What gave way to a change that is
+// not known to be written is noted as waiting.
 func (f *folding) open(c video.Change, s Stamp) (rest video.Change, older string, taken int) {
 	var lost []string
 	keep := func(part string) bool {
@@ -205,8 +231,10 @@ func (f *folding) open(c video.Change, s Stamp) (rest video.Change, older string
 		switch n := s.Compare(mark.Stamp); {
 		case n > 0 || n == 0 && mark.Open:
 			return true
-		case n == 0:
+		case s.Compare(mark.written()) == 0:
 			taken++
+		case mark.Open && s.Compare(mark.Was) > 0:
+			f.waiting[s] = fmt.Sprintf("%s: a change issued %s is newer and not known to be written", part, show(mark.At))
 		default:
 			lost = append(lost, fmt.Sprintf("%s: a change issued %s is newer", part, show(mark.At)))
 		}
@@ -271,8 +299,10 @@ func (f *folding) edit(key Key) Edit {
 	}
 	for part, mark := range f.marks {
 		if mark != f.known.Marks[part] {
-			mark.Open, mark.Sum = f.sends(part, e.Update), ""
-			if part != wholeList { // single tags change the list as well
+			if mark.Open, mark.Sum = f.sends(part, e.Update), ""; mark.Open {
+				mark.Was = f.known.Marks[part].written()
+			}
+			if part != wholeList { // listSum has it
 				mark.Sum = Sum(f.now, part)
 			}
 			e.Marks[part] = mark
@@ -283,6 +313,9 @@ func (f *folding) edit(key Key) Edit {
 
 // verdict says at the end what an accepted change has come to.
 func (f *folding) verdict(c video.Change, s Stamp, e Edit, foreign string) Verdict {
+	if f.waiting[s] != "" {
+		return f.again(s) // what could be done of it is then known as taken
+	}
 	older := foreign
 	result := video.Stale
 	for _, part := range parts(c) {
@@ -295,7 +328,7 @@ func (f *folding) verdict(c video.Change, s Stamp, e Edit, foreign string) Verdi
 			result = video.Unchanged
 		}
 	}
-	return Verdict{Result: result, Reason: older}
+	return Verdict{Result: result, Reason: older, Pending: result != video.Unchanged}
 }
 
 // sends says whether the update changes this part.
@@ -309,7 +342,7 @@ func (f *folding) sends(part string, u video.Update) bool {
 		return u.Category != nil
 	case "cover":
 		return u.Cover != nil
-	case wholeList:
+	case wholeList, listSum:
 		return u.Tags != nil
 	}
 	tag := strings.TrimPrefix(part, oneTag)
@@ -355,7 +388,9 @@ func oldOf(u video.Update, v Value) video.Update {
 		old.Category = &v.Category
 	}
 	if u.Cover != nil {
-		old.Cover = &v.Cover
+		// Without the signature that the library adds: it is a secret, and it runs out.
+		bare, _, _ := strings.Cut(v.Cover, "?")
+		old.Cover = &bare
 	}
 	if u.Tags != nil {
 		tags := append([]string{}, v.Tags...) // never nil: JSON would make "no tags" of it "not said"

@@ -219,7 +219,122 @@ func TestWhatAnotherWriterChangedIsNotOverwrittenUnseen(t *testing.T) {
 	known := l[editing.Key{ID: "v"}]
 	known.Value.Title = "theirs"
 	_, verdicts = editing.Fold([]video.Change{title("v", 2, "ours again")}, library{{ID: "v"}: known}.known)
-	require.Equal(t, editing.Verdict{Result: video.Done, Reason: "title: another writer had changed it"}, verdicts[0])
+	require.Equal(t, editing.Verdict{Result: video.Done, Reason: "title: another writer had changed it", Pending: true}, verdicts[0])
+}
+
+// Of tags, only a replacement of the whole list writes over what others did to them.
+func TestAListThatAnotherWriterChangedIsNotReplacedUnseen(t *testing.T) {
+	list := func(s int, all ...string) video.Change { return tags("v", s, video.TagEdit{Set: &all}) }
+	add := func(s int, tag string) video.Change { return tags("v", s, video.TagEdit{Add: []string{tag}}) }
+	l := library{{ID: "v"}: {Value: editing.Value{Tags: []string{"theirs"}}}}
+	for _, step := range []struct {
+		change video.Change
+		theirs []string // the list when it comes; nil: as we left it
+		reason string
+	}{
+		{change: list(5, "a")},
+		{change: add(2, "b")}, // late, and older than the list: it gives way
+		{change: add(6, "c")},
+		{change: list(7, "a", "d")},
+		{change: add(8, "e"), theirs: []string{"a", "x"}},
+		{change: list(9, "a"), theirs: []string{"a", "x", "y"}, reason: "tags: another writer had changed it"},
+		{change: list(10, "f")},
+	} {
+		known := l[editing.Key{ID: "v"}]
+		if step.theirs != nil {
+			known.Value.Tags = step.theirs
+			l[editing.Key{ID: "v"}] = known
+		}
+		edits, verdicts := editing.Fold([]video.Change{step.change}, l.known)
+		if verdicts[0].Result == video.Done {
+			require.Equal(t, step.reason, verdicts[0].Reason, "issued %s", step.change.IssuedAt)
+		}
+		l = l.after(edits)
+	}
+}
+
+// A change that gave way to a newer one is not over before that one is written: the
+// newer one may still be refused, and then the older one is what counts.
+func TestWhatGaveWayWaitsForTheWriteOfTheNewer(t *testing.T) {
+	l := library{{ID: "v"}: {Value: editing.Value{Title: "old", Modified: at(0)}}}
+	since := title("v", 3, "since")
+	since.IfUnmodifiedSince = at(0)
+	edits, verdicts := editing.Fold([]video.Change{title("v", 1, "older"), title("v", 2, "newer"), since, title("v", 2, "newer")}, l.known)
+	require.Equal(t, "stale done stale unchanged", results(verdicts))
+	require.Equal(t, []bool{true, true, true, false}, []bool{verdicts[0].Pending, verdicts[1].Pending, verdicts[2].Pending, verdicts[3].Pending})
+
+	_, verdicts = editing.Fold([]video.Change{title("v", 1, "there"), title("v", 2, "old")}, l.known)
+	require.Equal(t, []editing.Verdict{{Result: video.Stale, Reason: "title: a later change won"}, {Result: video.Unchanged}}, verdicts, "nothing is written")
+
+	known := l[editing.Key{ID: "v"}]
+	known.Marks = edits[0].Marks // open: what came of the write is not known
+	older := title("v", 1, "older")
+	older.Tags.Add = []string{"a"}
+	for _, alone := range []bool{true, false} {
+		if alone {
+			older.Tags.Add = nil
+		} else {
+			older.Tags.Add = []string{"a"}
+		}
+		edits, verdicts = editing.Fold([]video.Change{older}, library{{ID: "v"}: known}.known)
+		require.Equal(t, "failed", results(verdicts))
+		require.ErrorIs(t, verdicts[0].Err, video.ErrTransient)
+		require.Contains(t, verdicts[0].Reason, "title: a change issued "+at(2).Format(time.RFC3339Nano)+" is newer and not known to be written")
+	}
+	require.Equal(t, "tags=a", show(edits[0].Update), "what does not have to wait is done")
+
+	known.Marks = known.Marks.Settle(known.Marks)
+	_, verdicts = editing.Fold([]video.Change{older}, library{{ID: "v"}: known}.known)
+	require.Equal(t, "done", results(verdicts))
+	_, verdicts = editing.Fold([]video.Change{title("v", 1, "older")}, library{{ID: "v"}: known}.known)
+	require.Equal(t, "stale", results(verdicts))
+}
+
+// An open change hides the one before it, which is known to be written, from nobody.
+func TestBehindAnOpenChangeTheWrittenOneCounts(t *testing.T) {
+	known := editing.Known{Value: editing.Value{Title: "old"}}
+	step := func(c video.Change, settle bool) {
+		edits, _ := editing.Fold([]video.Change{c}, library{{ID: "v"}: known}.known)
+		known.Marks = known.Marks.Merge(edits[0].Marks)
+		if settle {
+			known.Marks, known.Value.Title = known.Marks.Settle(edits[0].Marks), *c.Set.Title
+		}
+	}
+	verdict := func(c video.Change) string {
+		_, verdicts := editing.Fold([]video.Change{c}, library{{ID: "v"}: known}.known)
+		return results(verdicts)
+	}
+	step(title("v", 2, "written"), true)
+	before := known.Marks
+	step(title("v", 5, "open"), false)
+	first := known.Marks
+	step(title("v", 5, "open"), false) // again, in vain as well
+	require.Equal(t, "stale unchanged failed done", strings.Join([]string{
+		verdict(title("v", 1, "x")), verdict(title("v", 2, "written")), verdict(title("v", 3, "x")), verdict(title("v", 6, "x")),
+	}, " "))
+
+	known.Marks = known.Marks.Without(known.Marks, first)
+	require.Equal(t, before["title"].Stamp, known.Marks["title"].Stamp, "refused in the end, it leaves the one before it")
+	require.Equal(t, "stale unchanged done", strings.Join([]string{
+		verdict(title("v", 1, "x")), verdict(title("v", 2, "written")), verdict(title("v", 3, "x")),
+	}, " "))
+	fresh := editing.Marks{"title": {Stamp: editing.Stamp{At: at(5)}, Open: true}}
+	require.Empty(t, fresh.Without(fresh, fresh))
+}
+
+func TestThereMayBeRoomOnceAnotherChangeIsRefused(t *testing.T) {
+	sixteen := make([]string, 16)
+	for i := range sixteen {
+		sixteen[i] = fmt.Sprintf("t%02d", i)
+	}
+	l := library{{ID: "v"}: {Value: editing.Value{Tags: sixteen[:15]}}}
+	_, verdicts := editing.Fold([]video.Change{tags("v", 1, video.TagEdit{Add: []string{"x"}}), tags("v", 2, video.TagEdit{Add: []string{"y"}})}, l.known)
+	require.Equal(t, "done rejected", results(verdicts))
+	require.True(t, verdicts[1].Pending)
+	l = library{{ID: "v"}: {Value: editing.Value{Tags: sixteen}}}
+	_, verdicts = editing.Fold([]video.Change{tags("v", 2, video.TagEdit{Add: []string{"y"}})}, l.known)
+	require.Equal(t, "rejected", results(verdicts))
+	require.False(t, verdicts[0].Pending)
 }
 
 // batch draws changes of few media, fields and moments, so that they collide.

@@ -46,15 +46,33 @@ func StampOf(c video.Change) Stamp {
 // Compare is negative when s comes before t.
 func (s Stamp) Compare(t Stamp) int { return cmp.Or(s.At.Compare(t.At), cmp.Compare(s.Tie, t.Tie)) }
 
+// later is the later of the two.
+func (s Stamp) later(t Stamp) Stamp {
+	if s.Compare(t) > 0 {
+		return s
+	}
+	return t
+}
+
 // Mark remembers the latest change that was accepted for one part of a media.
 // Open says that its write is not known to have succeeded: the same change,
 // delivered again, is then still to be done, and otherwise it was taken already.
-// Sum is a digest of the value, by which another writer's change is noticed; tags
-// have none.
+// Was is then the latest change before it that is known to be written.
+// Sum is a digest of the value, by which another writer's change is noticed; for
+// tags the mark "list" has it.
 type Mark struct {
 	Stamp
 	Open bool   `json:"open,omitempty"`
+	Was  Stamp  `json:"was,omitzero"`
 	Sum  string `json:"sum,omitempty"`
+}
+
+// written is the latest change that is known to be written.
+func (m Mark) written() Stamp {
+	if m.Open {
+		return m.Was
+	}
+	return m.Stamp
 }
 
 // Sum is the digest of a part's value: that of the whole list for "tags", whatever
@@ -71,7 +89,7 @@ func Sum(v Value, part string) string {
 		text = strconv.FormatInt(v.Category, 10)
 	case "cover":
 		text, _, _ = strings.Cut(v.Cover, "?")
-	case wholeList:
+	case wholeList, listSum:
 		text = strings.Join(slices.Sorted(slices.Values(v.Tags)), ",")
 	default:
 		return ""
@@ -100,13 +118,15 @@ func OfUpdate(u video.Update) (v Value, parts []string) {
 }
 
 // Marks are the watermarks of one media, by part: "title", "description",
-// "category", "cover", "tags" for the last replacement of the whole list, and
-// "tag:x" for the last word on the tag x that is newer than it.
+// "category", "cover", "tags" for the last replacement of the whole list, "tag:x"
+// for the last word on the tag x that is newer than it, and "list" for the latest
+// change that had to do with tags, whichever these were: it only carries the digest.
 type Marks map[string]Mark
 
 const (
 	wholeList = "tags"
 	oneTag    = "tag:"
+	listSum   = "list"
 )
 
 // of is the mark that counts for a part: for a tag the later of its own and
@@ -148,7 +168,7 @@ func (m Marks) Settle(done Marks) Marks {
 	out := maps.Clone(m)
 	for part, mark := range done {
 		if have, ok := out[part]; ok && have.Stamp == mark.Stamp {
-			have.Open = false
+			have.Open, have.Was = false, Stamp{}
 			out[part] = have
 		}
 	}
@@ -158,10 +178,17 @@ func (m Marks) Settle(done Marks) Marks {
 // Without returns the marks with those in void taken back to what they were before,
 // unless a later change has taken their place.
 func (m Marks) Without(void, was Marks) Marks {
-	rest := maps.Clone(m)
-	maps.DeleteFunc(rest, func(part string, mark Mark) bool {
+	of := func(part string, mark Mark) bool {
 		other, ok := void[part]
 		return ok && other.Stamp == mark.Stamp
-	})
-	return was.Merge(rest)
+	}
+	rest, before := maps.Clone(m), maps.Clone(was)
+	maps.DeleteFunc(rest, of)
+	for part, mark := range before {
+		if of(part, mark) { // it was tried before, in vain as well
+			before[part] = Mark{Stamp: mark.Was}
+		}
+	}
+	maps.DeleteFunc(before, func(_ string, mark Mark) bool { return mark.Stamp == Stamp{} })
+	return before.Merge(rest)
 }
