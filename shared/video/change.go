@@ -101,6 +101,7 @@ func (c Change) Check() error {
 	for _, list := range lists {
 		faults = append(faults, checkTags(list))
 	}
+	faults = append(faults, checkTime("issuedAt", c.IssuedAt), checkTime("ifUnmodifiedSince", c.IfUnmodifiedSince))
 	return errors.Join(faults...)
 }
 
@@ -154,6 +155,15 @@ func checkID(id ID) error {
 	return nil
 }
 
+// checkTime refuses what JSON cannot hold. A year that can be read in one zone may be
+// another one in UTC.
+func checkTime(field string, t time.Time) error {
+	if year := t.UTC().Year(); year < 1 || year > 9999 {
+		return invalid(field, "the year %d in UTC, 1 to 9999", year)
+	}
+	return nil
+}
+
 func checkTagCount(tags []string) error {
 	if len(tags) > MaxTags {
 		return invalid("tags", "%d tags, at most %d", len(tags), MaxTags)
@@ -169,8 +179,8 @@ func checkTags(tags []string) error {
 			faults = append(faults, invalid("tags", "an empty tag"))
 		case tag != strings.TrimSpace(tag):
 			faults = append(faults, invalid("tags", "%q has blanks around it", tag))
-		case strings.Contains(tag, ","):
-			faults = append(faults, invalid("tags", "%q holds a comma", tag))
+		case strings.ContainsAny(tag, ",\n\t"):
+			faults = append(faults, invalid("tags", "%q holds a comma, a tab or a line break", tag))
 		}
 		faults = append(faults, checkText("tags", tag, MaxTag))
 	}

@@ -3,6 +3,7 @@ package video_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -15,16 +16,31 @@ func TestCheckNamesEveryFault(t *testing.T) {
 	change := video.Change{
 		ID:   "a,b",
 		Set:  video.Fields{Title: &title, Description: &long},
-		Tags: video.TagEdit{Add: []string{"a,b", " x", strings.Repeat("字", 11), "🎬"}},
+		Tags: video.TagEdit{Add: []string{"a,b", "a\tb", " x", strings.Repeat("字", 11), "🎬"}},
 	}
 	err := change.Check()
 	require.ErrorIs(t, err, video.ErrInvalid)
 	for _, want := range []string{
 		`id: "a,b" holds ','`, "title", "has 130 bytes, at most 128", "1025 bytes, at most 1024",
-		`"a,b" holds a comma`, "blanks around it", "33 bytes, at most 32", "U+1F3AC",
+		`"a,b" holds a comma`, `"a\tb" holds a comma, a tab`, "blanks around it", "33 bytes, at most 32", "U+1F3AC",
 	} {
 		require.ErrorContains(t, err, want)
 	}
+}
+
+// A moment whose year JSON cannot hold would fail everything that is written down
+// together with it.
+func TestCheckRefusesTimesThatCannotBeWrittenDown(t *testing.T) {
+	title, east, west := "x", time.FixedZone("", 3600), time.FixedZone("", -3600)
+	for name, at := range map[string]time.Time{
+		"10000 in UTC": time.Date(9999, 12, 31, 23, 30, 0, 0, west), "0 in UTC": time.Date(1, 1, 1, 0, 30, 0, 0, east),
+	} {
+		err := video.Change{ID: "a", Set: video.Fields{Title: &title}, IssuedAt: at}.Check()
+		require.ErrorIs(t, err, video.ErrInvalid, name)
+		require.ErrorContains(t, err, "issuedAt: the year "+strings.Fields(name)[0])
+		require.ErrorContains(t, video.Change{ID: "a", IfUnmodifiedSince: at}.Check(), "ifUnmodifiedSince: the year")
+	}
+	require.NoError(t, video.Change{ID: "a", IssuedAt: time.Date(9999, 12, 31, 23, 30, 0, 0, time.UTC)}.Check())
 }
 
 func TestCheckAcceptsTheLimits(t *testing.T) {
