@@ -31,6 +31,7 @@ type EditedMedia struct {
 	Set   Values        `json:"set,omitzero"` // what is sent; empty: only marks moved
 	Old   Values        `json:"old,omitzero"` // what the same fields held
 	Marks editing.Marks `json:"marks,omitempty"`
+	Moved time.Time     `json:"moved,omitzero"` // in a base: when the marks last moved
 }
 
 // Key is the media's key.
@@ -69,6 +70,7 @@ type Journal struct {
 	objects Objects
 	last    string // the key read last
 	marks   map[editing.Key]editing.Marks
+	moved   map[editing.Key]time.Time
 	open    map[string][]announced // by entry; what nobody has settled yet
 	mine    map[string]bool        // the entries in open that this journal appended
 	taken   int                    // entries since the last base
@@ -82,7 +84,7 @@ type announced struct {
 
 // NewJournal makes a journal that knows nothing until CatchUp.
 func NewJournal(o Objects) *Journal {
-	return &Journal{objects: o, marks: map[editing.Key]editing.Marks{}, open: map[string][]announced{}, mine: map[string]bool{}}
+	return &Journal{objects: o, marks: map[editing.Key]editing.Marks{}, moved: map[editing.Key]time.Time{}, open: map[string][]announced{}, mine: map[string]bool{}}
 }
 
 // Marks are the watermarks of one media. They are not to be changed.
@@ -156,8 +158,8 @@ func (j *Journal) Append(ctx context.Context, e Entry) (key string, err error) {
 	return key, nil
 }
 
-// A base comes after so many entries, and remembers the changes issued in so long:
-// a message may lie a week in its queue and another among the dead letters.
+// A base comes after so many entries, and remembers the changes issued or made in so
+// long: a message may lie a week in its queue and another among the dead letters.
 const (
 	baseEvery = 200
 	baseKeeps = 15 * 24 * time.Hour
@@ -171,6 +173,11 @@ func (j *Journal) take(key string, e Entry) {
 	for _, m := range e.Media {
 		was := j.marks[m.Key()]
 		j.marks[m.Key()] = was.Merge(m.Marks)
+		for _, at := range []time.Time{e.At, m.Moved} {
+			if at.After(j.moved[m.Key()]) {
+				j.moved[m.Key()] = at
+			}
+		}
 		if m.Set != (Values{}) {
 			j.open[key] = append(j.open[key], announced{m, was})
 		}
@@ -222,7 +229,7 @@ const YoungestCompacted = 25 * time.Hour
 // Compact plans to replace the entries made before a moment by one that holds the
 // marks of changes issued since then, and the open ones. What is compacted can no
 // longer be taken back, and a message issued earlier that still comes is no longer
-// known to be late. Where the last of them is such a base, none has to be created.
+// known to be late, unless its media was written since. Where the last of them is such a base, none has to be created.
 func Compact(ctx context.Context, o Objects, before time.Time) (Compaction, error) {
 	j := NewJournal(o)
 	var c Compaction
@@ -254,14 +261,17 @@ func Compact(ctx context.Context, o Objects, before time.Time) (Compaction, erro
 }
 
 // base is the entry that stands for all that the journal has taken: the marks of
-// changes issued since then, and the open ones.
+// changes issued since then, the open ones, and all of a media that was written since
+// then, however long ago the changes say that they were issued.
 func (j *Journal) base(since time.Time) Entry {
 	base := Entry{Version: 1}
 	for k, marks := range j.marks {
-		kept := maps.Clone(marks)
-		maps.DeleteFunc(kept, func(_ string, m editing.Mark) bool { return !m.Open && m.At.Before(since) })
+		kept, moved := maps.Clone(marks), j.moved[k]
+		maps.DeleteFunc(kept, func(_ string, m editing.Mark) bool {
+			return !m.Open && m.At.Before(since) && moved.Before(since)
+		})
 		if len(kept) > 0 {
-			base.Media = append(base.Media, EditedMedia{ID: k.ID, Image: k.Image, Marks: kept})
+			base.Media = append(base.Media, EditedMedia{ID: k.ID, Image: k.Image, Marks: kept, Moved: moved})
 		}
 	}
 	slices.SortFunc(base.Media, func(a, b EditedMedia) int { return strings.Compare(string(a.ID), string(b.ID)) })

@@ -103,11 +103,15 @@ func TestWhoStartsReadsTheLastBaseAndLittleMore(t *testing.T) {
 	for i := range 115 {
 		m := marked(fmt.Sprintf("v%d", i%50), 1, true)
 		mark := m.Marks["title"]
-		if mark.At = now.Add(time.Duration(i) * time.Second); i%50 == 0 {
-			mark.At = now.AddDate(0, 0, -20) // v0: forgotten
+		written := now
+		switch mark.At = now.Add(time.Duration(i) * time.Second); i % 50 {
+		case 0: // v0: forgotten
+			mark.At, written = now.AddDate(0, 0, -20), now.AddDate(0, 0, -20)
+		case 1: // issued long ago, but written now
+			mark.At = now.AddDate(0, 0, -20)
 		}
 		m.Marks["title"] = mark
-		key, err := j.Append(t.Context(), state.Entry{At: now, Media: []state.EditedMedia{m}})
+		key, err := j.Append(t.Context(), state.Entry{At: written, Media: []state.EditedMedia{m}})
 		require.NoError(t, err)
 		_, err = j.Append(t.Context(), state.Entry{At: now, Settled: []state.Settlement{{Of: key}}})
 		require.NoError(t, err)
