@@ -276,7 +276,8 @@ func (h *handler) others(ctx context.Context, notices []events.Notice, at time.T
 	var announced []video.Update
 	for _, n := range notices {
 		if change, ok := n.Detail.(events.BaseChange); ok && change.Mode == "update" && n.ID != "" {
-			if u := change.Update(n.ID); !u.Empty() {
+			u := change.Update(n.ID)
+			if u.Kind = n.MediaKind; !u.Empty() {
 				announced = append(announced, u)
 			}
 		}
