@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +20,7 @@ import (
 
 	"vodcurator/shared/localcloud"
 	"vodcurator/shared/localcloud/fakefc"
+	"vodcurator/shared/localcloud/fakemns"
 	"vodcurator/shared/localcloud/fakevod"
 	"vodcurator/shared/video"
 	"vodcurator/shared/vod"
@@ -172,6 +174,92 @@ func TestTheSweepTagsALibraryThatNobodyAnnounced(t *testing.T) {
 	require.Contains(t, ran, "autotag/sweep")
 	require.Eventually(t, func() bool { return tagged(c) == len(ids) }, time.Minute, 20*time.Millisecond)
 	told(t, c, "a sweep over 45 videos")
+}
+
+// autotag and other writers add tags to the same videos at the same time, both through
+// the metadata queue, while the functions are killed and the library and the queue fail
+// now and then: no tag is lost.
+func TestNoTagIsLostBetweenAutotagAndOtherWriters(t *testing.T) {
+	var cloudOf func() *localcloud.Cloud
+	var mu sync.Mutex
+	var killers sync.WaitGroup
+	seen, kills := 0, 0
+	c, ids := cloud(t, 200, 0.01, map[string]string{}, func(opt *localcloud.Options) {
+		opt.Faults = localcloud.MildFaults + `
+vod * throttle p=0.05
+vod * error p=0.05
+vod Update* error-after p=0.02
+mns *SendMessage error p=0.05
+mns *SendMessage error-after p=0.02
+functions batch duplicate p=0.1
+functions batch reorder p=0.3
+`
+		opt.Tune = func(s *localcloud.Services) {
+			s.VOD.RateScale = -1
+			s.FC.Done = func(inv fakefc.Invocation) {
+				mu.Lock()
+				defer mu.Unlock()
+				if seen++; seen%3 == 0 && inv.Kind == "queue" && kills < 10 {
+					name := []string{"metadata", "autotag"}[seen/3%2]
+					killers.Go(func() {
+						if cloudOf().FC.Kill(name) != 0 {
+							mu.Lock()
+							kills++
+							mu.Unlock()
+						}
+					})
+				}
+			}
+		}
+	})
+	cloudOf = func() *localcloud.Cloud { return c }
+	env := c.Env()
+	var producers sync.WaitGroup
+	for p := range 4 {
+		producers.Go(func() {
+			for i, id := range ids {
+				if i%4 == p { // as VOD does, and now and then twice
+					for range 1 + i%3/2 {
+						_, err := c.MNS.Enqueue(env["NOTICE_QUEUE"], strings.ReplaceAll(notice("FileUploadComplete", "VideoId"), "30a1f0c2d7b171f1a4e66723a78e0102", id))
+						require.NoError(t, err)
+					}
+				}
+				body := fmt.Sprintf(`{"v":1,"changes":[{"id":%q,"issuedAt":%q,"tags":{"add":["of-%d"],"remove":["old-%d"]}}]}`,
+					id, time.Now().UTC().Format(time.RFC3339Nano), p, p)
+				_, err := c.MNS.Enqueue(env["METADATA_QUEUE"], body)
+				require.NoError(t, err)
+				time.Sleep(2 * time.Millisecond) // so that there are many batches
+			}
+		})
+	}
+	producers.Wait()
+	want := []string{"mine", "promo", "landscape", "hd", "short", "of-0", "of-1", "of-2", "of-3"}
+	whole := func() (n int) {
+		for _, a := range c.VOD.Assets() {
+			if tags := strings.Split(a.Tags, ","); len(tags) == len(want) && !slices.ContainsFunc(want, func(tag string) bool { return !slices.Contains(tags, tag) }) {
+				n++
+			}
+		}
+		return n
+	}
+	// What autotag could not read for now is left to its next sweep.
+	for hour := range 6 {
+		require.Eventually(t, func() bool {
+			none := fakemns.Stats{}
+			return c.MNS.Stats(env["NOTICE_QUEUE"]) == none && c.MNS.Stats(env["METADATA_QUEUE"]) == none
+		}, 2*time.Minute, 20*time.Millisecond)
+		require.NoError(t, c.FC.Quiet(t.Context()))
+		if whole() == len(ids) {
+			break
+		}
+		t.Logf("%d of %d videos after %d sweeps", whole(), len(ids), hour)
+		c.Advance(time.Hour)
+	}
+	require.Equal(t, len(ids), whole())
+	killers.Wait()
+	mu.Lock()
+	defer mu.Unlock()
+	t.Logf("%d videos with %d tags of 5 writers each, %d invocations, %d processes killed: no tag lost", len(ids), len(want), seen, kills)
 }
 
 // The library announces our own writes as it does a CMS's.

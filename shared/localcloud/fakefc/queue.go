@@ -53,6 +53,9 @@ func (s *Server) consume(f *fn, t Trigger) {
 		for i, m := range batch.messages {
 			handles[i] = m.Handle
 		}
+		if s.opt.Acknowledged != nil {
+			s.opt.Acknowledged(t.Queue, batch.messages)
+		}
 		s.opt.Queues.Remove(t.Queue, handles...)
 		if !s.opt.Doubts.GatherWhilePushing {
 			turn <- struct{}{}

@@ -71,7 +71,11 @@ type Options struct {
 	// what a queue trigger has gathered; detail is the function.
 	Fault calls.Hook
 	// Done is called after each invocation; nil: nobody cares.
-	Done   func(Invocation)
+	Done func(Invocation)
+	// Acknowledged is called with the messages of a batch that has ended, when they
+	// leave their queue; nil: nobody cares.
+	Acknowledged func(queue string, messages []fakemns.Message)
+
 	Log    *slog.Logger // gets each invocation, with the end of its log, at debug; default: none
 	Doubts Doubts
 }
