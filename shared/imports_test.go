@@ -46,7 +46,6 @@ var owners = map[string][]string{
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2": {"shared/state", "shared/cmd/local"},
 	"github.com/expr-lang/expr":                    {"shared/decide/rule"},
 	"github.com/goccy/go-yaml":                     {"shared/decide/...", "shared/localcloud/...", "shared/cmd/vodctl"},
-	"golang.org/x/time":                            {"shared/vod", "shared/queue", "shared/act/..."},
 	"github.com/robfig/cron/v3":                    {"shared/localcloud/..."},
 	"github.com/abema/go-mp4":                      {"shared/localcloud/..."},
 	"github.com/spf13/cobra":                       {"shared/cmd/vodctl", "shared/cmd/local"},

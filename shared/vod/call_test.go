@@ -3,6 +3,7 @@ package vod_test
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net/http"
 	"runtime"
 	"strconv"
@@ -191,6 +192,64 @@ func TestTheRateIsKeptAndShared(t *testing.T) {
 		require.Less(t, float64(took), 1.05*float64(allowed))
 		require.LessOrEqual(t, busiestSecond(sent), 30)
 		require.Zero(t, throttled(cloud.Calls()))
+	})
+}
+
+// Who comes after a pause does not wait for a share of a second that nobody used, and
+// still no second sees more than the rate, wherever it begins.
+func TestAfterAPauseCallsHurry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cloud, client, stop := emulatorInBubble(t, nil)
+		defer stop()
+		c := client(1)
+		rng := rand.New(rand.NewPCG(1, 2))
+		for range 30 {
+			time.Sleep(time.Duration(rng.IntN(2500)) * time.Millisecond)
+			var wg sync.WaitGroup
+			for i := range 1 + rng.IntN(60) {
+				wg.Go(func() { _, _ = c.DeleteVideos(t.Context(), []video.ID{video.ID("v" + strconv.Itoa(i))}) })
+			}
+			wg.Wait()
+		}
+		require.LessOrEqual(t, busiestSecond(ofOp(cloud.Calls(), "DeleteVideo")), 30)
+		require.Zero(t, throttled(cloud.Calls()))
+
+		time.Sleep(time.Second)
+		start := time.Now()
+		for i := range 15 {
+			_, _ = c.DeleteVideos(t.Context(), []video.ID{video.ID("v" + strconv.Itoa(i))})
+		}
+		t.Logf("15 calls, half a second's by the rate, took %v", time.Since(start))
+		require.Less(t, time.Since(start), 300*time.Millisecond)
+	})
+}
+
+// A call for which the rate has no room before its deadline fails at once, and takes
+// nobody's place.
+func TestACallThatCannotGoInTimeFailsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cloud, client, stop := emulatorInBubble(t, nil)
+		defer stop()
+		c := client(1)
+		for i := range 29 {
+			_, _ = c.DeleteVideos(t.Context(), []video.ID{video.ID("v" + strconv.Itoa(i))})
+		}
+		start := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		var wg sync.WaitGroup
+		for range 200 {
+			wg.Go(func() {
+				_, err := c.DeleteVideos(ctx, []video.ID{"late"})
+				require.ErrorIs(t, err, video.ErrClosed)
+			})
+		}
+		wg.Wait()
+		require.Zero(t, time.Since(start), "all of them at once")
+		_, err := c.DeleteVideos(t.Context(), []video.ID{"v"})
+		require.NoError(t, err)
+		require.Less(t, time.Since(start), time.Second)
+		require.Len(t, ofOp(cloud.Calls(), "DeleteVideo"), 30)
 	})
 }
 

@@ -2,10 +2,11 @@ package vod
 
 import (
 	"context"
+	"errors"
+	"math"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
 const (
@@ -22,11 +23,14 @@ const (
 	oneSignal = time.Second
 )
 
-// bucket is the rate of one operation: a token bucket that holds one token, so
-// that no second sees more than its share, slowed by throttling.
+// bucket is the rate of one operation: no second sees more than its share, counted
+// from wherever it begins, and who comes after a pause need not wait for what others
+// left unused. Throttling slows it.
 type bucket struct {
 	full    float64
-	limiter *rate.Limiter
+	turn    chan struct{} // holds one token: whose turn it is to be told when
+	recent  []time.Time   // when the last calls went; of whoever has the turn
+	waiting atomic.Int32
 
 	mu      sync.Mutex
 	current float64
@@ -38,24 +42,72 @@ func newBuckets(share float64) map[string]*bucket {
 	all := make(map[string]*bucket, len(operations))
 	for name, op := range operations {
 		full := op.qps * share * pace
-		all[name] = &bucket{full: full, current: full, limiter: rate.NewLimiter(rate.Limit(full), 1)}
+		all[name] = &bucket{full: full, current: full, turn: make(chan struct{}, 1)}
 	}
 	return all
 }
 
+// errNoTime says that the rate leaves no room for a call before its context ends.
+var errNoTime = errors.New("the rate leaves no time for it")
+
 // wait returns when the next call may go, or an error at once when ctx ends before.
 func (b *bucket) wait(ctx context.Context) error {
-	b.recover(time.Now())
-	return b.limiter.Wait(ctx)
+	rate := b.recover(time.Now())
+	if math.IsInf(rate, 1) {
+		return ctx.Err()
+	}
+	before := b.waiting.Add(1) - 1
+	defer b.waiting.Add(-1)
+	deadline, limited := ctx.Deadline()
+	if least := (float64(before) - rate - 1) / rate; limited && time.Until(deadline).Seconds() < least {
+		return errNoTime
+	}
+	select {
+	case b.turn <- struct{}{}:
+		defer func() { <-b.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	now := time.Now()
+	at := b.next(now, b.recover(now))
+	if limited && deadline.Before(at) {
+		return errNoTime
+	}
+	if !sleep(ctx, at.Sub(now)) {
+		return ctx.Err()
+	}
+	b.recent = append(b.recent[max(0, len(b.recent)-int(b.full)):], time.Now())
+	return nil
 }
 
-// recover gives back what the time since the last look has earned.
-func (b *bucket) recover(now time.Time) {
+// next is when the next call may go: of n calls, as many as the rate allows in about
+// a second, the first lies that long back; and in its haste after a pause the bucket
+// is at most twice as fast as the rate.
+func (b *bucket) next(now time.Time, rate float64) time.Time {
+	n, took := max(1, int(rate)), len(b.recent)
+	for _, c := range []struct {
+		back int
+		gap  float64 // s
+	}{{n, float64(n) / rate}, {1, 1 / (2 * rate)}} {
+		if took < c.back {
+			continue
+		}
+		if at := b.recent[took-c.back].Add(time.Duration(c.gap * float64(time.Second))); at.After(now) {
+			now = at
+		}
+	}
+	return now
+}
+
+// recover gives back what the time since the last look has earned, and returns the
+// rate of now.
+func (b *bucket) recover(now time.Time) float64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.current < b.full {
 		b.set(now, min(b.full, b.current+b.full*float64(now.Sub(b.since))/float64(recovery)))
 	}
+	return b.current
 }
 
 // slow takes a throttle into account.
@@ -68,7 +120,4 @@ func (b *bucket) slow(now time.Time) {
 	}
 }
 
-func (b *bucket) set(now time.Time, to float64) {
-	b.current, b.since = to, now
-	b.limiter.SetLimitAt(now, rate.Limit(to))
-}
+func (b *bucket) set(now time.Time, to float64) { b.current, b.since = to, now }
