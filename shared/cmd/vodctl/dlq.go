@@ -2,10 +2,13 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,7 +25,7 @@ import (
 
 // The dead-letter queue can only be read by taking messages from it, so every
 // command takes them, and gives back what it does not remove. A command that is
-// killed gives them back too, only later, when their visibility time is over.
+// killed gives them back too, only later, when the time they are hidden is over.
 
 func dlqCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "dlq", Short: "Look at dead letters, mend them and send them back"}
@@ -109,81 +112,134 @@ func letterOf(m queue.Received) letter {
 	return letter{d, m}
 }
 
+// hidden is how long a letter that was taken stays so, whatever its queue is set to:
+// what a command keeps must not come again, before the others, while it is at work.
+const hidden = 15 * time.Minute
+
 // letters takes every letter that fits from the queue and hands them over in
 // batches. Those that the handler keeps, and all that do not fit, are given back
-// at the end.
-func (a *app) letters(ctx context.Context, app *boot.App, f filter, handle func([]letter) (removed map[string]bool, err error)) (err error) {
-	var back []string
-	defer func() { err = errors.Join(err, a.giveBack(ctx, app, back)) }()
-	seen := map[string]bool{}
-	found, idle := 0, 0
+// at the end. Letters that are there and were not looked at are an error; others
+// says how many more are delayed, or taken by somebody else.
+func (a *app) letters(ctx context.Context, app *boot.App, f filter, handle func([]letter) (removed map[string]bool, err error)) (others int, err error) {
+	held := map[string]string{} // the handles of letters to give back, by id
+	defer func() { err = errors.Join(err, a.giveBack(ctx, app, slices.Collect(maps.Values(held)))) }()
+	bar := a.progress(" letters")
+	defer bar.end()
+	seen, lost := map[string]bool{}, map[string]bool{}
+	why := errors.New("the queue does not give them now")
+	found, waited := 0, false
 	// An empty answer before its time means nothing, since MNS gives one when too many
-	// wait, and a letter may come again, its visibility time being over: it takes a few
-	// answers with nothing new to end this, or one that was waited for.
-	for idle < 5 {
+	// wait: it takes a few to end this, or one that was waited for.
+	for idle := 0; idle < 5 && !waited; {
 		asked := time.Now()
 		got, err := app.Queue.Receive(ctx, app.DeadLetterQueue, queue.MaxBatch, f.wait)
 		if err != nil {
-			return err
+			return 0, err
 		}
-		if got == nil && f.wait > 0 && time.Since(asked) >= f.wait*3/4 {
-			return nil
-		}
+		waited = got == nil && f.wait > 0 && time.Since(asked) >= f.wait*3/4
+		idle++
 		var batch []letter
-		fresh := false
-		for _, m := range got {
+		for i, err := range hide(ctx, app, got) {
+			m := got[i]
+			held[m.ID] = m.Handle
+			switch {
+			case err == nil:
+				idle = 0
+			case !seen[m.ID]: // it comes again, or is somebody else's now
+				why, lost[m.ID] = err, true
+				continue
+			}
 			if !seen[m.ID] {
-				seen[m.ID], fresh = true, true
+				seen[m.ID] = true
+				delete(lost, m.ID)
 				if l := letterOf(m); f.fits(l) && (f.limit == 0 || found < f.limit) {
 					found++
 					batch = append(batch, l)
 				}
 			}
 		}
-		if idle++; fresh {
-			idle = 0
-		}
+		bar.tell(len(seen), time.Time{}, time.Time{})
 		removed, err := map[string]bool(nil), error(nil)
 		if len(batch) > 0 {
 			removed, err = handle(batch)
 		}
-		for _, m := range got {
-			if !removed[m.ID] {
-				back = append(back, m.Handle)
+		for id, gone := range removed {
+			if gone {
+				delete(held, id)
 			}
 		}
-		if err != nil || (f.limit > 0 && found >= f.limit) {
-			return err
+		if errors.Is(err, errEnough) || err == nil && f.limit > 0 && found >= f.limit {
+			return 0, nil
+		}
+		if err != nil {
+			return 0, err
 		}
 	}
-	return nil
+	stats, err := app.Queue.Stats(ctx, app.DeadLetterQueue)
+	if err != nil {
+		return 0, err
+	}
+	missed := len(lost)
+	if !waited {
+		missed = max(missed, int(stats.Active))
+	}
+	if missed > 0 {
+		err = fmt.Errorf("not looked at: %s; run it again: %w", report.Count(missed, "letter"), why)
+	}
+	return int(stats.Delayed) + max(0, int(stats.Inactive)-len(held)), err
+}
+
+// hide keeps taken letters from coming again. They get their new handles, and one
+// that could not be hidden its error.
+func hide(ctx context.Context, app *boot.App, taken []queue.Received) []error {
+	errs := make([]error, len(taken))
+	var wg sync.WaitGroup
+	for i := range taken {
+		wg.Go(func() {
+			handle, until, err := app.Queue.Extend(ctx, app.DeadLetterQueue, taken[i].Handle, hidden)
+			if errs[i] = err; err == nil {
+				taken[i].Handle, taken[i].NextVisible = handle, until
+			}
+		})
+	}
+	wg.Wait()
+	return errs
 }
 
 // giveBack makes letters visible again, a second from now, which is the soonest
 // there is. It goes on when ctx has ended: that is when it matters.
 func (a *app) giveBack(ctx context.Context, app *boot.App, handles []string) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second+time.Duration(len(handles))*10*time.Millisecond)
 	defer cancel()
 	work := make(chan string)
-	var once sync.Once
+	var mu sync.Mutex
 	var first error
+	late := 0
 	var wg sync.WaitGroup
-	for range min(8, len(handles)) {
+	for range min(queue.MaxBatch, len(handles)) {
 		wg.Go(func() {
 			for handle := range work {
 				// A handle that ran out means that the letter is back already.
 				if _, _, err := app.Queue.Extend(ctx, app.DeadLetterQueue, handle, time.Second); err != nil && !errors.Is(err, video.ErrNotFound) {
-					once.Do(func() { first = fmt.Errorf("a letter comes back later, when its visibility time is over: %w", err) })
+					mu.Lock()
+					late, first = late+1, cmp.Or(first, err)
+					mu.Unlock()
 				}
 			}
 		})
 	}
-	for _, handle := range handles {
+	bar := a.progress(" letters given back")
+	defer bar.end()
+	for i, handle := range handles {
 		work <- handle
+		bar.tell(i+1, time.Time{}, time.Time{})
 	}
 	close(work)
 	wg.Wait()
-	return first
+	if late > 0 {
+		return fmt.Errorf("%s come back later, in at most %s: %w", report.Count(late, "letter"), hidden, first)
+	}
+	return nil
 }
 
 func (a *app) bootDLQ(more ...string) (*boot.App, error) {
@@ -253,7 +309,7 @@ func dlqList(a *app) *cobra.Command {
 				return err
 			}
 			var all []shown
-			err = a.letters(cmd.Context(), app, f, func(batch []letter) (map[string]bool, error) {
+			_, err = a.letters(cmd.Context(), app, f, func(batch []letter) (map[string]bool, error) {
 				for _, l := range batch {
 					all = append(all, show(l))
 				}
@@ -269,7 +325,7 @@ func dlqList(a *app) *cobra.Command {
 // one finds a letter by its id and hands it over.
 func (a *app) one(ctx context.Context, app *boot.App, id string, wait time.Duration, handle func(letter) (removed bool, err error)) error {
 	found := false
-	err := a.letters(ctx, app, filter{wait: wait}, func(batch []letter) (map[string]bool, error) {
+	_, err := a.letters(ctx, app, filter{wait: wait}, func(batch []letter) (map[string]bool, error) {
 		for _, l := range batch {
 			if l.taken.ID == id {
 				found = true
@@ -282,9 +338,6 @@ func (a *app) one(ctx context.Context, app *boot.App, id string, wait time.Durat
 		}
 		return nil, nil
 	})
-	if errors.Is(err, errEnough) {
-		return nil
-	}
 	if err == nil && !found {
 		return fmt.Errorf("dead letter %s: %w (or another command has taken it for now)", id, video.ErrNotFound)
 	}
@@ -446,7 +499,7 @@ A letter whose message would be refused again is left; mend it with dlq edit.`,
 func (a *app) redrive(ctx context.Context, app *boot.App, f filter, rate float64, yes bool) error {
 	var all []shown
 	back, left := 0, 0
-	err := a.letters(ctx, app, f, func(batch []letter) (map[string]bool, error) {
+	_, err := a.letters(ctx, app, f, func(batch []letter) (map[string]bool, error) {
 		var messages []queue.Message
 		var of []int // which letter of the batch a message is
 		first := len(all)

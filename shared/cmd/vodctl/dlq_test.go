@@ -15,12 +15,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"vodcurator/events"
 	"vodcurator/shared/localcloud"
+	"vodcurator/shared/localcloud/fakemns"
 	"vodcurator/shared/video"
 )
 
@@ -286,6 +288,68 @@ func TestDLQEdit(t *testing.T) {
 
 	code, _, _ = vodctl(t, env, "dlq", "edit", id)
 	require.Equal(t, 2, code)
+}
+
+// The poison that is kept comes back, first in the queue, while the rate is kept.
+func TestDLQRedriveLooksAtEveryLetterOfALongQueue(t *testing.T) {
+	c, env := queues(t)
+	require.NoError(t, c.MNS.Configure("dead", func(a *fakemns.Attributes) { a.Visibility = 2 * time.Second }))
+	for i := range 200 {
+		body := []byte("poison")
+		if i >= 96 && i < 112 {
+			body = fmt.Appendf(nil, `{"v":1,"changes":[{"id":"v%d","set":{"title":"x"}}]}`, i)
+		}
+		bury(t, c, events.DeadLetter{Body: body, Reason: "failed"})
+	}
+	code, out, errs := vodctl(t, env, "dlq", "redrive", "--yes", "--rate", "6", "-o", "json", "--wait", "1s")
+	require.Zero(t, code, errs)
+	r := decode[redriven](t, out)
+	require.Equal(t, 16, r.Back)
+	require.Equal(t, 184, r.Left)
+	require.Len(t, r.Letters, 200)
+	code, out, errs = vodctl(t, env, "dlq", "list", "-o", "json", "--wait", "2s")
+	require.Zero(t, code, errs)
+	require.Len(t, decode[[]shown](t, out), 184, "all were given back")
+}
+
+func TestLongWorkShowsThatItGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b strings.Builder
+		p := (&app{err: &b}).progress(" letters")
+		p.tell(16, time.Time{}, time.Time{})
+		require.Empty(t, b.String(), "short work says nothing")
+		time.Sleep(10 * time.Second)
+		p.tell(1600, time.Time{}, time.Time{})
+		p.tell(1616, time.Time{}, time.Time{})
+		p.end()
+		require.Equal(t, "1,600 letters, 160 a second\n", b.String())
+	})
+}
+
+// MNS answers with nothing when too many wait for an answer.
+func TestDLQSaysHowManyLettersItWasNotGiven(t *testing.T) {
+	c, env := queues(t)
+	for range 3 {
+		bury(t, c, events.DeadLetter{Body: []byte("poison"), Reason: "malformed"})
+	}
+	c.SetFaults(localcloud.Fault{Service: "mns", Op: "BatchReceiveMessage", Kind: "empty", Probability: 1})
+	for _, args := range [][]string{{"list"}, {"redrive"}, {"show", "nobody"}} {
+		code, _, errs := vodctl(t, env, append(append([]string{"dlq"}, args...), "--wait", "1s")...)
+		require.Equal(t, 1, code)
+		require.Contains(t, errs, "not looked at: 3 letters")
+	}
+}
+
+// A letter whose handle ran out is somebody else's, or comes again.
+func TestDLQRedriveSendsNoLetterThatItDoesNotHold(t *testing.T) {
+	c, env := queues(t)
+	bury(t, c, events.DeadLetter{Body: []byte(good), Reason: "missing"})
+	c.SetFaults(localcloud.Fault{Service: "mns", Op: "ChangeMessageVisibility", Kind: "expired", Probability: 1, Count: 1})
+	code, out, errs := vodctl(t, env, "dlq", "redrive", "--yes", "-o", "json", "--wait", "0")
+	require.Zero(t, code, errs)
+	require.Equal(t, 1, decode[redriven](t, out).Back)
+	require.Len(t, waiting(t, c, "metadata"), 1)
+	require.Zero(t, c.MNS.Stats("dead"))
 }
 
 func TestDLQNamesWhatIsNotSet(t *testing.T) {

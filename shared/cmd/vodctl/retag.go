@@ -319,11 +319,18 @@ func (a *app) show(r retag, d *tag.Diff) error {
 // the oldest media and the newest that is behind is the best guess there is.
 type progress struct {
 	out         io.Writer
+	of          string // what is counted
 	start, said time.Time
 	first       time.Time
 	before      int
 	until       time.Time
 	quiet, open bool // open: a line of the terminal is not ended yet
+}
+
+// progress is that of work which is mostly short: it says nothing in the beginning.
+func (a *app) progress(of string) *progress {
+	now := time.Now()
+	return &progress{out: a.err, of: of, start: now, said: now}
 }
 
 func (p *progress) tell(seen int, first, last time.Time) {
@@ -341,7 +348,7 @@ func (p *progress) tell(seen int, first, last time.Time) {
 	}
 	p.said, p.open = now, end == ""
 	spent := now.Sub(p.start)
-	text := fmt.Sprintf("%s, %.0f a second", report.Number(seen), float64(seen-p.before)/max(spent.Seconds(), 0.001))
+	text := fmt.Sprintf("%s%s, %.0f a second", report.Number(seen), p.of, float64(seen-p.before)/max(spent.Seconds(), 0.001))
 	if done, all := last.Sub(p.first), p.until.Sub(p.first); !last.IsZero() && done > 0 && all > done {
 		part := float64(done) / float64(all)
 		text += fmt.Sprintf(", about %.0f %%, %s left", 100*part, report.Duration(time.Duration(float64(spent)*(1-part)/part)))
