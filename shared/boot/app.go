@@ -22,7 +22,7 @@ type App struct {
 	Config
 	Log   *slog.Logger
 	VOD   *vod.Client
-	Queue *queue.Client // nil without an account: queue names are of no use then
+	Queue *queue.Client // nil without an account; no queue has a name then
 	State *State        // nil without STATE
 }
 

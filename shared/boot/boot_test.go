@@ -41,6 +41,19 @@ func TestReadNamesEveryFaultAtOnce(t *testing.T) {
 	}
 }
 
+func TestAQueueNeedsItsAccount(t *testing.T) {
+	for name, required := range map[string][]string{"METADATA_QUEUE": nil, "DEAD_LETTER_QUEUE": {"DEAD_LETTER_QUEUE"}} {
+		_, err := boot.Read(env(name, "q"), required...)
+		require.EqualError(t, err, name+" and ALIBABA_CLOUD_ACCOUNT_ID go together: a queue belongs to an account")
+		for _, account := range []string{"ALIBABA_CLOUD_ACCOUNT_ID", "FC_ACCOUNT_ID"} {
+			_, err = boot.Read(env(name, "q", account, "1234567890123456"), required...)
+			require.NoError(t, err)
+		}
+	}
+	_, err := boot.Read(env("METADATA_QUEUE", "q"), "ALIBABA_CLOUD_ACCOUNT_ID")
+	require.EqualError(t, err, "ALIBABA_CLOUD_ACCOUNT_ID is not set", "said once")
+}
+
 func TestReadHasSafeDefaults(t *testing.T) {
 	c, err := boot.Read(env())
 	require.NoError(t, err)

@@ -90,6 +90,11 @@ func Read(getenv func(string) string, required ...string) (Config, error) {
 			faults = append(faults, fmt.Errorf("%s is not set", name))
 		}
 	}
+	for name, queue := range map[string]string{"METADATA_QUEUE": c.MetadataQueue, "DEAD_LETTER_QUEUE": c.DeadLetterQueue} {
+		if queue != "" && c.Account == "" && !slices.Contains(required, "ALIBABA_CLOUD_ACCOUNT_ID") {
+			faults = append(faults, fmt.Errorf("%s and ALIBABA_CLOUD_ACCOUNT_ID go together: a queue belongs to an account", name))
+		}
+	}
 	for name, into := range map[string]*string{
 		"VOD_ENDPOINT": &c.VODEndpoint, "MNS_ENDPOINT": &c.MNSEndpoint, "OSS_ENDPOINT": &c.OSSEndpoint, "NOTIFY_URL": &c.NotifyURL,
 	} {

@@ -92,7 +92,7 @@ func (a *app) undo(ctx context.Context, app *boot.App, o *state.Store, run strin
 // carryOut hands the changes to whoever is the library's writer: the metadata
 // queue, or this process when there is none.
 func carryOut(ctx context.Context, app *boot.App, o *state.Store, changes []video.Change) ([]video.Outcome, error) {
-	if app.MetadataQueue != "" && app.Queue != nil {
+	if app.MetadataQueue != "" {
 		return app.Sender().Send(ctx, changes)
 	}
 	e, err := edit.New(edit.Config{Library: app.VOD, State: o, Log: app.Log})

@@ -92,6 +92,19 @@ func TestUndoGoesThroughTheQueueWhenThereIsOne(t *testing.T) {
 	require.Equal(t, "new theirs new", titles(c, ids), "metadata is the only writer")
 }
 
+// Whoever names a queue wants no second writer beside it.
+func TestNoWriterPassesAQueueThatHasNoAccount(t *testing.T) {
+	c, env, ids := edited(t)
+	env["METADATA_QUEUE"], env["ALIBABA_CLOUD_ACCOUNT_ID"] = c.Env()["METADATA_QUEUE"], ""
+	for _, args := range [][]string{{"undo", "run-1", "--yes"}, {"retag", "--yes"}} {
+		code, out, errs := vodctl(t, env, args...)
+		require.Equal(t, 1, code)
+		require.Empty(t, out)
+		require.Contains(t, errs, "METADATA_QUEUE and ALIBABA_CLOUD_ACCOUNT_ID go together")
+	}
+	require.Equal(t, "new theirs new", titles(c, ids))
+}
+
 func TestStateCompactsAndExpiresOnlyWhatIsOldAndOnlyWhenTold(t *testing.T) {
 	dir := t.TempDir()
 	env := map[string]string{"STATE": "file:" + dir}
