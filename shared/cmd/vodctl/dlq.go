@@ -100,14 +100,20 @@ func about(l letter, id video.ID) bool {
 
 // letterOf reads a message of the dead-letter queue. What the platform itself moved
 // there is no dead letter of ours: then the message is the body, or EventBridge's
-// event around it.
+// event around it. It was seen first when it says so itself, else when it was published.
 func letterOf(m queue.Received) letter {
 	d, err := events.DecodeDeadLetter(m.Body)
 	if err != nil {
 		d = events.DeadLetter{ID: m.ID, Body: m.Body, Reason: "moved here by the platform"}
 		if inner, err := events.DecodeBatch(m.Body); events.Kind(m.Body) == events.TriggerBatch && err == nil && len(inner) == 1 {
-			d.ID, d.Body = inner[0].ID, inner[0].Body
+			d.ID, d.Body, d.FirstSeen = inner[0].ID, inner[0].Body, inner[0].At
 		}
+		if was, err := events.DecodeMetadata(d.Body); err == nil && !was.FirstSeen.IsZero() {
+			d.Attempts, d.FirstSeen = was.Attempts, was.FirstSeen
+		}
+	}
+	if d.FirstSeen.IsZero() {
+		d.FirstSeen = m.Enqueued
 	}
 	return letter{d, m}
 }
@@ -598,9 +604,6 @@ func (a *app) revived(ctx context.Context, app *boot.App, l letter) ([]byte, err
 	// A change without a moment of issue counts as issued when it was first seen: sent
 	// back, it must not win over what was changed since.
 	m.Attempts, m.FirstSeen, m.Reason = 0, l.FirstSeen, ""
-	if m.FirstSeen.IsZero() {
-		m.FirstSeen = l.taken.Enqueued
-	}
 	if l.Ref != "" && len(body) > events.MaxMessage {
 		m.Changes, m.Ref = nil, l.Ref
 	}

@@ -261,6 +261,31 @@ func TestDLQTakesWhatThePlatformMovedThere(t *testing.T) {
 	require.Contains(t, all[0], `{"v":1,"changes":[{"id":"v2","tags":{"add":["a"]}}],"firstSeen":"`)
 }
 
+// Sent back, a message without a moment of issue must not win over what was changed
+// since it came first.
+func TestDLQRedriveMakesNoMessageYounger(t *testing.T) {
+	const event = `{"id":"e1","specversion":"1.0",%s"data":{"messageId":"m1","messageBody":"{\"v\":1,\"changes\":[{\"id\":\"v2\",\"tags\":{\"add\":[\"a\"]}}]%s}"}}`
+	const round = `,\"attempts\":3,\"firstSeen\":\"2026-06-20T08:00:00Z\"`
+	for name, tc := range map[string]struct{ body, want string }{
+		"what EventBridge could not deliver":        {fmt.Sprintf(event, `"time":"2026-06-21T08:00:00Z",`, ""), "2026-06-21T08:00:00Z"},
+		"it went round before":                      {fmt.Sprintf(event, `"time":"2026-06-21T08:00:00Z",`, round), "2026-06-20T08:00:00Z"},
+		"an event without a time, which went round": {fmt.Sprintf(event, "", round), "2026-06-20T08:00:00Z"},
+		"a bare message that went round":            {good, "2026-06-21T08:00:00Z"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, env := queues(t)
+			_, err := c.MNS.Enqueue("dead", tc.body)
+			require.NoError(t, err)
+			code, out, errs := vodctl(t, env, "dlq", "redrive", "--yes", "-o", "json", "--wait", "0")
+			require.Zero(t, code, errs)
+			require.Equal(t, tc.want, decode[redriven](t, out).Letters[0].FirstSeen.Format(time.RFC3339))
+			m, err := events.DecodeMetadata([]byte(waiting(t, c, "metadata")[0]))
+			require.NoError(t, err)
+			require.Equal(t, tc.want, m.FirstSeen.Format(time.RFC3339))
+		})
+	}
+}
+
 func TestDLQEdit(t *testing.T) {
 	c, env := queues(t)
 	id := bury(t, c, events.DeadLetter{Body: []byte("poison"), Reason: "malformed", Attempts: 1})[0]
@@ -288,6 +313,14 @@ func TestDLQEdit(t *testing.T) {
 
 	code, _, _ = vodctl(t, env, "dlq", "edit", id)
 	require.Equal(t, 2, code)
+
+	id, err = c.MNS.Enqueue("dead", `{"id":"e1","time":"2026-06-21T08:00:00Z","data":{"messageId":"m1","messageBody":"poison"}}`)
+	require.NoError(t, err)
+	code, _, errs = vodctlIn(t, env, mendedBody, "dlq", "edit", id, "--body", "-", "--yes", "--wait", "1s")
+	require.Zero(t, code, errs)
+	l, err = events.DecodeDeadLetter([]byte(waiting(t, c, "dead")[0]))
+	require.NoError(t, err)
+	require.Equal(t, time.Date(2026, 6, 21, 8, 0, 0, 0, time.UTC), l.FirstSeen, "mended it is as old as it was")
 }
 
 // The poison that is kept comes back, first in the queue, while the rate is kept.
