@@ -365,11 +365,22 @@ func dlqShow(a *app) *cobra.Command {
 				return err
 			}
 			return a.one(cmd.Context(), app, args[0], wait, func(l letter) (bool, error) {
+				body, key, err := whole(cmd.Context(), app, l)
+				if l.Ref = key; err == nil {
+					l.Body = body
+				}
 				if a.json() {
 					return false, a.printJSON(show(l))
 				}
-				_, err := fmt.Fprintf(a.out, "id          %s\nsince       %s\nfirst seen  %s\ntries       %d\nreason      %s\n\n%s\n",
-					l.taken.ID, l.taken.Enqueued.Format(time.RFC3339), l.FirstSeen.Format(time.RFC3339), l.Attempts, l.Reason, bodyText(l))
+				place, text := "", bodyText(l.Body)
+				if key != "" {
+					place = "\nbody        under STATE at " + key
+				}
+				if err != nil {
+					text = err.Error()
+				}
+				_, err = fmt.Fprintf(a.out, "id          %s\nsince       %s\nfirst seen  %s\ntries       %d\nreason      %s%s\n\n%s\n",
+					l.taken.ID, l.taken.Enqueued.Format(time.RFC3339), l.FirstSeen.Format(time.RFC3339), l.Attempts, l.Reason, place, text)
 				return false, err
 			})
 		},
@@ -378,17 +389,15 @@ func dlqShow(a *app) *cobra.Command {
 	return cmd
 }
 
-func bodyText(l letter) string {
+func bodyText(body []byte) string {
 	var pretty bytes.Buffer
 	switch {
-	case l.Ref != "":
-		return "under STATE: " + l.Ref
-	case json.Indent(&pretty, l.Body, "", "  ") == nil:
+	case json.Indent(&pretty, body, "", "  ") == nil:
 		return pretty.String()
-	case utf8.Valid(l.Body):
-		return fmt.Sprintf("%q", l.Body) // quoted: it may hold anything
+	case utf8.Valid(body):
+		return fmt.Sprintf("%q", body) // quoted: it may hold anything
 	}
-	return fmt.Sprintf("% x", l.Body)
+	return fmt.Sprintf("% x", body)
 }
 
 func dlqEdit(a *app) *cobra.Command {
@@ -511,7 +520,7 @@ func (a *app) redrive(ctx context.Context, app *boot.App, f filter, rate float64
 		first := len(all)
 		for i, l := range batch {
 			s := show(l)
-			if body, err := a.revived(ctx, app, l); err != nil {
+			if body, err := revived(ctx, app, l); err != nil {
 				s.Action = "left: " + err.Error()
 				left++
 			} else {
@@ -580,32 +589,47 @@ func (a *app) redrive(ctx context.Context, app *boot.App, f filter, rate float64
 
 // revived is the message of a letter as it goes back, or why it would only die
 // again. Its attempts begin anew.
-func (a *app) revived(ctx context.Context, app *boot.App, l letter) ([]byte, error) {
-	body := l.Body
-	if l.Ref != "" {
-		if app.State == nil {
-			return nil, fmt.Errorf("its body is under STATE at %s, and STATE is not set", l.Ref)
-		}
-		var err error
-		if body, err = app.State.Read(ctx, l.Ref); err != nil {
-			return nil, err
-		}
+func revived(ctx context.Context, app *boot.App, l letter) ([]byte, error) {
+	body, key, err := whole(ctx, app, l)
+	if err != nil {
+		return nil, err
 	}
 	if notice, err := events.DecodeNotice(body); err == nil {
 		return nil, fmt.Errorf("a %s of VOD, not a change; the sweep finds its media by itself", notice.Kind)
 	}
 	m, err := events.DecodeMetadata(body)
-	if err != nil {
-		return nil, err
+	if err == nil && m.Ref != "" {
+		err = fmt.Errorf("%w: %q points to %q", video.ErrInvalid, key, m.Ref)
 	}
-	if err := check(m.Changes, func(i int) string { return fmt.Sprintf("change %d", i+1) }); err != nil {
+	if err == nil {
+		err = check(m.Changes, func(i int) string { return fmt.Sprintf("change %d", i+1) })
+	}
+	if err != nil {
 		return nil, err
 	}
 	// A change without a moment of issue counts as issued when it was first seen: sent
 	// back, it must not win over what was changed since.
 	m.Attempts, m.FirstSeen, m.Reason = 0, l.FirstSeen, ""
-	if l.Ref != "" && len(body) > events.MaxMessage {
-		m.Changes, m.Ref = nil, l.Ref
+	out, err := events.EncodeMetadata(m)
+	if err == nil && key != "" && len(out) > events.MaxMessage {
+		return events.EncodeMetadata(events.Metadata{Ref: key, FirstSeen: l.FirstSeen})
 	}
-	return events.EncodeMetadata(m)
+	return out, err
+}
+
+// whole is the body of a letter, read under STATE where it lies there: at key. A
+// letter whose body was too large for its queue names it, as does a message.
+func whole(ctx context.Context, app *boot.App, l letter) (body []byte, key string, err error) {
+	if key = l.Ref; key == "" {
+		m, err := events.DecodeMetadata(l.Body)
+		if err != nil || m.Ref == "" {
+			return l.Body, "", nil
+		}
+		key = m.Ref
+	}
+	if app.State == nil {
+		return nil, key, fmt.Errorf("its body is under STATE at %s, and STATE is not set", key)
+	}
+	body, err = app.State.Read(ctx, key)
+	return body, key, err
 }

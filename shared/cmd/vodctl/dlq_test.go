@@ -222,11 +222,9 @@ func TestDLQRedriveKeepsItsRateAndResumes(t *testing.T) {
 
 func TestDLQRedriveFindsALargeBodyUnderState(t *testing.T) {
 	c, env := queues(t)
-	dir := t.TempDir()
-	env["STATE"] = "file:" + dir
-	large := []byte(`{"v":1,"changes":[` + strings.Repeat(`{"id":"v1","set":{"title":"x"}},`, 3000) + `{"id":"v1","set":{"title":"y"}}]}`)
-	require.NoError(t, os.MkdirAll(filepath.Join(dir, "messages"), 0o755))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "messages", "abc"), large, 0o600))
+	keep(t, env, map[string]string{
+		"abc": `{"v":1,"changes":[` + strings.Repeat(`{"id":"v1","set":{"title":"x"}},`, 3000) + `{"id":"v1","set":{"title":"y"}}]}`,
+	})
 	bury(t, c, events.DeadLetter{Ref: "messages/abc", Reason: "missing", FirstSeen: time.Date(2026, 6, 21, 8, 0, 0, 0, time.UTC)}, events.DeadLetter{Ref: "messages/lost", Reason: "missing"})
 	code, out, errs := vodctl(t, env, "dlq", "redrive", "--yes", "-o", "json", "--wait", "0")
 	require.Zero(t, code, errs)
@@ -237,6 +235,72 @@ func TestDLQRedriveFindsALargeBodyUnderState(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "messages/abc", m.Ref)
 	require.Equal(t, time.Date(2026, 6, 21, 8, 0, 0, 0, time.UTC), m.FirstSeen)
+}
+
+// keep lays bodies under STATE and names it in env.
+func keep(t *testing.T, env map[string]string, bodies map[string]string) {
+	t.Helper()
+	dir := t.TempDir()
+	env["STATE"] = "file:" + dir
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "messages"), 0o755))
+	for name, body := range bodies {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "messages", name), []byte(body), 0o600))
+	}
+}
+
+func TestDLQRedriveChecksTheMessageThatALetterPointsTo(t *testing.T) {
+	for name, tc := range map[string]struct{ under, action string }{
+		"as it should be":   {`{"v":1,"changes":[{"id":"v1","set":{"title":"x"}}],"firstSeen":"2026-06-20T08:00:00Z"}`, "sent"},
+		"an update content": {`[{"VideoId":"v1","Title":"x"}]`, "sent"},
+		"refused again":     {`{"v":1,"changes":[{"id":"a,b","set":{"title":"x"}}]}`, "left: change 1: invalid: id:"},
+		"malformed":         {`{"v":1,`, "left: metadata message: malformed"},
+		"another pointer":   {`{"v":1,"ref":"messages/abc"}`, `left: invalid: "messages/abc" points to "messages/abc"`},
+		"not there":         {"", `left: state: read "messages/abc": not found`},
+		"without STATE":     {"-", "left: its body is under STATE at messages/abc, and STATE is not set"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, env := queues(t)
+			keep(t, env, map[string]string{"abc": tc.under})
+			switch tc.under {
+			case "":
+				require.NoError(t, os.Remove(filepath.Join(strings.TrimPrefix(env["STATE"], "file:"), "messages", "abc")))
+			case "-":
+				env["STATE"] = ""
+			}
+			bury(t, c, events.DeadLetter{Body: []byte(`{"v":1,"ref":"messages/abc","firstSeen":"2026-06-21T08:00:00Z"}`), FirstSeen: time.Date(2026, 6, 21, 8, 0, 0, 0, time.UTC)})
+			code, out, errs := vodctl(t, env, "dlq", "redrive", "--yes", "-o", "json", "--wait", "0")
+			require.Zero(t, code, errs)
+			require.Contains(t, decode[redriven](t, out).Letters[0].Action, tc.action)
+			for _, body := range waiting(t, c, "metadata") {
+				require.Equal(t, "sent", tc.action)
+				require.JSONEq(t, `{"v":1,"changes":[{"id":"v1","set":{"title":"x"}}],"firstSeen":"2026-06-21T08:00:00Z"}`, body)
+			}
+		})
+	}
+}
+
+func TestDLQShowsABodyThatLiesUnderState(t *testing.T) {
+	for name, l := range map[string]events.DeadLetter{
+		"the letter's own body":      {Ref: "messages/abc", Reason: "missing"},
+		"the message it points with": {Body: []byte(`{"v":1,"ref":"messages/abc"}`), Reason: "missing"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, env := queues(t)
+			keep(t, env, map[string]string{"abc": `{"v":1,"changes":[]}`})
+			id := bury(t, c, l)[0]
+			code, out, errs := vodctl(t, env, "dlq", "show", id, "--wait", "0")
+			require.Zero(t, code, errs)
+			require.Contains(t, out, "under STATE at messages/abc\n\n{\n  \"v\": 1,")
+			code, out, errs = vodctl(t, env, "dlq", "show", id, "-o", "json", "--wait", "1s")
+			require.Zero(t, code, errs)
+			require.Equal(t, "messages/abc", decode[shown](t, out).Ref)
+			require.JSONEq(t, `{"v":1,"changes":[]}`, decode[shown](t, out).Body)
+			env["STATE"] = ""
+			code, out, errs = vodctl(t, env, "dlq", "show", id, "--wait", "1s")
+			require.Zero(t, code, errs)
+			require.Contains(t, out, "its body is under STATE at messages/abc, and STATE is not set")
+		})
+	}
 }
 
 // EventBridge's own dead letters land in the same queue: our messages, VOD's
