@@ -203,6 +203,46 @@ func TestDLQRedriveSendsBackWhatCanBeDone(t *testing.T) {
 	require.Zero(t, decode[redriven](t, out).Back, "again: nothing is left to do")
 }
 
+func TestDLQRedriveSendsOnlyWhatItIsAskedFor(t *testing.T) {
+	for name, tc := range map[string]struct {
+		args []string
+		want []video.ID // nil: any
+		n    int
+	}{
+		"by reason":           {[]string{"--reason", "given up"}, []video.ID{"v2", "v3"}, 2},
+		"by media":            {[]string{"--media", "v1"}, []video.ID{"v1"}, 1},
+		"by reason and media": {[]string{"--reason", "given up", "--media", "v3"}, []video.ID{"v3"}, 1},
+		"since":               {[]string{"--since", "2001-01-01T00:00:00Z"}, []video.ID{"v1", "v2", "v3"}, 3},
+		"since later":         {[]string{"--since", "2201-01-01T00:00:00Z"}, nil, 0},
+		"until":               {[]string{"--until", "2201-01-01T00:00:00Z"}, []video.ID{"v1", "v2", "v3"}, 3},
+		"until before":        {[]string{"--until", "2001-01-01T00:00:00Z"}, nil, 0},
+		"at most":             {[]string{"--limit", "2"}, nil, 2},
+		"at most of a reason": {[]string{"--limit", "2", "--reason", "missing"}, []video.ID{"v1"}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, env := queues(t)
+			for id, reason := range map[string]string{"v1": "missing", "v2": "given up", "v3": "given up"} {
+				bury(t, c, events.DeadLetter{Body: fmt.Appendf(nil, `{"v":1,"changes":[{"id":%q,"set":{"title":"x"}}]}`, id), Reason: reason})
+			}
+			code, out, errs := vodctl(t, env, append([]string{"dlq", "redrive", "--yes", "--rate", "1000", "-o", "json", "--wait", "0"}, tc.args...)...)
+			require.Zero(t, code, errs)
+			require.Equal(t, tc.n, decode[redriven](t, out).Back)
+			var got []video.ID
+			for _, body := range waiting(t, c, "metadata") {
+				m, err := events.DecodeMetadata([]byte(body))
+				require.NoError(t, err)
+				got = append(got, m.Changes[0].ID)
+			}
+			require.Len(t, got, tc.n)
+			if tc.want != nil {
+				require.ElementsMatch(t, tc.want, got)
+			}
+			s := c.MNS.Stats("dead")
+			require.Equal(t, 3-tc.n, s.Active+s.Inactive, "the others stay")
+		})
+	}
+}
+
 func TestDLQRedriveKeepsItsRateAndResumes(t *testing.T) {
 	c, env := queues(t)
 	for i := range 40 {
