@@ -513,8 +513,9 @@ A letter whose message would be refused again is left; mend it with dlq edit.`,
 
 func (a *app) redrive(ctx context.Context, app *boot.App, f filter, rate float64, yes bool) error {
 	var all []shown
-	back, left := 0, 0
-	_, err := a.letters(ctx, app, f, func(batch []letter) (map[string]bool, error) {
+	back := 0
+	left := map[string]int{} // by reason
+	others, err := a.letters(ctx, app, f, func(batch []letter) (map[string]bool, error) {
 		var messages []queue.Message
 		var of []int // which letter of the batch a message is
 		first := len(all)
@@ -522,7 +523,7 @@ func (a *app) redrive(ctx context.Context, app *boot.App, f filter, rate float64
 			s := show(l)
 			if body, err := revived(ctx, app, l); err != nil {
 				s.Action = "left: " + err.Error()
-				left++
+				left[err.Error()]++
 			} else {
 				s.Action = "goes back"
 				messages, of = append(messages, queue.Message{Body: body}), append(of, i)
@@ -538,7 +539,7 @@ func (a *app) redrive(ctx context.Context, app *boot.App, f filter, rate float64
 		for k, i := range of {
 			if sent[k].Err != nil {
 				all[first+i].Action = "left: " + sent[k].Err.Error()
-				left++
+				left[sent[k].Err.Error()]++
 				continue
 			}
 			all[first+i].Action = "sent"
@@ -568,23 +569,54 @@ func (a *app) redrive(ctx context.Context, app *boot.App, f filter, rate float64
 			return removed, nil
 		}
 	})
+	sum := total(left)
 	if a.json() {
 		return errors.Join(a.printJSON(struct {
 			Yes     bool    `json:"yes"`
 			Back    int     `json:"back"`
 			Left    int     `json:"left"`
+			Others  int     `json:"others"` // delayed, or taken by somebody else
 			Letters []shown `json:"letters"`
-		}{yes, back, left, append([]shown{}, all...)}), err)
+		}{yes, back, sum, others, append([]shown{}, all...)}), err)
 	}
+	say := fmt.Sprintf("%s sent back to %s, %d left", report.Count(back, "letter"), app.MetadataQueue, sum)
 	if !yes {
 		err = errors.Join(a.printLetters(all, true), err)
+		say = fmt.Sprintf("%s would go back to %s, %d left", report.Count(back, "letter"), app.MetadataQueue, sum)
 	}
-	say := fmt.Sprintf("%s would go back to %s, %d left; nothing sent: say --yes", report.Count(back, "letter"), app.MetadataQueue, left)
-	if yes {
-		say = fmt.Sprintf("%s sent back to %s, %d left", report.Count(back, "letter"), app.MetadataQueue, left)
+	say += reasons(left)
+	if others > 0 {
+		say += "\ndelayed, or taken by somebody else, and still to come: " + report.Count(others, "letter")
+	}
+	if !yes {
+		say += "\nnothing sent: say --yes"
 	}
 	_, e := fmt.Fprintln(a.out, say)
 	return errors.Join(err, e)
+}
+
+// reasons sums up why letters are left, the most frequent reasons first.
+func reasons(left map[string]int) string {
+	texts := slices.SortedFunc(maps.Keys(left), func(a, b string) int { return cmp.Or(left[b]-left[a], strings.Compare(a, b)) })
+	var out strings.Builder
+	for i, text := range texts[:min(5, len(texts))] {
+		if i == 0 {
+			out.WriteString(":")
+		}
+		fmt.Fprintf(&out, "\n  %d  %s", left[text], report.Cut(strings.ReplaceAll(text, "\n", "; "), 100))
+		delete(left, text)
+	}
+	if len(left) > 0 {
+		fmt.Fprintf(&out, "\n  %d  for other reasons", total(left))
+	}
+	return out.String()
+}
+
+func total(counts map[string]int) (n int) {
+	for _, c := range counts {
+		n += c
+	}
+	return n
 }
 
 // revived is the message of a letter as it goes back, or why it would only die

@@ -203,6 +203,35 @@ func TestDLQRedriveSendsBackWhatCanBeDone(t *testing.T) {
 	require.Zero(t, decode[redriven](t, out).Back, "again: nothing is left to do")
 }
 
+func TestDLQRedriveSumsUpWhatItLeft(t *testing.T) {
+	c, env := queues(t)
+	bury(t, c, events.DeadLetter{Body: []byte(good), Reason: "missing"})
+	for i := range 9 {
+		bury(t, c, events.DeadLetter{Body: []byte("poison"), Reason: "malformed"},
+			events.DeadLetter{Body: fmt.Appendf(nil, `{"v":1,"changes":[{"id":"a,%d","set":{"title":"x"}}]}`, i), Reason: "id"})
+	}
+	taken, err := c.MNS.Receive(t.Context(), "dead", 2, 0, time.Hour) // the good one and one of the others
+	require.NoError(t, err)
+	require.Len(t, taken, 2)
+	code, out, errs := vodctl(t, env, "dlq", "redrive", "--wait", "0")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "0 letters would go back to metadata, 17 left")
+	code, out, errs = vodctl(t, env, "dlq", "redrive", "--yes", "--wait", "1s")
+	require.Zero(t, code, errs)
+	require.Equal(t, `0 letters sent back to metadata, 17 left:
+  8  metadata message: malformed: neither an object nor an array
+  1  change 1: invalid: id: "a,0" holds ','
+  1  change 1: invalid: id: "a,1" holds ','
+  1  change 1: invalid: id: "a,2" holds ','
+  1  change 1: invalid: id: "a,3" holds ','
+  5  for other reasons
+delayed, or taken by somebody else, and still to come: 2 letters
+`, out)
+	code, out, errs = vodctl(t, env, "dlq", "redrive", "--yes", "--wait", "1s", "-o", "json")
+	require.Zero(t, code, errs)
+	require.Equal(t, 2, decode[struct{ Others int }](t, out).Others)
+}
+
 func TestDLQRedriveSendsOnlyWhatItIsAskedFor(t *testing.T) {
 	for name, tc := range map[string]struct {
 		args []string
