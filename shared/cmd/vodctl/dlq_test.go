@@ -213,10 +213,7 @@ func TestDLQRedriveSumsUpWhatItLeft(t *testing.T) {
 	taken, err := c.MNS.Receive(t.Context(), "dead", 2, 0, time.Hour) // the good one and one of the others
 	require.NoError(t, err)
 	require.Len(t, taken, 2)
-	code, out, errs := vodctl(t, env, "dlq", "redrive", "--wait", "0")
-	require.Zero(t, code, errs)
-	require.Contains(t, out, "0 letters would go back to metadata, 17 left")
-	code, out, errs = vodctl(t, env, "dlq", "redrive", "--yes", "--wait", "1s")
+	code, out, errs := vodctl(t, env, "dlq", "redrive", "--yes", "--wait", "0")
 	require.Zero(t, code, errs)
 	require.Equal(t, `0 letters sent back to metadata, 17 left:
   8  metadata message: malformed: neither an object nor an array
@@ -350,24 +347,31 @@ func TestDLQRedriveChecksTheMessageThatALetterPointsTo(t *testing.T) {
 
 func TestDLQShowsABodyThatLiesUnderState(t *testing.T) {
 	for name, l := range map[string]events.DeadLetter{
-		"the letter's own body":      {Ref: "messages/abc", Reason: "missing"},
-		"the message it points with": {Body: []byte(`{"v":1,"ref":"messages/abc"}`), Reason: "missing"},
+		"the letter's own body":     {Ref: "messages/abc", Reason: "missing"},
+		"the one its message names": {Body: []byte(`{"v":1,"ref":"messages/abc"}`), Reason: "missing"},
 	} {
-		t.Run(name, func(t *testing.T) {
+		show := func(t *testing.T, state bool, args ...string) string {
+			t.Helper()
 			c, env := queues(t)
-			keep(t, env, map[string]string{"abc": `{"v":1,"changes":[]}`})
-			id := bury(t, c, l)[0]
-			code, out, errs := vodctl(t, env, "dlq", "show", id, "--wait", "0")
+			if state {
+				keep(t, env, map[string]string{"abc": `{"v":1,"changes":[]}`})
+			} else {
+				env["STATE"] = ""
+			}
+			code, out, errs := vodctl(t, env, append([]string{"dlq", "show", bury(t, c, l)[0], "--wait", "0"}, args...)...)
 			require.Zero(t, code, errs)
-			require.Contains(t, out, "under STATE at messages/abc\n\n{\n  \"v\": 1,")
-			code, out, errs = vodctl(t, env, "dlq", "show", id, "-o", "json", "--wait", "1s")
-			require.Zero(t, code, errs)
-			require.Equal(t, "messages/abc", decode[shown](t, out).Ref)
-			require.JSONEq(t, `{"v":1,"changes":[]}`, decode[shown](t, out).Body)
-			env["STATE"] = ""
-			code, out, errs = vodctl(t, env, "dlq", "show", id, "--wait", "1s")
-			require.Zero(t, code, errs)
-			require.Contains(t, out, "its body is under STATE at messages/abc, and STATE is not set")
+			return out
+		}
+		t.Run(name, func(t *testing.T) {
+			require.Contains(t, show(t, true), "under STATE at messages/abc\n\n{\n  \"v\": 1,")
+		})
+		t.Run(name+", as JSON", func(t *testing.T) {
+			got := decode[shown](t, show(t, true, "-o", "json"))
+			require.Equal(t, "messages/abc", got.Ref)
+			require.JSONEq(t, `{"v":1,"changes":[]}`, got.Body)
+		})
+		t.Run(name+", without STATE", func(t *testing.T) {
+			require.Contains(t, show(t, false), "its body is under STATE at messages/abc, and STATE is not set")
 		})
 	}
 }
@@ -473,9 +477,12 @@ func TestDLQRedriveLooksAtEveryLetterOfALongQueue(t *testing.T) {
 	require.Equal(t, 16, r.Back)
 	require.Equal(t, 184, r.Left)
 	require.Len(t, r.Letters, 200)
-	code, out, errs = vodctl(t, env, "dlq", "list", "-o", "json", "--wait", "2s")
-	require.Zero(t, code, errs)
-	require.Len(t, decode[[]shown](t, out), 184, "all were given back")
+	for n := 0; n < 184; {
+		got, err := c.MNS.Receive(t.Context(), "dead", 16, time.Minute, time.Hour)
+		require.NoError(t, err)
+		require.NotEmpty(t, got, "all are given back, long before they would come by themselves")
+		n += len(got)
+	}
 }
 
 func TestLongWorkShowsThatItGoesOn(t *testing.T) {
