@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -30,7 +31,7 @@ func queueCommand(a *app) *cobra.Command {
 }
 
 func queueSend(a *app) *cobra.Command {
-	var table string
+	var table, at string
 	var skip int
 	var yes bool
 	cmd := &cobra.Command{
@@ -44,7 +45,9 @@ columns, of: id, kind, title, description, category, cover, tags (replaces the l
 remove, issuedAt, ifUnmodifiedSince. An empty cell leaves the field alone, ` + emptied + ` empties it;
 tags are separated by commas.
 
-Everything is checked first: one fault, and nothing is sent.`,
+Everything is checked first: one fault, and nothing is sent. Changes without issuedAt
+are issued now, in the order of the file. Where some could not be sent it says how to
+go on, with the same moment of issue: what is sent twice then has its effect once.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := "-"
@@ -71,16 +74,28 @@ Everything is checked first: one fault, and nothing is sent.`,
 			if skip < 0 || skip > len(changes) {
 				return fmt.Errorf("%w: --skip %d of %s", errUsage, skip, report.Count(len(changes), "change"))
 			}
-			return a.send(cmd, changes, skip, yes)
+			issued := time.Now().UTC().Truncate(time.Millisecond)
+			if at != "" {
+				if issued, err = time.Parse(time.RFC3339, at); err != nil || issued.After(time.Now()) {
+					return fmt.Errorf("%w: --issued-at %s is no moment that has been", errUsage, at)
+				}
+			}
+			for i := range changes {
+				if changes[i].IssuedAt.IsZero() {
+					changes[i].IssuedAt = issued.Add(time.Duration(i)) // of two about one media the lower wins
+				}
+			}
+			return a.send(cmd.Context(), changes, skip, issued, yes)
 		},
 	}
 	cmd.Flags().StringVar(&table, "csv", "", "read this CSV file, - for standard input")
 	cmd.Flags().IntVar(&skip, "skip", 0, "leave out so many changes, which were sent before")
+	cmd.Flags().StringVar(&at, "issued-at", "", "when changes without issuedAt are issued (RFC 3339), instead of now")
 	cmd.Flags().BoolVar(&yes, "yes", false, "send")
 	return cmd
 }
 
-func (a *app) send(cmd *cobra.Command, changes []video.Change, skip int, yes bool) error {
+func (a *app) send(ctx context.Context, changes []video.Change, skip int, issued time.Time, yes bool) error {
 	app, err := a.boot("ALIBABA_CLOUD_ACCOUNT_ID", "METADATA_QUEUE")
 	if err != nil {
 		return err
@@ -93,32 +108,31 @@ func (a *app) send(cmd *cobra.Command, changes []video.Change, skip int, yes boo
 		Failed  []video.Outcome `json:"failed"`
 	}{Queue: app.MetadataQueue, Changes: len(rest), Failed: []video.Outcome{}}
 	if yes {
-		var outcomes []video.Outcome
-		outcomes, err = app.Sender().Send(cmd.Context(), rest)
-		for _, o := range outcomes {
+		// What keeps a call from its end is the reason of each change that it did not send.
+		outcomes, _ := app.Sender().Send(ctx, rest)
+		for i, o := range outcomes {
 			if o.Result == video.Done {
 				result.Sent++
-			} else {
-				result.Failed = append(result.Failed, o)
+				continue
 			}
-		}
-		if err != nil {
-			// The queue takes them in order, so what is left is the end of the file.
-			err = fmt.Errorf("%w; go on with --skip %d", err, skip+result.Sent)
+			if len(result.Failed) == 0 {
+				skip += i
+			}
+			result.Failed = append(result.Failed, o)
 		}
 	}
 	if a.json() {
-		return errors.Join(a.printJSON(result), err)
+		err = a.printJSON(result)
+	} else {
+		say := fmt.Sprintf("%s for %s, nothing sent: say --yes", report.Count(len(rest), "change"), app.MetadataQueue)
+		if yes {
+			say = fmt.Sprintf("%d of %s sent to %s", result.Sent, report.Count(len(rest), "change"), app.MetadataQueue)
+		}
+		_, err = fmt.Fprintln(a.out, say)
 	}
-	say := fmt.Sprintf("%s for %s, nothing sent: say --yes", report.Count(len(rest), "change"), app.MetadataQueue)
-	if yes {
-		say = fmt.Sprintf("%d of %s sent to %s", result.Sent, report.Count(len(rest), "change"), app.MetadataQueue)
-	}
-	if _, e := fmt.Fprintln(a.out, say); e != nil {
-		return e
-	}
-	if err == nil && len(result.Failed) > 0 {
-		err = fmt.Errorf("%s: %s", result.Failed[0].ID, result.Failed[0].Reason)
+	if n := len(result.Failed); err == nil && n > 0 {
+		err = fmt.Errorf("%s not sent, the first: %s: %s; go on with --skip %d --issued-at %s",
+			report.Count(n, "change"), result.Failed[0].ID, result.Failed[0].Reason, skip, issued.Format(time.RFC3339Nano))
 	}
 	return err
 }

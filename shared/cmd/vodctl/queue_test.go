@@ -3,8 +3,13 @@ package main
 import (
 	"encoding/base64"
 	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -121,6 +126,49 @@ func TestQueueSendGoesOnWhereItStopped(t *testing.T) {
 	code, _, errs = vodctlIn(t, env, b.String(), "queue", "send", "--csv", "-", "--yes")
 	require.Equal(t, 1, code)
 	require.Contains(t, errs, "go on with --skip 0")
+}
+
+// What may have arrived is sent again as it was: no newer, and so without a second effect.
+func TestQueueSendGoesOnWithTheSameMomentOfIssue(t *testing.T) {
+	c, env := queues(t)
+	const sheet = "id,title,issuedAt\nv0,a,\nv1,a,2026-06-21T08:00:00Z\nv0,b,\nv2,a,\n"
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		const sent = `<Message><MessageId>1</MessageId><MessageBodyMD5>2</MessageBodyMD5></Message>`
+		const not = `<Message><ErrorCode>InternalError</ErrorCode><ErrorMessage>Interal error.</ErrorMessage></Message>`
+		w.WriteHeader(http.StatusInternalServerError)
+		_, _ = io.WriteString(w, `<Messages>`+sent+not+not+sent+`</Messages>`)
+	}))
+	t.Cleanup(server.Close)
+	half := maps.Clone(env)
+	half["MNS_ENDPOINT"] = server.URL
+	before := time.Now().Add(-time.Millisecond)
+	for _, format := range []string{"json", "table"} {
+		code, out, errs := vodctlIn(t, half, sheet, "queue", "send", "--csv", "-", "--yes", "-o", format)
+		require.Equal(t, 1, code)
+		require.Contains(t, out, "2")
+		require.Contains(t, errs, "2 changes not sent, the first: v1: queue metadata: ")
+		hint := regexp.MustCompile(`go on with (--skip 1 --issued-at (\S+))\n`).FindStringSubmatch(errs)
+		require.NotNil(t, hint, errs)
+		at, err := time.Parse(time.RFC3339, hint[2])
+		require.NoError(t, err)
+		require.WithinRange(t, at, before, time.Now())
+
+		code, _, errs = vodctlIn(t, env, sheet, append([]string{"queue", "send", "--csv", "-", "--yes"}, strings.Fields(hint[1])...)...)
+		require.Zero(t, code, errs)
+		var got []time.Time
+		for _, body := range waiting(t, c, "metadata") {
+			m, err := events.DecodeMetadata([]byte(body))
+			require.NoError(t, err)
+			got = append(got, m.Changes[0].IssuedAt)
+		}
+		// Each a hair later than the one before, so that of two lines about a media the lower wins.
+		require.Equal(t, []time.Time{time.Date(2026, 6, 21, 8, 0, 0, 0, time.UTC), at.Add(2), at.Add(3)}, got)
+	}
+	for _, wrong := range []string{"yesterday", "2201-01-01T00:00:00Z"} {
+		code, _, errs := vodctlIn(t, env, sheet, "queue", "send", "--csv", "-", "--issued-at", wrong)
+		require.Equal(t, 2, code)
+		require.Contains(t, errs, "--issued-at")
+	}
 }
 
 func TestQueuePeekAndStats(t *testing.T) {
