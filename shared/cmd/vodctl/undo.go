@@ -36,7 +36,9 @@ func undoCommand(a *app) *cobra.Command {
 }
 
 func (a *app) listRuns(ctx context.Context, o state.Objects) error {
-	runs, err := edit.Runs(ctx, o)
+	journal := &counted{Objects: o, bar: a.progress(" journal entries")}
+	runs, err := edit.Runs(ctx, journal)
+	journal.bar.end()
 	if err != nil {
 		return err
 	}
@@ -51,7 +53,9 @@ func (a *app) listRuns(ctx context.Context, o state.Objects) error {
 }
 
 func (a *app) undo(ctx context.Context, app *boot.App, o *state.Store, run string, yes bool) error {
-	reversals, err := edit.Undo(ctx, app.VOD, o, run, time.Now())
+	journal := &counted{Objects: o, bar: a.progress(" journal entries")}
+	reversals, err := edit.Undo(ctx, app.VOD, journal, run, time.Now())
+	journal.bar.end()
 	if err != nil {
 		return err
 	}
@@ -87,6 +91,21 @@ func (a *app) undo(ctx context.Context, app *boot.App, o *state.Store, run strin
 		err = fmt.Errorf("%s not put back", report.Count(failed, "media"))
 	}
 	return err
+}
+
+// counted tells how many objects were read: a journal that is never compacted is long.
+type counted struct {
+	state.Objects
+	bar *progress
+	n   int
+}
+
+// Read is state.Objects.Read.
+func (c *counted) Read(ctx context.Context, key string) ([]byte, error) {
+	body, err := c.Objects.Read(ctx, key)
+	c.n++
+	c.bar.tell(c.n, time.Time{}, time.Time{})
+	return body, err
 }
 
 // carryOut hands the changes to whoever is the library's writer: the metadata

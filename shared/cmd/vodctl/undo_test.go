@@ -1,12 +1,17 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -81,6 +86,35 @@ func TestUndoListsBeforeItDoes(t *testing.T) {
 	code, _, errs = vodctl(t, env, "undo", "run-0")
 	require.Equal(t, 1, code)
 	require.Contains(t, errs, "run-0")
+}
+
+// slowJournal holds entries that each take a while to read.
+type slowJournal int
+
+func (n slowJournal) Read(_ context.Context, key string) ([]byte, error) {
+	time.Sleep(4 * time.Second)
+	return fmt.Appendf(nil, `{"v":1,"run":"r","media":[{"id":%q,"set":{"title":"x"}}]}`, path.Base(key)), nil
+}
+
+func (slowJournal) Create(context.Context, string, []byte) error { return errors.ErrUnsupported }
+
+func (n slowJournal) List(context.Context, string, string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for i := range int(n) {
+			if !yield(fmt.Sprintf("edits/%012d", i+1), nil) {
+				return
+			}
+		}
+	}
+}
+
+func TestTheListOfRunsShowsThatItGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out, errs strings.Builder
+		require.NoError(t, (&app{out: &out, err: &errs}).listRuns(t.Context(), slowJournal(7)))
+		require.Contains(t, out.String(), "7")
+		require.Equal(t, "3 journal entries, 0 a second\n6 journal entries, 0 a second\n", errs.String())
+	})
 }
 
 func TestUndoGoesThroughTheQueueWhenThereIsOne(t *testing.T) {
