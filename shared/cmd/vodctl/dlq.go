@@ -423,7 +423,6 @@ func dlqEdit(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			say := "checked, nothing changed: say --yes"
 			err = a.one(cmd.Context(), app, args[0], wait, func(l letter) (bool, error) {
 				if !yes {
 					return false, nil
@@ -437,13 +436,26 @@ func dlqEdit(a *app) *cobra.Command {
 				if err := sendOne(cmd.Context(), app, app.DeadLetterQueue, letter); err != nil {
 					return false, err
 				}
-				say = "edited; it has a new id"
 				return true, remove(cmd.Context(), app, l.taken.Handle)
 			})
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(a.out, say)
+			if a.json() {
+				err = a.printJSON(struct {
+					ID     string `json:"id"`
+					Edited bool   `json:"edited"` // it has a new id then
+				}{args[0], yes})
+			} else {
+				say := "the body is as it should be"
+				if yes {
+					say = "edited; it has a new id"
+				}
+				_, err = fmt.Fprintln(a.out, say)
+			}
+			if err == nil && !yes {
+				err = a.listedOnly()
+			}
 			return err
 		},
 	}
@@ -571,28 +583,30 @@ func (a *app) redrive(ctx context.Context, app *boot.App, f filter, rate float64
 	})
 	sum := total(left)
 	if a.json() {
-		return errors.Join(a.printJSON(struct {
+		err = errors.Join(a.printJSON(struct {
 			Yes     bool    `json:"yes"`
 			Back    int     `json:"back"`
 			Left    int     `json:"left"`
 			Others  int     `json:"others"` // delayed, or taken by somebody else
 			Letters []shown `json:"letters"`
 		}{yes, back, sum, others, append([]shown{}, all...)}), err)
+	} else {
+		did := "sent back"
+		if !yes {
+			err = errors.Join(a.printLetters(all, true), err)
+			did = "would go back"
+		}
+		say := fmt.Sprintf("%s %s to %s, %d left%s", report.Count(back, "letter"), did, app.MetadataQueue, sum, reasons(left))
+		if others > 0 {
+			say += "\ndelayed, or taken by somebody else, and still to come: " + report.Count(others, "letter")
+		}
+		_, e := fmt.Fprintln(a.out, say)
+		err = errors.Join(err, e)
 	}
-	say := fmt.Sprintf("%s sent back to %s, %d left", report.Count(back, "letter"), app.MetadataQueue, sum)
-	if !yes {
-		err = errors.Join(a.printLetters(all, true), err)
-		say = fmt.Sprintf("%s would go back to %s, %d left", report.Count(back, "letter"), app.MetadataQueue, sum)
+	if !yes && back > 0 {
+		err = errors.Join(err, a.listedOnly())
 	}
-	say += reasons(left)
-	if others > 0 {
-		say += "\ndelayed, or taken by somebody else, and still to come: " + report.Count(others, "letter")
-	}
-	if !yes {
-		say += "\nnothing sent: say --yes"
-	}
-	_, e := fmt.Fprintln(a.out, say)
-	return errors.Join(err, e)
+	return err
 }
 
 // reasons sums up why letters are left, the most frequent reasons first.

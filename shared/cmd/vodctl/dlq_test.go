@@ -160,7 +160,7 @@ func TestDLQRedriveListsWithoutYes(t *testing.T) {
 	require.Zero(t, code, errs)
 	require.Contains(t, out, "goes back")
 	require.Contains(t, out, "left: ")
-	require.Contains(t, out, "say --yes")
+	require.Contains(t, out, "nothing was done, --yes does it\n")
 	require.Zero(t, c.MNS.Stats("metadata"))
 	s := c.MNS.Stats("dead")
 	require.Equal(t, 2, s.Active+s.Inactive)
@@ -436,7 +436,7 @@ func TestDLQEdit(t *testing.T) {
 	mendedBody := `{"v":1,"changes":[{"id":"v1","set":{"title":"x"}}]}`
 	code, out, errs := vodctlIn(t, env, mendedBody, "dlq", "edit", id, "--body", "-", "--wait", "0")
 	require.Zero(t, code, errs)
-	require.Contains(t, out, "say --yes")
+	require.Contains(t, out, "nothing was done, --yes does it\n")
 
 	code, out, errs = vodctlIn(t, env, mendedBody, "dlq", "edit", id, "--body", "-", "--yes", "--wait", "1s")
 	require.Zero(t, code, errs)

@@ -107,3 +107,15 @@ func (a *app) printJSON(v any) error {
 	e.SetIndent("", "  ")
 	return e.Encode(v)
 }
+
+// listedOnly says that --yes was missing: below a result for people, and beside one
+// for programs.
+func (a *app) listedOnly() error {
+	const text = "nothing was done, --yes does it"
+	if a.json() {
+		_, err := fmt.Fprintln(a.err, "vodctl: "+text)
+		return err
+	}
+	_, err := fmt.Fprintln(a.out, text)
+	return err
+}

@@ -2,13 +2,18 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"vodcurator/events"
 	"vodcurator/shared/boot"
 )
 
@@ -48,6 +53,40 @@ func TestMisuseEndsWith2AndSaysHow(t *testing.T) {
 		require.Empty(t, out, args)
 		require.True(t, strings.HasPrefix(errs, "vodctl: "), errs)
 	}
+}
+
+func TestWithoutYesEveryCommandSaysAlikeThatNothingWasDone(t *testing.T) {
+	c, env, ids := edited(t)
+	env["METADATA_QUEUE"] = c.Env()["METADATA_QUEUE"]
+	body, err := events.EncodeDeadLetter(events.DeadLetter{Body: []byte(good), Reason: "missing"})
+	require.NoError(t, err)
+	rules := filepath.Join(t.TempDir(), "rules.yaml")
+	require.NoError(t, os.WriteFile(rules, []byte("rules:\n  - {name: all, when: title != \"\", add: [a]}\n"), 0o600))
+	for _, format := range []string{"table", "json"} {
+		for _, args := range [][]string{
+			{"queue", "send"}, {"dlq", "edit", "ID", "--body", "-", "--wait", "0"}, {"dlq", "redrive", "--wait", "0"}, {"undo", "run-1"}, {"retag", "--rules", rules, "--quiet"},
+		} {
+			id, err := c.MNS.Enqueue(env["DEAD_LETTER_QUEUE"], base64.StdEncoding.EncodeToString(body))
+			require.NoError(t, err)
+			for i := range args {
+				if args[i] == "ID" {
+					args[i] = id
+				}
+			}
+			code, out, errs := vodctlIn(t, env, good, append(args, "-o", format)...)
+			require.Zero(t, code, errs)
+			const said = "nothing was done, --yes does it\n"
+			if format == "json" {
+				require.True(t, json.Valid([]byte(out)), out)
+				require.Equal(t, "vodctl: "+said, errs)
+			} else {
+				require.True(t, strings.HasSuffix(out, "\n"+said), out)
+				require.Empty(t, errs)
+			}
+		}
+	}
+	require.Zero(t, c.MNS.Stats(env["METADATA_QUEUE"]))
+	require.Equal(t, "new theirs new", titles(c, ids))
 }
 
 func TestHelpNeedsNoEnvironment(t *testing.T) {

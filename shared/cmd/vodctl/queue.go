@@ -124,11 +124,14 @@ func (a *app) send(ctx context.Context, changes []video.Change, skip int, issued
 	if a.json() {
 		err = a.printJSON(result)
 	} else {
-		say := fmt.Sprintf("%s for %s, nothing sent: say --yes", report.Count(len(rest), "change"), app.MetadataQueue)
+		say := fmt.Sprintf("%s for %s", report.Count(len(rest), "change"), app.MetadataQueue)
 		if yes {
 			say = fmt.Sprintf("%d of %s sent to %s", result.Sent, report.Count(len(rest), "change"), app.MetadataQueue)
 		}
 		_, err = fmt.Fprintln(a.out, say)
+	}
+	if err == nil && !yes {
+		err = a.listedOnly()
 	}
 	if n := len(result.Failed); err == nil && n > 0 {
 		err = fmt.Errorf("%s not sent, the first: %s: %s; go on with --skip %d --issued-at %s",

@@ -43,7 +43,7 @@ func TestQueueSendReadsACSV(t *testing.T) {
 	c, env := queues(t)
 	code, out, errs := vodctlIn(t, env, sheet, "queue", "send", "--csv", "-")
 	require.Zero(t, code, errs)
-	require.Contains(t, out, "2 changes for metadata, nothing sent: say --yes")
+	require.Contains(t, out, "2 changes for metadata\nnothing was done, --yes does it\n")
 	require.Zero(t, c.MNS.Stats("metadata"))
 
 	code, out, errs = vodctlIn(t, env, sheet, "queue", "send", "--csv", "-", "--yes")

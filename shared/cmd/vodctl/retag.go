@@ -261,8 +261,13 @@ func (r retag) save(state *checkpoint) error {
 var noun = map[string]string{"video": "video", "audio": "audio file", "image": "image"}
 
 func (a *app) show(r retag, d *tag.Diff) error {
+	toDo := d.Needed > 0 && !r.yes
 	if a.json() {
-		return a.printJSON(d)
+		err := a.printJSON(d)
+		if err == nil && toDo && r.library == "" {
+			err = a.listedOnly()
+		}
+		return err
 	}
 	verb := "would change"
 	if r.yes {
@@ -306,13 +311,14 @@ func (a *app) show(r retag, d *tag.Diff) error {
 		return err
 	}
 	switch {
-	case d.Needed == 0 || r.yes:
+	case !toDo:
+		return nil
 	case r.library != "":
-		_, _ = fmt.Fprintln(a.out, "\nnothing was written: this is a snapshot; --yes without --library reads the library again and writes")
-	default:
-		_, _ = fmt.Fprintln(a.out, "\nnothing was written; --yes writes it")
+		_, err := fmt.Fprintln(a.out, "\nnothing was written: this is a snapshot; --yes without --library reads the library again and writes")
+		return err
 	}
-	return nil
+	_, _ = fmt.Fprintln(a.out)
+	return a.listedOnly()
 }
 
 // progress tells the rate, and how long it may take: the part of the time between

@@ -168,7 +168,7 @@ func TestRetagListsThenWritesThenFindsNothing(t *testing.T) {
 	require.Zero(t, code, errs)
 	require.Contains(t, out, "250 videos looked at, 250 would change")
 	require.Regexp(t, `promo +125 +125`, out)
-	require.Contains(t, out, "nothing was written; --yes writes it")
+	require.Contains(t, out, "nothing was done, --yes does it\n")
 	require.Equal(t, 10, strings.Count(out, "add tags promo"), "ten examples")
 	require.Zero(t, writes(c), "counted by the server")
 

@@ -87,6 +87,9 @@ func (a *app) undo(ctx context.Context, app *boot.App, o *state.Store, run strin
 	} else {
 		err = a.tellReversals(reversals, len(changes), yes, app.MetadataQueue)
 	}
+	if err == nil && !yes && len(changes) > 0 {
+		err = a.listedOnly()
+	}
 	if err == nil && failed > 0 {
 		err = fmt.Errorf("%s not put back", report.Count(failed, "media"))
 	}
@@ -137,11 +140,7 @@ func (a *app) tellReversals(reversals []edit.Reversal, changes int, yes bool, qu
 	if err := table.Write(a.out, ""); err != nil {
 		return err
 	}
-	last := fmt.Sprintf("%d of %d media to put back", changes, len(reversals))
-	if !yes && changes > 0 {
-		last += "; nothing was done, --yes does it"
-	}
-	_, err := fmt.Fprintf(a.out, "\n%s\n", last)
+	_, err := fmt.Fprintf(a.out, "\n%d of %d media to put back\n", changes, len(reversals))
 	return err
 }
 
