@@ -666,14 +666,14 @@ func revived(ctx context.Context, app *boot.App, l letter) ([]byte, error) {
 // whole is the body of a letter, read under STATE where it lies there: at key. A
 // letter whose body was too large for its queue names it, as does a message.
 func whole(ctx context.Context, app *boot.App, l letter) (body []byte, key string, err error) {
-	if key = l.Ref; key == "" {
-		m, err := events.DecodeMetadata(l.Body)
-		if err != nil || m.Ref == "" {
-			return l.Body, "", nil
-		}
+	key = l.Ref
+	if m, err := events.DecodeMetadata(l.Body); err == nil && key == "" {
 		key = m.Ref
 	}
-	if app.State == nil {
+	switch {
+	case key == "":
+		return l.Body, "", nil
+	case app.State == nil:
 		return nil, key, fmt.Errorf("its body is under STATE at %s, and STATE is not set", key)
 	}
 	body, err = app.State.Read(ctx, key)

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -499,17 +500,27 @@ func TestLongWorkShowsThatItGoesOn(t *testing.T) {
 	})
 }
 
-// MNS answers with nothing when too many wait for an answer.
-func TestDLQSaysHowManyLettersItWasNotGiven(t *testing.T) {
-	c, env := queues(t)
-	for range 3 {
-		bury(t, c, events.DeadLetter{Body: []byte("poison"), Reason: "malformed"})
-	}
-	c.SetFaults(localcloud.Fault{Service: "mns", Op: "BatchReceiveMessage", Kind: "empty", Probability: 1})
-	for _, args := range [][]string{{"list"}, {"redrive"}, {"show", "nobody"}} {
-		code, _, errs := vodctl(t, env, append(append([]string{"dlq"}, args...), "--wait", "1s")...)
-		require.Equal(t, 1, code)
-		require.Contains(t, errs, "not looked at: 3 letters")
+// MNS answers with nothing when too many wait for an answer; and what cannot be held
+// is not worked on.
+func TestDLQSaysHowManyLettersItCouldNotLookAt(t *testing.T) {
+	for name, fault := range map[string]localcloud.Fault{
+		"none are given":   {Op: "BatchReceiveMessage", Kind: "empty"},
+		"none can be held": {Op: "ChangeMessageVisibility", Kind: "error"},
+	} {
+		for _, args := range []string{"list", "redrive --yes", "show nobody"} {
+			t.Run(name+" to "+args, func(t *testing.T) {
+				c, env := queues(t)
+				bury(t, c, slices.Repeat([]events.DeadLetter{{Body: []byte(good), Reason: "missing"}}, 3)...)
+				fault.Service, fault.Probability = "mns", 1
+				c.SetFaults(fault)
+				code, _, errs := vodctl(t, env, append(strings.Fields("dlq "+args), "--wait", "0", "-o", "json")...)
+				require.Equal(t, 1, code)
+				require.Contains(t, errs, "not looked at: 3 letters; run it again: ")
+				s := c.MNS.Stats("dead")
+				require.Equal(t, 3, s.Active+s.Inactive)
+				require.Zero(t, c.MNS.Stats("metadata"))
+			})
+		}
 	}
 }
 
