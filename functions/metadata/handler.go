@@ -330,19 +330,42 @@ func (h handler) keep(ctx context.Context, body []byte) (key string, err error) 
 	return key, nil
 }
 
+// What a queue did not take is sent again, up to sendTries times in a row that it
+// takes nothing at all, with a pause that doubles from sendPause.
+const (
+	sendTries = 5
+	sendPause = 200 * time.Millisecond
+)
+
+// send puts messages into a queue. Only what was not taken is sent again: would the
+// function fail at the first hiccup, the platform would repeat the batch, and what
+// was taken before would be in the queue once more each time.
 func (h handler) send(ctx context.Context, queue string, messages []boot.Message) error {
-	if len(messages) == 0 {
-		return nil
-	}
-	sent, err := h.queue.Send(ctx, queue, messages)
-	for _, s := range sent {
-		err = cmp.Or(err, s.Err)
-	}
-	if err == nil && len(sent) != len(messages) {
-		err = fmt.Errorf("%d of %d sent", len(sent), len(messages))
-	}
-	if err != nil {
-		return fmt.Errorf("queue %s: %w", queue, err)
+	for try := 1; len(messages) > 0; try++ {
+		sent, err := h.queue.Send(ctx, queue, messages)
+		var left []boot.Message
+		for i, m := range messages {
+			if i >= len(sent) {
+				left = append(left, m)
+			} else if sent[i].Err != nil {
+				err, left = cmp.Or(err, sent[i].Err), append(left, m)
+			}
+		}
+		if len(left) == 0 {
+			return nil
+		}
+		if len(left) < len(messages) {
+			try = 1
+		}
+		err = fmt.Errorf("queue %s: %d of %d not sent: %w", queue, len(left), len(messages), cmp.Or(err, video.ErrTransient))
+		if messages = left; try >= sendTries {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(sendPause << (try - 1)):
+		}
 	}
 	return nil
 }

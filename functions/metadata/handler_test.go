@@ -171,13 +171,115 @@ func TestEveryMessageHasItsOwnEnd(t *testing.T) {
 // (aws-powertools/powertools-lambda-java#729).
 func TestNothingIsAcknowledgedBeforeItsDeadLetterIsSent(t *testing.T) {
 	for _, out := range []string{"dead", "metadata"} {
-		r := newRig()
-		r.edits.results["late"] = video.ErrThrottled
-		r.queues.err[out] = video.ErrTransient
-		_, err := r.handle(t.Context(), batch(t, message("good"), "no JSON", message("late")))
-		require.ErrorIs(t, err, video.ErrTransient, "the platform keeps the batch")
-		require.Equal(t, "dead", r.queues.calls[0], "dead letters go first")
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig()
+			r.edits.results["late"] = video.ErrThrottled
+			r.queues.err[out] = video.ErrTransient
+			_, err := r.handle(t.Context(), batch(t, message("good"), "no JSON", message("late")))
+			require.ErrorIs(t, err, video.ErrTransient, "the platform keeps the batch")
+			require.Equal(t, "dead", r.queues.calls[0], "dead letters go first")
+		})
 	}
+}
+
+// hiccups is a queue whose client sends 16 messages a call and ends at the first call
+// that fails; fault says what becomes of a call, and whether it took effect all the same.
+type hiccups struct {
+	queues
+	fault func(call int) (err error, effect bool)
+	n     int
+}
+
+func (q *hiccups) Send(ctx context.Context, queue string, messages []boot.Message) ([]boot.Sent, error) {
+	sent := make([]boot.Sent, len(messages))
+	var err error
+	for from := 0; from < len(messages); from += 16 {
+		to := min(from+16, len(messages))
+		effect := false
+		if err == nil {
+			q.n++
+			err, effect = q.fault(q.n)
+			for i := range sent[from:to] {
+				sent[from+i].Err = err
+			}
+		} else {
+			for i := range sent[from:to] {
+				sent[from+i].Err = video.ErrClosed
+			}
+		}
+		if effect {
+			if _, err := q.queues.Send(ctx, queue, messages[from:to]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return sent, err
+}
+
+// One batch, of which every call fails once or more, while 160 messages go back.
+func TestAHiccupWhileSendingBackMultipliesNothing(t *testing.T) {
+	for name, tc := range map[string]struct {
+		fault func(call int) (error, bool)
+		most  int // copies of one message
+		err   error
+		least int // distinct messages in the queue
+	}{
+		"every other call": {func(call int) (error, bool) {
+			if call%2 == 1 {
+				return video.ErrTransient, false
+			}
+			return nil, true
+		}, 1, nil, 160},
+		"a call whose answer is lost": {func(call int) (error, bool) {
+			if call == 3 {
+				return video.ErrUnknownOutcome, true
+			}
+			return nil, true
+		}, 2, nil, 160},
+		"out of reach from the fifth call on": {func(call int) (error, bool) {
+			if call >= 5 {
+				return video.ErrTransient, false
+			}
+			return nil, true
+		}, 1, video.ErrTransient, 64},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig()
+				q := &hiccups{queues: *r.queues, fault: tc.fault}
+				r.queue = q
+				var bodies []string
+				for i := range 160 {
+					id := fmt.Sprint("v", i)
+					bodies = append(bodies, message(id))
+					r.edits.results[video.ID(id)] = video.ErrThrottled
+				}
+				_, err := r.handle(t.Context(), batch(t, bodies...))
+				require.ErrorIs(t, err, tc.err)
+				copies := map[string]int{}
+				for _, m := range q.sent["metadata"] {
+					copies[string(m.Body)]++
+				}
+				require.Len(t, copies, tc.least)
+				for _, n := range copies {
+					require.LessOrEqual(t, n, tc.most)
+				}
+			})
+		})
+	}
+}
+
+func TestSendingEndsWithTheTimeThereIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		r.queues.err["dead"] = video.ErrTransient
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		defer cancel()
+		start := time.Now()
+		_, err := r.handle(ctx, batch(t, "no JSON"))
+		require.ErrorIs(t, err, video.ErrTransient)
+		require.Equal(t, 300*time.Millisecond, time.Since(start))
+	})
 }
 
 func TestOneBadMessageNeverRunsItsNeighboursAgain(t *testing.T) {
