@@ -8,6 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vodcurator/events"
+	"vodcurator/shared/decide/editing"
+	"vodcurator/shared/video"
 )
 
 // seed gives a fuzz target every sample, and some text that is none.
@@ -22,7 +24,8 @@ func seed(f *testing.F) {
 			f.Add(raw)
 		}
 	}
-	for _, text := range []string{"", "null", "[]", "{}", "[7]", `"x"`, lesson, "\xff", `{"v":1,"ref":"k"}`, `[{"VideoId":"a","CateId":"7"}]`, `{"v":1,"reason":"x","body":"AA=="}`} {
+	for _, text := range []string{"", "null", "[]", "{}", "[7]", `"x"`, lesson, "\xff", `{"v":1,"ref":"k"}`, `[{"VideoId":"a","CateId":"7"}]`, `{"v":1,"reason":"x","body":"AA=="}`,
+		`{"v":1,"changes":[{"id":"a","set":{"title":"x"},"issuedAt":"9999-12-31T23:59:59-08:00"},{"id":"a","set":{"title":"y"}}],"firstSeen":"0001-01-01T00:00:00+01:00"}`} {
 		f.Add([]byte(text))
 	}
 }
@@ -93,9 +96,15 @@ func FuzzDecodeMetadata(f *testing.F) {
 		if !ok {
 			return
 		}
+		var good []video.Change
 		for _, c := range m.Changes {
-			_ = c.Check()
+			if c.Check() == nil {
+				_ = editing.StampOf(c)
+				good = append(good, c)
+			}
 		}
+		_, verdicts := editing.Fold(good, func(editing.Key) editing.Known { return editing.Known{} })
+		require.Len(t, verdicts, len(good))
 		body, err := events.EncodeMetadata(m)
 		require.NoError(t, err)
 		again, err := events.DecodeMetadata(body)

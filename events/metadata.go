@@ -86,6 +86,8 @@ func DecodeMetadata(body []byte) (Metadata, error) {
 	switch {
 	case m.Attempts < 0:
 		return Metadata{}, malformed("metadata message", "attempts is %d", m.Attempts)
+	case !dated(m.FirstSeen):
+		return Metadata{}, malformed("metadata message", "firstSeen: year %d, 1 to 9999", m.FirstSeen.UTC().Year())
 	case m.Ref == "" && len(m.Changes) == 0:
 		return Metadata{}, malformed("metadata message", "no changes")
 	case m.Ref != "" && len(m.Changes) > 0:
@@ -236,6 +238,9 @@ func DecodeDeadLetter(body []byte) (DeadLetter, error) {
 	}
 	if w.Version != 1 {
 		return DeadLetter{}, malformed("dead letter", "%w: %d is not 1", ErrVersion, w.Version)
+	}
+	if !dated(w.FirstSeen) {
+		return DeadLetter{}, malformed("dead letter", "firstSeen: year %d, 1 to 9999", w.FirstSeen.UTC().Year())
 	}
 	return DeadLetter{ID: w.ID, Body: slices.Clip(w.Body), Ref: w.Ref, Reason: w.Reason, Attempts: w.Attempts, FirstSeen: w.FirstSeen}, nil
 }

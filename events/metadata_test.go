@@ -69,6 +69,8 @@ func TestMetadataRefuses(t *testing.T) {
 		"a number as a title":        {`{"v":1,"changes":[{"id":"a","set":{"title":7}}]}`, events.ErrMalformed, "title"},
 		"a time that is none":        {`{"v":1,"changes":[{"id":"a","issuedAt":"yesterday"}]}`, events.ErrMalformed, "yesterday"},
 		"negative attempts":          {`{"v":1,"changes":[{"id":"a"}],"attempts":-1}`, events.ErrMalformed, "attempts"},
+		"first seen in no year":      {`{"v":1,"changes":[{"id":"a"}],"firstSeen":"9999-12-31T23:59:59-08:00"}`, events.ErrMalformed, "firstSeen"},
+		"first seen in year 0":       {`{"v":1,"ref":"messages/a","firstSeen":"0001-01-01T00:00:00+01:00"}`, events.ErrMalformed, "year 0, 1 to 9999"},
 		"two values":                 {lesson + lesson, events.ErrMalformed, "after top-level value"},
 		"a raw control character":    {"{\"v\":1,\"changes\":[{\"id\":\"a\",\"set\":{\"title\":\"a\x01b\"}}]}", events.ErrMalformed, "invalid character"},
 		"not UTF-8":                  {"{\"v\":1,\"changes\":[{\"id\":\"a\",\"set\":{\"title\":\"\xf0\x9f\x8e\"}}]}", events.ErrMalformed, "not UTF-8"},
@@ -173,7 +175,7 @@ func TestDeadLetterKeepsEveryByte(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, l, back)
 	}
-	for _, raw := range []string{"", "{}", "[]", `{"v":2,"reason":"x"}`, `{"v":1,"why":"x"}`} {
+	for _, raw := range []string{"", "{}", "[]", `{"v":2,"reason":"x"}`, `{"v":1,"why":"x"}`, `{"v":1,"reason":"x","firstSeen":"0000-01-01T00:00:00Z"}`} {
 		l, err := events.DecodeDeadLetter([]byte(raw))
 		require.ErrorIs(t, err, events.ErrMalformed, raw)
 		require.Zero(t, l)

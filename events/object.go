@@ -86,16 +86,20 @@ func parseTime(s string) time.Time {
 		s = s[:last] + "." + s[last+1:]
 	}
 	t, err := time.Parse(time.RFC3339, s)
-	if err != nil {
+	if err != nil || !dated(t) {
 		return time.Time{}
 	}
 	return t.UTC()
 }
 
+// dated says that a time can be written again, in UTC: its year has four digits.
+func dated(t time.Time) bool { return t.UTC().Year() >= 1 && t.UTC().Year() <= 9999 }
+
 // millis reads Unix milliseconds, as a number or as text.
 func millis(o object, key string) time.Time {
-	if n := o.integer(key); n > 0 && n < 1<<53 {
-		return time.UnixMilli(n).UTC()
+	n := o.integer(key)
+	if t := time.UnixMilli(n).UTC(); n > 0 && dated(t) {
+		return t
 	}
 	return time.Time{}
 }

@@ -101,6 +101,10 @@ func decode(raw []byte) ([]events.Message, error) {
 	return []events.Message{m}, err
 }
 
+// maxAhead is how far ahead of its message's arrival a change may claim to be issued:
+// it would beat every honest change of the same fields until that moment.
+const maxAhead = 24 * time.Hour
+
 // letter is one message on its way through.
 type letter struct {
 	events.Message
@@ -113,15 +117,31 @@ func (h handler) process(ctx context.Context, messages []events.Message) (answer
 	now := time.Now()
 	letters := make([]letter, len(messages))
 	var changes []video.Change
+	var ends []*video.Outcome // of each of them
+	a := answer{Messages: len(messages), Outcomes: map[video.Result]int{}}
+	media := map[video.ID]bool{}
 	for i, m := range messages {
+		if m.At.IsZero() {
+			m.At = now
+		}
 		letters[i] = letter{Message: m}
 		l := &letters[i]
 		if l.meta, l.err = h.read(ctx, m.Body); errors.Is(l.err, errState) {
 			return answer{}, l.err
 		}
-		l.stamp(now)
-		changes = append(changes, l.meta.Changes...)
+		l.stamp()
+		l.outcomes = make([]video.Outcome, len(l.meta.Changes))
+		for n, c := range l.meta.Changes {
+			media[c.ID] = true
+			if err := l.check(c); err != nil {
+				l.outcomes[n] = video.Outcome{ID: c.ID, Result: video.Rejected, Reason: err.Error(), Err: err}
+				continue
+			}
+			changes, ends = append(changes, c), append(ends, &l.outcomes[n])
+		}
+		a.Changes += len(l.meta.Changes)
 	}
+	a.Media = len(media)
 	run := report.RequestID(ctx)
 	if run == "" {
 		run = now.UTC().Format("20060102T150405.000000000Z")
@@ -130,15 +150,10 @@ func (h handler) process(ctx context.Context, messages []events.Message) (answer
 	if err != nil {
 		return answer{}, fmt.Errorf("edit: %w", err)
 	}
-	a := answer{Messages: len(messages), Changes: len(changes), Outcomes: map[video.Result]int{}}
-	media := map[video.ID]bool{}
-	for _, c := range changes {
-		media[c.ID] = true
+	for i, o := range outcomes {
+		*ends[i] = o
 	}
-	a.Media = len(media)
 	for i := range letters {
-		n := len(letters[i].meta.Changes)
-		letters[i].outcomes, outcomes = outcomes[:n], outcomes[n:]
 		for _, o := range letters[i].outcomes {
 			a.Outcomes[o.Result]++
 			if o.Err != nil || o.Result == video.Done && o.Reason != "" { // the second: over another writer's
@@ -183,19 +198,26 @@ func (h handler) read(ctx context.Context, body []byte) (events.Metadata, error)
 }
 
 // stamp gives changes without a moment of issue the first moment we know of, so
-// that a message that goes round does not grow younger.
-func (l *letter) stamp(now time.Time) {
+// that a message that goes round does not grow younger. Of two such changes in one
+// message the later one is the newer.
+func (l *letter) stamp() {
 	if l.meta.FirstSeen.IsZero() {
-		if l.meta.FirstSeen = l.At; l.At.IsZero() {
-			l.meta.FirstSeen = now
-		}
-		l.meta.FirstSeen = l.meta.FirstSeen.UTC()
+		l.meta.FirstSeen = l.At.UTC()
 	}
 	for i := range l.meta.Changes {
 		if c := &l.meta.Changes[i]; c.IssuedAt.IsZero() {
-			c.IssuedAt = l.meta.FirstSeen
+			c.IssuedAt = l.meta.FirstSeen.Add(time.Duration(i))
 		}
 	}
+}
+
+// check refuses what no other message could ever be newer than.
+func (l *letter) check(c video.Change) error {
+	if most := l.At.Add(maxAhead); c.IssuedAt.After(most) {
+		show := func(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+		return fmt.Errorf("%w: issuedAt: %s, at most %s: a day after the message came", video.ErrInvalid, show(c.IssuedAt), show(most))
+	}
+	return nil
 }
 
 // close gives every message its end. Dead letters go first, and everything goes

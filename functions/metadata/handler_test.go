@@ -18,6 +18,7 @@ import (
 
 	"vodcurator/events"
 	"vodcurator/shared/boot"
+	"vodcurator/shared/decide/editing"
 	"vodcurator/shared/video"
 )
 
@@ -361,7 +362,7 @@ func TestEveryFormOfIntakeBringsTheSameChange(t *testing.T) {
 		"batch of strings":     asText,
 		"a single event":       objects[0],
 		"base64":               batch(t, base64.StdEncoding.EncodeToString([]byte(body))),
-		"topic, JSON":          fmt.Appendf(nil, `{"TopicOwner":"1","TopicName":"t","MessageId":"M","PublishTime":"1761984000000","Message":%s}`, quoted),
+		"topic, JSON":          fmt.Appendf(nil, `{"TopicOwner":"1","TopicName":"t","MessageId":"M","PublishTime":"1793520000000","Message":%s}`, quoted),
 		"topic, SIMPLIFIED":    []byte(body),
 		"topic, STREAM":        fmt.Appendf(nil, `{"body":%s,"attrs":{"Extend":"{}"}}`, quoted),
 		"directly, as content": []byte(`[{"VideoId":"v1","Title":"new"}]`),
@@ -390,6 +391,60 @@ func TestAChangeWithoutAMomentOfIssueKeepsItsFirstOne(t *testing.T) {
 		r.run(t, []byte(`[{"VideoId":"v1","Title":"new"}]`))
 		require.Equal(t, time.Now().UTC(), r.edits.asked[0].IssuedAt, "nobody says when")
 	})
+}
+
+func TestOfTwoChangesInOneMessageTheLaterOneWins(t *testing.T) {
+	for _, body := range []string{
+		`[{"VideoId":"v1","Title":"first"},{"VideoId":"v1","Title":"second"},{"VideoId":"v1","Title":"third"}]`,
+		`[{"VideoId":"v1","Title":"3"},{"VideoId":"v1","Title":"2"},{"VideoId":"v1","Title":"third"}]`,
+	} {
+		r := newRig()
+		r.edits.results["v1"] = video.ErrThrottled
+		r.run(t, batch(t, body))
+		slices.Reverse(r.edits.asked) // whatever the order of arrival
+		folded, _ := editing.Fold(r.edits.asked, func(editing.Key) editing.Known { return editing.Known{} })
+		require.Equal(t, "third", *folded[0].Update.Title)
+
+		first := slices.Clone(r.edits.asked)
+		slices.Reverse(first)
+		r.edits.asked = nil
+		r.run(t, batch(t, body))
+		r.run(t, batch(t, string(r.queues.sent["metadata"][0].Body)))
+		require.Equal(t, append(first, first...), r.edits.asked, "delivered again, and sent back")
+	}
+}
+
+func TestWhatClaimsToBeOfTheFutureIsRefusedAlone(t *testing.T) {
+	change := func(id, at string) string {
+		return fmt.Sprintf(`{"v":1,"changes":[{"id":%q,"set":{"title":"x"},"issuedAt":%q}]}`, id, at)
+	}
+	two := `{"v":1,"changes":[{"id":"late","set":{"title":"x"},"issuedAt":"9999-12-31T23:59:59-08:00"},{"id":"now","set":{"title":"x"}}]}`
+	first := `{"v":1,"changes":[{"id":"v3","set":{"title":"x"}}],"firstSeen":"2026-11-03T00:00:00Z"}`
+	r := newRig()
+	a := r.run(t, batch(t, change("v1", "2026-11-02T09:00:00Z"), change("v2", "2026-11-02T17:00:01+08:00"), two, first))
+	require.Equal(t, map[video.Result]int{video.Done: 2, video.Rejected: 3}, a.Outcomes)
+	require.Equal(t, 5, a.Changes)
+	var asked []video.ID
+	for _, c := range r.edits.asked {
+		asked = append(asked, c.ID)
+	}
+	require.Equal(t, []video.ID{"v1", "now"}, asked, "a day ahead is the most; its neighbours are carried out")
+	letters := r.deadLetters(t)
+	require.Len(t, letters, 3)
+	require.Equal(t, "v2: rejected: invalid: issuedAt: 2026-11-02T09:00:01Z, at most 2026-11-02T09:00:00Z: a day after the message came", letters[0].Reason)
+	require.Equal(t, two, string(letters[1].Body))
+	require.Contains(t, letters[1].Reason, "late: rejected")
+	require.Contains(t, letters[2].Reason, "2026-11-03")
+}
+
+// A year that JSON cannot hold made the batch fail when it was written again.
+func TestATimeThatCannotBeWrittenAgainBlocksNobody(t *testing.T) {
+	r := newRig()
+	r.edits.results["v1"] = video.ErrThrottled
+	raw := strings.ReplaceAll(string(batch(t, `[{"VideoId":"v1","Title":"x"}]`)), "2026-11-01T09:00:00Z", "9999-12-31T23:59:59-08:00")
+	a := r.run(t, []byte(raw))
+	require.Equal(t, 1, a.SentBack)
+	require.Zero(t, a.DeadLetters)
 }
 
 func TestOtherTriggersAreRefused(t *testing.T) {

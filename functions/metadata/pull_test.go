@@ -18,6 +18,9 @@ import (
 
 const tick = `{"triggerTime":"2026-11-01T08:00:00Z","triggerName":"drain","payload":""}`
 
+// sent is when the messages of a well were sent.
+var sent = time.Date(2026, 11, 1, 9, 0, 0, 0, time.UTC)
+
 // well is a queue with visibility, on the bubble's clock.
 type well struct {
 	mu       sync.Mutex
@@ -51,7 +54,7 @@ func (w *well) Receive(_ context.Context, _ string, limit int, wait time.Duratio
 			if len(out) < limit && !m.at.After(time.Now()) {
 				m.handed++
 				m.handle, m.at = fmt.Sprintf("%s-%d", m.id, m.handed), time.Now().Add(w.visible)
-				out = append(out, boot.Received{ID: m.id, Handle: m.handle, Body: m.body, NextVisible: m.at, Enqueued: time.Now(), Dequeued: m.handed})
+				out = append(out, boot.Received{ID: m.id, Handle: m.handle, Body: m.body, NextVisible: m.at, Enqueued: sent, Dequeued: m.handed})
 			}
 		}
 		w.mu.Unlock()
