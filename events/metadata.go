@@ -40,6 +40,9 @@ type Metadata struct {
 	// queue; there are no Changes then.
 	Ref    string
 	Reason string // why it came back
+	// Original is the body as its sender sent it, byte for byte, once the message went
+	// round and is no longer that body.
+	Original []byte
 }
 
 // metadataWire is the message as it is written; video.Change has the names below it.
@@ -50,6 +53,7 @@ type metadataWire struct {
 	FirstSeen time.Time      `json:"firstSeen,omitzero"`
 	Ref       string         `json:"ref,omitempty"`
 	Reason    string         `json:"reason,omitempty"`
+	Original  []byte         `json:"original,omitempty"`
 }
 
 // DecodeMetadata reads a metadata message, or the array that UpdateVideoInfos takes
@@ -82,7 +86,7 @@ func DecodeMetadata(body []byte) (Metadata, error) {
 	if err := strict(body, &wire); err != nil {
 		return Metadata{}, malformed("metadata message", "%w", err)
 	}
-	m := Metadata{Changes: wire.Changes, Attempts: wire.Attempts, FirstSeen: wire.FirstSeen, Ref: wire.Ref, Reason: wire.Reason}
+	m := Metadata{Changes: wire.Changes, Attempts: wire.Attempts, FirstSeen: wire.FirstSeen, Ref: wire.Ref, Reason: wire.Reason, Original: wire.Original}
 	switch {
 	case m.Attempts < 0:
 		return Metadata{}, malformed("metadata message", "attempts is %d", m.Attempts)
@@ -103,7 +107,7 @@ func EncodeMetadata(m Metadata) ([]byte, error) {
 		// The JSON encoder would quietly put U+FFFD in its place.
 		return nil, fmt.Errorf("metadata message: %w: text that is not UTF-8", video.ErrInvalid)
 	}
-	wire := metadataWire{MetadataVersion, m.Changes, m.Attempts, m.FirstSeen, m.Ref, m.Reason}
+	wire := metadataWire{MetadataVersion, m.Changes, m.Attempts, m.FirstSeen, m.Ref, m.Reason, m.Original}
 	var body bytes.Buffer
 	e := json.NewEncoder(&body)
 	e.SetEscapeHTML(false)

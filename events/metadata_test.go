@@ -132,6 +132,9 @@ func TestMetadataComesBackAsItWasSent(t *testing.T) {
 		})
 		tags := rapid.SliceOfN(text, 1, 4)
 		m := events.Metadata{Attempts: rapid.IntRange(0, 99).Draw(t, "attempts"), FirstSeen: when.Draw(t, "first"), Reason: text.Draw(t, "reason")}
+		if rapid.Bool().Draw(t, "original?") {
+			m.Original = rapid.SliceOfN(rapid.Byte(), 1, 9).Draw(t, "original")
+		}
 		for range rapid.IntRange(1, 4).Draw(t, "n") {
 			c := video.Change{ID: video.ID(text.Draw(t, "id")), Kind: rapid.SampledFrom([]video.Kind{"", video.KindImage}).Draw(t, "kind"), IssuedAt: when.Draw(t, "issued")}
 			if rapid.Bool().Draw(t, "title?") {

@@ -48,7 +48,7 @@ type handler struct {
 // A message that fails for a passing reason is tried so often, with delays that
 // double from firstDelay to maxDelay: for more than an hour in all.
 const (
-	maxAttempts = 12
+	maxAttempts = 13
 	firstDelay  = 2 * time.Second
 	maxDelay    = 15 * time.Minute
 )
@@ -170,11 +170,18 @@ func (h handler) process(ctx context.Context, messages []events.Message) (answer
 // errState says that a part of a message lies in STATE, which does not answer.
 var errState = errors.New("STATE does not answer")
 
-// read decodes a message, and the one it points to.
+// read decodes a message, and the one it points to. What did not go round yet is
+// its own original.
 func (h handler) read(ctx context.Context, body []byte) (events.Metadata, error) {
 	meta, err := events.DecodeMetadata(body)
-	if err != nil || meta.Ref == "" {
+	if err != nil {
 		return meta, err
+	}
+	if meta.Ref == "" {
+		if meta.Original == nil {
+			meta.Original = body
+		}
+		return meta, nil
 	}
 	if h.objects == nil {
 		return events.Metadata{}, fmt.Errorf("%w: it points to %q under STATE, and there is no STATE", video.ErrInvalid, meta.Ref)
@@ -193,7 +200,10 @@ func (h handler) read(ctx context.Context, body []byte) (events.Metadata, error)
 	if err != nil {
 		return events.Metadata{}, err
 	}
-	whole.Attempts, whole.FirstSeen = meta.Attempts, meta.FirstSeen
+	whole.Attempts, whole.FirstSeen, whole.Reason = meta.Attempts, meta.FirstSeen, meta.Reason
+	if whole.Original == nil {
+		whole.Original = body
+	}
 	return whole, nil
 }
 
@@ -235,7 +245,11 @@ func (h handler) close(ctx context.Context, letters []letter, a *answer) error {
 			dead = append(dead, m)
 		}
 		if len(again.Changes) > 0 {
-			some, err := h.pack(ctx, again)
+			wait := time.Duration(0) // what was not tried has waited already
+			if again.Attempts > l.meta.Attempts {
+				wait = delay(again.Attempts)
+			}
+			some, err := h.pack(ctx, again, wait)
 			if err != nil {
 				return err
 			}
@@ -257,7 +271,7 @@ func (l letter) sort() (again events.Metadata, reason string) {
 		return events.Metadata{}, l.err.Error()
 	}
 	again = l.meta
-	again.Changes, again.Reason = nil, ""
+	again.Changes = nil
 	var hopeless []string
 	tried := false
 	for i, o := range l.outcomes {
@@ -283,22 +297,27 @@ func (l letter) sort() (again events.Metadata, reason string) {
 	return again, clip(strings.Join(hopeless, "\n"), 4<<10)
 }
 
-// pack writes a message that goes back. One that has grown too long, because the
-// queue takes plain text that its base64 does not fit, goes as two.
-func (h handler) pack(ctx context.Context, m events.Metadata) ([]boot.Message, error) {
+// pack writes a message that goes back, to be seen after wait. One that is too long
+// with its original goes through STATE; without STATE the original stays behind, and
+// one that is too long even so goes as two.
+func (h handler) pack(ctx context.Context, m events.Metadata, wait time.Duration) ([]boot.Message, error) {
 	m.Reason = clip(m.Reason, 1<<10)
 	body, err := events.EncodeMetadata(m)
+	if m.Original != nil && (err != nil || len(body) > events.MaxMessage && h.objects == nil) {
+		m.Original = nil
+		return h.pack(ctx, m, wait)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if half := len(m.Changes) / 2; len(body) > events.MaxMessage && half > 0 {
+	if half := len(m.Changes) / 2; len(body) > events.MaxMessage && half > 0 && h.objects == nil {
 		one, two := m, m
 		one.Changes, two.Changes = m.Changes[:half], m.Changes[half:]
-		first, err := h.pack(ctx, one)
+		first, err := h.pack(ctx, one, wait)
 		if err != nil {
 			return nil, err
 		}
-		second, err := h.pack(ctx, two)
+		second, err := h.pack(ctx, two, wait)
 		return append(first, second...), err
 	}
 	if len(body) > events.MaxMessage {
@@ -310,24 +329,26 @@ func (h handler) pack(ctx context.Context, m events.Metadata) ([]boot.Message, e
 			return nil, err
 		}
 	}
-	return []boot.Message{{Body: body, Delay: delay(m.Attempts)}}, nil
+	return []boot.Message{{Body: body, Delay: wait}}, nil
 }
 
 // delay doubles with each attempt, up to a quarter more by chance, so that what
 // failed together does not come back together.
 func delay(attempts int) time.Duration {
-	if attempts == 0 {
-		return 0
-	}
 	d := min(firstDelay<<min(attempts-1, 20), maxDelay)
 	return d + rand.N(d/4)
 }
 
+// deadLetter holds the body as its sender sent it, here or under STATE.
 func (h handler) deadLetter(ctx context.Context, l letter, reason string) (boot.Message, error) {
-	d := events.DeadLetter{ID: l.ID, Body: l.Body, Reason: reason, Attempts: l.meta.Attempts, FirstSeen: l.meta.FirstSeen}
+	original := l.meta.Original
+	if original == nil {
+		original = l.Body
+	}
+	d := events.DeadLetter{ID: l.ID, Body: original, Reason: reason, Attempts: l.meta.Attempts, FirstSeen: l.meta.FirstSeen}
 	body, err := events.EncodeDeadLetter(d)
 	if err == nil && len(body) > events.MaxMessage {
-		if d.Ref, err = h.keep(ctx, l.Body); err == nil {
+		if d.Ref, err = h.keep(ctx, original); err == nil {
 			d.Body = nil
 			body, err = events.EncodeDeadLetter(d)
 		}
