@@ -86,9 +86,9 @@ func first(raw []byte) byte {
 }
 
 // plain undoes the base64 that queue clients wrap bodies in by convention. Text
-// that is not base64 of UTF-8 text is taken as it is.
+// that is not base64 of UTF-8 text, or of what begins like JSON, is taken as it is.
 func plain(body string) []byte {
-	if out, err := base64.StdEncoding.DecodeString(body); err == nil && utf8.Valid(out) {
+	if out, err := base64.StdEncoding.DecodeString(body); err == nil && (utf8.Valid(out) || first(out) == '{' || first(out) == '[') {
 		return out
 	}
 	return []byte(body)

@@ -109,6 +109,9 @@ func TestTopicMessageInEveryForm(t *testing.T) {
 		"STREAM with attributes":                      {string(sample(t, "triggers/topic.stream-attributes.json")), events.Message{Body: []byte(lesson)}},
 		"STREAM or SIMPLIFIED":                        {lesson, events.Message{Body: []byte(lesson)}},
 		"base64":                                      {base64.StdEncoding.EncodeToString([]byte(lesson)), events.Message{Body: []byte(lesson)}},
+		"base64, cut in an emoji":                     {base64.StdEncoding.EncodeToString([]byte(" {\"v\":1\xf0\x9f")), events.Message{Body: []byte(" {\"v\":1\xf0\x9f")}},
+		"base64 of an array that is not UTF-8":        {base64.StdEncoding.EncodeToString([]byte("[\xff]")), events.Message{Body: []byte("[\xff]")}},
+		"base64 of bytes":                             {"//4A", events.Message{Body: []byte("//4A")}},
 		"plain text":                                  {"hello topic", events.Message{Body: []byte("hello topic")}},
 		"a message that only looks like an envelope":  {`{"Message":7,"TopicName":"t","MessageId":"m"}`, events.Message{Body: []byte(`{"Message":7,"TopicName":"t","MessageId":"m"}`)}},
 	} {

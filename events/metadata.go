@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -66,7 +67,7 @@ func DecodeMetadata(body []byte) (Metadata, error) {
 		return Metadata{}, tooLarge("metadata message", len(body))
 	case !utf8.Valid(body):
 		// The JSON decoder would quietly put U+FFFD in its place.
-		return Metadata{}, malformed("metadata message", "not UTF-8")
+		return Metadata{}, malformed("metadata message", "%s", notText("", body, 5))
 	case first(body) == '[':
 		return decodeContent(body)
 	case first(body) != '{':
@@ -98,6 +99,29 @@ func DecodeMetadata(body []byte) (Metadata, error) {
 		return Metadata{}, malformed("metadata message", "both changes and ref")
 	}
 	return m, nil
+}
+
+// notText says where in a JSON value something is not UTF-8, looking so many levels
+// down: our messages have no more than five.
+func notText(at string, value []byte, levels int) string {
+	var fields map[string]json.RawMessage
+	var items []json.RawMessage
+	if levels > 0 { // the value is of one of the two forms at most
+		_ = json.Unmarshal(value, &fields)
+		_ = json.Unmarshal(value, &items)
+	}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		field := fields[name]
+		if !utf8.Valid(field) {
+			return notText(strings.TrimPrefix(at+"."+name, "."), field, levels-1)
+		}
+	}
+	for i, item := range items {
+		if !utf8.Valid(item) {
+			return notText(fmt.Sprintf("%s[%d]", at, i), item, levels-1)
+		}
+	}
+	return strings.TrimPrefix(fmt.Sprintf("%s: %q is not UTF-8", at, clip(strings.Trim(string(value), `"`))), ": ")
 }
 
 // EncodeMetadata writes a metadata message. It refuses what DecodeMetadata would

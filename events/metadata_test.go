@@ -73,7 +73,12 @@ func TestMetadataRefuses(t *testing.T) {
 		"first seen in year 0":       {`{"v":1,"ref":"messages/a","firstSeen":"0001-01-01T00:00:00+01:00"}`, events.ErrMalformed, "year 0, 1 to 9999"},
 		"two values":                 {lesson + lesson, events.ErrMalformed, "after top-level value"},
 		"a raw control character":    {"{\"v\":1,\"changes\":[{\"id\":\"a\",\"set\":{\"title\":\"a\x01b\"}}]}", events.ErrMalformed, "invalid character"},
-		"not UTF-8":                  {"{\"v\":1,\"changes\":[{\"id\":\"a\",\"set\":{\"title\":\"\xf0\x9f\x8e\"}}]}", events.ErrMalformed, "not UTF-8"},
+		"not UTF-8":                  {"{\"v\":1,\"changes\":[{\"id\":\"a\",\"set\":{\"title\":\"\xf0\x9f\x8e\"}}]}", events.ErrMalformed, `changes[0].set.title: "\xf0\x9f\x8e" is not UTF-8`},
+		"not UTF-8, in a list":       {"{\"v\":1,\"changes\":[{\"id\":\"a\"},{\"id\":\"\uFFFD\",\"tags\":{\"add\":[\"a\",\"\xff\"]}}]}", events.ErrMalformed, `changes[1].tags.add[1]: "\xff" is not UTF-8`},
+		"not UTF-8, UpdateContent":   {"[{\"VideoId\":\"a\",\"Title\":\"" + strings.Repeat("x", 100) + "\xf0\"}]", events.ErrMalformed, `[0].Title: "` + strings.Repeat("x", 80) + `…" is not UTF-8`},
+		"not UTF-8, deep down":       {strings.Repeat("[", 9) + "\"\xff\"" + strings.Repeat("]", 9), events.ErrMalformed, "is not UTF-8"},
+		"not UTF-8, in a name":       {"{\"v\":1,\"\xff\":1}", events.ErrMalformed, "not UTF-8"},
+		"not UTF-8, no JSON":         {"{\xff", events.ErrMalformed, "not UTF-8"},
 		"more than may ever be sent": {strings.Repeat(" ", events.MaxBody) + lesson, events.ErrTooLarge, "at most"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -502,6 +502,16 @@ func TestATimeThatCannotBeWrittenAgainBlocksNobody(t *testing.T) {
 	require.Zero(t, a.DeadLetters)
 }
 
+func TestATitleCutInAnEmojiIsNamed(t *testing.T) {
+	body := "{\"v\":1,\"changes\":[{\"id\":\"v1\",\"set\":{\"title\":\"a\xf0\x9f\"}}]}"
+	r := newRig()
+	r.run(t, batch(t, base64.StdEncoding.EncodeToString([]byte(body)), message("v2")))
+	require.Len(t, r.edits.asked, 1)
+	l := r.deadLetters(t)[0]
+	require.Contains(t, l.Reason, `changes[0].set.title: "a\xf0\x9f" is not UTF-8`)
+	require.Equal(t, body, string(l.Body))
+}
+
 func TestOtherTriggersAreRefused(t *testing.T) {
 	for _, raw := range []string{
 		"", `{"triggerTime":"2026-11-01T08:00:00Z","triggerName":"t","payload":""}`,

@@ -16,6 +16,7 @@
 package queue
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -318,9 +319,11 @@ func (c *Client) Ensure(ctx context.Context, queue string) error {
 // Close drops idle connections. The client can still be used.
 func (c *Client) Close() { c.wire.http.CloseIdleConnections() }
 
-// plain undoes the base64 that queue clients wrap bodies in by convention.
+// plain undoes the base64 that queue clients wrap bodies in by convention. Text
+// that is not base64 of UTF-8 text, or of what begins like JSON, is taken as it is.
 func plain(body string) []byte {
-	if out, err := base64.StdEncoding.DecodeString(body); err == nil && utf8.Valid(out) {
+	out, err := base64.StdEncoding.DecodeString(body)
+	if start := bytes.TrimLeft(out, " \t\r\n"); err == nil && (utf8.Valid(out) || bytes.HasPrefix(start, []byte("{")) || bytes.HasPrefix(start, []byte("["))) {
 		return out
 	}
 	return []byte(body)

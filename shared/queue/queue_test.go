@@ -305,6 +305,8 @@ func TestReceive(t *testing.T) {
 		"4pyT4oCm":          "✓…",
 		"abcd":              "abcd",
 		base64.StdEncoding.EncodeToString([]byte{0xff, 0xfe, 0}): "//4A",
+		base64.StdEncoding.EncodeToString([]byte("\n{\xf0")):     "\n{\xf0", // ours, with half an emoji in it
+		base64.StdEncoding.EncodeToString([]byte("[\xff]")):      "[\xff]",
 	} {
 		s := newStub(t, func(w http.ResponseWriter, _ request) {
 			var b strings.Builder
