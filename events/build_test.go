@@ -118,7 +118,7 @@ func TestSchemaKnowsEveryFieldThatIsWritten(t *testing.T) {
 	var m events.Metadata
 	fill(reflect.ValueOf(&m).Elem())
 	ref := m
-	m.Ref = ""
+	m.Ref, ref.Ref = "", "messages/1"
 	ref.Changes = nil
 	for _, m := range []events.Metadata{m, ref} {
 		body, err := events.EncodeMetadata(m)
@@ -163,7 +163,7 @@ func TestDecoderKnowsEveryFieldOfTheSchema(t *testing.T) {
 func TestSchemaAndDecoderAgree(t *testing.T) {
 	s := schema(t)
 	for _, body := range []string{
-		lesson, `{"v":1,"ref":"queue/large/1"}`, `[{"VideoId":"a","CateId":"7"}]`, `[{"VideoId":"a","CateId":7,"Tags":""}]`,
+		lesson, `{"v":1,"ref":"messages/2026-11-24/1"}`, `[{"VideoId":"a","CateId":"7"}]`, `[{"VideoId":"a","CateId":7,"Tags":""}]`,
 		`{"v":1,"changes":[{"id":"a","kind":"audio","set":{"title":""},"tags":{"set":[]}}],"attempts":3,"firstSeen":"2026-06-21T08:15:08+08:00"}`,
 	} {
 		require.NoError(t, fits(t, s, body), body)
@@ -174,7 +174,7 @@ func TestSchemaAndDecoderAgree(t *testing.T) {
 		}
 	}
 	for _, body := range []string{
-		`7`, `{}`, `[]`, `{"v":2,"changes":[{"id":"a"}]}`, `{"v":1}`, `{"v":1,"changes":[]}`, `{"v":1,"ref":"k","changes":[{"id":"a"}]}`,
+		`7`, `{}`, `[]`, `{"v":2,"changes":[{"id":"a"}]}`, `{"v":1}`, `{"v":1,"changes":[]}`, `{"v":1,"ref":"messages/k","changes":[{"id":"a"}]}`, `{"v":1,"ref":"ledger/1"}`, `{"v":1,"ref":"messages/../k"}`,
 		`{"v":1,"changes":[{}]}`, `{"v":1,"changes":[{"id":"a,b"}]}`, `{"v":1,"changes":[{"id":"a\n"}]}`, `{"v":1,"changes":[{"id":"a","kind":"song"}]}`,
 		`{"v":1,"changes":[{"id":"a","set":{"titel":"x"}}]}`, `{"v":1,"changes":[{"id":"a","set":{"title":7}}]}`,
 		`{"v":1,"changes":[{"id":"a","tags":{"add":["a,b"]}}]}`, `{"v":1,"changes":[{"id":"a","tags":["x"]}]}`,

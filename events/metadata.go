@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,6 +46,10 @@ type Metadata struct {
 	// round and is no longer that body.
 	Original []byte
 }
+
+// refKey is where such messages are kept: whoever sends a message must not be able
+// to name whatever else lies under STATE.
+var refKey = regexp.MustCompile(`^messages/[A-Za-z0-9/_-]+$`)
 
 // metadataWire is the message as it is written; video.Change has the names below it.
 type metadataWire struct {
@@ -95,6 +100,8 @@ func DecodeMetadata(body []byte) (Metadata, error) {
 		return Metadata{}, malformed("metadata message", "firstSeen: year %d, 1 to 9999", m.FirstSeen.UTC().Year())
 	case m.Ref == "" && len(m.Changes) == 0:
 		return Metadata{}, malformed("metadata message", "no changes")
+	case m.Ref != "" && !refKey.MatchString(m.Ref):
+		return Metadata{}, malformed("metadata message", "ref: %q is not a key under messages/", clip(m.Ref))
 	case m.Ref != "" && len(m.Changes) > 0:
 		return Metadata{}, malformed("metadata message", "both changes and ref")
 	}

@@ -60,7 +60,10 @@ func TestMetadataRefuses(t *testing.T) {
 		"another version":            {`{"v":2,"anything":[]}`, events.ErrVersion, `"2" is not 1`},
 		"a version as text":          {`{"v":"1","changes":[{"id":"a"}]}`, events.ErrVersion, "is not 1"},
 		"no changes":                 {`{"v":1,"changes":[]}`, events.ErrMalformed, "no changes"},
-		"ref and changes":            {`{"v":1,"ref":"k","changes":[{"id":"a"}]}`, events.ErrMalformed, "both"},
+		"a ref to anything":          {`{"v":1,"ref":"ledger/1"}`, events.ErrMalformed, `ref: "ledger/1" is not a key under messages/`},
+		"a ref out of there":         {`{"v":1,"ref":"messages/../ledger/1"}`, events.ErrMalformed, "ref"},
+		"a ref to nothing":           {`{"v":1,"ref":"messages/"}`, events.ErrMalformed, "ref"},
+		"ref and changes":            {`{"v":1,"ref":"messages/k","changes":[{"id":"a"}]}`, events.ErrMalformed, "both"},
 		"an unknown field":           {`{"v":1,"change":[]}`, events.ErrUnknownField, `"change"`},
 		"an unknown field, deep":     {`{"v":1,"changes":[{"id":"a","set":{"titel":"x"}}]}`, events.ErrUnknownField, `"titel"`},
 		"an unknown field of VOD":    {`[{"VideoId":"a","Titel":"x"}]`, events.ErrUnknownField, `"Titel"`},
@@ -162,10 +165,10 @@ func TestMetadataComesBackAsItWasSent(t *testing.T) {
 func TestEncodeMetadataRefusesWhatWouldNotComeBack(t *testing.T) {
 	for name, m := range map[string]events.Metadata{
 		"nothing":   {},
-		"both":      {Ref: "k", Changes: []video.Change{{ID: "a"}}},
+		"both":      {Ref: "messages/k", Changes: []video.Change{{ID: "a"}}},
 		"not UTF-8": {Changes: []video.Change{{ID: "a", Tags: video.TagEdit{Add: []string{"\xf0\x9f"}}}}},
-		"attempts":  {Ref: "k", Attempts: -1},
-		"year":      {Ref: "k", FirstSeen: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)},
+		"attempts":  {Ref: "messages/k", Attempts: -1},
+		"year":      {Ref: "messages/k", FirstSeen: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)},
 		"too large": {Changes: []video.Change{{ID: "a", Set: video.Fields{Title: ptr(strings.Repeat("x", events.MaxBody))}}}},
 	} {
 		body, err := events.EncodeMetadata(m)

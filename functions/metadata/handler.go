@@ -29,8 +29,8 @@ type sender interface {
 	Send(ctx context.Context, queue string, messages []boot.Message) ([]boot.Sent, error)
 }
 
-// objects keep what no queue message can hold. Without them (nil) such a dead
-// letter makes the function fail.
+// objects keep what no queue message can hold. Without them (nil) such a message
+// makes the function fail.
 type objects interface {
 	Read(ctx context.Context, key string) ([]byte, error)
 	Create(ctx context.Context, key string, body []byte) error
@@ -347,7 +347,12 @@ func (h handler) deadLetter(ctx context.Context, l letter, reason string) (boot.
 	}
 	d := events.DeadLetter{ID: l.ID, Body: original, Reason: reason, Attempts: l.meta.Attempts, FirstSeen: l.meta.FirstSeen}
 	body, err := events.EncodeDeadLetter(d)
-	if err == nil && len(body) > events.MaxMessage {
+	switch {
+	case err != nil || len(body) <= events.MaxMessage:
+	case h.objects == nil && len(original) <= events.MaxMessage:
+		h.log.WarnContext(ctx, "a dead letter without its reason, which does not fit", slog.String("message", l.ID), slog.String("reason", reason))
+		body = original // vodctl dlq takes it so
+	default:
 		if d.Ref, err = h.keep(ctx, original); err == nil {
 			d.Body = nil
 			body, err = events.EncodeDeadLetter(d)

@@ -538,11 +538,23 @@ func TestWhatFitsNoQueueGoesThroughState(t *testing.T) {
 	_, err := r.handle(t.Context(), batch(t, big))
 	require.ErrorContains(t, err, "no STATE")
 
+	t.Run("without STATE, what fits alone goes without its reason", func(t *testing.T) {
+		r := newRig()
+		var log strings.Builder
+		r.log = slog.New(slog.NewTextHandler(&log, nil))
+		bare := big[:events.MaxMessage]
+		require.Equal(t, 1, r.run(t, batch(t, bare, message("v1"))).DeadLetters)
+		require.Equal(t, bare, string(r.queues.sent["dead"][0].Body))
+		require.Contains(t, log.String(), "unexpected end of JSON input")
+	})
+
 	kept := memory{}
 	r.objects = kept
-	for range 2 { // the platform delivers twice; it is kept once
-		r.run(t, batch(t, big))
-	}
+	synctest.Test(t, func(t *testing.T) { // where no day ends meanwhile
+		for range 2 { // the platform delivers twice; it is kept once
+			r.run(t, batch(t, big))
+		}
+	})
 	require.Len(t, kept, 1)
 	l := r.deadLetters(t)[0]
 	require.Empty(t, l.Body)
