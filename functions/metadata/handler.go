@@ -378,41 +378,58 @@ func (h handler) keep(ctx context.Context, body []byte) (key string, err error) 
 	return key, nil
 }
 
-// What a queue did not take is sent again, up to sendTries times in a row that it
-// takes nothing at all, with a pause that doubles from sendPause.
+// send puts messages into a queue. Would the function fail at the first hiccup, the
+// platform would repeat the batch, and what was taken before would be in the queue
+// once more each time.
+func (h handler) send(ctx context.Context, queue string, messages []boot.Message) error {
+	err := again(ctx, messages, func(some []boot.Message) ([]error, error) {
+		sent, err := h.queue.Send(ctx, queue, some)
+		errs := make([]error, len(sent))
+		for i, s := range sent {
+			errs[i] = s.Err
+		}
+		return errs, err
+	})
+	if err != nil {
+		return fmt.Errorf("queue %s: %w", queue, err)
+	}
+	return nil
+}
+
+// A call about many messages is made again for those of which it failed, until it
+// fails of all of them so many times in a row. The pauses double from the first.
 const (
-	sendTries = 5
-	sendPause = 200 * time.Millisecond
+	againTries = 5
+	againPause = 200 * time.Millisecond
 )
 
-// send puts messages into a queue. Only what was not taken is sent again: would the
-// function fail at the first hiccup, the platform would repeat the batch, and what
-// was taken before would be in the queue once more each time.
-func (h handler) send(ctx context.Context, queue string, messages []boot.Message) error {
-	for try := 1; len(messages) > 0; try++ {
-		sent, err := h.queue.Send(ctx, queue, messages)
-		var left []boot.Message
-		for i, m := range messages {
-			if i >= len(sent) {
-				left = append(left, m)
-			} else if sent[i].Err != nil {
-				err, left = cmp.Or(err, sent[i].Err), append(left, m)
+// again makes a call about items that says of each what came of it, and again about
+// those of which it failed, while there is time.
+func again[T any](ctx context.Context, items []T, call func([]T) ([]error, error)) error {
+	for try := 1; len(items) > 0; try++ {
+		errs, err := call(items)
+		var left []T
+		for i, item := range items {
+			if i >= len(errs) {
+				left = append(left, item)
+			} else if errs[i] != nil {
+				err, left = cmp.Or(err, errs[i]), append(left, item)
 			}
 		}
 		if len(left) == 0 {
 			return nil
 		}
-		if len(left) < len(messages) {
+		if len(left) < len(items) {
 			try = 1
 		}
-		err = fmt.Errorf("queue %s: %d of %d not sent: %w", queue, len(left), len(messages), cmp.Or(err, video.ErrTransient))
-		if messages = left; try >= sendTries {
+		err = fmt.Errorf("%d of %d left: %w", len(left), len(items), cmp.Or(err, video.ErrTransient))
+		if items = left; try >= againTries {
 			return err
 		}
 		select {
 		case <-ctx.Done():
 			return err
-		case <-time.After(sendPause << (try - 1)):
+		case <-time.After(againPause << (try - 1)):
 		}
 	}
 	return nil

@@ -27,9 +27,11 @@ type edits struct {
 	results map[video.ID]error // nil: done
 	err     error
 	asked   []video.Change
+	runs    int
 }
 
 func (e *edits) Edit(_ context.Context, _ string, changes []video.Change) ([]video.Outcome, error) {
+	e.runs++
 	e.asked = append(e.asked, changes...)
 	outcomes := make([]video.Outcome, len(changes))
 	for i, c := range changes {

@@ -1,8 +1,8 @@
 package main
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -25,8 +25,11 @@ type puller interface {
 const (
 	pullBatch  = 400              // messages in one batch
 	pullWait   = 20 * time.Second // for the first message of a batch
+	pullGather = 5 * time.Second  // for the others, after it
 	pullHide   = time.Minute      // by which a message in work is hidden longer
 	pullMargin = 10 * time.Second // before its time: when to hide it longer
+	pullCall   = 5 * time.Second  // for one such call
+	pullCalls  = 8                // side by side
 )
 
 // drain takes batches out of the queue and gives each the same treatment that a
@@ -53,10 +56,11 @@ func (h handler) drain(ctx context.Context) (answer, error) {
 }
 
 // take collects one batch: it waits for the first messages and takes what else
-// is there already.
+// is there already. An answer may hold few of many, so only an empty one ends it.
 func (h handler) take(ctx context.Context, wait time.Duration) (*holding, error) {
 	held := &holding{}
-	for len(held.messages) < pullBatch {
+	var until time.Time
+	for len(held.messages) < pullBatch && (until.IsZero() || time.Now().Before(until)) {
 		some, err := h.pull.Receive(ctx, h.metadata, 16, wait)
 		if err != nil && len(held.messages) == 0 {
 			return held, fmt.Errorf("queue %s: %w", h.metadata, err)
@@ -64,11 +68,10 @@ func (h handler) take(ctx context.Context, wait time.Duration) (*holding, error)
 		if len(some) == 0 {
 			break // an error now is an error again at the next batch
 		}
-		held.messages = append(held.messages, some...)
-		wait = time.Second
-		if len(some) < 16 {
-			break
+		if until.IsZero() {
+			wait, until = time.Second, time.Now().Add(pullGather)
 		}
+		held.messages = append(held.messages, some...)
 	}
 	return held, nil
 }
@@ -92,10 +95,15 @@ func (h handler) work(ctx context.Context, held *holding) (answer, error) {
 	for i, m := range held.messages {
 		handles[i] = m.Handle
 	}
-	gone, err := h.pull.Delete(ctx, h.metadata, handles)
-	for _, e := range gone {
-		err = cmp.Or(err, e)
-	}
+	err = again(ctx, handles, func(handles []string) ([]error, error) {
+		gone, err := h.pull.Delete(ctx, h.metadata, handles)
+		for i, e := range gone {
+			if errors.Is(e, video.ErrNotFound) { // deleted, or it comes back
+				gone[i] = nil
+			}
+		}
+		return gone, err
+	})
 	if err != nil { // what is left comes back, and then there is nothing to do about it
 		h.log.WarnContext(ctx, "messages not deleted", slog.Any("error", err))
 	}
@@ -119,19 +127,34 @@ func (h handler) hide(ctx context.Context, held *holding) {
 			return
 		case <-time.After(time.Until(next.Add(-pullMargin))):
 		}
+		slots := make(chan struct{}, pullCalls)
+		var calls sync.WaitGroup
 		for i := range held.messages {
-			m := &held.messages[i]
-			if ctx.Err() != nil || time.Until(m.NextVisible) > 2*pullMargin {
-				continue
+			if m := &held.messages[i]; time.Until(m.NextVisible) <= 2*pullMargin {
+				slots <- struct{}{}
+				calls.Go(func() {
+					h.extend(ctx, m)
+					<-slots
+				})
 			}
-			handle, until, err := h.pull.Extend(ctx, h.metadata, m.Handle, pullHide)
-			if err != nil {
-				// It comes back and is done twice, which comes to the same as once.
-				m.NextVisible = time.Now().Add(pullHide)
-				continue
-			}
-			m.Handle, m.NextVisible = handle, until
 		}
+		calls.Wait()
+	}
+}
+
+// extend hides a message longer, unless ctx has ended. A call under way goes on then:
+// called off, it might void the handle and keep the new one to itself.
+func (h handler) extend(ctx context.Context, m *boot.Received) {
+	if ctx.Err() != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pullCall)
+	defer cancel()
+	// By our own clock: the queue's may be another. Where it fails, the message comes
+	// back and is done twice, which comes to the same as once.
+	m.NextVisible = time.Now().Add(pullHide)
+	if handle, _, err := h.pull.Extend(ctx, h.metadata, m.Handle, pullHide); err == nil {
+		m.Handle = handle
 	}
 }
 

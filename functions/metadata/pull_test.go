@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -29,6 +31,10 @@ type well struct {
 	deleted  []string
 	extended int
 	takes    int
+	few      int                     // answers no more at once; 0: as many as are asked for
+	extends  time.Duration           // how long it takes to hide a message longer
+	lost     func(deletes int) error // what becomes of a call that deletes, beside its effect
+	deletes  int
 }
 
 type held struct {
@@ -50,6 +56,9 @@ func (w *well) Receive(_ context.Context, _ string, limit int, wait time.Duratio
 	for end := time.Now().Add(wait); ; time.Sleep(time.Second) {
 		w.mu.Lock()
 		var out []boot.Received
+		if w.few > 0 {
+			limit = min(limit, w.few)
+		}
 		for _, m := range w.waiting {
 			if len(out) < limit && !m.at.After(time.Now()) {
 				m.handed++
@@ -78,27 +87,45 @@ func (w *well) Delete(_ context.Context, _ string, handles []string) ([]error, e
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	errs := make([]error, len(handles))
+	var lost error
 	for n, handle := range handles {
+		if n%16 == 0 && lost == nil && w.lost != nil { // a call
+			w.deletes++
+			lost = w.lost(w.deletes)
+		} else if n%16 == 0 && lost != nil {
+			lost = video.ErrClosed // a call before it failed
+		}
+		if errs[n] = lost; errors.Is(lost, video.ErrClosed) || errors.Is(lost, video.ErrTransient) {
+			continue
+		}
 		i, err := w.find(handle)
-		if errs[n] = err; err == nil {
+		if err == nil {
 			w.deleted = append(w.deleted, w.waiting[i].id)
 			w.waiting = append(w.waiting[:i:i], w.waiting[i+1:]...)
 		}
+		errs[n] = cmp.Or(lost, err)
 	}
-	return errs, nil
+	return errs, lost
 }
 
-func (w *well) Extend(_ context.Context, _, handle string, d time.Duration) (string, time.Time, error) {
+func (w *well) Extend(ctx context.Context, _, handle string, d time.Duration) (string, time.Time, error) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	i, err := w.find(handle)
 	if err != nil {
+		w.mu.Unlock()
 		return "", time.Time{}, err
 	}
 	w.extended++
 	m := w.waiting[i]
 	m.handle, m.at = m.handle+"+", time.Now().Add(d)
-	return m.handle, m.at, nil
+	now, until := m.handle, m.at
+	w.mu.Unlock()
+	select {
+	case <-ctx.Done(): // the answer is lost, the effect is not
+		return "", time.Time{}, video.ErrUnknownOutcome
+	case <-time.After(w.extends):
+		return now, until, nil
+	}
 }
 
 // slow takes its time for each batch.
@@ -149,6 +176,84 @@ func TestMessagesInWorkStayHidden(t *testing.T) {
 		require.Equal(t, 2, w.takes)
 		require.Empty(t, w.waiting)
 		require.Positive(t, w.extended)
+	})
+}
+
+func TestAsManyMessagesAsABatchHoldsStayHidden(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		w := newWell(slices.Repeat([]string{message("v1")}, pullBatch)...)
+		w.extends = 150 * time.Millisecond
+		r.pull, r.editor = w, slow{editor: r.edits, takes: 3 * time.Minute}
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+		defer cancel()
+		_, err := r.handle(ctx, []byte(tick))
+		require.NoError(t, err)
+		require.Equal(t, pullBatch, w.takes, "none came twice")
+		require.Empty(t, w.waiting)
+	})
+}
+
+// A call that hides a message longer gives it another handle; called off half-way, the
+// old one may be void and the new one unknown.
+func TestAMessageIsDeletedThoughItWasJustBeingHidden(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		w := newWell(message("v1"))
+		w.extends = 2 * time.Second
+		r.pull, r.editor = w, slow{editor: r.edits, takes: w.visible - pullMargin}
+		r.run(t, []byte(tick))
+		require.Equal(t, []string{"0"}, w.deleted)
+		require.Equal(t, 1, w.extended)
+	})
+}
+
+func TestADeletionThatFailsIsTriedAgain(t *testing.T) {
+	for _, fault := range []error{video.ErrTransient, video.ErrUnknownOutcome} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig()
+			w := newWell(slices.Repeat([]string{message("v1")}, 100)...)
+			w.lost = func(call int) error {
+				if call%2 == 1 {
+					return fault
+				}
+				return nil
+			}
+			r.pull = w
+			require.Equal(t, 100, r.run(t, []byte(tick)).Messages)
+			require.Empty(t, w.waiting)
+		})
+	}
+}
+
+func TestABatchIsTakenInManySmallAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		w := newWell(slices.Repeat([]string{message("v1")}, 100)...)
+		w.few = 3
+		r.pull = w
+		require.Equal(t, 100, r.run(t, []byte(tick)).Messages)
+		require.Equal(t, 1, r.edits.runs)
+	})
+}
+
+// Messages that come one by one do not keep those before them waiting, nor let them
+// come to light again.
+func TestATrickleIsTakenInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		w := newWell(slices.Repeat([]string{message("v1")}, 100)...)
+		start := time.Now()
+		for i, m := range w.waiting {
+			m.at = start.Add(time.Duration(i) * 900 * time.Millisecond)
+		}
+		r.pull = w
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+		defer cancel()
+		_, err := r.handle(ctx, []byte(tick))
+		require.NoError(t, err)
+		require.Equal(t, 100, w.takes, "none came twice")
+		require.Greater(t, r.edits.runs, 10)
 	})
 }
 
