@@ -28,18 +28,24 @@ const (
 )
 
 // cloud runs this function as s.yaml deploys it, but alone and at the whole rate,
-// with something of the test's before its VOD.
+// with something of the test's before its VOD. With METADATA_INTAKE=pull in the test's
+// own environment a timer takes the place of its trigger, every minute.
 type cloud struct {
 	*localcloud.Cloud
-	queue *queue.Client
+	queue   *queue.Client
+	streams map[string]string // of the triggers, as long as they work
 }
 
 func newCloud(t testing.TB, opt localcloud.Options, done func(fakefc.Invocation), before func(vod http.Handler) http.Handler) *cloud {
 	t.Helper()
 	front := httptest.NewServer(nil)
 	t.Cleanup(front.Close)
-	opt.Manifest, opt.Root, opt.Callback = manifest(t), "../..", "none"
-	opt.Env = map[string]string{"VOD_ENDPOINT": front.URL}
+	intake, streams := "push", map[string]string{"metadata/messages": "running"}
+	if os.Getenv("METADATA_INTAKE") == "pull" {
+		intake, streams = "pull", map[string]string{}
+	}
+	opt.Manifest, opt.Root, opt.Callback = manifest(t, intake), "../..", "none"
+	opt.Env = map[string]string{"VOD_ENDPOINT": front.URL, "METADATA_INTAKE": intake}
 	tune := opt.Tune
 	opt.Tune = func(s *localcloud.Services) {
 		s.FC.Done = done
@@ -47,7 +53,7 @@ func newCloud(t testing.TB, opt localcloud.Options, done func(fakefc.Invocation)
 			tune(s)
 		}
 	}
-	c := &cloud{Cloud: localcloud.RunT(t, opt)}
+	c := &cloud{Cloud: localcloud.RunT(t, opt), streams: streams}
 	target := httptest.NewServer(c.VOD)
 	t.Cleanup(target.Close)
 	u, err := url.Parse(target.URL)
@@ -67,7 +73,7 @@ func newCloud(t testing.TB, opt localcloud.Options, done func(fakefc.Invocation)
 }
 
 // manifest builds the function and writes what s.yaml says of it.
-func manifest(t testing.TB) string {
+func manifest(t testing.TB, intake string) string {
 	t.Helper()
 	dir := t.TempDir()
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "target", "main"), ".")
@@ -93,6 +99,12 @@ func manifest(t testing.TB) string {
 		}
 		r.Props["code"] = "./target"
 		r.Props["environmentVariables"].(map[string]any)["RATE_SHARE"] = "1"
+		if intake == "pull" {
+			r.Props["triggers"] = []any{map[string]any{
+				"triggerName": "drain", "triggerType": "timer",
+				"triggerConfig": map[string]any{"cronExpression": "0 * * * * *", "enable": true, "payload": ""},
+			}}
+		}
 	}
 	src, err = yaml.Marshal(m)
 	require.NoError(t, err)
@@ -138,7 +150,7 @@ func (c *cloud) drain(t testing.TB) {
 		if err == nil && s == (queue.Stats{}) {
 			return
 		}
-		require.Equal(t, map[string]string{"metadata/messages": "running"}, c.FC.Streams())
+		require.Equal(t, c.streams, c.FC.Streams())
 		select {
 		case <-t.Context().Done():
 			require.FailNow(t, "the queue is not empty yet", "%+v", s)
