@@ -90,6 +90,7 @@ soak: build ## the long proofs: audit of metadata, 300 runs of 90 nights, 100,00
 	SOAK=1 $(GO) test -v -run='TestAudit|TestSimulatedNights|TestABackfillRuns|TestEventsByCallback' -timeout=60m ./functions/... ./shared/act/... ./shared/cmd/...
 
 .PHONY: deploy
-deploy: build ## deploy to Function Compute with Serverless Devs; rules with mistakes stop it
+deploy: build ## deploy to Function Compute with Serverless Devs; mistakes in rules or manifest stop it
 	@test -z "$$RULES_FILE" || STATE="$${STATE:-oss://vodcurator-state/v1}" .bin/vodctl rules check "$$RULES_FILE"
+	@.bin/vodctl setup --manifest s.yaml
 	s deploy

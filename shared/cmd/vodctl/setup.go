@@ -1,9 +1,18 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
 
+	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
+
+	"vodcurator/shared/video"
 )
 
 // callbackEvents are the notifications that autotag and the ledger act on. Everything
@@ -20,19 +29,123 @@ type step struct {
 
 func setupCommand(a *app) *cobra.Command {
 	var plan bool
+	var file string
 	cmd := &cobra.Command{
-		Use:   "setup --plan",
-		Short: "Print what the account still needs: queues, roles, bucket, callback setting",
+		Use:   "setup --plan | --manifest FILE",
+		Short: "Print what the account still needs: queues, roles, bucket, callback setting; check the manifest",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			if !plan {
-				return fmt.Errorf("%w: setup changes nothing by itself; say --plan", errUsage)
+			if !plan && file == "" {
+				return fmt.Errorf("%w: setup changes nothing by itself; say --plan or --manifest", errUsage)
+			}
+			if file != "" {
+				if err := a.checkManifest(file); err != nil || !plan {
+					return err
+				}
 			}
 			return a.setup()
 		},
 	}
-	cmd.Flags().BoolVar(&plan, "plan", false, "only print (the one thing it can do)")
+	cmd.Flags().BoolVar(&plan, "plan", false, "only print (it does nothing else)")
+	cmd.Flags().StringVar(&file, "manifest", "", "check that this s.yaml gives the metadata queue the one intake that METADATA_INTAKE says")
 	return cmd
+}
+
+// manifest is what of an s.yaml says who takes from which queue.
+type manifest struct {
+	Vars      map[string]any
+	Resources map[string]struct {
+		Props struct {
+			Environment map[string]string `yaml:"environmentVariables"`
+			Triggers    []struct {
+				Name   string `yaml:"triggerName"`
+				Type   string `yaml:"triggerType"`
+				Config struct {
+					Source struct {
+						Parameters struct {
+							MNS struct {
+								Queue string `yaml:"QueueName"`
+							} `yaml:"sourceMNSParameters"`
+						} `yaml:"eventSourceParameters"`
+					} `yaml:"eventSourceConfig"`
+				} `yaml:"triggerConfig"`
+			}
+		}
+	}
+}
+
+var (
+	manifestVar = regexp.MustCompile(`\$\{vars\.(\w+)\}`)
+	manifestEnv = regexp.MustCompile(`\$\{env\('(\w+)', '([^']*)'\)\}`)
+)
+
+// checkManifest refuses two intakes on the metadata queue, which are two writers, and
+// none at all: the function itself sees only what triggers it.
+func (a *app) checkManifest(file string) error {
+	app, err := a.boot()
+	if err != nil {
+		return err
+	}
+	src, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	var m manifest
+	if err := yaml.Unmarshal(src, &m); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	env := map[string]string{"METADATA_QUEUE": app.MetadataQueue, "METADATA_INTAKE": app.Intake}
+	value := func(text string) string {
+		text = manifestVar.ReplaceAllStringFunc(text, func(ref string) string {
+			return fmt.Sprint(m.Vars[manifestVar.FindStringSubmatch(ref)[1]])
+		})
+		return manifestEnv.ReplaceAllStringFunc(text, func(ref string) string {
+			found := manifestEnv.FindStringSubmatch(ref)
+			return cmp.Or(env[found[1]], found[2])
+		})
+	}
+	var faults []error
+	wrong := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf("%s: "+format, append([]any{file}, args...)...))
+	}
+	intakeOf := func(env map[string]string) string { return cmp.Or(value(env["METADATA_INTAKE"]), "push") }
+	metadata, found := m.Resources["metadata"]
+	queue, intake := value(metadata.Props.Environment["METADATA_QUEUE"]), intakeOf(metadata.Props.Environment)
+	if !found || queue == "" {
+		return fmt.Errorf("%s: %w: no function metadata with a METADATA_QUEUE", file, video.ErrNotFound)
+	}
+	if intake != "push" && intake != "pull" {
+		wrong("metadata: METADATA_INTAKE is %q, want push or pull", intake)
+	}
+	intakes := 0
+	for _, name := range slices.Sorted(maps.Keys(m.Resources)) {
+		props := m.Resources[name].Props
+		if name != "metadata" && intakeOf(props.Environment) == "pull" && value(props.Environment["METADATA_QUEUE"]) == queue {
+			wrong("%s: METADATA_INTAKE is pull: a second function that takes from %s", name, queue)
+		}
+		for _, t := range props.Triggers {
+			takes := value(t.Config.Source.Parameters.MNS.Queue) == queue
+			switch {
+			case name != "metadata" && takes:
+				wrong("%s: trigger %s: a second function that takes from %s", name, t.Name, queue)
+			case name == "metadata" && !(intake == "push" && takes || intake == "pull" && t.Type == "timer"):
+				wrong("metadata: METADATA_INTAKE is %s, and trigger %s is of type %s", intake, t.Name, t.Type)
+			case name == "metadata":
+				if intakes++; intakes > 1 {
+					wrong("metadata: trigger %s: a second intake", t.Name)
+				}
+			}
+		}
+	}
+	if intakes == 0 {
+		wrong("metadata: METADATA_INTAKE is %s, and there is no %s", intake,
+			map[string]string{"push": "EventBridge trigger that takes from " + queue, "pull": "timer"}[intake])
+	}
+	if len(faults) > 0 {
+		return errors.Join(faults...)
+	}
+	_, err = fmt.Fprintf(a.out, "%s: metadata has one intake, %s\n", file, intake)
+	return err
 }
 
 // setup speaks of what no API of the clients can look up as already there; it

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	pushTrigger = `
+        - triggerName: messages
+          triggerType: eventbridge
+          triggerConfig:
+            eventSourceConfig:
+              eventSourceParameters:
+                sourceMNSParameters: {QueueName: "${vars.metadataQueue}"}
+`
+	timerTrigger = `
+        - triggerName: drain
+          triggerType: timer
+          triggerConfig: {cronExpression: 0 * * * * *, enable: true}
+`
+)
+
+func TestSetupRefusesAManifestWithAnotherIntakeThanItSays(t *testing.T) {
+	head := `
+vars:
+  metadataQueue: ${env('METADATA_QUEUE', 'vodcurator-metadata')}
+resources:
+  metadata:
+    component: fc3
+    props:
+      functionName: metadata
+      environmentVariables:
+        METADATA_QUEUE: ${vars.metadataQueue}
+        METADATA_INTAKE: `
+	open := "${env('METADATA_INTAKE', 'push')}"
+	other := func(env, triggers string) string {
+		return "\n  other:\n    component: fc3\n    props:\n      environmentVariables: {" + env + "}\n      triggers:" + triggers
+	}
+	for name, tc := range map[string]struct {
+		intake, triggers, rest string
+		env                    map[string]string
+		wrong                  []string // nothing: it is right
+	}{
+		"pushed":                   {intake: open, triggers: pushTrigger},
+		"pushed, not said":         {intake: "''", triggers: pushTrigger},
+		"drained":                  {intake: "pull", triggers: timerTrigger},
+		"drained by environment":   {intake: open, triggers: timerTrigger, env: map[string]string{"METADATA_INTAKE": "pull"}},
+		"beside others":            {intake: "push", triggers: pushTrigger, rest: other("METADATA_QUEUE: '${vars.metadataQueue}'", strings.ReplaceAll(pushTrigger, "metadataQueue", "noticeQueue"))},
+		"pull and pushed":          {intake: "pull", triggers: pushTrigger, wrong: []string{"trigger messages", "no timer"}},
+		"pull, said outside":       {intake: open, triggers: pushTrigger, env: map[string]string{"METADATA_INTAKE": "pull"}, wrong: []string{"METADATA_INTAKE is pull"}},
+		"push and drained":         {intake: open, triggers: timerTrigger, wrong: []string{"METADATA_INTAKE is push", "trigger drain"}},
+		"both":                     {intake: "push", triggers: pushTrigger + timerTrigger, wrong: []string{"trigger drain"}},
+		"both, pull":               {intake: "pull", triggers: pushTrigger + timerTrigger, wrong: []string{"trigger messages"}},
+		"neither":                  {intake: "push", triggers: " []", wrong: []string{"no EventBridge trigger"}},
+		"pushed from another":      {intake: "push", triggers: strings.ReplaceAll(pushTrigger, "${vars.metadataQueue}", "else"), wrong: []string{"no EventBridge trigger"}},
+		"twice":                    {intake: "push", triggers: pushTrigger + strings.ReplaceAll(pushTrigger, "messages", "again"), wrong: []string{"trigger again"}},
+		"a second function":        {intake: "push", triggers: pushTrigger, rest: other("", strings.ReplaceAll(pushTrigger, "${vars.metadataQueue}", "vodcurator-metadata")), wrong: []string{"other: trigger messages"}},
+		"the same, by environment": {intake: "push", triggers: pushTrigger, rest: other("", strings.ReplaceAll(pushTrigger, "${vars.metadataQueue}", "mine")), env: map[string]string{"METADATA_QUEUE": "mine"}, wrong: []string{"other: trigger messages"}},
+		"a second that drains":     {intake: "push", triggers: pushTrigger, rest: other("METADATA_QUEUE: vodcurator-metadata, METADATA_INTAKE: pull", timerTrigger), wrong: []string{"other: METADATA_INTAKE is pull"}},
+		"called directly":          {intake: "pull", triggers: strings.ReplaceAll(timerTrigger, "timer", "http"), wrong: []string{"trigger drain is of type http", "no timer"}},
+		"another word":             {intake: "poll", triggers: pushTrigger, wrong: []string{`METADATA_INTAKE is "poll"`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "s.yaml")
+			require.NoError(t, os.WriteFile(file, []byte(head+tc.intake+"\n      triggers:"+tc.triggers+tc.rest), 0o600))
+			code, out, errs := vodctl(t, tc.env, "setup", "--manifest", file)
+			if len(tc.wrong) == 0 {
+				require.Zero(t, code, errs)
+				require.Contains(t, out, "one intake")
+				return
+			}
+			require.Equal(t, 1, code, out)
+			require.Empty(t, out)
+			for _, want := range tc.wrong {
+				require.Contains(t, errs, want)
+			}
+		})
+	}
+}
+
+func TestSetupTakesTheManifestThatIsDeployed(t *testing.T) {
+	code, out, errs := vodctl(t, nil, "setup", "--manifest", "../../../s.yaml")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "push")
+	code, _, errs = vodctl(t, map[string]string{"METADATA_INTAKE": "pull"}, "setup", "--manifest", "../../../s.yaml")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "trigger messages")
+
+	makefile, err := os.ReadFile("../../../Makefile")
+	require.NoError(t, err)
+	_, deploy, _ := strings.Cut(string(makefile), "\ndeploy: ")
+	before, _, found := strings.Cut(deploy, "\n\ts deploy")
+	require.True(t, found)
+	require.Contains(t, before, "vodctl setup --manifest s.yaml")
+}
+
+func TestSetupSaysWhatItCannotRead(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "s.yaml")
+	for _, text := range []string{"resources: 7", "", "resources: {purge: {}}", "\t"} {
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+		code, _, errs := vodctl(t, nil, "setup", "--manifest", file)
+		require.Equal(t, 1, code)
+		require.Contains(t, errs, "s.yaml")
+	}
+	code, _, errs := vodctl(t, nil, "setup", "--manifest", file+".not")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "s.yaml.not")
+}
