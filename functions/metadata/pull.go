@@ -98,7 +98,7 @@ func (h handler) work(ctx context.Context, held *holding) (answer, error) {
 	err = again(ctx, handles, func(handles []string) ([]error, error) {
 		gone, err := h.pull.Delete(ctx, h.metadata, handles)
 		for i, e := range gone {
-			if errors.Is(e, video.ErrNotFound) { // deleted, or it comes back
+			if errors.Is(e, video.ErrNotFound) && !errors.Is(err, video.ErrNotFound) { // deleted, or it comes back
 				gone[i] = nil
 			}
 		}

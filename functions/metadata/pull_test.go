@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -223,6 +225,24 @@ func TestADeletionThatFailsIsTriedAgain(t *testing.T) {
 			r.pull = w
 			require.Equal(t, 100, r.run(t, []byte(tick)).Messages)
 			require.Empty(t, w.waiting)
+		})
+	}
+}
+
+func TestADeletionThatNeverWorksIsTold(t *testing.T) {
+	for _, fault := range []error{video.ErrTransient, video.ErrNotFound} { // the second: of the queue
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig()
+			var log strings.Builder
+			r.log = slog.New(slog.NewTextHandler(&log, nil))
+			w := newWell(message("v1"))
+			w.lost = func(int) error { return fault }
+			r.pull = w
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			_, err := r.handle(ctx, []byte(tick))
+			require.NoError(t, err)
+			require.Contains(t, log.String(), "messages not deleted")
 		})
 	}
 }

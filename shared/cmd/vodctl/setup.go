@@ -125,10 +125,11 @@ func (a *app) checkManifest(file string) error {
 		}
 		for _, t := range props.Triggers {
 			takes := value(t.Config.Source.Parameters.MNS.Queue) == queue
+			fits := intake == "push" && takes || intake == "pull" && t.Type == "timer"
 			switch {
 			case name != "metadata" && takes:
 				wrong("%s: trigger %s: a second function that takes from %s", name, t.Name, queue)
-			case name == "metadata" && !(intake == "push" && takes || intake == "pull" && t.Type == "timer"):
+			case name == "metadata" && !fits:
 				wrong("metadata: METADATA_INTAKE is %s, and trigger %s is of type %s", intake, t.Name, t.Type)
 			case name == "metadata":
 				if intakes++; intakes > 1 {
