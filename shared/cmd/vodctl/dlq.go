@@ -656,7 +656,12 @@ func revived(ctx context.Context, app *boot.App, l letter) ([]byte, error) {
 	// A change without a moment of issue counts as issued when it was first seen: sent
 	// back, it must not win over what was changed since.
 	m.Attempts, m.FirstSeen, m.Reason = 0, l.FirstSeen, ""
+	m.Original = l.Body // should it die again; where it fits
 	out, err := events.EncodeMetadata(m)
+	if err == nil && len(out) > events.MaxMessage {
+		m.Original = nil
+		out, err = events.EncodeMetadata(m)
+	}
 	if err == nil && key != "" && len(out) > events.MaxMessage {
 		return events.EncodeMetadata(events.Metadata{Ref: key, FirstSeen: l.FirstSeen})
 	}
