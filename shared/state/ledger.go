@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
+	"strings"
 	"time"
 
 	"vodcurator/shared/decide/retention"
@@ -247,6 +249,32 @@ func StartRun(ctx context.Context, o Objects, s RunStart) (from int, err error) 
 	}
 }
 
+// Takedowns begins the names of takedowns, which are no plans but have runs, ends
+// and rows as plans do.
+const Takedowns = "takedown-"
+
+// OpenTakedowns names the takedowns that have begun and not ended.
+func OpenTakedowns(ctx context.Context, o Objects) ([]string, error) {
+	ended := map[string]bool{}
+	for key, err := range o.List(ctx, "ended/"+Takedowns, "") {
+		if err != nil {
+			return nil, err
+		}
+		ended[strings.TrimSuffix(strings.TrimPrefix(key, "ended/"), ".json")] = true
+	}
+	var names []string
+	for key, err := range o.List(ctx, "runs/"+Takedowns, "") {
+		if err != nil {
+			return nil, err
+		}
+		name, _, _ := strings.Cut(strings.TrimPrefix(key, "runs/"), "/")
+		if !ended[name] && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
 // Begun says that a run of the plan has begun, whether it ended or not.
 func Begun(ctx context.Context, o Objects, plan string) (bool, error) {
 	for _, err := range o.List(ctx, "runs/"+plan+"/", "") {
@@ -287,10 +315,14 @@ func ReadEnd(ctx context.Context, o Objects, plan string) (RunEnd, error) {
 	return e, err
 }
 
-// Ends gives the ends of the plans made after a time, oldest plan first.
+// Ends gives the ends of the plans made after a time, oldest plan first. Takedowns
+// are no plans.
 func Ends(ctx context.Context, o Objects, after time.Time) ([]RunEnd, error) {
 	var ends []RunEnd
 	for key, err := range o.List(ctx, "ended/", "ended/"+stamp(after)) {
+		if err == nil && strings.HasPrefix(key, "ended/"+Takedowns) {
+			continue
+		}
 		var e RunEnd
 		if err == nil {
 			_, err = readWhole(ctx, o, key, &e)

@@ -109,7 +109,7 @@ func (j Job) Run(ctx context.Context, at time.Time) (Report, error) {
 	}
 	r := &run{Job: j, at: at.UTC(), name: state.NewRun()}
 	var err error
-	if r.lease, err = r.acquire(ctx); err != nil {
+	if r.lease, err = r.acquire(ctx, lane); err != nil {
 		return Report{}, err
 	}
 	defer r.release(ctx)
@@ -165,7 +165,7 @@ func (r *run) Categories(ctx context.Context) ([]video.Category, error) {
 
 // acquire takes the lease. One that is taken may be a dead run's: it is waited
 // for once. A run that is alive renews it meanwhile.
-func (r *run) acquire(ctx context.Context) (state.Lease, error) {
+func (r *run) acquire(ctx context.Context, lane string) (state.Lease, error) {
 	lease, err := state.Acquire(ctx, r.State, lane, r.name, r.Now(), leaseTime)
 	var busy *state.BusyError
 	if !errors.As(err, &busy) || busy.Free.IsZero() {

@@ -1,8 +1,12 @@
 package purge_test
 
 import (
+	"context"
+	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -17,7 +21,10 @@ func TestATakedownIsProvedAndInTheLedger(t *testing.T) {
 	w := newWorld(t, policy, fresh, temp("other"))
 	name, outcomes, err := w.job().Takedown(t.Context(), purge.Takedown{IDs: []video.ID{"fresh", "gone", "fresh"}, By: "anna", Reason: "court order 7"}, later)
 	require.NoError(t, err)
-	require.Equal(t, []video.Outcome{{ID: "fresh", Result: video.Done, Reason: "read again and not found"}}, outcomes)
+	require.Equal(t, []video.Outcome{
+		{ID: "fresh", Result: video.Done, Reason: "read again and not found"},
+		{ID: "gone", Result: video.Missing, Reason: "it was gone already"},
+	}, outcomes)
 	require.Equal(t, []string{"other"}, w.ids())
 	report, err := state.VerifyLedger(t.Context(), w.objects)
 	require.NoError(t, err)
@@ -32,6 +39,12 @@ func TestATakedownIsProvedAndInTheLedger(t *testing.T) {
 		proved = proved || row.Detail == "proof: read again and not found"
 	}
 	require.True(t, proved)
+}
+
+func of(app, id string, tags ...string) video.Media {
+	m := temp(id, tags...)
+	m.App = app
+	return m
 }
 
 func TestATakedownThatRemovesNothing(t *testing.T) {
@@ -49,12 +62,16 @@ func TestATakedownThatRemovesNothing(t *testing.T) {
 		"halted by otto": func(w *world, _ *purge.Takedown) {
 			require.NoError(t, state.SetHalt(t.Context(), w.objects, state.Halt{Halted: true, By: "otto"}))
 		},
-		"throttled": func(w *world, _ *purge.Takedown) { w.before = func(string) error { return video.ErrThrottled } },
+		`of application "other"`: func(w *world, t *purge.Takedown) { t.IDs = []video.ID{"a", "b"} },
+		`of application ""`:      func(w *world, t *purge.Takedown) { t.IDs = []video.ID{"a", "c"} },
+		"throttled":              func(w *world, _ *purge.Takedown) { w.before = func(string) error { return video.ErrThrottled } },
 	} {
-		w := newWorld(t, policy, temp("a"), temp("held", "keep"))
+		w := newWorld(t, policy, of("mine", "a"), of("mine", "held", "keep"), of("other", "b"), of("", "c"))
 		ask := ask
 		change(w, &ask)
-		_, _, err := w.job().Takedown(t.Context(), ask, later)
+		j := w.job()
+		j.App = "mine"
+		_, _, err := j.Takedown(t.Context(), ask, later)
 		require.ErrorContains(t, err, want)
 		require.Empty(t, w.removed, want)
 	}
@@ -81,4 +98,124 @@ func TestATakedownThatIsNotBelieved(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, report.Results[video.Failed])
 	require.Zero(t, report.Open)
+}
+
+func many(n int) (all []video.Media, ids []video.ID) {
+	for i := range n {
+		all = append(all, temp(fmt.Sprintf("v%03d", i)))
+		ids = append(ids, all[i].ID)
+	}
+	return all, ids
+}
+
+func TestAHaltStopsATakedownBeforeItsNextBatch(t *testing.T) {
+	all, ids := many(100)
+	w := newWorld(t, policy, all...)
+	w.after = func(call string) error {
+		if strings.HasPrefix(call, "delete videos") {
+			return state.SetHalt(t.Context(), w.objects, state.Halt{Halted: true, By: "otto"})
+		}
+		return nil
+	}
+	name, outcomes, err := w.job().Takedown(t.Context(), purge.Takedown{IDs: ids, By: "anna", Reason: "why"}, later)
+	require.ErrorContains(t, err, "halted by otto")
+	require.Len(t, w.removed, video.MaxBatch)
+	require.Len(t, outcomes, 100, "each id has an outcome")
+	require.Equal(t, video.Done, outcomes[19].Result)
+	require.Equal(t, video.Outcome{ID: "v020", Result: video.Failed, Reason: "it is still there"}, outcomes[20])
+	end, err := state.ReadEnd(t.Context(), w.objects, name)
+	require.NoError(t, err)
+	require.Equal(t, video.MaxBatch, end.Freed.Items)
+}
+
+func TestACDNThatDoesNotForgetDoesNotKeepWhatIsTakenDown(t *testing.T) {
+	for want, cdn := range map[string]purge.Refresher{
+		"the CDN was not refreshed: failed":    &refresher{refuse: "a"},
+		"the CDN was not refreshed: throttled": deafCDN{video.ErrThrottled},
+		"the CDN was not refreshed: unknown":   deafCDN{},
+	} {
+		w := newWorld(t, "refresh_cdn: true\n"+policy, temp("a"))
+		if r, ok := cdn.(*refresher); ok {
+			r.library = w.library
+		}
+		j := w.job()
+		j.CDN = cdn
+		_, outcomes, err := j.Takedown(t.Context(), purge.Takedown{IDs: []video.ID{"a"}, By: "anna", Reason: "why"}, later)
+		require.ErrorContains(t, err, "1 media were not refreshed in the CDN", want)
+		require.Equal(t, []video.Outcome{{ID: "a", Result: video.Done, Reason: "read again and not found; " + want}}, outcomes)
+		require.Empty(t, w.ids())
+	}
+}
+
+// deafCDN answers nothing about any media.
+type deafCDN struct{ err error }
+
+func (d deafCDN) RefreshPlayURLs(context.Context, []video.ID) ([]video.Outcome, error) {
+	return nil, d.err
+}
+
+func TestATakedownWhoseProofCannotBeRead(t *testing.T) {
+	w := newWorld(t, policy, temp("a"))
+	deleted := false
+	w.before = func(call string) error {
+		if deleted && strings.HasPrefix(call, "read") {
+			return video.ErrThrottled
+		}
+		deleted = deleted || strings.HasPrefix(call, "delete")
+		return nil
+	}
+	ask := purge.Takedown{IDs: []video.ID{"a", "gone"}, By: "anna", Reason: "why"}
+	_, outcomes, err := w.job().Takedown(t.Context(), ask, later)
+	require.ErrorContains(t, err, "the proof is missing")
+	require.Len(t, outcomes, 2)
+	require.Equal(t, video.Unknown, outcomes[0].Result)
+}
+
+func TestATakedownKilledAtEveryStepIsSettledByTheNext(t *testing.T) {
+	all, ids := many(23)
+	ask := purge.Takedown{IDs: ids, By: "anna", Reason: "why"}
+	m := &mortal{}
+	w := newWorld(t, policy, all...)
+	_, _, err := w.mortal(m).Takedown(t.Context(), ask, later)
+	require.NoError(t, err)
+	for at := 1; at <= m.steps; at++ {
+		for _, half := range []bool{false, true} {
+			what := fmt.Sprintf("step %d half %v", at, half)
+			w := newWorld(t, policy, all...)
+			first, _, _ := w.mortal(&mortal{at: at, half: half}).Takedown(t.Context(), ask, later)
+			next := w.mortal(&mortal{})
+			next.Now = func() time.Time { return time.Now().Add(time.Minute) } // the dead one's lease has a deadline
+			_, outcomes, err := next.Takedown(t.Context(), ask, later)
+			require.NoError(t, err, what)
+			require.Empty(t, w.ids(), what)
+			require.Len(t, outcomes, len(ids), what)
+			r, err := state.VerifyLedger(t.Context(), w.objects)
+			require.NoError(t, err, what)
+			require.Zero(t, r.Open, what)
+			require.Equal(t, len(ids), r.Results[video.Done], "%s: removed in the ledger less effects is 0", what)
+			for _, p := range r.Plans {
+				require.True(t, p.Ended, "%s: %s", what, p.Plan)
+			}
+			if first != "" {
+				_, err = state.ReadEnd(t.Context(), w.objects, first)
+				require.NoError(t, err, what)
+			}
+		}
+	}
+	t.Logf("%d steps, each killed before and after its effect", m.steps)
+}
+
+// Two at a time would settle each other's calls while they are under way.
+func TestATakedownWaitsForAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, policy, temp("a"), temp("b"))
+		lease, err := state.Acquire(t.Context(), w.objects, "takedown", "other", time.Now(), time.Hour)
+		require.NoError(t, err)
+		_, _, err = w.job().Takedown(t.Context(), purge.Takedown{IDs: []video.ID{"a"}, By: "anna", Reason: "why"}, later)
+		require.ErrorIs(t, err, state.ErrBusy)
+		require.Empty(t, w.removed)
+		require.NoError(t, lease.Release(t.Context(), w.objects))
+		_, _, err = w.job().Takedown(t.Context(), purge.Takedown{IDs: []video.ID{"a"}, By: "anna", Reason: "why"}, later)
+		require.NoError(t, err)
+	})
 }

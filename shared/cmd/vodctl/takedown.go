@@ -63,19 +63,15 @@ func (a *app) takedown(ctx context.Context, t purge.Takedown, yes bool) error {
 		failed := 0
 		for _, o := range outcomes {
 			table.Row(o.ID, o.Result, o.Reason)
-			if o.Result != video.Done {
+			if o.Result != video.Done && o.Result != video.Missing {
 				failed++
 			}
 		}
 		if failed > 0 {
-			err = errors.Join(err, fmt.Errorf("%s still there", report.Count(failed, "video")))
+			err = errors.Join(err, fmt.Errorf("%s not proved to be gone", report.Count(failed, "video")))
 		}
 		if a.json() {
 			return errors.Join(err, a.printJSON(outcomes))
-		}
-		if len(outcomes) == 0 {
-			_, said := fmt.Fprintln(a.out, "Nothing to remove: none of these is in the library.")
-			return errors.Join(err, said)
 		}
 		_, said := fmt.Fprintf(a.out, "In the ledger as %s:\n", name)
 		return errors.Join(err, said, table.Write(a.out, "  "))

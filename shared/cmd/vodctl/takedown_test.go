@@ -1,10 +1,13 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/localcloud"
 	"vodcurator/shared/localcloud/fakevod"
 )
@@ -39,5 +42,20 @@ func TestATakedownByAPerson(t *testing.T) {
 	require.Contains(t, out, "1 item removed, 0 open")
 	code, out, _ = vodctl(t, env, "takedown", ids[0], "--reason", "again", "--yes")
 	require.Zero(t, code)
-	require.Contains(t, out, "Nothing to remove")
+	require.Contains(t, out, "it was gone already")
+}
+
+func TestATakedownThatTheCDNMayStillServeEndsWith1(t *testing.T) {
+	cloud := localcloud.RunT(t, localcloud.Options{Callback: "none", Faults: "vod RefreshMediaPlayUrls error status=403 code=Forbidden.RAM"})
+	env := cloud.Env()
+	env["STATE"] = "file:" + t.TempDir()
+	env["POLICY_FILE"] = filepath.Join(t.TempDir(), "policy.yaml")
+	require.NoError(t, os.WriteFile(env["POLICY_FILE"], append([]byte("refresh_cdn: true\n"), retention.DefaultSource()...), 0o600))
+	ids := cloud.VOD.Seed(fakevod.Asset{Title: "wrong one"})
+	code, out, errs := vodctl(t, env, "takedown", ids[0], "nobody", "--reason", "court order", "--yes")
+	require.Equal(t, 1, code)
+	require.Regexp(t, ids[0]+` +done +read again and not found; the CDN was not refreshed`, out)
+	require.Regexp(t, `nobody +missing +it was gone already`, out)
+	require.Contains(t, errs, "1 media were not refreshed in the CDN, which may still serve them")
+	require.Zero(t, cloud.VOD.Len())
 }
