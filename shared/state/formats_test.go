@@ -448,6 +448,81 @@ func TestTheEndOfAPlanMustAgreeWithTheLedger(t *testing.T) {
 	require.ErrorContains(t, err, "removed without an intent")
 }
 
+// A chain that only holds within itself can lose its head, its tail or all of it.
+func TestALedgerThatLacksItsHeadItsTailOrAllOfItIsRefused(t *testing.T) {
+	end := func(t *testing.T, s state.Objects, plan string) {
+		l, err := state.OpenLedger(t.Context(), s, "purge", "r")
+		require.NoError(t, err)
+		for _, row := range []state.Row{
+			{Event: state.Note}, {Event: state.Intent, Item: item("a")}, {Event: state.Outcome, Item: item("a"), Result: video.Done}, {Event: state.Note},
+		} {
+			row.Plan = plan
+			require.NoError(t, l.Append(t.Context(), row))
+		}
+		require.NoError(t, state.EndRun(t.Context(), s, state.RunEnd{Plan: plan, Freed: state.Totals{Items: 1, Bytes: 10}, Segment: l.Last(), Tip: l.Tip()}))
+	}
+	for name, do := range map[string]func(t *testing.T, dir string){
+		"the first segment": func(t *testing.T, dir string) {
+			require.NoError(t, os.Remove(filepath.Join(dir, "ledger", "00000001.jsonl")))
+		},
+		"the last segment": func(t *testing.T, dir string) {
+			require.NoError(t, os.Remove(filepath.Join(dir, "ledger", "00000008.jsonl")))
+		},
+		"all of it": func(t *testing.T, dir string) {
+			require.NoError(t, os.RemoveAll(filepath.Join(dir, "ledger")))
+		},
+		"the end of a plan": func(t *testing.T, dir string) {
+			damage(t, dir, "ended/20260601T020000Z-1.json", func(b []byte) []byte { return b[:10] })
+		},
+		"the end of a takedown": func(t *testing.T, dir string) {
+			damage(t, dir, "ended/takedown-x.json", func(b []byte) []byte { return b[:10] })
+		},
+		"a segment that the end of a plan saw": func(t *testing.T, dir string) {
+			damage(t, dir, "ended/20260601T020000Z-1.json", func(b []byte) []byte { return []byte(strings.Replace(string(b), `"tip":"`, `"tip":"0`, 1)) })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, dir := folder(t)
+			end(t, s, "20260601T020000Z-1")
+			end(t, s, "takedown-x")
+			_, err := state.VerifyLedger(t.Context(), s)
+			require.NoError(t, err)
+			do(t, dir)
+			_, err = state.VerifyLedger(t.Context(), s)
+			require.ErrorIs(t, err, state.ErrAltered)
+		})
+	}
+}
+
+func TestACallThatTookEffectLateKeepsItsIntent(t *testing.T) {
+	for name, tc := range map[string]struct {
+		results []video.Result // after one intent
+		fault   string
+	}{
+		"late":                {[]video.Result{video.Deferred, video.Done}, ""},
+		"later still":         {[]video.Result{video.Deferred, video.Deferred, video.Done}, ""},
+		"twice":               {[]video.Result{video.Deferred, video.Done, video.Done}, "removed without an intent"},
+		"after it had failed": {[]video.Result{video.Failed, video.Done}, "removed without an intent"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, _ := folder(t)
+			l, err := state.OpenLedger(t.Context(), s, "purge", "r")
+			require.NoError(t, err)
+			require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Intent, Plan: "p", Item: item("a")}))
+			for _, result := range tc.results {
+				require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Outcome, Plan: "p", Item: item("a"), Result: result}))
+			}
+			r, err := state.VerifyLedger(t.Context(), s)
+			if tc.fault != "" {
+				require.ErrorContains(t, err, tc.fault)
+				return
+			}
+			require.NoError(t, err)
+			require.Zero(t, r.Open)
+		})
+	}
+}
+
 func TestTheLedgerIsComparedWithWhatTheLibraryAnnounced(t *testing.T) {
 	eachForm(t, func(t *testing.T, s *state.Store) {
 		l, err := state.OpenLedger(t.Context(), s, "purge", "r")

@@ -184,7 +184,7 @@ func decodeSegment(body []byte) (segmentHead, []Row, error) {
 // number of their segment. It ends at the first error.
 func Rows(ctx context.Context, o Objects, from int) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
-		prev, number := "", 0
+		prev, number := "", max(from-1, 0) // what is before the first stays unread, but for its number
 		for key, err := range o.List(ctx, "ledger/", numbered("ledger/", max(from-1, 0), "~")) {
 			var body []byte
 			if err == nil {
@@ -197,7 +197,7 @@ func Rows(ctx context.Context, o Objects, from int) iter.Seq2[Row, error] {
 			if err == nil {
 				head, rows, err = decodeSegment(body)
 			}
-			if err == nil && (segmentKey(head.Segment) != key || number > 0 && (head.Segment != number+1 || head.Prev != prev)) {
+			if err == nil && (segmentKey(head.Segment) != key || head.Segment != number+1 || head.Prev != prev && (number >= from || number == 0)) {
 				err = fmt.Errorf("%s: %w: it does not follow segment %d", key, ErrAltered, number)
 			}
 			if err != nil {
@@ -318,11 +318,13 @@ func ReadEnd(ctx context.Context, o Objects, plan string) (RunEnd, error) {
 // Ends gives the ends of the plans made after a time, oldest plan first. Takedowns
 // are no plans.
 func Ends(ctx context.Context, o Objects, after time.Time) ([]RunEnd, error) {
+	ends, err := endsAfter(ctx, o, "ended/"+stamp(after))
+	return slices.DeleteFunc(ends, func(e RunEnd) bool { return strings.HasPrefix(e.Plan, Takedowns) }), err
+}
+
+func endsAfter(ctx context.Context, o Objects, after string) ([]RunEnd, error) {
 	var ends []RunEnd
-	for key, err := range o.List(ctx, "ended/", "ended/"+stamp(after)) {
-		if err == nil && strings.HasPrefix(key, "ended/"+Takedowns) {
-			continue
-		}
+	for key, err := range o.List(ctx, "ended/", after) {
 		var e RunEnd
 		if err == nil {
 			_, err = readWhole(ctx, o, key, &e)

@@ -2,7 +2,9 @@ package state
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"vodcurator/shared/decide/retention"
@@ -25,16 +27,18 @@ type LedgerReport struct {
 type PlanReport struct {
 	Plan    string               `json:"plan"`
 	By      string               `json:"by"`
-	Planned Totals               `json:"planned"` // zero when the plan cannot be read any more
+	Planned Totals               `json:"planned"` // of a takedown: what it began; zero when the plan cannot be read any more
 	Freed   Totals               `json:"freed"`
 	Results map[video.Result]int `json:"results,omitempty"`
 	Open    int                  `json:"open"`
 	Ended   bool                 `json:"ended"`
+	Expires time.Time            `json:"expires,omitzero"`
 }
 
-// VerifyLedger reads the whole ledger and proves that its chain holds, that each
-// outcome of a call has its intent before it, and that what ended agrees with
-// what was recorded then. It returns what it counted so far with its error.
+// VerifyLedger reads the whole ledger and proves that its chain holds from its first
+// segment to the last that any end of a plan saw, that each removal has its intent
+// before it, and that what ended agrees with what was recorded then. It returns what
+// it counted so far with its error.
 func VerifyLedger(ctx context.Context, o Objects) (LedgerReport, error) {
 	r := LedgerReport{Results: map[video.Result]int{}}
 	type item struct {
@@ -44,6 +48,7 @@ func VerifyLedger(ctx context.Context, o Objects) (LedgerReport, error) {
 		part string
 	}
 	open := map[item]int{}
+	asked := map[item]bool{} // also where a call was put off: it may take effect late
 	plans := map[string]int{}
 	for row, err := range Rows(ctx, o, 0) {
 		if err != nil {
@@ -62,15 +67,20 @@ func VerifyLedger(ctx context.Context, o Objects) (LedgerReport, error) {
 		p, k := &r.Plans[at], item{row.Plan, row.ID, row.Kind, row.Part}
 		switch row.Event {
 		case Intent:
-			open[k]++
+			if open[k]++; !asked[k] && strings.HasPrefix(p.Plan, Takedowns) {
+				p.Planned.Add(row.Item)
+			}
+			asked[k] = true
 			p.Open++
 		case Outcome:
 			if open[k] > 0 {
 				open[k]--
 				p.Open--
-			} else if row.Result == video.Done {
+			}
+			if row.Result == video.Done && !asked[k] {
 				return r, fmt.Errorf("%s: %s %s %s is removed without an intent: %w", row.Plan, row.ID, row.Kind, row.Part, ErrAltered)
 			}
+			asked[k] = asked[k] && row.Result == video.Deferred
 			p.Results[row.Result]++
 			r.Results[row.Result]++
 			if row.Result == video.Done {
@@ -78,26 +88,48 @@ func VerifyLedger(ctx context.Context, o Objects) (LedgerReport, error) {
 			}
 		}
 	}
+	ends, err := endsAfter(ctx, o, "")
+	if err != nil {
+		return r, err
+	}
+	for _, end := range ends {
+		var freed Totals
+		if at, known := plans[end.Plan]; known {
+			r.Plans[at].Ended, freed = true, r.Plans[at].Freed
+		}
+		if end.Freed.Items != freed.Items || end.Freed.Bytes != freed.Bytes {
+			return r, fmt.Errorf("%s: its end says %d items of %d bytes, the ledger %d of %d: %w",
+				end.Plan, end.Freed.Items, end.Freed.Bytes, freed.Items, freed.Bytes, ErrAltered)
+		}
+		tip, err := tipAt(ctx, o, end.Segment)
+		if err != nil && !errors.Is(err, video.ErrNotFound) {
+			return r, err
+		}
+		if err != nil || tip != end.Tip {
+			return r, fmt.Errorf("%s: at its end the ledger had another segment %d: %w", end.Plan, end.Segment, ErrAltered)
+		}
+	}
 	for i := range r.Plans {
 		p := &r.Plans[i]
 		r.Open += p.Open
 		if head, err := ReadPlan(ctx, o, p.Plan); err == nil {
-			p.Planned = head.Totals
-		}
-		end, err := ReadEnd(ctx, o, p.Plan)
-		if p.Ended = err == nil; !p.Ended {
-			continue
-		}
-		if end.Freed.Items != p.Freed.Items || end.Freed.Bytes != p.Freed.Bytes {
-			return r, fmt.Errorf("%s: its end says %d items of %d bytes, the ledger %d of %d: %w",
-				p.Plan, end.Freed.Items, end.Freed.Bytes, p.Freed.Items, p.Freed.Bytes, ErrAltered)
+			p.Planned, p.Expires = head.Totals, head.Expires
 		}
 	}
 	last, err := lastOf(ctx, o, "ledger/", 0)
 	if err != nil || last == 0 {
 		return r, err
 	}
-	body, err := o.Read(ctx, segmentKey(last))
-	r.Segments, r.Tip = last, digest(body)
+	r.Segments = last
+	r.Tip, err = tipAt(ctx, o, last)
 	return r, err
+}
+
+// tipAt is the hash of a segment; nothing before the first.
+func tipAt(ctx context.Context, o Objects, segment int) (string, error) {
+	if segment == 0 {
+		return "", nil
+	}
+	body, err := o.Read(ctx, segmentKey(segment))
+	return digest(body), err
 }
