@@ -162,6 +162,30 @@ func TestAnApprovalFitsOnePlanOnly(t *testing.T) {
 	require.ErrorIs(t, err, state.ErrAltered)
 }
 
+func TestAWithdrawnPlanIsNotApprovedAndNeverWillBe(t *testing.T) {
+	for _, approved := range []bool{true, false} {
+		s, dir := folder(t)
+		p := samplePlan(t, s, 2)
+		if approved {
+			_, err := state.Approve(t.Context(), s, p, "anna", "", noon)
+			require.NoError(t, err)
+		}
+		require.ErrorIs(t, state.Withdraw(t.Context(), s, p.ID, " ", "", noon), video.ErrInvalid)
+		require.NoError(t, state.Withdraw(t.Context(), s, p.ID, "otto", "second thoughts", noon))
+		require.NoError(t, state.Withdraw(t.Context(), s, p.ID, "emil", "", noon), "twice is once")
+		_, err := state.ReadApproval(t.Context(), s, p)
+		require.ErrorIs(t, err, state.ErrWithdrawn)
+		require.ErrorIs(t, err, video.ErrNotFound)
+		require.ErrorContains(t, err, "by otto")
+		_, err = state.Approve(t.Context(), s, p, "anna", "", noon)
+		require.ErrorIs(t, err, state.ErrWithdrawn)
+
+		damage(t, dir, "withdrawn/"+p.ID+".json", func(b []byte) []byte { return b[:9] })
+		_, err = state.ReadApproval(t.Context(), s, p)
+		require.ErrorIs(t, err, state.ErrAltered, "not knowing is no approval")
+	}
+}
+
 func rows(t *testing.T, s state.Objects, from int) (all []string) {
 	t.Helper()
 	for row, err := range state.Rows(t.Context(), s, from) {
@@ -184,6 +208,37 @@ func TestTheLedgerOnlyEverAppends(t *testing.T) {
 	require.Equal(t, []string{"intent v0 video ", "intent v1 video ", "intent v2 video "}, rows(t, s, 0))
 	require.Equal(t, []string{"intent v1 video ", "intent v2 video "}, rows(t, s, 2))
 	require.Empty(t, rows(t, s, 4))
+}
+
+func TestWhatIsRecentIsReadFromTheEnd(t *testing.T) {
+	s, dir := folder(t)
+	recent := func(from time.Time) (all []string, err error) {
+		for row, err := range state.Recent(t.Context(), s, from) {
+			if err != nil {
+				return all, err
+			}
+			all = append(all, string(row.ID))
+		}
+		return all, nil
+	}
+	all, err := recent(noon)
+	require.NoError(t, err)
+	require.Empty(t, all)
+	l, err := state.OpenLedger(t.Context(), s, "purge", "r")
+	require.NoError(t, err)
+	for i := range 4 {
+		at := noon.AddDate(0, 0, i)
+		require.NoError(t, l.Append(t.Context(), state.Row{Tick: at, Item: item(fmt.Sprint("a", i))}, state.Row{Tick: at, Item: item(fmt.Sprint("b", i))}))
+	}
+	all, err = recent(noon.AddDate(0, 0, 2))
+	require.NoError(t, err)
+	require.Equal(t, []string{"a3", "b3", "a2", "b2"}, all)
+	damage(t, dir, "ledger/00000001.jsonl", func(b []byte) []byte { return b[:9] })
+	all, err = recent(noon.AddDate(0, 0, 2))
+	require.NoError(t, err)
+	require.Len(t, all, 4, "what is older is read only to find the end")
+	_, err = recent(noon)
+	require.ErrorIs(t, err, state.ErrAltered)
 }
 
 func TestALedgerThatWasTouchedIsRefused(t *testing.T) {

@@ -304,12 +304,15 @@ type Approval struct {
 }
 
 // Approve writes an approval for the plan. A plan that is approved already stays
-// approved as it was, and that is ErrExists.
+// approved as it was, and that is ErrExists; one that was withdrawn is ErrWithdrawn.
 func Approve(ctx context.Context, o Objects, p Plan, by, note string, at time.Time) (Approval, error) {
 	if strings.TrimSpace(by) == "" {
 		return Approval{}, fmt.Errorf("%w: an approval names who gives it", video.ErrInvalid)
 	}
 	a := Approval{version, p.ID, p.Hash, p.Region, p.Account, p.App, by, at.UTC(), note}
+	if err := checkWithdrawn(ctx, o, p.ID); err != nil {
+		return Approval{}, err
+	}
 	text, err := json.Marshal(a)
 	if err != nil {
 		return Approval{}, err
@@ -317,9 +320,12 @@ func Approve(ctx context.Context, o Objects, p Plan, by, note string, at time.Ti
 	return a, o.Create(ctx, "approvals/"+p.ID+".json", text)
 }
 
-// ReadApproval reads the approval of a plan. None is video.ErrNotFound; one that
-// does not fit the plan is ErrAltered.
+// ReadApproval reads the approval of a plan. None is video.ErrNotFound, and so is
+// one that was withdrawn (ErrWithdrawn); one that does not fit the plan is ErrAltered.
 func ReadApproval(ctx context.Context, o Objects, p Plan) (Approval, error) {
+	if err := checkWithdrawn(ctx, o, p.ID); err != nil {
+		return Approval{}, err
+	}
 	var a Approval
 	if _, err := readWhole(ctx, o, "approvals/"+p.ID+".json", &a); err != nil {
 		return Approval{}, err

@@ -1,0 +1,57 @@
+package state
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"vodcurator/shared/video"
+)
+
+// ErrWithdrawn says that a plan must not be approved any more. It is a kind of
+// video.ErrNotFound: there is no approval.
+var ErrWithdrawn = fmt.Errorf("withdrawn: %w", video.ErrNotFound)
+
+// Withdrawal says that nobody wants a plan to be applied any more, whether it was
+// approved or not. It is for good: the next night makes another plan.
+type Withdrawal struct {
+	Version int       `json:"version"`
+	Plan    string    `json:"plan"`
+	By      string    `json:"by"`
+	At      time.Time `json:"at"`
+	Note    string    `json:"note,omitempty"`
+}
+
+// Withdraw takes back every approval of the plan, those to come as well. A run under
+// way goes on to its end: Halt is what stops it. It may be called again.
+func Withdraw(ctx context.Context, o Objects, plan, by, note string, at time.Time) error {
+	if strings.TrimSpace(by) == "" {
+		return fmt.Errorf("%w: a withdrawal names who asks for it", video.ErrInvalid)
+	}
+	text, err := json.Marshal(Withdrawal{version, plan, by, at.UTC(), note})
+	if err != nil {
+		return err
+	}
+	if err = o.Create(ctx, "withdrawn/"+plan+".json", text); errors.Is(err, ErrExists) {
+		return nil
+	}
+	return err
+}
+
+// checkWithdrawn is nil when the plan was not withdrawn; not knowing is an error.
+func checkWithdrawn(ctx context.Context, o Objects, plan string) error {
+	var w Withdrawal
+	_, err := readWhole(ctx, o, "withdrawn/"+plan+".json", &w)
+	switch {
+	case errors.Is(err, video.ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	case w.Version != version || w.Plan != plan:
+		return fmt.Errorf("withdrawal of %s: %w", plan, ErrAltered)
+	}
+	return fmt.Errorf("plan %s: %w by %s", plan, ErrWithdrawn, w.By)
+}
