@@ -29,13 +29,12 @@ func (h handler) handle(ctx context.Context, raw []byte) (any, error) {
 	}
 	job := h.job
 	if job.Policy, err = h.policy(ctx); err != nil {
-		h.tell(ctx, tick, "no run: "+err.Error(), []string{err.Error()}, nil)
+		h.tell(ctx, tick, nil, notify.Incident{Text: "no run: " + err.Error()})
 		return nil, err
 	}
 	done, err := job.Run(ctx, tick.At)
 	answer := report.Purged(done)
-	text, incidents := answer.Told(err)
-	h.tell(ctx, tick, text, incidents, answer)
+	h.tell(ctx, tick, answer, answer.Told(err)...)
 	if err != nil {
 		h.log.ErrorContext(ctx, "purge", answer.Attrs(slog.Any("error", err))...)
 		return nil, fmt.Errorf("purge: %w", err)
@@ -44,10 +43,9 @@ func (h handler) handle(ctx context.Context, raw []byte) (any, error) {
 	return answer, nil
 }
 
-// tell sends the night's notice, within what is left of the time.
-func (h handler) tell(ctx context.Context, tick events.Tick, text string, incidents []string, facts any) {
-	h.hook.Send(ctx, notify.Notice{
-		Event: "purged", Region: h.job.Region, Account: h.job.Account, App: h.job.App,
-		At: tick.At.UTC().Format(time.RFC3339), Text: text, Incidents: incidents, Facts: facts,
-	})
+// tell sends what needs a person, within what is left of the time.
+func (h handler) tell(ctx context.Context, tick events.Tick, facts any, incidents ...notify.Incident) {
+	h.hook.Incidents(ctx, h.job.State, tick.At, notify.Notice{
+		Region: h.job.Region, Account: h.job.Account, App: h.job.App, At: tick.At.UTC().Format(time.RFC3339), Facts: facts,
+	}, incidents)
 }

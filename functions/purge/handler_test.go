@@ -115,40 +115,61 @@ func (w *webhook) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, err
 }
 
-func TestEveryNightIsToldAndEveryIncident(t *testing.T) {
-	h, _, _ := newHandler(t, byDefault)
-	hook := &webhook{}
-	h.hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
-	_, err := h.handle(t.Context(), []byte(tick))
-	require.NoError(t, err)
-	require.Len(t, hook.bodies, 1)
-	require.Contains(t, hook.bodies[0], `"text":"1 item removed, 7 B"`)
-	require.NotContains(t, hook.bodies[0], "incidents")
-
-	for what, change := range map[string]func(*handler){
-		"the policy changed since it was made": func(h *handler) {
-			h.policy = func(context.Context) (*retention.Policy, error) {
-				return retention.Parse("p.yaml", append(retention.DefaultSource(), "# other"...))
-			}
-		},
-		"another run was at work": func(h *handler) {
-			require.NoError(t, h.job.State.Create(t.Context(), "lease/purge/00000001.json", []byte(`{"version":1,"name":"purge","holder":"x"}`)))
-		},
-		"halted by anna: wait": func(h *handler) {
-			require.NoError(t, state.SetHalt(t.Context(), h.job.State, state.Halt{Halted: true, By: "anna", Reason: "wait"}))
-		},
-		"no such file": func(h *handler) {
-			h.policy = func(context.Context) (*retention.Policy, error) { return nil, errors.New("no such file") }
-		},
-	} {
+func TestEveryIncidentIsToldOnceANight(t *testing.T) {
+	hooked := func(t *testing.T) (handler, *one, *webhook) {
 		h, library, _ := newHandler(t, byDefault)
 		hook := &webhook{}
 		h.hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
-		change(&h)
-		_, _ = h.handle(t.Context(), []byte(tick))
-		require.Len(t, hook.bodies, 1, what)
-		require.Contains(t, hook.bodies[0], what)
-		require.Contains(t, hook.bodies[0], "incidents")
+		return h, library, hook
+	}
+	ticks := func(h handler, days ...int) {
+		for _, day := range days {
+			for hour := 19; hour < 23; hour++ {
+				at := time.Date(2026, 11, 22+day, hour, 0, 0, 0, time.UTC).Format(time.RFC3339)
+				_, _ = h.handle(t.Context(), []byte(strings.ReplaceAll(tick, "2026-11-22T19:00:00Z", at)))
+			}
+		}
+	}
+	h, library, hook := hooked(t)
+	ticks(h, 0, 1)
+	require.Equal(t, 1, library.deleted)
+	require.Empty(t, hook.bodies, "a night without an incident is told by the next plan")
+
+	for what, tc := range map[string]struct {
+		times  int // in two nights of four ticks
+		change func(*handler)
+	}{
+		"the policy changed since it was made": {1, func(h *handler) {
+			h.policy = func(context.Context) (*retention.Policy, error) {
+				return retention.Parse("p.yaml", append(retention.DefaultSource(), "# other"...))
+			}
+		}},
+		"another run was at work": {2, func(h *handler) {
+			require.NoError(t, h.job.State.Create(t.Context(), "lease/purge/00000001.json", []byte(`{"version":1,"name":"purge","holder":"x"}`)))
+		}},
+		"halted by anna: wait": {2, func(h *handler) {
+			require.NoError(t, state.SetHalt(t.Context(), h.job.State, state.Halt{Halted: true, By: "anna", Reason: "wait"}))
+		}},
+		"no such file": {2, func(h *handler) {
+			h.policy = func(context.Context) (*retention.Policy, error) { return nil, errors.New("no such file") }
+		}},
+	} {
+		h, library, hook := hooked(t)
+		tc.change(&h)
+		ticks(h, 0, 1)
+		require.Len(t, hook.bodies, tc.times, what)
+		for _, body := range hook.bodies {
+			require.Contains(t, body, `"event":"incident"`)
+			require.Contains(t, body, what)
+		}
 		require.Zero(t, library.deleted, what)
 	}
+
+	h, library, hook = hooked(t)
+	for day := 7; day < 30; day++ {
+		ticks(h, day)
+	}
+	require.Len(t, hook.bodies, 1, "a plan that expired is told once")
+	require.Contains(t, hook.bodies[0], "refused: it expired")
+	require.Zero(t, library.deleted)
 }

@@ -29,13 +29,12 @@ func (h handler) handle(ctx context.Context, raw []byte) (any, error) {
 	}
 	job := h.job
 	if job.Policy, err = h.policy(ctx); err != nil {
-		h.tell(ctx, tick, "no run: "+err.Error(), []string{err.Error()}, nil)
+		h.hook.Incidents(ctx, h.job.State, tick.At, h.notice(tick, nil), []notify.Incident{{Text: "no run: " + err.Error()}})
 		return nil, err
 	}
 	made, err := job.Run(ctx, tick.At)
 	answer := report.Planned(made)
-	text, incidents := answer.Told(err)
-	h.tell(ctx, tick, text, incidents, answer)
+	h.tell(ctx, tick, job.Policy, made, err)
 	if err != nil {
 		h.log.ErrorContext(ctx, "purge plan", answer.Attrs(slog.Any("error", err))...)
 		return nil, fmt.Errorf("purgeplan: %w", err)
@@ -44,10 +43,29 @@ func (h handler) handle(ctx context.Context, raw []byte) (any, error) {
 	return answer, nil
 }
 
-// tell sends the night's notice, within what is left of the time.
-func (h handler) tell(ctx context.Context, tick events.Tick, text string, incidents []string, facts any) {
-	h.hook.Send(ctx, notify.Notice{
-		Event: "planned", Region: h.job.Region, Account: h.job.Account, App: h.job.App,
-		At: tick.At.UTC().Format(time.RFC3339), Text: text, Incidents: incidents, Facts: facts,
-	})
+// tell sends the night's one notice when its plan is made, and until then what needs
+// a person, within what is left of the time.
+func (h handler) tell(ctx context.Context, tick events.Tick, policy *retention.Policy, made plan.Report, err error) {
+	answer := report.Planned(made)
+	if err == nil && made.Finished() {
+		h.hook.Night(ctx, h.job.State, policy, made.Plan, func(s notify.Since) notify.Notice {
+			text, incidents, facts := answer.Night(s)
+			n := h.notice(tick, facts)
+			n.Text, n.Incidents = text, incidents
+			return n
+		})
+		return
+	}
+	_, told := answer.Told(err)
+	var incidents []notify.Incident
+	for _, text := range told {
+		incidents = append(incidents, notify.Incident{Text: text})
+	}
+	h.hook.Incidents(ctx, h.job.State, tick.At, h.notice(tick, answer), incidents)
+}
+
+func (h handler) notice(tick events.Tick, facts any) notify.Notice {
+	return notify.Notice{
+		Event: "planned", Region: h.job.Region, Account: h.job.Account, App: h.job.App, At: tick.At.UTC().Format(time.RFC3339), Facts: facts,
+	}
 }

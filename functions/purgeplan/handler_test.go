@@ -124,6 +124,23 @@ func TestEveryNightIsToldAndWhatIsAboutToLeave(t *testing.T) {
 		require.Contains(t, told, `"incidents":["1 item on the shelf will go `+want+`: vodctl leaving"]`, "day %d", day)
 	}
 	require.Contains(t, hook.bodies[6], "lists 1 item")
+	require.Contains(t, hook.bodies[6], "0 items removed since 2026-11-27 17:00:00, 0 B")
+	require.Contains(t, hook.bodies[6], `"event":"planned"`)
+	at(6)
+	require.Len(t, hook.bodies, 7, "the second delivery tells nothing")
 	at(9)
 	require.Contains(t, hook.bodies[7], `"incidents":["2 nights without a plan before this one"]`)
+}
+
+func TestANightWithoutAPlanIsToldOnce(t *testing.T) {
+	h, _, _ := newHandler(t, func(context.Context) (*retention.Policy, error) { return nil, errors.New("no such file") })
+	hook := &webhook{}
+	h.hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
+	for range 3 {
+		_, err := h.handle(t.Context(), []byte(tick))
+		require.Error(t, err)
+	}
+	require.Len(t, hook.bodies, 1)
+	require.Contains(t, hook.bodies[0], `"event":"incident"`)
+	require.Contains(t, hook.bodies[0], "no run: no such file")
 }

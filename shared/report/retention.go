@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"vodcurator/shared/act/notify"
 	"vodcurator/shared/act/plan"
 	"vodcurator/shared/act/purge"
 	"vodcurator/shared/state"
@@ -81,6 +82,24 @@ func (a PlanAnswer) Told(err error) (text string, incidents []string) {
 	return text, incidents
 }
 
+// NightFacts are what programs read in a night's notice.
+type NightFacts struct {
+	PlanAnswer
+	Since notify.Since `json:"since"`
+}
+
+// Night words a night: its plan, and what left since the plan before it.
+func (a PlanAnswer) Night(s notify.Since) (text string, incidents []string, facts NightFacts) {
+	text, incidents = a.Told(nil)
+	if text += fmt.Sprintf("; %s removed since %s, %s", Count(s.Removed.Items, "item"), s.From.Format(time.DateTime), Bytes(s.Removed.Bytes)); s.Err != nil {
+		incidents = append(incidents, "what was removed cannot be told: "+s.Err.Error())
+	}
+	for _, id := range s.Idle {
+		incidents = append(incidents, fmt.Sprintf("plan %s is approved, and no run has taken it up for more than a day", id))
+	}
+	return text, incidents, NightFacts{a, s}
+}
+
 // PurgeAnswer is what a purging run says of itself.
 type PurgeAnswer struct {
 	Removed int                  `json:"removed"` // items
@@ -113,26 +132,32 @@ func Purged(r purge.Report) PurgeAnswer {
 	return a
 }
 
-// Told words a purging run, and what of it needs a person.
-func (a PurgeAnswer) Told(err error) (text string, incidents []string) {
-	text = fmt.Sprintf("%s removed, %s", Count(a.Removed, "item"), Bytes(a.Bytes))
+// Told words what of a purging run needs a person; the rest is told with the next
+// night's plan.
+func (a PurgeAnswer) Told(err error) (incidents []notify.Incident) {
+	say := func(plan, format string, args ...any) {
+		incidents = append(incidents, notify.Incident{Text: fmt.Sprintf(format, args...), Plan: plan})
+	}
 	switch {
 	case errors.Is(err, state.ErrBusy):
-		incidents = append(incidents, "another run was at work")
+		say("", "another run was at work")
 	case err != nil:
-		incidents = append(incidents, err.Error())
+		say("", "%v", err)
 	}
 	for _, p := range a.Plans {
-		if p.Status == purge.Refused || p.Status == purge.Stopped {
-			incidents = append(incidents, fmt.Sprintf("plan %s %s: %s", p.Plan, p.Status, p.Why))
+		switch p.Status {
+		case purge.Refused: // it stays refused, as long as purge looks for it
+			say(p.Plan, "plan %s %s: %s", p.Plan, p.Status, p.Why)
+		case purge.Stopped:
+			say("", "plan %s %s: %s", p.Plan, p.Status, p.Why)
 		}
 	}
 	for _, result := range []video.Result{video.Failed, video.Forbidden, video.Unknown} {
 		if n := a.Results[result]; n > 0 {
-			incidents = append(incidents, fmt.Sprintf("%s %s", Count(n, "item"), result))
+			say("", "%s %s", Count(n, "item"), result)
 		}
 	}
-	return text, incidents
+	return incidents
 }
 
 // Attrs are the facts of the log record.

@@ -76,7 +76,7 @@ func Expired(ctx context.Context, o Objects, before, now time.Time) ([]string, e
 			keys = append(keys, key)
 		}
 	}
-	for _, prefix := range []string{GonePrefix, "messages/"} { // then the day
+	for _, prefix := range []string{GonePrefix, "messages/", "told/"} { // then the day; what was told of a plan stays
 		for key, err := range o.List(ctx, prefix, "") {
 			if err != nil {
 				return nil, err

@@ -649,6 +649,8 @@ func TestWhatNobodyReadsAnyMoreExpiresAndNothingElse(t *testing.T) {
 		}
 		require.NoError(t, s.Create(t.Context(), "messages/2026-01-01/x", nil))
 		require.NoError(t, s.Create(t.Context(), "messages/2026-05-31/x", nil))
+		require.NoError(t, s.Create(t.Context(), "told/2026-01-01/x", nil))
+		require.NoError(t, s.Create(t.Context(), "told/20260101T020000Z-12345678/x", nil))
 		require.NoError(t, state.NoteGone(t.Context(), s, now.AddDate(0, 0, -90), []state.Gone{{ID: "a"}}))
 		l, err := state.OpenLedger(t.Context(), s, "purge", "r")
 		require.NoError(t, err)
@@ -669,7 +671,7 @@ func TestWhatNobodyReadsAnyMoreExpiresAndNothingElse(t *testing.T) {
 			require.NotContains(t, left, key(p))
 		}
 		count := func(prefix string) int { return len(keys(t, s.List(t.Context(), prefix, ""))) }
-		require.Equal(t, []int{4, 1, 1, 1, 0, 20}, []int{count("plans/"), count("drafts/"), count("messages/"), count("ledger/"), count(state.GonePrefix), count("lease/")})
+		require.Equal(t, []int{4, 1, 1, 1, 0, 20, 1}, []int{count("plans/"), count("drafts/"), count("messages/"), count("ledger/"), count(state.GonePrefix), count("lease/"), count("told/")})
 		_, err = state.Acquire(t.Context(), s, "purge", "next", now, time.Minute)
 		require.NoError(t, err)
 		again, err := state.Expired(t.Context(), s, now.AddDate(0, 0, -30), now)

@@ -3,7 +3,9 @@
 //
 // It sends nothing unless an address was given, never fails the job that it tells
 // of, and keeps the address out of errors and logs: many webhooks carry a secret
-// in theirs.
+// in theirs. What was told is marked in the state, so that a night is told once, and
+// an incident once a night; a mark that cannot be read or made tells twice rather
+// than never.
 package notify
 
 import (
@@ -26,14 +28,14 @@ import (
 // Notice is one message. Incidents says what needs a person; a night without any
 // is told too, so that silence means that something is wrong.
 type Notice struct {
-	Event     string   `json:"event"` // planned, purged
+	Event     string   `json:"event"` // planned: the night's; incident: one of its own
 	Region    string   `json:"region"`
 	Account   string   `json:"account"`
 	App       string   `json:"app,omitempty"`
 	At        string   `json:"at"` // the event's time
 	Text      string   `json:"text"`
 	Incidents []string `json:"incidents,omitempty"`
-	Facts     any      `json:"facts"` // the function's answer
+	Facts     any      `json:"facts,omitempty"` // the function's answer
 }
 
 // Webhook is where notices go. The zero Webhook sends nothing.
@@ -55,11 +57,11 @@ const (
 
 const tries = 3
 
-// Send posts the notice, up to three times. What goes wrong is logged: nobody's
-// night fails because a webhook is down.
-func (w Webhook) Send(ctx context.Context, n Notice) {
+// Send posts the notice, up to three times, and says whether it was delivered. What
+// goes wrong is logged: nobody's night fails because a webhook is down.
+func (w Webhook) Send(ctx context.Context, n Notice) bool {
 	if w.URL == "" {
-		return
+		return false
 	}
 	if w.Log == nil {
 		w.Log = slog.New(slog.DiscardHandler)
@@ -68,7 +70,7 @@ func (w Webhook) Send(ctx context.Context, n Notice) {
 	for try := 1; err == nil; try++ {
 		var again bool
 		if again, err = w.post(ctx, body); err == nil {
-			return
+			return true
 		}
 		if !again || try == tries {
 			break
@@ -83,6 +85,7 @@ func (w Webhook) Send(ctx context.Context, n Notice) {
 		wait.Stop()
 	}
 	w.Log.WarnContext(ctx, "notice not delivered", slog.String("event", n.Event), slog.Any("error", err))
+	return false
 }
 
 func (w Webhook) post(ctx context.Context, body []byte) (again bool, err error) {

@@ -1,0 +1,160 @@
+package notify
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"vodcurator/shared/decide/retention"
+	"vodcurator/shared/state"
+	"vodcurator/shared/video"
+)
+
+// Incident is something that needs a person.
+type Incident struct {
+	Text string
+	Plan string // told once for this plan; empty: once a night
+}
+
+// Incidents sends a notice for each incident that was not told yet. When one cannot
+// be delivered the rest waits for the next tick as well. A night is a day of UTC.
+func (w Webhook) Incidents(ctx context.Context, o state.Objects, at time.Time, n Notice, all []Incident) {
+	for _, i := range all {
+		of := i.Plan
+		if of == "" {
+			of = at.UTC().Format(time.DateOnly)
+		}
+		mark := markOf(of, i.Text)
+		if w.URL == "" || told(ctx, o, mark) {
+			continue
+		}
+		n.Event, n.Text, n.Incidents = "incident", i.Text, []string{i.Text}
+		if !w.Send(ctx, n) {
+			return
+		}
+		_ = o.Create(ctx, mark, []byte(i.Text)) // unmarked, it is told once more
+	}
+}
+
+// Night sends a night's one notice, which tells of its plan and of the time since
+// the plan before. It reads and sends nothing when that plan was told already.
+func (w Webhook) Night(ctx context.Context, o state.Objects, policy *retention.Policy, p state.Plan, word func(Since) Notice) {
+	mark := markOf(p.ID, "night")
+	if w.URL == "" || told(ctx, o, mark) {
+		return
+	}
+	if w.Send(ctx, word(sinceLast(ctx, o, policy, p))) {
+		_ = o.Create(ctx, mark, []byte("night"))
+	}
+}
+
+// markOf names the mark of what was told of a night or plan. Words with a digit do
+// not count: the same incident comes with other numbers at the next tick.
+func markOf(of, text string) string {
+	words := slices.DeleteFunc(strings.Fields(text), func(word string) bool { return strings.ContainsAny(word, "0123456789") })
+	sum := sha256.Sum256([]byte(strings.Join(words, " ")))
+	return "told/" + of + "/" + hex.EncodeToString(sum[:8])
+}
+
+func told(ctx context.Context, o state.Objects, mark string) bool {
+	_, err := o.Read(ctx, mark)
+	return err == nil
+}
+
+// Since is what the state tells of the time since the plan before.
+type Since struct {
+	From    time.Time    `json:"from"`
+	Removed state.Totals `json:"removed"` // takedowns included
+	Idle    []string     `json:"idle,omitempty"`
+	Err     error        `json:"-"` // the rest is not whole
+}
+
+const (
+	day      = 24 * time.Hour
+	lookBack = 40 // days in which purge looks for plans
+)
+
+// sinceLast reads what left since the plan before this one, and which approved plans
+// no run has taken up for more than a day.
+func sinceLast(ctx context.Context, o state.Objects, policy *retention.Policy, p state.Plan) (s Since) {
+	mine := map[string]bool{}
+	var waiting []string
+	s.From = p.Created.Add(-day)
+	for id, err := range state.Plans(ctx, o, p.Created.AddDate(0, 0, -lookBack)) {
+		if err != nil {
+			s.Err = err
+			return s
+		}
+		before, err := state.ReadPlan(ctx, o, id)
+		if errors.Is(err, video.ErrInvalid) {
+			continue // purge tells of it
+		}
+		if err != nil {
+			s.Err = err
+			return s
+		}
+		if before.Region != p.Region || before.Account != p.Account || before.App != p.App || !before.Created.Before(p.Created) {
+			continue
+		}
+		mine[id], s.From = true, before.Created
+		waits, err := waits(ctx, o, policy, before, p.Created)
+		if err != nil {
+			s.Err = err
+			return s
+		}
+		if waits {
+			waiting = append(waiting, id)
+		}
+	}
+	taken := map[string]bool{}
+	for row, err := range state.Recent(ctx, o, minTime(s.From, p.Created.Add(-day))) {
+		if err != nil {
+			s.Err = err
+			return s
+		}
+		if !row.Tick.Before(p.Created.Add(-day)) {
+			taken[row.Plan] = true
+		}
+		if row.Event == state.Outcome && row.Result == video.Done && row.Tick.After(s.From) && (mine[row.Plan] || strings.HasPrefix(row.Plan, state.Takedowns)) {
+			s.Removed.Add(row.Item)
+		}
+	}
+	s.Idle = slices.DeleteFunc(waiting, func(id string) bool { return taken[id] })
+	return s
+}
+
+func minTime(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// waits says that a run should have taken the plan up a day ago.
+func waits(ctx context.Context, o state.Objects, policy *retention.Policy, p state.Plan, now time.Time) (bool, error) {
+	if p.Items == 0 || len(p.Over) > 0 || !now.Before(p.Expires) {
+		return false, nil
+	}
+	if _, err := state.ReadEnd(ctx, o, p.ID); err == nil {
+		return false, nil
+	} else if !errors.Is(err, video.ErrNotFound) {
+		return false, err
+	}
+	from := p.Created
+	approval, err := state.ReadApproval(ctx, o, p)
+	switch {
+	case err == nil:
+		from = approval.At
+	case errors.Is(err, state.ErrWithdrawn), errors.Is(err, video.ErrInvalid):
+		return false, nil
+	case !errors.Is(err, video.ErrNotFound):
+		return false, err
+	case policy == nil || !policy.SelfApproving || p.Policy != policy.Hash:
+		return false, nil
+	}
+	return !now.Before(from.Add(day)), nil
+}

@@ -1,0 +1,191 @@
+package notify_test
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/shared/act/notify"
+	"vodcurator/shared/decide/retention"
+	"vodcurator/shared/state"
+	"vodcurator/shared/video"
+)
+
+var night = time.Date(2026, 6, 1, 17, 0, 0, 0, time.UTC)
+
+func open(t *testing.T) *state.Store {
+	t.Helper()
+	s, err := state.Open(t.Context(), "file:"+t.TempDir(), state.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}
+
+func webhook(h *hook) notify.Webhook {
+	return notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: h}}
+}
+
+func TestAnIncidentIsToldOnceANight(t *testing.T) {
+	o, h := open(t), &hook{answers: []int{200}}
+	tell := func(at time.Time, all ...notify.Incident) int {
+		before := len(h.got)
+		webhook(h).Incidents(t.Context(), o, at, notice, all)
+		return len(h.got) - before
+	}
+	require.Equal(t, 2, tell(night, notify.Incident{Text: "3 items failed"}, notify.Incident{Text: "halted by anna"}), "one message for each")
+	require.Contains(t, h.bodies[1], `"event":"incident"`)
+	require.Contains(t, h.bodies[1], `"text":"halted by anna","incidents":["halted by anna"]`)
+	require.Equal(t, 0, tell(night.Add(time.Hour), notify.Incident{Text: "5 items failed"}), "the same but for its numbers")
+	require.Equal(t, 1, tell(night.Add(time.Hour), notify.Incident{Text: "halted by otto"}))
+	require.Equal(t, 1, tell(night.AddDate(0, 0, 1), notify.Incident{Text: "3 items failed"}), "another night")
+
+	expired := notify.Incident{Text: "plan p-1 refused: it expired", Plan: "p-1"}
+	require.Equal(t, 1, tell(night, expired))
+	for day := range 40 {
+		require.Zero(t, tell(night.AddDate(0, 0, day), expired), "once for its plan")
+	}
+	expired.Plan = "p-2"
+	require.Equal(t, 1, tell(night, expired))
+}
+
+// forgetful is a state that keeps no marks.
+type forgetful struct{ state.Objects }
+
+func (forgetful) Create(context.Context, string, []byte) error { return state.ErrFull }
+
+func TestInDoubtAnIncidentIsToldTwiceRatherThanNever(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := []notify.Incident{{Text: "one"}, {Text: "two"}}
+		h := &hook{answers: []int{500, 500, 500, 200}}
+		o := open(t)
+		webhook(h).Incidents(t.Context(), o, night, notice, all)
+		require.Len(t, h.got, 3, "who does not hear of one will not hear of the next")
+		webhook(h).Incidents(t.Context(), o, night, notice, all)
+		require.Len(t, h.got, 5, "what was not delivered is told at the next tick")
+
+		h = &hook{answers: []int{200}}
+		for range 2 {
+			webhook(h).Incidents(t.Context(), forgetful{open(t)}, night, notice, all[:1])
+		}
+		require.Len(t, h.got, 2)
+	})
+}
+
+// planned writes a plan of one item made on that night.
+func planned(t *testing.T, o state.Objects, at time.Time, change func(*state.Plan)) state.Plan {
+	t.Helper()
+	p := state.Plan{Created: at, Expires: at.AddDate(0, 0, 7), Region: "cn-shanghai", Account: "1", Policy: retention.Default().Hash, Totals: state.Totals{Media: 1, Items: 1}}
+	if change != nil {
+		change(&p)
+	}
+	require.NoError(t, p.Seal())
+	require.NoError(t, state.WritePlan(t.Context(), o, p))
+	return p
+}
+
+// since tells of the night and gives what its notice was worded from.
+func since(t *testing.T, o state.Objects, p state.Plan, policy *retention.Policy) (s notify.Since) {
+	t.Helper()
+	webhook(&hook{answers: []int{400}}).Night(t.Context(), o, policy, p, func(all notify.Since) notify.Notice {
+		s = all
+		return notice
+	})
+	return s
+}
+
+func TestANightIsToldOnceWithWhatLeftSinceTheOneBefore(t *testing.T) {
+	o := open(t)
+	older := planned(t, o, night.AddDate(0, 0, -2), nil)
+	before := planned(t, o, night.AddDate(0, 0, -1), nil)
+	elsewhere := planned(t, o, night.AddDate(0, 0, -1).Add(time.Minute), func(p *state.Plan) { p.Account = "2" })
+	p := planned(t, o, night, nil)
+	l, err := state.OpenLedger(t.Context(), o, "purge", "r")
+	require.NoError(t, err)
+	for _, row := range []state.Row{
+		{Tick: night.Add(-25 * time.Hour), Plan: older.ID, Result: video.Done},
+		{Tick: night.Add(-22 * time.Hour), Plan: older.ID, Result: video.Done},
+		{Tick: night.Add(-22 * time.Hour), Plan: before.ID, Result: video.Kept},
+		{Tick: night.Add(-22 * time.Hour), Plan: elsewhere.ID, Result: video.Done},
+		{Tick: night.Add(-20 * time.Hour), Plan: "takedown-x", Result: video.Done},
+	} {
+		row.Event, row.Item = state.Outcome, retention.Item{ID: "a", Kind: retention.Whole, Bytes: 5}
+		require.NoError(t, l.Append(t.Context(), row))
+	}
+	h := &hook{answers: []int{400, 400, 200}}
+	var got []notify.Since
+	for range 4 {
+		webhook(h).Night(t.Context(), o, retention.Default(), p, func(s notify.Since) notify.Notice {
+			got = append(got, s)
+			return notice
+		})
+	}
+	require.Len(t, h.got, 3, "once delivered it is not told, nor worded, again")
+	require.Equal(t, notify.Since{From: before.Created, Removed: state.Totals{Media: 2, Items: 2, Bytes: 10}}, got[0])
+	require.Len(t, got, 3)
+
+	require.NoError(t, o.Create(t.Context(), "ledger/00000006.jsonl", []byte("not a segment")))
+	q := planned(t, o, night.AddDate(0, 0, 1), nil)
+	require.ErrorIs(t, since(t, o, q, retention.Default()).Err, state.ErrAltered)
+}
+
+func TestAnApprovedPlanThatNoRunTookUpForADayIsTold(t *testing.T) {
+	self, err := retention.Parse("policy.yaml", bytes.Replace(retention.DefaultSource(), []byte("approve: person"), []byte("approve: within-guards"), 1))
+	require.NoError(t, err)
+	approve := func(at time.Time) func(*testing.T, state.Objects, state.Plan) {
+		return func(t *testing.T, o state.Objects, p state.Plan) {
+			_, err := state.Approve(t.Context(), o, p, "anna", "", at)
+			require.NoError(t, err)
+		}
+	}
+	long := approve(night.Add(-25 * time.Hour))
+	run := func(at time.Time) func(*testing.T, state.Objects, state.Plan) {
+		return func(t *testing.T, o state.Objects, p state.Plan) {
+			long(t, o, p)
+			l, err := state.OpenLedger(t.Context(), o, "purge", "r")
+			require.NoError(t, err)
+			require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Note, Tick: at, Plan: p.ID}))
+		}
+	}
+	for name, tc := range map[string]struct {
+		plan   func(*state.Plan)
+		then   func(*testing.T, state.Objects, state.Plan)
+		policy *retention.Policy
+		idle   bool
+	}{
+		"no run at all":         {nil, long, nil, true},
+		"a run, two days ago":   {nil, run(night.Add(-40 * time.Hour)), nil, true},
+		"a run, last night":     {nil, run(night.Add(-20 * time.Hour)), nil, false},
+		"approved this morning": {nil, approve(night.Add(-9 * time.Hour)), nil, false},
+		"not approved":          {nil, nil, nil, false},
+		"not approved, by a policy that approves itself": {func(p *state.Plan) { p.Policy = self.Hash }, nil, self, true},
+		"by an older policy that approved itself":        {nil, nil, self, false},
+		"expired":            {func(p *state.Plan) { p.Expires = night }, long, nil, false},
+		"over its guards":    {func(p *state.Plan) { p.Over = []string{"2 items, at most 1"} }, long, nil, false},
+		"without an item":    {func(p *state.Plan) { p.Totals = state.Totals{} }, long, nil, false},
+		"of another account": {func(p *state.Plan) { p.Account = "2" }, long, nil, false},
+		"ended": {nil, func(t *testing.T, o state.Objects, p state.Plan) {
+			long(t, o, p)
+			require.NoError(t, state.EndRun(t.Context(), o, state.RunEnd{Plan: p.ID}))
+		}, nil, false},
+		"withdrawn": {func(p *state.Plan) { p.Policy = self.Hash }, func(t *testing.T, o state.Objects, p state.Plan) {
+			require.NoError(t, state.Withdraw(t.Context(), o, p.ID, "otto", "", night))
+		}, self, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := open(t)
+			p := planned(t, o, night.Add(-48*time.Hour), tc.plan)
+			if tc.then != nil {
+				tc.then(t, o, p)
+			}
+			s := since(t, o, planned(t, o, night, nil), tc.policy)
+			require.NoError(t, s.Err)
+			require.Equal(t, tc.idle, strings.Contains(strings.Join(s.Idle, " "), p.ID))
+		})
+	}
+}
