@@ -13,7 +13,7 @@ import (
 
 // ErrWithdrawn says that a plan must not be approved any more. It is a kind of
 // video.ErrNotFound: there is no approval.
-var ErrWithdrawn = fmt.Errorf("withdrawn: %w", video.ErrNotFound)
+var ErrWithdrawn = fmt.Errorf("withdrawn, so that its approval is %w", video.ErrNotFound)
 
 // Withdrawal says that nobody wants a plan to be applied any more, whether it was
 // approved or not. It is for good: the next night makes another plan.
@@ -41,17 +41,26 @@ func Withdraw(ctx context.Context, o Objects, plan, by, note string, at time.Tim
 	return err
 }
 
+// ReadWithdrawal reads the withdrawal of a plan; none is video.ErrNotFound.
+func ReadWithdrawal(ctx context.Context, o Objects, plan string) (Withdrawal, error) {
+	var w Withdrawal
+	if _, err := readWhole(ctx, o, "withdrawn/"+plan+".json", &w); err != nil {
+		return Withdrawal{}, err
+	}
+	if w.Version != version || w.Plan != plan || w.By == "" {
+		return Withdrawal{}, fmt.Errorf("withdrawal of %s: %w", plan, ErrAltered)
+	}
+	return w, nil
+}
+
 // checkWithdrawn is nil when the plan was not withdrawn; not knowing is an error.
 func checkWithdrawn(ctx context.Context, o Objects, plan string) error {
-	var w Withdrawal
-	_, err := readWhole(ctx, o, "withdrawn/"+plan+".json", &w)
+	w, err := ReadWithdrawal(ctx, o, plan)
 	switch {
 	case errors.Is(err, video.ErrNotFound):
 		return nil
 	case err != nil:
 		return err
-	case w.Version != version || w.Plan != plan:
-		return fmt.Errorf("withdrawal of %s: %w", plan, ErrAltered)
 	}
-	return fmt.Errorf("plan %s: %w by %s", plan, ErrWithdrawn, w.By)
+	return fmt.Errorf("plan %s, by %s: %w", plan, w.By, ErrWithdrawn)
 }

@@ -17,6 +17,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"vodcurator/shared/boot"
 	"vodcurator/shared/report"
@@ -24,7 +25,8 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], app{in: os.Stdin, out: os.Stdout, err: os.Stderr, load: boot.FromEnvironment})
+	typing := term.IsTerminal(int(os.Stdin.Fd()))
+	code := run(ctx, os.Args[1:], app{in: os.Stdin, typing: typing, out: os.Stdout, err: os.Stderr, load: boot.FromEnvironment})
 	stop()
 	os.Exit(code)
 }
@@ -33,6 +35,7 @@ func main() {
 // function from app to its cobra command, named in run.
 type app struct {
 	in       io.Reader
+	typing   bool // in is a terminal, with a person at it
 	out, err io.Writer
 	// load wires the clients from the environment, naming the variables that
 	// must be set. A command calls it when it runs, so that --help needs nothing.

@@ -33,17 +33,26 @@ func vodctlIn(t *testing.T, env map[string]string, in string, args ...string) (c
 func vodctlUntil(ctx context.Context, t *testing.T, env map[string]string, in string, args ...string) (code int, out, errs string) {
 	t.Helper()
 	var o, e strings.Builder
-	code = run(ctx, args, app{
-		in: strings.NewReader(in), out: &o, err: &e,
-		load: func(log *slog.Logger, required ...string) (*boot.App, error) {
-			c, err := boot.Read(func(name string) string { return env[name] }, required...)
-			if err != nil {
-				return nil, err
-			}
-			return boot.New(c, log)
-		},
-	})
+	code = run(ctx, args, app{in: strings.NewReader(in), out: &o, err: &e, load: loadFrom(env)})
 	return code, o.String(), e.String()
+}
+
+// vodctlTyped is vodctlIn at a terminal.
+func vodctlTyped(t *testing.T, env map[string]string, in string, args ...string) (code int, out, errs string) {
+	t.Helper()
+	var o, e strings.Builder
+	code = run(t.Context(), args, app{in: strings.NewReader(in), typing: true, out: &o, err: &e, load: loadFrom(env)})
+	return code, o.String(), e.String()
+}
+
+func loadFrom(env map[string]string) func(log *slog.Logger, required ...string) (*boot.App, error) {
+	return func(log *slog.Logger, required ...string) (*boot.App, error) {
+		c, err := boot.Read(func(name string) string { return env[name] }, required...)
+		if err != nil {
+			return nil, err
+		}
+		return boot.New(c, log)
+	}
 }
 
 func TestMisuseEndsWith2AndSaysHow(t *testing.T) {

@@ -6,14 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/user"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
+	"vodcurator/shared/act/purge"
 	"vodcurator/shared/boot"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
@@ -77,14 +76,21 @@ func standing(ctx context.Context, o state.Objects, p state.Plan) (string, error
 	if !errors.Is(err, video.ErrNotFound) {
 		return "", err
 	}
+	expired := ""
+	if !time.Now().Before(p.Expires) {
+		expired = ", expired " + p.Expires.Format(time.DateTime)
+	}
+	if w, err := state.ReadWithdrawal(ctx, o, p.ID); err == nil {
+		return fmt.Sprintf("withdrawn %s by %s", w.At.Format(time.DateTime), w.By), nil
+	}
 	approval, err := state.ReadApproval(ctx, o, p)
 	switch {
 	case errors.Is(err, video.ErrNotFound):
-		return "not approved", nil
+		return "not approved" + expired, nil
 	case err != nil:
 		return "", err
 	}
-	return "approved by " + approval.By, nil
+	return "approved by " + approval.By + expired, nil
 }
 
 func (a *app) showPlan(ctx context.Context, id string, asCSV bool) error {
@@ -142,21 +148,38 @@ func (a *app) listPlans(ctx context.Context) error {
 }
 
 func approveCommand(a *app) *cobra.Command {
-	var yes bool
+	var yes, withdraw bool
 	var by, note string
 	cmd := &cobra.Command{
 		Use:   "approve PLAN",
-		Short: "Let the next purge remove what a plan lists",
+		Short: "Let the next purge remove what a plan lists, or take that back",
 		Long: "Approve shows the plan and asks for its region and account, typed by hand. Without a\n" +
-			"terminal it only shows the plan, unless --yes is given.",
+			"terminal it shows the plan and ends 2, unless --yes is given. A plan that purge would\n" +
+			"refuse at once is not approved; it needs the policy file that the functions have.\n\n" +
+			"With --withdraw nobody can approve the plan any more, and no run takes it up again. A\n" +
+			"run under way goes on: vodctl halt stops it.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.approve(cmd.Context(), args[0], by, note, yes)
+			return a.withState(cmd.Context(), func(app *boot.App, o *state.Store) error {
+				p, err := findPlan(cmd.Context(), o, args[0])
+				if err != nil {
+					return err
+				}
+				if p.Region != app.Region || p.Account != app.Account || p.App != app.App {
+					return fmt.Errorf("the plan is of account %s in %s (application %q), this environment of %s in %s (%q)",
+						p.Account, p.Region, p.App, app.Account, app.Region, app.App)
+				}
+				if withdraw {
+					return a.withdraw(cmd.Context(), o, p, by, note)
+				}
+				return a.approve(cmd.Context(), app, o, p, by, note, yes)
+			})
 		},
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "approve without asking")
-	cmd.Flags().StringVar(&by, "by", operator(), "who approves")
-	cmd.Flags().StringVar(&note, "note", "", "a remark that the ledger keeps")
+	cmd.Flags().BoolVar(&withdraw, "withdraw", false, "take the approval back, for good")
+	cmd.Flags().StringVar(&by, "by", operator(), "who approves or withdraws")
+	cmd.Flags().StringVar(&note, "note", "", "a remark that is kept with it")
 	return cmd
 }
 
@@ -168,63 +191,83 @@ func operator() string {
 	return "somebody"
 }
 
-func (a *app) approve(ctx context.Context, id, by, note string, yes bool) error {
-	return a.withState(ctx, func(app *boot.App, o *state.Store) error {
-		p, err := findPlan(ctx, o, id)
-		if err != nil {
-			return err
-		}
-		if p.Region != app.Region || p.Account != app.Account || p.App != app.App {
-			return fmt.Errorf("the plan is of account %s in %s (application %q), this environment of %s in %s (%q)",
-				p.Account, p.Region, p.App, app.Account, app.Region, app.App)
-		}
-		stands, err := standing(ctx, o, p)
-		if err != nil {
-			return err
-		}
-		if stands != "not approved" {
-			return errors.New("the plan is " + stands)
-		}
-		if !yes {
-			if err := report.Plan(a.out, p); err != nil {
-				return err
-			}
-			agreed, err := a.typed(p.Region + " " + p.Account)
-			if err != nil || !agreed {
-				return err
-			}
-		}
-		approval, err := state.Approve(ctx, o, p, by, note, time.Now())
-		if err != nil {
-			return err
-		}
-		if a.json() {
-			return a.printJSON(approval)
-		}
-		_, err = fmt.Fprintf(a.out, "%s approved by %s: %s of %s media, %s. Stop it with: vodctl halt\n",
-			p.ID, approval.By, report.Count(p.Items, "item"), report.Number(p.Media), report.Bytes(p.Bytes))
+func (a *app) approve(ctx context.Context, app *boot.App, o *state.Store, p state.Plan, by, note string, yes bool) error {
+	stands, err := standing(ctx, o, p)
+	if err != nil {
 		return err
-	})
+	}
+	if !strings.HasPrefix(stands, "not approved") {
+		return errors.New("the plan is " + stands)
+	}
+	policy, err := app.Policy(ctx)
+	if err != nil {
+		return err
+	}
+	if !yes {
+		if err := report.Plan(a.out, p); err != nil {
+			return err
+		}
+	}
+	job := purge.Job{Policy: policy, Region: app.Region, Account: app.Account, App: app.App}
+	if why := job.Refuses(p, time.Now()); why != "" {
+		return errors.New("not approved, purge would refuse it: " + why)
+	}
+	if !yes {
+		if err := a.typed(p.Region + " " + p.Account); err != nil {
+			return err
+		}
+	}
+	approval, err := state.Approve(ctx, o, p, by, note, time.Now())
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		return a.printJSON(approval)
+	}
+	_, err = fmt.Fprintf(a.out, "%s approved by %s: %s of %s media, %s. Stop it with: vodctl halt\n",
+		p.ID, approval.By, report.Count(p.Items, "item"), report.Number(p.Media), report.Bytes(p.Bytes))
+	return err
 }
 
-// typed asks a person at a terminal to type a text. Anywhere else nobody can,
-// and the answer is no.
-func (a *app) typed(want string) (bool, error) {
-	if f, ok := a.in.(*os.File); !ok || !term.IsTerminal(int(f.Fd())) {
-		_, err := fmt.Fprintln(a.err, "vodctl: nothing was changed; say --yes to go on")
-		return false, err
+func (a *app) withdraw(ctx context.Context, o *state.Store, p state.Plan, by, note string) error {
+	stands, err := standing(ctx, o, p)
+	if err != nil {
+		return err
+	}
+	if strings.HasPrefix(stands, "ended") {
+		return errors.New("the plan has " + stands)
+	}
+	if err := state.Withdraw(ctx, o, p.ID, by, note, time.Now()); err != nil {
+		return err
+	}
+	w, err := state.ReadWithdrawal(ctx, o, p.ID)
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		return a.printJSON(w)
+	}
+	_, err = fmt.Fprintf(a.out, "%s withdrawn by %s, it was %s. A run under way goes on; stop it with: vodctl halt\n", p.ID, w.By, stands)
+	return err
+}
+
+// typed asks a person at a terminal to type a text, and is nil when they did.
+// Anywhere else nobody can, and the command was misused.
+func (a *app) typed(want string) error {
+	if !a.typing {
+		return fmt.Errorf("%w: nothing was changed; say --yes to go on", errUsage)
 	}
 	if _, err := fmt.Fprintf(a.err, "This cannot be undone. Type %q to go on: ", want); err != nil {
-		return false, err
+		return err
 	}
 	line, err := bufio.NewReader(a.in).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
-		return false, err
+		return err
 	}
 	if strings.TrimSpace(line) != want {
-		return false, errors.New("not what was asked for; nothing was changed")
+		return errors.New("not what was asked for; nothing was changed")
 	}
-	return true, nil
+	return nil
 }
 
 func haltCommand(a *app) *cobra.Command {

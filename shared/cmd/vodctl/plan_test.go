@@ -21,6 +21,11 @@ import (
 // that finds it.
 func planned(t *testing.T) (map[string]string, state.Plan) {
 	t.Helper()
+	return plannedLike(t, func(*state.Plan) {})
+}
+
+func plannedLike(t *testing.T, change func(*state.Plan)) (map[string]string, state.Plan) {
+	t.Helper()
 	dir := t.TempDir()
 	store, err := state.Open(t.Context(), "file:"+dir, state.Options{})
 	require.NoError(t, err)
@@ -30,12 +35,13 @@ func planned(t *testing.T) (map[string]string, state.Plan) {
 	require.NoError(t, lines.Flush(t.Context()))
 	now := time.Now().UTC().Truncate(time.Second)
 	p := state.Plan{
-		Created: now, Expires: now.AddDate(0, 0, 7), Region: "cn-shanghai", Account: "1234", Policy: strings.Repeat("0", 64),
+		Created: now, Expires: now.AddDate(0, 0, 7), Region: "cn-shanghai", Account: "1234", Policy: retention.Default().Hash,
 		Library: state.Library{Media: 30}, Parts: lines.Written, Kept: map[retention.Why]int{retention.Held: 1},
 		Rules:   []state.RuleTotals{{Rule: "temporary", Kind: retention.Whole, Totals: state.Totals{Media: 1, Items: 1, Bytes: 1500}}},
 		Biggest: []state.Big{{Item: item, Title: "=a title"}},
 	}
 	p.Add(item)
+	change(&p)
 	require.NoError(t, p.Seal())
 	require.NoError(t, state.WritePlan(t.Context(), store, p))
 	require.NoError(t, store.Close())
@@ -51,7 +57,7 @@ func TestAPlanIsShownAndApprovedOnlyOnPurpose(t *testing.T) {
 	}
 
 	code, out, errs = vodctl(t, env, "approve", p.ID)
-	require.Zero(t, code)
+	require.Equal(t, 2, code)
 	require.Contains(t, out, p.ID)
 	require.Contains(t, errs, "nothing was changed; say --yes")
 	_, out, _ = vodctl(t, env, "plan", "show", p.ID)
@@ -74,6 +80,91 @@ func TestAPlanOfAnotherAccountIsNotApproved(t *testing.T) {
 	code, _, errs := vodctl(t, env, "approve", p.ID, "--yes")
 	require.Equal(t, 1, code)
 	require.Contains(t, errs, "the plan is of account 1234")
+}
+
+func TestAPlanThatPurgeWouldRefuseIsNotApproved(t *testing.T) {
+	for want, change := range map[string]func(*state.Plan){
+		"it expired": func(p *state.Plan) {
+			p.Created, p.Expires = p.Created.AddDate(0, 0, -8), p.Created.AddDate(0, 0, -1)
+		},
+		"the policy changed since it was made":           func(p *state.Plan) { p.Policy = strings.Repeat("0", 64) },
+		"it is over the guards: 7 items, at most 5":      func(p *state.Plan) { p.Over = []string{"7 items, at most 5"} },
+		"the plan is of account 99 in cn-shanghai":       func(p *state.Plan) { p.Account = "99" },
+		`the plan is of account 1234 in cn-shanghai (ap`: func(p *state.Plan) { p.App = "app-1" },
+	} {
+		env, p := plannedLike(t, change)
+		code, out, errs := vodctl(t, env, "approve", p.ID, "--yes")
+		require.Equal(t, 1, code, want)
+		require.Empty(t, out)
+		require.Contains(t, errs, want)
+		code, _, errs = vodctlTyped(t, env, "cn-shanghai 1234\n", "approve", p.ID)
+		require.Equal(t, 1, code, want)
+		require.Contains(t, errs, want)
+		require.NotContains(t, errs, "Type")
+		_, out, _ = vodctl(t, env, "plan", "show", p.ID)
+		require.Contains(t, out, "Standing: not approved")
+	}
+}
+
+func TestAPlanOfAClockThatIsAheadIsApproved(t *testing.T) {
+	env, p := plannedLike(t, func(p *state.Plan) { p.Created = p.Created.Add(time.Hour) })
+	code, _, errs := vodctl(t, env, "approve", p.ID, "--yes")
+	require.Zero(t, code, errs)
+}
+
+func TestRegionAndAccountAreTypedByHand(t *testing.T) {
+	for typed, code := range map[string]int{
+		"cn-shanghai 1234\n":   0,
+		"  cn-shanghai 1234 ":  0, // the end of the input ends the line as well
+		"cn-shanghai 12345\n":  1,
+		"cn-beijing 1234\n":    1,
+		"yes\n":                1,
+		"\ncn-shanghai 1234\n": 1,
+		"":                     1,
+	} {
+		env, p := planned(t)
+		got, out, errs := vodctlTyped(t, env, typed, "approve", p.ID)
+		require.Equal(t, code, got, typed)
+		require.Contains(t, out, "Plan "+p.ID, "it is shown first")
+		require.Contains(t, errs, `This cannot be undone. Type "cn-shanghai 1234" to go on: `)
+		stands := "approved by "
+		if code > 0 {
+			stands = "not approved"
+			require.Contains(t, errs, "nothing was changed")
+		}
+		_, out, _ = vodctl(t, env, "plan", "show", p.ID)
+		require.Contains(t, out, "Standing: "+stands)
+	}
+}
+
+func TestAnApprovalIsWithdrawn(t *testing.T) {
+	for _, approved := range []bool{true, false} {
+		env, p := planned(t)
+		was := "not approved"
+		if approved {
+			code, _, errs := vodctl(t, env, "approve", p.ID, "--yes", "--by", "anna")
+			require.Zero(t, code, errs)
+			was = "approved by anna"
+		}
+		code, out, errs := vodctl(t, env, "approve", p.ID, "--withdraw", "--by", "otto")
+		require.Zero(t, code, errs)
+		require.Contains(t, out, "withdrawn by otto, it was "+was)
+		for _, args := range [][]string{{"plan", "show"}, {"plan", "list"}} {
+			_, out, _ = vodctl(t, env, args...)
+			require.Regexp(t, `withdrawn \S+ \S+ by otto`, out)
+		}
+		code, _, errs = vodctl(t, env, "approve", p.ID, "--yes")
+		require.Equal(t, 1, code)
+		require.Contains(t, errs, "the plan is withdrawn")
+	}
+	env, p := planned(t)
+	store, err := state.Open(t.Context(), env["STATE"], state.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	require.NoError(t, state.EndRun(t.Context(), store, state.RunEnd{Plan: p.ID}))
+	code, _, errs := vodctl(t, env, "approve", p.ID, "--withdraw")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "the plan has ended")
 }
 
 func TestAPlanThatWasEditedIsNotShown(t *testing.T) {

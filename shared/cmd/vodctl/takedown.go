@@ -49,8 +49,7 @@ func (a *app) takedown(ctx context.Context, t purge.Takedown, yes bool) error {
 			if err := a.showMedia(ctx, app, t.IDs); err != nil {
 				return err
 			}
-			agreed, err := a.typed(app.Region + " " + app.Account)
-			if err != nil || !agreed {
+			if err := a.typed(app.Region + " " + app.Account); err != nil {
 				return err
 			}
 		}

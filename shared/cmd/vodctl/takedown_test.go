@@ -23,8 +23,11 @@ func TestATakedownByAPerson(t *testing.T) {
 	require.Contains(t, errs, "--reason is missing")
 
 	code, out, errs := vodctl(t, env, "takedown", ids[0], "--reason", "court order")
-	require.Zero(t, code, errs)
+	require.Equal(t, 2, code)
 	require.Contains(t, out, "wrong one")
+	require.Contains(t, errs, "nothing was changed; say --yes")
+	code, _, errs = vodctlTyped(t, env, "\n", "takedown", ids[0], "--reason", "court order")
+	require.Equal(t, 1, code)
 	require.Contains(t, errs, "nothing was changed")
 	require.Zero(t, cloud.VOD.Log().Count("DeleteVideo"))
 
