@@ -396,13 +396,10 @@ func (a *app) ledger(ctx context.Context, plans bool) error {
 			return a.printJSON(r)
 		}
 		if plans {
-			table := report.NewTable("plan", "approved by", ">planned", ">removed", ">freed", "standing")
+			table := report.NewTable("plan", "asked for by", ">planned", ">removed", ">bytes planned", ">bytes freed", "standing")
 			for _, p := range r.Plans {
-				stands := "under way"
-				if p.Ended {
-					stands = "ended"
-				}
-				table.Row(p.Plan, p.By, report.Number(p.Planned.Items), report.Number(p.Freed.Items), report.Bytes(p.Freed.Bytes), stands)
+				table.Row(p.Plan, p.By, report.Number(p.Planned.Items), report.Number(p.Freed.Items),
+					report.Bytes(p.Planned.Bytes), report.Bytes(p.Freed.Bytes), ledgerStanding(p, time.Now()))
 			}
 			return table.Write(a.out, "")
 		}
@@ -414,4 +411,21 @@ func (a *app) ledger(ctx context.Context, plans bool) error {
 			report.Count(r.Rows, "row"), report.Count(r.Segments, "segment"), report.Count(r.Results[video.Done], "item"), report.Number(r.Open), tip)
 		return err
 	})
+}
+
+// ledgerStanding says where a plan or takedown is, as far as the ledger tells.
+func ledgerStanding(p state.PlanReport, now time.Time) string {
+	open := ""
+	if p.Open > 0 {
+		open = fmt.Sprintf(", %d open", p.Open)
+	}
+	switch {
+	case p.Ended:
+		return "ended"
+	case strings.HasPrefix(p.Plan, state.Takedowns):
+		return "cut short: the next takedown settles it" + open
+	case !p.Expires.IsZero() && !now.Before(p.Expires):
+		return "expired" + open
+	}
+	return "under way" + open
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -237,6 +238,47 @@ func TestTheLedgerIsProvedOrNot(t *testing.T) {
 	code, _, errs = vodctl(t, env, "ledger", "verify")
 	require.Equal(t, 1, code)
 	require.Contains(t, errs, "altered")
+}
+
+func TestTheLedgersReportSaysWhatIsOver(t *testing.T) {
+	for want, tc := range map[string]struct {
+		plan  func(*state.Plan)
+		takes string // a takedown instead of the plan
+		done  bool
+		end   bool
+	}{
+		`anna +1 +0 +1\.5 kB +0 B +under way, 1 open`: {},
+		`anna +1 +1 +1\.5 kB +1\.5 kB +ended`:         {done: true, end: true},
+		`anna +1 +1 +1\.5 kB +1\.5 kB +expired`: {done: true, plan: func(p *state.Plan) {
+			p.Created, p.Expires = p.Created.AddDate(0, 0, -8), p.Created.AddDate(0, 0, -1)
+		}},
+		`takedown-x +anna +1 +1 +1\.5 kB +1\.5 kB +ended`:                                       {takes: "takedown-x", done: true, end: true},
+		`takedown-x +anna +1 +0 +1\.5 kB +0 B +cut short: the next takedown settles it, 1 open`: {takes: "takedown-x"},
+	} {
+		if tc.plan == nil {
+			tc.plan = func(*state.Plan) {}
+		}
+		env, p := plannedLike(t, tc.plan)
+		plan := cmp.Or(tc.takes, p.ID)
+		store, err := state.Open(t.Context(), env["STATE"], state.Options{})
+		require.NoError(t, err)
+		l, err := state.OpenLedger(t.Context(), store, "purge", "r")
+		require.NoError(t, err)
+		row := state.Row{Event: state.Intent, Plan: plan, By: "anna", Item: retention.Item{ID: "a1", Kind: retention.Whole, Bytes: 1500}}
+		require.NoError(t, l.Append(t.Context(), row))
+		end := state.RunEnd{Plan: plan}
+		if row.Event, row.Result = state.Outcome, video.Done; tc.done {
+			require.NoError(t, l.Append(t.Context(), row))
+			end.Freed.Add(row.Item)
+		}
+		if end.Segment, end.Tip = l.Last(), l.Tip(); tc.end {
+			require.NoError(t, state.EndRun(t.Context(), store, end))
+		}
+		require.NoError(t, store.Close())
+		code, out, errs := vodctl(t, env, "ledger", "report")
+		require.Zero(t, code, errs)
+		require.Regexp(t, want+"\n", out)
+	}
 }
 
 func TestWithoutAPlanThereIsNothingToShow(t *testing.T) {
