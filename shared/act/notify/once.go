@@ -75,12 +75,18 @@ type Since struct {
 
 const (
 	day      = 24 * time.Hour
-	lookBack = 40 // days in which purge looks for plans
+	reserve  = 15 * time.Second // kept back from the deadline, for the notice itself
+	lookBack = 40               // days in which purge looks for plans
 )
 
 // sinceLast reads what left since the plan before this one, and which approved plans
 // no run has taken up for more than a day.
 func sinceLast(ctx context.Context, o state.Objects, policy *retention.Policy, p state.Plan) (s Since) {
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-reserve))
+		defer cancel()
+	}
 	mine := map[string]bool{}
 	var waiting []string
 	s.From = p.Created.Add(-day)

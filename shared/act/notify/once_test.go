@@ -3,6 +3,7 @@ package notify_test
 import (
 	"bytes"
 	"context"
+	"iter"
 	"net/http"
 	"strings"
 	"testing"
@@ -132,6 +133,30 @@ func TestANightIsToldOnceWithWhatLeftSinceTheOneBefore(t *testing.T) {
 	require.NoError(t, o.Create(t.Context(), "ledger/00000006.jsonl", []byte("not a segment")))
 	q := planned(t, o, night.AddDate(0, 0, 1), nil)
 	require.ErrorIs(t, since(t, o, q, retention.Default()).Err, state.ErrAltered)
+}
+
+// hanging is a state whose lists wait for as long as their reader does.
+type hanging struct{ state.Objects }
+
+func (hanging) List(ctx context.Context, _, _ string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		<-ctx.Done()
+		yield("", ctx.Err())
+	}
+}
+
+func TestANightIsToldEvenIfWhatLeftCannotBeReadInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o, h := open(t), &hook{answers: []int{200}}
+		p := planned(t, o, night, nil)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		var got notify.Since
+		webhook(h).Night(ctx, hanging{o}, nil, p, func(s notify.Since) notify.Notice { got = s; return notice })
+		require.ErrorIs(t, got.Err, context.DeadlineExceeded)
+		require.Len(t, h.got, 1)
+		require.NoError(t, ctx.Err())
+	})
 }
 
 func TestAnApprovedPlanThatNoRunTookUpForADayIsTold(t *testing.T) {

@@ -219,3 +219,40 @@ func TestATakedownWaitsForAnother(t *testing.T) {
 		require.NoError(t, err)
 	})
 }
+
+// interrupted does something else once, after it created the first object under a prefix.
+type interrupted struct {
+	state.Objects
+	prefix string
+	then   func()
+}
+
+func (i *interrupted) Create(ctx context.Context, key string, body []byte) error {
+	err := i.Objects.Create(ctx, key, body)
+	if then := i.then; then != nil && strings.HasPrefix(key, i.prefix) {
+		i.then = nil
+		then()
+	}
+	return err
+}
+
+// A laptop may sleep between an intent and its call.
+func TestATakedownThatWakesUpAfterItWasSettledStops(t *testing.T) {
+	all, ids := many(45)
+	w := newWorld(t, policy, all...)
+	ask := purge.Takedown{IDs: ids[:40], By: "anna", Reason: "why"}
+	asleep := w.job()
+	asleep.State = &interrupted{w.objects, "ledger/", func() {
+		next := w.job()
+		next.Now = func() time.Time { return time.Now().Add(time.Minute) }
+		_, _, err := next.Takedown(t.Context(), purge.Takedown{IDs: ids[40:], By: "otto", Reason: "why"}, later)
+		require.NoError(t, err)
+	}}
+	_, outcomes, err := asleep.Takedown(t.Context(), ask, later)
+	require.ErrorIs(t, err, state.ErrBusy)
+	require.Len(t, outcomes, 40)
+	require.LessOrEqual(t, len(w.removed), 5+video.MaxBatch, "the batch that it had written down, and no other")
+	r, err := state.VerifyLedger(t.Context(), w.objects)
+	require.NoError(t, err)
+	require.Zero(t, r.Open)
+}
