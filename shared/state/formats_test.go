@@ -386,7 +386,7 @@ func TestALeaseIsTakenOverOnlyAfterItsDeadline(t *testing.T) {
 }
 
 // A lock without a deadline was taken for an orphan: double execution
-// (aws-powertools/powertools-lambda-python#8386).
+// (aws-powertools/powertools-lambda-python#8386, powertools-lambda-typescript#5678).
 func TestALeaseWithoutADeadlineHolds(t *testing.T) {
 	for name, body := range map[string]string{
 		"no deadline":   `{"version":1,"name":"purge","holder":"old","from":"2020-01-01T00:00:00Z"}`,

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -113,6 +114,8 @@ func TestVisibilityDelayAndHandles(t *testing.T) {
 	})
 }
 
+// What was received too often did not reach the dead letters, or began anew there
+// (elasticmq#582, #386).
 func TestRetentionAndDeadLetters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := server(t, fakemns.Options{})
@@ -121,6 +124,7 @@ func TestRetentionAndDeadLetters(t *testing.T) {
 			a.DeadLetter, a.MaxReceives, a.Retention, a.Visibility = "dead", 2, time.Hour, time.Second
 		}))
 		require.Error(t, s.Configure("dead", func(a *fakemns.Attributes) { a.DeadLetter = "dead" }))
+		sent := time.Now().UnixMilli()
 		_, err := s.Enqueue("jobs", "poison")
 		require.NoError(t, err)
 		for range 2 {
@@ -132,6 +136,7 @@ func TestRetentionAndDeadLetters(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, got)
 		require.Equal(t, fakemns.Stats{Active: 1}, s.Stats("dead"))
+		require.Equal(t, strconv.FormatInt(sent, 10), field(t, ask(s, "GET", "/queues/dead/messages?peekonly=true", ""), "EnqueueTime"))
 		time.Sleep(time.Hour)
 		require.Equal(t, 404, ask(s, "GET", "/queues/dead/messages?peekonly=true", "").Code, "the move does not begin retention anew")
 	})
