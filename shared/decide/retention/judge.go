@@ -61,25 +61,27 @@ func (c *facts) age(since string) (age time.Duration, doubt string) {
 	return c.at.Now.Sub(from), ""
 }
 
-// judge adds what one rule takes of the media, or why it does not.
-func (r *removal) judge(c *facts, v *Verdict) {
+// judge adds what one rule takes of the media, or why it does not. Of its source the
+// rule gives only why it would go (empty: it stays): that is taken when the streams
+// of all rules are.
+func (r *removal) judge(c *facts, v *Verdict) (source string) {
 	matched, err := r.when.match(c)
 	if err != nil {
 		v.Keeps = append(v.Keeps, Keep{ID: v.ID, Rule: r.name, Why: Doubt, Reason: "select cannot be evaluated: " + err.Error()})
-		return
+		return ""
 	}
 	if !matched {
-		return
+		return ""
 	}
 	age, doubt := c.age(r.since)
 	switch {
 	case doubt != "" && r.olderThan > 0:
 		v.Keeps = append(v.Keeps, Keep{ID: v.ID, Rule: r.name, Why: Doubt, Reason: doubt})
-		return
+		return ""
 	case age <= r.olderThan && r.olderThan > 0:
 		v.Keeps = append(v.Keeps, Keep{ID: v.ID, Rule: r.name, Why: Young, Due: c.at.Now.Add(r.olderThan - age),
 			Reason: fmt.Sprintf("%s since %s, limit %s", days(age), r.since, days(r.olderThan))})
-		return
+		return ""
 	}
 	because := fmt.Sprintf("%s since %s, limit %s", days(age), r.since, days(r.olderThan))
 	if r.olderThan <= 0 {
@@ -87,26 +89,27 @@ func (r *removal) judge(c *facts, v *Verdict) {
 	}
 	if strings.HasSuffix(c.m.StorageClass, "Changing") {
 		v.Keeps = append(v.Keeps, Keep{ID: v.ID, Rule: r.name, Why: Doubt, Reason: "its storage class is being changed"})
-		return
+		return ""
 	}
 	if r.video {
 		v.Items = append(v.Items, Item{ID: v.ID, Kind: Whole, Bytes: Size(c.m), Rule: r.name, Reason: because})
-		return
+		return ""
 	}
 	if c.m.Status != video.StatusNormal {
 		v.Keeps = append(v.Keeps, Keep{ID: v.ID, Rule: r.name, Why: Doubt,
 			Reason: fmt.Sprintf("status %q: its parts may still change", c.m.Status)})
-		return
+		return ""
 	}
 	if r.streams != nil {
 		r.takeStreams(c, v, because)
 	}
-	if r.source != nil {
-		r.takeSource(c, v, because)
-	}
 	if len(r.images) > 0 {
 		r.takeImages(c, v, because)
 	}
+	if r.source == nil {
+		return ""
+	}
+	return because
 }
 
 func (r *removal) takeSource(c *facts, v *Verdict, because string) {
@@ -129,7 +132,7 @@ func (r *removal) takeSource(c *facts, v *Verdict, because string) {
 	}
 	good := 0
 	for _, s := range c.m.Streams {
-		// A stream that this run takes does not stand in for the source.
+		// A stream that goes by any rule does not stand in for the source.
 		taken := slices.ContainsFunc(v.Items, func(i Item) bool { return i.Kind == Stream && i.Part == s.Job })
 		if !taken && stands(s, c.m) && s.Height >= r.source.minHeight {
 			good++

@@ -422,6 +422,25 @@ func TestTwoRulesTogetherDoNotTakeTheLastStream(t *testing.T) {
 	require.Equal(t, retention.Needed, v.Keeps[0].Why)
 }
 
+// The loss would be for good: a source goes only by the streams that stay.
+func TestASourceAndTheStreamsItNeedsDoNotGoTogether(t *testing.T) {
+	for name, tc := range map[string]struct {
+		source, streams string
+		takes           []string
+	}{
+		"the only stream high enough": {"{good_streams: 1, min_height: 720}", "{height_above: 540}", []string{"stream hd"}},
+		"two, and one of them goes":   {"{good_streams: 3}", "{height_below: 400}", []string{"stream ld"}},
+		"enough are left":             {"{good_streams: 2, min_height: 540}", "{height_below: 400}", []string{"stream ld", "source"}},
+	} {
+		source := "  - {name: source, select: '\"temp\" in tags', older_than: 30d, remove: {source: " + tc.source + "}}\n"
+		streams := "  - {name: streams, select: '\"temp\" in tags', older_than: 30d, remove: {streams: " + tc.streams + "}}\n"
+		for _, rules := range []string{source + streams, streams + source} {
+			v := policy(t, "rules:\n"+rules).Judge(old(), retention.Moment{Now: now})
+			require.Equal(t, tc.takes, words(v), "%s, by\n%s%+v", name, rules, v.Keeps)
+		}
+	}
+}
+
 func TestTheZeroPolicyRemovesNothing(t *testing.T) {
 	var none *retention.Policy
 	require.True(t, none.Judge(old(), retention.Moment{Now: now}).Empty())
@@ -438,20 +457,32 @@ func TestAMediaWithoutAnIDIsNotJudged(t *testing.T) {
 }
 
 // Whatever the rules are and in whatever order: what a hold covers stays, the
-// last stream that plays stays, the input stays as it was, and twice is the same.
+// last stream that plays stays, a source goes only while its rule's own condition
+// holds of what is left, the input stays as it was, and twice is the same.
 func TestLaws(t *testing.T) {
-	removes := []string{"{video: true}", "{source: {}}", "{streams: {keep_best: 1}}", "{streams: {definition: [LD, SD, HD]}}", "{streams: {superseded: true}}", "{images: [NormalSnapshot]}"}
+	removes := []string{"{video: true}", "{source: {}}", "{streams: {keep_best: 1}}", "{streams: {definition: [LD, SD, HD]}}", "{streams: {superseded: true}}", "{images: [NormalSnapshot]}",
+		"{streams: {height_above: 540}}", "{streams: {height_below: 540}, source: {good_streams: 2}}"}
 	rapid.Check(t, func(t *rapid.T) {
 		var text strings.Builder
 		text.WriteString("holds: {tags: [keep], categories: [9]}\nrules:\n")
+		type need struct{ good, height int }
+		needs := map[string]need{} // of the rules that take sources
 		for i, remove := range rapid.SliceOfN(rapid.SampledFrom(removes), 1, 5).Draw(t, "rules") {
+			n := need{good: 1}
+			if rapid.Bool().Draw(t, "source") {
+				n = need{rapid.IntRange(1, 3).Draw(t, "good"), rapid.SampledFrom([]int{0, 360, 541, 720}).Draw(t, "height")}
+				remove = fmt.Sprintf("{source: {good_streams: %d, min_height: %d}}", n.good, n.height)
+			} else if strings.Contains(remove, "good_streams: 2") {
+				n.good = 2
+			}
+			needs[fmt.Sprintf("r%d", i)] = n
 			fmt.Fprintf(&text, "  - {name: r%d, select: '\"temp\" in tags', older_than: %dd, remove: %s}\n", i, rapid.IntRange(1, 99).Draw(t, "days"), remove)
 		}
 		p := policy(t, text.String())
 		m := old()
 		m.Snapshots = []string{"u"}
-		m.Tags = rapid.SliceOf(rapid.SampledFrom([]string{"temp", "keep", "a"})).Draw(t, "tags")
-		m.Category = rapid.Int64Range(8, 9).Draw(t, "category")
+		m.Tags = rapid.SampledFrom([][]string{{"temp"}, {"temp"}, {"a", "temp"}, {"temp", "keep"}, {"keep"}, nil}).Draw(t, "tags")
+		m.Category = rapid.SampledFrom([]int64{8, 8, 8, 9}).Draw(t, "category")
 		for i := range m.Streams {
 			m.Streams[i].Status = rapid.SampledFrom([]string{"Normal", "Invisible"}).Draw(t, "status")
 			m.Streams[i].Definition = rapid.SampledFrom([]string{"LD", "HD"}).Draw(t, "definition")
@@ -471,13 +502,20 @@ func TestLaws(t *testing.T) {
 			return
 		}
 		require.Len(t, slices.Compact(slices.Sorted(slices.Values(takes))), len(takes), "nothing twice")
-		left := 0
-		streams := false
+		left, streams := 0, false
+		var heights []int
 		for _, s := range m.Streams {
 			goes := slices.Contains(takes, "stream "+s.Job)
 			streams = streams || goes
 			if !goes && s.Status == "Normal" {
 				left++
+				heights = append(heights, s.Height)
+			}
+		}
+		for _, i := range v.Items {
+			if n := needs[i.Rule]; i.Kind == retention.Source {
+				good := slices.DeleteFunc(slices.Clone(heights), func(h int) bool { return h < n.height })
+				require.GreaterOrEqual(t, len(good), n.good, "what the rule asks for is left: %s", text.String())
 			}
 		}
 		if streams || slices.Contains(takes, "source") {

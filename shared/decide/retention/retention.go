@@ -120,8 +120,14 @@ func (p *Policy) Judge(m video.Media, at Moment) Verdict {
 		return v
 	}
 	c := newCase(m, at)
-	for _, r := range p.rules {
-		r.judge(c, &v)
+	sources := make([]string, len(p.rules))
+	for i, r := range p.rules {
+		sources[i] = r.judge(c, &v)
+	}
+	for i, r := range p.rules {
+		if sources[i] != "" {
+			r.takeSource(c, &v, sources[i])
+		}
 	}
 	for i, q := range p.quotas {
 		q.judge(c, &v, i)
