@@ -30,7 +30,7 @@ type one struct {
 
 var old = video.Media{Video: video.Video{
 	ID: "a1", Tags: []string{"temp"}, Status: video.StatusNormal, Size: 7, Created: night.AddDate(0, 0, -60), Modified: night.AddDate(0, 0, -60),
-}}
+}, Streams: []video.Stream{}}
 
 func (o *one) Media(_ context.Context, ids []video.ID) ([]video.Answer[video.Media], error) {
 	return []video.Answer[video.Media]{{ID: ids[0], Value: old}}, nil

@@ -109,11 +109,11 @@ type Stream struct {
 }
 
 // Media is a video or audio with its parts. Source is nil when the library did
-// not answer for it; Streams is nil when none were asked for.
+// not answer for it, and so is Streams: that there are none is an empty list.
 type Media struct {
 	Video
 	Source  *Source  `json:"source,omitempty"`
-	Streams []Stream `json:"streams,omitempty"`
+	Streams []Stream `json:"streams,omitzero"` // an empty list is written
 }
 
 // Image is one uploaded image.

@@ -111,7 +111,12 @@ func ofMezzanine(m mezzanine) video.Source {
 	return s
 }
 
+// ofPlayInfos keeps apart what VOD did not tell of (nil) and what it says there is
+// none of.
 func ofPlayInfos(infos []api.PlayInfo) []video.Stream {
+	if infos == nil {
+		return nil
+	}
 	streams := make([]video.Stream, len(infos))
 	for i, p := range infos {
 		streams[i] = video.Stream{

@@ -1,6 +1,7 @@
 package vod_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -32,6 +33,25 @@ func TestMediaJoinsSourceAndStreams(t *testing.T) {
 	require.ErrorIs(t, answers[1].Err, video.ErrNotFound)
 	require.ErrorIs(t, answers[2].Err, video.ErrForbidden)
 	require.ErrorIs(t, answers[3].Err, video.ErrTransient, "what the answer leaves out is not missing")
+}
+
+// No list is no answer; an empty one says that there are no streams.
+func TestStreamsThatAreNotToldOfAreNotNone(t *testing.T) {
+	s := serve(t, func(r request) (int, string) {
+		return ok(map[string]any{"MediaInfos": []any{
+			map[string]any{"MediaId": "silent"}, map[string]any{"MediaId": "null", "PlayInfoList": nil}, map[string]any{"MediaId": "none", "PlayInfoList": []any{}},
+		}})
+	})
+	answers, err := s.client(t).Media(t.Context(), []video.ID{"silent", "null", "none"})
+	require.NoError(t, err)
+	for i, want := range [][]video.Stream{nil, nil, {}} {
+		require.Equal(t, want, answers[i].Value.Streams, answers[i].ID)
+		text, err := json.Marshal(answers[i].Value)
+		require.NoError(t, err)
+		var again video.Media
+		require.NoError(t, json.Unmarshal(text, &again))
+		require.Equal(t, want, again.Streams, "nor in a snapshot: %s", text)
+	}
 }
 
 func TestWhatIsGoneOfAMediaThatStays(t *testing.T) {

@@ -143,7 +143,7 @@ func many(n int) []video.Media {
 	all := make([]video.Media, n)
 	for i := range all {
 		all[i] = video.Media{Video: video.Video{ID: video.ID(fmt.Sprintf("v%06d", i)), Tags: []string{"temp"}, Status: video.StatusNormal,
-			Size: 10, Created: now.AddDate(0, 0, -100).Add(time.Duration(i/3) * time.Second)}}
+			Size: 10, Created: now.AddDate(0, 0, -100).Add(time.Duration(i/3) * time.Second)}, Streams: []video.Stream{}}
 	}
 	return all
 }

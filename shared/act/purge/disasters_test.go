@@ -136,6 +136,24 @@ func TestAHoldSourceThatErrorsRemovesNothing(t *testing.T) {
 	require.Empty(t, w.removed)
 }
 
+// What the library did not tell of counted as gone.
+func TestAStreamThatIsNotToldOfIsNotCountedAsRemoved(t *testing.T) {
+	w := newWorld(t, policy, parts("p"))
+	w.approve(t, w.plan(t, made))
+	w.before = func(call string) error {
+		if !strings.HasSuffix(call, " streams") {
+			return nil
+		}
+		m := w.media["p"]
+		m.Streams = nil
+		w.media["p"] = m
+		return video.ErrUnknownOutcome
+	}
+	r, err := w.job().Run(t.Context(), later)
+	require.NoError(t, err)
+	require.Equal(t, map[video.Result]int{video.Done: 2, video.Deferred: 1, video.Kept: 1}, r.Results(), "its source and images went")
+}
+
 // The tree of categories is read once a run, and what it holds beats the plan.
 func TestACategoryThatCannotBeReadOrIsHeldByNowRemovesNothing(t *testing.T) {
 	a := temp("a")

@@ -218,7 +218,7 @@ func temp(id string, tags ...string) video.Media {
 	return video.Media{
 		Video: video.Video{ID: video.ID(id), Kind: video.KindVideo, Title: "title of " + id, Tags: append([]string{"temp"}, tags...), Status: video.StatusNormal,
 			Size: 1000, Created: at(90), Modified: at(80)},
-		Source: &video.Source{Status: "Normal", Size: 1000},
+		Source: &video.Source{Status: "Normal", Size: 1000}, Streams: []video.Stream{},
 	}
 }
 

@@ -238,14 +238,15 @@ func sorted(open map[key]retention.Item, id video.ID) (keys []key) {
 }
 
 // absent says whether an item is gone from the library. Snapshots are known to
-// be gone only when none are left; their types cannot be told apart.
+// be gone only when none are left; their types cannot be told apart. Nor are streams
+// gone that the library did not tell of.
 func absent(item retention.Item, a video.Answer[video.Media]) (gone, known bool) {
 	if errors.Is(a.Err, video.ErrNotFound) {
 		return true, true
 	}
 	switch item.Kind {
 	case retention.Stream:
-		return !slices.ContainsFunc(a.Value.Streams, func(s video.Stream) bool { return s.Job == item.Part }), true
+		return !slices.ContainsFunc(a.Value.Streams, func(s video.Stream) bool { return s.Job == item.Part }), a.Value.Streams != nil
 	case retention.Source:
 		if a.Value.Source == nil {
 			return false, false

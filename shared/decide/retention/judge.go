@@ -126,6 +126,9 @@ func (r *removal) takeSource(c *facts, v *Verdict, because string) {
 	case src.Status != "Normal":
 		keep(Doubt, "source file has status %q", src.Status)
 		return
+	case c.m.Streams == nil:
+		keep(Doubt, untold)
+		return
 	case c.m.TranscodeMode == "NoTranscode" || c.m.TranscodeMode == "AsyncTranscode":
 		keep(Needed, "transcode mode %s: the source file is what people play", c.m.TranscodeMode)
 		return
@@ -145,6 +148,8 @@ func (r *removal) takeSource(c *facts, v *Verdict, because string) {
 	v.Items = append(v.Items, Item{ID: v.ID, Kind: Source, Bytes: told(src.Size), Rule: r.name,
 		Reason: fmt.Sprintf("%s; %d good streams stay", because, good)})
 }
+
+const untold = "the library did not tell about the streams"
 
 // stands says that people can go on watching the whole media by this stream.
 func stands(s video.Stream, m video.Media) bool {
@@ -179,6 +184,8 @@ func (r *removal) takeImages(c *facts, v *Verdict, because string) {
 func Size(m video.Media) int64 {
 	var sum int64
 	switch {
+	case m.Streams == nil:
+		return Unknown
 	case m.Source != nil && m.Source.Gone():
 	case m.Source != nil && m.Source.Size > 0:
 		sum = m.Source.Size

@@ -74,7 +74,8 @@ func TestWhatARuleTakesAndLeaves(t *testing.T) {
 		"a source still arriving":     {remove: "{source: {}}", change: func(m *video.Media) { m.Source.Status = "Uploading" }, why: retention.Doubt, reason: `status "Uploading"`},
 		"a source people play":        {remove: "{source: {}}", change: func(m *video.Media) { m.TranscodeMode = "NoTranscode" }, why: retention.Needed, reason: "what people play"},
 		"a source transcoded later":   {remove: "{source: {}}", change: func(m *video.Media) { m.TranscodeMode = "AsyncTranscode" }, why: retention.Needed, reason: "what people play"},
-		"a source without streams":    {remove: "{source: {}}", change: func(m *video.Media) { m.Streams = nil }, why: retention.Needed, reason: "0 good streams"},
+		"a source without streams":    {remove: "{source: {}}", change: func(m *video.Media) { m.Streams = []video.Stream{} }, why: retention.Needed, reason: "0 good streams"},
+		"streams nobody told about":   {remove: "{source: {}}", change: func(m *video.Media) { m.Streams = nil }, why: retention.Doubt, reason: "did not tell about the streams"},
 		"enough good streams":         {remove: "{source: {good_streams: 2, min_height: 540}}", takes: []string{"source"}},
 		"one good stream too few":     {remove: "{source: {good_streams: 2, min_height: 541}}", why: retention.Needed, reason: "1 good streams of at least 541 lines, wanted 2"},
 		"streams that were cut short": {remove: "{source: {}}", change: each(func(s *video.Stream) { s.Duration = 50 * time.Second }), why: retention.Needed},
@@ -88,6 +89,7 @@ func TestWhatARuleTakesAndLeaves(t *testing.T) {
 		"hidden streams":              {remove: "{source: {}}", change: each(func(s *video.Stream) { s.Status = "Invisible" }), why: retention.Needed},
 		"sound alone":                 {remove: "{source: {}}", change: each(func(s *video.Stream) { s.Kind = "audio" }), why: retention.Needed},
 		"length known to the source":  {remove: "{source: {}}", change: func(m *video.Media) { m.Duration = 0; each(func(s *video.Stream) { s.Duration = time.Second })(m) }, why: retention.Needed},
+		"streams not told of":         {remove: "{streams: {height_below: 540}}", change: func(m *video.Media) { m.Streams = nil }, why: retention.Doubt, reason: "did not tell about the streams"},
 		"low streams":                 {remove: "{streams: {height_below: 540}}", takes: []string{"stream ld"}},
 		"high streams":                {remove: "{streams: {height_above: 540}}", takes: []string{"stream hd"}},
 		"streams by definition":       {remove: "{streams: {definition: [LD, SD]}}", takes: []string{"stream ld", "stream sd"}},
@@ -185,7 +187,10 @@ func TestSizes(t *testing.T) {
 		"the source as a stream":   {func(m *video.Media) { m.Streams[0].Definition, m.Streams[0].Size = "OD", 0 }, 9500},
 		"a source of one byte":     {func(m *video.Media) { m.Source.Size = 1 }, 601},
 		"a stream of one byte":     {func(m *video.Media) { m.Streams[0].Size = 1 }, 9501},
-		"nothing but a small file": {func(m *video.Media) { m.Streams, m.Source, m.Size = nil, nil, 1 }, 1},
+		"nothing but a small file": {func(m *video.Media) { m.Streams, m.Source, m.Size = []video.Stream{}, nil, 1 }, 1},
+		"streams not told of":      {func(m *video.Media) { m.Streams = nil }, retention.Unknown},
+		"nor is there a source":    {func(m *video.Media) { m.Streams, m.Source.Status = nil, "Deleted" }, retention.Unknown},
+		"nothing left of it":       {func(m *video.Media) { m.Streams, m.Source.Status = []video.Stream{}, "Deleted" }, 0},
 	} {
 		m := old()
 		tc.change(&m)
@@ -241,6 +246,13 @@ func TestReasonsNameTheirValues(t *testing.T) {
 }
 
 func TestAMissingFactKeeps(t *testing.T) {
+	none := policy(t, "rules:\n  - {name: r, select: 'len(streams) == 0', older_than: 30d, remove: {video: true}}")
+	m := old()
+	m.Streams = nil
+	require.Contains(t, none.Judge(m, retention.Moment{Now: now}).Keeps[0].Reason, "streams unknown")
+	m.Streams = []video.Stream{}
+	require.Len(t, none.Judge(m, retention.Moment{Now: now}).Items, 1, "that there are none is known")
+
 	p := policy(t, "rules:\n  - {name: r, select: 'fps > 10', older_than: 30d, remove: {video: true}}")
 	v := p.Judge(old(), retention.Moment{Now: now}) // fps was not told
 	require.Empty(t, v.Items)

@@ -52,7 +52,7 @@ func settled(t require.TestingT, p *retention.Policy, all ...video.Media) (going
 }
 
 func aged(id string, days int, category, size int64, tags ...string) video.Media {
-	return video.Media{Video: video.Video{ID: video.ID(id), Status: video.StatusNormal, Created: ago(days), Category: category, Size: size, Tags: tags}}
+	return video.Media{Video: video.Video{ID: video.ID(id), Status: video.StatusNormal, Created: ago(days), Category: category, Size: size, Tags: tags}, Streams: []video.Stream{}}
 }
 
 const oldTemp = "\nrules:\n  - {name: r, select: '\"temp\" in tags', older_than: 30d, remove: {video: true}}"

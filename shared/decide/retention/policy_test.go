@@ -168,6 +168,11 @@ func TestOtherMistakes(t *testing.T) {
 	_, err = retention.Parse("policy.yaml", []byte(strings.Replace(anyOld, `"temp" in tags`, "len(labels) >= 0", 1)+"{video: true}"))
 	require.NoError(t, err, "what the sample cannot tell is not refused")
 
+	none := strings.Replace(anyOld, `"temp" in tags`, "len(streams) == 0", 1) + "{video: true}\ntests: [{name: x, removes: [video], media: {age_days: 31, tags: [temp]%s}}]"
+	require.NotNil(t, policy(t, fmt.Sprintf(none, ", streams: []")))
+	_, err = retention.Parse("policy.yaml", fmt.Appendf(nil, none, ""))
+	require.ErrorContains(t, err, "streams unknown", "what a test does not say is not known")
+
 	for _, text := range []string{ // at their limits, and two conditions at once
 		anyOld + "{streams: {height_below: 502, height_above: 500}}", anyOld + "{streams: {height_below: 1}}", anyOld + "{streams: {height_above: 1}}",
 		anyOld + "{streams: {definition: [LD], format: [mp4]}}", anyOld + "{streams: {format: [mp4], codec: [h264]}}",

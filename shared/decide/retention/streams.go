@@ -14,6 +14,10 @@ func (r *removal) takeStreams(c *facts, v *Verdict, because string) {
 	keep := func(s video.Stream, why Why, reason string) {
 		v.Keeps = append(v.Keeps, Keep{ID: v.ID, Kind: Stream, Part: s.Job, Rule: r.name, Why: why, Reason: reason})
 	}
+	if c.m.Streams == nil {
+		keep(video.Stream{}, Doubt, untold)
+		return
+	}
 	f, best := r.streams, c.best(r.streams.keepBest)
 	taken := map[string]bool{} // by earlier rules as well
 	for _, i := range v.Items {

@@ -85,6 +85,9 @@ func (s Sample) Media() video.Media {
 			Created: m.Created,
 		}
 	}
+	if s.Streams != nil { // none is known, unless nothing is said of them
+		m.Streams = []video.Stream{}
+	}
 	for _, stream := range s.Streams {
 		m.Streams = append(m.Streams, video.Stream{
 			Job: stream.Job, Definition: stream.Definition, Format: stream.Format, Codec: stream.Codec, Status: stream.Status,
