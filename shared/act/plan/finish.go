@@ -3,13 +3,16 @@ package plan
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"slices"
 	"time"
 
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
+	"vodcurator/shared/video"
 )
 
 // resume finds the progress of an earlier tick, or begins anew.
@@ -101,7 +104,9 @@ type shelf struct {
 }
 
 // shelf opens the last plan of the same account before this one, whatever its
-// policy was: a change of the policy does not start everybody's days anew.
+// policy was: a change of the policy does not start everybody's days anew. Behind a
+// plan that is not as it was written nobody knows what still matched: the days start
+// anew, which only makes the wait longer.
 func (s *survey) shelf(ctx context.Context) (iter.Seq2[state.Leaving, error], error) {
 	var last state.Plan
 	for id, err := range state.Plans(ctx, s.State, s.draft.At.AddDate(0, 0, -60)) {
@@ -109,14 +114,16 @@ func (s *survey) shelf(ctx context.Context) (iter.Seq2[state.Leaving, error], er
 			return nil, err
 		}
 		p, err := state.ReadPlan(ctx, s.State, id)
-		if err != nil {
-			continue // it cannot be applied either; days that are lost only make the wait longer
-		}
-		if p.Region == s.Region && p.Account == s.Account && p.App == s.App && p.Created.Before(s.draft.At) {
-			last = p
+		switch {
+		case errors.Is(err, video.ErrInvalid):
+			s.Log.WarnContext(ctx, "a plan is not as it was written: items in their grace start anew", slog.String("plan", id))
+			last = state.Plan{}
+		case err != nil:
+			return nil, err
+		case p.Region == s.Region && p.Account == s.Account && p.App == s.App && p.Created.Before(s.draft.At):
+			last, s.before = p, p.Created
 		}
 	}
-	s.before = last.Created
 	return state.ReadLines[state.Leaving](ctx, s.State, last.Leaving), nil
 }
 

@@ -117,7 +117,11 @@ func (j Job) made(ctx context.Context, at time.Time) (state.Plan, bool, error) {
 			return state.Plan{}, false, err
 		}
 		p, err := state.ReadPlan(ctx, j.State, id)
-		if err == nil && p.Created.Equal(at) && j.mine(p) {
+		switch {
+		case errors.Is(err, video.ErrInvalid):
+		case err != nil:
+			return state.Plan{}, false, err
+		case p.Created.Equal(at) && j.mine(p):
 			return p, true, nil
 		}
 	}

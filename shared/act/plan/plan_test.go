@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -356,4 +357,52 @@ func TestATreeOfHeldCategoriesThatCannotBeReadMakesNoPlan(t *testing.T) {
 	_, err := job(t, l, "holds: {categories: [9]}\nrules: [{name: temp, select: '\"temp\" in tags', older_than: 30d, remove: {video: true}}]").Run(t.Context(), now)
 	require.ErrorIs(t, err, video.ErrThrottled)
 	require.Zero(t, l.calls.Load(), "no media was read")
+}
+
+// spoilt is a state in which the heads of some plans cannot be read.
+type spoilt struct {
+	state.Objects
+	why error // nil: they were altered
+	ids map[string]bool
+}
+
+func (s spoilt) Read(ctx context.Context, key string) ([]byte, error) {
+	body, err := s.Objects.Read(ctx, key)
+	if s.ids[strings.TrimSuffix(strings.TrimPrefix(key, "plans/"), ".json")] {
+		return bytes.Replace(body, []byte(`"items":`), []byte(`"items":1`), 1), s.why
+	}
+	return body, err
+}
+
+// What was held in the night of a damaged plan must not find the days of the night
+// before again.
+func TestADamagedPlanNeverShortensTheGrace(t *testing.T) {
+	l := &shelf{media: many(1)}
+	j := job(t, l, "grace: 2d\nholds: {tags: [keep]}\n"+temps)
+	damaged := spoilt{j.State, nil, map[string]bool{}}
+	j.State = damaged
+	var items []int
+	for night := range 5 {
+		l.media[0].Tags = []string{"temp"}
+		if night == 1 {
+			l.media[0].Tags = []string{"temp", "keep"}
+		}
+		r, err := j.Run(t.Context(), now.AddDate(0, 0, night))
+		require.NoError(t, err)
+		items = append(items, r.Plan.Items)
+		if night == 1 {
+			damaged.ids[r.Plan.ID] = true
+		}
+		require.Equal(t, night == 2, r.Missed == 1, "a night whose plan is damaged has none")
+	}
+	require.Equal(t, []int{0, 0, 0, 0, 1}, items)
+}
+
+func TestAPlanThatCannotBeReadNowMakesNoPlan(t *testing.T) {
+	j := job(t, &shelf{media: many(1)}, "grace: 2d\n"+temps)
+	r, err := j.Run(t.Context(), now)
+	require.NoError(t, err)
+	j.State = spoilt{j.State, video.ErrTransient, map[string]bool{r.Plan.ID: true}}
+	_, err = j.Run(t.Context(), now.AddDate(0, 0, 1))
+	require.ErrorIs(t, err, video.ErrTransient)
 }
