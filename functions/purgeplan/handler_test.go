@@ -8,8 +8,10 @@ import (
 	"iter"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -128,6 +130,11 @@ func TestEveryNightIsToldAndWhatIsAboutToLeave(t *testing.T) {
 	require.Contains(t, hook.bodies[6], `"event":"planned"`)
 	at(6)
 	require.Len(t, hook.bodies, 7, "the second delivery tells nothing")
+	for hour := range 5 {
+		_, err := h.handle(t.Context(), []byte(strings.ReplaceAll(tick, "2026-11-22T17:00:00Z", night.AddDate(0, 0, 6).Add(time.Duration(hour)*time.Hour).Format(time.RFC3339))))
+		require.NoError(t, err)
+	}
+	require.Len(t, hook.bodies, 7, "one message a night, whatever the number of its ticks")
 	at(9)
 	require.Contains(t, hook.bodies[7], `"incidents":["2 nights without a plan before this one"]`)
 }
@@ -143,4 +150,43 @@ func TestANightWithoutAPlanIsToldOnce(t *testing.T) {
 	require.Len(t, hook.bodies, 1)
 	require.Contains(t, hook.bodies[0], `"event":"incident"`)
 	require.Contains(t, hook.bodies[0], "no run: no such file")
+}
+
+// slow is a library that never answers in time.
+type slow struct{ one }
+
+func (s *slow) Search(ctx context.Context, q video.Query) iter.Seq2[video.Found, error] {
+	return func(yield func(video.Found, error) bool) {
+		for i := range 30_000 {
+			if q.Kind != video.KindVideo || !yield(video.Found{Video: video.Video{ID: video.ID(strconv.Itoa(i)), Created: night.AddDate(0, 0, -60).Add(time.Duration(i) * time.Second)}}, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (s *slow) Media(_ context.Context, ids []video.ID) ([]video.Answer[video.Media], error) {
+	time.Sleep(5 * time.Second)
+	answers := make([]video.Answer[video.Media], len(ids))
+	for i, id := range ids {
+		answers[i] = video.Answer[video.Media]{ID: id, Value: video.Media{Video: video.Video{ID: id}}}
+	}
+	return answers, nil
+}
+
+func TestANightThatEndsWithoutAPlanIsToldOnce(t *testing.T) {
+	h, _, _ := newHandler(t, byDefault)
+	h.job.Library = &slow{}
+	hook := &webhook{}
+	h.hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
+	synctest.Test(t, func(t *testing.T) {
+		for _, hours := range []int{0, 1, 24, 25} {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			_, err := h.handle(ctx, []byte(strings.ReplaceAll(tick, "2026-11-22T17:00:00Z", night.Add(time.Duration(hours)*time.Hour).Format(time.RFC3339))))
+			cancel()
+			require.NoError(t, err)
+		}
+	})
+	require.Len(t, hook.bodies, 1)
+	require.Contains(t, hook.bodies[0], `"incidents":["planning has taken 1 night; read so far: `)
 }

@@ -29,6 +29,7 @@ type PlanAnswer struct {
 	Over    []string  `json:"over,omitempty"`    // guards that would stop it
 	Resumed bool      `json:"resumed,omitempty"`
 	Missed  int       `json:"missed,omitempty"` // nights without a plan before this one
+	Nights  int       `json:"nights,omitempty"` // that ended while this one was made
 }
 
 // Planned words what came of planning.
@@ -40,7 +41,7 @@ func Planned(r plan.Report) PlanAnswer {
 	}
 	return PlanAnswer{
 		Plan: p.ID, Expires: p.Expires, Read: r.Read, Unread: p.Library.Unread, Media: p.Media, Items: p.Items, Bytes: p.Bytes,
-		Unknown: p.Unknown, Leaving: p.Shelf, Soon: p.Soon.Items, InDays: days, Over: p.Over, Resumed: r.Resumed, Missed: r.Missed,
+		Unknown: p.Unknown, Leaving: p.Shelf, Soon: p.Soon.Items, InDays: days, Over: p.Over, Resumed: r.Resumed, Missed: r.Missed, Nights: r.Nights,
 	}
 }
 
@@ -75,6 +76,9 @@ func (a PlanAnswer) Told(err error) (text string, incidents []string) {
 	}
 	if a.Missed > 0 {
 		incidents = append(incidents, Count(a.Missed, "night")+" without a plan before this one")
+	}
+	if a.Nights > 0 {
+		incidents = append(incidents, fmt.Sprintf("planning has taken %s; read so far: %s media", Count(a.Nights, "night"), Number(a.Read)))
 	}
 	if a.Unread > 0 {
 		incidents = append(incidents, Number(a.Unread)+" media could not be read")

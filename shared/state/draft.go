@@ -18,7 +18,8 @@ import (
 // before.
 type Draft struct {
 	Version int       `json:"version"`
-	At      time.Time `json:"at"` // the moment that is planned for
+	At      time.Time `json:"at"`            // the moment that is planned for
+	Tick    time.Time `json:"tick,omitzero"` // of the run that wrote this
 	Region  string    `json:"region"`
 	Account string    `json:"account"`
 	App     string    `json:"app,omitempty"`

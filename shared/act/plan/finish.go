@@ -19,13 +19,16 @@ import (
 func (j Job) resume(ctx context.Context, at time.Time) (state.Draft, error) {
 	begin := state.Draft{At: at, Region: j.Region, Account: j.Account, App: j.App, Policy: j.Policy.Hash}
 	d, err := state.LastDraft(ctx, j.State, begin, at.Add(-fresh))
-	if err != nil || d.Number == 0 {
-		return begin, err
+	ok := d.Number == 0
+	if err == nil && d.Done && !d.At.Equal(at) { // that one became a plan, or will if asked again
+		_, ok, err = j.made(ctx, d.At, d.At)
 	}
-	if d.Done && !d.At.Equal(at) { // that one became a plan, or will if asked again
-		if _, ok, err := j.made(ctx, d.At); ok || err != nil {
-			return begin, err
-		}
+	if errors.Is(err, video.ErrInvalid) {
+		j.Log.WarnContext(ctx, "planning begins anew", slog.Any("error", err))
+		return begin, nil
+	}
+	if ok || err != nil {
+		return begin, err
 	}
 	return d, nil
 }

@@ -46,6 +46,10 @@ type Report struct {
 	Plan    state.Plan // the zero Plan when the library is not read to its end yet
 	Read    int        // media read so far, earlier ticks included
 	Resumed bool       // an earlier tick had begun
+	Earlier bool       // the plan was there already: an earlier tick of the night made it
+	// Nights is how many nights have ended without this plan since it was begun. Only
+	// the first run of a night says so.
+	Nights int
 	// Missed is how many nights have no plan before this one; 0 for the first plan.
 	Missed int
 }
@@ -57,12 +61,14 @@ const (
 	batches  = 16               // detail calls in flight
 	perDraft = 10_000           // media between two records of progress
 	reserve  = 20 * time.Second // kept back from the deadline for writing
-	fresh    = 20 * time.Hour   // progress older than this is of another night
+	settled  = 12 * time.Hour   // a plan younger than this is the night's
+	fresh    = 72 * time.Hour   // progress older than this is begun anew
 )
 
 // Run plans for the moment at, which is the event's own. When the context's
 // deadline comes near it records its progress and returns an unfinished report;
-// the next run goes on from there, with the same moment.
+// the next run goes on from there, with the same moment, be it in another night.
+// What the night has a plan for already is not planned again.
 func (j Job) Run(ctx context.Context, at time.Time) (Report, error) {
 	if err := j.check(at); err != nil {
 		return Report{}, err
@@ -71,14 +77,18 @@ func (j Job) Run(ctx context.Context, at time.Time) (Report, error) {
 		j.Log = slog.New(slog.DiscardHandler)
 	}
 	at = at.UTC().Truncate(time.Second)
-	if p, ok, err := j.made(ctx, at); ok || err != nil {
-		return Report{Plan: p, Read: p.Library.Media}, err
+	if p, ok, err := j.made(ctx, at.Add(-settled), at); ok || err != nil && !errors.Is(err, video.ErrInvalid) {
+		return Report{Plan: p, Read: p.Library.Media, Earlier: ok}, err
 	}
 	d, err := j.resume(ctx, at)
 	if err != nil {
 		return Report{}, err
 	}
-	report := Report{Resumed: d.Number > 0}
+	report := Report{Resumed: d.Number > 0, Nights: nights(d.At, at)}
+	if report.Nights == nights(d.At, d.Tick) {
+		report.Nights = 0 // an earlier run said so
+	}
+	d.Tick = at
 	moment, err := state.Outside(ctx, j.State, j.Library, j.Policy, d.At)
 	if err != nil {
 		return report, err
@@ -110,22 +120,31 @@ func (j Job) check(at time.Time) error {
 	return errors.Join(append(faults, j.Policy.Check())...)
 }
 
-// made finds a plan that an earlier delivery of the same event has made.
-func (j Job) made(ctx context.Context, at time.Time) (state.Plan, bool, error) {
-	for id, err := range state.Plans(ctx, j.State, at.Add(-time.Second)) {
+// nights counts the nights that have ended since planning began: the last tick of a
+// night cannot be told, so one has after 20 hours, and one more after each day.
+func nights(from, to time.Time) int { return int((to.Sub(from) + 4*time.Hour) / (24 * time.Hour)) }
+
+// made finds the latest of our plans for a moment within these two. Where there is
+// none, but one that is not as it was written, that is video.ErrInvalid.
+func (j Job) made(ctx context.Context, from, to time.Time) (last state.Plan, ok bool, damaged error) {
+	for id, err := range state.Plans(ctx, j.State, from) {
 		if err != nil {
 			return state.Plan{}, false, err
 		}
 		p, err := state.ReadPlan(ctx, j.State, id)
 		switch {
 		case errors.Is(err, video.ErrInvalid):
+			damaged = err
 		case err != nil:
 			return state.Plan{}, false, err
-		case p.Created.Equal(at) && j.mine(p):
-			return p, true, nil
+		case !p.Created.After(to) && j.mine(p):
+			last, ok = p, true
 		}
 	}
-	return state.Plan{}, false, nil
+	if ok {
+		return last, true, nil
+	}
+	return state.Plan{}, false, damaged
 }
 
 func (j Job) mine(p state.Plan) bool {

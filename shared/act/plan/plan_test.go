@@ -190,7 +190,63 @@ func TestPlanningGoesOnWhereItsTimeEnded(t *testing.T) {
 	})
 }
 
-func TestAnUnfinishedPlanOfYesterdayIsNotGoneOnWith(t *testing.T) {
+func TestTheTicksOfANightMakeOnePlan(t *testing.T) {
+	l := &shelf{media: many(100)}
+	j := job(t, l, temps)
+	at := func(hours int) plan.Report {
+		r, err := j.Run(t.Context(), now.Add(time.Duration(hours)*time.Hour))
+		require.NoError(t, err)
+		return r
+	}
+	first := at(0)
+	require.False(t, first.Earlier)
+	for hour := range 6 {
+		r := at(hour)
+		require.Equal(t, first.Plan, r.Plan)
+		require.True(t, r.Earlier)
+	}
+	require.EqualValues(t, 5, l.calls.Load(), "the library is read once a night")
+	require.NotEqual(t, first.Plan.ID, at(24).Plan.ID)
+	j.Policy = job(t, l, temps+"\n# another").Policy
+	require.False(t, at(25).Earlier, "another policy makes another plan")
+	j.App = "app"
+	require.False(t, at(26).Earlier, "and so does another application")
+}
+
+// A library that no night is long enough for is planned all the same, and each night
+// that ends without the plan is told of once.
+func TestALibraryThatTakesSeveralNights(t *testing.T) {
+	const n = 40_000
+	whole, err := job(t, &shelf{media: many(n)}, temps).Run(t.Context(), now)
+	require.NoError(t, err)
+	synctest.Test(t, func(t *testing.T) {
+		l := &shelf{media: many(n)}
+		l.fail = func(int64) error { time.Sleep(5 * time.Second); return nil }
+		j := job(t, l, temps)
+		told := map[int]int{} // by night
+		for tick := range 18 {
+			night := tick / 6
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			r, err := j.Run(ctx, now.Add(time.Duration(24*night+tick%6)*time.Hour))
+			cancel()
+			require.NoError(t, err)
+			if r.Nights > 0 {
+				require.Equal(t, night, r.Nights)
+				require.Positive(t, r.Read)
+				told[night]++
+			}
+			if r.Finished() {
+				require.Equal(t, whole.Plan, r.Plan, "as if one night had been enough")
+				require.Equal(t, 2, night)
+				require.Equal(t, map[int]int{1: 1, 2: 1}, told)
+				return
+			}
+		}
+		require.Fail(t, "no plan")
+	})
+}
+
+func TestAnUnfinishedPlanIsNotGoneOnWithAfterThreeDays(t *testing.T) {
 	l := &shelf{media: many(100)}
 	j := job(t, l, temps)
 	l.fail = func(n int64) error {
@@ -202,10 +258,10 @@ func TestAnUnfinishedPlanOfYesterdayIsNotGoneOnWith(t *testing.T) {
 	_, err := j.Run(t.Context(), now)
 	require.ErrorIs(t, err, video.ErrThrottled)
 	l.fail = nil
-	r, err := j.Run(t.Context(), now.AddDate(0, 0, 1))
+	r, err := j.Run(t.Context(), now.AddDate(0, 0, 3))
 	require.NoError(t, err)
 	require.False(t, r.Resumed)
-	require.Equal(t, now.AddDate(0, 0, 1), r.Plan.Created)
+	require.Equal(t, now.AddDate(0, 0, 3), r.Plan.Created)
 }
 
 func TestAnAnswerThatIsShortIsAnError(t *testing.T) {
@@ -405,4 +461,38 @@ func TestAPlanThatCannotBeReadNowMakesNoPlan(t *testing.T) {
 	j.State = spoilt{j.State, video.ErrTransient, map[string]bool{r.Plan.ID: true}}
 	_, err = j.Run(t.Context(), now.AddDate(0, 0, 1))
 	require.ErrorIs(t, err, video.ErrTransient)
+}
+
+// garbled is a state whose records of progress cannot be made sense of.
+type garbled struct{ state.Objects }
+
+func (g garbled) Read(ctx context.Context, key string) ([]byte, error) {
+	if strings.HasPrefix(key, "drafts/") {
+		return []byte("{}"), nil
+	}
+	return g.Objects.Read(ctx, key)
+}
+
+func TestDamagedProgressIsBegunAnew(t *testing.T) {
+	l := &shelf{media: many(11_000)}
+	j := job(t, l, temps)
+	l.fail = func(n int64) error {
+		if n > 520 {
+			return video.ErrThrottled
+		}
+		return nil
+	}
+	_, err := j.Run(t.Context(), now)
+	require.ErrorIs(t, err, video.ErrThrottled)
+	l.fail = nil
+	whole := j.State
+	j.State = garbled{whole}
+	r, err := j.Run(t.Context(), now.Add(time.Hour))
+	require.NoError(t, err)
+	require.False(t, r.Resumed)
+	require.Equal(t, 11_000, r.Plan.Items)
+	j.State = whole
+	r, err = j.Run(t.Context(), now.Add(24*time.Hour))
+	require.NoError(t, err)
+	require.False(t, r.Resumed, "the progress that became a plan is over")
 }

@@ -218,13 +218,13 @@ func TestTwoPlansAreNoWayRoundTheGuards(t *testing.T) {
 	w.media["c"], w.media["d"] = temp("c"), temp("d")
 	delete(w.media, "a")
 	delete(w.media, "b")
-	w.approve(t, w.plan(t, made.Add(time.Minute)))
+	w.approve(t, w.plan(t, made.AddDate(0, 0, 1)))
 	w.media["a"], w.media["b"] = temp("a"), temp("b")
-	r := w.purge(t, later)
+	r := w.purge(t, later.AddDate(0, 0, 1))
 	require.Equal(t, purge.Ended, r.Plans[0].Status)
 	require.Equal(t, purge.Refused, r.Plans[1].Status)
 	require.Len(t, w.removed, 2)
-	require.Equal(t, purge.Ended, w.purge(t, later.Add(time.Hour)).Plans[0].Status, "the other has its own night")
+	require.Equal(t, purge.Ended, w.purge(t, later.AddDate(0, 0, 1).Add(time.Hour)).Plans[0].Status, "the other has its own night")
 }
 
 func TestTenTimesTheUsualStops(t *testing.T) {
@@ -250,9 +250,15 @@ func TestTenTimesTheUsualStops(t *testing.T) {
 func TestGraceCountsWholeMatchedDaysOnTheEventsClock(t *testing.T) {
 	w := newWorld(t, "grace: 4d\n"+policy, temp("a"), temp("b"))
 	night := func(days int, more time.Duration) time.Time { return made.AddDate(0, 0, days).Add(more) }
+	plan := func(at time.Time) state.Plan { // by a policy of its own, or it would be the plan of an hour ago
+		var err error
+		w.policy, err = retention.Parse("policy.yaml", fmt.Appendf(nil, "grace: 4d\n%s# %s", policy, at))
+		require.NoError(t, err)
+		return w.plan(t, at)
+	}
 	for day := range 4 {
 		for _, again := range []time.Duration{0, time.Minute, 20 * time.Hour} { // several ticks of one day are one day
-			p := w.plan(t, night(day, again))
+			p := plan(night(day, again))
 			require.Zero(t, p.Items, "day %d", day)
 			require.Equal(t, 2, p.Shelf)
 			soon := state.Soon{Day: made.AddDate(0, 0, 4).Truncate(24 * time.Hour), Items: 2 - min(day/2, 1)}
@@ -264,20 +270,20 @@ func TestGraceCountsWholeMatchedDaysOnTheEventsClock(t *testing.T) {
 		}
 		w.media["b"] = m
 		if day == 1 {
-			require.Equal(t, 1, w.plan(t, night(1, 21*time.Hour)).Shelf, "it cancels by itself")
+			require.Equal(t, 1, plan(night(1, 21*time.Hour)).Shelf, "it cancels by itself")
 			m.Tags = []string{"temp"}
 			w.media["b"] = m
 		}
 	}
-	early := w.plan(t, night(4, -time.Second))
+	early := plan(night(4, -time.Second))
 	require.Zero(t, early.Items, "not a second before the announced time")
-	p := w.plan(t, night(4, time.Second))
+	p := plan(night(4, time.Second))
 	require.Equal(t, 1, p.Items)
 	for v, err := range p.Entries(t.Context(), w.objects) {
 		require.NoError(t, err)
 		require.Equal(t, video.ID("a"), v.ID, "b begins anew")
 	}
-	require.Equal(t, 1, w.plan(t, night(5, 0)).Items, "what nobody approved goes on waiting, not from the start")
+	require.Equal(t, 1, plan(night(5, 0)).Items, "what nobody approved goes on waiting, not from the start")
 }
 
 func TestMissedNightsDoNotCount(t *testing.T) {
