@@ -90,6 +90,9 @@ func (j Job) Run(ctx context.Context, at time.Time) (Report, error) {
 	}
 	d.Tick = at
 	moment, err := state.Outside(ctx, j.State, j.Library, j.Policy, d.At)
+	if err == nil && j.Policy.RemovesImages() {
+		moment.Imaged, err = state.Imaged(ctx, j.State)
+	}
 	if err != nil {
 		return report, err
 	}

@@ -473,6 +473,49 @@ func (g garbled) Read(ctx context.Context, key string) ([]byte, error) {
 	return g.Objects.Read(ctx, key)
 }
 
+func TestImagesAreListedUntilTheLedgerHasThem(t *testing.T) {
+	l := &shelf{media: many(3)}
+	for i := range l.media {
+		l.media[i].Snapshots = []string{"u"}
+	}
+	j := job(t, l, "rules:\n  - {name: r, select: '\"temp\" in tags', older_than: 30d, remove: {images: [NormalSnapshot]}}")
+	items := func(night int) (ids []video.ID) {
+		r, err := j.Run(t.Context(), now.AddDate(0, 0, night))
+		require.NoError(t, err)
+		for v, err := range r.Plan.Entries(t.Context(), j.State) {
+			require.NoError(t, err)
+			ids = append(ids, v.ID)
+		}
+		return ids
+	}
+	require.Len(t, items(0), 3)
+	ledger, err := state.OpenLedger(t.Context(), j.State, "purge", "run")
+	require.NoError(t, err)
+	for i, result := range []video.Result{video.Done, video.Missing, video.Failed} {
+		item := retention.Item{ID: l.media[i].ID, Kind: retention.Images, Part: "NormalSnapshot"}
+		require.NoError(t, ledger.Append(t.Context(), state.Row{Event: state.Intent, Item: item}, state.Row{Event: state.Outcome, Item: item, Result: result}))
+	}
+	require.Equal(t, []video.ID{l.media[2].ID}, items(1))
+
+	whole := j.State
+	j.State = unledgered{whole}
+	_, err = j.Run(t.Context(), now.AddDate(0, 0, 2))
+	require.ErrorIs(t, err, video.ErrTransient)
+	j.Policy = job(t, l, temps).Policy
+	_, err = j.Run(t.Context(), now.AddDate(0, 0, 2))
+	require.NoError(t, err, "no other policy asks for it")
+}
+
+// unledgered is a state whose ledger cannot be read.
+type unledgered struct{ state.Objects }
+
+func (u unledgered) Read(ctx context.Context, key string) ([]byte, error) {
+	if strings.HasPrefix(key, "ledger/") {
+		return nil, video.ErrTransient
+	}
+	return u.Objects.Read(ctx, key)
+}
+
 func TestDamagedProgressIsBegunAnew(t *testing.T) {
 	l := &shelf{media: many(11_000)}
 	j := job(t, l, temps)

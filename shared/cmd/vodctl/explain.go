@@ -61,6 +61,9 @@ func (a *app) explainPlan(ctx context.Context, plan string, ids []video.ID) erro
 			p.Created = time.Now().UTC()
 		}
 		moment, err := state.Outside(ctx, o, app.VOD, policy, p.Created)
+		if err == nil && policy.RemovesImages() {
+			moment.Imaged, err = state.Imaged(ctx, o)
+		}
 		if err != nil {
 			return err
 		}

@@ -170,6 +170,9 @@ func (r *removal) takeImages(c *facts, v *Verdict, because string) {
 		return // none are known, and a call for nothing is still a call to delete
 	}
 	for _, kind := range r.images {
+		if c.at.Imaged != nil && c.at.Imaged(v.ID, kind) {
+			continue // nothing left to take, and the library tells of covers only
+		}
 		if kind == "CoverSnapshot" && c.m.Cover != "" {
 			v.Keeps = append(v.Keeps, Keep{ID: v.ID, Kind: Images, Part: kind, Rule: r.name, Why: Needed,
 				Reason: "the video has a cover, and it may be one of these"})

@@ -209,6 +209,21 @@ func TestPartsTellTheirOwnSize(t *testing.T) {
 	require.Equal(t, []int64{100, retention.Unknown, 1, retention.Unknown}, sizes)
 }
 
+// A call for images that are gone is still a call to delete, and their size is unknown
+// every night.
+func TestImagesThatAreGoneAreNotListedAgain(t *testing.T) {
+	p := policy(t, anyOld+"{images: [NormalSnapshot, SpriteSnapshot]}")
+	require.True(t, p.RemovesImages())
+	require.False(t, policy(t, anyOld+"{source: {}}").RemovesImages())
+	require.False(t, (*retention.Policy)(nil).RemovesImages())
+	m := old()
+	m.Snapshots = []string{"u"}
+	at := retention.Moment{Now: now, Imaged: func(id video.ID, kind string) bool { return id == "a1" && kind == "NormalSnapshot" }}
+	require.Equal(t, []string{"images SpriteSnapshot"}, words(p.Judge(m, at)))
+	m.ID = "b2"
+	require.Len(t, p.Judge(m, at).Items, 2)
+}
+
 func TestAgesCountFromUploadModificationOrView(t *testing.T) {
 	rule := "usage: usage.csv\nrules:\n  - {name: r, select: '\"temp\" in tags', older_than: 30d, since: %s, remove: {video: true}}"
 	viewed := func(days int, known bool) retention.Moment {

@@ -610,6 +610,11 @@ func (p *Policy) Rules() (names []string) {
 	return names
 }
 
+// RemovesImages says that a rule removes images (Moment.Imaged).
+func (p *Policy) RemovesImages() bool {
+	return p != nil && slices.ContainsFunc(p.rules, func(r *removal) bool { return len(r.images) > 0 })
+}
+
 var errNoPolicy = errors.New("no policy")
 
 // Check refuses a policy that nobody has read from a file.

@@ -73,12 +73,13 @@ const (
 )
 
 // Moment is what a decision knows besides the media: the time of the event that
-// asked, and what lies outside the library. The zero Held and Viewed say nothing.
+// asked, and what lies outside the library. A zero Held, Viewed or Imaged says nothing.
 type Moment struct {
 	Now    time.Time
 	Held   map[video.ID]string                 // ids of the hold list, with a note each
 	Viewed func(id video.ID) (time.Time, bool) // last view; false: not known
 	Above  map[int64]int64                     // the parent of each category; of those at the top -1
+	Imaged func(id video.ID, kind string) bool // images of that type were removed before
 }
 
 // Verdict is what a policy says of one media. Newest and Claims wait for the
