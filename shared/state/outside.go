@@ -19,6 +19,17 @@ type Categories interface {
 // cannot be read is an error, and then nothing may be decided: whatever it holds
 // would go.
 func Outside(ctx context.Context, o Objects, tree Categories, p *retention.Policy, now time.Time) (retention.Moment, error) {
+	return new(Usage).Outside(ctx, o, tree, p, now)
+}
+
+// Usage remembers the last views for a run, which so reads their file once; all else
+// is read each time. The zero Usage has read nothing.
+type Usage struct {
+	viewed func(video.ID) (time.Time, bool)
+}
+
+// Outside is the function of that name, with the views as they were at its first call.
+func (u *Usage) Outside(ctx context.Context, o Objects, tree Categories, p *retention.Policy, now time.Time) (retention.Moment, error) {
 	at := retention.Moment{Now: now.UTC()}
 	if err := p.Check(); err != nil {
 		return at, err
@@ -39,14 +50,15 @@ func Outside(ctx context.Context, o Objects, tree Categories, p *retention.Polic
 		}
 		at.Above = retention.Above(all)
 	}
-	if p.Usage != "" {
+	if p.Usage != "" && u.viewed == nil {
 		body, err := o.Read(ctx, p.Usage)
 		if err == nil {
-			at.Viewed, err = retention.ParseUsage(body)
+			u.viewed, err = retention.ParseUsage(body)
 		}
 		if err != nil {
 			return retention.Moment{}, fmt.Errorf("usage: %w", err)
 		}
 	}
+	at.Viewed = u.viewed
 	return at, nil
 }

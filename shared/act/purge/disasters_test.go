@@ -154,6 +154,38 @@ func TestAStreamThatIsNotToldOfIsNotCountedAsRemoved(t *testing.T) {
 	require.Equal(t, map[video.Result]int{video.Done: 2, video.Deferred: 1, video.Kept: 1}, r.Results(), "its source and images went")
 }
 
+// reading counts what is read.
+type reading struct {
+	state.Objects
+	times map[string]int
+}
+
+func (r reading) Read(ctx context.Context, key string) ([]byte, error) {
+	r.times[key]++
+	return r.Objects.Read(ctx, key)
+}
+
+// A usage file has a line for each media; a hold list may get one at any time.
+func TestARunReadsTheUsageFileOnceAndTheHoldListBeforeEveryBatch(t *testing.T) {
+	text := "usage: usage.csv\n" + strings.Replace(policy, "holds: {", "holds: {list: holds.txt, ", 1)
+	w := newWorld(t, text)
+	var usage strings.Builder
+	for i := range 45 {
+		id := fmt.Sprintf("v%03d", i)
+		w.media[video.ID(id)] = temp(id)
+		usage.WriteString(id + ",2026-01-01\n")
+	}
+	require.NoError(t, w.objects.Create(t.Context(), "usage.csv", []byte(usage.String())))
+	require.NoError(t, w.objects.Create(t.Context(), "holds.txt", nil))
+	w.approve(t, w.plan(t, made))
+	counts := reading{w.objects, map[string]int{}}
+	w.objects = counts
+	w.purge(t, later)
+	require.Len(t, w.removed, 45)
+	require.Equal(t, 1, counts.times["usage.csv"])
+	require.Equal(t, 3, counts.times["holds.txt"])
+}
+
 // The tree of categories is read once a run, and what it holds beats the plan.
 func TestACategoryThatCannotBeReadOrIsHeldByNowRemovesNothing(t *testing.T) {
 	a := temp("a")

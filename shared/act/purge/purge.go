@@ -151,6 +151,7 @@ type run struct {
 	sum    state.Totals // of the plans that this run has begun
 	tree   []video.Category
 	read   bool // the tree was read
+	usage  state.Usage
 }
 
 // Categories reads the tree once a run.

@@ -263,7 +263,7 @@ func (w *work) batch(ctx context.Context, entries []retention.Verdict) error {
 	if err := w.may(ctx); err != nil {
 		return err
 	}
-	moment, err := state.Outside(ctx, w.State, w.run, w.Policy, w.at)
+	moment, err := w.usage.Outside(ctx, w.State, w.run, w.Policy, w.at)
 	if err != nil {
 		return err
 	}

@@ -1,9 +1,11 @@
 package retention
 
 import (
+	"bytes"
+	"cmp"
 	"fmt"
 	"hash/fnv"
-	"strings"
+	"slices"
 	"time"
 
 	"vodcurator/shared/video"
@@ -14,37 +16,51 @@ import (
 // for one id the later view counts. A line that cannot be read makes the whole
 // file unreadable: a view that is missed could cost a video.
 //
-// The views of a million media take some twenty megabytes: ids are kept as
-// hashes, and two ids with one hash share the later of their views.
+// The views of a million media take 16 megabytes: ids are kept as hashes, and two ids
+// with one hash share the later of their views.
 func ParseUsage(body []byte) (func(video.ID) (time.Time, bool), error) {
-	views := map[uint64]int64{}
+	views := make([]view, 0, bytes.Count(body, []byte("\n"))+1)
 	number := 0
-	for line := range strings.Lines(string(body)) {
+	for line := range bytes.Lines(body) {
 		number++
-		line = strings.TrimSpace(strings.TrimPrefix(line, "\ufeff"))
-		if line == "" || line[0] == '#' || number == 1 && strings.HasPrefix(line, "id,") {
+		line = bytes.TrimSpace(bytes.TrimPrefix(line, []byte("\ufeff")))
+		if len(line) == 0 || line[0] == '#' || number == 1 && bytes.HasPrefix(line, []byte("id,")) {
 			continue
 		}
-		id, text, ok := strings.Cut(line, ",")
-		at, err := time.Parse(time.RFC3339, strings.TrimSpace(text))
-		if err != nil {
-			at, err = time.Parse(time.DateOnly, strings.TrimSpace(text))
-			at = at.Add(day) // the view was at some time of that day
-		}
-		if !ok || err != nil || strings.TrimSpace(id) == "" {
+		id, text, ok := bytes.Cut(line, []byte(","))
+		at, err := seen(string(bytes.TrimSpace(text)))
+		if id = bytes.TrimSpace(id); !ok || err != nil || len(id) == 0 {
 			return nil, fmt.Errorf("%w: line %d is not id,time", video.ErrInvalid, number)
 		}
-		key := hashed(video.ID(strings.TrimSpace(id)))
-		views[key] = max(views[key], at.Unix())
+		views = append(views, view{hashed(id), at.Unix()})
 	}
+	slices.SortFunc(views, func(a, b view) int { return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(b.at, a.at)) })
+	views = slices.CompactFunc(views, func(a, b view) bool { return a.id == b.id })
 	return func(id video.ID) (time.Time, bool) {
-		at, ok := views[hashed(id)]
-		return time.Unix(at, 0).UTC(), ok
+		i, ok := slices.BinarySearchFunc(views, hashed([]byte(id)), func(v view, id uint64) int { return cmp.Compare(v.id, id) })
+		if !ok {
+			return time.Time{}, false
+		}
+		return time.Unix(views[i].at, 0).UTC(), true
 	}, nil
 }
 
-func hashed(id video.ID) uint64 {
+// view is the last view of a media: the hash of its id, and a Unix time.
+type view struct {
+	id uint64
+	at int64
+}
+
+func seen(text string) (time.Time, error) {
+	if len(text) == len(time.DateOnly) {
+		at, err := time.Parse(time.DateOnly, text)
+		return at.Add(day), err // the view was at some time of that day
+	}
+	return time.Parse(time.RFC3339, text)
+}
+
+func hashed(id []byte) uint64 {
 	h := fnv.New64a()
-	_, _ = h.Write([]byte(id)) // a hash never fails
+	_, _ = h.Write(id) // a hash never fails
 	return h.Sum64()
 }
