@@ -256,13 +256,15 @@ func whatIfCommand(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&w.at, "at", "", "the date to plan for, as 2026-12-31 (default today)")
 	cmd.Flags().StringVar(&w.policy, "policy", "", "a policy file (default: POLICY_FILE, else the built-in one)")
 	cmd.Flags().StringVar(&w.diff, "diff", "", "another policy file: show what it takes more and less")
+	cmd.Flags().StringVar(&w.holds, "holds", "", "the policy's hold list as a file (default: from STATE)")
+	cmd.Flags().StringVar(&w.usage, "usage", "", "the policy's usage file (default: from STATE)")
 	cmd.Flags().IntVar(&w.nights, "nights", 1, "so many nights; what a plan lists is gone in the next")
 	return cmd
 }
 
 type whatIf struct {
-	library, at, policy, diff string
-	nights                    int
+	library, at, policy, diff, holds, usage string
+	nights                                  int
 }
 
 func (a *app) whatIf(ctx context.Context, w whatIf) error {
@@ -298,9 +300,32 @@ func (a *app) whatIf(ctx context.Context, w whatIf) error {
 	return table.Write(a.out, "")
 }
 
-// simulate plans night by night in a state of its own. Media that go as a whole
-// are missing the next night, unless the plan was over its guards; parts that go
-// are not simulated.
+// aside is a simulated state with the hold list and the usage file of the real one,
+// or of files on this machine.
+type aside struct {
+	state.Objects
+	app   *app
+	files map[string]string // by key; empty: the object of that key under STATE
+}
+
+// Read implements state.Objects.
+func (s aside) Read(ctx context.Context, key string) ([]byte, error) {
+	name, ok := s.files[key]
+	switch {
+	case !ok:
+		return s.Objects.Read(ctx, key)
+	case name != "":
+		return os.ReadFile(name)
+	}
+	app, err := s.app.boot("STATE")
+	if err != nil {
+		return nil, err
+	}
+	return app.State.Read(ctx, key)
+}
+
+// simulate plans night by night in a state of its own. What a plan lists is gone the
+// next night, unless the plan was over its guards.
 func (a *app) simulate(ctx context.Context, w whatIf, policyFile string, at time.Time) (plans []state.Plan, items []retention.Item, err error) {
 	library, err := openSnapshot(w.library)
 	if err != nil {
@@ -332,12 +357,17 @@ func (a *app) simulate(ctx context.Context, w whatIf, policyFile string, at time
 		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
+	ledger, err := state.OpenLedger(ctx, store, "what-if", state.NewRun())
+	if err != nil {
+		return nil, nil, err
+	}
+	outside := aside{store, a, map[string]string{policy.HoldList: w.holds, policy.Usage: w.usage}}
 	for night := range w.nights {
 		library.index = map[video.ID]int{}
 		for i, m := range library.media {
 			library.index[m.ID] = i
 		}
-		r, err := plan.Job{Library: library, State: store, Policy: policy, Region: "snapshot", Account: w.library}.Run(ctx, at.AddDate(0, 0, night))
+		r, err := plan.Job{Library: library, State: outside, Policy: policy, Region: "snapshot", Account: w.library}.Run(ctx, at.AddDate(0, 0, night))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -348,11 +378,35 @@ func (a *app) simulate(ctx context.Context, w whatIf, policyFile string, at time
 				return nil, nil, err
 			}
 			items = append(items, v.Items...)
-			gone[v.ID] = v.Items[0].Kind == retention.Whole && len(r.Plan.Over) == 0
+			if len(r.Plan.Over) > 0 {
+				continue
+			}
+			images := library.remove(v)
+			if err := ledger.Append(ctx, images...); err != nil {
+				return nil, nil, err
+			}
+			gone[v.ID] = v.Items[0].Kind == retention.Whole
 		}
 		library.media = slices.DeleteFunc(library.media, func(m video.Media) bool { return gone[m.ID] })
 	}
 	return plans, items, nil
+}
+
+// remove takes the listed parts from a media. That images are gone is for the ledger
+// to know.
+func (s *shelf) remove(v retention.Verdict) (images []state.Row) {
+	m := &s.media[s.at(v.ID)]
+	for _, i := range v.Items {
+		switch i.Kind {
+		case retention.Stream:
+			m.Streams = slices.DeleteFunc(m.Streams, func(s video.Stream) bool { return s.Job == i.Part })
+		case retention.Source:
+			m.Source.Status = "Deleted"
+		case retention.Images:
+			images = append(images, state.Row{Event: state.Outcome, Item: i, Result: video.Done})
+		}
+	}
+	return images
 }
 
 func (a *app) difference(one, other []retention.Item) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
@@ -10,6 +11,8 @@ import (
 
 	"vodcurator/shared/localcloud"
 	"vodcurator/shared/localcloud/fakevod"
+	"vodcurator/shared/state"
+	"vodcurator/shared/video"
 )
 
 func TestASnapshotIsPlannedOnWithoutAnAccount(t *testing.T) {
@@ -63,4 +66,80 @@ func TestASnapshotIsPlannedOnWithoutAnAccount(t *testing.T) {
 	code, _, errs = vodctl(t, nil, try...)
 	require.Equal(t, 1, code)
 	require.Contains(t, errs, "line 1 is not a media")
+}
+
+// snapshotOf writes a file as vodctl snapshot does.
+func snapshotOf(t *testing.T, all ...video.Media) string {
+	t.Helper()
+	var text []byte
+	for _, m := range all {
+		line, err := json.Marshal(m)
+		require.NoError(t, err)
+		text = append(append(text, line...), '\n')
+	}
+	return file(t, "library.jsonl", string(text))
+}
+
+func aged(id string, days int, tags ...string) video.Media {
+	return video.Media{Streams: []video.Stream{}, Video: video.Video{ID: video.ID(id), Status: video.StatusNormal, Tags: tags, Size: 1000,
+		Created: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, -days)}}
+}
+
+func TestWhatIfTakesEachPartInOneNightOnly(t *testing.T) {
+	m := aged("a", 50, "lean")
+	m.Snapshots, m.Cover = []string{"https://x.example/1.jpg"}, "https://x.example/c.jpg"
+	m.Source = &video.Source{Status: "Normal", Size: 1000}
+	m.Streams = []video.Stream{
+		{Job: "ld", Definition: "LD", Status: "Normal", Size: 10, Height: 360, Kind: "video"},
+		{Job: "hd", Definition: "HD", Status: "Normal", Size: 20, Height: 720, Kind: "video"},
+	}
+	library := snapshotOf(t, m, aged("w", 50, "temp"))
+	policy := file(t, "policy.yaml", `rules:
+  - {name: lean, select: '"lean" in tags', older_than: 40d, remove: {source: {}, streams: {height_below: 400}, images: [NormalSnapshot]}}
+  - {name: temp, select: '"temp" in tags', older_than: 40d, remove: {video: true}}
+guards: {percent: 100, unknown: 9}
+`)
+	code, out, errs := vodctl(t, nil, "plan", "what-if", "--library", library, "--policy", policy, "--at", "2026-06-01", "--nights", "3", "-o", "json")
+	require.Zero(t, code, errs)
+	var plans []state.Plan
+	require.NoError(t, json.Unmarshal([]byte(out), &plans))
+	require.Equal(t, []int{4, 0, 0}, []int{plans[0].Items, plans[1].Items, plans[2].Items})
+	require.Equal(t, []int{2, 1, 1}, []int{plans[0].Library.Media, plans[1].Library.Media, plans[2].Library.Media})
+	require.EqualValues(t, 20, plans[1].Library.Bytes, "one stream is left")
+}
+
+func TestWhatIfKnowsHoldsAndViews(t *testing.T) {
+	library := snapshotOf(t, aged("a", 90, "temp"), aged("b", 90, "temp"), aged("c", 90, "temp"))
+	policy := file(t, "policy.yaml", `holds: {list: lists/holds.txt}
+usage: usage.csv
+rules: [{name: temp, select: '"temp" in tags', older_than: 40d, since: view, remove: {video: true}}]
+guards: {percent: 100}
+`)
+	try := []string{"plan", "what-if", "--library", library, "--policy", policy, "--at", "2026-06-01", "-o", "json"}
+	biggest := func(out string) (ids []video.ID) {
+		var plans []state.Plan
+		require.NoError(t, json.Unmarshal([]byte(out), &plans))
+		for _, b := range plans[0].Biggest {
+			ids = append(ids, b.ID)
+		}
+		return ids
+	}
+	holds, usage := file(t, "holds.txt", "a a court order\n"), file(t, "usage.csv", "a,2026-01-01\nb,2026-01-01\nc,2026-05-31\n")
+	code, out, errs := vodctl(t, nil, append(try, "--holds", holds, "--usage", usage)...)
+	require.Zero(t, code, errs)
+	require.Equal(t, []video.ID{"b"}, biggest(out))
+
+	dir := t.TempDir()
+	store, err := state.Open(t.Context(), "file:"+dir, state.Options{})
+	require.NoError(t, err)
+	require.NoError(t, store.Create(t.Context(), "lists/holds.txt", []byte("b")))
+	require.NoError(t, store.Close())
+	code, out, errs = vodctl(t, map[string]string{"STATE": "file:" + dir}, append(try, "--usage", usage)...)
+	require.Zero(t, code, errs)
+	require.Equal(t, []video.ID{"a"}, biggest(out), "what no file is named for is read from STATE")
+
+	code, _, errs = vodctl(t, nil, append(try, "--usage", usage)...)
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "hold list: ")
+	require.Contains(t, errs, "STATE")
 }
