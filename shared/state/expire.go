@@ -14,6 +14,9 @@ import (
 // leasesKept is how many of the last words on a lease stay; one is enough.
 const leasesKept = 10
 
+// draftsKept is longer than planning takes up its own progress.
+const draftsKept = 4 * 24 * time.Hour
+
 // Expired lists what nobody reads any more: the lines of plans made before a moment
 // that cannot be applied at now, progress of planning begun before it, bodies of
 // messages and announcements kept before it, and all but the last words on each
@@ -22,13 +25,9 @@ const leasesKept = 10
 // that it found there already; such a plan is refused as a whole.
 func Expired(ctx context.Context, o Objects, before, now time.Time) ([]string, error) {
 	old, used := map[string]bool{}, map[string]bool{} // parts, by key
-	last := ""
-	for id, err := range Plans(ctx, o, time.Time{}) {
-		if err != nil {
-			return nil, err
-		}
-		last = id
-	}
+	var plans []Plan
+	last := map[[3]string]string{} // by region, account and application
+	of := func(p Plan) [3]string { return [3]string{p.Region, p.Account, p.App} }
 	for id, err := range Plans(ctx, o, time.Time{}) {
 		if err != nil {
 			return nil, err
@@ -40,13 +39,21 @@ func Expired(ctx context.Context, o Objects, before, now time.Time) ([]string, e
 		if err != nil {
 			return nil, err
 		}
+		plans = append(plans, p)
+		last[of(p)] = id
+	}
+	for _, p := range plans {
 		into := used
-		if p.Created.Before(before) && p.Expires.Before(now) && id != last { // the shelf is read from the last
+		if p.Created.Before(before) && p.Expires.Before(now) && p.ID != last[of(p)] { // the shelf is read from the last
 			into = old
 		}
 		for _, part := range slices.Concat(p.Parts, p.Leaving) {
 			into[part.key()] = true
 		}
+	}
+	begun := before // planning goes on for days where it ended
+	if under := now.Add(-draftsKept); under.Before(begun) {
+		begun = under
 	}
 	var keys []string
 	for key, err := range o.List(ctx, "drafts/", "") {
@@ -60,7 +67,7 @@ func Expired(ctx context.Context, o Objects, before, now time.Time) ([]string, e
 			return nil, err
 		}
 		into := used
-		if strings.TrimPrefix(key, "drafts/") < stamp(before) {
+		if strings.TrimPrefix(key, "drafts/") < stamp(begun) {
 			into = old
 			keys = append(keys, key)
 		}

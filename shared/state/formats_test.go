@@ -679,3 +679,43 @@ func TestWhatNobodyReadsAnyMoreExpiresAndNothingElse(t *testing.T) {
 		require.LessOrEqual(t, len(again), 2, "twice is once, but for the lease just taken: %v", again)
 	})
 }
+
+func TestEachAccountsShelfAndProgressUnderWayDoNotExpire(t *testing.T) {
+	s, _ := folder(t)
+	part := func(text string) []state.Part {
+		l := state.Lines{Objects: s}
+		require.NoError(t, l.Add(t.Context(), text))
+		require.NoError(t, l.Flush(t.Context()))
+		return l.Written
+	}
+	var stays, goes []string
+	key := func(p []state.Part) string { return "parts/" + p[0].Hash + ".jsonl" }
+	for _, of := range [][3]string{{"r", "1", ""}, {"r", "1", "app"}, {"r", "2", ""}, {"q", "1", ""}} {
+		for _, days := range []int{80, 90} {
+			at, name := noon.AddDate(0, 0, -days), fmt.Sprint(of, days)
+			p := state.Plan{Created: at, Expires: at.AddDate(0, 0, 7), Region: of[0], Account: of[1], App: of[2], Leaving: part(name)}
+			require.NoError(t, p.Seal())
+			require.NoError(t, state.WritePlan(t.Context(), s, p))
+			if days == 80 {
+				stays = append(stays, key(p.Leaving))
+			} else {
+				goes = append(goes, key(p.Leaving))
+			}
+		}
+	}
+	for _, days := range []int{3, 5} {
+		d := state.Draft{At: noon.AddDate(0, 0, -days), Region: "r", Account: "1", Number: 1, Parts: part(fmt.Sprint("draft ", days))}
+		require.NoError(t, state.WriteDraft(t.Context(), s, d))
+		if days == 3 {
+			stays = append(stays, key(d.Parts))
+		} else {
+			goes = append(goes, key(d.Parts))
+		}
+	}
+	expired, err := state.Expired(t.Context(), s, noon.AddDate(0, 0, -2), noon)
+	require.NoError(t, err)
+	require.Subset(t, expired, goes)
+	for _, key := range stays {
+		require.NotContains(t, expired, key)
+	}
+}
