@@ -73,7 +73,7 @@ func (a *app) snapshot(ctx context.Context, name string) (err error) {
 				_, _ = fmt.Fprintf(a.err, "vodctl: %s left out: %v\n", m.ID, m.Err)
 				continue
 			}
-			m.Value.Origin = cmp.Or(m.Value.Origin, found[i].Origin) // only a search tells
+			m.Value.Origin = cmp.Or(m.Value.Origin, found[i].Origin) // only a search tells; for tagging rules
 			text, err := json.Marshal(m.Value)
 			if err != nil {
 				return err

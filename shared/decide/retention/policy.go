@@ -110,6 +110,9 @@ func (p Prices) Saving(bytes int64, class string, age time.Duration) (month, pen
 
 const day = 24 * time.Hour
 
+// longest is how far back plans are looked for.
+const longest = 40 * day
+
 // span is a time like 30d, 36h or 90m.
 type span time.Duration
 
@@ -342,6 +345,9 @@ func (b builder) policy(doc document) *Policy {
 	if p.Grace > 0 && p.Grace < day {
 		b.f.Add("$.grace", "grace is counted in whole days", "write 1d or more")
 	}
+	if p.Expires > longest {
+		b.f.Add("$.expires", "expires after more than 40 days", "purge does not look for plans older than that")
+	}
 	for i, tag := range doc.Holds.Tags {
 		path := fmt.Sprintf("$.holds.tags[%d]", i)
 		if err := (video.Change{ID: "x", Tags: video.TagEdit{Add: []string{tag}}}).Check(); err != nil {
@@ -393,7 +399,11 @@ func (b builder) condition(path, text string) condition {
 		}
 		return condition{}
 	}
-	return condition{b.f.Compile(path, text)}
+	program := b.f.Compile(path, text)
+	if program != nil && slices.Contains(program.Uses(), "origin") {
+		b.f.Add(path, "origin is not known right before something goes", "only a search tells it; ask for a tag")
+	}
+	return condition{program}
 }
 
 func (b builder) keep(path string, k keepDoc) keepRule {

@@ -137,6 +137,9 @@ func TestOtherMistakes(t *testing.T) {
 		anyOld + "{video: true}\nguards: {bytes: lots}":                                                "is not a size",
 		anyOld + "{video: true}\nguards: {times_usual: 0}":                                             "must be above 0",
 		anyOld + "{video: true}\nguards: {error_percent: 200}":                                         "must be above 0",
+		anyOld + "{video: true}\nexpires: 41d":                                                         "expires after more than 40 days",
+		strings.Replace(anyOld, "\"temp\" in tags", "origin == \"live\"", 1) + "{video: true}":         "origin is not known right before something goes",
+		anyOld + "{video: true}\nkeep: [{name: k, select: 'origin == \"live\"'}]":                      "origin is not known right before something goes",
 		anyOld + "{video: true}\ngrace: 3 weeks":                                                       "is not a span of time",
 		anyOld + "{video: true}\ngrace: -3d":                                                           "is not a number of days",
 		anyOld + "{video: true}\ngrace: -3h":                                                           "is not a span of time",
@@ -180,7 +183,7 @@ func TestOtherMistakes(t *testing.T) {
 		anyOld + "{streams: {definition: [LD], codec: [h264]}}", anyOld + "{streams: {height_below: 5, height_above: 1}}",
 		anyOld + "{video: true}\nguards: {count: 1, percent: 100, bytes: 1B, unknown: 0, times_usual: 1, error_percent: 100}",
 		anyOld + "{video: true}\nguards: {percent: 0.5, error_percent: 0.5, times_usual: 0.5}",
-		anyOld + "{video: true}\ngrace: 1d", anyOld + "{video: true}\nkeep: [{name: k, newest: 100000}]", anyOld + "{video: true}\nkeep: [{name: k, newest: 1}]",
+		anyOld + "{video: true}\ngrace: 1d", anyOld + "{video: true}\nexpires: 40d", anyOld + "{video: true}\nkeep: [{name: k, newest: 100000}]", anyOld + "{video: true}\nkeep: [{name: k, newest: 1}]",
 		anyOld + "{video: true}\nquotas: [{name: q, above: 1B, older_than: 1d}]",
 		anyOld + "{streams: {height_below: 400}, source: {}}\ntests: [{name: n, removes: [source, 'stream:a'], media: {tags: [temp], age_days: 40, status: Normal, size: 9, source: Normal, " +
 			"streams: [{job: a, definition: LD, format: mp4, status: Normal, height: 360, size: 1}, {job: b, definition: HD, format: mp4, status: Normal, height: 720, size: 2}]}}]",
@@ -261,7 +264,7 @@ func TestSizesAndSpansAreReadExactly(t *testing.T) {
 		require.NoError(t, err, size)
 		require.Equal(t, want, p.Guards.Bytes, size)
 	}
-	for span, want := range map[string]time.Duration{"1d": 24 * time.Hour, "65535d": 65535 * 24 * time.Hour, "36h": 36 * time.Hour, "90m": 90 * time.Minute} {
+	for span, want := range map[string]time.Duration{"1d": 24 * time.Hour, "40d": 40 * 24 * time.Hour, "36h": 36 * time.Hour, "90m": 90 * time.Minute} {
 		p, err := read("1", span)
 		require.NoError(t, err, span)
 		require.Equal(t, want, p.Expires, span)
@@ -274,6 +277,7 @@ func TestSizesAndSpansAreReadExactly(t *testing.T) {
 		_, err := read("1", bad)
 		require.Error(t, err, bad)
 	}
+	require.Equal(t, 65535*24*time.Hour, policy(t, anyOld+"{video: true}\ngrace: 65535d").Grace)
 	p, err := read("1", "0h")
 	require.NoError(t, err)
 	require.Equal(t, 7*24*time.Hour, p.Expires, "the default")
