@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -21,16 +22,20 @@ import (
 
 func planCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "plan", Short: "Show what the nightly plans would remove, and why", Args: cobra.NoArgs}
-	var asCSV bool
+	var asCSV, items bool
 	show := &cobra.Command{
 		Use:   "show [PLAN]",
 		Short: "Show a plan (default: the latest): by rule, the biggest items, what stays and why",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.showPlan(cmd.Context(), strings.Join(args, ""), asCSV)
+			if asCSV && items {
+				return fmt.Errorf("%w: either --csv or --items", errUsage)
+			}
+			return a.showPlan(cmd.Context(), strings.Join(args, ""), asCSV, items)
 		},
 	}
 	show.Flags().BoolVar(&asCSV, "csv", false, "every item as CSV")
+	show.Flags().BoolVar(&items, "items", false, "every media with its items as JSON, one a line")
 	cmd.AddCommand(show, explainPlanCommand(a), whatIfCommand(a), &cobra.Command{
 		Use: "list", Short: "List the plans, the newest last", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.listPlans(cmd.Context()) },
@@ -93,7 +98,7 @@ func standing(ctx context.Context, o state.Objects, p state.Plan) (string, error
 	return "approved by " + approval.By + expired, nil
 }
 
-func (a *app) showPlan(ctx context.Context, id string, asCSV bool) error {
+func (a *app) showPlan(ctx context.Context, id string, asCSV, items bool) error {
 	return a.withState(ctx, func(_ *boot.App, o *state.Store) error {
 		p, err := findPlan(ctx, o, id)
 		if err != nil {
@@ -101,6 +106,19 @@ func (a *app) showPlan(ctx context.Context, id string, asCSV bool) error {
 		}
 		if asCSV {
 			return report.PlanCSV(a.out, p.Entries(ctx, o))
+		}
+		if items {
+			e := json.NewEncoder(a.out)
+			e.SetEscapeHTML(false)
+			for v, err := range p.Entries(ctx, o) {
+				if err == nil {
+					err = e.Encode(v)
+				}
+				if err != nil {
+					return err
+				}
+			}
+			return nil
 		}
 		if a.json() {
 			return a.printJSON(p)

@@ -183,6 +183,19 @@ func TestAPlanThatWasEditedIsNotShown(t *testing.T) {
 	require.Contains(t, out, "not as it was written")
 }
 
+func TestEveryItemIsShownAsJSONToo(t *testing.T) {
+	env, p := planned(t)
+	code, out, errs := vodctl(t, env, "plan", "show", p.ID, "--items")
+	require.Zero(t, code, errs)
+	require.Equal(t, 1, strings.Count(out, "\n"), "a line for each media")
+	var v retention.Verdict
+	require.NoError(t, json.Unmarshal([]byte(out), &v))
+	require.Equal(t, p.Biggest[0].Item, v.Items[0])
+	require.Equal(t, "=a title", v.Title)
+	code, _, _ = vodctl(t, env, "plan", "show", "--items", "--csv")
+	require.Equal(t, 2, code)
+}
+
 func TestATitleIsNoFormulaInTheCSV(t *testing.T) {
 	env, _ := planned(t)
 	code, out, _ := vodctl(t, env, "plan", "show", "--csv")
