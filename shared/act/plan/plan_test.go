@@ -216,12 +216,12 @@ func TestTheTicksOfANightMakeOnePlan(t *testing.T) {
 // A library that no night is long enough for is planned all the same, and each night
 // that ends without the plan is told of once.
 func TestALibraryThatTakesSeveralNights(t *testing.T) {
-	const n = 40_000
+	const n = 12_000
 	whole, err := job(t, &shelf{media: many(n)}, temps).Run(t.Context(), now)
 	require.NoError(t, err)
 	synctest.Test(t, func(t *testing.T) {
 		l := &shelf{media: many(n)}
-		l.fail = func(int64) error { time.Sleep(5 * time.Second); return nil }
+		l.fail = func(int64) error { time.Sleep(15 * time.Second); return nil }
 		j := job(t, l, temps)
 		told := map[int]int{} // by night
 		for tick := range 18 {
