@@ -179,8 +179,10 @@ func checkTags(tags []string) error {
 			faults = append(faults, invalid("tags", "an empty tag"))
 		case tag != strings.TrimSpace(tag):
 			faults = append(faults, invalid("tags", "%q has blanks around it", tag))
-		case strings.ContainsAny(tag, ",\n\t"):
-			faults = append(faults, invalid("tags", "%q holds a comma, a tab or a line break", tag))
+		case strings.Contains(tag, ","):
+			faults = append(faults, invalid("tags", "%q holds a comma", tag))
+		case strings.ContainsAny(tag, "\n\t"):
+			faults = append(faults, invalid("tags", "%q holds a tab or a line break", tag))
 		}
 		faults = append(faults, checkText("tags", tag, MaxTag))
 	}

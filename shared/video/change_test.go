@@ -22,7 +22,7 @@ func TestCheckNamesEveryFault(t *testing.T) {
 	require.ErrorIs(t, err, video.ErrInvalid)
 	for _, want := range []string{
 		`id: "a,b" holds ','`, "title", "has 130 bytes, at most 128", "1025 bytes, at most 1024",
-		`"a,b" holds a comma`, `"a\tb" holds a comma, a tab`, "blanks around it", "33 bytes, at most 32", "U+1F3AC",
+		`"a,b" holds a comma`, `"a\tb" holds a tab or a line break`, "blanks around it", "33 bytes, at most 32", "U+1F3AC",
 	} {
 		require.ErrorContains(t, err, want)
 	}
