@@ -324,6 +324,22 @@ func TestHoldLists(t *testing.T) {
 	require.ErrorContains(t, err, "line 2")
 }
 
+func TestOfManyLinesForOneIDTheLatestViewCountsWhateverTheirOrder(t *testing.T) {
+	var body strings.Builder
+	for i := range 200 {
+		for _, hour := range []int{3, 9, 6} {
+			fmt.Fprintf(&body, "v%d,2026-01-31T%02d:00:00Z\n", i*7919%200, hour)
+		}
+	}
+	viewed, err := retention.ParseUsage([]byte(body.String()))
+	require.NoError(t, err)
+	for i := range 200 {
+		at, ok := viewed(video.ID(fmt.Sprint("v", i)))
+		require.True(t, ok, i)
+		require.Equal(t, time.Date(2026, 1, 31, 9, 0, 0, 0, time.UTC), at)
+	}
+}
+
 func TestUsage(t *testing.T) {
 	views, err := retention.ParseUsage([]byte("id,last_view\na1,2026-01-31T12:00:00Z\na1,2026-01-01\nb2,2026-02-01\r\n# x\n\n"))
 	require.NoError(t, err)
