@@ -355,7 +355,7 @@ func (w *work) check(e retention.Verdict, a video.Answer[video.Media], moment re
 		case gone && known:
 			w.end(item, video.Missing, "gone before this run came to it")
 		case !still:
-			w.end(item, video.Kept, reason(now, "no rule takes it any more"))
+			w.end(item, video.Kept, reason(now, "its rule takes it no more"))
 		case fresh.Bytes != item.Bytes:
 			w.end(item, video.Kept, fmt.Sprintf("its size changed from %d to %d", item.Bytes, fresh.Bytes))
 		default:
@@ -365,15 +365,16 @@ func (w *work) check(e retention.Verdict, a video.Answer[video.Media], moment re
 	return going
 }
 
-// find looks for an item among what the policy takes of a media now.
+// find looks for an item among what the rule or quota that planned it takes of a
+// media now. Another one's word is for another plan.
 func find(v retention.Verdict, item retention.Item) (retention.Item, bool) {
 	for _, i := range v.Items {
-		if i.Same(item) {
+		if i.Same(item) && i.Rule == item.Rule {
 			return i, true
 		}
 	}
 	for _, c := range v.Claims {
-		if c.Old && c.Item.Same(item) {
+		if c.Old && c.Item.Same(item) && c.Item.Rule == item.Rule {
 			return c.Item, true
 		}
 	}
