@@ -39,6 +39,9 @@ type work struct {
 	freed   state.Totals           // over all runs of the plan
 	rows    []state.Row            // to be written with the next segment
 
+	standing map[retention.Group][]video.ID // what the plan left as the newest
+	left     map[retention.Group]string     // why nothing may go out of a group; empty: it may
+
 	tried, failed int
 }
 
@@ -262,6 +265,9 @@ func (w *work) batch(ctx context.Context, entries []retention.Verdict) error {
 	if err := w.may(ctx); err != nil {
 		return err
 	}
+	if err := w.stand(ctx, entries); err != nil {
+		return err
+	}
 	moment, err := state.Outside(ctx, w.State, w.run, w.Policy, w.at)
 	if err != nil {
 		return err
@@ -270,18 +276,12 @@ func (w *work) batch(ctx context.Context, entries []retention.Verdict) error {
 	for i, e := range entries {
 		ids[i] = e.ID
 	}
-	answers, err := w.Library.Media(ctx, ids)
+	answers, err := w.media(ctx, ids)
 	if err != nil {
 		return err
 	}
-	if len(answers) != len(ids) {
-		return fmt.Errorf("%d answers about %d media", len(answers), len(ids))
-	}
 	var going []retention.Item
 	for i, e := range entries {
-		if answers[i].ID != e.ID {
-			return fmt.Errorf("asked about %s, told about %s", e.ID, answers[i].ID)
-		}
 		going = append(going, w.check(e, answers[i], moment)...)
 	}
 	if w.Policy.Refresh && len(going) > 0 {
@@ -343,6 +343,8 @@ func (w *work) check(e retention.Verdict, a video.Answer[video.Media], moment re
 		whole = "modified " + m.Modified.Format(time.RFC3339) + ", after the plan"
 	case w.App != "" && m.App != "" && m.App != w.App:
 		whole = "it is of another application"
+	default:
+		whole = w.newest(e, now.Newest)
 	}
 	for _, item := range e.Items {
 		gone, known := absent(item, a)
@@ -363,6 +365,95 @@ func (w *work) check(e retention.Verdict, a video.Answer[video.Media], moment re
 		}
 	}
 	return going
+}
+
+// newest says why a media may not go out of its groups of the newest; empty: it may.
+func (w *work) newest(e retention.Verdict, groups []retention.Group) string {
+	for _, g := range groups {
+		why, told := w.left[g]
+		if !told || !slices.Contains(e.Newest, g) {
+			return untold
+		}
+		if why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+const untold = "the plan does not tell what stays as the newest in its place"
+
+// stand finds out, once a run for each group out of which the entries go, whether all
+// that the plan left there as the newest stand as they did.
+func (w *work) stand(ctx context.Context, entries []retention.Verdict) error {
+	for _, e := range entries {
+		for _, g := range e.Newest {
+			if _, known := w.left[g]; known {
+				continue
+			}
+			why, err := w.gap(ctx, g)
+			if err != nil {
+				return err
+			}
+			w.left[g] = why
+		}
+	}
+	return nil
+}
+
+// gap says what is missing of what the plan left as the newest of a group.
+func (w *work) gap(ctx context.Context, g retention.Group) (string, error) {
+	if w.left == nil {
+		w.standing, w.left = map[retention.Group][]video.ID{}, map[retention.Group]string{}
+		for s, err := range state.ReadLines[retention.Standing](ctx, w.State, w.plan.Standing) {
+			if err != nil {
+				return "", err
+			}
+			w.standing[s.Group] = s.Media
+		}
+	}
+	if len(w.standing[g]) == 0 {
+		return untold, nil
+	}
+	for ids := range slices.Chunk(w.standing[g], video.MaxBatch) {
+		if err := w.may(ctx); err != nil {
+			return "", err
+		}
+		answers, err := w.media(ctx, ids)
+		if err != nil {
+			return "", err
+		}
+		for _, a := range answers {
+			switch {
+			case video.Passing(a.Err):
+				return "", fmt.Errorf("read %s, one of the newest: %w", a.ID, a.Err)
+			case errors.Is(a.Err, video.ErrNotFound):
+				return fmt.Sprintf("%s, one of the newest, is gone", a.ID), nil
+			case a.Err != nil:
+				return fmt.Sprintf("%s, one of the newest, cannot be read: %v", a.ID, a.Err), nil
+			case !w.Policy.Stands(g, a.Value, retention.Moment{Now: w.at}):
+				return fmt.Sprintf("%s, one of the newest, has left its group", a.ID), nil
+			}
+		}
+	}
+	return "", nil
+}
+
+// media reads media, and takes no answer about others.
+func (w *work) media(ctx context.Context, ids []video.ID) ([]video.Answer[video.Media], error) {
+	answers, err := w.Library.Media(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	if len(answers) != len(ids) {
+		return nil, fmt.Errorf("%d answers about %d media", len(answers), len(ids))
+	}
+	for i, a := range answers {
+		if a.ID != ids[i] {
+			return nil, fmt.Errorf("asked about %s, told about %s", ids[i], a.ID)
+		}
+	}
+	return answers, nil
 }
 
 // find looks for an item among what the rule or quota that planned it takes of a
