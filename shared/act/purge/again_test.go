@@ -197,3 +197,65 @@ func TestAPlanThatDoesNotTellWhatStaysKeeps(t *testing.T) {
 		})
 	}
 }
+
+// What a quota takes is right only for the library that was counted.
+func TestAQuotaTakesOnlyByTheLatestPlanAndNotForLong(t *testing.T) {
+	quota := "rules: []\nquotas: [{name: room, above: 2500B, older_than: 30d}]\nguards: {percent: 100}\n"
+	ruled := "rules: [{name: temp, select: '\"temp\" in tags', older_than: 30d, remove: {video: true}}]\n" + strings.TrimPrefix(quota, "rules: []\n")
+	for name, tc := range map[string]struct {
+		policy  string
+		between func(t *testing.T, w *world, p state.Plan)
+		at      time.Time
+		detail  string
+	}{
+		"at once":            {policy: quota},
+		"a day less a blink": {policy: quota, at: made.Add(24*time.Hour - time.Second)},
+		"a day later":        {policy: quota, at: made.AddDate(0, 0, 1), detail: "a quota takes nothing by a plan of 24h0m0s ago"},
+		"a rule, later":      {policy: ruled, at: made.AddDate(0, 0, 6)},
+		"counted again since": {policy: quota, detail: "a quota takes nothing by this plan, a later one counted the library again",
+			between: func(t *testing.T, w *world, _ state.Plan) {
+				m := w.media["a"]
+				delete(w.media, "a")
+				require.Zero(t, w.plan(t, made.Add(time.Minute)).Items)
+				w.media["a"] = m
+			}},
+		"counted again, and that plan ended": {policy: quota, detail: "a quota takes nothing by this plan, a later one counted the library again",
+			between: func(t *testing.T, w *world, _ state.Plan) {
+				p := w.plan(t, made.Add(time.Minute))
+				require.NoError(t, state.EndRun(t.Context(), w.objects, state.RunEnd{Plan: p.ID}))
+			}},
+		"counted again, and nobody can read by whom": {policy: quota, detail: "a quota takes nothing by this plan, a later one counted the library again",
+			between: func(t *testing.T, w *world, _ state.Plan) {
+				require.NoError(t, w.objects.Create(t.Context(), "plans/20260601T020500Z-00000000.json", []byte("x")))
+			}},
+		"counted by another policy": {policy: quota, between: func(t *testing.T, w *world, p state.Plan) {
+			p.Created, p.Policy = p.Created.Add(time.Minute), strings.Repeat("a", 64)
+			require.NoError(t, p.Seal())
+			require.NoError(t, state.WritePlan(t.Context(), w.objects, p))
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, tc.policy, temp("a"), inCategory("b", 80, 0), inCategory("c", 70, 0))
+			if tc.policy == ruled {
+				delete(w.media, "b")
+				delete(w.media, "c")
+			}
+			p := w.plan(t, made)
+			require.Equal(t, 1, p.Items)
+			w.approve(t, p)
+			if tc.between != nil {
+				tc.between(t, w, p)
+			}
+			if tc.at.IsZero() {
+				tc.at = later
+			}
+			w.purge(t, tc.at)
+			if tc.detail == "" {
+				require.Equal(t, []string{"video a"}, w.removed)
+				return
+			}
+			require.Empty(t, w.removed)
+			require.Equal(t, []string{tc.detail}, details(t, w))
+		})
+	}
+}

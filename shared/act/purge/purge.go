@@ -149,6 +149,7 @@ type run struct {
 	lease  state.Lease
 	ledger *state.Ledger
 	sum    state.Totals // of the plans that this run has begun
+	latest string       // the last plan of this account and policy, whether it ended or not
 	tree   []video.Category
 	read   bool // the tree was read
 }
@@ -199,10 +200,12 @@ type plan struct {
 // plans lists the plans that are not over, oldest first.
 func (r *run) plans(ctx context.Context) ([]plan, error) {
 	var all []plan
+	var ids []string
 	for id, err := range state.Plans(ctx, r.State, r.at.AddDate(0, 0, -lookBack)) {
 		if err != nil {
 			return nil, err
 		}
+		ids = append(ids, id)
 		if _, err := state.ReadEnd(ctx, r.State, id); err == nil {
 			continue
 		} else if !errors.Is(err, video.ErrNotFound) {
@@ -215,11 +218,24 @@ func (r *run) plans(ctx context.Context) ([]plan, error) {
 		case err != nil:
 			return nil, err
 		default:
-			mine := p.Region == r.Region && p.Account == r.Account && p.App == r.App
-			all = append(all, plan{p, r.refuse(p), mine})
+			all = append(all, plan{p, r.refuse(p), r.mine(p)})
+		}
+	}
+	for _, id := range slices.Backward(ids) {
+		p, err := state.ReadPlan(ctx, r.State, id)
+		if err != nil && !errors.Is(err, video.ErrInvalid) {
+			return nil, err
+		}
+		if err != nil || r.mine(p) && p.Policy == r.Policy.Hash { // one that cannot be read may be it
+			r.latest = id
+			break
 		}
 	}
 	return all, nil
+}
+
+func (r *run) mine(p state.Plan) bool {
+	return p.Region == r.Region && p.Account == r.Account && p.App == r.App
 }
 
 // refuse says why a plan that is whole may still not be applied by this run.
@@ -289,7 +305,7 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 	}
 	a.By = approval.By
 	r.sum = state.Totals{Media: r.sum.Media + p.Media, Items: r.sum.Items + p.Items, Bytes: r.sum.Bytes + p.Bytes, Unknown: r.sum.Unknown + p.Unknown}
-	w := &work{run: r, plan: p.Plan, by: approval.By, applied: &a}
+	w := &work{run: r, plan: p.Plan, by: approval.By, applied: &a, counted: r.counted(p.Plan)}
 	if err := w.begin(ctx); err != nil {
 		return Applied{}, err
 	}
@@ -314,6 +330,21 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 	return a, state.EndRun(ctx, r.State, state.RunEnd{
 		Plan: p.ID, At: r.Now(), By: approval.By, Results: w.results, Freed: w.freed, Segment: r.ledger.Last(), Tip: r.ledger.Tip(),
 	})
+}
+
+// countLasts is how long what a plan counted of the whole library can be relied on.
+const countLasts = 24 * time.Hour
+
+// counted says why the quotas of a plan may take nothing: what they took is right only
+// for the library that was counted for it.
+func (r *run) counted(p state.Plan) string {
+	switch age := r.at.Sub(p.Created); {
+	case p.ID != r.latest:
+		return "this plan, a later one counted the library again"
+	case age >= countLasts:
+		return fmt.Sprintf("a plan of %s ago", age)
+	}
+	return ""
 }
 
 // tidy finds out what became of calls that a run of a plan made before it died,

@@ -30,6 +30,7 @@ type work struct {
 	plan    state.Plan
 	by      string
 	applied *Applied
+	counted string // why the plan's count of the library is too old for its quotas; empty: it is not
 
 	final   map[key]bool           // items that need nothing more
 	open    map[key]retention.Item // intents without an outcome
@@ -348,7 +349,7 @@ func (w *work) check(e retention.Verdict, a video.Answer[video.Media], moment re
 	}
 	for _, item := range e.Items {
 		gone, known := absent(item, a)
-		switch fresh, still := find(now, item); {
+		switch fresh, quota, still := find(now, item); {
 		case whole != "":
 			// A hold is the better reason to tell when there is one.
 			w.end(item, video.Kept, reason(now, whole))
@@ -358,6 +359,8 @@ func (w *work) check(e retention.Verdict, a video.Answer[video.Media], moment re
 			w.end(item, video.Missing, "gone before this run came to it")
 		case !still:
 			w.end(item, video.Kept, reason(now, "its rule takes it no more"))
+		case quota && w.counted != "":
+			w.end(item, video.Kept, "a quota takes nothing by "+w.counted)
 		case fresh.Bytes != item.Bytes:
 			w.end(item, video.Kept, fmt.Sprintf("its size changed from %d to %d", item.Bytes, fresh.Bytes))
 		default:
@@ -458,18 +461,18 @@ func (w *work) media(ctx context.Context, ids []video.ID) ([]video.Answer[video.
 
 // find looks for an item among what the rule or quota that planned it takes of a
 // media now. Another one's word is for another plan.
-func find(v retention.Verdict, item retention.Item) (retention.Item, bool) {
+func find(v retention.Verdict, item retention.Item) (fresh retention.Item, quota, still bool) {
 	for _, i := range v.Items {
 		if i.Same(item) && i.Rule == item.Rule {
-			return i, true
+			return i, false, true
 		}
 	}
 	for _, c := range v.Claims {
 		if c.Old && c.Item.Same(item) && c.Item.Rule == item.Rule {
-			return c.Item, true
+			return c.Item, true, true
 		}
 	}
-	return retention.Item{}, false
+	return retention.Item{}, false, false
 }
 
 func reason(v retention.Verdict, otherwise string) string {
