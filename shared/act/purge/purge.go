@@ -148,8 +148,9 @@ type run struct {
 	name   string
 	lease  state.Lease
 	ledger *state.Ledger
-	sum    state.Totals // of the plans that this run has begun
-	latest string       // the last plan of this account and policy, whether it ended or not
+	sum    state.Totals            // of the plans that this run has begun
+	lately map[string]state.Totals // what other plans removed this night; nil until it is read
+	latest string                  // the last plan of this account and policy, whether it ended or not
 	tree   []video.Category
 	read   bool // the tree was read
 }
@@ -289,13 +290,14 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 	if errors.Is(err, video.ErrNotFound) && r.Policy.SelfApproving && len(over) == 0 {
 		approval, err = state.Approve(ctx, r.State, p.Plan, "policy "+p.Policy[:8], "within its guards", r.at)
 	}
+	unasked := errors.Is(err, video.ErrNotFound)
 	switch {
-	case errors.Is(err, video.ErrNotFound):
+	case unasked && !r.Policy.SelfApproving:
 		a.Status, a.Why = Waiting, "not approved"
 		return a, nil
 	case errors.Is(err, video.ErrInvalid):
 		return refuse("its approval does not fit it")
-	case err != nil:
+	case err != nil && !unasked:
 		return Applied{}, err
 	case len(over) > 0:
 		if err := r.tidy(ctx, p.Plan); err != nil {
@@ -304,7 +306,8 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 		return refuse("over the guards: " + strings.Join(over, "; "))
 	}
 	a.By = approval.By
-	r.sum = state.Totals{Media: r.sum.Media + p.Media, Items: r.sum.Items + p.Items, Bytes: r.sum.Bytes + p.Bytes, Unknown: r.sum.Unknown + p.Unknown}
+	r.sum = plus(r.sum, p.Totals)
+	delete(r.lately, p.ID)
 	w := &work{run: r, plan: p.Plan, by: approval.By, applied: &a, counted: r.counted(p.Plan)}
 	if err := w.begin(ctx); err != nil {
 		return Applied{}, err
@@ -358,7 +361,11 @@ func (r *run) tidy(ctx context.Context, p state.Plan) error {
 	if err := w.read(ctx); err != nil || len(w.open) == 0 {
 		return err
 	}
-	return w.settle(ctx, true)
+	err = w.settle(ctx, true)
+	if r.lately != nil {
+		r.lately[p.ID] = plus(r.lately[p.ID], w.applied.Freed)
+	}
+	return err
 }
 
 // guards counts the very list that is about to be removed, and says which guards
@@ -374,35 +381,121 @@ func (r *run) guards(ctx context.Context, p state.Plan) ([]string, error) {
 	if sum != p.Totals {
 		return nil, fmt.Errorf("the list does not add up to the plan's totals: %w", state.ErrAltered)
 	}
-	// Several plans of one run count together, or approving two would be a way round.
-	all := r.sum
-	all.Media, all.Items, all.Bytes, all.Unknown = all.Media+sum.Media, all.Items+sum.Items, all.Bytes+sum.Bytes, all.Unknown+sum.Unknown
+	// The plans of one night count together, or approving two would be a way round.
+	if r.lately == nil {
+		var err error
+		if r.lately, err = r.removed(ctx, r.at.Add(-night)); err != nil {
+			return nil, err
+		}
+	}
+	all := plus(r.sum, sum)
+	for id, freed := range r.lately {
+		if id != p.ID {
+			all = plus(all, freed)
+		}
+	}
 	over := r.Policy.Guards.Over(all.Items, all.Media, all.Unknown, all.Bytes, p.Library.Media)
 	usual, err := r.usual(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if limit := r.Policy.Guards.Usual * usual; usual > 0 && float64(sum.Items) > limit {
-		over = append(over, fmt.Sprintf("%d items, usual are %.0f", sum.Items, usual))
+	if limit := r.Policy.Guards.Usual * usual; usual > 0 && float64(all.Items) > limit {
+		over = append(over, fmt.Sprintf("%d items, usual are %.0f", all.Items, usual))
 	}
 	return over, nil
 }
 
-// usual is the median number of items of the last plans that ended, at least 10;
-// 0 says that there were fewer than three.
+func plus(a, b state.Totals) state.Totals {
+	return state.Totals{Media: a.Media + b.Media, Items: a.Items + b.Items, Bytes: a.Bytes + b.Bytes, Unknown: a.Unknown + b.Unknown}
+}
+
+// night is longer than the runs of one night are apart, and shorter than a day: what
+// was removed since then is of this night.
+const night = 20 * time.Hour
+
+// removed sums what plans of this account removed since a tick.
+func (r *run) removed(ctx context.Context, since time.Time) (map[string]state.Totals, error) {
+	ledger, err := state.OpenLedger(ctx, r.State, lane, r.name)
+	if err != nil {
+		return nil, err
+	}
+	// The ledger is long, and only its end is of that night.
+	from := ledger.Last() + 1
+	for step := 1; from > 1; step *= 2 {
+		from = max(from-step, 1)
+		tick, err := r.tick(ctx, from)
+		if err != nil {
+			return nil, err
+		}
+		if !tick.IsZero() && tick.Before(since) {
+			break
+		}
+	}
+	type media struct {
+		plan string
+		id   video.ID
+	}
+	sums, seen := map[string]state.Totals{}, map[media]bool{}
+	for row, err := range state.Rows(ctx, r.State, from) {
+		if err != nil {
+			return nil, err
+		}
+		if row.Event != state.Outcome || row.Result != video.Done || row.Tick.Before(since) {
+			continue
+		}
+		sum, m := sums[row.Plan], media{row.Plan, row.ID}
+		sum.Add(row.Item)
+		if seen[m] {
+			sum.Media--
+		}
+		sums[row.Plan], seen[m] = sum, true
+	}
+	for id := range sums {
+		switch p, err := state.ReadPlan(ctx, r.State, id); {
+		case errors.Is(err, video.ErrNotFound): // a takedown is not a plan's
+			delete(sums, id)
+		case errors.Is(err, video.ErrInvalid): // it may be this account's
+		case err != nil:
+			return nil, err
+		case !r.mine(p):
+			delete(sums, id)
+		}
+	}
+	return sums, nil
+}
+
+// tick is the event's time of the first row of a segment.
+func (r *run) tick(ctx context.Context, segment int) (time.Time, error) {
+	for row, err := range state.Rows(ctx, r.State, segment) {
+		return row.Tick, err
+	}
+	return time.Time{}, nil
+}
+
+// usual is the median number of items of the last plans of this account that ended,
+// at least 10; 0 says that there were fewer than three.
 func (r *run) usual(ctx context.Context) (float64, error) {
 	var counts []int
 	ends, err := state.Ends(ctx, r.State, r.at.AddDate(0, 0, -lookBack))
 	if err != nil {
 		return 0, err
 	}
-	for _, e := range ends {
-		counts = append(counts, e.Freed.Items)
+	for _, e := range slices.Backward(ends) {
+		p, err := state.ReadPlan(ctx, r.State, e.Plan)
+		switch {
+		case errors.Is(err, video.ErrInvalid), errors.Is(err, video.ErrNotFound): // nobody knows whose it is
+		case err != nil:
+			return 0, err
+		case r.mine(p):
+			counts = append(counts, e.Freed.Items)
+		}
+		if len(counts) == 9 {
+			break
+		}
 	}
 	if len(counts) < 3 {
 		return 0, nil
 	}
-	counts = counts[max(0, len(counts)-9):]
 	slices.Sort(counts)
 	return float64(max(counts[len(counts)/2], 10)), nil
 }
