@@ -150,6 +150,7 @@ type run struct {
 	ledger *state.Ledger
 	sum    state.Totals            // of the plans that this run has begun
 	lately map[string]state.Totals // what other plans removed this night; nil until it is read
+	recent []bool                  // which of the last items failed
 	latest string                  // the last plan of this account and policy, whether it ended or not
 	tree   []video.Category
 	read   bool // the tree was read

@@ -42,8 +42,6 @@ type work struct {
 
 	standing map[retention.Group][]video.ID // what the plan left as the newest
 	left     map[retention.Group]string     // why nothing may go out of a group; empty: it may
-
-	tried, failed int
 }
 
 // begin records that a run begins.
@@ -176,8 +174,8 @@ func (w *work) may(ctx context.Context) error {
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < reserve {
 		return fmt.Errorf("%w: the time is up", video.ErrClosed)
 	}
-	if w.tried >= 20 && float64(w.failed)*100 > w.Policy.Guards.Errors*float64(w.tried) {
-		return fmt.Errorf("%w: %d of %d calls failed, at most %g %%", video.ErrClosed, w.failed, w.tried, w.Policy.Guards.Errors)
+	if failed, n := w.failed(), len(w.recent); n >= enough && float64(failed)*100 > w.Policy.Guards.Errors*float64(n) {
+		return fmt.Errorf("%w: %d of the last %d items failed, at most %g %%", video.ErrClosed, failed, n, w.Policy.Guards.Errors)
 	}
 	now := w.Now()
 	if now.After(w.lease.From.Add(leaseTime/2)) || !w.lease.Valid(now) {
@@ -188,6 +186,26 @@ func (w *work) may(ctx context.Context) error {
 		w.lease = lease
 	}
 	return state.CheckHalt(ctx, w.State)
+}
+
+// Failures are counted over so many of the last items, so that a rise is seen late in
+// a long run too, and not before so many were tried.
+const window, enough = 100, 20
+
+// count takes into account whether something about an item failed.
+func (r *run) count(failed bool) {
+	if r.recent = append(r.recent, failed); len(r.recent) > window {
+		r.recent = r.recent[1:]
+	}
+}
+
+func (r *run) failed() (n int) {
+	for _, failed := range r.recent {
+		if failed {
+			n++
+		}
+	}
+	return n
 }
 
 // settle finds out by reading what became of intents without an outcome. What is
@@ -210,6 +228,7 @@ func (w *work) settle(ctx context.Context, last bool) error {
 	}
 	for _, a := range answers {
 		if a.Err != nil && !errors.Is(a.Err, video.ErrNotFound) {
+			w.count(true)
 			continue // still open
 		}
 		for _, k := range sorted(w.open, a.ID) {
@@ -316,7 +335,7 @@ func (w *work) refresh(ctx context.Context, items []retention.Item) (fresh []ret
 			fresh = append(fresh, item)
 			continue
 		}
-		w.tried, w.failed = w.tried+1, w.failed+1
+		w.count(true)
 		w.end(item, video.Deferred, fmt.Sprintf("not refreshed in the CDN: %s %v", o.Result, o.Err))
 	}
 	return fresh
@@ -331,6 +350,7 @@ func (w *work) check(e retention.Verdict, a video.Answer[video.Media], moment re
 			if video.Passing(a.Err) {
 				result = video.Deferred
 			}
+			w.count(result != video.Missing)
 			w.end(item, result, a.Err.Error())
 		}
 		return nil
@@ -579,22 +599,19 @@ func (w *work) together(items []retention.Item, outcomes []video.Outcome, err er
 }
 
 func (w *work) outcome(item retention.Item, o video.Outcome) {
-	w.tried++
 	detail := o.Reason
 	if detail == "" && o.Err != nil {
 		detail = o.Err.Error()
 	}
-	switch o.Result {
-	case video.Unknown:
-		w.failed++
+	w.count(slices.Contains([]video.Result{video.Unknown, video.Failed, video.Forbidden, video.Rejected}, o.Result))
+	switch {
+	case o.Result == video.Unknown:
 		return // open, until it is read
-	case video.Failed, video.Forbidden, video.Rejected:
-		w.failed++
-	case video.Missing:
-		if w.tries[keyOf(item)] > 1 { // the call before it did take effect, late
-			w.end(item, video.Done, "gone after an earlier call")
-			return
-		}
+	case o.Result == video.Failed && video.Passing(o.Err):
+		o.Result = video.Deferred
+	case o.Result == video.Missing && w.tries[keyOf(item)] > 1: // the call before it did take effect, late
+		o.Result, detail = video.Done, "gone after an earlier call"
+	case o.Result == video.Missing:
 		detail = "gone before the call"
 	}
 	w.end(item, o.Result, detail)
