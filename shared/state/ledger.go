@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"vodcurator/shared/decide/retention"
@@ -208,6 +209,35 @@ func Rows(ctx context.Context, o Objects, from int) iter.Seq2[Row, error] {
 					return
 				}
 			}
+		}
+	}
+}
+
+// Recent gives the rows of the ledger from its last segment back to the last one
+// whose rows are all of ticks before a time. It does not compare segments: that is
+// for VerifyLedger.
+func Recent(ctx context.Context, o Objects, from time.Time) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		last, err := lastOf(ctx, o, "ledger/", 0)
+		for n := last; err == nil && n > 0; n-- {
+			var (
+				body []byte
+				rows []Row
+			)
+			if body, err = o.Read(ctx, segmentKey(n)); err == nil {
+				_, rows, err = decodeSegment(body)
+			}
+			if err == nil && !slices.ContainsFunc(rows, func(r Row) bool { return !r.Tick.Before(from) }) {
+				return
+			}
+			for _, row := range rows {
+				if !yield(row, nil) {
+					return
+				}
+			}
+		}
+		if err != nil {
+			yield(Row{}, err)
 		}
 	}
 }

@@ -216,12 +216,12 @@ func TestAQuotaTakesOnlyByTheLatestPlanAndNotForLong(t *testing.T) {
 			between: func(t *testing.T, w *world, _ state.Plan) {
 				m := w.media["a"]
 				delete(w.media, "a")
-				require.Zero(t, w.plan(t, made.Add(time.Minute)).Items)
+				require.Zero(t, w.plan(t, made.Add(13*time.Hour)).Items)
 				w.media["a"] = m
 			}},
 		"counted again, and that plan ended": {policy: quota, detail: "a quota takes nothing by this plan, a later one counted the library again",
 			between: func(t *testing.T, w *world, _ state.Plan) {
-				p := w.plan(t, made.Add(time.Minute))
+				p := w.plan(t, made.Add(13*time.Hour))
 				require.NoError(t, state.EndRun(t.Context(), w.objects, state.RunEnd{Plan: p.ID}))
 			}},
 		"counted again, and nobody can read by whom": {policy: quota, detail: "a quota takes nothing by this plan, a later one counted the library again",
@@ -247,7 +247,7 @@ func TestAQuotaTakesOnlyByTheLatestPlanAndNotForLong(t *testing.T) {
 				tc.between(t, w, p)
 			}
 			if tc.at.IsZero() {
-				tc.at = later
+				tc.at = made.Add(14 * time.Hour)
 			}
 			w.purge(t, tc.at)
 			if tc.detail == "" {

@@ -200,13 +200,13 @@ func TestTwoPlansAreNoWayRoundTheGuards(t *testing.T) {
 	w.media["c"], w.media["d"] = temp("c"), temp("d")
 	delete(w.media, "a")
 	delete(w.media, "b")
-	w.approve(t, w.plan(t, made.Add(time.Minute)))
+	w.approve(t, w.plan(t, made.AddDate(0, 0, 1)))
 	w.media["a"], w.media["b"] = temp("a"), temp("b")
-	r := w.purge(t, later)
+	r := w.purge(t, later.AddDate(0, 0, 1))
 	require.Equal(t, purge.Ended, r.Plans[0].Status)
 	require.Equal(t, purge.Refused, r.Plans[1].Status)
 	require.Len(t, w.removed, 2)
-	require.Equal(t, purge.Ended, w.purge(t, later.AddDate(0, 0, 1)).Plans[0].Status, "the other has its own night")
+	require.Equal(t, purge.Ended, w.purge(t, later.AddDate(0, 0, 2)).Plans[0].Status, "the other has its own night")
 }
 
 func TestTenTimesTheUsualStops(t *testing.T) {

@@ -50,8 +50,8 @@ func TestSeveralPlansAreNoWayRoundTheUsual(t *testing.T) {
 	w := newWorld(t, policy)
 	night := w.usualNights(t)
 	w.planOf(t, "x", 60, night)
-	w.planOf(t, "y", 60, night.Add(time.Minute))
-	r := w.purge(t, night.Add(time.Hour))
+	w.planOf(t, "y", 60, night.AddDate(0, 0, 1))
+	r := w.purge(t, night.AddDate(0, 0, 1).Add(time.Hour))
 	require.Equal(t, purge.Ended, r.Plans[0].Status)
 	require.Equal(t, purge.Refused, r.Plans[1].Status)
 	require.Contains(t, r.Plans[1].Why, "120 items, usual are 10")
@@ -73,8 +73,8 @@ func TestTheGuardsCountWhatTheNightHasRemovedAlready(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, text)
-			w.planOf(t, "x", 20, made)
-			w.planOf(t, "y", 20, made.Add(time.Minute))
+			w.planOf(t, "x", 20, made.AddDate(0, 0, -1))
+			w.planOf(t, "y", 20, made)
 			r := w.purge(t, later)
 			require.Equal(t, []purge.Status{purge.Ended, purge.Refused}, []purge.Status{r.Plans[0].Status, r.Plans[1].Status})
 			if tc.change != nil {
@@ -96,7 +96,7 @@ func notes(n int) func(*testing.T, *world) {
 		l, err := state.OpenLedger(t.Context(), w.objects, "other", "other")
 		require.NoError(t, err)
 		for range n {
-			require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Note}))
+			require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Note, Tick: later}))
 		}
 	}
 }

@@ -293,18 +293,18 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 	}
 	unasked := errors.Is(err, video.ErrNotFound)
 	switch {
-	case unasked && !r.Policy.SelfApproving:
-		a.Status, a.Why = Waiting, "not approved"
-		return a, nil
-	case errors.Is(err, video.ErrInvalid):
-		return refuse("its approval does not fit it")
-	case err != nil && !unasked:
-		return Applied{}, err
-	case len(over) > 0:
+	case len(over) > 0 && (err == nil || unasked && r.Policy.SelfApproving): // somebody expects it to be applied
 		if err := r.tidy(ctx, p.Plan); err != nil {
 			return Applied{}, err
 		}
 		return refuse("over the guards: " + strings.Join(over, "; "))
+	case unasked:
+		a.Status, a.Why = Waiting, "not approved"
+		return a, nil
+	case errors.Is(err, video.ErrInvalid):
+		return refuse("its approval does not fit it")
+	case err != nil:
+		return Applied{}, err
 	}
 	a.By = approval.By
 	r.sum = plus(r.sum, p.Totals)
@@ -416,28 +416,12 @@ const night = 20 * time.Hour
 
 // removed sums what plans of this account removed since a tick.
 func (r *run) removed(ctx context.Context, since time.Time) (map[string]state.Totals, error) {
-	ledger, err := state.OpenLedger(ctx, r.State, lane, r.name)
-	if err != nil {
-		return nil, err
-	}
-	// The ledger is long, and only its end is of that night.
-	from := ledger.Last() + 1
-	for step := 1; from > 1; step *= 2 {
-		from = max(from-step, 1)
-		tick, err := r.tick(ctx, from)
-		if err != nil {
-			return nil, err
-		}
-		if !tick.IsZero() && tick.Before(since) {
-			break
-		}
-	}
 	type media struct {
 		plan string
 		id   video.ID
 	}
 	sums, seen := map[string]state.Totals{}, map[media]bool{}
-	for row, err := range state.Rows(ctx, r.State, from) {
+	for row, err := range state.Recent(ctx, r.State, since) {
 		if err != nil {
 			return nil, err
 		}
@@ -463,14 +447,6 @@ func (r *run) removed(ctx context.Context, since time.Time) (map[string]state.To
 		}
 	}
 	return sums, nil
-}
-
-// tick is the event's time of the first row of a segment.
-func (r *run) tick(ctx context.Context, segment int) (time.Time, error) {
-	for row, err := range state.Rows(ctx, r.State, segment) {
-		return row.Tick, err
-	}
-	return time.Time{}, nil
 }
 
 // usual is the median number of items of the last plans of this account that ended,
