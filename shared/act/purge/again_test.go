@@ -139,7 +139,7 @@ func TestAGroupThatCannotBeReadStopsTheRunOrKeeps(t *testing.T) {
 			w := newWorld(t, newest, temp("a"), inCategory("b", 50, 0), inCategory("c", 40, 0))
 			w.approve(t, w.plan(t, made))
 			j := w.job()
-			j.Library = unreadable{w.library, "b", tc.err}
+			j.Library = &unreadable{w.library, "b", tc.err}
 			r, err := j.Run(t.Context(), later)
 			require.Empty(t, w.removed)
 			require.Equal(t, tc.kept, r.Results()[video.Kept])
@@ -161,9 +161,9 @@ type unreadable struct {
 	err error
 }
 
-func (u unreadable) Media(ctx context.Context, ids []video.ID) ([]video.Answer[video.Media], error) {
+func (u *unreadable) Media(ctx context.Context, ids []video.ID) ([]video.Answer[video.Media], error) {
 	answers, err := u.library.Media(ctx, ids)
-	if at := slices.Index(ids, u.id); at >= 0 {
+	if at := slices.Index(ids, u.id); at >= 0 && u.err != nil {
 		answers[at] = video.Answer[video.Media]{ID: u.id, Err: u.err}
 	}
 	return answers, err

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -146,6 +147,86 @@ func TestKilledAtEveryStepTheSameIsRemovedInTheEnd(t *testing.T) {
 		}
 	}
 	t.Logf("%d steps, each killed before and after its effect", steps)
+}
+
+// A call whose outcome nobody heard may take effect long after it was read that
+// nothing had happened.
+func TestAnEffectThatComesLateIsOurs(t *testing.T) {
+	for name, tc := range map[string]struct {
+		media  video.Media
+		verb   string
+		effect func(w *world)
+		items  int
+	}{
+		"a whole":  {temp("a"), "delete videos", func(w *world) { delete(w.media, "a") }, 1},
+		"a stream": {parts("a"), "delete 1 streams", func(w *world) { drop(w, "a") }, 3},
+		"a stream of what was changed then": {parts("a"), "delete 1 streams", func(w *world) {
+			drop(w, "a")
+			move(w, "a", 7)
+		}, 3},
+	} {
+		for _, read := range []int{1, 2} { // before the call is settled, and after
+			t.Run(fmt.Sprintf("%s, at read %d", name, read), func(t *testing.T) {
+				w := newWorld(t, policy, tc.media)
+				w.approve(t, w.plan(t, made))
+				reads, called := 0, false
+				w.before = func(call string) error {
+					if call == tc.verb+" 1" || call == tc.verb {
+						called = true
+						return video.ErrUnknownOutcome
+					}
+					if called && strings.HasPrefix(call, "read") {
+						if reads++; reads == read {
+							tc.effect(w)
+						}
+					}
+					return nil
+				}
+				r := w.purge(t, later)
+				require.Equal(t, purge.Ended, r.Plans[0].Status, r.Plans[0].Why)
+				require.Equal(t, tc.items, r.Removed(), r.Results())
+				require.Contains(t, details(t, w), "gone; by this run or somebody else")
+			})
+		}
+	}
+}
+
+// What is read only later, and found to be there, is asked for again: the first try
+// has its outcome as well.
+func TestATryThatCouldNotBeReadHasItsOutcomeBeforeTheNext(t *testing.T) {
+	w := newWorld(t, policy, temp("a"))
+	w.approve(t, w.plan(t, made))
+	blind := &unreadable{w.library, "a", nil}
+	deletes, reads := 0, 0
+	w.before = func(call string) error {
+		switch {
+		case strings.HasPrefix(call, "delete"):
+			if deletes++; deletes == 1 {
+				blind.err = video.ErrForbidden
+				return video.ErrUnknownOutcome
+			}
+		case deletes == 1:
+			if reads++; reads == 2 {
+				blind.err = nil
+			}
+		}
+		return nil
+	}
+	j := w.job()
+	j.Library = blind
+	r, err := j.Run(t.Context(), later)
+	require.NoError(t, err)
+	require.Equal(t, map[video.Result]int{video.Deferred: 1, video.Done: 1}, r.Results())
+	report, err := state.VerifyLedger(t.Context(), w.objects)
+	require.NoError(t, err)
+	require.Zero(t, report.Open)
+}
+
+// drop takes the first stream of a media away.
+func drop(w *world, id video.ID) {
+	m := w.media[id]
+	m.Streams = m.Streams[1:]
+	w.media[id] = m
 }
 
 func TestPlanningKilledAtEveryStepMakesTheSamePlan(t *testing.T) {

@@ -239,7 +239,7 @@ func (w *work) settle(ctx context.Context, last bool) error {
 			case !known:
 				w.end(item, video.Unknown, "whether it happened cannot be read")
 			case gone:
-				w.end(item, video.Done, "found gone after a call whose outcome was unknown")
+				w.end(item, video.Done, perhaps)
 			case last:
 				w.end(item, video.Failed, "still there after a call whose outcome was unknown")
 			default:
@@ -346,12 +346,15 @@ func (w *work) refresh(ctx context.Context, items []retention.Item) (fresh []ret
 func (w *work) check(e retention.Verdict, a video.Answer[video.Media], moment retention.Moment) (going []retention.Item) {
 	if a.Err != nil {
 		for _, item := range e.Items {
-			result := video.ResultOf(a.Err)
-			if video.Passing(a.Err) {
+			result, detail := video.ResultOf(a.Err), a.Err.Error()
+			switch {
+			case video.Passing(a.Err):
 				result = video.Deferred
+			case result == video.Missing && w.tries[keyOf(item)] > 0:
+				result, detail = video.Done, perhaps
 			}
-			w.count(result != video.Missing)
-			w.end(item, result, a.Err.Error())
+			w.count(result != video.Missing && result != video.Done)
+			w.end(item, result, detail)
 		}
 		return nil
 	}
@@ -370,13 +373,13 @@ func (w *work) check(e retention.Verdict, a video.Answer[video.Media], moment re
 	for _, item := range e.Items {
 		gone, known := absent(item, a)
 		switch fresh, quota, still := find(now, item); {
+		case gone && known && w.tries[keyOf(item)] > 0:
+			w.end(item, video.Done, perhaps)
+		case gone && known:
+			w.end(item, video.Missing, "gone before this run came to it")
 		case whole != "":
 			// A hold is the better reason to tell when there is one.
 			w.end(item, video.Kept, reason(now, whole))
-		case gone && known && w.tries[keyOf(item)] > 0:
-			w.end(item, video.Done, "gone after an earlier call")
-		case gone && known:
-			w.end(item, video.Missing, "gone before this run came to it")
 		case !still:
 			w.end(item, video.Kept, reason(now, "its rule takes it no more"))
 		case quota && w.counted != "":
@@ -384,11 +387,18 @@ func (w *work) check(e retention.Verdict, a video.Answer[video.Media], moment re
 		case fresh.Bytes != item.Bytes:
 			w.end(item, video.Kept, fmt.Sprintf("its size changed from %d to %d", item.Bytes, fresh.Bytes))
 		default:
+			if _, open := w.open[keyOf(item)]; open { // it could not be read when this was to be settled
+				w.end(item, video.Deferred, "still there after a call whose outcome was unknown")
+			}
 			going = append(going, item)
 		}
 	}
 	return going
 }
+
+// perhaps is said of what is gone after a call of which nobody knows whether it was
+// made, or took effect.
+const perhaps = "gone; by this run or somebody else"
 
 // newest says why a media may not go out of its groups of the newest; empty: it may.
 func (w *work) newest(e retention.Verdict, groups []retention.Group) string {
@@ -610,7 +620,7 @@ func (w *work) outcome(item retention.Item, o video.Outcome) {
 	case o.Result == video.Failed && video.Passing(o.Err):
 		o.Result = video.Deferred
 	case o.Result == video.Missing && w.tries[keyOf(item)] > 1: // the call before it did take effect, late
-		o.Result, detail = video.Done, "gone after an earlier call"
+		o.Result, detail = video.Done, perhaps
 	case o.Result == video.Missing:
 		detail = "gone before the call"
 	}
