@@ -149,6 +149,50 @@ func TestKilledAtEveryStepTheSameIsRemovedInTheEnd(t *testing.T) {
 	t.Logf("%d steps, each killed before and after its effect", steps)
 }
 
+// A plan that will not be applied any further has open calls of a run that died. They
+// are settled once, in the name of who approved it, and it is not begun anew.
+func TestARefusedPlanIsTidiedOnce(t *testing.T) {
+	w := newWorld(t, policy, temp("a"))
+	w.approve(t, w.plan(t, made))
+	deleted := false
+	w.before = func(call string) error {
+		if deleted {
+			return video.ErrThrottled
+		}
+		if strings.HasPrefix(call, "delete") {
+			delete(w.media, "a")
+			deleted = true
+			return video.ErrUnknownOutcome
+		}
+		return nil
+	}
+	_, err := w.job().Run(t.Context(), later)
+	require.ErrorIs(t, err, video.ErrThrottled)
+	w.before = nil
+	count := func(prefix string) (n int) {
+		for _, err := range w.objects.List(t.Context(), prefix, "") {
+			require.NoError(t, err)
+			n++
+		}
+		return n
+	}
+	require.Equal(t, 1, count("runs/"))
+	for night := range 3 {
+		r := w.purge(t, made.AddDate(0, 0, 8+night))
+		require.Equal(t, purge.Refused, r.Plans[0].Status)
+	}
+	require.Equal(t, 1, count("runs/"))
+	var last state.Row
+	for row, err := range state.Rows(t.Context(), w.objects, 0) {
+		require.NoError(t, err)
+		last = row
+	}
+	require.Equal(t, state.Outcome, last.Event)
+	require.Equal(t, video.Done, last.Result)
+	require.Equal(t, "anna", last.By)
+	require.Equal(t, 3, count("ledger/"), "the run's beginning, its intent, and what became of that")
+}
+
 // A call whose outcome nobody heard may take effect long after it was read that
 // nothing had happened.
 func TestAnEffectThatComesLateIsOurs(t *testing.T) {

@@ -270,13 +270,13 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 		return Applied{}, nil
 	}
 	if p.refused != "" {
-		if _, err := state.ReadApproval(ctx, r.State, p.Plan); errors.Is(err, video.ErrNotFound) && p.Hash != "" {
-			return Applied{}, nil // nobody asked for it, and nobody will miss it
-		}
 		if p.mine {
 			if err := r.tidy(ctx, p.Plan); err != nil {
 				return Applied{}, err
 			}
+		}
+		if _, err := state.ReadApproval(ctx, r.State, p.Plan); errors.Is(err, video.ErrNotFound) && p.Hash != "" {
+			return Applied{}, nil // nobody asks for it, and nobody will miss it
 		}
 		return refuse(p.refused)
 	}
@@ -300,7 +300,7 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 		return refuse("over the guards: " + strings.Join(over, "; "))
 	case unasked:
 		a.Status, a.Why = Waiting, "not approved"
-		return a, nil
+		return a, r.tidy(ctx, p.Plan)
 	case errors.Is(err, video.ErrInvalid):
 		return refuse("its approval does not fit it")
 	case err != nil:
@@ -354,12 +354,15 @@ func (r *run) counted(p state.Plan) string {
 // tidy finds out what became of calls that a run of a plan made before it died,
 // when the plan will not be applied any further.
 func (r *run) tidy(ctx context.Context, p state.Plan) error {
-	begun, err := state.Begun(ctx, r.State, p.ID)
-	if err != nil || !begun {
+	from, err := state.Begun(ctx, r.State, p.ID)
+	if err != nil || from == 0 {
 		return err
 	}
 	w := &work{run: r, plan: p, applied: &Applied{Results: map[video.Result]int{}}}
-	if err := w.read(ctx); err != nil || len(w.open) == 0 {
+	if err := w.prepare(ctx); err != nil {
+		return err
+	}
+	if err := w.read(ctx, from); err != nil || len(w.open) == 0 {
 		return err
 	}
 	err = w.settle(ctx, true)

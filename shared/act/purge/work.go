@@ -1,6 +1,7 @@
 package purge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,30 +47,36 @@ type work struct {
 
 // begin records that a run begins.
 func (w *work) begin(ctx context.Context) error {
-	if err := w.read(ctx); err != nil {
-		return err
-	}
-	// The fence: a run that lost its lease finds this segment and stops.
-	return w.ledger.Append(ctx, w.row(state.Note, retention.Item{}, "", "run begins"))
-}
-
-// read takes up what earlier runs of the plan have done.
-func (w *work) read(ctx context.Context) error {
-	w.final, w.open, w.touched = map[key]bool{}, map[key]retention.Item{}, map[video.ID]time.Time{}
-	w.results, w.tries = map[video.Result]int{}, map[key]int{}
-	var err error
-	if w.ledger, err = state.OpenLedger(ctx, w.State, lane, w.name); err != nil {
+	if err := w.prepare(ctx); err != nil {
 		return err
 	}
 	from, err := state.StartRun(ctx, w.State, state.RunStart{Plan: w.plan.ID, Run: w.name, At: w.Now(), Segment: w.ledger.Last() + 1})
 	if err != nil {
 		return err
 	}
+	if err := w.read(ctx, from); err != nil {
+		return err
+	}
+	// The fence: a run that lost its lease finds this segment and stops.
+	return w.ledger.Append(ctx, w.row(state.Note, retention.Item{}, "", "run begins"))
+}
+
+// prepare makes it a work of which nothing is known yet.
+func (w *work) prepare(ctx context.Context) (err error) {
+	w.final, w.open, w.touched = map[key]bool{}, map[key]retention.Item{}, map[video.ID]time.Time{}
+	w.results, w.tries = map[video.Result]int{}, map[key]int{}
+	w.ledger, err = state.OpenLedger(ctx, w.State, lane, w.name)
+	return err
+}
+
+// read takes up what earlier runs of the plan have done, from a segment on.
+func (w *work) read(ctx context.Context, from int) error {
 	for row, err := range state.Rows(ctx, w.State, from) {
 		if err != nil {
 			return err
 		}
 		if row.Plan == w.plan.ID {
+			w.by = cmp.Or(w.by, row.By)
 			w.note(row)
 		}
 	}
