@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"vodcurator/shared/act/plan"
 	"vodcurator/shared/act/purge"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
@@ -256,6 +257,30 @@ func TestAQuotaTakesOnlyByTheLatestPlanAndNotForLong(t *testing.T) {
 			}
 			require.Empty(t, w.removed)
 			require.Equal(t, []string{tc.detail}, details(t, w))
+		})
+	}
+}
+
+func TestWithAnApplicationOnlyItsOwnMediaGo(t *testing.T) {
+	for app, detail := range map[string]string{
+		"app-1": "",
+		"app-2": `it is of application "app-2"`,
+		"":      "the library does not tell its application",
+	} {
+		t.Run(app, func(t *testing.T) {
+			m := temp("a")
+			m.App = app
+			w := newWorld(t, policy, m)
+			r, err := plan.Job{Library: w.library, State: w.objects, Policy: w.policy, Region: "cn-shanghai", Account: "1", App: "app-1"}.Run(t.Context(), made)
+			require.NoError(t, err)
+			w.approve(t, r.Plan)
+			j := w.job()
+			j.App = "app-1"
+			done, err := j.Run(t.Context(), later)
+			require.NoError(t, err)
+			require.Equal(t, purge.Ended, done.Plans[0].Status)
+			require.Equal(t, []string{detail}, details(t, w))
+			require.Equal(t, detail == "", len(w.removed) == 1)
 		})
 	}
 }

@@ -372,8 +372,10 @@ func (w *work) check(e retention.Verdict, a video.Answer[video.Media], moment re
 		whole = "changed since the plan"
 	case !m.Modified.Equal(e.Modified) && m.Modified.After(w.touched[e.ID]):
 		whole = "modified " + m.Modified.Format(time.RFC3339) + ", after the plan"
-	case w.App != "" && m.App != "" && m.App != w.App:
-		whole = "it is of another application"
+	case w.App != "" && m.App == "":
+		whole = "the library does not tell its application"
+	case w.App != "" && m.App != w.App:
+		whole = fmt.Sprintf("it is of application %q", m.App)
 	default:
 		whole = w.newest(e, now.Newest)
 	}
