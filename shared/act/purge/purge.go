@@ -153,16 +153,22 @@ type run struct {
 	recent []bool                  // which of the last items failed
 	latest string                  // the last plan of this account and policy, whether it ended or not
 	tree   []video.Category
-	read   bool // the tree was read
+	read   time.Time // when the tree was read
 }
 
-// Categories reads the tree once a run.
+// treeLasts is how long the tree of categories is not read again.
+const treeLasts = 5 * time.Minute
+
+// Categories reads the tree when what is known of it is old.
 func (r *run) Categories(ctx context.Context) ([]video.Category, error) {
-	if r.read {
+	now := r.Now()
+	if age := now.Sub(r.read); age >= 0 && age <= treeLasts {
 		return r.tree, nil
 	}
 	tree, err := r.Library.Categories(ctx)
-	r.tree, r.read = tree, err == nil
+	if err == nil {
+		r.tree, r.read = tree, now
+	}
 	return tree, err
 }
 
@@ -192,6 +198,20 @@ func (r *run) release(ctx context.Context) {
 	}
 }
 
+// hold keeps the lease in good time, and says ErrBusy when it was taken over. It is
+// asked within everything that may take long.
+func (r *run) hold(ctx context.Context) error {
+	now := r.Now()
+	if !now.After(r.lease.From.Add(leaseTime/2)) && r.lease.Valid(now) {
+		return nil
+	}
+	lease, err := r.lease.Renew(ctx, r.State, now, leaseTime)
+	if err == nil {
+		r.lease = lease
+	}
+	return err
+}
+
 // plan is one plan with what is wrong with it.
 type plan struct {
 	state.Plan
@@ -208,6 +228,9 @@ func (r *run) plans(ctx context.Context) ([]plan, error) {
 			return nil, err
 		}
 		ids = append(ids, id)
+		if err := r.hold(ctx); err != nil {
+			return nil, err
+		}
 		if _, err := state.ReadEnd(ctx, r.State, id); err == nil {
 			continue
 		} else if !errors.Is(err, video.ErrNotFound) {
@@ -279,6 +302,9 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 			return Applied{}, nil // nobody asks for it, and nobody will miss it
 		}
 		return refuse(p.refused)
+	}
+	if err := r.hold(ctx); err != nil {
+		return Applied{}, err
 	}
 	over, err := r.guards(ctx, p.Plan)
 	if errors.Is(err, state.ErrAltered) || errors.Is(err, video.ErrNotFound) {
@@ -377,6 +403,9 @@ func (r *run) tidy(ctx context.Context, p state.Plan) error {
 func (r *run) guards(ctx context.Context, p state.Plan) ([]string, error) {
 	var sum state.Totals
 	for v, err := range p.Entries(ctx, r.State) {
+		if err == nil {
+			err = r.hold(ctx)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -425,6 +454,9 @@ func (r *run) removed(ctx context.Context, since time.Time) (map[string]state.To
 	}
 	sums, seen := map[string]state.Totals{}, map[media]bool{}
 	for row, err := range state.Recent(ctx, r.State, since) {
+		if err == nil {
+			err = r.hold(ctx)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -461,6 +493,9 @@ func (r *run) usual(ctx context.Context) (float64, error) {
 		return 0, err
 	}
 	for _, e := range slices.Backward(ends) {
+		if err := r.hold(ctx); err != nil {
+			return 0, err
+		}
 		p, err := state.ReadPlan(ctx, r.State, e.Plan)
 		switch {
 		case errors.Is(err, video.ErrInvalid), errors.Is(err, video.ErrNotFound): // nobody knows whose it is

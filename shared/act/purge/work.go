@@ -57,6 +57,9 @@ func (w *work) begin(ctx context.Context) error {
 	if err := w.read(ctx, from); err != nil {
 		return err
 	}
+	if err := w.hold(ctx); err != nil {
+		return err
+	}
 	// The fence: a run that lost its lease finds this segment and stops.
 	return w.ledger.Append(ctx, w.row(state.Note, retention.Item{}, "", "run begins"))
 }
@@ -73,6 +76,9 @@ func (w *work) prepare(ctx context.Context) (err error) {
 func (w *work) read(ctx context.Context, from int) error {
 	for row, err := range state.Rows(ctx, w.State, from) {
 		if err != nil {
+			return err
+		}
+		if err := w.hold(ctx); err != nil {
 			return err
 		}
 		if row.Plan == w.plan.ID {
@@ -184,13 +190,8 @@ func (w *work) may(ctx context.Context) error {
 	if failed, n := w.failed(), len(w.recent); n >= enough && float64(failed)*100 > w.Policy.Guards.Errors*float64(n) {
 		return fmt.Errorf("%w: %d of the last %d items failed, at most %g %%", video.ErrClosed, failed, n, w.Policy.Guards.Errors)
 	}
-	now := w.Now()
-	if now.After(w.lease.From.Add(leaseTime/2)) || !w.lease.Valid(now) {
-		lease, err := w.lease.Renew(ctx, w.State, now, leaseTime)
-		if err != nil {
-			return err
-		}
-		w.lease = lease
+	if err := w.hold(ctx); err != nil {
+		return err
 	}
 	return state.CheckHalt(ctx, w.State)
 }
