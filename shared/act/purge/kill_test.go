@@ -266,6 +266,23 @@ func TestATryThatCouldNotBeReadHasItsOutcomeBeforeTheNext(t *testing.T) {
 	require.Zero(t, report.Open)
 }
 
+// Snapshots may have gone by a call that nobody heard the answer of. When they may not
+// be asked for again, that they were kept would be a guess.
+func TestWhatMayHaveGoneIsNotCalledKept(t *testing.T) {
+	w := newWorld(t, policy, parts("a"))
+	w.approve(t, w.plan(t, made))
+	w.before = func(call string) error {
+		if call == "delete images" {
+			move(w, "a", 7)
+			return video.ErrUnknownOutcome
+		}
+		return nil
+	}
+	r := w.purge(t, later)
+	require.Equal(t, map[video.Result]int{video.Done: 2, video.Deferred: 1, video.Unknown: 1}, r.Results())
+	require.Equal(t, purge.Ended, r.Plans[0].Status)
+}
+
 // drop takes the first stream of a media away.
 func drop(w *world, id video.ID) {
 	m := w.media[id]

@@ -387,6 +387,8 @@ func (w *work) check(e retention.Verdict, a video.Answer[video.Media], moment re
 			w.end(item, video.Done, perhaps)
 		case gone && known:
 			w.end(item, video.Missing, "gone before this run came to it")
+		case !known && w.tries[keyOf(item)] > 0 && (whole != "" || !still):
+			w.end(item, video.Unknown, "whether it happened cannot be read")
 		case whole != "":
 			// A hold is the better reason to tell when there is one.
 			w.end(item, video.Kept, reason(now, whole))
