@@ -512,13 +512,20 @@ type refresher struct {
 }
 
 func (r *refresher) RefreshPlayURLs(_ context.Context, ids []video.ID) ([]video.Outcome, error) {
+	r.library.mu.Lock()
+	defer r.library.mu.Unlock()
+	if err := r.library.call("refresh %d", len(ids)); err != nil {
+		return nil, err
+	}
 	var all []video.Outcome
 	for _, id := range ids {
 		o := video.Outcome{ID: id, Result: video.Done}
 		if _, there := r.library.media[id]; !there || id == r.refuse {
 			o.Result = video.Failed
+		} else {
+			r.library.fresh[id] = true
 		}
 		all = append(all, o)
 	}
-	return all, nil
+	return all, r.library.done()
 }

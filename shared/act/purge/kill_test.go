@@ -91,11 +91,11 @@ func (w *world) mortal(m *mortal) purge.Job {
 		return nil
 	}
 	j := w.job()
-	j.State = mortalState{w.objects, m}
+	j.State, j.CDN = mortalState{w.objects, m}, &refresher{library: w.library}
 	return j
 }
 
-func nightlyWorld(t *testing.T) (*world, state.Plan) {
+func nightlyWorld(t *testing.T, policy string) (*world, state.Plan) {
 	t.Helper()
 	var all []video.Media
 	for i := range 23 {
@@ -113,7 +113,15 @@ func nightlyWorld(t *testing.T) (*world, state.Plan) {
 func (w *world) effects() []string { return slices.Sorted(slices.Values(w.removed)) }
 
 func TestKilledAtEveryStepTheSameIsRemovedInTheEnd(t *testing.T) {
-	w, p := nightlyWorld(t)
+	killedAtEveryStep(t, policy)
+}
+
+func TestKilledAtEveryStepWhatIsRemovedWasRefreshedInTheCDN(t *testing.T) {
+	killedAtEveryStep(t, "refresh_cdn: true\n"+policy)
+}
+
+func killedAtEveryStep(t *testing.T, policy string) {
+	w, p := nightlyWorld(t, policy)
 	m := &mortal{}
 	_, err := w.mortal(m).Run(t.Context(), later)
 	require.NoError(t, err)
@@ -125,7 +133,7 @@ func TestKilledAtEveryStepTheSameIsRemovedInTheEnd(t *testing.T) {
 	for at := 1; at <= steps; at++ {
 		for _, half := range []bool{false, true} {
 			t.Run(fmt.Sprintf("step %d half %v", at, half), func(t *testing.T) {
-				w, p := nightlyWorld(t)
+				w, p := nightlyWorld(t, policy)
 				_, _ = w.mortal(&mortal{at: at, half: half}).Run(t.Context(), later)
 				require.Subset(t, want, w.effects(), "never anything else")
 
@@ -135,6 +143,9 @@ func TestKilledAtEveryStepTheSameIsRemovedInTheEnd(t *testing.T) {
 				_, err := next.Run(t.Context(), later.Add(time.Hour))
 				require.NoError(t, err)
 				require.Equal(t, want, w.effects())
+				for _, effect := range w.removed {
+					require.Equal(t, w.policy.Refresh, w.fresh[video.ID(strings.Fields(effect)[1])], effect)
+				}
 
 				end, err := state.ReadEnd(t.Context(), w.objects, p.ID)
 				require.NoError(t, err)
@@ -291,7 +302,7 @@ func drop(w *world, id video.ID) {
 }
 
 func TestPlanningKilledAtEveryStepMakesTheSamePlan(t *testing.T) {
-	w, p := nightlyWorld(t)
+	w, p := nightlyWorld(t, policy)
 	job := func(o state.Objects) plan.Job {
 		return plan.Job{Library: w.library, State: o, Policy: w.policy, Region: "cn-shanghai", Account: "1"}
 	}
