@@ -94,8 +94,9 @@ func TestWhoIsTakenOverBeforeItBeginsLeavesNoFence(t *testing.T) {
 	_, err := j.Run(t.Context(), later)
 	require.ErrorIs(t, err, state.ErrBusy)
 	require.Empty(t, w.removed)
-	for range w.objects.List(t.Context(), "ledger/", "") {
-		require.Fail(t, "a segment was written")
+	for key, err := range w.objects.List(t.Context(), "ledger/", "") {
+		require.NoError(t, err)
+		require.Fail(t, "a segment was written", key)
 	}
 }
 

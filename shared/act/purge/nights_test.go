@@ -89,8 +89,7 @@ func TestSimulatedNights(t *testing.T) {
 			defer mu.Unlock()
 			sum.uploads, sum.edits, sum.kills, sum.stops = sum.uploads+n.uploads, sum.edits+n.edits, sum.kills+n.kills, sum.stops+n.stops
 			sum.effects, sum.images, sum.unknown = sum.effects+n.effects, sum.images+n.images, sum.unknown+n.unknown
-			sum.unplanned = sum.unplanned + n.unplanned
-			sum.held, sum.change = sum.held+n.held, sum.change+n.change
+			sum.unplanned, sum.held, sum.change = sum.unplanned+n.unplanned, sum.held+n.held, sum.change+n.change
 		})
 	}
 	wg.Wait()

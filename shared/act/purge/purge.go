@@ -2,11 +2,12 @@
 //
 // It refuses a plan that is expired, altered, of another policy, region, account
 // or application, or over the guards, before the first call. Each media is read
-// again right before its items go, and whatever changed since the plan stays. It
-// writes down what it is about to do before it does it, asks before every batch
-// of at most 20 media whether removal is halted, and stops in time before its
-// deadline. Killed at any point, the next run goes on where it stopped: what it
-// cannot know from the ledger it reads from the library.
+// again right before its items go, and whatever changed since the plan stays; so does
+// what would go because of others (the newest of its group, the total of a quota)
+// when those may have changed. It writes down what it is about to do before it does
+// it, asks before every batch of at most 20 media whether removal is halted, and stops
+// in time before its deadline. Killed at any point, the next run goes on where it
+// stopped: what it cannot know from the ledger it reads from the library.
 package purge
 
 import (
@@ -95,8 +96,9 @@ const (
 	side      = 4                // calls for single media in flight
 )
 
-// Run applies every approved plan that has not ended, oldest first, at the
-// event's time. It returns ErrBusy of the state room when another run is at work.
+// Run applies every approved plan that has not ended, oldest first, at the event's
+// time. The guards count what all plans of this account remove in a night. It returns
+// ErrBusy of the state room when another run is at work.
 func (j Job) Run(ctx context.Context, at time.Time) (Report, error) {
 	if err := j.check(at); err != nil {
 		return Report{}, err

@@ -367,7 +367,7 @@ func (w *work) check(e retention.Verdict, a video.Answer[video.Media], moment re
 		return nil
 	}
 	m, now := a.Value, w.Policy.Judge(a.Value, moment)
-	whole := ""
+	var whole string
 	switch {
 	case retention.Seen(m) != e.Seen:
 		whole = "changed since the plan"

@@ -71,7 +71,7 @@ func TestTheNewestOfEachCategoryStay(t *testing.T) {
 func TestWhatStaysForAGroupIsToldAndMustGoOnToMatch(t *testing.T) {
 	p := policy(t, "keep:\n  - {name: short, within: 1d}\n  - {name: k, newest: 2, per: category, select: 'age_days < 95'}"+oldTemp)
 	all := []video.Media{
-		aged("a", 70, 1, 1, "temp"), aged("c", 50, 1, 1), aged("b", 60, 1, 1), aged("d", 50, 2, 1), aged("e", 96, 1, 1, "temp")}
+		aged("a", 70, 1, 1, "temp"), aged("c", 60, 1, 1), aged("b", 50, 1, 1), aged("d", 50, 2, 1), aged("e", 96, 1, 1, "temp")}
 	at := retention.Moment{Now: now}
 	var tally retention.Tally
 	for _, m := range all {
