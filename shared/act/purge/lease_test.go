@@ -58,9 +58,9 @@ func (w *world) ticking(each time.Duration) (*ticking, purge.Job) {
 func TestTheLeaseIsKeptFromTheBeginning(t *testing.T) {
 	w := newWorld(t, policy)
 	next := w.usualNights(t)
-	for i := range 12 { // plans that are not approved, each read and counted
+	for i := range 20 { // plans that are not approved, each read and counted
 		w.media["x"] = temp("x")
-		w.plan(t, next.AddDate(0, 0, i-13).Add(12*time.Hour+30*time.Minute))
+		w.plan(t, next.AddDate(0, 0, i-21).Add(12*time.Hour+30*time.Minute))
 	}
 	w.planOf(t, "v", 60, next)
 	c, j := w.ticking(time.Second / 2)

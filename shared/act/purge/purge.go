@@ -294,6 +294,9 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 	if p.Items == 0 && p.Hash != "" {
 		return Applied{}, nil
 	}
+	if err := r.hold(ctx); err != nil {
+		return Applied{}, err
+	}
 	if p.refused != "" {
 		if p.mine {
 			if err := r.tidy(ctx, p.Plan); err != nil {
@@ -304,9 +307,6 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 			return Applied{}, nil // nobody asks for it, and nobody will miss it
 		}
 		return refuse(p.refused)
-	}
-	if err := r.hold(ctx); err != nil {
-		return Applied{}, err
 	}
 	over, err := r.guards(ctx, p.Plan)
 	if errors.Is(err, state.ErrAltered) || errors.Is(err, video.ErrNotFound) {
