@@ -47,7 +47,7 @@ func Expired(ctx context.Context, o Objects, before, now time.Time) ([]string, e
 		if p.Created.Before(before) && p.Expires.Before(now) && p.ID != last[of(p)] { // the shelf is read from the last
 			into = old
 		}
-		for _, part := range slices.Concat(p.Parts, p.Leaving) {
+		for _, part := range slices.Concat(p.Parts, p.Leaving, p.Standing) {
 			into[part.key()] = true
 		}
 	}

@@ -633,6 +633,9 @@ func TestWhatNobodyReadsAnyMoreExpiresAndNothingElse(t *testing.T) {
 		}
 		plan(90, 7, append(slices.Clone(shared), ended...), nil)
 		plan(80, 7, nil, shelf)
+		standing := state.Plan{Created: now.AddDate(0, 0, -75), Expires: now.AddDate(0, 0, -70), Region: "r", Account: "1", Standing: part("standing")}
+		require.NoError(t, standing.Seal())
+		require.NoError(t, state.WritePlan(t.Context(), s, standing))
 		plan(70, 99, valid, nil)
 		plan(1, 7, shared, nil)
 		draft, young := part("draft"), part("young draft")
@@ -667,11 +670,11 @@ func TestWhatNobodyReadsAnyMoreExpiresAndNothingElse(t *testing.T) {
 		for _, p := range [][]state.Part{shared, valid, young, inFlight} {
 			require.Contains(t, left, key(p))
 		}
-		for _, p := range [][]state.Part{ended, shelf, draft} {
+		for _, p := range [][]state.Part{ended, shelf, draft, standing.Standing} {
 			require.NotContains(t, left, key(p))
 		}
 		count := func(prefix string) int { return len(keys(t, s.List(t.Context(), prefix, ""))) }
-		require.Equal(t, []int{4, 1, 1, 1, 0, 20, 1}, []int{count("plans/"), count("drafts/"), count("messages/"), count("ledger/"), count(state.GonePrefix), count("lease/"), count("told/")})
+		require.Equal(t, []int{5, 1, 1, 1, 0, 20, 1}, []int{count("plans/"), count("drafts/"), count("messages/"), count("ledger/"), count(state.GonePrefix), count("lease/"), count("told/")})
 		_, err = state.Acquire(t.Context(), s, "purge", "next", now, time.Minute)
 		require.NoError(t, err)
 		again, err := state.Expired(t.Context(), s, now.AddDate(0, 0, -30), now)

@@ -272,9 +272,7 @@ func StartRun(ctx context.Context, o Objects, s RunStart) (from int, err error) 
 		if err != nil || last == 0 {
 			return s.Segment, err
 		}
-		var first RunStart
-		_, err = readWhole(ctx, o, numbered(prefix, 1, ".json"), &first)
-		return first.Segment, err
+		return Begun(ctx, o, s.Plan)
 	}
 }
 
@@ -304,12 +302,15 @@ func OpenTakedowns(ctx context.Context, o Objects) ([]string, error) {
 	return names, nil
 }
 
-// Begun says that a run of the plan has begun, whether it ended or not.
-func Begun(ctx context.Context, o Objects, plan string) (bool, error) {
-	for _, err := range o.List(ctx, "runs/"+plan+"/", "") {
-		return err == nil, err
+// Begun is the first segment that may hold rows of the plan; 0 says that no run of
+// it has begun.
+func Begun(ctx context.Context, o Objects, plan string) (segment int, err error) {
+	var first RunStart
+	_, err = readWhole(ctx, o, numbered("runs/"+plan+"/", 1, ".json"), &first)
+	if errors.Is(err, video.ErrNotFound) {
+		return 0, nil
 	}
-	return false, nil
+	return first.Segment, err
 }
 
 // RunEnd is what came of a plan when all its items had their outcome.

@@ -51,6 +51,8 @@ type Plan struct {
 	Leaving []Part                `json:"leaving,omitempty"` // items in their grace
 	Shelf   int                   `json:"shelf,omitempty"`   // how many those are
 	Soon    Soon                  `json:"soon,omitzero"`     // the first of them that go
+
+	Standing []Part `json:"standing,omitempty"` // what stays for the groups of the newest out of which something goes
 }
 
 // Soon says on which day the first of the items in their grace go if they still

@@ -49,7 +49,8 @@ func (s *survey) finish(ctx context.Context) (state.Plan, error) {
 	next, stop := iter.Pull2(before)
 	defer stop()
 	shelf := shelf{next: next}
-	going, leaving := state.Lines{Objects: j.State}, state.Lines{Objects: j.State}
+	going, leaving, standing := state.Lines{Objects: j.State}, state.Lines{Objects: j.State}, state.Lines{Objects: j.State}
+	groups := map[retention.Group]bool{} // out of which something goes
 	sums := sums{price: j.Policy.Prices, plan: &p}
 	for v, err := range state.ReadLines[retention.Verdict](ctx, j.State, d.Earlier) {
 		if err != nil {
@@ -81,17 +82,24 @@ func (s *survey) finish(ctx context.Context) (state.Plan, error) {
 			continue
 		}
 		sums.add(v, d.At)
+		for _, g := range v.Newest {
+			groups[g] = true
+		}
 		if err := going.Add(ctx, v); err != nil {
 			return state.Plan{}, err
 		}
 	}
-	if err := going.Flush(ctx); err != nil {
-		return state.Plan{}, err
+	for _, g := range d.Tally.Standing(groups) {
+		if err := standing.Add(ctx, g); err != nil {
+			return state.Plan{}, err
+		}
 	}
-	if err := leaving.Flush(ctx); err != nil {
-		return state.Plan{}, err
+	for _, lines := range []*state.Lines{&going, &leaving, &standing} {
+		if err := lines.Flush(ctx); err != nil {
+			return state.Plan{}, err
+		}
 	}
-	p.Parts, p.Leaving, p.Kept, p.Near = going.Written, leaving.Written, d.Kept, d.Near
+	p.Parts, p.Leaving, p.Standing, p.Kept, p.Near = going.Written, leaving.Written, standing.Written, d.Kept, d.Near
 	sums.finish(cmp.Or(j.Share, 0.25))
 	p.Over = p.Guards.Over(p.Items, p.Media, p.Unknown, p.Bytes, p.Library.Media)
 	if err := p.Seal(); err != nil {

@@ -112,6 +112,10 @@ func TestPlansWorkedOutByHand(t *testing.T) {
 					say("goes %s %s %s %d %s: %s", i.ID, i.Kind, part, i.Bytes, i.Rule, i.Reason)
 				}
 			}
+			for s, err := range state.ReadLines[retention.Standing](t.Context(), j.State, r.Plan.Standing) {
+				require.NoError(t, err)
+				say("stands %d %s: %s", s.Rule, s.Key, s.Media)
+			}
 			var kept []string
 			for _, k := range r.Plan.Near {
 				kept = append(kept, fmt.Sprintf("stays %s %s %s: %s", k.ID, k.Why, k.Rule, k.Reason))

@@ -151,7 +151,7 @@ func TestAStreamThatIsNotToldOfIsNotCountedAsRemoved(t *testing.T) {
 	}
 	r, err := w.job().Run(t.Context(), later)
 	require.NoError(t, err)
-	require.Equal(t, map[video.Result]int{video.Done: 2, video.Deferred: 1, video.Kept: 1}, r.Results(), "its source and images went")
+	require.Equal(t, map[video.Result]int{video.Done: 2, video.Deferred: 1, video.Unknown: 1}, r.Results(), "its source and images went")
 }
 
 // reading counts what is read.
@@ -256,7 +256,7 @@ func TestTwoPlansAreNoWayRoundTheGuards(t *testing.T) {
 	require.Equal(t, purge.Ended, r.Plans[0].Status)
 	require.Equal(t, purge.Refused, r.Plans[1].Status)
 	require.Len(t, w.removed, 2)
-	require.Equal(t, purge.Ended, w.purge(t, later.AddDate(0, 0, 1).Add(time.Hour)).Plans[0].Status, "the other has its own night")
+	require.Equal(t, purge.Ended, w.purge(t, later.AddDate(0, 0, 2)).Plans[0].Status, "the other has its own night")
 }
 
 func TestTenTimesTheUsualStops(t *testing.T) {
@@ -374,7 +374,7 @@ func TestAPolicyMayApproveItselfWithinItsGuardsOnly(t *testing.T) {
 
 	w = newWorld(t, "approve: within-guards\n"+unguarded+"guards: {percent: 50}", temp("a"))
 	w.plan(t, made)
-	require.Equal(t, purge.Waiting, w.purge(t, later).Plans[0].Status)
+	require.Equal(t, purge.Refused, w.purge(t, later).Plans[0].Status)
 	require.Empty(t, w.removed)
 }
 
@@ -429,25 +429,70 @@ func TestWhoIsTakenOverStopsBeforeItsNextCall(t *testing.T) {
 }
 
 func TestRisingErrorsStopTheRun(t *testing.T) {
-	var all []video.Media
-	for i := range 200 {
-		all = append(all, temp(fmt.Sprintf("v%03d", i)))
-	}
-	w := newWorld(t, policy, all...)
-	w.approve(t, w.plan(t, made))
-	calls := 0
-	w.before = func(call string) error {
-		if strings.HasPrefix(call, "delete") {
-			if calls++; calls > 2 {
-				return video.ErrThrottled
+	for name, tc := range map[string]struct {
+		good, failing int // calls before the outage, and until the stop
+		verb, want    string
+	}{
+		"from the start":    {0, 1, "delete", "20 of the last 20 items failed, at most 10 %"},
+		"soon":              {2, 1, "delete", "20 of the last 60 items failed, at most 10 %"},
+		"after a long time": {30, 1, "delete", "20 of the last 100 items failed, at most 10 %"},
+		"of reads":          {30, 1, "read", "20 of the last 100 items failed, at most 10 %"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var all []video.Media
+			for i := range 800 {
+				all = append(all, temp(fmt.Sprintf("v%03d", i)))
 			}
-		}
-		return nil
+			w := newWorld(t, policy, all...)
+			w.approve(t, w.plan(t, made))
+			l := &outage{library: w.library, verb: tc.verb, good: tc.good}
+			j := w.job()
+			j.Library = l
+			r, err := j.Run(t.Context(), later)
+			require.NoError(t, err)
+			require.Equal(t, purge.Stopped, r.Plans[0].Status)
+			require.Contains(t, r.Plans[0].Why, tc.want)
+			require.Equal(t, tc.failing, l.failed)
+			require.Equal(t, []int{20, 20 * tc.good}, []int{r.Results()[video.Deferred], r.Removed()})
+			w.purge(t, later.Add(time.Hour))
+			require.Empty(t, w.media, "what passes is no final outcome")
+		})
 	}
-	r := w.purge(t, later)
-	require.Equal(t, purge.Stopped, r.Plans[0].Status)
-	require.Contains(t, r.Plans[0].Why, "20 of 60 calls failed, at most 10 %")
-	require.Equal(t, 3, calls)
+}
+
+// outage is a library that gives up the calls of one kind after some good ones.
+type outage struct {
+	*library
+	verb         string
+	good, failed int
+}
+
+func (o *outage) down(verb string) bool {
+	if verb != o.verb {
+		return false
+	}
+	if o.good--; o.good >= 0 {
+		return false
+	}
+	o.failed++
+	return true
+}
+
+func (o *outage) Media(ctx context.Context, ids []video.ID) ([]video.Answer[video.Media], error) {
+	answers, err := o.library.Media(ctx, ids)
+	if o.down("read") {
+		for i := range answers {
+			answers[i] = video.Answer[video.Media]{ID: ids[i], Err: video.ErrThrottled}
+		}
+	}
+	return answers, err
+}
+
+func (o *outage) DeleteVideos(ctx context.Context, ids []video.ID) ([]video.Outcome, error) {
+	if o.down("delete") {
+		return nil, fmt.Errorf("503: %w", video.ErrTransient)
+	}
+	return o.library.DeleteVideos(ctx, ids)
 }
 
 func TestARunStopsBeforeItsDeadlineAndTheNextGoesOn(t *testing.T) {
@@ -523,13 +568,20 @@ type refresher struct {
 }
 
 func (r *refresher) RefreshPlayURLs(_ context.Context, ids []video.ID) ([]video.Outcome, error) {
+	r.library.mu.Lock()
+	defer r.library.mu.Unlock()
+	if err := r.library.call("refresh %d", len(ids)); err != nil {
+		return nil, err
+	}
 	var all []video.Outcome
 	for _, id := range ids {
 		o := video.Outcome{ID: id, Result: video.Done}
 		if _, there := r.library.media[id]; !there || id == r.refuse {
 			o.Result = video.Failed
+		} else {
+			r.library.fresh[id] = true
 		}
 		all = append(all, o)
 	}
-	return all, nil
+	return all, r.library.done()
 }

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -90,11 +91,11 @@ func (w *world) mortal(m *mortal) purge.Job {
 		return nil
 	}
 	j := w.job()
-	j.State = mortalState{w.objects, m}
+	j.State, j.CDN = mortalState{w.objects, m}, &refresher{library: w.library}
 	return j
 }
 
-func nightlyWorld(t *testing.T) (*world, state.Plan) {
+func nightlyWorld(t *testing.T, policy string) (*world, state.Plan) {
 	t.Helper()
 	var all []video.Media
 	for i := range 23 {
@@ -112,7 +113,15 @@ func nightlyWorld(t *testing.T) (*world, state.Plan) {
 func (w *world) effects() []string { return slices.Sorted(slices.Values(w.removed)) }
 
 func TestKilledAtEveryStepTheSameIsRemovedInTheEnd(t *testing.T) {
-	w, p := nightlyWorld(t)
+	killedAtEveryStep(t, policy)
+}
+
+func TestKilledAtEveryStepWhatIsRemovedWasRefreshedInTheCDN(t *testing.T) {
+	killedAtEveryStep(t, "refresh_cdn: true\n"+policy)
+}
+
+func killedAtEveryStep(t *testing.T, policy string) {
+	w, p := nightlyWorld(t, policy)
 	m := &mortal{}
 	_, err := w.mortal(m).Run(t.Context(), later)
 	require.NoError(t, err)
@@ -124,7 +133,7 @@ func TestKilledAtEveryStepTheSameIsRemovedInTheEnd(t *testing.T) {
 	for at := 1; at <= steps; at++ {
 		for _, half := range []bool{false, true} {
 			t.Run(fmt.Sprintf("step %d half %v", at, half), func(t *testing.T) {
-				w, p := nightlyWorld(t)
+				w, p := nightlyWorld(t, policy)
 				_, _ = w.mortal(&mortal{at: at, half: half}).Run(t.Context(), later)
 				require.Subset(t, want, w.effects(), "never anything else")
 
@@ -134,6 +143,9 @@ func TestKilledAtEveryStepTheSameIsRemovedInTheEnd(t *testing.T) {
 				_, err := next.Run(t.Context(), later.Add(time.Hour))
 				require.NoError(t, err)
 				require.Equal(t, want, w.effects())
+				for _, effect := range w.removed {
+					require.Equal(t, w.policy.Refresh, w.fresh[video.ID(strings.Fields(effect)[1])], effect)
+				}
 
 				end, err := state.ReadEnd(t.Context(), w.objects, p.ID)
 				require.NoError(t, err)
@@ -148,8 +160,149 @@ func TestKilledAtEveryStepTheSameIsRemovedInTheEnd(t *testing.T) {
 	t.Logf("%d steps, each killed before and after its effect", steps)
 }
 
+// A plan that will not be applied any further has open calls of a run that died. They
+// are settled once, in the name of who approved it, and it is not begun anew.
+func TestARefusedPlanIsTidiedOnce(t *testing.T) {
+	w := newWorld(t, policy, temp("a"))
+	w.approve(t, w.plan(t, made))
+	deleted := false
+	w.before = func(call string) error {
+		if deleted {
+			return video.ErrThrottled
+		}
+		if strings.HasPrefix(call, "delete") {
+			delete(w.media, "a")
+			deleted = true
+			return video.ErrUnknownOutcome
+		}
+		return nil
+	}
+	_, err := w.job().Run(t.Context(), later)
+	require.ErrorIs(t, err, video.ErrThrottled)
+	w.before = nil
+	count := func(prefix string) (n int) {
+		for _, err := range w.objects.List(t.Context(), prefix, "") {
+			require.NoError(t, err)
+			n++
+		}
+		return n
+	}
+	require.Equal(t, 1, count("runs/"))
+	for night := range 3 {
+		r := w.purge(t, made.AddDate(0, 0, 8+night))
+		require.Equal(t, purge.Refused, r.Plans[0].Status)
+	}
+	require.Equal(t, 1, count("runs/"))
+	var last state.Row
+	for row, err := range state.Rows(t.Context(), w.objects, 0) {
+		require.NoError(t, err)
+		last = row
+	}
+	require.Equal(t, state.Outcome, last.Event)
+	require.Equal(t, video.Done, last.Result)
+	require.Equal(t, "anna", last.By)
+	require.Equal(t, 3, count("ledger/"), "the run's beginning, its intent, and what became of that")
+}
+
+// A call whose outcome nobody heard may take effect long after it was read that
+// nothing had happened.
+func TestAnEffectThatComesLateIsOurs(t *testing.T) {
+	for name, tc := range map[string]struct {
+		media  video.Media
+		verb   string
+		effect func(w *world)
+		items  int
+	}{
+		"a whole":  {temp("a"), "delete videos", func(w *world) { delete(w.media, "a") }, 1},
+		"a stream": {parts("a"), "delete 1 streams", func(w *world) { drop(w, "a") }, 3},
+		"a stream of what was changed then": {parts("a"), "delete 1 streams", func(w *world) {
+			drop(w, "a")
+			move(w, "a", 7)
+		}, 3},
+	} {
+		for _, read := range []int{1, 2} { // before the call is settled, and after
+			t.Run(fmt.Sprintf("%s, at read %d", name, read), func(t *testing.T) {
+				w := newWorld(t, policy, tc.media)
+				w.approve(t, w.plan(t, made))
+				reads, called := 0, false
+				w.before = func(call string) error {
+					if call == tc.verb+" 1" || call == tc.verb {
+						called = true
+						return video.ErrUnknownOutcome
+					}
+					if called && strings.HasPrefix(call, "read") {
+						if reads++; reads == read {
+							tc.effect(w)
+						}
+					}
+					return nil
+				}
+				r := w.purge(t, later)
+				require.Equal(t, purge.Ended, r.Plans[0].Status, r.Plans[0].Why)
+				require.Equal(t, tc.items, r.Removed(), r.Results())
+				require.Contains(t, details(t, w), "gone; by this run or somebody else")
+			})
+		}
+	}
+}
+
+// What is read only later, and found to be there, is asked for again: the first try
+// has its outcome as well.
+func TestATryThatCouldNotBeReadHasItsOutcomeBeforeTheNext(t *testing.T) {
+	w := newWorld(t, policy, temp("a"))
+	w.approve(t, w.plan(t, made))
+	blind := &unreadable{w.library, "a", nil}
+	deletes, reads := 0, 0
+	w.before = func(call string) error {
+		switch {
+		case strings.HasPrefix(call, "delete"):
+			if deletes++; deletes == 1 {
+				blind.err = video.ErrForbidden
+				return video.ErrUnknownOutcome
+			}
+		case deletes == 1:
+			if reads++; reads == 2 {
+				blind.err = nil
+			}
+		}
+		return nil
+	}
+	j := w.job()
+	j.Library = blind
+	r, err := j.Run(t.Context(), later)
+	require.NoError(t, err)
+	require.Equal(t, map[video.Result]int{video.Deferred: 1, video.Done: 1}, r.Results())
+	report, err := state.VerifyLedger(t.Context(), w.objects)
+	require.NoError(t, err)
+	require.Zero(t, report.Open)
+}
+
+// Snapshots may have gone by a call that nobody heard the answer of. When they may not
+// be asked for again, that they were kept would be a guess.
+func TestWhatMayHaveGoneIsNotCalledKept(t *testing.T) {
+	w := newWorld(t, policy, parts("a"))
+	w.approve(t, w.plan(t, made))
+	w.before = func(call string) error {
+		if call == "delete images" {
+			move(w, "a", 7)
+			return video.ErrUnknownOutcome
+		}
+		return nil
+	}
+	r := w.purge(t, later)
+	require.Equal(t, map[video.Result]int{video.Done: 2, video.Deferred: 1, video.Unknown: 1}, r.Results())
+	require.Equal(t, purge.Ended, r.Plans[0].Status)
+}
+
+// drop takes the first stream of a media away.
+func drop(w *world, id video.ID) {
+	m := w.media[id]
+	m.Streams = m.Streams[1:]
+	w.media[id] = m
+}
+
 func TestPlanningKilledAtEveryStepMakesTheSamePlan(t *testing.T) {
-	w, p := nightlyWorld(t)
+	w, p := nightlyWorld(t, policy)
 	job := func(o state.Objects) plan.Job {
 		return plan.Job{Library: w.library, State: o, Policy: w.policy, Region: "cn-shanghai", Account: "1"}
 	}

@@ -2,11 +2,12 @@
 //
 // It refuses a plan that is expired, altered, of another policy, region, account
 // or application, or over the guards, before the first call. Each media is read
-// again right before its items go, and whatever changed since the plan stays. It
-// writes down what it is about to do before it does it, asks before every batch
-// of at most 20 media whether removal is halted, and stops in time before its
-// deadline. Killed at any point, the next run goes on where it stopped: what it
-// cannot know from the ledger it reads from the library.
+// again right before its items go, and whatever changed since the plan stays; so does
+// what would go because of others (the newest of its group, the total of a quota)
+// when those may have changed. It writes down what it is about to do before it does
+// it, asks before every batch of at most 20 media whether removal is halted, and stops
+// in time before its deadline. Killed at any point, the next run goes on where it
+// stopped: what it cannot know from the ledger it reads from the library.
 package purge
 
 import (
@@ -95,8 +96,9 @@ const (
 	side      = 4                // calls for single media in flight
 )
 
-// Run applies every approved plan that has not ended, oldest first, at the
-// event's time. It returns ErrBusy of the state room when another run is at work.
+// Run applies every approved plan that has not ended, oldest first, at the event's
+// time. The guards count what all plans of this account remove in a night. It returns
+// ErrBusy of the state room when another run is at work.
 func (j Job) Run(ctx context.Context, at time.Time) (Report, error) {
 	if err := j.check(at); err != nil {
 		return Report{}, err
@@ -148,19 +150,28 @@ type run struct {
 	name   string
 	lease  state.Lease
 	ledger *state.Ledger
-	sum    state.Totals // of the plans that this run has begun
+	sum    state.Totals            // of the plans that this run has begun
+	lately map[string]state.Totals // what other plans removed this night; nil until it is read
+	recent []bool                  // which of the last items failed
+	latest string                  // the last plan of this account and policy, whether it ended or not
 	tree   []video.Category
-	read   bool // the tree was read
+	read   time.Time // when the tree was read
 	usage  state.Usage
 }
 
-// Categories reads the tree once a run.
+// treeLasts is how long the tree of categories is not read again.
+const treeLasts = 5 * time.Minute
+
+// Categories reads the tree when what is known of it is old.
 func (r *run) Categories(ctx context.Context) ([]video.Category, error) {
-	if r.read {
+	now := r.Now()
+	if age := now.Sub(r.read); age >= 0 && age <= treeLasts {
 		return r.tree, nil
 	}
 	tree, err := r.Library.Categories(ctx)
-	r.tree, r.read = tree, err == nil
+	if err == nil {
+		r.tree, r.read = tree, now
+	}
 	return tree, err
 }
 
@@ -190,6 +201,20 @@ func (r *run) release(ctx context.Context) {
 	}
 }
 
+// hold keeps the lease in good time, and says ErrBusy when it was taken over. It is
+// asked within everything that may take long.
+func (r *run) hold(ctx context.Context) error {
+	now := r.Now()
+	if !now.After(r.lease.From.Add(leaseTime/2)) && r.lease.Valid(now) {
+		return nil
+	}
+	lease, err := r.lease.Renew(ctx, r.State, now, leaseTime)
+	if err == nil {
+		r.lease = lease
+	}
+	return err
+}
+
 // plan is one plan with what is wrong with it.
 type plan struct {
 	state.Plan
@@ -200,8 +225,13 @@ type plan struct {
 // plans lists the plans that are not over, oldest first.
 func (r *run) plans(ctx context.Context) ([]plan, error) {
 	var all []plan
+	var ids []string
 	for id, err := range state.Plans(ctx, r.State, r.at.AddDate(0, 0, -lookBack)) {
 		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+		if err := r.hold(ctx); err != nil {
 			return nil, err
 		}
 		if _, err := state.ReadEnd(ctx, r.State, id); err == nil {
@@ -216,11 +246,24 @@ func (r *run) plans(ctx context.Context) ([]plan, error) {
 		case err != nil:
 			return nil, err
 		default:
-			mine := p.Region == r.Region && p.Account == r.Account && p.App == r.App
-			all = append(all, plan{p, r.refuse(p), mine})
+			all = append(all, plan{p, r.refuse(p), r.mine(p)})
+		}
+	}
+	for _, id := range slices.Backward(ids) {
+		p, err := state.ReadPlan(ctx, r.State, id)
+		if err != nil && !errors.Is(err, video.ErrInvalid) {
+			return nil, err
+		}
+		if err != nil || r.mine(p) && p.Policy == r.Policy.Hash { // one that cannot be read may be it
+			r.latest = id
+			break
 		}
 	}
 	return all, nil
+}
+
+func (r *run) mine(p state.Plan) bool {
+	return p.Region == r.Region && p.Account == r.Account && p.App == r.App
 }
 
 // refuse says why a plan that is whole may still not be applied by this run.
@@ -252,14 +295,17 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 	if p.Items == 0 && p.Hash != "" {
 		return Applied{}, nil
 	}
+	if err := r.hold(ctx); err != nil {
+		return Applied{}, err
+	}
 	if p.refused != "" {
-		if _, err := state.ReadApproval(ctx, r.State, p.Plan); errors.Is(err, video.ErrNotFound) && p.Hash != "" {
-			return Applied{}, nil // nobody asked for it, and nobody will miss it
-		}
 		if p.mine {
 			if err := r.tidy(ctx, p.Plan); err != nil {
 				return Applied{}, err
 			}
+		}
+		if _, err := state.ReadApproval(ctx, r.State, p.Plan); errors.Is(err, video.ErrNotFound) && p.Hash != "" {
+			return Applied{}, nil // nobody asks for it, and nobody will miss it
 		}
 		return refuse(p.refused)
 	}
@@ -274,23 +320,25 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 	if errors.Is(err, video.ErrNotFound) && r.Policy.SelfApproving && len(over) == 0 {
 		approval, err = state.Approve(ctx, r.State, p.Plan, "policy "+p.Policy[:8], "within its guards", r.at)
 	}
+	unasked := errors.Is(err, video.ErrNotFound)
 	switch {
-	case errors.Is(err, video.ErrNotFound):
-		a.Status, a.Why = Waiting, "not approved"
-		return a, nil
-	case errors.Is(err, video.ErrInvalid):
-		return refuse("its approval does not fit it")
-	case err != nil:
-		return Applied{}, err
-	case len(over) > 0:
+	case len(over) > 0 && (err == nil || unasked && r.Policy.SelfApproving): // somebody expects it to be applied
 		if err := r.tidy(ctx, p.Plan); err != nil {
 			return Applied{}, err
 		}
 		return refuse("over the guards: " + strings.Join(over, "; "))
+	case unasked:
+		a.Status, a.Why = Waiting, "not approved"
+		return a, r.tidy(ctx, p.Plan)
+	case errors.Is(err, video.ErrInvalid):
+		return refuse("its approval does not fit it")
+	case err != nil:
+		return Applied{}, err
 	}
 	a.By = approval.By
-	r.sum = state.Totals{Media: r.sum.Media + p.Media, Items: r.sum.Items + p.Items, Bytes: r.sum.Bytes + p.Bytes, Unknown: r.sum.Unknown + p.Unknown}
-	w := &work{run: r, plan: p.Plan, by: approval.By, applied: &a}
+	r.sum = plus(r.sum, p.Totals)
+	delete(r.lately, p.ID)
+	w := &work{run: r, plan: p.Plan, by: approval.By, applied: &a, counted: r.counted(p.Plan)}
 	if err := w.begin(ctx); err != nil {
 		return Applied{}, err
 	}
@@ -317,18 +365,40 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 	})
 }
 
+// countLasts is how long what a plan counted of the whole library can be relied on.
+const countLasts = 24 * time.Hour
+
+// counted says why the quotas of a plan may take nothing: what they took is right only
+// for the library that was counted for it.
+func (r *run) counted(p state.Plan) string {
+	switch age := r.at.Sub(p.Created); {
+	case p.ID != r.latest:
+		return "this plan, a later one counted the library again"
+	case age >= countLasts:
+		return fmt.Sprintf("a plan of %s ago", age)
+	}
+	return ""
+}
+
 // tidy finds out what became of calls that a run of a plan made before it died,
 // when the plan will not be applied any further.
 func (r *run) tidy(ctx context.Context, p state.Plan) error {
-	begun, err := state.Begun(ctx, r.State, p.ID)
-	if err != nil || !begun {
+	from, err := state.Begun(ctx, r.State, p.ID)
+	if err != nil || from == 0 {
 		return err
 	}
 	w := &work{run: r, plan: p, applied: &Applied{Results: map[video.Result]int{}}}
-	if err := w.read(ctx); err != nil || len(w.open) == 0 {
+	if err := w.prepare(ctx); err != nil {
 		return err
 	}
-	return w.settle(ctx, true)
+	if err := w.read(ctx, from); err != nil || len(w.open) == 0 {
+		return err
+	}
+	err = w.settle(ctx, true)
+	if r.lately != nil {
+		r.lately[p.ID] = plus(r.lately[p.ID], w.applied.Freed)
+	}
+	return err
 }
 
 // guards counts the very list that is about to be removed, and says which guards
@@ -336,6 +406,9 @@ func (r *run) tidy(ctx context.Context, p state.Plan) error {
 func (r *run) guards(ctx context.Context, p state.Plan) ([]string, error) {
 	var sum state.Totals
 	for v, err := range p.Entries(ctx, r.State) {
+		if err == nil {
+			err = r.hold(ctx)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -344,35 +417,103 @@ func (r *run) guards(ctx context.Context, p state.Plan) ([]string, error) {
 	if sum != p.Totals {
 		return nil, fmt.Errorf("the list does not add up to the plan's totals: %w", state.ErrAltered)
 	}
-	// Several plans of one run count together, or approving two would be a way round.
-	all := r.sum
-	all.Media, all.Items, all.Bytes, all.Unknown = all.Media+sum.Media, all.Items+sum.Items, all.Bytes+sum.Bytes, all.Unknown+sum.Unknown
+	// The plans of one night count together, or approving two would be a way round.
+	if r.lately == nil {
+		var err error
+		if r.lately, err = r.removed(ctx, r.at.Add(-night)); err != nil {
+			return nil, err
+		}
+	}
+	all := plus(r.sum, sum)
+	for id, freed := range r.lately {
+		if id != p.ID {
+			all = plus(all, freed)
+		}
+	}
 	over := r.Policy.Guards.Over(all.Items, all.Media, all.Unknown, all.Bytes, p.Library.Media)
 	usual, err := r.usual(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if limit := r.Policy.Guards.Usual * usual; usual > 0 && float64(sum.Items) > limit {
-		over = append(over, fmt.Sprintf("%d items, usual are %.0f", sum.Items, usual))
+	if limit := r.Policy.Guards.Usual * usual; usual > 0 && float64(all.Items) > limit {
+		over = append(over, fmt.Sprintf("%d items, usual are %.0f", all.Items, usual))
 	}
 	return over, nil
 }
 
-// usual is the median number of items of the last plans that ended, at least 10;
-// 0 says that there were fewer than three.
+func plus(a, b state.Totals) state.Totals {
+	return state.Totals{Media: a.Media + b.Media, Items: a.Items + b.Items, Bytes: a.Bytes + b.Bytes, Unknown: a.Unknown + b.Unknown}
+}
+
+// night is longer than the runs of one night are apart, and shorter than a day: what
+// was removed since then is of this night.
+const night = 20 * time.Hour
+
+// removed sums what plans of this account removed since a tick.
+func (r *run) removed(ctx context.Context, since time.Time) (map[string]state.Totals, error) {
+	type media struct {
+		plan string
+		id   video.ID
+	}
+	sums, seen := map[string]state.Totals{}, map[media]bool{}
+	for row, err := range state.Recent(ctx, r.State, since) {
+		if err == nil {
+			err = r.hold(ctx)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if row.Event != state.Outcome || row.Result != video.Done || row.Tick.Before(since) {
+			continue
+		}
+		sum, m := sums[row.Plan], media{row.Plan, row.ID}
+		sum.Add(row.Item)
+		if seen[m] {
+			sum.Media--
+		}
+		sums[row.Plan], seen[m] = sum, true
+	}
+	for id := range sums {
+		switch p, err := state.ReadPlan(ctx, r.State, id); {
+		case errors.Is(err, video.ErrNotFound): // a takedown is not a plan's
+			delete(sums, id)
+		case errors.Is(err, video.ErrInvalid): // it may be this account's
+		case err != nil:
+			return nil, err
+		case !r.mine(p):
+			delete(sums, id)
+		}
+	}
+	return sums, nil
+}
+
+// usual is the median number of items of the last plans of this account that ended,
+// at least 10; 0 says that there were fewer than three.
 func (r *run) usual(ctx context.Context) (float64, error) {
 	var counts []int
 	ends, err := state.Ends(ctx, r.State, r.at.AddDate(0, 0, -lookBack))
 	if err != nil {
 		return 0, err
 	}
-	for _, e := range ends {
-		counts = append(counts, e.Freed.Items)
+	for _, e := range slices.Backward(ends) {
+		if err := r.hold(ctx); err != nil {
+			return 0, err
+		}
+		p, err := state.ReadPlan(ctx, r.State, e.Plan)
+		switch {
+		case errors.Is(err, video.ErrInvalid), errors.Is(err, video.ErrNotFound): // nobody knows whose it is
+		case err != nil:
+			return 0, err
+		case r.mine(p):
+			counts = append(counts, e.Freed.Items)
+		}
+		if len(counts) == 9 {
+			break
+		}
 	}
 	if len(counts) < 3 {
 		return 0, nil
 	}
-	counts = counts[max(0, len(counts)-9):]
 	slices.Sort(counts)
 	return float64(max(counts[len(counts)/2], 10)), nil
 }

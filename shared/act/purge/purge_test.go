@@ -28,10 +28,11 @@ type library struct {
 	calls         []string
 	before, after func(call string) error
 	tree          []video.Category
+	fresh         map[video.ID]bool // what was refreshed in the CDN while it was there
 }
 
 func newLibrary(all ...video.Media) *library {
-	l := &library{media: map[video.ID]video.Media{}}
+	l := &library{media: map[video.ID]video.Media{}, fresh: map[video.ID]bool{}}
 	for _, m := range all {
 		l.media[m.ID] = m
 	}

@@ -1,6 +1,7 @@
 package purge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,7 @@ type work struct {
 	plan    state.Plan
 	by      string
 	applied *Applied
+	counted string // why the plan's count of the library is too old for its quotas; empty: it is not
 
 	final   map[key]bool           // items that need nothing more
 	open    map[key]retention.Item // intents without an outcome
@@ -39,35 +41,48 @@ type work struct {
 	freed   state.Totals           // over all runs of the plan
 	rows    []state.Row            // to be written with the next segment
 
-	tried, failed int
+	standing map[retention.Group][]video.ID // what the plan left as the newest
+	left     map[retention.Group]string     // why nothing may go out of a group; empty: it may
 }
 
 // begin records that a run begins.
 func (w *work) begin(ctx context.Context) error {
-	if err := w.read(ctx); err != nil {
-		return err
-	}
-	// The fence: a run that lost its lease finds this segment and stops.
-	return w.ledger.Append(ctx, w.row(state.Note, retention.Item{}, "", "run begins"))
-}
-
-// read takes up what earlier runs of the plan have done.
-func (w *work) read(ctx context.Context) error {
-	w.final, w.open, w.touched = map[key]bool{}, map[key]retention.Item{}, map[video.ID]time.Time{}
-	w.results, w.tries = map[video.Result]int{}, map[key]int{}
-	var err error
-	if w.ledger, err = state.OpenLedger(ctx, w.State, lane, w.name); err != nil {
+	if err := w.prepare(ctx); err != nil {
 		return err
 	}
 	from, err := state.StartRun(ctx, w.State, state.RunStart{Plan: w.plan.ID, Run: w.name, At: w.Now(), Segment: w.ledger.Last() + 1})
 	if err != nil {
 		return err
 	}
+	if err := w.read(ctx, from); err != nil {
+		return err
+	}
+	if err := w.hold(ctx); err != nil {
+		return err
+	}
+	// The fence: a run that lost its lease finds this segment and stops.
+	return w.ledger.Append(ctx, w.row(state.Note, retention.Item{}, "", "run begins"))
+}
+
+// prepare makes it a work of which nothing is known yet.
+func (w *work) prepare(ctx context.Context) (err error) {
+	w.final, w.open, w.touched = map[key]bool{}, map[key]retention.Item{}, map[video.ID]time.Time{}
+	w.results, w.tries = map[video.Result]int{}, map[key]int{}
+	w.ledger, err = state.OpenLedger(ctx, w.State, lane, w.name)
+	return err
+}
+
+// read takes up what earlier runs of the plan have done, from a segment on.
+func (w *work) read(ctx context.Context, from int) error {
 	for row, err := range state.Rows(ctx, w.State, from) {
 		if err != nil {
 			return err
 		}
+		if err := w.hold(ctx); err != nil {
+			return err
+		}
 		if row.Plan == w.plan.ID {
+			w.by = cmp.Or(w.by, row.By)
 			w.note(row)
 		}
 	}
@@ -172,18 +187,33 @@ func (w *work) may(ctx context.Context) error {
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < reserve {
 		return fmt.Errorf("%w: the time is up", video.ErrClosed)
 	}
-	if w.tried >= 20 && float64(w.failed)*100 > w.Policy.Guards.Errors*float64(w.tried) {
-		return fmt.Errorf("%w: %d of %d calls failed, at most %g %%", video.ErrClosed, w.failed, w.tried, w.Policy.Guards.Errors)
+	if failed, n := w.failed(), len(w.recent); n >= enough && float64(failed)*100 > w.Policy.Guards.Errors*float64(n) {
+		return fmt.Errorf("%w: %d of the last %d items failed, at most %g %%", video.ErrClosed, failed, n, w.Policy.Guards.Errors)
 	}
-	now := w.Now()
-	if now.After(w.lease.From.Add(leaseTime/2)) || !w.lease.Valid(now) {
-		lease, err := w.lease.Renew(ctx, w.State, now, leaseTime)
-		if err != nil {
-			return err
-		}
-		w.lease = lease
+	if err := w.hold(ctx); err != nil {
+		return err
 	}
 	return state.CheckHalt(ctx, w.State)
+}
+
+// Failures are counted over so many of the last items, so that a rise is seen late in
+// a long run too, and not before so many were tried.
+const window, enough = 100, 20
+
+// count takes into account whether something about an item failed.
+func (r *run) count(failed bool) {
+	if r.recent = append(r.recent, failed); len(r.recent) > window {
+		r.recent = r.recent[1:]
+	}
+}
+
+func (r *run) failed() (n int) {
+	for _, failed := range r.recent {
+		if failed {
+			n++
+		}
+	}
+	return n
 }
 
 // settle finds out by reading what became of intents without an outcome. What is
@@ -206,6 +236,7 @@ func (w *work) settle(ctx context.Context, last bool) error {
 	}
 	for _, a := range answers {
 		if a.Err != nil && !errors.Is(a.Err, video.ErrNotFound) {
+			w.count(true)
 			continue // still open
 		}
 		for _, k := range sorted(w.open, a.ID) {
@@ -216,7 +247,7 @@ func (w *work) settle(ctx context.Context, last bool) error {
 			case !known:
 				w.end(item, video.Unknown, "whether it happened cannot be read")
 			case gone:
-				w.end(item, video.Done, "found gone after a call whose outcome was unknown")
+				w.end(item, video.Done, perhaps)
 			case last:
 				w.end(item, video.Failed, "still there after a call whose outcome was unknown")
 			default:
@@ -263,6 +294,9 @@ func (w *work) batch(ctx context.Context, entries []retention.Verdict) error {
 	if err := w.may(ctx); err != nil {
 		return err
 	}
+	if err := w.stand(ctx, entries); err != nil {
+		return err
+	}
 	moment, err := w.usage.Outside(ctx, w.State, w.run, w.Policy, w.at)
 	if err != nil {
 		return err
@@ -271,18 +305,12 @@ func (w *work) batch(ctx context.Context, entries []retention.Verdict) error {
 	for i, e := range entries {
 		ids[i] = e.ID
 	}
-	answers, err := w.Library.Media(ctx, ids)
+	answers, err := w.media(ctx, ids)
 	if err != nil {
 		return err
 	}
-	if len(answers) != len(ids) {
-		return fmt.Errorf("%d answers about %d media", len(answers), len(ids))
-	}
 	var going []retention.Item
 	for i, e := range entries {
-		if answers[i].ID != e.ID {
-			return fmt.Errorf("asked about %s, told about %s", e.ID, answers[i].ID)
-		}
 		going = append(going, w.check(e, answers[i], moment)...)
 	}
 	if w.Policy.Refresh && len(going) > 0 {
@@ -316,7 +344,7 @@ func (w *work) refresh(ctx context.Context, items []retention.Item) (fresh []ret
 			fresh = append(fresh, item)
 			continue
 		}
-		w.tried, w.failed = w.tried+1, w.failed+1
+		w.count(true)
 		w.end(item, video.Deferred, fmt.Sprintf("not refreshed in the CDN: %s %v", o.Result, o.Err))
 	}
 	return fresh
@@ -327,58 +355,167 @@ func (w *work) refresh(ctx context.Context, items []retention.Item) (fresh []ret
 func (w *work) check(e retention.Verdict, a video.Answer[video.Media], moment retention.Moment) (going []retention.Item) {
 	if a.Err != nil {
 		for _, item := range e.Items {
-			result := video.ResultOf(a.Err)
-			if video.Passing(a.Err) {
+			result, detail := video.ResultOf(a.Err), a.Err.Error()
+			switch {
+			case video.Passing(a.Err):
 				result = video.Deferred
+			case result == video.Missing && w.tries[keyOf(item)] > 0:
+				result, detail = video.Done, perhaps
 			}
-			w.end(item, result, a.Err.Error())
+			w.count(result != video.Missing && result != video.Done)
+			w.end(item, result, detail)
 		}
 		return nil
 	}
 	m, now := a.Value, w.Policy.Judge(a.Value, moment)
-	whole := ""
+	var whole string
 	switch {
 	case retention.Seen(m) != e.Seen:
 		whole = "changed since the plan"
 	case !m.Modified.Equal(e.Modified) && m.Modified.After(w.touched[e.ID]):
 		whole = "modified " + m.Modified.Format(time.RFC3339) + ", after the plan"
-	case w.App != "" && m.App != "" && m.App != w.App:
-		whole = "it is of another application"
+	case w.App != "" && m.App == "":
+		whole = "the library does not tell its application"
+	case w.App != "" && m.App != w.App:
+		whole = fmt.Sprintf("it is of application %q", m.App)
+	default:
+		whole = w.newest(e, now.Newest)
 	}
 	for _, item := range e.Items {
 		gone, known := absent(item, a)
-		switch fresh, still := find(now, item); {
+		switch fresh, quota, still := find(now, item); {
+		case gone && known && w.tries[keyOf(item)] > 0:
+			w.end(item, video.Done, perhaps)
+		case gone && known:
+			w.end(item, video.Missing, "gone before this run came to it")
+		case !known && w.tries[keyOf(item)] > 0 && (whole != "" || !still):
+			w.end(item, video.Unknown, "whether it happened cannot be read")
 		case whole != "":
 			// A hold is the better reason to tell when there is one.
 			w.end(item, video.Kept, reason(now, whole))
-		case gone && known && w.tries[keyOf(item)] > 0:
-			w.end(item, video.Done, "gone after an earlier call")
-		case gone && known:
-			w.end(item, video.Missing, "gone before this run came to it")
 		case !still:
-			w.end(item, video.Kept, reason(now, "no rule takes it any more"))
+			w.end(item, video.Kept, reason(now, "its rule takes it no more"))
+		case quota && w.counted != "":
+			w.end(item, video.Kept, "a quota takes nothing by "+w.counted)
 		case fresh.Bytes != item.Bytes:
 			w.end(item, video.Kept, fmt.Sprintf("its size changed from %d to %d", item.Bytes, fresh.Bytes))
 		default:
+			if _, open := w.open[keyOf(item)]; open { // it could not be read when this was to be settled
+				w.end(item, video.Deferred, "still there after a call whose outcome was unknown")
+			}
 			going = append(going, item)
 		}
 	}
 	return going
 }
 
-// find looks for an item among what the policy takes of a media now.
-func find(v retention.Verdict, item retention.Item) (retention.Item, bool) {
+// perhaps is said of what is gone after a call of which nobody knows whether it was
+// made, or took effect.
+const perhaps = "gone; by this run or somebody else"
+
+// newest says why a media may not go out of its groups of the newest; empty: it may.
+func (w *work) newest(e retention.Verdict, groups []retention.Group) string {
+	for _, g := range groups {
+		why, told := w.left[g]
+		if !told || !slices.Contains(e.Newest, g) {
+			return untold
+		}
+		if why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+const untold = "the plan does not tell what stays as the newest in its place"
+
+// stand finds out, once a run for each group out of which the entries go, whether all
+// that the plan left there as the newest stand as they did.
+func (w *work) stand(ctx context.Context, entries []retention.Verdict) error {
+	for _, e := range entries {
+		for _, g := range e.Newest {
+			if _, known := w.left[g]; known {
+				continue
+			}
+			why, err := w.gap(ctx, g)
+			if err != nil {
+				return err
+			}
+			w.left[g] = why
+		}
+	}
+	return nil
+}
+
+// gap says what is missing of what the plan left as the newest of a group.
+func (w *work) gap(ctx context.Context, g retention.Group) (string, error) {
+	if w.left == nil {
+		w.standing, w.left = map[retention.Group][]video.ID{}, map[retention.Group]string{}
+		for s, err := range state.ReadLines[retention.Standing](ctx, w.State, w.plan.Standing) {
+			if err != nil {
+				return "", err
+			}
+			w.standing[s.Group] = s.Media
+		}
+	}
+	if len(w.standing[g]) == 0 {
+		return untold, nil
+	}
+	for ids := range slices.Chunk(w.standing[g], video.MaxBatch) {
+		if err := w.may(ctx); err != nil {
+			return "", err
+		}
+		answers, err := w.media(ctx, ids)
+		if err != nil {
+			return "", err
+		}
+		for _, a := range answers {
+			switch {
+			case video.Passing(a.Err):
+				return "", fmt.Errorf("read %s, one of the newest: %w", a.ID, a.Err)
+			case errors.Is(a.Err, video.ErrNotFound):
+				return fmt.Sprintf("%s, one of the newest, is gone", a.ID), nil
+			case a.Err != nil:
+				return fmt.Sprintf("%s, one of the newest, cannot be read: %v", a.ID, a.Err), nil
+			case !w.Policy.Stands(g, a.Value, retention.Moment{Now: w.at}):
+				return fmt.Sprintf("%s, one of the newest, has left its group", a.ID), nil
+			}
+		}
+	}
+	return "", nil
+}
+
+// media reads media, and takes no answer about others.
+func (w *work) media(ctx context.Context, ids []video.ID) ([]video.Answer[video.Media], error) {
+	answers, err := w.Library.Media(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	if len(answers) != len(ids) {
+		return nil, fmt.Errorf("%d answers about %d media", len(answers), len(ids))
+	}
+	for i, a := range answers {
+		if a.ID != ids[i] {
+			return nil, fmt.Errorf("asked about %s, told about %s", ids[i], a.ID)
+		}
+	}
+	return answers, nil
+}
+
+// find looks for an item among what the rule or quota that planned it takes of a
+// media now. Another one's word is for another plan.
+func find(v retention.Verdict, item retention.Item) (fresh retention.Item, quota, still bool) {
 	for _, i := range v.Items {
-		if i.Same(item) {
-			return i, true
+		if i.Same(item) && i.Rule == item.Rule {
+			return i, false, true
 		}
 	}
 	for _, c := range v.Claims {
-		if c.Old && c.Item.Same(item) {
-			return c.Item, true
+		if c.Old && c.Item.Same(item) && c.Item.Rule == item.Rule {
+			return c.Item, true, true
 		}
 	}
-	return retention.Item{}, false
+	return retention.Item{}, false, false
 }
 
 func reason(v retention.Verdict, otherwise string) string {
@@ -485,22 +622,19 @@ func (w *work) together(items []retention.Item, outcomes []video.Outcome, err er
 }
 
 func (w *work) outcome(item retention.Item, o video.Outcome) {
-	w.tried++
 	detail := o.Reason
 	if detail == "" && o.Err != nil {
 		detail = o.Err.Error()
 	}
-	switch o.Result {
-	case video.Unknown:
-		w.failed++
+	w.count(slices.Contains([]video.Result{video.Unknown, video.Failed, video.Forbidden, video.Rejected}, o.Result))
+	switch {
+	case o.Result == video.Unknown:
 		return // open, until it is read
-	case video.Failed, video.Forbidden, video.Rejected:
-		w.failed++
-	case video.Missing:
-		if w.tries[keyOf(item)] > 1 { // the call before it did take effect, late
-			w.end(item, video.Done, "gone after an earlier call")
-			return
-		}
+	case o.Result == video.Failed && video.Passing(o.Err):
+		o.Result = video.Deferred
+	case o.Result == video.Missing && w.tries[keyOf(item)] > 1: // the call before it did take effect, late
+		o.Result, detail = video.Done, perhaps
+	case o.Result == video.Missing:
 		detail = "gone before the call"
 	}
 	w.end(item, o.Result, detail)

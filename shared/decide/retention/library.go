@@ -1,6 +1,7 @@
 package retention
 
 import (
+	"cmp"
 	"container/heap"
 	"fmt"
 	"slices"
@@ -14,6 +15,12 @@ import (
 type Group struct {
 	Rule int    `json:"rule"`
 	Key  string `json:"key"`
+}
+
+// Standing are the media that stay for a group: the newest of it.
+type Standing struct {
+	Group
+	Media []video.ID `json:"media"`
 }
 
 // Claim is an item that a quota would take. Bytes is what the media counts for.
@@ -111,7 +118,8 @@ func (p *Policy) Add(t *Tally, m video.Media, at Moment, v Verdict) {
 }
 
 // Settle finishes a verdict once the whole library was counted. Verdicts come in
-// Order: a quota takes the oldest first.
+// Order: a quota takes the oldest first. What goes keeps its groups: Standing tells
+// because of whom.
 func (p *Policy) Settle(t *Tally, v Verdict) Verdict {
 	claims := v.Claims
 	v.Claims = nil
@@ -122,7 +130,6 @@ func (p *Policy) Settle(t *Tally, v Verdict) Verdict {
 			return v
 		}
 	}
-	v.Newest = nil
 	for _, c := range claims {
 		q, total := p.quotas[c.Quota], t.Quotas[c.Quota]-t.freed[c.Quota]
 		switch {
@@ -147,6 +154,29 @@ func (p *Policy) Settle(t *Tally, v Verdict) Verdict {
 		}
 	}
 	return v
+}
+
+// Standing gives what stays for the groups, sorted, once the library was counted.
+func (t *Tally) Standing(groups map[Group]bool) []Standing {
+	var all []Standing
+	for g := range groups {
+		s := Standing{Group: g}
+		for _, d := range *t.Newest[g.Rule][g.Key] {
+			s.Media = append(s.Media, d.ID)
+		}
+		slices.Sort(s.Media)
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b Standing) int { return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Key, b.Key)) })
+	return all
+}
+
+// Stands says that a media is of the group. What goes out of a group goes because
+// of those that stand for it, so before it goes each of them is asked this again.
+func (p *Policy) Stands(g Group, m video.Media, at Moment) bool {
+	k := p.keeps[g.Rule] // the plan and its groups are of this very policy
+	covered, err := k.when.match(newCase(m, at))
+	return covered && err == nil && k.group(m) == g.Key
 }
 
 // newest is a heap with the oldest on top, to be pushed out by what is newer.

@@ -40,7 +40,6 @@ func settled(t require.TestingT, p *retention.Policy, all ...video.Media) (going
 	for _, v := range verdicts {
 		v = p.Settle(&tally, v)
 		require.Empty(t, v.Claims)
-		require.Empty(t, v.Newest)
 		for _, i := range v.Items {
 			going[i.ID] += i.Rule
 		}
@@ -67,6 +66,28 @@ func TestTheNewestOfEachCategoryStay(t *testing.T) {
 	require.Equal(t, retention.Protected, keeps["a"].Why)
 	require.Equal(t, "among the newest 2 of its category", keeps["b"].Reason)
 	require.Equal(t, "last two", keeps["h"].Rule)
+}
+
+func TestWhatStaysForAGroupIsToldAndMustGoOnToMatch(t *testing.T) {
+	p := policy(t, "keep:\n  - {name: short, within: 1d}\n  - {name: k, newest: 2, per: category, select: 'age_days < 95'}"+oldTemp)
+	all := []video.Media{
+		aged("a", 70, 1, 1, "temp"), aged("c", 60, 1, 1), aged("b", 50, 1, 1), aged("d", 50, 2, 1), aged("e", 96, 1, 1, "temp")}
+	at := retention.Moment{Now: now}
+	var tally retention.Tally
+	for _, m := range all {
+		p.Add(&tally, m, at, p.Judge(m, at))
+	}
+	g := retention.Group{Rule: 1, Key: "1"}
+	require.Equal(t, []retention.Group{g}, p.Settle(&tally, p.Judge(all[0], at)).Newest)
+	require.Empty(t, p.Settle(&tally, p.Judge(all[4], at)).Newest, "no rule keeps it, so nobody stands for it")
+	require.Equal(t, []retention.Standing{{Group: g, Media: []video.ID{"b", "c"}}}, tally.Standing(map[retention.Group]bool{g: true}))
+	other := retention.Group{Rule: 1, Key: "2"}
+	require.Equal(t, []retention.Standing{{g, []video.ID{"b", "c"}}, {other, []video.ID{"d"}}}, tally.Standing(map[retention.Group]bool{other: true, g: true}))
+
+	require.True(t, p.Stands(g, aged("c", 50, 1, 1), at))
+	require.False(t, p.Stands(g, aged("c", 50, 2, 1), at), "it moved to another category")
+	require.False(t, p.Stands(g, aged("c", 96, 1, 1), at), "the rule covers it no more")
+	require.False(t, policy(t, "keep:\n  - {name: k, newest: 1, select: 'fps > 1'}"+oldTemp).Stands(retention.Group{}, aged("c", 50, 1, 1), at), "nobody can tell")
 }
 
 func TestTheNewestOfTheLibraryStay(t *testing.T) {

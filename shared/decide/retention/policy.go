@@ -78,7 +78,7 @@ type Guards struct {
 	Bytes   int64   `json:"bytes"`
 	Unknown int     `json:"unknown"` // items whose size nobody tells
 	Usual   float64 `json:"usual"`   // times the usual number of items of the last runs
-	Errors  float64 `json:"errors"`  // percent of failed calls during the run
+	Errors  float64 `json:"errors"`  // percent of failed items among the last hundred
 }
 
 // The guards of a policy that does not name them.

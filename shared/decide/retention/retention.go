@@ -83,7 +83,8 @@ type Moment struct {
 }
 
 // Verdict is what a policy says of one media. Newest and Claims wait for the
-// whole library to be seen: Tally.Settle turns them into items or keeps.
+// whole library to be seen: Policy.Settle turns them into items or keeps, and
+// leaves Newest where items go out of a group.
 type Verdict struct {
 	ID       video.ID  `json:"id"`
 	Title    string    `json:"title,omitempty"`

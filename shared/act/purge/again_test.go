@@ -1,0 +1,286 @@
+package purge_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/shared/act/plan"
+	"vodcurator/shared/act/purge"
+	"vodcurator/shared/decide/retention"
+	"vodcurator/shared/state"
+	"vodcurator/shared/video"
+)
+
+// What a plan took for one reason does not go for another one: each is asked again.
+
+// viewed is a state with a usage file.
+type viewed struct {
+	state.Objects
+	usage string
+}
+
+func (v viewed) Read(ctx context.Context, key string) ([]byte, error) {
+	if key == "usage.csv" {
+		return []byte(v.usage), nil
+	}
+	return v.Objects.Read(ctx, key)
+}
+
+func TestNoOtherRuleStandsInForTheOneThatPlanned(t *testing.T) {
+	for name, other := range map[string]string{
+		"a rule":  "rules: [UNSEEN, {name: old, select: '\"temp\" in tags', older_than: 30d, remove: {video: true}}]",
+		"a quota": "rules: [UNSEEN]\nquotas: [{name: room, above: 1TB, older_than: 30d}]",
+	} {
+		t.Run(name, func(t *testing.T) {
+			unseen := "{name: unseen, select: '\"temp\" in tags', older_than: 90d, since: view, remove: {video: true}}"
+			w := newWorld(t, "usage: usage.csv\nguards: {percent: 100}\n"+strings.Replace(other, "UNSEEN", unseen, 1), temp("a"))
+			objects := w.objects
+			w.objects = viewed{objects, "a," + at(200).Format(time.DateOnly)}
+			m := w.media["a"]
+			m.Created, m.Modified = at(300), at(300)
+			w.media["a"] = m
+			w.approve(t, w.plan(t, made))
+			w.objects = viewed{objects, "a," + at(2).Format(time.DateOnly)}
+			r := w.purge(t, later)
+			require.Equal(t, map[video.Result]int{video.Kept: 1}, r.Results())
+			require.Empty(t, w.removed, "it was viewed two days ago")
+		})
+	}
+}
+
+const newest = "keep: [{name: last two, newest: 2, per: category}]\n" + policy
+
+// In category 5 "old" goes because "b" and "c" stay.
+func TestNothingGoesOutOfAGroupWhoseNewestHaveLeftIt(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change func(w *world)
+		want   string
+	}{
+		"one is gone":      {func(w *world) { delete(w.media, "c") }, "c, one of the newest, is gone"},
+		"one has moved":    {func(w *world) { move(w, "b", 6) }, "b, one of the newest, has left its group"},
+		"nothing happened": {func(*world) {}, ""},
+		"one more came":    {func(w *world) { w.media["d"] = inCategory("d", 1, 5) }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			lean := parts("old")
+			lean.Category = 5
+			w := newWorld(t, newest, lean, inCategory("b", 50, 5), inCategory("c", 40, 5), inCategory("only", 90, 7))
+			p := w.plan(t, made)
+			require.Equal(t, 3, p.Items)
+			w.approve(t, p)
+			tc.change(w)
+			r := w.purge(t, later)
+			if tc.want == "" {
+				require.Equal(t, map[video.Result]int{video.Done: 3}, r.Results())
+				return
+			}
+			require.Equal(t, map[video.Result]int{video.Kept: 3}, r.Results())
+			require.Empty(t, w.removed)
+			require.Equal(t, []string{tc.want, tc.want, tc.want}, details(t, w))
+		})
+	}
+}
+
+func inCategory(id string, days int, category int64) video.Media {
+	m := temp(id)
+	m.Created, m.Category = at(days), category
+	return m
+}
+
+func move(w *world, id video.ID, category int64) {
+	m := w.media[id]
+	m.Category = category
+	w.media[id] = m
+}
+
+// details are the reasons of all outcomes in the ledger.
+func details(t *testing.T, w *world) (all []string) {
+	for row, err := range state.Rows(t.Context(), w.objects, 0) {
+		require.NoError(t, err)
+		if row.Event == state.Outcome {
+			all = append(all, row.Detail)
+		}
+	}
+	return all
+}
+
+func TestEachGroupIsReadOnceARun(t *testing.T) {
+	var all []video.Media
+	for i := range 130 {
+		all = append(all, inCategory(fmt.Sprintf("v%03d", i), 90-i/2, int64(1+i%2)))
+	}
+	w := newWorld(t, strings.Replace(newest, "newest: 2", "newest: 30", 1), all...)
+	w.approve(t, w.plan(t, made))
+	w.calls = nil
+	require.Equal(t, 70, w.purge(t, later).Removed())
+	reads := map[string]int{}
+	for _, call := range w.calls {
+		reads[call]++
+	}
+	require.Equal(t, map[string]int{"read 20": 5, "read 10": 3, "delete videos 20": 3, "delete videos 10": 1}, reads,
+		"four reads of what goes, and two of what stays in each category")
+}
+
+func TestAGroupThatCannotBeReadStopsTheRunOrKeeps(t *testing.T) {
+	for name, tc := range map[string]struct {
+		err    error
+		kept   int
+		detail string
+	}{
+		"forbidden": {video.ErrForbidden, 1, "b, one of the newest, cannot be read: forbidden"},
+		"throttled": {err: video.ErrThrottled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, newest, temp("a"), inCategory("b", 50, 0), inCategory("c", 40, 0))
+			w.approve(t, w.plan(t, made))
+			j := w.job()
+			j.Library = &unreadable{w.library, "b", tc.err}
+			r, err := j.Run(t.Context(), later)
+			require.Empty(t, w.removed)
+			require.Equal(t, tc.kept, r.Results()[video.Kept])
+			if tc.kept == 0 {
+				require.ErrorIs(t, err, tc.err)
+				require.Equal(t, purge.Stopped, r.Plans[0].Status)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, []string{tc.detail}, details(t, w))
+		})
+	}
+}
+
+// unreadable is a library that does not tell about one media.
+type unreadable struct {
+	*library
+	id  video.ID
+	err error
+}
+
+func (u *unreadable) Media(ctx context.Context, ids []video.ID) ([]video.Answer[video.Media], error) {
+	answers, err := u.library.Media(ctx, ids)
+	if at := slices.Index(ids, u.id); at >= 0 && u.err != nil {
+		answers[at] = video.Answer[video.Media]{ID: u.id, Err: u.err}
+	}
+	return answers, err
+}
+
+// A plan of an older version tells nothing of the groups, and one may come into a
+// group of which the plan knows without having been weighed there.
+func TestAPlanThatDoesNotTellWhatStaysKeeps(t *testing.T) {
+	for name, change := range map[string]func(*state.Plan, *retention.Verdict){
+		"no groups":         func(p *state.Plan, v *retention.Verdict) { p.Standing, v.Newest = nil, nil },
+		"no group for this": func(_ *state.Plan, v *retention.Verdict) { v.Newest = nil },
+		"nobody stands":     func(p *state.Plan, _ *retention.Verdict) { p.Standing = nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, newest, temp("a"), inCategory("b", 50, 0), inCategory("c", 40, 0))
+			p := w.plan(t, made)
+			lines := state.Lines{Objects: w.objects}
+			for v, err := range p.Entries(t.Context(), w.objects) {
+				require.NoError(t, err)
+				change(&p, &v)
+				require.NoError(t, lines.Add(t.Context(), v))
+			}
+			require.NoError(t, lines.Flush(t.Context()))
+			p.Parts = lines.Written
+			require.NoError(t, p.Seal())
+			require.NoError(t, state.WritePlan(t.Context(), w.objects, p))
+			w.approve(t, p)
+			w.purge(t, later)
+			require.Empty(t, w.removed)
+			require.Equal(t, []string{"the plan does not tell what stays as the newest in its place"}, details(t, w))
+		})
+	}
+}
+
+// What a quota takes is right only for the library that was counted.
+func TestAQuotaTakesOnlyByTheLatestPlanAndNotForLong(t *testing.T) {
+	quota := "rules: []\nquotas: [{name: room, above: 2500B, older_than: 30d}]\nguards: {percent: 100}\n"
+	ruled := "rules: [{name: temp, select: '\"temp\" in tags', older_than: 30d, remove: {video: true}}]\n" + strings.TrimPrefix(quota, "rules: []\n")
+	for name, tc := range map[string]struct {
+		policy  string
+		between func(t *testing.T, w *world, p state.Plan)
+		at      time.Time
+		detail  string
+	}{
+		"at once":            {policy: quota},
+		"a day less a blink": {policy: quota, at: made.Add(24*time.Hour - time.Second)},
+		"a day later":        {policy: quota, at: made.AddDate(0, 0, 1), detail: "a quota takes nothing by a plan of 24h0m0s ago"},
+		"a rule, later":      {policy: ruled, at: made.AddDate(0, 0, 6)},
+		"counted again since": {policy: quota, detail: "a quota takes nothing by this plan, a later one counted the library again",
+			between: func(t *testing.T, w *world, _ state.Plan) {
+				m := w.media["a"]
+				delete(w.media, "a")
+				require.Zero(t, w.plan(t, made.Add(13*time.Hour)).Items)
+				w.media["a"] = m
+			}},
+		"counted again, and that plan ended": {policy: quota, detail: "a quota takes nothing by this plan, a later one counted the library again",
+			between: func(t *testing.T, w *world, _ state.Plan) {
+				p := w.plan(t, made.Add(13*time.Hour))
+				require.NoError(t, state.EndRun(t.Context(), w.objects, state.RunEnd{Plan: p.ID}))
+			}},
+		"counted again, and nobody can read by whom": {policy: quota, detail: "a quota takes nothing by this plan, a later one counted the library again",
+			between: func(t *testing.T, w *world, _ state.Plan) {
+				require.NoError(t, w.objects.Create(t.Context(), "plans/20260601T020500Z-00000000.json", []byte("x")))
+			}},
+		"counted by another policy": {policy: quota, between: func(t *testing.T, w *world, p state.Plan) {
+			p.Created, p.Policy = p.Created.Add(time.Minute), strings.Repeat("a", 64)
+			require.NoError(t, p.Seal())
+			require.NoError(t, state.WritePlan(t.Context(), w.objects, p))
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, tc.policy, temp("a"), inCategory("b", 80, 0), inCategory("c", 70, 0))
+			if tc.policy == ruled {
+				delete(w.media, "b")
+				delete(w.media, "c")
+			}
+			p := w.plan(t, made)
+			require.Equal(t, 1, p.Items)
+			w.approve(t, p)
+			if tc.between != nil {
+				tc.between(t, w, p)
+			}
+			if tc.at.IsZero() {
+				tc.at = made.Add(14 * time.Hour)
+			}
+			w.purge(t, tc.at)
+			if tc.detail == "" {
+				require.Equal(t, []string{"video a"}, w.removed)
+				return
+			}
+			require.Empty(t, w.removed)
+			require.Equal(t, []string{tc.detail}, details(t, w))
+		})
+	}
+}
+
+func TestWithAnApplicationOnlyItsOwnMediaGo(t *testing.T) {
+	for app, detail := range map[string]string{
+		"app-1": "",
+		"app-2": `it is of application "app-2"`,
+		"":      "the library does not tell its application",
+	} {
+		t.Run(app, func(t *testing.T) {
+			m := temp("a")
+			m.App = app
+			w := newWorld(t, policy, m)
+			r, err := plan.Job{Library: w.library, State: w.objects, Policy: w.policy, Region: "cn-shanghai", Account: "1", App: "app-1"}.Run(t.Context(), made)
+			require.NoError(t, err)
+			w.approve(t, r.Plan)
+			j := w.job()
+			j.App = "app-1"
+			done, err := j.Run(t.Context(), later)
+			require.NoError(t, err)
+			require.Equal(t, purge.Ended, done.Plans[0].Status)
+			require.Equal(t, []string{detail}, details(t, w))
+			require.Equal(t, detail == "", len(w.removed) == 1)
+		})
+	}
+}

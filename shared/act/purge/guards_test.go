@@ -1,0 +1,184 @@
+package purge_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/shared/act/plan"
+	"vodcurator/shared/act/purge"
+	"vodcurator/shared/state"
+	"vodcurator/shared/video"
+)
+
+// planOf makes an approved plan of so many media, of which the others know nothing.
+func (w *world) planOf(t *testing.T, name string, n int, at time.Time) state.Plan {
+	t.Helper()
+	before := w.media
+	w.media = map[video.ID]video.Media{}
+	for i := range 100 { // and a hundred that stay
+		m := temp(fmt.Sprintf("stays%03d", i))
+		m.Tags = nil
+		w.media[m.ID] = m
+	}
+	for i := range n {
+		m := temp(fmt.Sprintf("%s%03d", name, i))
+		w.media[m.ID] = m
+	}
+	p := w.plan(t, at)
+	w.approve(t, p)
+	for id, m := range before {
+		w.media[id] = m
+	}
+	return p
+}
+
+// usualNights plays five nights with one item each.
+func (w *world) usualNights(t *testing.T) (next time.Time) {
+	t.Helper()
+	for night := range 5 {
+		w.planOf(t, fmt.Sprint("night", night), 1, made.AddDate(0, 0, night))
+		require.Equal(t, 1, w.purge(t, made.AddDate(0, 0, night).Add(time.Hour)).Removed())
+	}
+	return made.AddDate(0, 0, 5)
+}
+
+func TestSeveralPlansAreNoWayRoundTheUsual(t *testing.T) {
+	w := newWorld(t, policy)
+	night := w.usualNights(t)
+	w.planOf(t, "x", 60, night)
+	w.planOf(t, "y", 60, night.AddDate(0, 0, 1))
+	r := w.purge(t, night.AddDate(0, 0, 1).Add(time.Hour))
+	require.Equal(t, purge.Ended, r.Plans[0].Status)
+	require.Equal(t, purge.Refused, r.Plans[1].Status)
+	require.Contains(t, r.Plans[1].Why, "120 items, usual are 10")
+	require.Equal(t, 60, r.Removed())
+}
+
+// The purge runs at several hours of a night; the limits are of the night.
+func TestTheGuardsCountWhatTheNightHasRemovedAlready(t *testing.T) {
+	text := unguarded + "guards: {percent: 100, count: 30}"
+	for name, tc := range map[string]struct {
+		change func(t *testing.T, w *world)
+		at     time.Time
+		want   purge.Status
+	}{
+		"an hour later":      {nil, later.Add(time.Hour), purge.Refused},
+		"19 hours later":     {nil, later.Add(19 * time.Hour), purge.Refused},
+		"the next night":     {nil, later.Add(24 * time.Hour), purge.Ended},
+		"many segments past": {notes(70), later.Add(time.Hour), purge.Refused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, text)
+			w.planOf(t, "x", 20, made.AddDate(0, 0, -1))
+			w.planOf(t, "y", 20, made)
+			r := w.purge(t, later)
+			require.Equal(t, []purge.Status{purge.Ended, purge.Refused}, []purge.Status{r.Plans[0].Status, r.Plans[1].Status})
+			if tc.change != nil {
+				tc.change(t, w)
+			}
+			r = w.purge(t, tc.at)
+			require.Equal(t, tc.want, r.Plans[0].Status, r.Plans[0].Why)
+			if tc.want == purge.Refused {
+				require.Contains(t, r.Plans[0].Why, "40 items, at most 30")
+				require.Len(t, w.removed, 20)
+			}
+		})
+	}
+}
+
+// notes writes segments that say nothing of removals.
+func notes(n int) func(*testing.T, *world) {
+	return func(t *testing.T, w *world) {
+		l, err := state.OpenLedger(t.Context(), w.objects, "other", "other")
+		require.NoError(t, err)
+		for range n {
+			require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Note, Tick: later}))
+		}
+	}
+}
+
+func TestWhatANightRemovedOtherwiseDoesNotCount(t *testing.T) {
+	text := unguarded + "guards: {percent: 100, count: 30}"
+	t.Run("by the plan itself", func(t *testing.T) {
+		w := newWorld(t, text)
+		w.planOf(t, "x", 30, made)
+		w.after = func(call string) error {
+			if strings.HasPrefix(call, "delete") {
+				return state.SetHalt(t.Context(), w.objects, state.Halt{Halted: true, By: "anna"})
+			}
+			return nil
+		}
+		require.Equal(t, 20, w.purge(t, later).Removed())
+		w.after = nil
+		require.NoError(t, state.SetHalt(t.Context(), w.objects, state.Halt{By: "anna"}))
+		require.Equal(t, purge.Ended, w.purge(t, later.Add(time.Hour)).Plans[0].Status)
+	})
+	t.Run("by a takedown", func(t *testing.T) {
+		w := newWorld(t, text, temp("a"))
+		_, _, err := w.job().Takedown(t.Context(), purge.Takedown{IDs: []video.ID{"a"}, By: "anna", Reason: "court"}, later)
+		require.NoError(t, err)
+		w.planOf(t, "x", 30, made)
+		require.Equal(t, purge.Ended, w.purge(t, later.Add(time.Hour)).Plans[0].Status)
+	})
+	t.Run("in another account", func(t *testing.T) {
+		w := newWorld(t, text)
+		w.ofAnother(t, "y", 20, made)
+		w.planOf(t, "x", 30, made.Add(time.Minute))
+		r := w.purge(t, later.Add(time.Hour))
+		require.Equal(t, purge.Ended, r.Plans[len(r.Plans)-1].Status)
+	})
+}
+
+// ofAnother plans and removes in another account, whose state is the same.
+func (w *world) ofAnother(t *testing.T, name string, n int, at time.Time) {
+	t.Helper()
+	other := &world{newLibrary(), w.objects, w.policy}
+	for i := range n {
+		m := temp(fmt.Sprintf("%s%03d", name, i))
+		other.media[m.ID] = m
+	}
+	r, err := plan.Job{Library: other.library, State: w.objects, Policy: w.policy, Region: "cn-shanghai", Account: "2"}.Run(t.Context(), at)
+	require.NoError(t, err)
+	other.approve(t, r.Plan)
+	j := other.job()
+	j.Account = "2"
+	done, err := j.Run(t.Context(), at.Add(time.Hour))
+	require.NoError(t, err)
+	require.Equal(t, n, done.Removed())
+}
+
+func TestTheUsualIsThisAccountsOwn(t *testing.T) {
+	w := newWorld(t, policy)
+	night := w.usualNights(t)
+	for range 9 {
+		w.ofAnother(t, "y", 100, night)
+		night = night.AddDate(0, 0, 1)
+	}
+	w.planOf(t, "x", 101, night)
+	r := w.purge(t, night.Add(time.Hour))
+	last := r.Plans[len(r.Plans)-1]
+	require.Equal(t, purge.Refused, last.Status)
+	require.Contains(t, last.Why, "101 items, usual are 10")
+}
+
+// A notice tells of what is refused, not of what waits for a person.
+func TestASelfApprovingPolicyOverItsGuardsIsRefusedAloud(t *testing.T) {
+	w := newWorld(t, "approve: within-guards\n"+policy)
+	for night := range 5 {
+		w.media["x"] = temp("x")
+		w.plan(t, made.AddDate(0, 0, night))
+		require.Equal(t, 1, w.purge(t, made.AddDate(0, 0, night).Add(time.Hour)).Removed())
+	}
+	for i := range 101 {
+		m := temp(fmt.Sprintf("v%03d", i))
+		w.media[m.ID] = m
+	}
+	w.plan(t, made.AddDate(0, 0, 5))
+	r := w.purge(t, made.AddDate(0, 0, 5).Add(time.Hour))
+	require.Equal(t, purge.Refused, r.Plans[0].Status)
+	require.Equal(t, "over the guards: 101 items, usual are 10", r.Plans[0].Why)
+}
