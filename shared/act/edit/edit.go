@@ -216,7 +216,7 @@ func (e *Editor) readGroup(ctx context.Context, group []editing.Key) map[editing
 // not find all messages among the dead.
 func curable(item, call error) error {
 	if errors.Is(call, video.ErrForbidden) && errors.Is(item, video.ErrForbidden) {
-		return fmt.Errorf("%w: the call is forbidden: %s", video.ErrTransient, item)
+		return fmt.Errorf("%w: the call is forbidden: %s", video.ErrTransient, item.Error())
 	}
 	return item
 }
