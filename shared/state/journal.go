@@ -31,6 +31,7 @@ type EditedMedia struct {
 	Set   Values        `json:"set,omitzero"` // what is sent; empty: only marks moved
 	Old   Values        `json:"old,omitzero"` // what the same fields held
 	Marks editing.Marks `json:"marks,omitempty"`
+	Void  editing.Marks `json:"void,omitempty"` // open marks that are taken back
 	Moved time.Time     `json:"moved,omitzero"` // in a base: when the marks last moved
 }
 
@@ -170,18 +171,6 @@ func (j *Journal) take(key string, e Entry) {
 	if j.taken++; strings.HasSuffix(key, baseMark) {
 		j.taken = 0
 	}
-	for _, m := range e.Media {
-		was := j.marks[m.Key()]
-		j.marks[m.Key()] = was.Merge(m.Marks)
-		for _, at := range []time.Time{e.At, m.Moved} {
-			if at.After(j.moved[m.Key()]) {
-				j.moved[m.Key()] = at
-			}
-		}
-		if m.Set != (Values{}) {
-			j.open[key] = append(j.open[key], announced{m, was})
-		}
-	}
 	for _, s := range e.Settled {
 		for _, m := range j.open[s.Of] {
 			k := m.Key()
@@ -194,6 +183,19 @@ func (j *Journal) take(key string, e Entry) {
 		}
 		delete(j.open, s.Of)
 		delete(j.mine, s.Of)
+	}
+	for _, m := range e.Media {
+		was := j.marks[m.Key()]
+		was = was.Without(m.Void, was)
+		j.marks[m.Key()] = was.Merge(m.Marks)
+		for _, at := range []time.Time{e.At, m.Moved} {
+			if at.After(j.moved[m.Key()]) {
+				j.moved[m.Key()] = at
+			}
+		}
+		if m.Set != (Values{}) {
+			j.open[key] = append(j.open[key], announced{m, was})
+		}
 	}
 }
 

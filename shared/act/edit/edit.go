@@ -57,7 +57,6 @@ type Editor struct {
 	c       Config
 	turn    chan struct{} // holds one token: whose turn it is
 	journal *state.Journal
-	untold  []state.Settlement // what the journal could not be told
 }
 
 // New checks and fills the configuration. It makes no call.

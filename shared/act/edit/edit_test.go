@@ -105,6 +105,9 @@ func (l *library) Update(_ context.Context, us []video.Update) ([]video.Outcome,
 			if u.Title != nil {
 				v.Title = *u.Title
 			}
+			if u.Description != nil {
+				v.Description = *u.Description
+			}
 			if u.Tags != nil {
 				v.Tags = *u.Tags
 			}
@@ -269,15 +272,18 @@ func TestAForbiddenCallIsNobodysEnd(t *testing.T) {
 	require.Equal(t, "forbidden", run(t, editor(t, l, nil), title("v00", 1, "x")), "an item may be")
 }
 
-// What the journal could not be told is told with the next batch.
+// What the journal could not be told fails the batch, which finds its writes done when
+// it comes again.
 func TestWhatTheJournalCouldNotBeToldIsNotForgotten(t *testing.T) {
-	l, s := newLibrary(2), open(t)
+	l, s := newLibrary(1), open(t)
 	n := 0
 	e, err := edit.New(edit.Config{Library: l, State: full{s, func() bool { n++; return n == 2 }}})
 	require.NoError(t, err)
-	require.Equal(t, "done", run(t, e, title("v00", 2, "new")))
-	require.Equal(t, "done", run(t, e, title("v01", 1, "new")))
+	_, err = e.Edit(t.Context(), "run", []video.Change{title("v00", 2, "new")})
+	require.ErrorContains(t, err, "the disk is full")
+	require.Equal(t, "unchanged", run(t, editor(t, l, s), title("v00", 2, "new")))
 	require.Equal(t, "stale", run(t, editor(t, l, s), title("v00", 1, "older")))
+	require.Equal(t, 1, l.writes)
 }
 
 // full are objects of which some cannot be created.

@@ -55,14 +55,13 @@ type announced struct {
 func (e *Editor) pass(ctx context.Context, run string, changes []video.Change, stop time.Time) (outcomes []video.Outcome, refused map[editing.Key]bool, err error) {
 	p := &pass{
 		Editor: e, run: run, changes: changes, of: map[editing.Key][]int{}, verdicts: make([]editing.Verdict, len(changes)),
-		stop: stop, settled: e.untold, slots: make(chan struct{}, e.c.Parallel), written: map[editing.Key]video.Outcome{}, under: map[string]*announced{},
+		stop: stop, slots: make(chan struct{}, e.c.Parallel), written: map[editing.Key]video.Outcome{}, under: map[string]*announced{},
 	}
 	if e.journal != nil {
 		if err := e.journal.CatchUp(ctx); err != nil {
 			return nil, nil, err
 		}
 	}
-	e.untold = nil
 	reading, cancel := context.WithCancel(ctx)
 	groups := p.readAhead(reading, p.sort())
 	err = p.decide(ctx, groups)
@@ -70,8 +69,7 @@ func (e *Editor) pass(ctx context.Context, run string, changes []video.Change, s
 	for range groups { // so that no reader outlives the pass
 	}
 	p.writes.Wait()
-	p.settle(ctx)
-	if err != nil {
+	if err = errors.Join(err, p.settle(ctx)); err != nil {
 		return nil, nil, err
 	}
 	outcomes, refused = make([]video.Outcome, len(changes)), map[editing.Key]bool{}
@@ -310,7 +308,7 @@ func (p *pass) remember(ctx context.Context, edits []editing.Edit) (key string, 
 	entry := state.Entry{Run: p.run, At: time.Now().UTC(), Media: make([]state.EditedMedia, len(edits)), Settled: settled}
 	for i, edit := range edits {
 		k := keyOf(edit.Update)
-		entry.Media[i] = state.EditedMedia{ID: k.ID, Image: k.Image, Set: values(edit.Update), Old: values(edit.Old), Marks: edit.Marks}
+		entry.Media[i] = state.EditedMedia{ID: k.ID, Image: k.Image, Set: values(edit.Update), Old: values(edit.Old), Marks: edit.Marks, Void: edit.Void}
 	}
 	if key, err = p.journal.Append(ctx, entry); err == nil {
 		p.mu.Lock()
@@ -398,9 +396,9 @@ func (p *pass) end(entry string, group []video.Update, outcomes []video.Outcome)
 }
 
 // settle tells the journal what it does not know yet of the writes that have ended.
-// Without that word a change that is delivered again is compared with the library
-// once more, and older ones wait; so a failure here is logged, and the next pass tells.
-func (p *pass) settle(ctx context.Context) {
+// Without that word older changes would wait for ever, so a failure fails the batch:
+// done again, it finds in the library what it has written.
+func (p *pass) settle(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	for try := 1; ; try++ {
@@ -410,10 +408,6 @@ func (p *pass) settle(ctx context.Context) {
 				continue
 			}
 		}
-		if err != nil {
-			p.untold = p.settled
-			p.c.Log.WarnContext(ctx, "journal entries stay open", slog.Int("entries", len(p.settled)), slog.Any("error", err))
-		}
-		return
+		return err
 	}
 }

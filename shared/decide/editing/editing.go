@@ -55,11 +55,12 @@ type Edit struct {
 	Update video.Update // what to send; Empty: nothing
 	Old    video.Update // what the same fields held, for taking the change back
 	Marks  Marks        // to be kept before the write: the parts whose mark moved
+	Void   Marks        // to be taken back: open marks of changes that ended without a write
 }
 
 // Verdict is what came of one change. Pending says that it holds only once the
-// update of its media has succeeded: it was carried out with it, or gave way to a
-// change that is.
+// update of its media has succeeded. All changes that a fold accepts share the fate
+// of its one update, those that it need not send as well.
 type Verdict struct {
 	Result  video.Result
 	Reason  string
@@ -74,8 +75,9 @@ func Open(c video.Change, marks Marks) bool {
 	if c.Check() != nil {
 		return false
 	}
-	rest, _, _ := newFolding(Known{Marks: marks}).open(c, StampOf(c))
-	return !rest.Empty()
+	f := newFolding(Known{Marks: marks, Err: video.ErrClosed})
+	rest, _, _ := f.open(c, StampOf(c))
+	return !rest.Empty() || len(f.waiting) > 0
 }
 
 // Fold decides a batch. It returns one Edit for every media whose marks move or
@@ -118,7 +120,7 @@ func Fold(changes []video.Change, known func(Key) Known) ([]Edit, []Verdict) {
 			}
 			verdicts[i].Pending = verdicts[i].Pending && !edit.Update.Empty()
 		}
-		if !edit.Update.Empty() || len(edit.Marks) > 0 {
+		if !edit.Update.Empty() || len(edit.Marks)+len(edit.Void) > 0 {
 			edits = append(edits, edit)
 		}
 	}
@@ -138,16 +140,32 @@ type folding struct {
 	now     Value
 	marks   Marks
 	changed bool             // an accepted change differs from what was there before it
-	waiting map[Stamp]string // parts of changes that have to come again, and why
+	waiting map[Stamp]string // changes that have to come again, and why
+	void    Marks
 }
 
 func newFolding(k Known) *folding {
-	return &folding{known: k, now: k.Value, marks: k.Marks.Merge(nil), waiting: map[Stamp]string{}}
+	return &folding{known: k, now: k.Value, marks: k.Marks.Merge(nil), waiting: map[Stamp]string{}, void: Marks{}}
 }
 
 // take judges one change against all before it. Done is provisional: a later
-// change may undo it, which verdict finds out at the end.
+// change may undo it, which verdict finds out at the end. A change that ends without
+// a write gives back the marks that it left open when it was tried before.
 func (f *folding) take(c video.Change, s Stamp) Verdict {
+	v := f.judge(c, s)
+	switch v.Result {
+	case video.Rejected, video.Missing, video.Forbidden, video.Stale:
+		for part, mark := range f.known.Marks {
+			if mark.Open && mark.Stamp == s {
+				f.void[part] = mark
+			}
+		}
+		f.marks = f.marks.Without(f.void, f.marks)
+	}
+	return v
+}
+
+func (f *folding) judge(c video.Change, s Stamp) Verdict {
 	refuse := func(err error) Verdict { return Verdict{Result: video.ResultOf(err), Reason: err.Error(), Err: err} }
 	if err := c.Check(); err != nil {
 		return refuse(err)
@@ -156,17 +174,21 @@ func (f *folding) take(c video.Change, s Stamp) Verdict {
 		return Verdict{Result: video.Unchanged, Reason: "asks for nothing"}
 	}
 	c, older, taken := f.open(c, s)
-	if c.Empty() {
-		switch {
-		case f.waiting[s] != "":
-			return f.again(s)
-		case taken > 0:
-			return Verdict{Result: video.Unchanged, Reason: "taken before"}
-		}
+	switch {
+	case !c.Empty() || f.waiting[s] != "":
+	case taken > 0:
+		return Verdict{Result: video.Unchanged, Reason: "taken before"}
+	default:
 		return Verdict{Result: video.Stale, Reason: older}
 	}
 	if f.known.Err != nil {
 		return refuse(f.known.Err)
+	}
+	if why := f.waiting[s]; why != "" {
+		// A newer change is still to be written, and whether it will be is not known.
+		// Should it be refused in the end, this one is what counts; half of it must not
+		// be done before.
+		return refuse(fmt.Errorf("%w: %s", video.ErrTransient, why))
 	}
 	next := f.apply(c, s)
 	differs := !diff(f.now, next).Empty()
@@ -213,13 +235,6 @@ func (f *folding) foreign(c video.Change) string {
 	return strings.Join(all, "; ")
 }
 
-// again sends a change back: a newer one is still to be written, and whether it will
-// be is not known. Should it be refused in the end, this one is what counts.
-func (f *folding) again(s Stamp) Verdict {
-	err := fmt.Errorf("%w: %s", video.ErrTransient, f.waiting[s])
-	return Verdict{Result: video.Failed, Reason: err.Error(), Err: err}
-}
-
 // open leaves of a change what no later change has settled already. older names
 // what was left out because a newer change won, taken counts what was left out
 // because this very change was written before. What gave way to a change that is
@@ -255,6 +270,13 @@ func (f *folding) open(c video.Change, s Stamp) (rest video.Change, older string
 	if c.Tags.Set != nil && !keep(wholeList) {
 		c.Tags.Set = nil
 	}
+	if c.Tags.Set != nil { // it spares the tags on which a newer change has its word
+		for part := range f.marks {
+			if strings.HasPrefix(part, oneTag) {
+				keep(part)
+			}
+		}
+	}
 	keepTag := func(tag string) bool { return keep(oneTag + tag) }
 	c.Tags.Add = filter(c.Tags.Add, keepTag)
 	c.Tags.Remove = filter(c.Tags.Remove, keepTag)
@@ -289,7 +311,7 @@ func (f *folding) apply(c video.Change, s Stamp) Value {
 }
 
 func (f *folding) edit(key Key) Edit {
-	e := Edit{Update: diff(f.known.Value, f.now), Marks: Marks{}}
+	e := Edit{Update: diff(f.known.Value, f.now), Marks: Marks{}, Void: f.void}
 	e.Update.ID = key.ID
 	if key.Image {
 		e.Update.Kind = video.KindImage
@@ -297,25 +319,24 @@ func (f *folding) edit(key Key) Edit {
 	if !e.Update.Empty() {
 		e.Old = oldOf(e.Update, f.known.Value)
 	}
+	known := f.known.Marks.Without(f.void, f.known.Marks)
 	for part, mark := range f.marks {
-		if mark != f.known.Marks[part] {
-			if mark.Open, mark.Sum = f.sends(part, e.Update), ""; mark.Open {
-				mark.Was = f.known.Marks[part].written()
-			}
-			if part != wholeList { // listSum has it
-				mark.Sum = Sum(f.now, part)
-			}
-			e.Marks[part] = mark
+		if mark == known[part] {
+			continue
 		}
+		if mark.Open = !e.Update.Empty(); mark.Open {
+			mark.Was = known[part].written()
+		}
+		if mark.Sum = ""; part != wholeList { // single tags change the list as well: the mark "list" has it
+			mark.Sum = Sum(f.now, part)
+		}
+		e.Marks[part] = mark
 	}
 	return e
 }
 
 // verdict says at the end what an accepted change has come to.
 func (f *folding) verdict(c video.Change, s Stamp, e Edit, foreign string) Verdict {
-	if f.waiting[s] != "" {
-		return f.again(s) // what could be done of it is then known as taken
-	}
 	older := foreign
 	result := video.Stale
 	for _, part := range parts(c) {
@@ -328,7 +349,7 @@ func (f *folding) verdict(c video.Change, s Stamp, e Edit, foreign string) Verdi
 			result = video.Unchanged
 		}
 	}
-	return Verdict{Result: result, Reason: older, Pending: result != video.Unchanged}
+	return Verdict{Result: result, Reason: older, Pending: true}
 }
 
 // sends says whether the update changes this part.
@@ -342,7 +363,7 @@ func (f *folding) sends(part string, u video.Update) bool {
 		return u.Category != nil
 	case "cover":
 		return u.Cover != nil
-	case wholeList, listSum:
+	case wholeList:
 		return u.Tags != nil
 	}
 	tag := strings.TrimPrefix(part, oneTag)

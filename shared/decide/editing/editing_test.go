@@ -269,25 +269,78 @@ func TestWhatGaveWayWaitsForTheWriteOfTheNewer(t *testing.T) {
 	known := l[editing.Key{ID: "v"}]
 	known.Marks = edits[0].Marks // open: what came of the write is not known
 	older := title("v", 1, "older")
-	older.Tags.Add = []string{"a"}
-	for _, alone := range []bool{true, false} {
-		if alone {
-			older.Tags.Add = nil
-		} else {
-			older.Tags.Add = []string{"a"}
-		}
+	for _, adds := range [][]string{nil, {"a"}} { // half of it is not done either
+		older.Tags.Add = adds
 		edits, verdicts = editing.Fold([]video.Change{older}, library{{ID: "v"}: known}.known)
 		require.Equal(t, "failed", results(verdicts))
 		require.ErrorIs(t, verdicts[0].Err, video.ErrTransient)
 		require.Contains(t, verdicts[0].Reason, "title: a change issued "+at(2).Format(time.RFC3339Nano)+" is newer and not known to be written")
+		require.Empty(t, edits)
 	}
-	require.Equal(t, "tags=a", show(edits[0].Update), "what does not have to wait is done")
+	gone := editing.Known{Err: video.ErrNotFound, Marks: known.Marks}
+	_, verdicts = editing.Fold([]video.Change{older}, library{{ID: "v"}: gone}.known)
+	require.Equal(t, "missing", results(verdicts), "nobody will write it any more")
 
 	known.Marks = known.Marks.Settle(known.Marks)
 	_, verdicts = editing.Fold([]video.Change{older}, library{{ID: "v"}: known}.known)
 	require.Equal(t, "done", results(verdicts))
 	_, verdicts = editing.Fold([]video.Change{title("v", 1, "older")}, library{{ID: "v"}: known}.known)
 	require.Equal(t, "stale", results(verdicts))
+}
+
+// A list that is older than an open change of a single tag waits for that one.
+func TestAListWaitsForTheTagsThatItSpares(t *testing.T) {
+	known := editing.Known{Value: editing.Value{Tags: []string{"a"}}}
+	edits, _ := editing.Fold([]video.Change{tags("v", 3, video.TagEdit{Remove: []string{"a"}})}, library{{ID: "v"}: known}.known)
+	known.Marks = edits[0].Marks
+	list := []video.Change{tags("v", 2, video.TagEdit{Set: &[]string{"b"}})}
+	edits, verdicts := editing.Fold(list, library{{ID: "v"}: known}.known)
+	require.Equal(t, "failed", results(verdicts))
+	require.Empty(t, edits)
+	known.Marks = known.Marks.Settle(known.Marks)
+	known.Marks["title"] = editing.Mark{Stamp: editing.Stamp{At: at(9)}, Open: true}
+	edits, _ = editing.Fold(list, library{{ID: "v"}: known}.known)
+	require.Equal(t, "tags=b,a", show(edits[0].Update), "and for nothing else")
+}
+
+// A change that was tried in vain and ends otherwise in the end stands in nobody's way.
+func TestAChangeThatEndsWithoutAWriteGivesItsMarksBack(t *testing.T) {
+	sixteen := make([]string, 16)
+	for i := range sixteen {
+		sixteen[i] = fmt.Sprintf("t%02d", i)
+	}
+	since := title("v", 5, "x")
+	since.IfUnmodifiedSince = at(0)
+	for name, tc := range map[string]struct {
+		change video.Change
+		then   editing.Known
+		ends   string
+		older  video.Change
+		result string
+	}{
+		"modified since": {since, editing.Known{Value: editing.Value{Title: "old", Modified: at(1)}}, "stale", title("v", 3, "y"), "done"},
+		"full by now":    {tags("v", 5, video.TagEdit{Add: []string{"x"}}), editing.Known{Value: editing.Value{Tags: sixteen, Modified: at(1)}}, "rejected", tags("v", 3, video.TagEdit{Remove: []string{"x", "t00"}}), "done"},
+		"gone by now":    {title("v", 5, "x"), editing.Known{Err: video.ErrNotFound}, "missing", title("v", 3, "y"), "missing"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := editing.Known{Value: editing.Value{Title: "old", Modified: at(0)}}
+			edits, _ := editing.Fold([]video.Change{title("v", 2, "written")}, library{{ID: "v"}: before}.known)
+			written := edits[0].Marks.Settle(edits[0].Marks)
+			before.Marks = written
+			edits, _ = editing.Fold([]video.Change{tc.change}, library{{ID: "v"}: before}.known)
+			other, _ := editing.Fold([]video.Change{{ID: "v", IssuedAt: at(9), Set: video.Fields{Description: new(string)}}}, library{{ID: "v"}: {Value: editing.Value{Description: "x"}}}.known)
+			tc.then.Marks = written.Merge(edits[0].Marks).Merge(other[0].Marks)
+			edits, verdicts := editing.Fold([]video.Change{tc.change}, library{{ID: "v"}: tc.then}.known)
+			require.Equal(t, tc.ends, results(verdicts))
+			require.Len(t, edits, 1)
+			require.True(t, edits[0].Update.Empty())
+			tc.then.Marks = tc.then.Marks.Without(edits[0].Void, tc.then.Marks).Merge(edits[0].Marks)
+			require.Equal(t, written["title"].Stamp, tc.then.Marks["title"].Stamp)
+			require.True(t, tc.then.Marks["description"].Open, "those of other changes stay open")
+			_, verdicts = editing.Fold([]video.Change{tc.older, title("v", 1, "oldest")}, library{{ID: "v"}: tc.then}.known)
+			require.Equal(t, tc.result+" stale", results(verdicts))
+		})
+	}
 }
 
 // An open change hides the one before it, which is known to be written, from nobody.
@@ -320,6 +373,16 @@ func TestBehindAnOpenChangeTheWrittenOneCounts(t *testing.T) {
 	}, " "))
 	fresh := editing.Marks{"title": {Stamp: editing.Stamp{At: at(5)}, Open: true}}
 	require.Empty(t, fresh.Without(fresh, fresh))
+}
+
+func TestOnlyWhatHasSomethingToSayIsRead(t *testing.T) {
+	mark := func(open bool) editing.Marks {
+		return editing.Marks{"title": {Stamp: editing.Stamp{At: at(2)}, Open: open}}
+	}
+	require.False(t, editing.Open(title("v", 1, "x"), mark(false)))
+	require.True(t, editing.Open(title("v", 1, "x"), mark(true)), "it waits, unless the media is gone")
+	require.True(t, editing.Open(title("v", 3, "x"), mark(false)))
+	require.False(t, editing.Open(title("a,b", 3, "x"), nil))
 }
 
 func TestThereMayBeRoomOnceAnotherChangeIsRefused(t *testing.T) {

@@ -142,7 +142,8 @@ func (m Marks) of(part string) Mark {
 }
 
 // Merge returns the marks after news: of each part the later one, and of equal
-// ones the new one. Merging in any order and more than once gives the same.
+// ones the new one. Marks of single tags go with a later one of the whole list, once
+// that is known to be written. Merging in any order and more than once gives the same.
 // Neither argument is touched.
 func (m Marks) Merge(news Marks) Marks {
 	out := maps.Clone(m)
@@ -154,7 +155,7 @@ func (m Marks) Merge(news Marks) Marks {
 			out[part] = mark
 		}
 	}
-	if list, ok := out[wholeList]; ok {
+	if list, ok := out[wholeList]; ok && !list.Open {
 		maps.DeleteFunc(out, func(part string, mark Mark) bool {
 			return strings.HasPrefix(part, oneTag) && mark.Compare(list.Stamp) <= 0
 		})
@@ -172,7 +173,7 @@ func (m Marks) Settle(done Marks) Marks {
 			out[part] = have
 		}
 	}
-	return out
+	return out.Merge(nil)
 }
 
 // Without returns the marks with those in void taken back to what they were before,

@@ -1,0 +1,198 @@
+package edit_test
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/shared/act/edit"
+	"vodcurator/shared/state"
+	"vodcurator/shared/video"
+)
+
+// memory is a state in memory of which creating fails as it is told.
+type memory struct {
+	objects map[string][]byte
+	fault   func() (err error, effect bool)
+}
+
+func (m memory) Read(_ context.Context, key string) ([]byte, error) {
+	if body, ok := m.objects[key]; ok {
+		return body, nil
+	}
+	return nil, video.ErrNotFound
+}
+
+func (m memory) Create(_ context.Context, key string, body []byte) error {
+	err, effect := m.fault()
+	if _, ok := m.objects[key]; ok && err == nil {
+		return state.ErrExists
+	} else if !ok && effect {
+		m.objects[key] = body
+	}
+	return err
+}
+
+func (m memory) List(_ context.Context, prefix, after string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for _, key := range slices.Sorted(maps.Keys(m.objects)) {
+			if strings.HasPrefix(key, prefix) && key > after && !yield(key, nil) {
+				return
+			}
+		}
+	}
+}
+
+// chaos is one video, a few changes of it, and everything that can go wrong while they
+// are delivered in any order, in part and again.
+type chaos struct {
+	*rand.Rand
+	changes  []video.Change
+	library  *library
+	state    memory
+	calm     bool // nothing goes wrong any more but what the library refuses
+	killed   bool
+	rejected map[int]bool
+	told     []string
+}
+
+func newChaos(seed uint64) *chaos {
+	c := &chaos{Rand: rand.New(rand.NewPCG(seed, seed)), library: newLibrary(0), rejected: map[int]bool{}}
+	c.library.videos["v"] = video.Video{ID: "v", Title: "old", Description: "old", Tags: []string{"a"}, Modified: at(0)}
+	c.library.fault = func(_ int, u video.Update) (error, bool) {
+		bad := u.Description != nil && *u.Description == "bad"
+		chance := c.IntN(10)
+		switch {
+		case c.killed:
+			return video.ErrTransient, false
+		case !c.calm && chance == 0:
+			c.killed = true
+			return video.ErrTransient, !bad && c.IntN(2) == 0
+		case !c.calm && chance < 4:
+			return video.ErrTransient, false
+		case !c.calm && chance == 4:
+			return video.ErrUnknownOutcome, !bad && c.IntN(2) == 0
+		case bad:
+			return video.ErrInvalid, false
+		}
+		return nil, true
+	}
+	c.state = memory{map[string][]byte{}, func() (error, bool) {
+		switch {
+		case c.killed:
+			return video.ErrTransient, false
+		case !c.calm && c.IntN(6) == 0:
+			return video.ErrTransient, c.IntN(2) == 0
+		}
+		return nil, true
+	}}
+	for i := range 2 + c.IntN(4) {
+		c.changes = append(c.changes, c.change(i+1))
+	}
+	return c
+}
+
+// change asks for something, at that moment; "bad" is what the library refuses.
+func (c *chaos) change(s int) video.Change {
+	one := func(of ...string) *string { return &of[c.IntN(len(of))] }
+	change := video.Change{ID: "v", IssuedAt: at(s)}
+	for change.Empty() {
+		if c.IntN(2) == 0 {
+			change.Set.Title = one("A", "B", "old")
+		}
+		if c.IntN(3) == 0 {
+			change.Set.Description = one("X", "Y", "old", "bad", "bad")
+		}
+		switch c.IntN(5) {
+		case 0:
+			change.Tags.Add = []string{*one("a", "b")}
+		case 1:
+			change.Tags.Remove = []string{*one("a", "b")}
+		case 2:
+			change.Tags.Set = &[][]string{{}, {"a"}, {"b"}, {"a", "b"}}[c.IntN(4)]
+		}
+	}
+	return change
+}
+
+// deliver hands over the waiting changes until each has an end.
+func (c *chaos) deliver() error {
+	waiting := c.Perm(len(c.changes))
+	var editor *edit.Editor
+	for round := 0; len(waiting) > 0; round++ {
+		c.calm = round > 12
+		if round > 60 {
+			return fmt.Errorf("%v never end", waiting)
+		}
+		if c.killed || editor == nil {
+			c.killed = false
+			var err error
+			if editor, err = edit.New(edit.Config{Library: c.library, State: c.state}); err != nil {
+				return err
+			}
+		}
+		c.Shuffle(len(waiting), func(i, j int) { waiting[i], waiting[j] = waiting[j], waiting[i] })
+		n := len(waiting)
+		if !c.calm {
+			n = 1 + c.IntN(n)
+		}
+		batch := make([]video.Change, n)
+		for k, i := range waiting[:n] {
+			batch[k] = c.changes[i]
+		}
+		outcomes, err := editor.Edit(context.Background(), fmt.Sprint(round), batch)
+		c.told = append(c.told, fmt.Sprintf("%d: %v: %s %v, killed %v", round, waiting[:n], results(outcomes), err, c.killed))
+		if err != nil || c.killed {
+			continue // the platform delivers the batch again
+		}
+		again := slices.Clone(waiting[n:])
+		for k, i := range waiting[:n] {
+			switch outcomes[k].Result {
+			case video.Failed, video.Unknown, video.Deferred:
+				again = append(again, i)
+			case video.Rejected:
+				c.rejected[i] = true
+			}
+		}
+		waiting = again
+	}
+	return nil
+}
+
+// Whatever fails, is refused, killed or delivered again: in the end the library holds
+// what the changes that were not refused come to in the order of issue.
+func TestNoChangeIsLostWhateverGoesWrong(t *testing.T) {
+	const seeds = 3000
+	refused := 0
+	for seed := range uint64(seeds) {
+		c := newChaos(seed)
+		err := c.deliver()
+		want := video.Video{Title: "old", Description: "old", Tags: []string{"a"}}
+		for i, change := range c.changes {
+			if c.rejected[i] {
+				refused++
+				continue
+			}
+			for _, f := range []struct{ from, to *string }{{change.Set.Title, &want.Title}, {change.Set.Description, &want.Description}} {
+				if f.from != nil {
+					*f.to = *f.from
+				}
+			}
+			want.Tags = change.Tags.Apply(want.Tags)
+		}
+		got := c.library.videos["v"]
+		slices.Sort(got.Tags)
+		slices.Sort(want.Tags)
+		require.NoError(t, err, "seed %d: %s", seed, strings.Join(c.told, "\n"))
+		require.Equal(t, []string{want.Title, want.Description, strings.Join(want.Tags, ",")}, []string{got.Title, got.Description, strings.Join(got.Tags, ",")},
+			"seed %d: %s", seed, strings.Join(c.told, "\n"))
+	}
+	t.Logf("%d libraries, %d changes refused, nothing lost", seeds, refused)
+}
