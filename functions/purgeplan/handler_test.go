@@ -190,3 +190,16 @@ func TestANightThatEndsWithoutAPlanIsToldOnce(t *testing.T) {
 	require.Len(t, hook.bodies, 1)
 	require.Contains(t, hook.bodies[0], `"incidents":["planning has taken 1 night; read so far: `)
 }
+
+func TestDamagedProgressIsTold(t *testing.T) {
+	h, _, _ := newHandler(t, byDefault)
+	hook := &webhook{}
+	h.hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
+	old := state.Draft{At: night.Add(-24 * time.Hour), Region: "cn-shanghai", Account: "1", Policy: retention.Default().Hash, Number: 1, Done: true, Parts: []state.Part{{Hash: "gone", Lines: 1}}}
+	require.NoError(t, state.WriteDraft(t.Context(), h.job.State, old))
+	answer, err := h.handle(t.Context(), []byte(tick))
+	require.NoError(t, err)
+	require.NotEmpty(t, answer.(report.PlanAnswer).Plan)
+	require.Len(t, hook.bodies, 1)
+	require.Contains(t, hook.bodies[0], `"planning begins anew: the progress of earlier ticks is damaged: `)
+}

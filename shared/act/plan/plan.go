@@ -52,6 +52,8 @@ type Report struct {
 	Nights int
 	// Missed is how many nights have no plan before this one; 0 for the first plan.
 	Missed int
+	// Anew says what this run found damaged, and what therefore starts anew.
+	Anew []string
 }
 
 // Finished says that the plan is written.
@@ -81,9 +83,21 @@ func (j Job) Run(ctx context.Context, at time.Time) (Report, error) {
 		return Report{Plan: p, Read: p.Library.Media, Earlier: ok}, err
 	}
 	d, err := j.resume(ctx, at)
-	if err != nil {
-		return Report{}, err
+	var report Report
+	if err == nil {
+		report, err = j.goOn(ctx, d, at)
 	}
+	if errors.Is(err, errProgress) && !d.At.Equal(at) {
+		lost := "planning begins anew: " + err.Error()
+		j.Log.WarnContext(ctx, "planning begins anew", slog.Any("error", err))
+		report, err = j.goOn(ctx, j.begin(at), at)
+		report.Anew = append([]string{lost}, report.Anew...)
+	}
+	return report, err
+}
+
+// goOn plans from where the draft ends.
+func (j Job) goOn(ctx context.Context, d state.Draft, at time.Time) (Report, error) {
 	report := Report{Resumed: d.Number > 0, Nights: nights(d.At, at)}
 	if report.Nights == nights(d.At, d.Tick) {
 		report.Nights = 0 // an earlier run said so
@@ -105,6 +119,7 @@ func (j Job) Run(ctx context.Context, at time.Time) (Report, error) {
 		return report, err
 	}
 	report.Plan, err = s.finish(ctx)
+	report.Anew = s.anew
 	if !s.before.IsZero() {
 		// Half a day of leeway: clocks change, and people trigger by hand.
 		report.Missed = max(0, int((s.draft.At.Sub(s.before)-12*time.Hour)/(24*time.Hour)))
@@ -165,6 +180,7 @@ type survey struct {
 	pending []retention.Verdict // they are sorted before they are written
 	since   int                 // media since the last draft
 	before  time.Time           // when the plan before this one was made
+	anew    []string            // Report.Anew
 }
 
 func (s *survey) read(ctx context.Context) error {
