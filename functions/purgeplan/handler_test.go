@@ -203,3 +203,30 @@ func TestDamagedProgressIsTold(t *testing.T) {
 	require.Len(t, hook.bodies, 1)
 	require.Contains(t, hook.bodies[0], `"planning begins anew: the progress of earlier ticks is damaged: `)
 }
+
+// down is a webhook that answers 403 until it is up.
+type down struct {
+	webhook
+	up bool
+}
+
+func (d *down) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !d.up {
+		return &http.Response{StatusCode: http.StatusForbidden, Body: http.NoBody, Request: r}, nil
+	}
+	return d.webhook.RoundTrip(r)
+}
+
+func TestMissedNightsAreToldByALaterTickWhenTheFirstNoticeFails(t *testing.T) {
+	h, _, _ := newHandler(t, byDefault)
+	hook := &down{}
+	h.hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
+	for _, hours := range []int{0, 4 * 24, 4*24 + 1, 4*24 + 2} {
+		hook.up = hours > 4*24
+		_, err := h.handle(t.Context(), []byte(strings.ReplaceAll(tick, "2026-11-22T17:00:00Z", night.Add(time.Duration(hours)*time.Hour).Format(time.RFC3339))))
+		require.NoError(t, err)
+	}
+	require.Len(t, hook.bodies, 1)
+	require.Contains(t, hook.bodies[0], `"3 nights without a plan before this one"`)
+	require.Contains(t, hook.bodies[0], `"missed":3`)
+}

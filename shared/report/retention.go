@@ -96,6 +96,7 @@ type NightFacts struct {
 
 // Night words a night: its plan, and what left since the plan before it.
 func (a PlanAnswer) Night(s notify.Since) (text string, incidents []string, facts NightFacts) {
+	a.Missed = max(a.Missed, s.Missed) // the run that made the plan may have told nobody
 	text, incidents = a.Told(nil)
 	if text += fmt.Sprintf("; %s removed since %s, %s", Count(s.Removed.Items, "item"), s.From.Format(time.DateTime), Bytes(s.Removed.Bytes)); s.Err != nil {
 		incidents = append(incidents, "what was removed cannot be told: "+s.Err.Error())

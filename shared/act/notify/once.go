@@ -68,6 +68,7 @@ func told(ctx context.Context, o state.Objects, mark string) bool {
 // Since is what the state tells of the time since the plan before.
 type Since struct {
 	From    time.Time    `json:"from"`
+	Missed  int          `json:"-"`       // nights without a plan
 	Removed state.Totals `json:"removed"` // takedowns included
 	Idle    []string     `json:"idle,omitempty"`
 	Err     error        `json:"-"` // the rest is not whole
@@ -116,6 +117,7 @@ func sinceLast(ctx context.Context, o state.Objects, policy *retention.Policy, p
 			waiting = append(waiting, id)
 		}
 	}
+	s.Missed = p.Missed(s.From)
 	taken := map[string]bool{}
 	for row, err := range state.Recent(ctx, o, minTime(s.From, p.Created.Add(-day))) {
 		if err != nil {

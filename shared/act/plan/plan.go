@@ -50,7 +50,8 @@ type Report struct {
 	// Nights is how many nights have ended without this plan since it was begun. Only
 	// the first run of a night says so.
 	Nights int
-	// Missed is how many nights have no plan before this one; 0 for the first plan.
+	// Missed is how many nights have no plan before this one; 0 for the first plan, and
+	// for one that was there already.
 	Missed int
 	// Anew says what this run found damaged, and what therefore starts anew.
 	Anew []string
@@ -120,9 +121,8 @@ func (j Job) goOn(ctx context.Context, d state.Draft, at time.Time) (Report, err
 	}
 	report.Plan, err = s.finish(ctx)
 	report.Anew = s.anew
-	if !s.before.IsZero() {
-		// Half a day of leeway: clocks change, and people trigger by hand.
-		report.Missed = max(0, int((s.draft.At.Sub(s.before)-12*time.Hour)/(24*time.Hour)))
+	if err == nil && !s.before.IsZero() {
+		report.Missed = report.Plan.Missed(s.before)
 	}
 	return report, err
 }
