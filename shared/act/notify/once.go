@@ -81,7 +81,7 @@ const (
 )
 
 // sinceLast reads what left since the plan before this one, and which approved plans
-// no run has taken up for more than a day.
+// no run has taken up, nor refused, for more than a day.
 func sinceLast(ctx context.Context, o state.Objects, policy *retention.Policy, p state.Plan) (s Since) {
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
@@ -142,14 +142,27 @@ func minTime(a, b time.Time) time.Time {
 	return b
 }
 
+// refused says that a run refused the plan: what else is told of a plan is its night.
+func refused(ctx context.Context, o state.Objects, id string) (bool, error) {
+	for key, err := range o.List(ctx, "told/"+id+"/", "") {
+		if err != nil || key != markOf(id, "night") {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
 // waits says that a run should have taken the plan up a day ago.
 func waits(ctx context.Context, o state.Objects, policy *retention.Policy, p state.Plan, now time.Time) (bool, error) {
 	if p.Items == 0 || len(p.Over) > 0 || !now.Before(p.Expires) {
 		return false, nil
 	}
-	if _, err := state.ReadEnd(ctx, o, p.ID); err == nil {
+	if _, err := state.ReadEnd(ctx, o, p.ID); err == nil || errors.Is(err, video.ErrInvalid) {
 		return false, nil
 	} else if !errors.Is(err, video.ErrNotFound) {
+		return false, err
+	}
+	if refused, err := refused(ctx, o, p.ID); refused || err != nil {
 		return false, err
 	}
 	from := p.Created
