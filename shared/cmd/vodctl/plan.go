@@ -16,6 +16,7 @@ import (
 
 	"vodcurator/shared/act/purge"
 	"vodcurator/shared/boot"
+	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
 	"vodcurator/shared/video"
@@ -117,6 +118,24 @@ func damaged(dir, plan string, err error) (string, error) {
 	return "", err
 }
 
+// onQuota says how many items of a plan a quota takes; nothing where the policy cannot
+// be read or is another one by now, and then purge removes nothing anyway.
+func onQuota(policy *retention.Policy, p state.Plan) string {
+	if policy == nil || policy.Hash != p.Policy {
+		return ""
+	}
+	n := 0
+	for _, r := range p.Rules {
+		if policy.Quota(r.Rule) {
+			n += r.Items
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("  %s rest on a quota: they go only while the latest plan, younger than 24 h, lists them too\n", report.Count(n, "item"))
+}
+
 func (a *app) showPlan(ctx context.Context, id string, asCSV, items bool) error {
 	return a.withState(ctx, func(app *boot.App, o *state.Store) error {
 		p, err := findPlan(ctx, app, o, id)
@@ -149,7 +168,8 @@ func (a *app) showPlan(ctx context.Context, id string, asCSV, items bool) error 
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(a.out, "\n  Standing: %s\n", stands)
+		policy, _ := app.Policy(ctx) // the plan is shown without it as well
+		_, err = fmt.Fprintf(a.out, "\n%s  Standing: %s\n", onQuota(policy, p), stands)
 		return err
 	})
 }
@@ -244,6 +264,9 @@ func (a *app) approve(ctx context.Context, app *boot.App, o *state.Store, p stat
 		if err := report.Plan(a.out, p); err != nil {
 			return err
 		}
+		if _, err := fmt.Fprint(a.out, onQuota(policy, p)); err != nil {
+			return err
+		}
 	}
 	job := purge.Job{Policy: policy, Region: app.Region, Account: app.Account, App: app.App}
 	if why := job.Refuses(p, time.Now()); why != "" {
@@ -261,8 +284,8 @@ func (a *app) approve(ctx context.Context, app *boot.App, o *state.Store, p stat
 	if a.json() {
 		return a.printJSON(approval)
 	}
-	_, err = fmt.Fprintf(a.out, "%s approved by %s: %s of %s media, %s. Stop it with: vodctl halt\n",
-		p.ID, approval.By, report.Count(p.Items, "item"), report.Number(p.Media), report.Bytes(p.Bytes))
+	_, err = fmt.Fprintf(a.out, "%s approved by %s: %s of %s media, %s. Stop it with: vodctl halt\n%s",
+		p.ID, approval.By, report.Count(p.Items, "item"), report.Number(p.Media), report.Bytes(p.Bytes), onQuota(policy, p))
 	return err
 }
 

@@ -404,3 +404,39 @@ func TestTheLatestPlanIsOneOfThisAccount(t *testing.T) {
 	_, out, errs := vodctl(t, env, "plan", "show")
 	require.Contains(t, out, "Plan "+p.ID, errs)
 }
+
+func TestWhatRestsOnAQuotaIsSaidWhereItIsApproved(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "policy.yaml")
+	text := []byte("rules: [{name: temporary, select: '\"temp\" in tags', older_than: 30d, remove: {video: true}}]\nquotas: [{name: small, select: 'true', above: 1TB, older_than: 30d}]\n")
+	require.NoError(t, os.WriteFile(file, text, 0o600))
+	policy, err := retention.Parse(file, text)
+	require.NoError(t, err)
+	const want = "3 items rest on a quota: they go only while the latest plan, younger than 24 h, lists them too"
+	for name, tc := range map[string]struct {
+		rule, policy string
+		said         bool
+	}{
+		"a quota's":      {"small", policy.Hash, true},
+		"a rule's":       {"temporary", policy.Hash, false},
+		"another policy": {"small", strings.Repeat("0", 64), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			env, p := plannedLike(t, func(p *state.Plan) {
+				p.Policy = tc.policy
+				p.Rules = append(p.Rules, state.RuleTotals{Rule: tc.rule, Kind: retention.Whole, Totals: state.Totals{Media: 3, Items: 3}})
+			})
+			env["POLICY_FILE"] = file
+			_, out, errs := vodctl(t, env, "plan", "show")
+			require.Equal(t, tc.said, strings.Contains(out, want), out+errs)
+			code, out, _ := vodctl(t, env, "approve", p.ID)
+			require.NotZero(t, code)
+			require.Equal(t, tc.said, strings.Contains(out, want), out)
+			code, out, _ = vodctl(t, env, "approve", p.ID, "--yes")
+			require.Equal(t, tc.policy == policy.Hash, code == 0)
+			require.Equal(t, tc.said, strings.Contains(out, want), out)
+			env["POLICY_FILE"] = file + ".gone"
+			code, _, errs = vodctl(t, env, "plan", "show")
+			require.Zero(t, code, errs)
+		})
+	}
+}
