@@ -27,20 +27,28 @@ func (j Job) begin(at time.Time) state.Draft {
 	return state.Draft{At: at, Region: j.Region, Account: j.Account, App: j.App, Policy: j.Policy.Hash}
 }
 
-// resume finds the progress of an earlier tick, or begins.
-func (j Job) resume(ctx context.Context, at time.Time) (state.Draft, error) {
-	d, err := state.LastDraft(ctx, j.State, j.begin(at), at.Add(-fresh))
-	over := d.Number == 0
+// resume finds the night's plan, else the progress of an earlier tick, or begins. A plan
+// is of the night in which it is finished: its draft tells the tick of that.
+func (j Job) resume(ctx context.Context, at time.Time) (state.Draft, state.Plan, error) {
+	if p, ok, err := j.made(ctx, at.Add(-settled), at); ok || err != nil && !errors.Is(err, video.ErrInvalid) {
+		return state.Draft{}, p, err
+	}
+	d, err := state.LastDraft(ctx, j.State, j.begin(at), at.Add(-fresh-settled))
+	over := d.At.Before(at.Add(-fresh))
 	if err == nil && d.Done && !d.At.Equal(at) { // that one became a plan, or will if asked again
-		_, over, err = j.made(ctx, d.At, d.At)
+		p, made, madeErr := j.made(ctx, d.At, d.At)
+		if made && d.At.Before(at) && at.Sub(d.Tick) < settled {
+			return d, p, nil
+		}
+		over, err = over || made, madeErr
 	}
 	switch {
 	case damaged(err):
-		return state.Draft{}, fmt.Errorf("%w: %w", errProgress, err)
+		return state.Draft{}, state.Plan{}, fmt.Errorf("%w: %w", errProgress, err)
 	case over:
 		d = j.begin(at)
 	}
-	return d, err
+	return d, state.Plan{}, err
 }
 
 // finish settles the drafts now that the whole library is counted, and writes

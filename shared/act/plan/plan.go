@@ -64,7 +64,7 @@ const (
 	batches  = 16               // detail calls in flight
 	perDraft = 10_000           // media between two records of progress
 	reserve  = 20 * time.Second // kept back from the deadline for writing
-	settled  = 12 * time.Hour   // a plan younger than this is the night's
+	settled  = 12 * time.Hour   // a plan made or finished since is the night's
 	fresh    = 72 * time.Hour   // progress older than this is begun anew
 )
 
@@ -80,10 +80,10 @@ func (j Job) Run(ctx context.Context, at time.Time) (Report, error) {
 		j.Log = slog.New(slog.DiscardHandler)
 	}
 	at = at.UTC().Truncate(time.Second)
-	if p, ok, err := j.made(ctx, at.Add(-settled), at); ok || err != nil && !errors.Is(err, video.ErrInvalid) {
-		return Report{Plan: p, Read: p.Library.Media, Earlier: ok}, err
+	d, p, err := j.resume(ctx, at)
+	if p.ID != "" {
+		return Report{Plan: p, Read: p.Library.Media, Earlier: true}, nil
 	}
-	d, err := j.resume(ctx, at)
 	var report Report
 	if err == nil {
 		report, err = j.goOn(ctx, d, at)
@@ -103,6 +103,7 @@ func (j Job) goOn(ctx context.Context, d state.Draft, at time.Time) (Report, err
 	if report.Nights == nights(d.At, d.Tick) {
 		report.Nights = 0 // an earlier run said so
 	}
+	tick := d.Tick
 	d.Tick = at
 	moment, err := state.Outside(ctx, j.State, j.Library, j.Policy, d.At)
 	if err == nil && j.Policy.RemovesImages() {
@@ -114,6 +115,8 @@ func (j Job) goOn(ctx context.Context, d state.Draft, at time.Time) (Report, err
 	s := &survey{Job: j, draft: d, moment: moment, lines: state.Lines{Objects: j.State}}
 	if !d.Done {
 		err = s.read(ctx)
+	} else if !at.Equal(tick) {
+		err = s.turn(ctx, time.Time{}, true) // the tick that finishes it is on record
 	}
 	report.Read = s.draft.Tally.Media + s.draft.Unread
 	if err != nil || !s.draft.Done {

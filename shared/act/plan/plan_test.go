@@ -243,6 +243,18 @@ func TestALibraryThatTakesSeveralNights(t *testing.T) {
 				require.Equal(t, whole.Plan, r.Plan, "as if one night had been enough")
 				require.Equal(t, 2, night)
 				require.Equal(t, map[int]int{1: 1, 2: 1}, told)
+				calls := l.calls.Load()
+				for hour := tick%6 + 1; hour < 11; hour++ {
+					r, err := j.Run(t.Context(), now.Add(time.Duration(48+hour)*time.Hour))
+					require.NoError(t, err)
+					require.Equal(t, whole.Plan, r.Plan, "it is the night's plan, although begun before")
+					require.True(t, r.Earlier)
+				}
+				require.Equal(t, calls, l.calls.Load())
+				l.fail = nil
+				r, err := j.Run(t.Context(), now.AddDate(0, 0, 3))
+				require.NoError(t, err)
+				require.Equal(t, now.AddDate(0, 0, 3), r.Plan.Created)
 				return
 			}
 		}
@@ -641,4 +653,23 @@ func TestProgressWithADamagedPartIsGivenUpAtOnce(t *testing.T) {
 			require.Empty(t, r.Anew)
 		})
 	}
+}
+
+// The library was read to its end the night before, and the plan could not be written.
+func TestAPlanThatIsOnlyWrittenInTheNextNightIsThatNights(t *testing.T) {
+	j := job(t, &shelf{media: many(2)}, temps)
+	whole := j.State
+	j.State = unplanned{whole}
+	_, err := j.Run(t.Context(), now)
+	require.ErrorIs(t, err, video.ErrTransient)
+	j.State = whole
+	for hour := 24; hour < 30; hour++ {
+		r, err := j.Run(t.Context(), now.Add(time.Duration(hour)*time.Hour))
+		require.NoError(t, err)
+		require.Equal(t, now, r.Plan.Created)
+		require.Equal(t, hour > 24, r.Earlier)
+	}
+	r, err := j.Run(t.Context(), now.AddDate(0, 0, 2))
+	require.NoError(t, err)
+	require.Equal(t, now.AddDate(0, 0, 2), r.Plan.Created)
 }
