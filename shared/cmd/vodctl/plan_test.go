@@ -440,3 +440,23 @@ func TestWhatRestsOnAQuotaIsSaidWhereItIsApproved(t *testing.T) {
 		})
 	}
 }
+
+func TestDamagedObjectsAreNamed(t *testing.T) {
+	env, p := planned(t)
+	code, out, errs := vodctl(t, env, "state", "check")
+	require.Zero(t, code, errs)
+	require.Equal(t, "Every object is as it was written.\n", out)
+	store, err := state.Open(t.Context(), env["STATE"], state.Options{})
+	require.NoError(t, err)
+	require.NoError(t, store.Create(t.Context(), "ended/"+p.ID+".json", []byte("{")))
+	require.NoError(t, state.Remove(t.Context(), store, "parts/"+p.Parts[0].Hash+".jsonl"))
+	require.NoError(t, store.Close())
+	code, out, errs = vodctl(t, env, "state", "check")
+	require.Equal(t, 1, code)
+	require.Contains(t, out, "ended/"+p.ID+".json ")
+	require.Contains(t, out, "parts/"+p.Parts[0].Hash+".jsonl  part of plans/"+p.ID+".json: not found")
+	require.Contains(t, errs, "2 objects damaged or missing")
+	code, out, _ = vodctl(t, env, "state", "check", "-o", "json")
+	require.Equal(t, 1, code)
+	require.True(t, json.Valid([]byte(out)), out)
+}
