@@ -190,3 +190,43 @@ func TestANightThatEndsWithoutAPlanIsToldOnce(t *testing.T) {
 	require.Len(t, hook.bodies, 1)
 	require.Contains(t, hook.bodies[0], `"incidents":["planning has taken 1 night; read so far: `)
 }
+
+func TestDamagedProgressIsTold(t *testing.T) {
+	h, _, _ := newHandler(t, byDefault)
+	hook := &webhook{}
+	h.hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
+	old := state.Draft{At: night.Add(-24 * time.Hour), Region: "cn-shanghai", Account: "1", Policy: retention.Default().Hash, Number: 1, Done: true, Parts: []state.Part{{Hash: "gone", Lines: 1}}}
+	require.NoError(t, state.WriteDraft(t.Context(), h.job.State, old))
+	answer, err := h.handle(t.Context(), []byte(tick))
+	require.NoError(t, err)
+	require.NotEmpty(t, answer.(report.PlanAnswer).Plan)
+	require.Len(t, hook.bodies, 1)
+	require.Contains(t, hook.bodies[0], `"planning begins anew: the progress of earlier ticks is damaged: `)
+}
+
+// down is a webhook that answers 403 until it is up.
+type down struct {
+	webhook
+	up bool
+}
+
+func (d *down) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !d.up {
+		return &http.Response{StatusCode: http.StatusForbidden, Body: http.NoBody, Request: r}, nil
+	}
+	return d.webhook.RoundTrip(r)
+}
+
+func TestMissedNightsAreToldByALaterTickWhenTheFirstNoticeFails(t *testing.T) {
+	h, _, _ := newHandler(t, byDefault)
+	hook := &down{}
+	h.hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
+	for _, hours := range []int{0, 4 * 24, 4*24 + 1, 4*24 + 2} {
+		hook.up = hours > 4*24
+		_, err := h.handle(t.Context(), []byte(strings.ReplaceAll(tick, "2026-11-22T17:00:00Z", night.Add(time.Duration(hours)*time.Hour).Format(time.RFC3339))))
+		require.NoError(t, err)
+	}
+	require.Len(t, hook.bodies, 1)
+	require.Contains(t, hook.bodies[0], `"3 nights without a plan before this one"`)
+	require.Contains(t, hook.bodies[0], `"missed":3`)
+}

@@ -30,6 +30,7 @@ type PlanAnswer struct {
 	Resumed bool      `json:"resumed,omitempty"`
 	Missed  int       `json:"missed,omitempty"` // nights without a plan before this one
 	Nights  int       `json:"nights,omitempty"` // that ended while this one was made
+	Anew    []string  `json:"anew,omitempty"`   // what starts anew because something was damaged
 }
 
 // Planned words what came of planning.
@@ -41,7 +42,7 @@ func Planned(r plan.Report) PlanAnswer {
 	}
 	return PlanAnswer{
 		Plan: p.ID, Expires: p.Expires, Read: r.Read, Unread: p.Library.Unread, Media: p.Media, Items: p.Items, Bytes: p.Bytes,
-		Unknown: p.Unknown, Leaving: p.Shelf, Soon: p.Soon.Items, InDays: days, Over: p.Over, Resumed: r.Resumed, Missed: r.Missed, Nights: r.Nights,
+		Unknown: p.Unknown, Leaving: p.Shelf, Soon: p.Soon.Items, InDays: days, Over: p.Over, Resumed: r.Resumed, Missed: r.Missed, Nights: r.Nights, Anew: r.Anew,
 	}
 }
 
@@ -71,6 +72,7 @@ func (a PlanAnswer) Told(err error) (text string, incidents []string) {
 	for _, over := range a.Over {
 		incidents = append(incidents, "over a guard: "+over)
 	}
+	incidents = append(incidents, a.Anew...)
 	if a.Soon > 0 && a.InDays <= soonDays {
 		incidents = append(incidents, fmt.Sprintf("%s on the shelf will go in %s: vodctl leaving", Count(a.Soon, "item"), Count(a.InDays, "day")))
 	}
@@ -94,6 +96,7 @@ type NightFacts struct {
 
 // Night words a night: its plan, and what left since the plan before it.
 func (a PlanAnswer) Night(s notify.Since) (text string, incidents []string, facts NightFacts) {
+	a.Missed = max(a.Missed, s.Missed) // the run that made the plan may have told nobody
 	text, incidents = a.Told(nil)
 	if text += fmt.Sprintf("; %s removed since %s, %s", Count(s.Removed.Items, "item"), s.From.Format(time.DateTime), Bytes(s.Removed.Bytes)); s.Err != nil {
 		incidents = append(incidents, "what was removed cannot be told: "+s.Err.Error())

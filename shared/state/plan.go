@@ -287,6 +287,12 @@ func Plans(ctx context.Context, o Objects, after time.Time) iter.Seq2[string, er
 	}
 }
 
+// Missed is how many nights have no plan between the one made before and this one,
+// with half a day of leeway: clocks change, and people trigger by hand.
+func (p Plan) Missed(before time.Time) int {
+	return max(0, int((p.Created.Sub(before)-12*time.Hour)/(24*time.Hour)))
+}
+
 // Entries gives the plan's media with their items.
 func (p Plan) Entries(ctx context.Context, o Objects) iter.Seq2[retention.Verdict, error] {
 	return ReadLines[retention.Verdict](ctx, o, p.Parts)
@@ -328,6 +334,11 @@ func ReadApproval(ctx context.Context, o Objects, p Plan) (Approval, error) {
 	if err := checkWithdrawn(ctx, o, p.ID); err != nil {
 		return Approval{}, err
 	}
+	return readApproval(ctx, o, p)
+}
+
+// readApproval does not ask whether the plan was withdrawn.
+func readApproval(ctx context.Context, o Objects, p Plan) (Approval, error) {
 	var a Approval
 	if _, err := readWhole(ctx, o, "approvals/"+p.ID+".json", &a); err != nil {
 		return Approval{}, err

@@ -33,6 +33,8 @@ type PlanReport struct {
 	Open    int                  `json:"open"`
 	Ended   bool                 `json:"ended"`
 	Expires time.Time            `json:"expires,omitzero"`
+
+	Withdrawn bool `json:"withdrawn,omitempty"`
 }
 
 // VerifyLedger reads the whole ledger and proves that its chain holds from its first
@@ -114,6 +116,12 @@ func VerifyLedger(ctx context.Context, o Objects) (LedgerReport, error) {
 		r.Open += p.Open
 		if head, err := ReadPlan(ctx, o, p.Plan); err == nil {
 			p.Planned, p.Expires = head.Totals, head.Expires
+		}
+		switch _, err := ReadWithdrawal(ctx, o, p.Plan); {
+		case err == nil, errors.Is(err, video.ErrInvalid): // nobody can approve it any more
+			p.Withdrawn = true
+		case !errors.Is(err, video.ErrNotFound):
+			return r, err
 		}
 	}
 	last, err := lastOf(ctx, o, "ledger/", 0)

@@ -68,6 +68,7 @@ func told(ctx context.Context, o state.Objects, mark string) bool {
 // Since is what the state tells of the time since the plan before.
 type Since struct {
 	From    time.Time    `json:"from"`
+	Missed  int          `json:"-"`       // nights without a plan
 	Removed state.Totals `json:"removed"` // takedowns included
 	Idle    []string     `json:"idle,omitempty"`
 	Err     error        `json:"-"` // the rest is not whole
@@ -80,7 +81,7 @@ const (
 )
 
 // sinceLast reads what left since the plan before this one, and which approved plans
-// no run has taken up for more than a day.
+// no run has taken up, nor refused, for more than a day.
 func sinceLast(ctx context.Context, o state.Objects, policy *retention.Policy, p state.Plan) (s Since) {
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
@@ -116,6 +117,7 @@ func sinceLast(ctx context.Context, o state.Objects, policy *retention.Policy, p
 			waiting = append(waiting, id)
 		}
 	}
+	s.Missed = p.Missed(s.From)
 	taken := map[string]bool{}
 	for row, err := range state.Recent(ctx, o, minTime(s.From, p.Created.Add(-day))) {
 		if err != nil {
@@ -140,14 +142,27 @@ func minTime(a, b time.Time) time.Time {
 	return b
 }
 
+// refused says that a run refused the plan: what else is told of a plan is its night.
+func refused(ctx context.Context, o state.Objects, id string) (bool, error) {
+	for key, err := range o.List(ctx, "told/"+id+"/", "") {
+		if err != nil || key != markOf(id, "night") {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
 // waits says that a run should have taken the plan up a day ago.
 func waits(ctx context.Context, o state.Objects, policy *retention.Policy, p state.Plan, now time.Time) (bool, error) {
 	if p.Items == 0 || len(p.Over) > 0 || !now.Before(p.Expires) {
 		return false, nil
 	}
-	if _, err := state.ReadEnd(ctx, o, p.ID); err == nil {
+	if _, err := state.ReadEnd(ctx, o, p.ID); err == nil || errors.Is(err, video.ErrInvalid) {
 		return false, nil
 	} else if !errors.Is(err, video.ErrNotFound) {
+		return false, err
+	}
+	if refused, err := refused(ctx, o, p.ID); refused || err != nil {
 		return false, err
 	}
 	from := p.Created

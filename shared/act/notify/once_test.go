@@ -198,6 +198,18 @@ func TestAnApprovedPlanThatNoRunTookUpForADayIsTold(t *testing.T) {
 			long(t, o, p)
 			require.NoError(t, state.EndRun(t.Context(), o, state.RunEnd{Plan: p.ID}))
 		}, nil, false},
+		"refused by a run, which was told": {nil, func(t *testing.T, o state.Objects, p state.Plan) {
+			long(t, o, p)
+			webhook(&hook{answers: []int{200}}).Incidents(t.Context(), o, night, notice, []notify.Incident{{Text: "plan refused: over the guards", Plan: p.ID}})
+		}, nil, false},
+		"told as the plan of its night": {nil, func(t *testing.T, o state.Objects, p state.Plan) {
+			long(t, o, p)
+			webhook(&hook{answers: []int{200}}).Night(t.Context(), o, nil, p, func(notify.Since) notify.Notice { return notice })
+		}, nil, true},
+		"with an end that cannot be read": {nil, func(t *testing.T, o state.Objects, p state.Plan) {
+			long(t, o, p)
+			require.NoError(t, o.Create(t.Context(), "ended/"+p.ID+".json", []byte("{")))
+		}, nil, false},
 		"withdrawn": {func(p *state.Plan) { p.Policy = self.Hash }, func(t *testing.T, o state.Objects, p state.Plan) {
 			require.NoError(t, state.Withdraw(t.Context(), o, p.ID, "otto", "", night))
 		}, self, false},

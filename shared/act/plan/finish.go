@@ -15,22 +15,40 @@ import (
 	"vodcurator/shared/video"
 )
 
-// resume finds the progress of an earlier tick, or begins anew.
-func (j Job) resume(ctx context.Context, at time.Time) (state.Draft, error) {
-	begin := state.Draft{At: at, Region: j.Region, Account: j.Account, App: j.App, Policy: j.Policy.Hash}
-	d, err := state.LastDraft(ctx, j.State, begin, at.Add(-fresh))
-	ok := d.Number == 0
+// errProgress says that what earlier ticks recorded is missing or altered.
+var errProgress = errors.New("the progress of earlier ticks is damaged")
+
+// damaged says that an object is not there, or not as it was written.
+func damaged(err error) bool {
+	return errors.Is(err, video.ErrInvalid) || errors.Is(err, video.ErrNotFound)
+}
+
+func (j Job) begin(at time.Time) state.Draft {
+	return state.Draft{At: at, Region: j.Region, Account: j.Account, App: j.App, Policy: j.Policy.Hash}
+}
+
+// resume finds the night's plan, else the progress of an earlier tick, or begins. A plan
+// is of the night in which it is finished: its draft tells the tick of that.
+func (j Job) resume(ctx context.Context, at time.Time) (state.Draft, state.Plan, error) {
+	if p, ok, err := j.made(ctx, at.Add(-settled), at); ok || err != nil && !errors.Is(err, video.ErrInvalid) {
+		return state.Draft{}, p, err
+	}
+	d, err := state.LastDraft(ctx, j.State, j.begin(at), at.Add(-fresh-settled))
+	over := d.At.Before(at.Add(-fresh))
 	if err == nil && d.Done && !d.At.Equal(at) { // that one became a plan, or will if asked again
-		_, ok, err = j.made(ctx, d.At, d.At)
+		p, made, madeErr := j.made(ctx, d.At, d.At)
+		if made && d.At.Before(at) && at.Sub(d.Tick) < settled {
+			return d, p, nil
+		}
+		over, err = over || made, madeErr
 	}
-	if errors.Is(err, video.ErrInvalid) {
-		j.Log.WarnContext(ctx, "planning begins anew", slog.Any("error", err))
-		return begin, nil
+	switch {
+	case damaged(err):
+		return state.Draft{}, state.Plan{}, fmt.Errorf("%w: %w", errProgress, err)
+	case over:
+		d = j.begin(at)
 	}
-	if ok || err != nil {
-		return begin, err
-	}
-	return d, nil
+	return d, state.Plan{}, err
 }
 
 // finish settles the drafts now that the whole library is counted, and writes
@@ -53,6 +71,9 @@ func (s *survey) finish(ctx context.Context) (state.Plan, error) {
 	groups := map[retention.Group]bool{} // out of which something goes
 	sums := sums{price: j.Policy.Prices, plan: &p}
 	for v, err := range state.ReadLines[retention.Verdict](ctx, j.State, d.Earlier) {
+		if damaged(err) {
+			err = fmt.Errorf("%w: %w", errProgress, err)
+		}
 		if err != nil {
 			return state.Plan{}, err
 		}
@@ -115,11 +136,12 @@ type shelf struct {
 }
 
 // shelf opens the last plan of the same account before this one, whatever its
-// policy was: a change of the policy does not start everybody's days anew. Behind a
-// plan that is not as it was written nobody knows what still matched: the days start
-// anew, which only makes the wait longer.
+// policy was: a change of the policy does not start everybody's days anew. Behind
+// what is not as it was written nobody knows what still matched: from there on the
+// days start anew, which only makes the wait longer.
 func (s *survey) shelf(ctx context.Context) (iter.Seq2[state.Leaving, error], error) {
 	var last state.Plan
+	var lost error
 	for id, err := range state.Plans(ctx, s.State, s.draft.At.AddDate(0, 0, -60)) {
 		if err != nil {
 			return nil, err
@@ -127,15 +149,28 @@ func (s *survey) shelf(ctx context.Context) (iter.Seq2[state.Leaving, error], er
 		p, err := state.ReadPlan(ctx, s.State, id)
 		switch {
 		case errors.Is(err, video.ErrInvalid):
-			s.Log.WarnContext(ctx, "a plan is not as it was written: items in their grace start anew", slog.String("plan", id))
-			last = state.Plan{}
+			last, lost = state.Plan{}, err
 		case err != nil:
 			return nil, err
 		case p.Region == s.Region && p.Account == s.Account && p.App == s.App && p.Created.Before(s.draft.At):
-			last, s.before = p, p.Created
+			last, lost, s.before = p, nil, p.Created
 		}
 	}
-	return state.ReadLines[state.Leaving](ctx, s.State, last.Leaving), nil
+	return func(yield func(state.Leaving, error) bool) {
+		for row, err := range state.ReadLines[state.Leaving](ctx, s.State, last.Leaving) {
+			if damaged(err) {
+				lost = err
+				break
+			}
+			if !yield(row, err) {
+				return
+			}
+		}
+		if lost != nil {
+			s.Log.WarnContext(ctx, "items in their grace start anew", slog.Any("error", lost))
+			s.anew = append(s.anew, "items in their grace start anew: "+lost.Error())
+		}
+	}, nil
 }
 
 // wait takes out of the verdict what has not waited long enough, and gives the

@@ -50,8 +50,11 @@ type Report struct {
 	// Nights is how many nights have ended without this plan since it was begun. Only
 	// the first run of a night says so.
 	Nights int
-	// Missed is how many nights have no plan before this one; 0 for the first plan.
+	// Missed is how many nights have no plan before this one; 0 for the first plan, and
+	// for one that was there already.
 	Missed int
+	// Anew says what this run found damaged, and what therefore starts anew.
+	Anew []string
 }
 
 // Finished says that the plan is written.
@@ -61,7 +64,7 @@ const (
 	batches  = 16               // detail calls in flight
 	perDraft = 10_000           // media between two records of progress
 	reserve  = 20 * time.Second // kept back from the deadline for writing
-	settled  = 12 * time.Hour   // a plan younger than this is the night's
+	settled  = 12 * time.Hour   // a plan made or finished since is the night's
 	fresh    = 72 * time.Hour   // progress older than this is begun anew
 )
 
@@ -77,17 +80,30 @@ func (j Job) Run(ctx context.Context, at time.Time) (Report, error) {
 		j.Log = slog.New(slog.DiscardHandler)
 	}
 	at = at.UTC().Truncate(time.Second)
-	if p, ok, err := j.made(ctx, at.Add(-settled), at); ok || err != nil && !errors.Is(err, video.ErrInvalid) {
-		return Report{Plan: p, Read: p.Library.Media, Earlier: ok}, err
+	d, p, err := j.resume(ctx, at)
+	if p.ID != "" {
+		return Report{Plan: p, Read: p.Library.Media, Earlier: true}, nil
 	}
-	d, err := j.resume(ctx, at)
-	if err != nil {
-		return Report{}, err
+	var report Report
+	if err == nil {
+		report, err = j.goOn(ctx, d, at)
 	}
+	if errors.Is(err, errProgress) && !d.At.Equal(at) {
+		lost := "planning begins anew: " + err.Error()
+		j.Log.WarnContext(ctx, "planning begins anew", slog.Any("error", err))
+		report, err = j.goOn(ctx, j.begin(at), at)
+		report.Anew = append([]string{lost}, report.Anew...)
+	}
+	return report, err
+}
+
+// goOn plans from where the draft ends.
+func (j Job) goOn(ctx context.Context, d state.Draft, at time.Time) (Report, error) {
 	report := Report{Resumed: d.Number > 0, Nights: nights(d.At, at)}
 	if report.Nights == nights(d.At, d.Tick) {
 		report.Nights = 0 // an earlier run said so
 	}
+	tick := d.Tick
 	d.Tick = at
 	moment, err := state.Outside(ctx, j.State, j.Library, j.Policy, d.At)
 	if err == nil && j.Policy.RemovesImages() {
@@ -99,15 +115,17 @@ func (j Job) Run(ctx context.Context, at time.Time) (Report, error) {
 	s := &survey{Job: j, draft: d, moment: moment, lines: state.Lines{Objects: j.State}}
 	if !d.Done {
 		err = s.read(ctx)
+	} else if !at.Equal(tick) {
+		err = s.turn(ctx, time.Time{}, true) // the tick that finishes it is on record
 	}
 	report.Read = s.draft.Tally.Media + s.draft.Unread
 	if err != nil || !s.draft.Done {
 		return report, err
 	}
 	report.Plan, err = s.finish(ctx)
-	if !s.before.IsZero() {
-		// Half a day of leeway: clocks change, and people trigger by hand.
-		report.Missed = max(0, int((s.draft.At.Sub(s.before)-12*time.Hour)/(24*time.Hour)))
+	report.Anew = s.anew
+	if err == nil && !s.before.IsZero() {
+		report.Missed = report.Plan.Missed(s.before)
 	}
 	return report, err
 }
@@ -165,6 +183,7 @@ type survey struct {
 	pending []retention.Verdict // they are sorted before they are written
 	since   int                 // media since the last draft
 	before  time.Time           // when the plan before this one was made
+	anew    []string            // Report.Anew
 }
 
 func (s *survey) read(ctx context.Context) error {

@@ -243,6 +243,18 @@ func TestALibraryThatTakesSeveralNights(t *testing.T) {
 				require.Equal(t, whole.Plan, r.Plan, "as if one night had been enough")
 				require.Equal(t, 2, night)
 				require.Equal(t, map[int]int{1: 1, 2: 1}, told)
+				calls := l.calls.Load()
+				for hour := tick%6 + 1; hour < 11; hour++ {
+					r, err := j.Run(t.Context(), now.Add(time.Duration(48+hour)*time.Hour))
+					require.NoError(t, err)
+					require.Equal(t, whole.Plan, r.Plan, "it is the night's plan, although begun before")
+					require.True(t, r.Earlier)
+				}
+				require.Equal(t, calls, l.calls.Load())
+				l.fail = nil
+				r, err := j.Run(t.Context(), now.AddDate(0, 0, 3))
+				require.NoError(t, err)
+				require.Equal(t, now.AddDate(0, 0, 3), r.Plan.Created)
 				return
 			}
 		}
@@ -565,4 +577,99 @@ func TestDamagedProgressIsBegunAnew(t *testing.T) {
 	r, err = j.Run(t.Context(), now.Add(24*time.Hour))
 	require.NoError(t, err)
 	require.False(t, r.Resumed, "the progress that became a plan is over")
+}
+
+// torn is a state in which the parts with these hashes are missing or altered.
+type torn struct {
+	state.Objects
+	body  string // empty: they are missing
+	parts map[string]bool
+}
+
+func (s torn) Read(ctx context.Context, key string) ([]byte, error) {
+	switch {
+	case !s.parts[strings.TrimSuffix(strings.TrimPrefix(key, "parts/"), ".jsonl")]:
+		return s.Objects.Read(ctx, key)
+	case s.body == "":
+		return nil, fmt.Errorf("%s: %w", key, video.ErrNotFound)
+	}
+	return []byte(s.body), nil
+}
+
+func TestADamagedShelfOnlyLengthensTheGrace(t *testing.T) {
+	for name, body := range map[string]string{"missing": "", "altered": "{}\n"} {
+		t.Run(name, func(t *testing.T) {
+			j := job(t, &shelf{media: many(2)}, "grace: 2d\n"+temps)
+			damaged := torn{j.State, body, map[string]bool{}}
+			j.State = damaged
+			var items, told []int
+			for night := range 6 {
+				r, err := j.Run(t.Context(), now.AddDate(0, 0, night))
+				require.NoError(t, err)
+				if items, told = append(items, r.Plan.Items), append(told, len(r.Anew)); night == 1 {
+					damaged.parts[r.Plan.Leaving[0].Hash] = true
+				}
+			}
+			require.Equal(t, []int{0, 0, 0, 0, 2, 2}, items)
+			require.Equal(t, []int{0, 0, 1, 0, 0, 0}, told)
+		})
+	}
+}
+
+// unplanned is a state that takes no plan.
+type unplanned struct{ state.Objects }
+
+func (u unplanned) Create(ctx context.Context, key string, body []byte) error {
+	if strings.HasPrefix(key, "plans/") {
+		return video.ErrTransient
+	}
+	return u.Objects.Create(ctx, key, body)
+}
+
+func TestProgressWithADamagedPartIsGivenUpAtOnce(t *testing.T) {
+	for name, body := range map[string]string{"missing": "", "altered": "{}\n"} {
+		t.Run(name, func(t *testing.T) {
+			j := job(t, &shelf{media: many(2)}, temps)
+			whole := j.State
+			j.State = unplanned{whole}
+			_, err := j.Run(t.Context(), now)
+			require.ErrorIs(t, err, video.ErrTransient)
+			damaged := torn{whole, body, map[string]bool{}}
+			for key, err := range whole.List(t.Context(), "parts/", "") {
+				require.NoError(t, err)
+				damaged.parts[strings.TrimSuffix(strings.TrimPrefix(key, "parts/"), ".jsonl")] = true
+			}
+			j.State = damaged
+			_, err = j.Run(t.Context(), now)
+			require.Error(t, err, "its own moment has no other parts")
+			r, err := j.Run(t.Context(), now.AddDate(0, 0, 1))
+			require.NoError(t, err)
+			require.Equal(t, now.AddDate(0, 0, 1), r.Plan.Created)
+			require.Equal(t, 2, r.Plan.Items)
+			require.False(t, r.Resumed)
+			require.Len(t, r.Anew, 1)
+			r, err = j.Run(t.Context(), now.AddDate(0, 0, 2))
+			require.NoError(t, err)
+			require.Empty(t, r.Anew)
+		})
+	}
+}
+
+// The library was read to its end the night before, and the plan could not be written.
+func TestAPlanThatIsOnlyWrittenInTheNextNightIsThatNights(t *testing.T) {
+	j := job(t, &shelf{media: many(2)}, temps)
+	whole := j.State
+	j.State = unplanned{whole}
+	_, err := j.Run(t.Context(), now)
+	require.ErrorIs(t, err, video.ErrTransient)
+	j.State = whole
+	for hour := 24; hour < 30; hour++ {
+		r, err := j.Run(t.Context(), now.Add(time.Duration(hour)*time.Hour))
+		require.NoError(t, err)
+		require.Equal(t, now, r.Plan.Created)
+		require.Equal(t, hour > 24, r.Earlier)
+	}
+	r, err := j.Run(t.Context(), now.AddDate(0, 0, 2))
+	require.NoError(t, err)
+	require.Equal(t, now.AddDate(0, 0, 2), r.Plan.Created)
 }

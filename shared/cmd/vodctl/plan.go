@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os/user"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 
 	"vodcurator/shared/act/purge"
 	"vodcurator/shared/boot"
+	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
 	"vodcurator/shared/video"
@@ -56,51 +58,87 @@ func (a *app) withState(ctx context.Context, do func(app *boot.App, o *state.Sto
 	return errors.Join(do(app, store), store.Close())
 }
 
-// findPlan reads the named plan, or the latest.
-func findPlan(ctx context.Context, o state.Objects, id string) (state.Plan, error) {
-	if id == "" {
-		for key, err := range state.Plans(ctx, o, time.Time{}) {
-			if err != nil {
-				return state.Plan{}, err
-			}
-			id = key
+// findPlan reads the named plan, or the latest of this region, account (any, where none
+// is set) and application. A later one that cannot be read may be it.
+func findPlan(ctx context.Context, app *boot.App, o state.Objects, id string) (state.Plan, error) {
+	if id != "" {
+		return state.ReadPlan(ctx, o, id)
+	}
+	var ids []string
+	for id, err := range state.Plans(ctx, o, time.Time{}) {
+		if err != nil {
+			return state.Plan{}, err
 		}
-		if id == "" {
-			return state.Plan{}, fmt.Errorf("no plan was made yet: %w", video.ErrNotFound)
+		ids = append(ids, id)
+	}
+	for _, id := range slices.Backward(ids) {
+		p, err := state.ReadPlan(ctx, o, id)
+		if err != nil || p.Region == app.Region && (p.Account == app.Account || app.Account == "") && p.App == app.App {
+			return p, err
 		}
 	}
-	return state.ReadPlan(ctx, o, id)
+	return state.Plan{}, fmt.Errorf("no plan was made yet of account %s in %s (application %q): %w", app.Account, app.Region, app.App, video.ErrNotFound)
 }
 
-// standing says where a plan is on its way.
+// standing says where a plan is on its way, or which object keeps that from being told.
 func standing(ctx context.Context, o state.Objects, p state.Plan) (string, error) {
 	end, err := state.ReadEnd(ctx, o, p.ID)
 	if err == nil {
 		return fmt.Sprintf("ended %s: %s removed", end.At.Format(time.DateTime), report.Count(end.Freed.Items, "item")), nil
 	}
 	if !errors.Is(err, video.ErrNotFound) {
-		return "", err
+		return damaged("ended", p.ID, err)
 	}
-	expired := ""
-	if !time.Now().Before(p.Expires) {
-		expired = ", expired " + p.Expires.Format(time.DateTime)
-	}
-	if w, err := state.ReadWithdrawal(ctx, o, p.ID); err == nil {
+	w, err := state.ReadWithdrawal(ctx, o, p.ID)
+	if err == nil {
 		return fmt.Sprintf("withdrawn %s by %s", w.At.Format(time.DateTime), w.By), nil
 	}
-	approval, err := state.ReadApproval(ctx, o, p)
-	switch {
-	case errors.Is(err, video.ErrNotFound):
-		return "not approved" + expired, nil
-	case err != nil:
-		return "", err
+	if !errors.Is(err, video.ErrNotFound) {
+		return damaged("withdrawn", p.ID, err)
 	}
-	return "approved by " + approval.By + expired, nil
+	said := "not approved"
+	approval, err := state.ReadApproval(ctx, o, p)
+	if err == nil {
+		said = "approved by " + approval.By
+	} else if !errors.Is(err, video.ErrNotFound) {
+		return damaged("approvals", p.ID, err)
+	}
+	if !time.Now().Before(p.Expires) {
+		said += ", expired " + p.Expires.Format(time.DateTime)
+	}
+	return said, nil
+}
+
+// damaged names an object of a plan that is not as it was written; err stays where it
+// just could not be read.
+func damaged(dir, plan string, err error) (string, error) {
+	if errors.Is(err, video.ErrInvalid) {
+		return "damaged: " + dir + "/" + plan + ".json", nil
+	}
+	return "", err
+}
+
+// onQuota says how many items of a plan a quota takes; nothing where the policy cannot
+// be read or is another one by now, and then purge removes nothing anyway.
+func onQuota(policy *retention.Policy, p state.Plan) string {
+	if policy == nil || policy.Hash != p.Policy {
+		return ""
+	}
+	n := 0
+	for _, r := range p.Rules {
+		if policy.Quota(r.Rule) {
+			n += r.Items
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("  %s rest on a quota: they go only while the latest plan, younger than 24 h, lists them too\n", report.Count(n, "item"))
 }
 
 func (a *app) showPlan(ctx context.Context, id string, asCSV, items bool) error {
-	return a.withState(ctx, func(_ *boot.App, o *state.Store) error {
-		p, err := findPlan(ctx, o, id)
+	return a.withState(ctx, func(app *boot.App, o *state.Store) error {
+		p, err := findPlan(ctx, app, o, id)
 		if err != nil {
 			return err
 		}
@@ -130,7 +168,8 @@ func (a *app) showPlan(ctx context.Context, id string, asCSV, items bool) error 
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(a.out, "\n  Standing: %s\n", stands)
+		policy, _ := app.Policy(ctx) // the plan is shown without it as well
+		_, err = fmt.Fprintf(a.out, "\n%s  Standing: %s\n", onQuota(policy, p), stands)
 		return err
 	})
 }
@@ -179,7 +218,7 @@ func approveCommand(a *app) *cobra.Command {
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withState(cmd.Context(), func(app *boot.App, o *state.Store) error {
-				p, err := findPlan(cmd.Context(), o, args[0])
+				p, err := findPlan(cmd.Context(), app, o, args[0])
 				if err != nil {
 					return err
 				}
@@ -225,6 +264,9 @@ func (a *app) approve(ctx context.Context, app *boot.App, o *state.Store, p stat
 		if err := report.Plan(a.out, p); err != nil {
 			return err
 		}
+		if _, err := fmt.Fprint(a.out, onQuota(policy, p)); err != nil {
+			return err
+		}
 	}
 	job := purge.Job{Policy: policy, Region: app.Region, Account: app.Account, App: app.App}
 	if why := job.Refuses(p, time.Now()); why != "" {
@@ -242,8 +284,8 @@ func (a *app) approve(ctx context.Context, app *boot.App, o *state.Store, p stat
 	if a.json() {
 		return a.printJSON(approval)
 	}
-	_, err = fmt.Fprintf(a.out, "%s approved by %s: %s of %s media, %s. Stop it with: vodctl halt\n",
-		p.ID, approval.By, report.Count(p.Items, "item"), report.Number(p.Media), report.Bytes(p.Bytes))
+	_, err = fmt.Fprintf(a.out, "%s approved by %s: %s of %s media, %s. Stop it with: vodctl halt\n%s",
+		p.ID, approval.By, report.Count(p.Items, "item"), report.Number(p.Media), report.Bytes(p.Bytes), onQuota(policy, p))
 	return err
 }
 
@@ -336,8 +378,8 @@ func leavingCommand(a *app) *cobra.Command {
 }
 
 func (a *app) leaving(ctx context.Context) error {
-	return a.withState(ctx, func(_ *boot.App, o *state.Store) error {
-		p, err := findPlan(ctx, o, "")
+	return a.withState(ctx, func(app *boot.App, o *state.Store) error {
+		p, err := findPlan(ctx, app, o, "")
 		if err != nil {
 			return err
 		}
@@ -440,6 +482,8 @@ func ledgerStanding(p state.PlanReport, now time.Time) string {
 	switch {
 	case p.Ended:
 		return "ended"
+	case p.Withdrawn:
+		return "withdrawn" + open
 	case strings.HasPrefix(p.Plan, state.Takedowns):
 		return "cut short: the next takedown settles it" + open
 	case !p.Expires.IsZero() && !now.Before(p.Expires):

@@ -259,12 +259,15 @@ func TestTheLedgersReportSaysWhatIsOver(t *testing.T) {
 		takes string // a takedown instead of the plan
 		done  bool
 		end   bool
+		back  bool // withdrawn
 	}{
 		`anna +1 +0 +1\.5 kB +0 B +under way, 1 open`: {},
 		`anna +1 +1 +1\.5 kB +1\.5 kB +ended`:         {done: true, end: true},
 		`anna +1 +1 +1\.5 kB +1\.5 kB +expired`: {done: true, plan: func(p *state.Plan) {
 			p.Created, p.Expires = p.Created.AddDate(0, 0, -8), p.Created.AddDate(0, 0, -1)
 		}},
+		`anna +1 +0 +1\.5 kB +0 B +withdrawn, 1 open`:                                           {back: true},
+		`anna +1 +1 +1\.5 kB +1\.5 kB +ended()`:                                                 {done: true, end: true, back: true},
 		`takedown-x +anna +1 +1 +1\.5 kB +1\.5 kB +ended`:                                       {takes: "takedown-x", done: true, end: true},
 		`takedown-x +anna +1 +0 +1\.5 kB +0 B +cut short: the next takedown settles it, 1 open`: {takes: "takedown-x"},
 	} {
@@ -286,6 +289,9 @@ func TestTheLedgersReportSaysWhatIsOver(t *testing.T) {
 		}
 		if end.Segment, end.Tip = l.Last(), l.Tip(); tc.end {
 			require.NoError(t, state.EndRun(t.Context(), store, end))
+		}
+		if tc.back {
+			require.NoError(t, state.Withdraw(t.Context(), store, p.ID, "otto", "", time.Now()))
 		}
 		require.NoError(t, store.Close())
 		code, out, errs := vodctl(t, env, "ledger", "report")
@@ -334,4 +340,123 @@ func TestExplainSaysWhatGoesAndWhatStays(t *testing.T) {
 	code, _, errs = vodctl(t, env, "plan", "explain", "a1", "--plan", "20200101T000000Z-00000000")
 	require.Equal(t, 1, code)
 	require.Contains(t, errs, "not found")
+}
+
+func TestOneDamagedObjectHidesNoOtherPlan(t *testing.T) {
+	for _, dir := range []string{"ended", "approvals", "withdrawn"} {
+		env, p := planned(t)
+		store, err := state.Open(t.Context(), env["STATE"], state.Options{})
+		require.NoError(t, err)
+		later := p
+		later.Created = p.Created.Add(time.Second)
+		require.NoError(t, later.Seal())
+		require.NoError(t, state.WritePlan(t.Context(), store, later))
+		key := dir + "/" + p.ID + ".json"
+		require.NoError(t, store.Create(t.Context(), key, []byte("{")))
+		require.NoError(t, store.Close())
+		code, out, errs := vodctl(t, env, "plan", "list")
+		require.Zero(t, code, errs)
+		require.Regexp(t, p.ID+" .* damaged: "+key+"\n"+later.ID+" .* not approved\n", out)
+		code, out, errs = vodctl(t, env, "plan", "show", p.ID)
+		require.Zero(t, code, errs)
+		require.Contains(t, out, "Standing: damaged: "+key)
+		code, _, errs = vodctl(t, env, "approve", p.ID, "--yes")
+		require.Equal(t, 1, code)
+		require.Contains(t, errs, "the plan is damaged: "+key)
+	}
+}
+
+func TestTheLatestPlanIsOneOfThisAccount(t *testing.T) {
+	for name, change := range map[string]func(*state.Plan){
+		"region":      func(p *state.Plan) { p.Region = "cn-beijing" },
+		"account":     func(p *state.Plan) { p.Account = "99" },
+		"application": func(p *state.Plan) { p.App = "app-1" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			env, p := planned(t)
+			store, err := state.Open(t.Context(), env["STATE"], state.Options{})
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, store.Close()) })
+			lines := state.Lines{Objects: store}
+			require.NoError(t, lines.Add(t.Context(), state.Leaving{Item: retention.Item{ID: "theirs"}}))
+			require.NoError(t, lines.Flush(t.Context()))
+			other := p
+			other.Created, other.Leaving = p.Created.Add(time.Second), lines.Written
+			change(&other)
+			require.NoError(t, other.Seal())
+			require.NoError(t, state.WritePlan(t.Context(), store, other))
+
+			_, out, _ := vodctl(t, env, "plan", "show")
+			require.Contains(t, out, "Plan "+p.ID)
+			_, out, _ = vodctl(t, env, "leaving")
+			require.NotContains(t, out, "theirs")
+			_, out, _ = vodctl(t, env, "plan", "show", other.ID)
+			require.Contains(t, out, "Plan "+other.ID, "named, it is shown")
+
+			require.NoError(t, store.Create(t.Context(), "plans/"+strings.Replace(other.ID, "T", "X", 1)+".json", []byte("{")))
+			code, _, errs := vodctl(t, env, "plan", "show")
+			require.Equal(t, 1, code, "it may be the latest")
+			require.Contains(t, errs, "altered")
+		})
+	}
+	env, p := planned(t)
+	delete(env, "ALIBABA_CLOUD_ACCOUNT_ID")
+	_, out, errs := vodctl(t, env, "plan", "show")
+	require.Contains(t, out, "Plan "+p.ID, errs)
+}
+
+func TestWhatRestsOnAQuotaIsSaidWhereItIsApproved(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "policy.yaml")
+	text := []byte("rules: [{name: temporary, select: '\"temp\" in tags', older_than: 30d, remove: {video: true}}]\nquotas: [{name: small, select: 'true', above: 1TB, older_than: 30d}]\n")
+	require.NoError(t, os.WriteFile(file, text, 0o600))
+	policy, err := retention.Parse(file, text)
+	require.NoError(t, err)
+	const want = "3 items rest on a quota: they go only while the latest plan, younger than 24 h, lists them too"
+	for name, tc := range map[string]struct {
+		rule, policy string
+		said         bool
+	}{
+		"a quota's":      {"small", policy.Hash, true},
+		"a rule's":       {"temporary", policy.Hash, false},
+		"another policy": {"small", strings.Repeat("0", 64), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			env, p := plannedLike(t, func(p *state.Plan) {
+				p.Policy = tc.policy
+				p.Rules = append(p.Rules, state.RuleTotals{Rule: tc.rule, Kind: retention.Whole, Totals: state.Totals{Media: 3, Items: 3}})
+			})
+			env["POLICY_FILE"] = file
+			_, out, errs := vodctl(t, env, "plan", "show")
+			require.Equal(t, tc.said, strings.Contains(out, want), out+errs)
+			code, out, _ := vodctl(t, env, "approve", p.ID)
+			require.NotZero(t, code)
+			require.Equal(t, tc.said, strings.Contains(out, want), out)
+			code, out, _ = vodctl(t, env, "approve", p.ID, "--yes")
+			require.Equal(t, tc.policy == policy.Hash, code == 0)
+			require.Equal(t, tc.said, strings.Contains(out, want), out)
+			env["POLICY_FILE"] = file + ".gone"
+			code, _, errs = vodctl(t, env, "plan", "show")
+			require.Zero(t, code, errs)
+		})
+	}
+}
+
+func TestDamagedObjectsAreNamed(t *testing.T) {
+	env, p := planned(t)
+	code, out, errs := vodctl(t, env, "state", "check")
+	require.Zero(t, code, errs)
+	require.Equal(t, "Every object is as it was written.\n", out)
+	store, err := state.Open(t.Context(), env["STATE"], state.Options{})
+	require.NoError(t, err)
+	require.NoError(t, store.Create(t.Context(), "ended/"+p.ID+".json", []byte("{")))
+	require.NoError(t, state.Remove(t.Context(), store, "parts/"+p.Parts[0].Hash+".jsonl"))
+	require.NoError(t, store.Close())
+	code, out, errs = vodctl(t, env, "state", "check")
+	require.Equal(t, 1, code)
+	require.Contains(t, out, "ended/"+p.ID+".json ")
+	require.Contains(t, out, "parts/"+p.Parts[0].Hash+".jsonl  part of plans/"+p.ID+".json: not found")
+	require.Contains(t, errs, "2 objects damaged or missing")
+	code, out, _ = vodctl(t, env, "state", "check", "-o", "json")
+	require.Equal(t, 1, code)
+	require.True(t, json.Valid([]byte(out)), out)
 }

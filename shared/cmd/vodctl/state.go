@@ -14,7 +14,7 @@ import (
 )
 
 func stateCommand(a *app) *cobra.Command {
-	cmd := &cobra.Command{Use: "state", Short: "Compact and expire what lies under STATE; the only thing that ever removes there", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "state", Short: "Check, compact and expire what lies under STATE; the only thing that ever removes there", Args: cobra.NoArgs}
 	var yes bool
 	var older int
 	add := func(use, short string, run func(ctx context.Context, o *state.Store, before time.Time) (removal, error)) {
@@ -38,9 +38,45 @@ func stateCommand(a *app) *cobra.Command {
 		sub.Flags().IntVar(&older, "older", 30, "days: what is younger stays")
 		cmd.AddCommand(sub)
 	}
+	cmd.AddCommand(&cobra.Command{
+		Use: "check", Short: "Read every object and name the damaged ones; ends 1 when there are any", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.checkState(cmd.Context()) },
+	})
 	add("compact", "Replace old entries of the metadata journal by one; what they wrote can then no longer be undone", compactJournal)
 	add("expire", "Remove what nobody reads any more: lines of old plans, bodies of old messages, old leases; never the ledger", expire)
 	return cmd
+}
+
+// flaw is an object that is not as it was written.
+type flaw struct {
+	Object string `json:"object"`
+	Why    string `json:"why"`
+}
+
+func (a *app) checkState(ctx context.Context) error {
+	return a.withState(ctx, func(_ *boot.App, o *state.Store) error {
+		table, all := report.NewTable("object", "why"), []flaw{}
+		for key, err := range state.Damaged(ctx, o, time.Now()) {
+			if key == "" {
+				return err
+			}
+			all = append(all, flaw{key, err.Error()})
+			table.Row(key, err)
+		}
+		var err error
+		switch {
+		case a.json():
+			err = a.printJSON(all)
+		case len(all) > 0:
+			err = table.Write(a.out, "")
+		default:
+			_, err = fmt.Fprintln(a.out, "Every object is as it was written.")
+		}
+		if len(all) > 0 {
+			err = errors.Join(err, fmt.Errorf("%s damaged or missing", report.Count(len(all), "object")))
+		}
+		return err
+	})
 }
 
 // removal is what a command wants to take away, and what it creates before that.

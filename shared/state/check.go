@@ -1,0 +1,106 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"vodcurator/shared/video"
+)
+
+// Damaged reads every object, one after the other, and gives the keys of those that
+// are not as they were written, with why; a part that a plan needs and that is not there
+// is given as well, while the plan has not expired. Rules, policies, bodies of messages
+// and marks are only read, and whether the segments of the ledger follow each other is
+// for VerifyLedger. An error without a key is the end.
+func Damaged(ctx context.Context, o Objects, now time.Time) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		parts := map[string]bool{} // they are listed before the plans
+		for key, err := range o.List(ctx, "", "") {
+			if err != nil {
+				yield("", err)
+				return
+			}
+			needs, err := whole(ctx, o, key, now)
+			switch {
+			case errors.Is(err, video.ErrNotFound): // expired or compacted since it was listed
+			case errors.Is(err, video.ErrInvalid):
+				if !yield(key, err) {
+					return
+				}
+			case err != nil:
+				yield("", err)
+				return
+			}
+			if strings.HasPrefix(key, "parts/") {
+				parts[key] = true
+			}
+			for _, part := range needs {
+				if !parts[part.key()] && !yield(part.key(), fmt.Errorf("part of %s: %w", key, video.ErrNotFound)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// whole reads one object as its readers do, and gives the parts that a plan needs.
+func whole(ctx context.Context, o Objects, key string, now time.Time) (needs []Part, err error) {
+	dir, name, _ := strings.Cut(key, "/")
+	id := strings.TrimSuffix(name, ".json")
+	fits := true
+	switch dir {
+	case "plans":
+		var p Plan
+		if p, err = ReadPlan(ctx, o, id); now.Before(p.Expires) {
+			needs = slices.Concat(p.Parts, p.Leaving, p.Standing)
+		}
+	case "approvals":
+		var p Plan
+		if p, err = ReadPlan(ctx, o, id); err == nil {
+			_, err = readApproval(ctx, o, p)
+		} else {
+			_, err = readWhole(ctx, o, key, &Approval{}) // the plan is given by itself
+		}
+	case "withdrawn":
+		_, err = ReadWithdrawal(ctx, o, id)
+	case "ended":
+		_, err = ReadEnd(ctx, o, id)
+	case "runs":
+		_, err = readWhole(ctx, o, key, &RunStart{})
+	case "halt":
+		_, err = readWhole(ctx, o, key, &Halt{})
+	case "drafts":
+		var d Draft
+		_, err = readWhole(ctx, o, key, &d)
+		fits = numbered(d.prefix(), d.Number, ".json") == key
+	case "lease":
+		if strings.HasSuffix(key, ".json") {
+			_, err = readWhole(ctx, o, key, &Lease{})
+		}
+	case "edits":
+		_, err = ReadEntry(ctx, o, key)
+	default:
+		var body []byte
+		if body, err = o.Read(ctx, key); err != nil {
+			break
+		}
+		switch {
+		case dir == "parts", dir+"/" == GonePrefix:
+			fits = strings.TrimSuffix(path.Base(key), ".jsonl") == digest(body)
+		case dir == "ledger":
+			var head segmentHead
+			head, _, err = decodeSegment(body)
+			fits = segmentKey(head.Segment) == key
+		}
+	}
+	if err == nil && !fits {
+		err = fmt.Errorf("%s: %w", key, ErrAltered)
+	}
+	return needs, err
+}

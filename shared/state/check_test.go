@@ -1,0 +1,84 @@
+package state_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/shared/state"
+	"vodcurator/shared/video"
+)
+
+func damagedKeys(t *testing.T, o state.Objects, now time.Time) (keys []string) {
+	t.Helper()
+	for key, err := range state.Damaged(t.Context(), o, now) {
+		require.Error(t, err)
+		keys = append(keys, key)
+	}
+	return keys
+}
+
+func TestEveryDamagedObjectIsNamed(t *testing.T) {
+	s, dir := folder(t)
+	p := samplePlan(t, s, 2)
+	_, err := state.Approve(t.Context(), s, p, "anna", "", noon)
+	require.NoError(t, err)
+	require.NoError(t, state.Withdraw(t.Context(), s, p.ID, "otto", "", noon))
+	_, err = state.StartRun(t.Context(), s, state.RunStart{Plan: p.ID, Run: "r", Segment: 1})
+	require.NoError(t, err)
+	require.NoError(t, state.EndRun(t.Context(), s, state.RunEnd{Plan: p.ID}))
+	require.NoError(t, state.SetHalt(t.Context(), s, state.Halt{Halted: true, By: "anna"}))
+	require.NoError(t, state.WriteDraft(t.Context(), s, state.Draft{At: noon, Region: "r", Account: "1", Number: 1}))
+	require.NoError(t, state.NoteGone(t.Context(), s, noon, []state.Gone{{ID: "a"}}))
+	lease, err := state.Acquire(t.Context(), s, "purge", "r", noon, time.Minute)
+	require.NoError(t, err)
+	require.NoError(t, lease.Release(t.Context(), s))
+	l, err := state.OpenLedger(t.Context(), s, "purge", "r")
+	require.NoError(t, err)
+	require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Note}))
+	_, err = state.NewJournal(s).Append(t.Context(), state.Entry{Run: "r"})
+	require.NoError(t, err)
+	for _, key := range []string{"policy.yaml", "messages/2026-06-01/x", "told/2026-06-01/x"} {
+		require.NoError(t, s.Create(t.Context(), key, []byte("as it likes")))
+	}
+	require.Empty(t, damagedKeys(t, s, noon))
+
+	all := keys(t, s.List(t.Context(), "", ""))
+	for _, key := range all {
+		if _, free := map[string]bool{"policy.yaml": true, "messages": true, "told": true}[strings.Split(key, "/")[0]]; free || strings.HasSuffix(key, ".released") {
+			continue
+		}
+		var was []byte
+		damage(t, dir, key, func(body []byte) []byte {
+			was = body
+			return body[:len(body)-2]
+		})
+		require.Equal(t, []string{key}, damagedKeys(t, s, noon))
+		damage(t, dir, key, func([]byte) []byte { return was })
+	}
+
+	part := keys(t, s.List(t.Context(), "parts/", ""))
+	require.NoError(t, state.Remove(t.Context(), s, part[0]))
+	require.Equal(t, part, damagedKeys(t, s, noon))
+	require.Empty(t, damagedKeys(t, s, p.Expires), "nobody reads the lines of an expired plan")
+}
+
+// mute is a state that cannot be read now.
+type mute struct{ state.Objects }
+
+func (mute) Read(context.Context, string) ([]byte, error) { return nil, video.ErrTransient }
+
+func TestWhatCannotBeReadNowIsNotDamaged(t *testing.T) {
+	s, _ := folder(t)
+	samplePlan(t, s, 2)
+	n := 0
+	for key, err := range state.Damaged(t.Context(), mute{s}, noon) {
+		n++
+		require.Empty(t, key)
+		require.ErrorIs(t, err, video.ErrTransient)
+	}
+	require.Equal(t, 1, n)
+}
