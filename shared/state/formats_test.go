@@ -232,7 +232,7 @@ func TestWhatIsRecentIsReadFromTheEnd(t *testing.T) {
 	}
 	all, err = recent(noon.AddDate(0, 0, 2))
 	require.NoError(t, err)
-	require.Equal(t, []string{"a3", "b3", "a2", "b2"}, all)
+	require.Equal(t, []string{"b3", "a3", "b2", "a2"}, all)
 	damage(t, dir, "ledger/00000001.jsonl", func(b []byte) []byte { return b[:9] })
 	all, err = recent(noon.AddDate(0, 0, 2))
 	require.NoError(t, err)

@@ -214,7 +214,7 @@ func Rows(ctx context.Context, o Objects, from int) iter.Seq2[Row, error] {
 	}
 }
 
-// Recent gives the rows of the ledger from its last segment back to the last one
+// Recent gives the rows of the ledger from its last one back to the last segment
 // whose rows are all of ticks before a time. It does not compare segments: that is
 // for VerifyLedger.
 func Recent(ctx context.Context, o Objects, from time.Time) iter.Seq2[Row, error] {
@@ -231,7 +231,7 @@ func Recent(ctx context.Context, o Objects, from time.Time) iter.Seq2[Row, error
 			if err == nil && !slices.ContainsFunc(rows, func(r Row) bool { return !r.Tick.Before(from) }) {
 				return
 			}
-			for _, row := range rows {
+			for _, row := range slices.Backward(rows) {
 				if !yield(row, nil) {
 					return
 				}

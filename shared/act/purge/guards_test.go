@@ -90,6 +90,68 @@ func TestTheGuardsCountWhatTheNightHasRemovedAlready(t *testing.T) {
 	}
 }
 
+// A killed run leaves calls of which nobody knows what came of them: they count as if
+// they had removed what they were to. Another plan than its own is run first.
+func TestTheGuardsCountWhatMayHaveGone(t *testing.T) {
+	for name, tc := range map[string]struct {
+		read error // what the first run is told when it reads what became of its calls
+		want purge.Status
+		why  string
+	}{
+		"nobody can read it": {video.ErrThrottled, purge.Refused, "over the guards: 40 items, at most 30"},
+		"it is still there":  {nil, purge.Ended, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, unguarded+"guards: {percent: 100, count: 30}")
+			old := w.planOf(t, "y", 20, made.AddDate(0, 0, -1))
+			require.NoError(t, state.Remove(t.Context(), w.objects.(*state.Store), "approvals/"+old.ID+".json"))
+			w.planOf(t, "x", 20, made)
+			asked := false
+			w.before = func(call string) error {
+				switch {
+				case strings.HasPrefix(call, "delete"):
+					asked = true
+					return video.ErrUnknownOutcome
+				case asked:
+					return tc.read
+				}
+				return nil
+			}
+			_, err := w.job().Run(t.Context(), later)
+			require.ErrorIs(t, err, tc.read)
+			w.before = nil
+			w.approve(t, old)
+			r := w.purge(t, later.Add(time.Hour))
+			require.Equal(t, tc.want, r.Plans[0].Status)
+			require.Equal(t, tc.why, r.Plans[0].Why)
+		})
+	}
+}
+
+// What was open when the night was counted is counted once when it is settled.
+func TestWhatIsSettledMeanwhileCountsOnce(t *testing.T) {
+	w := newWorld(t, unguarded+"guards: {percent: 100, count: 30}")
+	old := w.planOf(t, "z", 1, made.AddDate(0, 0, -2)) // it is run first, and has the night counted
+	require.NoError(t, state.Remove(t.Context(), w.objects.(*state.Store), "approvals/"+old.ID+".json"))
+	x := w.planOf(t, "x", 20, made.AddDate(0, 0, -1))
+	w.after = func(call string) error {
+		if strings.HasPrefix(call, "delete videos 20") {
+			w.before = func(string) error { return video.ErrThrottled }
+			return video.ErrUnknownOutcome
+		}
+		return nil
+	}
+	_, err := w.job().Run(t.Context(), later)
+	require.ErrorIs(t, err, video.ErrThrottled)
+	w.before, w.after = nil, nil
+	require.NoError(t, state.Withdraw(t.Context(), w.objects, x.ID, "otto", "", made))
+	w.approve(t, old)
+	w.planOf(t, "y", 9, made)
+	r := w.purge(t, later.Add(time.Hour))
+	require.Equal(t, purge.Ended, r.Plans[len(r.Plans)-1].Status, r.Plans)
+	require.Len(t, w.removed, 30)
+}
+
 // notes writes segments that say nothing of removals.
 func notes(n int) func(*testing.T, *world) {
 	return func(t *testing.T, w *world) {

@@ -109,7 +109,7 @@ func (j Job) Run(ctx context.Context, at time.Time) (Report, error) {
 	if j.Log == nil {
 		j.Log = slog.New(slog.DiscardHandler)
 	}
-	r := &run{Job: j, at: at.UTC(), name: state.NewRun()}
+	r := &run{Job: j, at: at.UTC(), name: state.NewRun(), begun: map[string]bool{}}
 	var err error
 	if r.lease, err = r.acquire(ctx, lane); err != nil {
 		return Report{}, err
@@ -151,7 +151,8 @@ type run struct {
 	lease  state.Lease
 	ledger *state.Ledger
 	sum    state.Totals            // of the plans that this run has begun
-	lately map[string]state.Totals // what other plans removed this night; nil until it is read
+	begun  map[string]bool         // which those are
+	lately map[string]state.Totals // what plans removed this night; nil until it is read
 	recent []bool                  // which of the last items failed
 	latest string                  // the last plan of this account and policy, whether it ended or not
 	tree   []video.Category
@@ -336,8 +337,7 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 		return Applied{}, err
 	}
 	a.By = approval.By
-	r.sum = plus(r.sum, p.Totals)
-	delete(r.lately, p.ID)
+	r.sum, r.begun[p.ID] = plus(r.sum, p.Totals), true
 	w := &work{run: r, plan: p.Plan, by: approval.By, applied: &a, counted: r.counted(p.Plan)}
 	if err := w.begin(ctx); err != nil {
 		return Applied{}, err
@@ -395,8 +395,8 @@ func (r *run) tidy(ctx context.Context, p state.Plan) error {
 		return err
 	}
 	err = w.settle(ctx, true)
-	if r.lately != nil {
-		r.lately[p.ID] = plus(r.lately[p.ID], w.applied.Freed)
+	if len(w.applied.Results) > 0 {
+		r.lately = nil // what was open is known now
 	}
 	return err
 }
@@ -426,7 +426,7 @@ func (r *run) guards(ctx context.Context, p state.Plan) ([]string, error) {
 	}
 	all := plus(r.sum, sum)
 	for id, freed := range r.lately {
-		if id != p.ID {
+		if id != p.ID && !r.begun[id] {
 			all = plus(all, freed)
 		}
 	}
@@ -449,13 +449,14 @@ func plus(a, b state.Totals) state.Totals {
 // was removed since then is of this night.
 const night = 20 * time.Hour
 
-// removed sums what plans of this account removed since a tick.
+// removed sums what plans of this account removed since a tick, or may have removed:
+// a call of which nobody knows what came of it counts until it is read.
 func (r *run) removed(ctx context.Context, since time.Time) (map[string]state.Totals, error) {
-	type media struct {
+	type item struct {
 		plan string
-		id   video.ID
+		key
 	}
-	sums, seen := map[string]state.Totals{}, map[media]bool{}
+	sums, seen := map[string]state.Totals{}, map[item]bool{}
 	for row, err := range state.Recent(ctx, r.State, since) {
 		if err == nil {
 			err = r.hold(ctx)
@@ -463,15 +464,20 @@ func (r *run) removed(ctx context.Context, since time.Time) (map[string]state.To
 		if err != nil {
 			return nil, err
 		}
-		if row.Event != state.Outcome || row.Result != video.Done || row.Tick.Before(since) {
+		i := item{row.Plan, keyOf(row.Item)}
+		if row.Event == state.Note || row.Tick.Before(since) || seen[i] { // what an item's last row says is true
 			continue
 		}
-		sum, m := sums[row.Plan], media{row.Plan, row.ID}
+		seen[i] = true
+		if row.Event == state.Outcome && row.Result != video.Done && row.Result != video.Unknown {
+			continue
+		}
+		sum, media := sums[row.Plan], item{row.Plan, key{id: row.ID}}
 		sum.Add(row.Item)
-		if seen[m] {
+		if seen[media] {
 			sum.Media--
 		}
-		sums[row.Plan], seen[m] = sum, true
+		sums[row.Plan], seen[media] = sum, true
 	}
 	for id := range sums {
 		switch p, err := state.ReadPlan(ctx, r.State, id); {
