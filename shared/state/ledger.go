@@ -345,16 +345,24 @@ func ReadEnd(ctx context.Context, o Objects, plan string) (RunEnd, error) {
 	return e, err
 }
 
-// Ends gives the ends of the plans made after a time, oldest plan first. Takedowns
-// are no plans.
-func Ends(ctx context.Context, o Objects, after time.Time) ([]RunEnd, error) {
-	ends, err := endsAfter(ctx, o, "ended/"+stamp(after))
-	return slices.DeleteFunc(ends, func(e RunEnd) bool { return strings.HasPrefix(e.Plan, Takedowns) }), err
+// Ended names the plans made after a time that have ended, oldest first. Takedowns
+// are no plans; their names sort behind.
+func Ended(ctx context.Context, o Objects, after time.Time) (plans []string, err error) {
+	for key, err := range o.List(ctx, "ended/", "ended/"+stamp(after)) {
+		if err != nil {
+			return nil, err
+		}
+		if strings.HasPrefix(key, "ended/"+Takedowns) {
+			break
+		}
+		plans = append(plans, strings.TrimSuffix(strings.TrimPrefix(key, "ended/"), ".json"))
+	}
+	return plans, nil
 }
 
-func endsAfter(ctx context.Context, o Objects, after string) ([]RunEnd, error) {
+func ends(ctx context.Context, o Objects) ([]RunEnd, error) {
 	var ends []RunEnd
-	for key, err := range o.List(ctx, "ended/", after) {
+	for key, err := range o.List(ctx, "ended/", "") {
 		var e RunEnd
 		if err == nil {
 			_, err = readWhole(ctx, o, key, &e)

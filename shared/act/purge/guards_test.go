@@ -1,6 +1,7 @@
 package purge_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -225,6 +226,80 @@ func TestTheUsualIsThisAccountsOwn(t *testing.T) {
 	last := r.Plans[len(r.Plans)-1]
 	require.Equal(t, purge.Refused, last.Status)
 	require.Contains(t, last.Why, "101 items, usual are 10")
+}
+
+// damaged is a state of which some objects cannot be read any more.
+type damaged struct {
+	state.Objects
+	prefix string
+}
+
+func (d damaged) Read(ctx context.Context, key string) ([]byte, error) {
+	if strings.HasPrefix(key, d.prefix) {
+		return []byte("x"), nil
+	}
+	return d.Objects.Read(ctx, key)
+}
+
+// An end that cannot be read is no night that the others are measured by.
+func TestOneEndThatCannotBeReadStopsNoOtherPlan(t *testing.T) {
+	for name, prefix := range map[string]string{
+		"of a takedown": "ended/" + state.Takedowns,
+		"of a plan":     "ended/" + made.Format("20060102"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, policy, temp("a"))
+			_, _, err := w.job().Takedown(t.Context(), purge.Takedown{IDs: []video.ID{"a"}, By: "anna", Reason: "court"}, made)
+			require.NoError(t, err)
+			night := w.usualNights(t)
+			w.planOf(t, "x", 100, night)
+			w.objects = damaged{w.objects, prefix}
+			r := w.purge(t, night.Add(time.Hour))
+			last := r.Plans[len(r.Plans)-1]
+			require.Equal(t, purge.Ended, last.Status, last.Why)
+			w.planOf(t, "y", 101, night.AddDate(0, 0, 1))
+			r = w.purge(t, night.AddDate(0, 0, 1).Add(time.Hour))
+			require.Contains(t, r.Plans[len(r.Plans)-1].Why, "101 items, usual are 10", "the others are counted still")
+		})
+	}
+}
+
+// A plan's end says that nothing is left of it to do: without it, nothing is done.
+func TestAPlanWhoseEndCannotBeReadIsRefused(t *testing.T) {
+	w := newWorld(t, policy)
+	p := w.planOf(t, "x", 1, made)
+	require.Equal(t, 1, w.purge(t, later).Removed())
+	w.media["x000"] = temp("x000")
+	w.objects = damaged{w.objects, "ended/"}
+	r := w.purge(t, later)
+	require.Equal(t, []purge.Applied{{Plan: p.ID, Status: purge.Refused, Why: "its end is not as it was written", Results: map[video.Result]int{}}}, r.Plans)
+	require.Len(t, w.removed, 1)
+}
+
+// The reason names what cannot be read, or a whole plan would be looked into in vain.
+func TestWhatTheGuardsCannotCountIsNamed(t *testing.T) {
+	for prefix, want := range map[string]string{
+		"parts/":  "",
+		"ledger/": "count what the night has removed: ",
+	} {
+		t.Run(prefix, func(t *testing.T) {
+			w := newWorld(t, policy)
+			w.planOf(t, "x", 1, made.AddDate(0, 0, -1))
+			require.Equal(t, 1, w.purge(t, later).Removed())
+			w.planOf(t, "y", 1, made)
+			w.objects = damaged{w.objects, prefix}
+			r, err := w.job().Run(t.Context(), later.Add(time.Hour))
+			require.Len(t, w.removed, 1)
+			if want != "" {
+				require.ErrorIs(t, err, state.ErrAltered)
+				require.ErrorContains(t, err, want)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, purge.Refused, r.Plans[0].Status)
+			require.Contains(t, r.Plans[0].Why, "its list is not as it was written: ")
+		})
+	}
 }
 
 // A notice tells of what is refused, not of what waits for a person.

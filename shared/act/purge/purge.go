@@ -235,9 +235,13 @@ func (r *run) plans(ctx context.Context) ([]plan, error) {
 		if err := r.hold(ctx); err != nil {
 			return nil, err
 		}
-		if _, err := state.ReadEnd(ctx, r.State, id); err == nil {
+		switch _, err := state.ReadEnd(ctx, r.State, id); {
+		case err == nil:
 			continue
-		} else if !errors.Is(err, video.ErrNotFound) {
+		case errors.Is(err, video.ErrInvalid):
+			all = append(all, plan{Plan: state.Plan{ID: id}, refused: "its end is not as it was written"})
+			continue
+		case !errors.Is(err, video.ErrNotFound):
 			return nil, err
 		}
 		p, err := state.ReadPlan(ctx, r.State, id)
@@ -310,10 +314,12 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 		}
 		return refuse(p.refused)
 	}
-	over, err := r.guards(ctx, p.Plan)
-	if errors.Is(err, state.ErrAltered) || errors.Is(err, video.ErrNotFound) {
+	if err := r.list(ctx, p.Plan); errors.Is(err, state.ErrAltered) || errors.Is(err, video.ErrNotFound) {
 		return refuse("its list is not as it was written: " + err.Error())
+	} else if err != nil {
+		return Applied{}, err
 	}
+	over, err := r.guards(ctx, p.Plan)
 	if err != nil {
 		return Applied{}, err
 	}
@@ -401,30 +407,35 @@ func (r *run) tidy(ctx context.Context, p state.Plan) error {
 	return err
 }
 
-// guards counts the very list that is about to be removed, and says which guards
-// it breaks. It also proves that the whole list can be read as it was written.
-func (r *run) guards(ctx context.Context, p state.Plan) ([]string, error) {
+// list proves that the whole list of a plan can be read as it was written, and that
+// the plan's totals are those of the very list that is about to be removed.
+func (r *run) list(ctx context.Context, p state.Plan) error {
 	var sum state.Totals
 	for v, err := range p.Entries(ctx, r.State) {
 		if err == nil {
 			err = r.hold(ctx)
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 		sum.Add(v.Items...)
 	}
 	if sum != p.Totals {
-		return nil, fmt.Errorf("the list does not add up to the plan's totals: %w", state.ErrAltered)
+		return fmt.Errorf("the list does not add up to the plan's totals: %w", state.ErrAltered)
 	}
+	return nil
+}
+
+// guards says which guards a plan breaks.
+func (r *run) guards(ctx context.Context, p state.Plan) ([]string, error) {
 	// The plans of one night count together, or approving two would be a way round.
 	if r.lately == nil {
 		var err error
 		if r.lately, err = r.removed(ctx, r.at.Add(-night)); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("count what the night has removed: %w", err)
 		}
 	}
-	all := plus(r.sum, sum)
+	all := plus(r.sum, p.Totals)
 	for id, freed := range r.lately {
 		if id != p.ID && !r.begun[id] {
 			all = plus(all, freed)
@@ -433,7 +444,7 @@ func (r *run) guards(ctx context.Context, p state.Plan) ([]string, error) {
 	over := r.Policy.Guards.Over(all.Items, all.Media, all.Unknown, all.Bytes, p.Library.Media)
 	usual, err := r.usual(ctx)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("count what is usual: %w", err)
 	}
 	if limit := r.Policy.Guards.Usual * usual; usual > 0 && float64(all.Items) > limit {
 		over = append(over, fmt.Sprintf("%d items, usual are %.0f", all.Items, usual))
@@ -497,17 +508,21 @@ func (r *run) removed(ctx context.Context, since time.Time) (map[string]state.To
 // at least 10; 0 says that there were fewer than three.
 func (r *run) usual(ctx context.Context) (float64, error) {
 	var counts []int
-	ends, err := state.Ends(ctx, r.State, r.at.AddDate(0, 0, -lookBack))
+	ended, err := state.Ended(ctx, r.State, r.at.AddDate(0, 0, -lookBack))
 	if err != nil {
 		return 0, err
 	}
-	for _, e := range slices.Backward(ends) {
+	for _, id := range slices.Backward(ended) {
 		if err := r.hold(ctx); err != nil {
 			return 0, err
 		}
-		p, err := state.ReadPlan(ctx, r.State, e.Plan)
+		e, err := state.ReadEnd(ctx, r.State, id)
+		var p state.Plan
+		if err == nil {
+			p, err = state.ReadPlan(ctx, r.State, id)
+		}
 		switch {
-		case errors.Is(err, video.ErrInvalid), errors.Is(err, video.ErrNotFound): // nobody knows whose it is
+		case errors.Is(err, video.ErrInvalid), errors.Is(err, video.ErrNotFound): // nobody knows whose it is, or how many
 		case err != nil:
 			return 0, err
 		case r.mine(p):
