@@ -215,20 +215,21 @@ func Rows(ctx context.Context, o Objects, from int) iter.Seq2[Row, error] {
 }
 
 // Recent gives the rows of the ledger from its last one back to the last segment
-// whose rows are all of ticks before a time. It does not compare segments: that is
-// for VerifyLedger.
+// whose rows are all of ticks before a time, takedowns left aside: their ticks are by a
+// person's clock. It does not compare segments: that is for VerifyLedger.
 func Recent(ctx context.Context, o Objects, from time.Time) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
 		last, err := lastOf(ctx, o, "ledger/", 0)
 		for n := last; err == nil && n > 0; n-- {
 			var (
 				body []byte
+				head segmentHead
 				rows []Row
 			)
 			if body, err = o.Read(ctx, segmentKey(n)); err == nil {
-				_, rows, err = decodeSegment(body)
+				head, rows, err = decodeSegment(body)
 			}
-			if err == nil && !slices.ContainsFunc(rows, func(r Row) bool { return !r.Tick.Before(from) }) {
+			if err == nil && !strings.HasPrefix(head.Lane, Takedowns) && !slices.ContainsFunc(rows, func(r Row) bool { return !r.Tick.Before(from) }) {
 				return
 			}
 			for _, row := range slices.Backward(rows) {

@@ -476,10 +476,10 @@ func (r *run) removed(ctx context.Context, since time.Time) (map[string]state.To
 			return nil, err
 		}
 		i := item{row.Plan, keyOf(row.Item)}
-		if row.Event == state.Note || row.Tick.Before(since) || seen[i] { // what an item's last row says is true
+		if row.Event == state.Note || strings.HasPrefix(row.Plan, state.Takedowns) || row.Tick.Before(since) || seen[i] {
 			continue
 		}
-		seen[i] = true
+		seen[i] = true // what an item's last row says is true
 		if row.Event == state.Outcome && row.Result != video.Done && row.Result != video.Unknown {
 			continue
 		}
@@ -492,9 +492,7 @@ func (r *run) removed(ctx context.Context, since time.Time) (map[string]state.To
 	}
 	for id := range sums {
 		switch p, err := state.ReadPlan(ctx, r.State, id); {
-		case errors.Is(err, video.ErrNotFound): // a takedown is not a plan's
-			delete(sums, id)
-		case errors.Is(err, video.ErrInvalid): // it may be this account's
+		case errors.Is(err, video.ErrInvalid), errors.Is(err, video.ErrNotFound): // it may be this account's
 		case err != nil:
 			return nil, err
 		case !r.mine(p):
