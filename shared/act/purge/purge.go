@@ -97,7 +97,7 @@ const (
 )
 
 // Run applies every approved plan that has not ended, oldest first, at the event's
-// time. The guards count what all plans of this account remove in a night. It returns
+// time. Items that wait for another try keep no other plan from its turn. The guards count what all plans of this account remove in a night. It returns
 // ErrBusy of the state room when another run is at work.
 func (j Job) Run(ctx context.Context, at time.Time) (Report, error) {
 	if err := j.check(at); err != nil {
@@ -122,7 +122,10 @@ func (j Job) Run(ctx context.Context, at time.Time) (Report, error) {
 		if a, err = r.apply(ctx, p); a.Plan != "" {
 			report.Plans = append(report.Plans, a)
 		}
-		if err != nil || a.Status == Stopped {
+		if a.Status == Stopped && errors.Is(err, video.ErrClosed) {
+			return report, nil // it is told with the plan
+		}
+		if err != nil {
 			break
 		}
 	}
@@ -290,7 +293,8 @@ func (r *run) refuse(p state.Plan) string {
 	return ""
 }
 
-// apply takes one plan from its checks to its end, or as far as time allows.
+// apply takes one plan from its checks to its end, or as far as time allows. A plan
+// that is Stopped comes with what stopped the run, or its items wait.
 func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 	a := Applied{Plan: p.ID, Left: p.Items, Results: map[video.Result]int{}}
 	refuse := func(why string) (Applied, error) {
@@ -359,9 +363,6 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 		a.Status, a.Why = Stopped, "some items wait for another try"
 		if err != nil {
 			a.Why = err.Error()
-		}
-		if errors.Is(err, video.ErrClosed) {
-			return a, nil
 		}
 		return a, err
 	}
