@@ -157,10 +157,12 @@ type run struct {
 	begun  map[string]bool         // which those are
 	lately map[string]state.Totals // what plans removed this night; nil until it is read
 	recent []bool                  // which of the last items failed
-	latest string                  // the last plan of this account and policy, whether it ended or not
-	tree   []video.Category
-	read   time.Time // when the tree was read
-	usage  state.Usage
+	latest state.Plan              // the last of this account and policy, whether it ended or not; no hash: it cannot be read
+
+	counted map[retention.Item]bool // what quotas take by the latest plan; nil until it is read
+	tree    []video.Category
+	read    time.Time // when the tree was read
+	usage   state.Usage
 }
 
 // treeLasts is how long the tree of categories is not read again.
@@ -263,7 +265,7 @@ func (r *run) plans(ctx context.Context) ([]plan, error) {
 			return nil, err
 		}
 		if err != nil || r.mine(p) && p.Policy == r.Policy.Hash { // one that cannot be read may be it
-			r.latest = id
+			r.latest = p
 			break
 		}
 	}
@@ -347,8 +349,12 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 		return Applied{}, err
 	}
 	a.By = approval.By
+	counted, err := r.counts(ctx, p.Plan)
+	if err != nil {
+		return Applied{}, err
+	}
 	r.sum, r.begun[p.ID] = plus(r.sum, p.Totals), true
-	w := &work{run: r, plan: p.Plan, by: approval.By, applied: &a, counted: r.counted(p.Plan)}
+	w := &work{run: r, plan: p.Plan, by: approval.By, applied: &a, counted: counted}
 	if err := w.begin(ctx); err != nil {
 		return Applied{}, err
 	}
@@ -372,19 +378,63 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 	})
 }
 
-// countLasts is how long what a plan counted of the whole library can be relied on.
+// countLasts is how long what a plan counted of the whole library can be relied on. It
+// is counted from the plan's time, at which planning began.
 const countLasts = 24 * time.Hour
 
-// counted says why the quotas of a plan may take nothing: what they took is right only
-// for the library that was counted for it.
-func (r *run) counted(p state.Plan) string {
-	switch age := r.at.Sub(p.Created); {
-	case p.ID != r.latest:
-		return "this plan, a later one counted the library again"
-	case age >= countLasts:
-		return fmt.Sprintf("a plan of %s ago", age)
+// counts gives what says why a quota of the plan may not take an item any more; empty:
+// it may. What a quota takes is right only for the library that was counted for it, so
+// the latest count has to take the very same.
+func (r *run) counts(ctx context.Context, p state.Plan) (func(retention.Item) string, error) {
+	all := func(why string) (func(retention.Item) string, error) {
+		return func(retention.Item) string { return why }, nil
 	}
-	return ""
+	const again = "this plan, a later one counted the library again"
+	switch age := r.at.Sub(r.latest.Created); {
+	case r.latest.Hash == "" || !slices.ContainsFunc(p.Rules, func(t state.RuleTotals) bool { return r.Policy.Quota(t.Rule) }):
+		return all(again)
+	case age < 0 || age >= countLasts:
+		return all(fmt.Sprintf("a count begun %s ago", age))
+	case p.ID == r.latest.ID:
+		return all("")
+	case len(r.latest.Over) > 0:
+		return all("this plan, the latest one is over the guards")
+	}
+	if r.counted == nil {
+		var err error
+		if r.counted, err = r.quotas(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return func(i retention.Item) string {
+		if i.Reason = ""; r.counted[i] {
+			return ""
+		}
+		return again
+	}, nil
+}
+
+// quotas gives what quotas take by the latest plan, without reasons: nothing when its
+// list is not as it was written.
+func (r *run) quotas(ctx context.Context) (map[retention.Item]bool, error) {
+	items := map[retention.Item]bool{}
+	for v, err := range r.latest.Entries(ctx, r.State) {
+		if errors.Is(err, video.ErrInvalid) || errors.Is(err, video.ErrNotFound) {
+			return map[retention.Item]bool{}, nil
+		}
+		if err == nil {
+			err = r.hold(ctx)
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, i := range v.Items {
+			if i.Reason = ""; r.Policy.Quota(i.Rule) {
+				items[i] = true
+			}
+		}
+	}
+	return items, nil
 }
 
 // tidy finds out what became of calls that a run of a plan made before it died,

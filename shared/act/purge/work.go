@@ -31,7 +31,7 @@ type work struct {
 	plan    state.Plan
 	by      string
 	applied *Applied
-	counted string // why the plan's count of the library is too old for its quotas; empty: it is not
+	counted func(retention.Item) string // why a quota may not take an item any more; empty: it may
 
 	final   map[key]bool           // items that need nothing more
 	open    map[key]retention.Item // intents without an outcome
@@ -395,8 +395,8 @@ func (w *work) check(e retention.Verdict, a video.Answer[video.Media], moment re
 			w.end(item, video.Kept, reason(now, whole))
 		case !still:
 			w.end(item, video.Kept, reason(now, "its rule takes it no more"))
-		case quota && w.counted != "":
-			w.end(item, video.Kept, "a quota takes nothing by "+w.counted)
+		case quota && w.counted(item) != "":
+			w.end(item, video.Kept, "a quota takes nothing by "+w.counted(item))
 		case fresh.Bytes != item.Bytes:
 			w.end(item, video.Kept, fmt.Sprintf("its size changed from %d to %d", item.Bytes, fresh.Bytes))
 		default:

@@ -620,6 +620,11 @@ func (p *Policy) Rules() (names []string) {
 	return names
 }
 
+// Quota says that a name is a quota's.
+func (p *Policy) Quota(name string) bool {
+	return slices.ContainsFunc(p.quotas, func(q *quota) bool { return q.name == name })
+}
+
 // RemovesImages says that a rule removes images (Moment.Imaged).
 func (p *Policy) RemovesImages() bool {
 	return p != nil && slices.ContainsFunc(p.rules, func(r *removal) bool { return len(r.images) > 0 })

@@ -217,6 +217,7 @@ prices: {currency: CNY, per_gb_month: {Standard: 0.12, Archive: 0.03}}
 	require.Equal(t, "usage.csv", p.Usage)
 	require.Equal(t, retention.Guards{Count: 1, Percent: 2.5, Bytes: 3 << 10, Unknown: 4, Usual: 5, Errors: 6}, p.Guards)
 	require.Equal(t, []string{"r", "q"}, p.Rules())
+	require.Equal(t, []bool{false, true}, []bool{p.Quota("r"), p.Quota("q")})
 	require.Len(t, p.Hash, 64)
 	require.NotEqual(t, p.Hash, policy(t, text+"\n# other").Hash)
 	require.Equal(t, p.Hash, policy(t, text).Hash)
