@@ -315,6 +315,63 @@ func TestWhatTheGuardsCannotCountIsNamed(t *testing.T) {
 	}
 }
 
+// What was listed night after night while nothing ran goes by the latest list alone.
+func TestAPolicyApprovesItsLatestPlanOnly(t *testing.T) {
+	w := newWorld(t, "approve: within-guards\n"+unguarded+"guards: {percent: 100, count: 10}")
+	for i := range 6 {
+		m := temp(fmt.Sprint("m", i))
+		w.media[m.ID] = m
+	}
+	for night := range 3 { // nothing runs
+		w.plan(t, made.AddDate(0, 0, night))
+	}
+	w.media["one more"] = temp("one more")
+	p := w.plan(t, made.AddDate(0, 0, 3))
+	r := w.purge(t, made.AddDate(0, 0, 3).Add(time.Hour))
+	require.Len(t, r.Plans, 1, "nobody will miss the others")
+	require.Equal(t, p.ID, r.Plans[0].Plan)
+	require.Equal(t, purge.Ended, r.Plans[0].Status, r.Plans[0].Why)
+	require.Equal(t, 7, r.Removed())
+	require.Empty(t, w.purge(t, made.AddDate(0, 0, 3).Add(2*time.Hour)).Plans)
+
+	w.media["m0"] = temp("m0")
+	require.Zero(t, w.planOfNothing(t, made.AddDate(0, 0, 4)).Items)
+	require.Empty(t, w.purge(t, made.AddDate(0, 0, 4).Add(time.Hour)).Plans, "nor does an older one go when the latest lists nothing")
+	require.Len(t, w.removed, 7)
+}
+
+// planOfNothing makes a plan that finds nothing to remove.
+func (w *world) planOfNothing(t *testing.T, at time.Time) state.Plan {
+	t.Helper()
+	before := w.media
+	w.media = map[video.ID]video.Media{}
+	defer func() { w.media = before }()
+	return w.plan(t, at)
+}
+
+// A plan that this policy approved goes on, whatever was planned since.
+func TestAPlanThatAPolicyApprovedGoesOn(t *testing.T) {
+	w := newWorld(t, "approve: within-guards\n"+policy)
+	for i := range 60 {
+		m := temp(fmt.Sprintf("m%02d", i))
+		w.media[m.ID] = m
+	}
+	p := w.plan(t, made)
+	w.after = func(call string) error {
+		if strings.HasPrefix(call, "delete") {
+			return state.SetHalt(t.Context(), w.objects, state.Halt{Halted: true, By: "anna"})
+		}
+		return nil
+	}
+	require.Equal(t, 20, w.purge(t, later).Removed())
+	w.after = nil
+	require.NoError(t, state.SetHalt(t.Context(), w.objects, state.Halt{By: "anna"}))
+	w.planOfNothing(t, made.AddDate(0, 0, 1))
+	r := w.purge(t, later.AddDate(0, 0, 1))
+	require.Equal(t, p.ID, r.Plans[0].Plan)
+	require.Equal(t, 40, r.Removed())
+}
+
 // A notice tells of what is refused, not of what waits for a person.
 func TestASelfApprovingPolicyOverItsGuardsIsRefusedAloud(t *testing.T) {
 	w := newWorld(t, "approve: within-guards\n"+policy)

@@ -97,7 +97,7 @@ const (
 )
 
 // Run applies every approved plan that has not ended, oldest first, at the event's
-// time. Items that wait for another try keep no other plan from its turn. The guards count what all plans of this account remove in a night. It returns
+// time. A policy that approves itself approves the latest plan only. Items that wait for another try keep no other plan from its turn. The guards count what all plans of this account remove in a night. It returns
 // ErrBusy of the state room when another run is at work.
 func (j Job) Run(ctx context.Context, at time.Time) (Report, error) {
 	if err := j.check(at); err != nil {
@@ -320,20 +320,24 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 		}
 		return refuse(p.refused)
 	}
+	approval, err := state.ReadApproval(ctx, r.State, p.Plan)
+	unasked := errors.Is(err, video.ErrNotFound)
+	if unasked && r.Policy.SelfApproving && p.ID != r.latest.ID {
+		return Applied{}, r.tidy(ctx, p.Plan) // the latest stands in for it
+	}
 	if err := r.list(ctx, p.Plan); errors.Is(err, state.ErrAltered) || errors.Is(err, video.ErrNotFound) {
 		return refuse("its list is not as it was written: " + err.Error())
 	} else if err != nil {
 		return Applied{}, err
 	}
-	over, err := r.guards(ctx, p.Plan)
-	if err != nil {
-		return Applied{}, err
+	over, guards := r.guards(ctx, p.Plan)
+	if guards != nil {
+		return Applied{}, guards
 	}
-	approval, err := state.ReadApproval(ctx, r.State, p.Plan)
-	if errors.Is(err, video.ErrNotFound) && r.Policy.SelfApproving && len(over) == 0 {
+	if unasked && r.Policy.SelfApproving && len(over) == 0 {
 		approval, err = state.Approve(ctx, r.State, p.Plan, "policy "+p.Policy[:8], "within its guards", r.at)
+		unasked = errors.Is(err, video.ErrNotFound)
 	}
-	unasked := errors.Is(err, video.ErrNotFound)
 	switch {
 	case len(over) > 0 && (err == nil || unasked && r.Policy.SelfApproving): // somebody expects it to be applied
 		if err := r.tidy(ctx, p.Plan); err != nil {
