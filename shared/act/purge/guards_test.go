@@ -372,6 +372,34 @@ func TestAPlanThatAPolicyApprovedGoesOn(t *testing.T) {
 	require.Equal(t, 40, r.Removed())
 }
 
+// One item that waits keeps a plan from its end; what went on other nights is not of this.
+func TestWhatAPlanRemovedOnOtherNightsCountsNoMore(t *testing.T) {
+	for name, tc := range map[string]struct {
+		at   time.Time
+		want string
+	}{
+		"another night":  {later.AddDate(0, 0, 1), ""},
+		"the same night": {later.Add(13 * time.Hour), "over the guards: 40 items, at most 30"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, "refresh_cdn: true\n"+unguarded+"guards: {percent: 100, count: 30}")
+			run := func(at time.Time) purge.Applied {
+				j := w.job()
+				j.CDN = &refresher{w.library, "x000"}
+				r, err := j.Run(t.Context(), at)
+				require.NoError(t, err)
+				return r.Plans[len(r.Plans)-1]
+			}
+			w.planOf(t, "x", 20, made)
+			require.Equal(t, 1, run(later).Left)
+			y := w.planOf(t, "y", 20, tc.at.Add(-time.Minute))
+			last := run(tc.at)
+			require.Equal(t, y.ID, last.Plan)
+			require.Equal(t, tc.want, last.Why)
+		})
+	}
+}
+
 // A notice tells of what is refused, not of what waits for a person.
 func TestASelfApprovingPolicyOverItsGuardsIsRefusedAloud(t *testing.T) {
 	w := newWorld(t, "approve: within-guards\n"+policy)

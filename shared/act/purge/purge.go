@@ -153,7 +153,7 @@ type run struct {
 	name   string
 	lease  state.Lease
 	ledger *state.Ledger
-	sum    state.Totals            // of the plans that this run has begun
+	sum    state.Totals            // what the plans that this run has begun take this night
 	begun  map[string]bool         // which those are
 	lately map[string]state.Totals // what plans removed this night; nil until it is read
 	recent []bool                  // which of the last items failed
@@ -357,11 +357,15 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 	if err != nil {
 		return Applied{}, err
 	}
-	r.sum, r.begun[p.ID] = plus(r.sum, p.Totals), true
 	w := &work{run: r, plan: p.Plan, by: approval.By, applied: &a, counted: counted}
 	if err := w.begin(ctx); err != nil {
 		return Applied{}, err
 	}
+	tonight, err := w.tonight(ctx)
+	if err != nil {
+		return Applied{}, err
+	}
+	r.sum, r.begun[p.ID] = plus(r.sum, tonight), true
 	err = w.all(ctx)
 	// What is known is written down even when the time is up.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
@@ -535,7 +539,7 @@ func (r *run) removed(ctx context.Context, since time.Time) (map[string]state.To
 			continue
 		}
 		seen[i] = true // what an item's last row says is true
-		if row.Event == state.Outcome && row.Result != video.Done && row.Result != video.Unknown {
+		if !mayBeGone(row) {
 			continue
 		}
 		sum, media := sums[row.Plan], item{row.Plan, key{id: row.ID}}
@@ -555,6 +559,28 @@ func (r *run) removed(ctx context.Context, since time.Time) (map[string]state.To
 		}
 	}
 	return sums, nil
+}
+
+// mayBeGone says that an item of which this is the last row was removed, or may have been.
+func mayBeGone(row state.Row) bool {
+	return row.Event == state.Intent || row.Event == state.Outcome && (row.Result == video.Done || row.Result == video.Unknown)
+}
+
+// tonight sums what of the plan can go this night, or went earlier this night.
+func (w *work) tonight(ctx context.Context) (sum state.Totals, err error) {
+	if len(w.past) == 0 {
+		return w.plan.Totals, nil
+	}
+	for v, err := range w.plan.Entries(ctx, w.State) {
+		if err == nil {
+			err = w.hold(ctx)
+		}
+		if err != nil {
+			return sum, err
+		}
+		sum.Add(slices.DeleteFunc(v.Items, func(i retention.Item) bool { return w.past[keyOf(i)] })...)
+	}
+	return sum, nil
 }
 
 // usual is the median number of items of the last plans of this account that ended,
