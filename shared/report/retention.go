@@ -151,11 +151,13 @@ func (a PurgeAnswer) Told(err error) (incidents []notify.Incident) {
 	case err != nil:
 		say("", "%v", err)
 	}
+	stopped := map[string]bool{}
 	for _, p := range a.Plans {
-		switch p.Status {
-		case purge.Refused: // it stays refused, as long as purge looks for it
+		switch {
+		case p.Status == purge.Refused: // it stays refused, as long as purge looks for it
 			say(p.Plan, "plan %s %s: %s", p.Plan, p.Status, p.Why)
-		case purge.Stopped:
+		case p.Status == purge.Stopped && !stopped[p.Why]: // the same media may wait in many plans
+			stopped[p.Why] = true
 			say("", "plan %s %s: %s", p.Plan, p.Status, p.Why)
 		}
 	}

@@ -214,24 +214,25 @@ func Rows(ctx context.Context, o Objects, from int) iter.Seq2[Row, error] {
 	}
 }
 
-// Recent gives the rows of the ledger from its last segment back to the last one
-// whose rows are all of ticks before a time. It does not compare segments: that is
-// for VerifyLedger.
+// Recent gives the rows of the ledger from its last one back to the last segment
+// whose rows are all of ticks before a time, takedowns left aside: their ticks are by a
+// person's clock. It does not compare segments: that is for VerifyLedger.
 func Recent(ctx context.Context, o Objects, from time.Time) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
 		last, err := lastOf(ctx, o, "ledger/", 0)
 		for n := last; err == nil && n > 0; n-- {
 			var (
 				body []byte
+				head segmentHead
 				rows []Row
 			)
 			if body, err = o.Read(ctx, segmentKey(n)); err == nil {
-				_, rows, err = decodeSegment(body)
+				head, rows, err = decodeSegment(body)
 			}
-			if err == nil && !slices.ContainsFunc(rows, func(r Row) bool { return !r.Tick.Before(from) }) {
+			if err == nil && !strings.HasPrefix(head.Lane, Takedowns) && !slices.ContainsFunc(rows, func(r Row) bool { return !r.Tick.Before(from) }) {
 				return
 			}
-			for _, row := range rows {
+			for _, row := range slices.Backward(rows) {
 				if !yield(row, nil) {
 					return
 				}
@@ -345,16 +346,24 @@ func ReadEnd(ctx context.Context, o Objects, plan string) (RunEnd, error) {
 	return e, err
 }
 
-// Ends gives the ends of the plans made after a time, oldest plan first. Takedowns
-// are no plans.
-func Ends(ctx context.Context, o Objects, after time.Time) ([]RunEnd, error) {
-	ends, err := endsAfter(ctx, o, "ended/"+stamp(after))
-	return slices.DeleteFunc(ends, func(e RunEnd) bool { return strings.HasPrefix(e.Plan, Takedowns) }), err
+// Ended names the plans made after a time that have ended, oldest first. Takedowns
+// are no plans; their names sort behind.
+func Ended(ctx context.Context, o Objects, after time.Time) (plans []string, err error) {
+	for key, err := range o.List(ctx, "ended/", "ended/"+stamp(after)) {
+		if err != nil {
+			return nil, err
+		}
+		if strings.HasPrefix(key, "ended/"+Takedowns) {
+			break
+		}
+		plans = append(plans, strings.TrimSuffix(strings.TrimPrefix(key, "ended/"), ".json"))
+	}
+	return plans, nil
 }
 
-func endsAfter(ctx context.Context, o Objects, after string) ([]RunEnd, error) {
+func ends(ctx context.Context, o Objects) ([]RunEnd, error) {
 	var ends []RunEnd
-	for key, err := range o.List(ctx, "ended/", after) {
+	for key, err := range o.List(ctx, "ended/", "") {
 		var e RunEnd
 		if err == nil {
 			_, err = readWhole(ctx, o, key, &e)

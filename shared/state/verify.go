@@ -90,11 +90,11 @@ func VerifyLedger(ctx context.Context, o Objects) (LedgerReport, error) {
 			}
 		}
 	}
-	ends, err := endsAfter(ctx, o, "")
+	all, err := ends(ctx, o)
 	if err != nil {
 		return r, err
 	}
-	for _, end := range ends {
+	for _, end := range all {
 		var freed Totals
 		if at, known := plans[end.Plan]; known {
 			r.Plans[at].Ended, freed = true, r.Plans[at].Freed

@@ -90,6 +90,7 @@ func sinceLast(ctx context.Context, o state.Objects, policy *retention.Policy, p
 	}
 	mine := map[string]bool{}
 	var waiting []string
+	var latest string // of those that wait for the policy to approve them: it takes no other
 	s.From = p.Created.Add(-day)
 	for id, err := range state.Plans(ctx, o, p.Created.AddDate(0, 0, -lookBack)) {
 		if err != nil {
@@ -108,14 +109,24 @@ func sinceLast(ctx context.Context, o state.Objects, policy *retention.Policy, p
 			continue
 		}
 		mine[id], s.From = true, before.Created
-		waits, err := waits(ctx, o, policy, before, p.Created)
+		from, asked, err := waits(ctx, o, policy, before, p.Created)
 		if err != nil {
 			s.Err = err
 			return s
 		}
-		if waits {
-			waiting = append(waiting, id)
+		if policy != nil && before.Policy == policy.Hash && (asked || from.IsZero()) {
+			latest = ""
 		}
+		switch {
+		case from.IsZero() || p.Created.Before(from.Add(day)):
+		case asked:
+			waiting = append(waiting, id)
+		default:
+			latest = id
+		}
+	}
+	if latest != "" {
+		waiting = append(waiting, latest)
 	}
 	s.Missed = p.Missed(s.From)
 	taken := map[string]bool{}
@@ -152,30 +163,31 @@ func refused(ctx context.Context, o state.Objects, id string) (bool, error) {
 	return false, nil
 }
 
-// waits says that a run should have taken the plan up a day ago.
-func waits(ctx context.Context, o state.Objects, policy *retention.Policy, p state.Plan, now time.Time) (bool, error) {
+// waits says since when the plan waits for a run, zero: it does not, and whether
+// somebody asked for that; otherwise it is for the policy to approve.
+func waits(ctx context.Context, o state.Objects, policy *retention.Policy, p state.Plan, now time.Time) (from time.Time, asked bool, err error) {
+	never := time.Time{}
 	if p.Items == 0 || len(p.Over) > 0 || !now.Before(p.Expires) {
-		return false, nil
+		return never, false, nil
 	}
 	if _, err := state.ReadEnd(ctx, o, p.ID); err == nil || errors.Is(err, video.ErrInvalid) {
-		return false, nil
+		return never, false, nil
 	} else if !errors.Is(err, video.ErrNotFound) {
-		return false, err
+		return never, false, err
 	}
 	if refused, err := refused(ctx, o, p.ID); refused || err != nil {
-		return false, err
+		return never, false, err
 	}
-	from := p.Created
 	approval, err := state.ReadApproval(ctx, o, p)
 	switch {
 	case err == nil:
-		from = approval.At
+		return approval.At, true, nil
 	case errors.Is(err, state.ErrWithdrawn), errors.Is(err, video.ErrInvalid):
-		return false, nil
+		return never, false, nil
 	case !errors.Is(err, video.ErrNotFound):
-		return false, err
+		return never, false, err
 	case policy == nil || !policy.SelfApproving || p.Policy != policy.Hash:
-		return false, nil
+		return never, false, nil
 	}
-	return !now.Before(from.Add(day)), nil
+	return p.Created, false, nil
 }

@@ -190,6 +190,12 @@ func TestAnApprovedPlanThatNoRunTookUpForADayIsTold(t *testing.T) {
 		"not approved":          {nil, nil, nil, false},
 		"not approved, by a policy that approves itself": {func(p *state.Plan) { p.Policy = self.Hash }, nil, self, true},
 		"by an older policy that approved itself":        {nil, nil, self, false},
+		"not approved, and planned again since": {func(p *state.Plan) { p.Policy = self.Hash }, func(t *testing.T, o state.Objects, p state.Plan) {
+			planned(t, o, night.Add(-24*time.Hour), func(p *state.Plan) { p.Policy, p.Totals = self.Hash, state.Totals{} })
+		}, self, false},
+		"not approved, and planned again an hour ago": {func(p *state.Plan) { p.Policy = self.Hash }, func(t *testing.T, o state.Objects, p state.Plan) {
+			planned(t, o, night.Add(-time.Hour), func(p *state.Plan) { p.Policy = self.Hash })
+		}, self, true},
 		"expired":            {func(p *state.Plan) { p.Expires = night }, long, nil, false},
 		"over its guards":    {func(p *state.Plan) { p.Over = []string{"2 items, at most 1"} }, long, nil, false},
 		"without an item":    {func(p *state.Plan) { p.Totals = state.Totals{} }, long, nil, false},

@@ -180,18 +180,7 @@ func TestAPlanThatDoesNotTellWhatStaysKeeps(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, newest, temp("a"), inCategory("b", 50, 0), inCategory("c", 40, 0))
-			p := w.plan(t, made)
-			lines := state.Lines{Objects: w.objects}
-			for v, err := range p.Entries(t.Context(), w.objects) {
-				require.NoError(t, err)
-				change(&p, &v)
-				require.NoError(t, lines.Add(t.Context(), v))
-			}
-			require.NoError(t, lines.Flush(t.Context()))
-			p.Parts = lines.Written
-			require.NoError(t, p.Seal())
-			require.NoError(t, state.WritePlan(t.Context(), w.objects, p))
-			w.approve(t, p)
+			w.approve(t, w.rewrite(t, w.plan(t, made), change))
 			w.purge(t, later)
 			require.Empty(t, w.removed)
 			require.Equal(t, []string{"the plan does not tell what stays as the newest in its place"}, details(t, w))
@@ -199,9 +188,41 @@ func TestAPlanThatDoesNotTellWhatStaysKeeps(t *testing.T) {
 	}
 }
 
+// rewrite makes another plan out of one; both are there.
+func (w *world) rewrite(t *testing.T, p state.Plan, change func(*state.Plan, *retention.Verdict)) state.Plan {
+	t.Helper()
+	lines := state.Lines{Objects: w.objects}
+	for v, err := range p.Entries(t.Context(), w.objects) {
+		require.NoError(t, err)
+		change(&p, &v)
+		require.NoError(t, lines.Add(t.Context(), v))
+	}
+	require.NoError(t, lines.Flush(t.Context()))
+	p.Created, p.Parts = p.Created.Add(time.Second), lines.Written
+	require.NoError(t, p.Seal())
+	require.NoError(t, state.WritePlan(t.Context(), w.objects, p))
+	return p
+}
+
+// A plan is made in the evening, and a person approves it in the morning. At night the
+// next plan has counted again.
+func TestAQuotaTakesWhatAPersonApprovesInTheMorning(t *testing.T) {
+	w := newWorld(t, "quotas: [{name: room, above: 2500B, older_than: 30d}]\nguards: {percent: 100}", temp("a"), inCategory("b", 80, 0), inCategory("c", 70, 0))
+	evening := time.Date(2026, 6, 1, 13, 0, 0, 0, time.UTC) // 21:00 in Shanghai
+	for night := range 4 {
+		tick := evening.AddDate(0, 0, night)
+		p := w.plan(t, tick)
+		w.purge(t, tick.Add(6*time.Hour)) // 03:00
+		if p.Items > 0 {
+			w.approve(t, p)
+		}
+	}
+	require.Equal(t, []string{"video a"}, w.removed)
+}
+
 // What a quota takes is right only for the library that was counted.
-func TestAQuotaTakesOnlyByTheLatestPlanAndNotForLong(t *testing.T) {
-	quota := "rules: []\nquotas: [{name: room, above: 2500B, older_than: 30d}]\nguards: {percent: 100}\n"
+func TestAQuotaTakesOnlyWhatTheLatestPlanTakesAndNotForLong(t *testing.T) {
+	quota := "rules: []\nquotas: [{name: room, above: 2500B, older_than: 30d}]\nguards: {percent: 100, count: 1}\n"
 	ruled := "rules: [{name: temp, select: '\"temp\" in tags', older_than: 30d, remove: {video: true}}]\n" + strings.TrimPrefix(quota, "rules: []\n")
 	for name, tc := range map[string]struct {
 		policy  string
@@ -211,7 +232,7 @@ func TestAQuotaTakesOnlyByTheLatestPlanAndNotForLong(t *testing.T) {
 	}{
 		"at once":            {policy: quota},
 		"a day less a blink": {policy: quota, at: made.Add(24*time.Hour - time.Second)},
-		"a day later":        {policy: quota, at: made.AddDate(0, 0, 1), detail: "a quota takes nothing by a plan of 24h0m0s ago"},
+		"a day later":        {policy: quota, at: made.AddDate(0, 0, 1), detail: "a quota takes nothing by a count begun 24h0m0s ago"},
 		"a rule, later":      {policy: ruled, at: made.AddDate(0, 0, 6)},
 		"counted again since": {policy: quota, detail: "a quota takes nothing by this plan, a later one counted the library again",
 			between: func(t *testing.T, w *world, _ state.Plan) {
@@ -222,12 +243,38 @@ func TestAQuotaTakesOnlyByTheLatestPlanAndNotForLong(t *testing.T) {
 			}},
 		"counted again, and that plan ended": {policy: quota, detail: "a quota takes nothing by this plan, a later one counted the library again",
 			between: func(t *testing.T, w *world, _ state.Plan) {
+				m := w.media["a"]
+				delete(w.media, "a")
+				w.media["other"] = inCategory("other", 95, 0)
 				p := w.plan(t, made.Add(13*time.Hour))
+				require.Equal(t, 1, p.Items)
+				w.media["a"] = m
 				require.NoError(t, state.EndRun(t.Context(), w.objects, state.RunEnd{Plan: p.ID}))
 			}},
 		"counted again, and nobody can read by whom": {policy: quota, detail: "a quota takes nothing by this plan, a later one counted the library again",
 			between: func(t *testing.T, w *world, _ state.Plan) {
 				require.NoError(t, w.objects.Create(t.Context(), "plans/20260601T020500Z-00000000.json", []byte("x")))
+			}},
+		"counted again, and taken again": {policy: quota, between: func(t *testing.T, w *world, _ state.Plan) {
+			require.Equal(t, 1, w.plan(t, made.Add(13*time.Hour)).Items)
+		}},
+		"counted again, a day later": {policy: quota, at: made.Add(37 * time.Hour), detail: "a quota takes nothing by a count begun 24h0m0s ago",
+			between: func(t *testing.T, w *world, _ state.Plan) {
+				require.Equal(t, 1, w.plan(t, made.Add(13*time.Hour)).Items)
+			}},
+		"counted again, and taken by a rule": {policy: quota, detail: "a quota takes nothing by this plan, a later one counted the library again",
+			between: func(t *testing.T, w *world, _ state.Plan) {
+				w.rewrite(t, w.plan(t, made.Add(13*time.Hour)), func(_ *state.Plan, v *retention.Verdict) { v.Items[0].Rule = "temp" })
+			}},
+		"counted again, and the list is lost": {policy: quota, detail: "a quota takes nothing by this plan, a later one counted the library again",
+			between: func(t *testing.T, w *world, _ state.Plan) {
+				later := w.rewrite(t, w.plan(t, made.Add(13*time.Hour)), func(_ *state.Plan, v *retention.Verdict) { v.Title = "another" })
+				w.objects = damaged{w.objects, "parts/" + later.Parts[0].Hash}
+			}},
+		"counted again, over the guards": {policy: quota, detail: "a quota takes nothing by this plan, the latest one is over the guards",
+			between: func(t *testing.T, w *world, _ state.Plan) {
+				w.media["d"] = inCategory("d", 60, 0)
+				require.NotEmpty(t, w.plan(t, made.Add(13*time.Hour)).Over)
 			}},
 		"counted by another policy": {policy: quota, between: func(t *testing.T, w *world, p state.Plan) {
 			p.Created, p.Policy = p.Created.Add(time.Minute), strings.Repeat("a", 64)

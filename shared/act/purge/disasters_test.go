@@ -562,6 +562,43 @@ func TestRefreshingTheCDNComesBeforeRemoval(t *testing.T) {
 	require.Equal(t, purge.Ended, r.Plans[0].Status)
 }
 
+// One media that the CDN never forgets stays; what a halt leaves waits for it to end.
+func TestWhatWaitsKeepsNoOtherPlanFromItsTurn(t *testing.T) {
+	for name, tc := range map[string]struct {
+		halted bool
+		want   []purge.Status
+	}{
+		"an item waits":      {false, []purge.Status{purge.Stopped, purge.Ended}},
+		"the run is stopped": {true, []purge.Status{purge.Stopped}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, "refresh_cdn: true\n"+policy)
+			w.planOf(t, "a", 2, made.AddDate(0, 0, -1))
+			w.planOf(t, "b", 2, made)
+			require.NoError(t, state.SetHalt(t.Context(), w.objects, state.Halt{Halted: tc.halted, By: "anna"}))
+			for range 2 { // of the second run as of the first
+				j := w.job()
+				j.CDN = &refresher{w.library, "a000"}
+				r, err := j.Run(t.Context(), later)
+				require.NoError(t, err)
+				var got []purge.Status
+				for _, p := range r.Plans {
+					got = append(got, p.Status)
+				}
+				require.Equal(t, tc.want, got)
+				if tc.halted {
+					require.Empty(t, w.removed)
+					continue
+				}
+				require.Equal(t, []string{"video a001", "video b000", "video b001"}, w.removed)
+				require.Equal(t, purge.Applied{Plan: r.Plans[0].Plan, Status: purge.Stopped, Why: "some items wait for another try", By: "anna", Left: 1,
+					Results: r.Plans[0].Results, Freed: r.Plans[0].Freed}, r.Plans[0])
+				tc.want = tc.want[:1]
+			}
+		})
+	}
+}
+
 type refresher struct {
 	library *library
 	refuse  video.ID

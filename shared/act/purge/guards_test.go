@@ -1,6 +1,7 @@
 package purge_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -70,6 +71,19 @@ func TestTheGuardsCountWhatTheNightHasRemovedAlready(t *testing.T) {
 		"19 hours later":     {nil, later.Add(19 * time.Hour), purge.Refused},
 		"the next night":     {nil, later.Add(24 * time.Hour), purge.Ended},
 		"many segments past": {notes(70), later.Add(time.Hour), purge.Refused},
+		"a takedown by a late clock": {func(t *testing.T, w *world) {
+			w.media["a"] = temp("a")
+			_, _, err := w.job().Takedown(t.Context(), purge.Takedown{IDs: []video.ID{"a"}, By: "anna", Reason: "court"}, later.AddDate(0, 0, -2))
+			require.NoError(t, err)
+		}, later.Add(time.Hour), purge.Refused},
+		"the plan itself is gone": {func(t *testing.T, w *world) {
+			for id, err := range state.Plans(t.Context(), w.objects, time.Time{}) {
+				require.NoError(t, err)
+				if _, err := state.ReadEnd(t.Context(), w.objects, id); err == nil {
+					require.NoError(t, state.Remove(t.Context(), w.objects.(*state.Store), "plans/"+id+".json"))
+				}
+			}
+		}, later.Add(time.Hour), purge.Refused},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, text)
@@ -84,10 +98,72 @@ func TestTheGuardsCountWhatTheNightHasRemovedAlready(t *testing.T) {
 			require.Equal(t, tc.want, r.Plans[0].Status, r.Plans[0].Why)
 			if tc.want == purge.Refused {
 				require.Contains(t, r.Plans[0].Why, "40 items, at most 30")
-				require.Len(t, w.removed, 20)
+				require.Subset(t, w.ids(), []string{"y000", "y019"})
 			}
 		})
 	}
+}
+
+// A killed run leaves calls of which nobody knows what came of them: they count as if
+// they had removed what they were to. Another plan than its own is run first.
+func TestTheGuardsCountWhatMayHaveGone(t *testing.T) {
+	for name, tc := range map[string]struct {
+		read error // what the first run is told when it reads what became of its calls
+		want purge.Status
+		why  string
+	}{
+		"nobody can read it": {video.ErrThrottled, purge.Refused, "over the guards: 40 items, at most 30"},
+		"it is still there":  {nil, purge.Ended, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, unguarded+"guards: {percent: 100, count: 30}")
+			old := w.planOf(t, "y", 20, made.AddDate(0, 0, -1))
+			require.NoError(t, state.Remove(t.Context(), w.objects.(*state.Store), "approvals/"+old.ID+".json"))
+			w.planOf(t, "x", 20, made)
+			asked := false
+			w.before = func(call string) error {
+				switch {
+				case strings.HasPrefix(call, "delete"):
+					asked = true
+					return video.ErrUnknownOutcome
+				case asked:
+					return tc.read
+				}
+				return nil
+			}
+			_, err := w.job().Run(t.Context(), later)
+			require.ErrorIs(t, err, tc.read)
+			w.before = nil
+			w.approve(t, old)
+			r := w.purge(t, later.Add(time.Hour))
+			require.Equal(t, tc.want, r.Plans[0].Status)
+			require.Equal(t, tc.why, r.Plans[0].Why)
+		})
+	}
+}
+
+// What was open when the night was counted is counted once when it is settled.
+func TestWhatIsSettledMeanwhileCountsOnce(t *testing.T) {
+	w := newWorld(t, unguarded+"guards: {percent: 100, count: 30}")
+	old := w.planOf(t, "z", 1, made.AddDate(0, 0, -2)) // it is run first, and has the night counted
+	require.NoError(t, state.Remove(t.Context(), w.objects.(*state.Store), "approvals/"+old.ID+".json"))
+	x := w.planOf(t, "x", 20, made.AddDate(0, 0, -1))
+	w.after = func(call string) error {
+		if strings.HasPrefix(call, "delete videos 20") {
+			w.before = func(string) error { return video.ErrThrottled }
+			return video.ErrUnknownOutcome
+		}
+		return nil
+	}
+	_, err := w.job().Run(t.Context(), later)
+	require.ErrorIs(t, err, video.ErrThrottled)
+	w.before, w.after = nil, nil
+	require.NoError(t, state.Withdraw(t.Context(), w.objects, x.ID, "otto", "", made))
+	w.approve(t, old)
+	w.planOf(t, "y", 9, made)
+	r := w.purge(t, later.Add(time.Hour))
+	require.Equal(t, purge.Ended, r.Plans[len(r.Plans)-1].Status, r.Plans)
+	require.Len(t, w.removed, 30)
 }
 
 // notes writes segments that say nothing of removals.
@@ -163,6 +239,165 @@ func TestTheUsualIsThisAccountsOwn(t *testing.T) {
 	last := r.Plans[len(r.Plans)-1]
 	require.Equal(t, purge.Refused, last.Status)
 	require.Contains(t, last.Why, "101 items, usual are 10")
+}
+
+// damaged is a state of which some objects cannot be read any more.
+type damaged struct {
+	state.Objects
+	prefix string
+}
+
+func (d damaged) Read(ctx context.Context, key string) ([]byte, error) {
+	if strings.HasPrefix(key, d.prefix) {
+		return []byte("x"), nil
+	}
+	return d.Objects.Read(ctx, key)
+}
+
+// An end that cannot be read is no night that the others are measured by.
+func TestOneEndThatCannotBeReadStopsNoOtherPlan(t *testing.T) {
+	for name, prefix := range map[string]string{
+		"of a takedown": "ended/" + state.Takedowns,
+		"of a plan":     "ended/" + made.Format("20060102"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, policy, temp("a"))
+			_, _, err := w.job().Takedown(t.Context(), purge.Takedown{IDs: []video.ID{"a"}, By: "anna", Reason: "court"}, made)
+			require.NoError(t, err)
+			night := w.usualNights(t)
+			w.planOf(t, "x", 100, night)
+			w.objects = damaged{w.objects, prefix}
+			r := w.purge(t, night.Add(time.Hour))
+			last := r.Plans[len(r.Plans)-1]
+			require.Equal(t, purge.Ended, last.Status, last.Why)
+			w.planOf(t, "y", 101, night.AddDate(0, 0, 1))
+			r = w.purge(t, night.AddDate(0, 0, 1).Add(time.Hour))
+			require.Contains(t, r.Plans[len(r.Plans)-1].Why, "101 items, usual are 10", "the others are counted still")
+		})
+	}
+}
+
+// A plan's end says that nothing is left of it to do: without it, nothing is done.
+func TestAPlanWhoseEndCannotBeReadIsRefused(t *testing.T) {
+	w := newWorld(t, policy)
+	p := w.planOf(t, "x", 1, made)
+	require.Equal(t, 1, w.purge(t, later).Removed())
+	w.media["x000"] = temp("x000")
+	w.objects = damaged{w.objects, "ended/"}
+	r := w.purge(t, later)
+	require.Equal(t, []purge.Applied{{Plan: p.ID, Status: purge.Refused, Why: "its end is not as it was written", Results: map[video.Result]int{}}}, r.Plans)
+	require.Len(t, w.removed, 1)
+}
+
+// The reason names what cannot be read, or a whole plan would be looked into in vain.
+func TestWhatTheGuardsCannotCountIsNamed(t *testing.T) {
+	for prefix, want := range map[string]string{
+		"parts/":  "",
+		"ledger/": "count what the night has removed: ",
+	} {
+		t.Run(prefix, func(t *testing.T) {
+			w := newWorld(t, policy)
+			w.planOf(t, "x", 1, made.AddDate(0, 0, -1))
+			require.Equal(t, 1, w.purge(t, later).Removed())
+			w.planOf(t, "y", 1, made)
+			w.objects = damaged{w.objects, prefix}
+			r, err := w.job().Run(t.Context(), later.Add(time.Hour))
+			require.Len(t, w.removed, 1)
+			if want != "" {
+				require.ErrorIs(t, err, state.ErrAltered)
+				require.ErrorContains(t, err, want)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, purge.Refused, r.Plans[0].Status)
+			require.Contains(t, r.Plans[0].Why, "its list is not as it was written: ")
+		})
+	}
+}
+
+// What was listed night after night while nothing ran goes by the latest list alone.
+func TestAPolicyApprovesItsLatestPlanOnly(t *testing.T) {
+	w := newWorld(t, "approve: within-guards\n"+unguarded+"guards: {percent: 100, count: 10}")
+	for i := range 6 {
+		m := temp(fmt.Sprint("m", i))
+		w.media[m.ID] = m
+	}
+	for night := range 3 { // nothing runs
+		w.plan(t, made.AddDate(0, 0, night))
+	}
+	w.media["one more"] = temp("one more")
+	p := w.plan(t, made.AddDate(0, 0, 3))
+	r := w.purge(t, made.AddDate(0, 0, 3).Add(time.Hour))
+	require.Len(t, r.Plans, 1, "nobody will miss the others")
+	require.Equal(t, p.ID, r.Plans[0].Plan)
+	require.Equal(t, purge.Ended, r.Plans[0].Status, r.Plans[0].Why)
+	require.Equal(t, 7, r.Removed())
+	require.Empty(t, w.purge(t, made.AddDate(0, 0, 3).Add(2*time.Hour)).Plans)
+
+	w.media["m0"] = temp("m0")
+	require.Zero(t, w.planOfNothing(t, made.AddDate(0, 0, 4)).Items)
+	require.Empty(t, w.purge(t, made.AddDate(0, 0, 4).Add(time.Hour)).Plans, "nor does an older one go when the latest lists nothing")
+	require.Len(t, w.removed, 7)
+}
+
+// planOfNothing makes a plan that finds nothing to remove.
+func (w *world) planOfNothing(t *testing.T, at time.Time) state.Plan {
+	t.Helper()
+	before := w.media
+	w.media = map[video.ID]video.Media{}
+	defer func() { w.media = before }()
+	return w.plan(t, at)
+}
+
+// A plan that this policy approved goes on, whatever was planned since.
+func TestAPlanThatAPolicyApprovedGoesOn(t *testing.T) {
+	w := newWorld(t, "approve: within-guards\n"+policy)
+	for i := range 60 {
+		m := temp(fmt.Sprintf("m%02d", i))
+		w.media[m.ID] = m
+	}
+	p := w.plan(t, made)
+	w.after = func(call string) error {
+		if strings.HasPrefix(call, "delete") {
+			return state.SetHalt(t.Context(), w.objects, state.Halt{Halted: true, By: "anna"})
+		}
+		return nil
+	}
+	require.Equal(t, 20, w.purge(t, later).Removed())
+	w.after = nil
+	require.NoError(t, state.SetHalt(t.Context(), w.objects, state.Halt{By: "anna"}))
+	w.planOfNothing(t, made.AddDate(0, 0, 1))
+	r := w.purge(t, later.AddDate(0, 0, 1))
+	require.Equal(t, p.ID, r.Plans[0].Plan)
+	require.Equal(t, 40, r.Removed())
+}
+
+// One item that waits keeps a plan from its end; what went on other nights is not of this.
+func TestWhatAPlanRemovedOnOtherNightsCountsNoMore(t *testing.T) {
+	for name, tc := range map[string]struct {
+		at   time.Time
+		want string
+	}{
+		"another night":  {later.AddDate(0, 0, 1), ""},
+		"the same night": {later.Add(13 * time.Hour), "over the guards: 40 items, at most 30"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, "refresh_cdn: true\n"+unguarded+"guards: {percent: 100, count: 30}")
+			run := func(at time.Time) purge.Applied {
+				j := w.job()
+				j.CDN = &refresher{w.library, "x000"}
+				r, err := j.Run(t.Context(), at)
+				require.NoError(t, err)
+				return r.Plans[len(r.Plans)-1]
+			}
+			w.planOf(t, "x", 20, made)
+			require.Equal(t, 1, run(later).Left)
+			y := w.planOf(t, "y", 20, tc.at.Add(-time.Minute))
+			last := run(tc.at)
+			require.Equal(t, y.ID, last.Plan)
+			require.Equal(t, tc.want, last.Why)
+		})
+	}
 }
 
 // A notice tells of what is refused, not of what waits for a person.

@@ -97,7 +97,7 @@ const (
 )
 
 // Run applies every approved plan that has not ended, oldest first, at the event's
-// time. The guards count what all plans of this account remove in a night. It returns
+// time. A policy that approves itself approves the latest plan only. Items that wait for another try keep no other plan from its turn. The guards count what all plans of this account remove in a night. It returns
 // ErrBusy of the state room when another run is at work.
 func (j Job) Run(ctx context.Context, at time.Time) (Report, error) {
 	if err := j.check(at); err != nil {
@@ -109,7 +109,7 @@ func (j Job) Run(ctx context.Context, at time.Time) (Report, error) {
 	if j.Log == nil {
 		j.Log = slog.New(slog.DiscardHandler)
 	}
-	r := &run{Job: j, at: at.UTC(), name: state.NewRun()}
+	r := &run{Job: j, at: at.UTC(), name: state.NewRun(), begun: map[string]bool{}}
 	var err error
 	if r.lease, err = r.acquire(ctx, lane); err != nil {
 		return Report{}, err
@@ -122,7 +122,10 @@ func (j Job) Run(ctx context.Context, at time.Time) (Report, error) {
 		if a, err = r.apply(ctx, p); a.Plan != "" {
 			report.Plans = append(report.Plans, a)
 		}
-		if err != nil || a.Status == Stopped {
+		if a.Status == Stopped && errors.Is(err, video.ErrClosed) {
+			return report, nil // it is told with the plan
+		}
+		if err != nil {
 			break
 		}
 	}
@@ -150,13 +153,16 @@ type run struct {
 	name   string
 	lease  state.Lease
 	ledger *state.Ledger
-	sum    state.Totals            // of the plans that this run has begun
-	lately map[string]state.Totals // what other plans removed this night; nil until it is read
+	sum    state.Totals            // what the plans that this run has begun take this night
+	begun  map[string]bool         // which those are
+	lately map[string]state.Totals // what plans removed this night; nil until it is read
 	recent []bool                  // which of the last items failed
-	latest string                  // the last plan of this account and policy, whether it ended or not
-	tree   []video.Category
-	read   time.Time // when the tree was read
-	usage  state.Usage
+	latest state.Plan              // the last of this account and policy, whether it ended or not; no hash: it cannot be read
+
+	counted map[retention.Item]bool // what quotas take by the latest plan; nil until it is read
+	tree    []video.Category
+	read    time.Time // when the tree was read
+	usage   state.Usage
 }
 
 // treeLasts is how long the tree of categories is not read again.
@@ -234,9 +240,13 @@ func (r *run) plans(ctx context.Context) ([]plan, error) {
 		if err := r.hold(ctx); err != nil {
 			return nil, err
 		}
-		if _, err := state.ReadEnd(ctx, r.State, id); err == nil {
+		switch _, err := state.ReadEnd(ctx, r.State, id); {
+		case err == nil:
 			continue
-		} else if !errors.Is(err, video.ErrNotFound) {
+		case errors.Is(err, video.ErrInvalid):
+			all = append(all, plan{Plan: state.Plan{ID: id}, refused: "its end is not as it was written"})
+			continue
+		case !errors.Is(err, video.ErrNotFound):
 			return nil, err
 		}
 		p, err := state.ReadPlan(ctx, r.State, id)
@@ -255,7 +265,7 @@ func (r *run) plans(ctx context.Context) ([]plan, error) {
 			return nil, err
 		}
 		if err != nil || r.mine(p) && p.Policy == r.Policy.Hash { // one that cannot be read may be it
-			r.latest = id
+			r.latest = p
 			break
 		}
 	}
@@ -285,7 +295,8 @@ func (r *run) refuse(p state.Plan) string {
 	return ""
 }
 
-// apply takes one plan from its checks to its end, or as far as time allows.
+// apply takes one plan from its checks to its end, or as far as time allows. A plan
+// that is Stopped comes with what stopped the run, or its items wait.
 func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 	a := Applied{Plan: p.ID, Left: p.Items, Results: map[video.Result]int{}}
 	refuse := func(why string) (Applied, error) {
@@ -309,18 +320,24 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 		}
 		return refuse(p.refused)
 	}
-	over, err := r.guards(ctx, p.Plan)
-	if errors.Is(err, state.ErrAltered) || errors.Is(err, video.ErrNotFound) {
-		return refuse("its list is not as it was written: " + err.Error())
+	approval, err := state.ReadApproval(ctx, r.State, p.Plan)
+	unasked := errors.Is(err, video.ErrNotFound)
+	if unasked && r.Policy.SelfApproving && p.ID != r.latest.ID {
+		return Applied{}, r.tidy(ctx, p.Plan) // the latest stands in for it
 	}
-	if err != nil {
+	if err := r.list(ctx, p.Plan); errors.Is(err, state.ErrAltered) || errors.Is(err, video.ErrNotFound) {
+		return refuse("its list is not as it was written: " + err.Error())
+	} else if err != nil {
 		return Applied{}, err
 	}
-	approval, err := state.ReadApproval(ctx, r.State, p.Plan)
-	if errors.Is(err, video.ErrNotFound) && r.Policy.SelfApproving && len(over) == 0 {
-		approval, err = state.Approve(ctx, r.State, p.Plan, "policy "+p.Policy[:8], "within its guards", r.at)
+	over, guards := r.guards(ctx, p.Plan)
+	if guards != nil {
+		return Applied{}, guards
 	}
-	unasked := errors.Is(err, video.ErrNotFound)
+	if unasked && r.Policy.SelfApproving && len(over) == 0 {
+		approval, err = state.Approve(ctx, r.State, p.Plan, "policy "+p.Policy[:8], "within its guards", r.at)
+		unasked = errors.Is(err, video.ErrNotFound)
+	}
 	switch {
 	case len(over) > 0 && (err == nil || unasked && r.Policy.SelfApproving): // somebody expects it to be applied
 		if err := r.tidy(ctx, p.Plan); err != nil {
@@ -336,12 +353,19 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 		return Applied{}, err
 	}
 	a.By = approval.By
-	r.sum = plus(r.sum, p.Totals)
-	delete(r.lately, p.ID)
-	w := &work{run: r, plan: p.Plan, by: approval.By, applied: &a, counted: r.counted(p.Plan)}
+	counted, err := r.counts(ctx, p.Plan)
+	if err != nil {
+		return Applied{}, err
+	}
+	w := &work{run: r, plan: p.Plan, by: approval.By, applied: &a, counted: counted}
 	if err := w.begin(ctx); err != nil {
 		return Applied{}, err
 	}
+	tonight, err := w.tonight(ctx)
+	if err != nil {
+		return Applied{}, err
+	}
+	r.sum, r.begun[p.ID] = plus(r.sum, tonight), true
 	err = w.all(ctx)
 	// What is known is written down even when the time is up.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
@@ -354,9 +378,6 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 		if err != nil {
 			a.Why = err.Error()
 		}
-		if errors.Is(err, video.ErrClosed) {
-			return a, nil
-		}
 		return a, err
 	}
 	a.Status = Ended
@@ -365,19 +386,63 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 	})
 }
 
-// countLasts is how long what a plan counted of the whole library can be relied on.
+// countLasts is how long what a plan counted of the whole library can be relied on. It
+// is counted from the plan's time, at which planning began.
 const countLasts = 24 * time.Hour
 
-// counted says why the quotas of a plan may take nothing: what they took is right only
-// for the library that was counted for it.
-func (r *run) counted(p state.Plan) string {
-	switch age := r.at.Sub(p.Created); {
-	case p.ID != r.latest:
-		return "this plan, a later one counted the library again"
-	case age >= countLasts:
-		return fmt.Sprintf("a plan of %s ago", age)
+// counts gives what says why a quota of the plan may not take an item any more; empty:
+// it may. What a quota takes is right only for the library that was counted for it, so
+// the latest count has to take the very same.
+func (r *run) counts(ctx context.Context, p state.Plan) (func(retention.Item) string, error) {
+	all := func(why string) (func(retention.Item) string, error) {
+		return func(retention.Item) string { return why }, nil
 	}
-	return ""
+	const again = "this plan, a later one counted the library again"
+	switch age := r.at.Sub(r.latest.Created); {
+	case r.latest.Hash == "" || !slices.ContainsFunc(p.Rules, func(t state.RuleTotals) bool { return r.Policy.Quota(t.Rule) }):
+		return all(again)
+	case age < 0 || age >= countLasts:
+		return all(fmt.Sprintf("a count begun %s ago", age))
+	case p.ID == r.latest.ID:
+		return all("")
+	case len(r.latest.Over) > 0:
+		return all("this plan, the latest one is over the guards")
+	}
+	if r.counted == nil {
+		var err error
+		if r.counted, err = r.quotas(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return func(i retention.Item) string {
+		if i.Reason = ""; r.counted[i] {
+			return ""
+		}
+		return again
+	}, nil
+}
+
+// quotas gives what quotas take by the latest plan, without reasons: nothing when its
+// list is not as it was written.
+func (r *run) quotas(ctx context.Context) (map[retention.Item]bool, error) {
+	items := map[retention.Item]bool{}
+	for v, err := range r.latest.Entries(ctx, r.State) {
+		if errors.Is(err, video.ErrInvalid) || errors.Is(err, video.ErrNotFound) {
+			return map[retention.Item]bool{}, nil
+		}
+		if err == nil {
+			err = r.hold(ctx)
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, i := range v.Items {
+			if i.Reason = ""; r.Policy.Quota(i.Rule) {
+				items[i] = true
+			}
+		}
+	}
+	return items, nil
 }
 
 // tidy finds out what became of calls that a run of a plan made before it died,
@@ -395,45 +460,50 @@ func (r *run) tidy(ctx context.Context, p state.Plan) error {
 		return err
 	}
 	err = w.settle(ctx, true)
-	if r.lately != nil {
-		r.lately[p.ID] = plus(r.lately[p.ID], w.applied.Freed)
+	if len(w.applied.Results) > 0 {
+		r.lately = nil // what was open is known now
 	}
 	return err
 }
 
-// guards counts the very list that is about to be removed, and says which guards
-// it breaks. It also proves that the whole list can be read as it was written.
-func (r *run) guards(ctx context.Context, p state.Plan) ([]string, error) {
+// list proves that the whole list of a plan can be read as it was written, and that
+// the plan's totals are those of the very list that is about to be removed.
+func (r *run) list(ctx context.Context, p state.Plan) error {
 	var sum state.Totals
 	for v, err := range p.Entries(ctx, r.State) {
 		if err == nil {
 			err = r.hold(ctx)
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 		sum.Add(v.Items...)
 	}
 	if sum != p.Totals {
-		return nil, fmt.Errorf("the list does not add up to the plan's totals: %w", state.ErrAltered)
+		return fmt.Errorf("the list does not add up to the plan's totals: %w", state.ErrAltered)
 	}
+	return nil
+}
+
+// guards says which guards a plan breaks.
+func (r *run) guards(ctx context.Context, p state.Plan) ([]string, error) {
 	// The plans of one night count together, or approving two would be a way round.
 	if r.lately == nil {
 		var err error
 		if r.lately, err = r.removed(ctx, r.at.Add(-night)); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("count what the night has removed: %w", err)
 		}
 	}
-	all := plus(r.sum, sum)
+	all := plus(r.sum, p.Totals)
 	for id, freed := range r.lately {
-		if id != p.ID {
+		if id != p.ID && !r.begun[id] {
 			all = plus(all, freed)
 		}
 	}
 	over := r.Policy.Guards.Over(all.Items, all.Media, all.Unknown, all.Bytes, p.Library.Media)
 	usual, err := r.usual(ctx)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("count what is usual: %w", err)
 	}
 	if limit := r.Policy.Guards.Usual * usual; usual > 0 && float64(all.Items) > limit {
 		over = append(over, fmt.Sprintf("%d items, usual are %.0f", all.Items, usual))
@@ -449,13 +519,14 @@ func plus(a, b state.Totals) state.Totals {
 // was removed since then is of this night.
 const night = 20 * time.Hour
 
-// removed sums what plans of this account removed since a tick.
+// removed sums what plans of this account removed since a tick, or may have removed:
+// a call of which nobody knows what came of it counts until it is read.
 func (r *run) removed(ctx context.Context, since time.Time) (map[string]state.Totals, error) {
-	type media struct {
+	type item struct {
 		plan string
-		id   video.ID
+		key
 	}
-	sums, seen := map[string]state.Totals{}, map[media]bool{}
+	sums, seen := map[string]state.Totals{}, map[item]bool{}
 	for row, err := range state.Recent(ctx, r.State, since) {
 		if err == nil {
 			err = r.hold(ctx)
@@ -463,21 +534,24 @@ func (r *run) removed(ctx context.Context, since time.Time) (map[string]state.To
 		if err != nil {
 			return nil, err
 		}
-		if row.Event != state.Outcome || row.Result != video.Done || row.Tick.Before(since) {
+		i := item{row.Plan, keyOf(row.Item)}
+		if row.Event == state.Note || strings.HasPrefix(row.Plan, state.Takedowns) || row.Tick.Before(since) || seen[i] {
 			continue
 		}
-		sum, m := sums[row.Plan], media{row.Plan, row.ID}
+		seen[i] = true // what an item's last row says is true
+		if !mayBeGone(row) {
+			continue
+		}
+		sum, media := sums[row.Plan], item{row.Plan, key{id: row.ID}}
 		sum.Add(row.Item)
-		if seen[m] {
+		if seen[media] {
 			sum.Media--
 		}
-		sums[row.Plan], seen[m] = sum, true
+		sums[row.Plan], seen[media] = sum, true
 	}
 	for id := range sums {
 		switch p, err := state.ReadPlan(ctx, r.State, id); {
-		case errors.Is(err, video.ErrNotFound): // a takedown is not a plan's
-			delete(sums, id)
-		case errors.Is(err, video.ErrInvalid): // it may be this account's
+		case errors.Is(err, video.ErrInvalid), errors.Is(err, video.ErrNotFound): // it may be this account's
 		case err != nil:
 			return nil, err
 		case !r.mine(p):
@@ -487,21 +561,47 @@ func (r *run) removed(ctx context.Context, since time.Time) (map[string]state.To
 	return sums, nil
 }
 
+// mayBeGone says that an item of which this is the last row was removed, or may have been.
+func mayBeGone(row state.Row) bool {
+	return row.Event == state.Intent || row.Event == state.Outcome && (row.Result == video.Done || row.Result == video.Unknown)
+}
+
+// tonight sums what of the plan can go this night, or went earlier this night.
+func (w *work) tonight(ctx context.Context) (sum state.Totals, err error) {
+	if len(w.past) == 0 {
+		return w.plan.Totals, nil
+	}
+	for v, err := range w.plan.Entries(ctx, w.State) {
+		if err == nil {
+			err = w.hold(ctx)
+		}
+		if err != nil {
+			return sum, err
+		}
+		sum.Add(slices.DeleteFunc(v.Items, func(i retention.Item) bool { return w.past[keyOf(i)] })...)
+	}
+	return sum, nil
+}
+
 // usual is the median number of items of the last plans of this account that ended,
 // at least 10; 0 says that there were fewer than three.
 func (r *run) usual(ctx context.Context) (float64, error) {
 	var counts []int
-	ends, err := state.Ends(ctx, r.State, r.at.AddDate(0, 0, -lookBack))
+	ended, err := state.Ended(ctx, r.State, r.at.AddDate(0, 0, -lookBack))
 	if err != nil {
 		return 0, err
 	}
-	for _, e := range slices.Backward(ends) {
+	for _, id := range slices.Backward(ended) {
 		if err := r.hold(ctx); err != nil {
 			return 0, err
 		}
-		p, err := state.ReadPlan(ctx, r.State, e.Plan)
+		e, err := state.ReadEnd(ctx, r.State, id)
+		var p state.Plan
+		if err == nil {
+			p, err = state.ReadPlan(ctx, r.State, id)
+		}
 		switch {
-		case errors.Is(err, video.ErrInvalid), errors.Is(err, video.ErrNotFound): // nobody knows whose it is
+		case errors.Is(err, video.ErrInvalid), errors.Is(err, video.ErrNotFound): // nobody knows whose it is, or how many
 		case err != nil:
 			return 0, err
 		case r.mine(p):

@@ -31,9 +31,10 @@ type work struct {
 	plan    state.Plan
 	by      string
 	applied *Applied
-	counted string // why the plan's count of the library is too old for its quotas; empty: it is not
+	counted func(retention.Item) string // why a quota may not take an item any more; empty: it may
 
 	final   map[key]bool           // items that need nothing more
+	past    map[key]bool           // of those, what earlier runs did not remove this night
 	open    map[key]retention.Item // intents without an outcome
 	touched map[video.ID]time.Time // until when this plan may itself have modified a media
 	tries   map[key]int            // calls made or about to be made
@@ -67,7 +68,7 @@ func (w *work) begin(ctx context.Context) error {
 // prepare makes it a work of which nothing is known yet.
 func (w *work) prepare(ctx context.Context) (err error) {
 	w.final, w.open, w.touched = map[key]bool{}, map[key]retention.Item{}, map[video.ID]time.Time{}
-	w.results, w.tries = map[video.Result]int{}, map[key]int{}
+	w.results, w.tries, w.past = map[video.Result]int{}, map[key]int{}, map[key]bool{}
 	w.ledger, err = state.OpenLedger(ctx, w.State, lane, w.name)
 	return err
 }
@@ -84,6 +85,9 @@ func (w *work) read(ctx context.Context, from int) error {
 		if row.Plan == w.plan.ID {
 			w.by = cmp.Or(w.by, row.By)
 			w.note(row)
+			if k := keyOf(row.Item); w.final[k] && (!mayBeGone(row) || row.Tick.Before(w.at.Add(-night))) {
+				w.past[k] = true
+			}
 		}
 	}
 	return nil
@@ -395,8 +399,8 @@ func (w *work) check(e retention.Verdict, a video.Answer[video.Media], moment re
 			w.end(item, video.Kept, reason(now, whole))
 		case !still:
 			w.end(item, video.Kept, reason(now, "its rule takes it no more"))
-		case quota && w.counted != "":
-			w.end(item, video.Kept, "a quota takes nothing by "+w.counted)
+		case quota && w.counted(item) != "":
+			w.end(item, video.Kept, "a quota takes nothing by "+w.counted(item))
 		case fresh.Bytes != item.Bytes:
 			w.end(item, video.Kept, fmt.Sprintf("its size changed from %d to %d", item.Bytes, fresh.Bytes))
 		default:

@@ -620,7 +620,7 @@ func (p *Policy) Rules() (names []string) {
 	return names
 }
 
-// Quota says that the name is a quota's.
+// Quota says that a name is a quota's.
 func (p *Policy) Quota(name string) bool {
 	return slices.ContainsFunc(p.quotas, func(q *quota) bool { return q.name == name })
 }
