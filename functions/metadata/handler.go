@@ -352,6 +352,10 @@ func (h handler) deadLetter(ctx context.Context, l letter, reason string) (boot.
 	case h.objects == nil && len(original) <= events.MaxMessage:
 		h.log.WarnContext(ctx, "a dead letter without its reason, which does not fit", slog.String("message", l.ID), slog.String("reason", reason))
 		body = original // vodctl dlq takes it so
+	case h.objects == nil: // nothing holds all of it, and its batch must not wait for that
+		d.Reason = fmt.Sprintf("%s\nits %d bytes fit no queue, and there is no STATE: this is their beginning", reason, len(original))
+		d.Body = original[:events.MaxMessage/2]
+		body, err = events.EncodeDeadLetter(d)
 	default:
 		if d.Ref, err = h.keep(ctx, original); err == nil {
 			d.Body = nil

@@ -537,8 +537,12 @@ func TestAnEditorWithoutItsJournalLeavesTheBatchToThePlatform(t *testing.T) {
 func TestWhatFitsNoQueueGoesThroughState(t *testing.T) {
 	big := `{"v":1,"changes":[{"id":"v1","bad":"` + strings.Repeat("x", 48<<10) + `"}]}`
 	r := newRig()
-	_, err := r.handle(t.Context(), batch(t, big))
-	require.ErrorContains(t, err, "no STATE")
+	a := r.run(t, batch(t, big, message("v1")))
+	require.Equal(t, map[video.Result]int{video.Done: 1, video.Rejected: 1}, a.Outcomes, "without STATE its neighbour is no worse off")
+	cut := r.deadLetters(t)[0]
+	require.Contains(t, cut.Reason, fmt.Sprintf("its %d bytes fit no queue, and there is no STATE: this is their beginning", len(big)))
+	require.True(t, strings.HasPrefix(big, string(cut.Body)))
+	r = newRig()
 
 	t.Run("without STATE, what fits alone goes without its reason", func(t *testing.T) {
 		r := newRig()

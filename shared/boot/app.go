@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"strings"
 	"path/filepath"
 	"sync"
 	"time"
@@ -42,6 +43,10 @@ func Must(required ...string) *App {
 	os.Exit(1)
 	return nil
 }
+
+// Variable is one variable of the environment, for programs that have to know what
+// somebody else will make of it.
+func Variable(name string) string { return strings.TrimSpace(os.Getenv(name)) }
 
 // FromEnvironment is New for a program that a person runs. Without keys in the
 // environment it takes those of the aliyun command line tool, if that is set up:

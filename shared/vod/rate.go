@@ -23,8 +23,8 @@ const (
 	oneSignal = time.Second
 )
 
-// bucket is the rate of one operation: no second sees more than its share, counted
-// from wherever it begins, and who comes after a pause need not wait for what others
+// bucket is the rate of one operation: no second sees more than its share, rounded up
+// to whole calls, counted from wherever it begins, and who comes after a pause need not wait for what others
 // left unused. Throttling slows it.
 type bucket struct {
 	full    float64

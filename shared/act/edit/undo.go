@@ -21,19 +21,36 @@ type Run struct {
 // Runs lists the runs that can be taken back, oldest first.
 func Runs(ctx context.Context, o state.Objects) ([]Run, error) {
 	var runs []Run
-	place := map[string]int{}
-	err := entries(ctx, o, func(e state.Entry) {
-		n := len(e.Written())
-		if n == 0 || e.Run == "" {
+	place := map[string]int{}              // of a run
+	of := map[string]int{}                 // the run of an entry
+	times := map[int]map[editing.Key]int{} // by run: how often a media was written
+	err := entries(ctx, o, func(key string, e state.Entry) {
+		for _, s := range e.Settled {
+			for _, k := range s.Void {
+				if i, ok := of[s.Of]; ok {
+					times[i][k]--
+				}
+			}
+		}
+		media := e.Written()
+		if len(media) == 0 || e.Run == "" {
 			return
 		}
 		i, ok := place[e.Run]
 		if !ok {
 			i = len(runs)
-			place[e.Run], runs = i, append(runs, Run{Name: e.Run, At: e.At})
+			place[e.Run], runs, times[i] = i, append(runs, Run{Name: e.Run, At: e.At}), map[editing.Key]int{}
 		}
-		runs[i].Media += n
+		of[key] = i
+		for _, m := range media {
+			times[i][m.Key()]++
+		}
 	})
+	for i := range runs {
+		for _, n := range times[i] {
+			runs[i].Media += min(n, 1)
+		}
+	}
 	return runs, err
 }
 
@@ -50,23 +67,43 @@ type Reversal struct {
 // changes are issued now and refuse media that are modified after this reading.
 // It writes nothing: whoever is the library's writer carries the changes out.
 func Undo(ctx context.Context, library Library, o state.Objects, run string, now time.Time) ([]Reversal, error) {
-	set, old := map[editing.Key]video.Update{}, map[editing.Key]video.Update{}
-	var keys []editing.Key
-	err := entries(ctx, o, func(e state.Entry) {
-		if e.Run != run {
-			return
-		}
-		for _, m := range e.Written() {
-			k := m.Key()
-			if _, ok := set[k]; !ok {
-				keys = append(keys, k)
+	type write struct {
+		entry string
+		media state.EditedMedia
+	}
+	type place struct {
+		entry string
+		media editing.Key
+	}
+	var wrote []write
+	refused := map[place]bool{} // by the library
+	err := entries(ctx, o, func(key string, e state.Entry) {
+		for _, s := range e.Settled {
+			for _, k := range s.Void {
+				refused[place{s.Of, k}] = true
 			}
-			set[k] = merge(update(m.Set), set[k]) // the last value that was written …
-			old[k] = merge(old[k], update(m.Old)) // … over the first that was there
+		}
+		if e.Run == run {
+			for _, m := range e.Written() {
+				wrote = append(wrote, write{key, m})
+			}
 		}
 	})
 	if err != nil {
 		return nil, err
+	}
+	set, old := map[editing.Key]video.Update{}, map[editing.Key]video.Update{}
+	var keys []editing.Key
+	for _, w := range wrote {
+		k := w.media.Key()
+		if refused[place{w.entry, k}] {
+			continue
+		}
+		if _, ok := set[k]; !ok {
+			keys = append(keys, k)
+		}
+		set[k] = merge(update(w.media.Set), set[k]) // the last value that was written …
+		old[k] = merge(old[k], update(w.media.Old)) // … over the first that was there
 	}
 	if len(keys) == 0 {
 		return nil, fmt.Errorf("run %s: %w: the journal holds nothing that it wrote", run, video.ErrNotFound)
@@ -146,7 +183,7 @@ func only(u video.Update, field string) video.Update {
 }
 
 // entries reads the whole journal.
-func entries(ctx context.Context, o state.Objects, each func(state.Entry)) error {
+func entries(ctx context.Context, o state.Objects, each func(key string, e state.Entry)) error {
 	for key, err := range o.List(ctx, state.JournalPrefix, "") {
 		if err != nil {
 			return err
@@ -155,7 +192,7 @@ func entries(ctx context.Context, o state.Objects, each func(state.Entry)) error
 		if err != nil {
 			return err
 		}
-		each(e)
+		each(key, e)
 	}
 	return nil
 }

@@ -61,6 +61,25 @@ func TestUndoPutsBackWhatNobodyHasChangedSince(t *testing.T) {
 	require.Equal(t, "stale", run(t, e, both), "a late duplicate does not bring it back")
 }
 
+// What the library refused was not written: it is neither taken back nor counted.
+func TestUndoLeavesOutWhatTheLibraryRefused(t *testing.T) {
+	l, s := newLibrary(1), open(t)
+	l.fault = func(_ int, u video.Update) (error, bool) {
+		if u.Title != nil && *u.Title == "bad" {
+			return video.ErrInvalid, false
+		}
+		return nil, true
+	}
+	require.Equal(t, "done rejected", run(t, editor(t, l, s), title("v00", 1, "good"), title("v00", 2, "bad")))
+	runs, err := edit.Runs(t.Context(), s)
+	require.NoError(t, err)
+	require.Equal(t, 1, runs[0].Media)
+	reversals, err := edit.Undo(t.Context(), l, s, "run", time.Now())
+	require.NoError(t, err)
+	require.Len(t, reversals, 1)
+	require.Equal(t, "old", *reversals[0].Change.Set.Title)
+}
+
 func TestUndoOfARunThatNobodyKnows(t *testing.T) {
 	_, err := edit.Undo(t.Context(), newLibrary(1), open(t), "nothing", time.Now())
 	require.ErrorIs(t, err, video.ErrNotFound)

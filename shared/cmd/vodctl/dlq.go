@@ -119,8 +119,11 @@ func letterOf(m queue.Received) letter {
 }
 
 // hidden is how long a letter that was taken stays so, whatever its queue is set to:
-// what a command keeps must not come again, before the others, while it is at work.
-const hidden = 15 * time.Minute
+// what a command keeps must not come again, before the others, while it is at work. A
+// long queue takes longer.
+func hidden(waiting int64) time.Duration {
+	return min(max(15*time.Minute, time.Duration(waiting)*100*time.Millisecond), queue.MaxVisible)
+}
 
 // letters takes every letter that fits from the queue and hands them over in
 // batches. Those that the handler keeps, and all that do not fit, are given back
@@ -131,6 +134,11 @@ func (a *app) letters(ctx context.Context, app *boot.App, f filter, handle func(
 	defer func() { err = errors.Join(err, a.giveBack(ctx, app, slices.Collect(maps.Values(held)))) }()
 	bar := a.progress(" letters")
 	defer bar.end()
+	stats, err := app.Queue.Stats(ctx, app.DeadLetterQueue)
+	if err != nil {
+		return 0, err
+	}
+	long := hidden(stats.Active)
 	seen, lost := map[string]bool{}, map[string]bool{}
 	why := errors.New("the queue does not give them now")
 	found, waited := 0, false
@@ -145,13 +153,13 @@ func (a *app) letters(ctx context.Context, app *boot.App, f filter, handle func(
 		waited = got == nil && f.wait > 0 && time.Since(asked) >= f.wait*3/4
 		idle++
 		var batch []letter
-		for i, err := range hide(ctx, app, got) {
+		for i, err := range hide(ctx, app, got, long) {
 			m := got[i]
 			held[m.ID] = m.Handle
 			switch {
-			case err == nil:
+			case err == nil && !seen[m.ID]:
 				idle = 0
-			case !seen[m.ID]: // it comes again, or is somebody else's now
+			case err != nil && !seen[m.ID]: // it comes again, or is somebody else's now
 				why, lost[m.ID] = err, true
 				continue
 			}
@@ -181,8 +189,7 @@ func (a *app) letters(ctx context.Context, app *boot.App, f filter, handle func(
 			return 0, err
 		}
 	}
-	stats, err := app.Queue.Stats(ctx, app.DeadLetterQueue)
-	if err != nil {
+	if stats, err = app.Queue.Stats(ctx, app.DeadLetterQueue); err != nil {
 		return 0, err
 	}
 	missed := len(lost)
@@ -197,12 +204,12 @@ func (a *app) letters(ctx context.Context, app *boot.App, f filter, handle func(
 
 // hide keeps taken letters from coming again. They get their new handles, and one
 // that could not be hidden its error.
-func hide(ctx context.Context, app *boot.App, taken []queue.Received) []error {
+func hide(ctx context.Context, app *boot.App, taken []queue.Received, long time.Duration) []error {
 	errs := make([]error, len(taken))
 	var wg sync.WaitGroup
 	for i := range taken {
 		wg.Go(func() {
-			handle, until, err := app.Queue.Extend(ctx, app.DeadLetterQueue, taken[i].Handle, hidden)
+			handle, until, err := app.Queue.Extend(ctx, app.DeadLetterQueue, taken[i].Handle, long)
 			if errs[i] = err; err == nil {
 				taken[i].Handle, taken[i].NextVisible = handle, until
 			}
@@ -243,7 +250,7 @@ func (a *app) giveBack(ctx context.Context, app *boot.App, handles []string) err
 	close(work)
 	wg.Wait()
 	if late > 0 {
-		return fmt.Errorf("%s come back later, in at most %s: %w", report.Count(late, "letter"), hidden, first)
+		return fmt.Errorf("%s come back later, when their time is over: %w", report.Count(late, "letter"), first)
 	}
 	return nil
 }
@@ -656,7 +663,9 @@ func revived(ctx context.Context, app *boot.App, l letter) ([]byte, error) {
 	// A change without a moment of issue counts as issued when it was first seen: sent
 	// back, it must not win over what was changed since.
 	m.Attempts, m.FirstSeen, m.Reason = 0, l.FirstSeen, ""
-	m.Original = l.Body // should it die again; where it fits
+	if m.Original == nil {
+		m.Original = body // should it die again; where it fits
+	}
 	out, err := events.EncodeMetadata(m)
 	if err == nil && len(out) > events.MaxMessage {
 		m.Original = nil

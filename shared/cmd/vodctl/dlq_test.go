@@ -342,7 +342,7 @@ func TestDLQRedriveChecksTheMessageThatALetterPointsTo(t *testing.T) {
 				require.Equal(t, "sent", tc.action)
 				m, err := events.DecodeMetadata([]byte(body))
 				require.NoError(t, err)
-				require.JSONEq(t, `{"v":1,"ref":"messages/abc","firstSeen":"2026-06-21T08:00:00Z"}`, string(m.Original), "should it die again")
+				require.Equal(t, tc.under, string(m.Original), "should it die again")
 				m.Original = nil
 				out, err := events.EncodeMetadata(m)
 				require.NoError(t, err)

@@ -26,7 +26,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	typing := term.IsTerminal(int(os.Stdin.Fd()))
-	code := run(ctx, os.Args[1:], app{in: os.Stdin, typing: typing, out: os.Stdout, err: os.Stderr, load: boot.FromEnvironment})
+	code := run(ctx, os.Args[1:], app{in: os.Stdin, typing: typing, out: os.Stdout, err: os.Stderr, load: boot.FromEnvironment, env: boot.Variable})
 	stop()
 	os.Exit(code)
 }
@@ -40,6 +40,8 @@ type app struct {
 	// load wires the clients from the environment, naming the variables that
 	// must be set. A command calls it when it runs, so that --help needs nothing.
 	load func(log *slog.Logger, required ...string) (*boot.App, error)
+	// env is one variable of the environment, for what a manifest says of it.
+	env func(name string) string
 
 	format  string // table or json
 	verbose bool

@@ -33,7 +33,7 @@ func vodctlIn(t *testing.T, env map[string]string, in string, args ...string) (c
 func vodctlUntil(ctx context.Context, t *testing.T, env map[string]string, in string, args ...string) (code int, out, errs string) {
 	t.Helper()
 	var o, e strings.Builder
-	code = run(ctx, args, app{in: strings.NewReader(in), out: &o, err: &e, load: loadFrom(env)})
+	code = run(ctx, args, app{in: strings.NewReader(in), out: &o, err: &e, load: loadFrom(env), env: func(name string) string { return env[name] }})
 	return code, o.String(), e.String()
 }
 
@@ -41,7 +41,7 @@ func vodctlUntil(ctx context.Context, t *testing.T, env map[string]string, in st
 func vodctlTyped(t *testing.T, env map[string]string, in string, args ...string) (code int, out, errs string) {
 	t.Helper()
 	var o, e strings.Builder
-	code = run(t.Context(), args, app{in: strings.NewReader(in), typing: true, out: &o, err: &e, load: loadFrom(env)})
+	code = run(t.Context(), args, app{in: strings.NewReader(in), typing: true, out: &o, err: &e, load: loadFrom(env), env: func(name string) string { return env[name] }})
 	return code, o.String(), e.String()
 }
 

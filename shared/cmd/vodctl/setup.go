@@ -61,6 +61,8 @@ type manifest struct {
 				Name   string `yaml:"triggerName"`
 				Type   string `yaml:"triggerType"`
 				Config struct {
+					Timer  *bool `yaml:"enable"`
+					Pushed *bool `yaml:"triggerEnable"`
 					Source struct {
 						Parameters struct {
 							MNS struct {
@@ -82,10 +84,6 @@ var (
 // checkManifest refuses two intakes on the metadata queue, which are two writers, and
 // none at all: the function itself sees only what triggers it.
 func (a *app) checkManifest(file string) error {
-	app, err := a.boot()
-	if err != nil {
-		return err
-	}
 	src, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -94,14 +92,13 @@ func (a *app) checkManifest(file string) error {
 	if err := yaml.Unmarshal(src, &m); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	env := map[string]string{"METADATA_QUEUE": app.MetadataQueue, "METADATA_INTAKE": app.Intake}
 	value := func(text string) string {
 		text = manifestVar.ReplaceAllStringFunc(text, func(ref string) string {
 			return fmt.Sprint(m.Vars[manifestVar.FindStringSubmatch(ref)[1]])
 		})
 		return manifestEnv.ReplaceAllStringFunc(text, func(ref string) string {
 			found := manifestEnv.FindStringSubmatch(ref)
-			return cmp.Or(env[found[1]], found[2])
+			return cmp.Or(a.env(found[1]), found[2])
 		})
 	}
 	var faults []error
@@ -124,9 +121,11 @@ func (a *app) checkManifest(file string) error {
 			wrong("%s: METADATA_INTAKE is pull: a second function that takes from %s", name, queue)
 		}
 		for _, t := range props.Triggers {
+			off := t.Config.Timer != nil && !*t.Config.Timer || t.Config.Pushed != nil && !*t.Config.Pushed
 			takes := value(t.Config.Source.Parameters.MNS.Queue) == queue
 			fits := intake == "push" && takes || intake == "pull" && t.Type == "timer"
 			switch {
+			case off, intake == "push" && t.Type == "mns_topic": // a topic is no second reader of the queue
 			case name != "metadata" && takes:
 				wrong("%s: trigger %s: a second function that takes from %s", name, t.Name, queue)
 			case name == "metadata" && !fits:

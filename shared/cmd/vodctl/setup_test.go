@@ -60,9 +60,11 @@ resources:
 		"pushed from another":      {intake: "push", triggers: strings.ReplaceAll(pushTrigger, "${vars.metadataQueue}", "else"), wrong: []string{"no EventBridge trigger"}},
 		"twice":                    {intake: "push", triggers: pushTrigger + strings.ReplaceAll(pushTrigger, "messages", "again"), wrong: []string{"trigger again"}},
 		"a second function":        {intake: "push", triggers: pushTrigger, rest: other("", strings.ReplaceAll(pushTrigger, "${vars.metadataQueue}", "vodcurator-metadata")), wrong: []string{"other: trigger messages"}},
-		"the same, by environment": {intake: "push", triggers: pushTrigger, rest: other("", strings.ReplaceAll(pushTrigger, "${vars.metadataQueue}", "mine")), env: map[string]string{"METADATA_QUEUE": "mine", "ALIBABA_CLOUD_ACCOUNT_ID": "1"}, wrong: []string{"other: trigger messages"}},
+		"the same, by environment": {intake: "push", triggers: pushTrigger, rest: other("", strings.ReplaceAll(pushTrigger, "${vars.metadataQueue}", "mine")), env: map[string]string{"METADATA_QUEUE": "mine"}, wrong: []string{"other: trigger messages"}},
 		"a second that drains":     {intake: "push", triggers: pushTrigger, rest: other("METADATA_QUEUE: vodcurator-metadata, METADATA_INTAKE: pull", timerTrigger), wrong: []string{"other: METADATA_INTAKE is pull"}},
 		"called directly":          {intake: "pull", triggers: strings.ReplaceAll(timerTrigger, "timer", "http"), wrong: []string{"trigger drain is of type http", "no timer"}},
+		"a topic beside it":        {intake: "push", triggers: pushTrigger + strings.ReplaceAll(timerTrigger, "timer", "mns_topic")},
+		"switched off":             {intake: "push", triggers: strings.ReplaceAll(pushTrigger, "triggerConfig:", "triggerConfig:\n            triggerEnable: false"), wrong: []string{"no EventBridge trigger"}},
 		"another word":             {intake: "poll", triggers: pushTrigger, wrong: []string{`METADATA_INTAKE is "poll"`}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -67,10 +68,12 @@ func (a *app) undo(ctx context.Context, app *boot.App, o *state.Store, run strin
 		}
 	}
 	failed := 0
+	var sending error
 	if yes && len(changes) > 0 {
-		outcomes, err := carryOut(ctx, app, o, changes)
-		if err != nil {
-			return err
+		var outcomes []video.Outcome
+		// Some may be sent although others are not: each has its own outcome then.
+		if outcomes, sending = carryOut(ctx, app, o, changes); len(outcomes) != len(changes) {
+			return sending
 		}
 		for n, i := range of {
 			reason := reversals[i].Outcome.Reason
@@ -91,7 +94,7 @@ func (a *app) undo(ctx context.Context, app *boot.App, o *state.Store, run strin
 		err = a.listedOnly()
 	}
 	if err == nil && failed > 0 {
-		err = fmt.Errorf("%s not put back", report.Count(failed, "media"))
+		err = errors.Join(fmt.Errorf("%s not put back", report.Count(failed, "media")), sending)
 	}
 	return err
 }
