@@ -314,6 +314,7 @@ func TestWhatChangedSinceThePlanStays(t *testing.T) {
 		"a lost tag":               func(m *video.Media) { m.Tags = nil },
 		"a dated hold":             func(m *video.Media) { m.Tags = append(m.Tags, "hold-until:2026-12-31") },
 		"a later modification":     func(m *video.Media) { m.Modified = made },
+		"a modification not told":  func(m *video.Media) { m.Modified = time.Time{} },
 		"another status":           func(m *video.Media) { m.Status = video.StatusTranscoding },
 		"a new stream":             func(m *video.Media) { m.Streams = []video.Stream{{Job: "n", Size: 5}} },
 		"a storage class changing": func(m *video.Media) { m.StorageClass = "Changing" },

@@ -372,6 +372,8 @@ func (w *work) check(e retention.Verdict, a video.Answer[video.Media], moment re
 	switch {
 	case retention.Seen(m) != e.Seen:
 		whole = "changed since the plan"
+	case m.Modified.IsZero() && !e.Modified.IsZero():
+		whole = "the library does not tell any more when it was modified"
 	case !m.Modified.Equal(e.Modified) && m.Modified.After(w.touched[e.ID]):
 		whole = "modified " + m.Modified.Format(time.RFC3339) + ", after the plan"
 	case w.App != "" && m.App == "":
