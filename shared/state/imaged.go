@@ -16,8 +16,12 @@ import (
 // reads is how many objects are read side by side where their order does not matter.
 const reads = 16
 
+// GoneBefore is the detail of an item that was missing by the word of the call that was
+// to remove it.
+const GoneBefore = "gone before the call"
+
 // Imaged reads from the ledger of which media the images of a type are gone: removed,
-// or not there when they were to be. Nothing else knows, since the library tells of
+// or not there by the word of the call. Nothing else knows, since the library tells of
 // covers only. It stays so when new images are made later. A media takes 16 bytes.
 func Imaged(ctx context.Context, o Objects) (func(id video.ID, kind string) bool, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -73,7 +77,7 @@ func imageRows(ctx context.Context, o Objects, key string) ([]Row, error) {
 	}
 	_, rows, err := decodeSegment(body)
 	return slices.DeleteFunc(rows, func(r Row) bool {
-		return r.Event != Outcome || r.Kind != retention.Images || r.Result != video.Done && r.Result != video.Missing
+		return r.Event != Outcome || r.Kind != retention.Images || r.Result != video.Done && (r.Result != video.Missing || r.Detail != GoneBefore)
 	}), err
 }
 

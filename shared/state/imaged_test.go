@@ -28,22 +28,24 @@ func TestTheLedgerKnowsWhichImagesAreGone(t *testing.T) {
 		of              retention.Kind
 		result          video.Result
 		gone            bool
+		detail          string
 	}{
-		{hex, "NormalSnapshot", state.Outcome, retention.Images, video.Done, true},
-		{"short", "NormalSnapshot", state.Outcome, retention.Images, video.Missing, true},
-		{strings.ToUpper(hex), "NormalSnapshot", state.Outcome, retention.Images, video.Failed, false},
-		{strings.Repeat("0b", 16), "NormalSnapshot", state.Outcome, retention.Images, video.Kept, false},
-		{strings.Repeat("0c", 16), "NormalSnapshot", state.Outcome, retention.Images, video.Unknown, false},
-		{strings.Repeat("0d", 16), "NormalSnapshot", state.Intent, retention.Images, "", false},
-		{strings.Repeat("0e", 16), "NormalSnapshot", state.Outcome, retention.Stream, video.Done, false},
-		{strings.Repeat("0f", 16), "SpriteSnapshot", state.Outcome, retention.Images, video.Done, true},
-		{strings.Repeat("zz", 16), "SpriteSnapshot", state.Outcome, retention.Images, video.Done, true},
-		{hex, "SpriteSnapshot", state.Outcome, retention.Images, video.Forbidden, false},
-		{hex, "NormalSnapshot", state.Outcome, retention.Images, video.Missing, true}, // again
+		{hex, "NormalSnapshot", state.Outcome, retention.Images, video.Done, true, ""},
+		{"short", "NormalSnapshot", state.Outcome, retention.Images, video.Missing, true, state.GoneBefore},
+		{"read", "NormalSnapshot", state.Outcome, retention.Images, video.Missing, false, "gone before this run came to it"},
+		{strings.ToUpper(hex), "NormalSnapshot", state.Outcome, retention.Images, video.Failed, false, ""},
+		{strings.Repeat("0b", 16), "NormalSnapshot", state.Outcome, retention.Images, video.Kept, false, ""},
+		{strings.Repeat("0c", 16), "NormalSnapshot", state.Outcome, retention.Images, video.Unknown, false, ""},
+		{strings.Repeat("0d", 16), "NormalSnapshot", state.Intent, retention.Images, "", false, ""},
+		{strings.Repeat("0e", 16), "NormalSnapshot", state.Outcome, retention.Stream, video.Done, false, ""},
+		{strings.Repeat("0f", 16), "SpriteSnapshot", state.Outcome, retention.Images, video.Done, true, ""},
+		{strings.Repeat("zz", 16), "SpriteSnapshot", state.Outcome, retention.Images, video.Done, true, ""},
+		{hex, "SpriteSnapshot", state.Outcome, retention.Images, video.Forbidden, false, ""},
+		{hex, "NormalSnapshot", state.Outcome, retention.Images, video.Missing, true, state.GoneBefore}, // again
 	} {
 		gone[row.id+" "+row.kind] = row.gone
 		item := retention.Item{ID: video.ID(row.id), Kind: row.of, Part: row.kind}
-		require.NoError(t, ledger.Append(t.Context(), state.Row{Event: row.event, Item: item, Result: row.result}), i)
+		require.NoError(t, ledger.Append(t.Context(), state.Row{Event: row.event, Item: item, Result: row.result, Detail: row.detail}), i)
 	}
 	imaged, err := state.Imaged(t.Context(), s)
 	require.NoError(t, err)

@@ -268,9 +268,9 @@ func sorted(open map[key]retention.Item, id video.ID) (keys []key) {
 	return keys
 }
 
-// absent says whether an item is gone from the library. Snapshots are known to
-// be gone only when none are left; their types cannot be told apart. Nor are streams
-// gone that the library did not tell of.
+// absent says whether an item is gone from the library. Of images it tells covers only,
+// so whether those of a type are gone is known from their media's end or from a call.
+// Nor are streams gone that the library did not tell of.
 func absent(item retention.Item, a video.Answer[video.Media]) (gone, known bool) {
 	if errors.Is(a.Err, video.ErrNotFound) {
 		return true, true
@@ -284,7 +284,7 @@ func absent(item retention.Item, a video.Answer[video.Media]) (gone, known bool)
 		}
 		return a.Value.Source.Gone(), true
 	case retention.Images:
-		return len(a.Value.Snapshots) == 0, len(a.Value.Snapshots) == 0
+		return false, false
 	}
 	return false, true
 }
@@ -637,7 +637,7 @@ func (w *work) outcome(item retention.Item, o video.Outcome) {
 	case o.Result == video.Missing && w.tries[keyOf(item)] > 1: // the call before it did take effect, late
 		o.Result, detail = video.Done, perhaps
 	case o.Result == video.Missing:
-		detail = "gone before the call"
+		detail = state.GoneBefore
 	}
 	w.end(item, o.Result, detail)
 }
