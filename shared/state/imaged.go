@@ -75,7 +75,7 @@ func imageRows(ctx context.Context, o Objects, key string) ([]Row, error) {
 	if err != nil || !bytes.Contains(body, []byte(`"`+retention.Images+`"`)) {
 		return nil, err
 	}
-	_, rows, err := decodeSegment(body)
+	_, rows, err := decodeSegment(key, body)
 	return slices.DeleteFunc(rows, func(r Row) bool {
 		return r.Event != Outcome || r.Kind != retention.Images || r.Result != video.Done && (r.Result != video.Missing || r.Detail != GoneBefore)
 	}), err

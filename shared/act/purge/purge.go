@@ -119,7 +119,10 @@ func (j Job) Run(ctx context.Context, at time.Time) (Report, error) {
 	plans, err := r.plans(ctx)
 	for _, p := range plans {
 		var a Applied
-		if a, err = r.apply(ctx, p); a.Plan != "" {
+		if a, err = r.apply(ctx, p); errors.Is(err, errDamaged) {
+			a, err = Applied{Plan: p.ID, Status: Refused, Why: err.Error(), Left: p.Items}, nil // before its first call
+		}
+		if a.Plan != "" {
 			report.Plans = append(report.Plans, a)
 		}
 		if err != nil || a.Status == Stopped {
@@ -336,12 +339,12 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 		return Applied{}, err
 	}
 	a.By = approval.By
-	r.sum = plus(r.sum, p.Totals)
-	delete(r.lately, p.ID)
 	w := &work{run: r, plan: p.Plan, by: approval.By, applied: &a, counted: r.counted(p.Plan)}
 	if err := w.begin(ctx); err != nil {
 		return Applied{}, err
 	}
+	r.sum = plus(r.sum, p.Totals)
+	delete(r.lately, p.ID)
 	err = w.all(ctx)
 	// What is known is written down even when the time is up.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
@@ -385,7 +388,7 @@ func (r *run) counted(p state.Plan) string {
 func (r *run) tidy(ctx context.Context, p state.Plan) error {
 	from, err := state.Begun(ctx, r.State, p.ID)
 	if err != nil || from == 0 {
-		return err
+		return damaged(err)
 	}
 	w := &work{run: r, plan: p, applied: &Applied{Results: map[video.Result]int{}}}
 	if err := w.prepare(ctx); err != nil {

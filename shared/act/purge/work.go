@@ -45,6 +45,17 @@ type work struct {
 	left     map[retention.Group]string     // why nothing may go out of a group; empty: it may
 }
 
+// errDamaged says that something of the plan itself is lost or not as it was written:
+// this plan is not applied, and the others can do without it.
+var errDamaged = errors.New("damaged")
+
+func damaged(err error) error {
+	if errors.Is(err, video.ErrInvalid) || errors.Is(err, video.ErrNotFound) {
+		return fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	return err
+}
+
 // begin records that a run begins.
 func (w *work) begin(ctx context.Context) error {
 	if err := w.prepare(ctx); err != nil {
@@ -52,7 +63,7 @@ func (w *work) begin(ctx context.Context) error {
 	}
 	from, err := state.StartRun(ctx, w.State, state.RunStart{Plan: w.plan.ID, Run: w.name, At: w.Now(), Segment: w.ledger.Last() + 1})
 	if err != nil {
-		return err
+		return damaged(err)
 	}
 	if err := w.read(ctx, from); err != nil {
 		return err
@@ -76,7 +87,7 @@ func (w *work) prepare(ctx context.Context) (err error) {
 func (w *work) read(ctx context.Context, from int) error {
 	for row, err := range state.Rows(ctx, w.State, from) {
 		if err != nil {
-			return err
+			return damaged(err)
 		}
 		if err := w.hold(ctx); err != nil {
 			return err
@@ -454,6 +465,10 @@ func (w *work) gap(ctx context.Context, g retention.Group) (string, error) {
 	if w.left == nil {
 		w.standing, w.left = map[retention.Group][]video.ID{}, map[retention.Group]string{}
 		for s, err := range state.ReadLines[retention.Standing](ctx, w.State, w.plan.Standing) {
+			if err = damaged(err); errors.Is(err, errDamaged) {
+				w.Log.WarnContext(ctx, "what stays as the newest is not told", slog.String("plan", w.plan.ID), slog.Any("error", err))
+				break
+			}
 			if err != nil {
 				return "", err
 			}
