@@ -320,12 +320,14 @@ func Begun(ctx context.Context, o Objects, plan string) (segment int, err error)
 	return first.Segment, err
 }
 
-// RunEnd is what came of a plan when all its items had their outcome.
+// RunEnd is what came of a plan when all its items had their outcome, or when nobody
+// would go on with it.
 type RunEnd struct {
 	Version int                  `json:"version"`
 	Plan    string               `json:"plan"`
 	At      time.Time            `json:"at"`
-	By      string               `json:"by"` // who approved
+	By      string               `json:"by"`            // who approved
+	Why     string               `json:"why,omitempty"` // it is over: expired, withdrawn; empty: it has ended
 	Results map[video.Result]int `json:"results"`
 	Freed   Totals               `json:"freed"`
 	Segment int                  `json:"segment"` // last of the ledger then

@@ -119,8 +119,11 @@ func (j Job) Run(ctx context.Context, at time.Time) (Report, error) {
 	plans, err := r.plans(ctx)
 	for _, p := range plans {
 		var a Applied
-		if a, err = r.apply(ctx, p); errors.Is(err, errDamaged) {
-			a, err = Applied{Plan: p.ID, Status: Refused, Why: err.Error(), Left: p.Items}, nil // before its first call
+		switch a, err = r.apply(ctx, p); { // these come before its first call
+		case errors.Is(err, errDamaged):
+			a, err = Applied{Plan: p.ID, Status: Refused, Why: err.Error(), Left: p.Items}, nil
+		case errors.Is(err, errLate):
+			a, err = Applied{Plan: p.ID, Status: Stopped, Why: err.Error(), Left: p.Items}, nil
 		}
 		if a.Plan != "" {
 			report.Plans = append(report.Plans, a)
@@ -363,9 +366,7 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 		return a, err
 	}
 	a.Status = Ended
-	return a, state.EndRun(ctx, r.State, state.RunEnd{
-		Plan: p.ID, At: r.Now(), By: approval.By, Results: w.results, Freed: w.freed, Segment: r.ledger.Last(), Tip: r.ledger.Tip(),
-	})
+	return a, w.over(ctx, "")
 }
 
 // countLasts is how long what a plan counted of the whole library can be relied on.
@@ -384,7 +385,8 @@ func (r *run) counted(p state.Plan) string {
 }
 
 // tidy finds out what became of calls that a run of a plan made before it died,
-// when the plan will not be applied any further.
+// when the plan will not be applied any further. One that never will be is over then,
+// so that nobody reads again what it did.
 func (r *run) tidy(ctx context.Context, p state.Plan) error {
 	from, err := state.Begun(ctx, r.State, p.ID)
 	if err != nil || from == 0 {
@@ -394,14 +396,31 @@ func (r *run) tidy(ctx context.Context, p state.Plan) error {
 	if err := w.prepare(ctx); err != nil {
 		return err
 	}
-	if err := w.read(ctx, from); err != nil || len(w.open) == 0 {
+	if err := w.read(ctx, from); err != nil {
 		return err
 	}
-	err = w.settle(ctx, true)
-	if r.lately != nil {
-		r.lately[p.ID] = plus(r.lately[p.ID], w.applied.Freed)
+	if len(w.open) > 0 {
+		err = w.settle(ctx, true)
+		if r.lately != nil {
+			r.lately[p.ID] = plus(r.lately[p.ID], w.applied.Freed)
+		}
 	}
-	return err
+	if err != nil || len(w.open) > 0 {
+		return err
+	}
+	why := ""
+	if _, err := state.ReadWithdrawal(ctx, r.State, p.ID); err == nil {
+		why = "withdrawn"
+	} else if !r.at.Before(p.Expires) {
+		why = "expired"
+	}
+	if why == "" {
+		return nil
+	}
+	if err := r.hold(ctx); err != nil {
+		return err
+	}
+	return w.over(ctx, why)
 }
 
 // guards counts the very list that is about to be removed, and says which guards

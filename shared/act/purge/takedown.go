@@ -265,7 +265,5 @@ func (w *work) prove(ctx context.Context, items []retention.Item, whole bool) ([
 	if err = errors.Join(err, w.flush(ctx)); err != nil || !whole || len(w.open) > 0 {
 		return outcomes, err
 	}
-	return outcomes, state.EndRun(ctx, w.State, state.RunEnd{
-		Plan: w.plan.ID, At: w.Now(), By: w.by, Results: w.results, Freed: w.freed, Segment: w.ledger.Last(), Tip: w.ledger.Tip(),
-	})
+	return outcomes, w.over(ctx, "")
 }

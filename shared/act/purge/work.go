@@ -49,6 +49,9 @@ type work struct {
 // this plan is not applied, and the others can do without it.
 var errDamaged = errors.New("damaged")
 
+// errLate says that the time is up, but for a batch and its records.
+var errLate = fmt.Errorf("%w: the time is up", video.ErrClosed)
+
 func damaged(err error) error {
 	if errors.Is(err, video.ErrInvalid) || errors.Is(err, video.ErrNotFound) {
 		return fmt.Errorf("%w: %w", errDamaged, err)
@@ -88,6 +91,9 @@ func (w *work) read(ctx context.Context, from int) error {
 	for row, err := range state.Rows(ctx, w.State, from) {
 		if err != nil {
 			return damaged(err)
+		}
+		if err := late(ctx); err != nil {
+			return err
 		}
 		if err := w.hold(ctx); err != nil {
 			return err
@@ -154,6 +160,13 @@ func (w *work) flush(ctx context.Context) error {
 	return w.ledger.Append(ctx, rows...)
 }
 
+// over records that nothing more will be done, because of what; empty: all is done.
+func (w *work) over(ctx context.Context, why string) error {
+	return state.EndRun(ctx, w.State, state.RunEnd{
+		Plan: w.plan.ID, At: w.Now(), By: w.by, Why: why, Results: w.results, Freed: w.freed, Segment: w.ledger.Last(), Tip: w.ledger.Tip(),
+	})
+}
+
 // all goes through the plan. Whatever stops it early wraps video.ErrClosed, or is
 // a failure of the state or the library.
 func (w *work) all(ctx context.Context) error {
@@ -190,13 +203,20 @@ func (w *work) all(ctx context.Context) error {
 	return w.settle(ctx, true)
 }
 
-// may asks everything that can stop a run. It is asked before every batch.
-func (w *work) may(ctx context.Context) error {
+func late(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("%w: %w", video.ErrClosed, err)
 	}
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < reserve {
-		return fmt.Errorf("%w: the time is up", video.ErrClosed)
+		return errLate
+	}
+	return nil
+}
+
+// may asks everything that can stop a run. It is asked before every batch.
+func (w *work) may(ctx context.Context) error {
+	if err := late(ctx); err != nil {
+		return err
 	}
 	if failed, n := w.failed(), len(w.recent); n >= enough && float64(failed)*100 > w.Policy.Guards.Errors*float64(n) {
 		return fmt.Errorf("%w: %d of the last %d items failed, at most %g %%", video.ErrClosed, failed, n, w.Policy.Guards.Errors)
@@ -367,7 +387,10 @@ func (w *work) check(e retention.Verdict, a video.Answer[video.Media], moment re
 	if a.Err != nil {
 		for _, item := range e.Items {
 			result, detail := video.ResultOf(a.Err), a.Err.Error()
-			switch {
+			switch _, open := w.open[keyOf(item)]; {
+			case video.Passing(a.Err) && open: // nobody knows yet what came of it
+				w.count(true)
+				continue
 			case video.Passing(a.Err):
 				result = video.Deferred
 			case result == video.Missing && w.tries[keyOf(item)] > 0:
