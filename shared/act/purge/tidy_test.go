@@ -139,3 +139,23 @@ func TestReadingWhatAPlanDidStopsBeforeTheDeadline(t *testing.T) {
 		})
 	}
 }
+
+// A run died between a call for images and the next try; then the plan expired.
+func TestImagesThatWereNeverAskedForAgainAreUnknown(t *testing.T) {
+	w := newWorld(t, policy, parts("p"))
+	w.approve(t, w.plan(t, made))
+	w.before = func(call string) error {
+		if call != "delete images" {
+			return nil
+		}
+		require.NoError(t, state.SetHalt(t.Context(), w.objects, state.Halt{Halted: true, By: "otto"}))
+		return video.ErrUnknownOutcome
+	}
+	r := w.purge(t, later)
+	require.Equal(t, map[video.Result]int{video.Done: 2}, r.Results())
+	w.purge(t, made.AddDate(0, 0, 7))
+	report, err := state.VerifyLedger(t.Context(), w.objects)
+	require.NoError(t, err)
+	require.Zero(t, report.Open)
+	require.Equal(t, map[video.Result]int{video.Done: 2, video.Unknown: 1}, report.Results)
+}

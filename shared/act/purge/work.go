@@ -273,8 +273,7 @@ func (w *work) settle(ctx context.Context, last bool) error {
 		for _, k := range sorted(w.open, a.ID) {
 			item := w.open[k]
 			switch gone, known := absent(item, a); {
-			case !known && !last:
-				w.end(item, video.Deferred, "whether it happened cannot be read; asked again")
+			case !known && !last: // still open: it is asked for again
 			case !known:
 				w.end(item, video.Unknown, "whether it happened cannot be read")
 			case gone:
@@ -436,8 +435,10 @@ func (w *work) check(e retention.Verdict, a video.Answer[video.Media], moment re
 		case fresh.Bytes != item.Bytes:
 			w.end(item, video.Kept, fmt.Sprintf("its size changed from %d to %d", item.Bytes, fresh.Bytes))
 		default:
-			if _, open := w.open[keyOf(item)]; open { // it could not be read when this was to be settled
+			if _, open := w.open[keyOf(item)]; open && known { // it could not be read when this was to be settled
 				w.end(item, video.Deferred, "still there after a call whose outcome was unknown")
+			} else if open {
+				w.end(item, video.Deferred, "whether it happened cannot be read; asked again")
 			}
 			going = append(going, item)
 		}
