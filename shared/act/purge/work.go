@@ -375,7 +375,11 @@ func (w *work) refresh(ctx context.Context, items []retention.Item) (fresh []ret
 			continue
 		}
 		w.count(true)
-		w.end(item, video.Deferred, fmt.Sprintf("not refreshed in the CDN: %s %v", o.Result, o.Err))
+		result := video.Deferred
+		if slices.Contains([]video.Result{video.Missing, video.Forbidden, video.Rejected}, o.Result) {
+			result = video.Failed // it would be the same at every try
+		}
+		w.end(item, result, fmt.Sprintf("not refreshed in the CDN: %s %v", o.Result, o.Err))
 	}
 	return fresh
 }
