@@ -14,20 +14,20 @@ import (
 	"vodcurator/shared/video"
 )
 
-// damaged is a state of which one object was lost (no body) or changed by somebody.
-type damaged struct {
+// spoiled is a state of which one object was lost (no body) or changed by somebody.
+type spoiled struct {
 	state.Objects
 	key, body string
 }
 
-func (d damaged) Read(ctx context.Context, key string) ([]byte, error) {
+func (s spoiled) Read(ctx context.Context, key string) ([]byte, error) {
 	switch {
-	case key != d.key:
-		return d.Objects.Read(ctx, key)
-	case d.body == "":
+	case key != s.key:
+		return s.Objects.Read(ctx, key)
+	case s.body == "":
 		return nil, fmt.Errorf("%s: %w", key, video.ErrNotFound)
 	}
-	return []byte(d.body), nil
+	return []byte(s.body), nil
 }
 
 // A plan that was begun and lost one of its objects is refused by name, by whatever
@@ -66,7 +66,7 @@ func TestADamagedObjectOfOnePlanStopsThatPlanOnly(t *testing.T) {
 					w.media[id] = temp(string(id))
 					next := w.plan(t, at)
 					w.approve(t, next)
-					w.objects = damaged{whole, key, "x"}
+					w.objects = spoiled{whole, key, "x"}
 					r := w.purge(t, at.Add(time.Hour))
 					require.Len(t, r.Plans, 2)
 					require.Equal(t, purge.Refused, r.Plans[0].Status)
@@ -87,7 +87,7 @@ func TestWithoutTheTipOfTheLedgerNothingGoes(t *testing.T) {
 			require.NoError(t, err)
 			w.approve(t, w.plan(t, made))
 			whole := w.objects
-			w.objects = damaged{whole, "ledger/00000001.jsonl", body}
+			w.objects = spoiled{whole, "ledger/00000001.jsonl", body}
 			for range 2 {
 				r, err := w.job().Run(t.Context(), later)
 				require.Contains(t, fmt.Sprint(r, err), "ledger/00000001.jsonl")
@@ -110,7 +110,7 @@ func TestADamagedListOfWhatStaysKeepsItsGroups(t *testing.T) {
 			w := newWorld(t, newest, inCategory("old", 90, 5), inCategory("b", 80, 5), inCategory("c", 70, 5))
 			p := w.plan(t, made)
 			w.approve(t, p)
-			w.objects = damaged{w.objects, "parts/" + p.Standing[0].Hash + ".jsonl", body}
+			w.objects = spoiled{w.objects, "parts/" + p.Standing[0].Hash + ".jsonl", body}
 			r := w.purge(t, later)
 			require.Equal(t, purge.Ended, r.Plans[0].Status)
 			require.Equal(t, map[video.Result]int{video.Kept: 1}, r.Results())
