@@ -122,7 +122,7 @@ func (j Job) Run(ctx context.Context, at time.Time) (Report, error) {
 		switch a, err = r.apply(ctx, p); { // these come before its first call
 		case errors.Is(err, errDamaged):
 			a, err = Applied{Plan: p.ID, Status: Refused, Why: err.Error(), Left: p.Items}, nil
-		case errors.Is(err, errLate):
+		case errors.Is(err, errLate) && a.Status != Stopped:
 			a, err = Applied{Plan: p.ID, Status: Stopped, Why: err.Error(), Left: p.Items}, nil
 		}
 		if a.Plan != "" {
