@@ -95,8 +95,10 @@ func whole(ctx context.Context, o Objects, key string, now time.Time) (needs []P
 			fits = strings.TrimSuffix(path.Base(key), ".jsonl") == digest(body)
 		case dir == "ledger":
 			var head segmentHead
-			head, _, err = decodeSegment(body)
+			head, _, err = decodeSegment(key, body)
 			fits = segmentKey(head.Segment) == key
+		case dir+"/" == imagedPrefix:
+			_, err = decodeImages(key, body)
 		}
 	}
 	if err == nil && !fits {

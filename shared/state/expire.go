@@ -14,13 +14,16 @@ import (
 // leasesKept is how many of the last words on a lease stay; one is enough.
 const leasesKept = 10
 
+// imagedKept is how many of what Imaged found stay: the last, and one to fall back on.
+const imagedKept = 2
+
 // draftsKept is longer than planning takes up its own progress.
 const draftsKept = 4 * 24 * time.Hour
 
 // Expired lists what nobody reads any more: the lines of plans made before a moment
 // that cannot be applied at now, progress of planning begun before it, bodies of
-// messages and announcements kept before it, and all but the last words on each
-// lease. Heads of plans, approvals, ends and the ledger stay for good, and so does a
+// messages and announcements kept before it, and all but the last of what was found
+// of images and said on each lease. Heads of plans, approvals, ends and the ledger stay for good, and so does a
 // part that a younger plan shares. Whoever plans at the same moment may miss a part
 // that it found there already; such a plan is refused as a whole.
 func Expired(ctx context.Context, o Objects, before, now time.Time) ([]string, error) {
@@ -94,6 +97,14 @@ func Expired(ctx context.Context, o Objects, before, now time.Time) ([]string, e
 			}
 		}
 	}
+	var imaged []string
+	for key, err := range o.List(ctx, imagedPrefix, "") {
+		if err != nil {
+			return nil, err
+		}
+		imaged = append(imaged, key)
+	}
+	keys = append(keys, imaged[:max(len(imaged)-imagedKept, 0)]...)
 	leases, err := oldLeases(ctx, o)
 	slices.Sort(keys)
 	return append(keys, leases...), err

@@ -5,6 +5,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -16,13 +20,30 @@ import (
 // reads is how many objects are read side by side where their order does not matter.
 const reads = 16
 
+// imagedEvery is how many segments may be read again each time before what was found
+// is kept for the next.
+const imagedEvery = 500
+
+const imagedPrefix = "imaged/"
+
+// GoneBefore is the detail of an item that was missing by the word of the call that was
+// to remove it.
+const GoneBefore = "gone before the call"
+
 // Imaged reads from the ledger of which media the images of a type are gone: removed,
-// or not there when they were to be. Nothing else knows, since the library tells of
+// or not there by the word of the call. Nothing else knows, since the library tells of
 // covers only. It stays so when new images are made later. A media takes 16 bytes.
-func Imaged(ctx context.Context, o Objects) (func(id video.ID, kind string) bool, error) {
+//
+// Objects that cannot be read as they were written are skipped and named: what only
+// they tell of is listed once more, and found to be gone. What was found is kept, where
+// objects can be created, so that the next does not read the whole ledger.
+func Imaged(ctx context.Context, o Objects) (gone func(id video.ID, kind string) bool, damaged []error, err error) {
+	known, last, damaged, err := keptImages(ctx, o)
+	if err != nil {
+		return nil, nil, err
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	gone := map[string][]short{} // by type
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	keys := make(chan string)
@@ -30,18 +51,22 @@ func Imaged(ctx context.Context, o Objects) (func(id video.ID, kind string) bool
 		wg.Go(func() {
 			for key := range keys {
 				rows, err := imageRows(ctx, o, key)
-				if err != nil {
+				mu.Lock()
+				switch {
+				case isDamage(err):
+					damaged = append(damaged, err)
+				case err != nil:
 					cancel(err)
 				}
-				mu.Lock()
 				for _, row := range rows {
-					gone[row.Part] = append(gone[row.Part], shorten(row.ID))
+					known[row.Part] = append(known[row.Part], shorten(row.ID))
 				}
 				mu.Unlock()
 			}
 		})
 	}
-	for key, err := range o.List(ctx, "ledger/", "") {
+	fresh := 0
+	for key, err := range o.List(ctx, "ledger/", "ledger/"+last+"~") { // ~ sorts behind every ending
 		if err != nil {
 			cancel(err)
 		}
@@ -49,20 +74,108 @@ func Imaged(ctx context.Context, o Objects) (func(id video.ID, kind string) bool
 			break
 		}
 		keys <- key
+		fresh++
+		last, _, _ = strings.Cut(strings.TrimPrefix(key, "ledger/"), ".")
 	}
 	close(keys)
 	wg.Wait()
 	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+		return nil, nil, context.Cause(ctx)
 	}
-	for kind, ids := range gone {
+	for kind, ids := range known {
 		slices.SortFunc(ids, short.compare)
-		gone[kind] = slices.Compact(ids)
+		known[kind] = slices.Compact(ids)
 	}
+	if fresh >= imagedEvery {
+		err = keepImages(ctx, o, last, known)
+	}
+	slices.SortFunc(damaged, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return func(id video.ID, kind string) bool {
-		_, found := slices.BinarySearchFunc(gone[kind], shorten(id), short.compare)
+		_, found := slices.BinarySearchFunc(known[kind], shorten(id), short.compare)
 		return found
-	}, nil
+	}, damaged, err
+}
+
+func isDamage(err error) bool {
+	return errors.Is(err, video.ErrInvalid) || errors.Is(err, video.ErrNotFound)
+}
+
+// imagedHead is the first line of what was found up to a segment; the ids of each type
+// follow it, 16 bytes each.
+type imagedHead struct {
+	Version int           `json:"version"`
+	Types   []imagedTypes `json:"types"`
+	Sum     string        `json:"sum"` // hash of all behind this line
+}
+
+type imagedTypes struct {
+	Type  string `json:"type"`
+	Media int    `json:"media"`
+}
+
+// keptImages reads the newest whole of what was kept, and up to which segment that goes.
+func keptImages(ctx context.Context, o Objects) (known map[string][]short, last string, damaged []error, err error) {
+	var keys []string
+	for key, err := range o.List(ctx, imagedPrefix, "") {
+		if err != nil {
+			return nil, "", nil, err
+		}
+		keys = append(keys, key)
+	}
+	for _, key := range slices.Backward(keys) {
+		body, err := o.Read(ctx, key)
+		if err == nil {
+			if known, err = decodeImages(key, body); err == nil {
+				return known, strings.TrimPrefix(key, imagedPrefix), damaged, nil
+			}
+		}
+		if !isDamage(err) {
+			return nil, "", nil, err
+		}
+		damaged = append(damaged, err)
+	}
+	return map[string][]short{}, "00000000", damaged, nil
+}
+
+func keepImages(ctx context.Context, o Objects, last string, known map[string][]short) error {
+	var ids []byte
+	head := imagedHead{Version: version}
+	for _, kind := range slices.Sorted(maps.Keys(known)) {
+		head.Types = append(head.Types, imagedTypes{kind, len(known[kind])})
+		for _, s := range known[kind] {
+			ids = append(ids, s[:]...)
+		}
+	}
+	head.Sum = digest(ids)
+	text, err := json.Marshal(head)
+	if err != nil {
+		return err
+	}
+	err = o.Create(ctx, imagedPrefix+last, slices.Concat(text, []byte("\n"), ids))
+	if errors.Is(err, ErrExists) || errors.Is(err, video.ErrForbidden) {
+		return nil
+	}
+	return err
+}
+
+func decodeImages(key string, body []byte) (map[string][]short, error) {
+	line, ids, _ := bytes.Cut(body, []byte("\n"))
+	var head imagedHead
+	if err := json.Unmarshal(line, &head); err != nil || head.Version != version || head.Sum != digest(ids) {
+		return nil, fmt.Errorf("%s: %w", key, ErrAltered)
+	}
+	known := map[string][]short{}
+	for _, t := range head.Types {
+		if t.Media < 0 || t.Media > len(ids)/len(short{}) {
+			return nil, fmt.Errorf("%s: %w: cut short", key, ErrAltered)
+		}
+		all := make([]short, t.Media)
+		for i := range all {
+			ids = ids[copy(all[i][:], ids):]
+		}
+		known[t.Type] = all
+	}
+	return known, nil
 }
 
 // imageRows gives the outcomes of a segment after which images are gone.
@@ -71,9 +184,9 @@ func imageRows(ctx context.Context, o Objects, key string) ([]Row, error) {
 	if err != nil || !bytes.Contains(body, []byte(`"`+retention.Images+`"`)) {
 		return nil, err
 	}
-	_, rows, err := decodeSegment(body)
+	_, rows, err := decodeSegment(key, body)
 	return slices.DeleteFunc(rows, func(r Row) bool {
-		return r.Event != Outcome || r.Kind != retention.Images || r.Result != video.Done && r.Result != video.Missing
+		return r.Event != Outcome || r.Kind != retention.Images || r.Result != video.Done && (r.Result != video.Missing || r.Detail != GoneBefore)
 	}), err
 }
 

@@ -1,9 +1,11 @@
 package state_test
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -15,7 +17,7 @@ import (
 
 func TestTheLedgerKnowsWhichImagesAreGone(t *testing.T) {
 	s, dir := folder(t)
-	none, err := state.Imaged(t.Context(), s)
+	none, _, err := state.Imaged(t.Context(), s)
 	require.NoError(t, err)
 	require.False(t, none("a", "NormalSnapshot"))
 
@@ -28,33 +30,107 @@ func TestTheLedgerKnowsWhichImagesAreGone(t *testing.T) {
 		of              retention.Kind
 		result          video.Result
 		gone            bool
+		detail          string
 	}{
-		{hex, "NormalSnapshot", state.Outcome, retention.Images, video.Done, true},
-		{"short", "NormalSnapshot", state.Outcome, retention.Images, video.Missing, true},
-		{strings.ToUpper(hex), "NormalSnapshot", state.Outcome, retention.Images, video.Failed, false},
-		{strings.Repeat("0b", 16), "NormalSnapshot", state.Outcome, retention.Images, video.Kept, false},
-		{strings.Repeat("0c", 16), "NormalSnapshot", state.Outcome, retention.Images, video.Unknown, false},
-		{strings.Repeat("0d", 16), "NormalSnapshot", state.Intent, retention.Images, "", false},
-		{strings.Repeat("0e", 16), "NormalSnapshot", state.Outcome, retention.Stream, video.Done, false},
-		{strings.Repeat("0f", 16), "SpriteSnapshot", state.Outcome, retention.Images, video.Done, true},
-		{strings.Repeat("zz", 16), "SpriteSnapshot", state.Outcome, retention.Images, video.Done, true},
-		{hex, "SpriteSnapshot", state.Outcome, retention.Images, video.Forbidden, false},
-		{hex, "NormalSnapshot", state.Outcome, retention.Images, video.Missing, true}, // again
+		{hex, "NormalSnapshot", state.Outcome, retention.Images, video.Done, true, ""},
+		{"short", "NormalSnapshot", state.Outcome, retention.Images, video.Missing, true, state.GoneBefore},
+		{"read", "NormalSnapshot", state.Outcome, retention.Images, video.Missing, false, "gone before this run came to it"},
+		{strings.ToUpper(hex), "NormalSnapshot", state.Outcome, retention.Images, video.Failed, false, ""},
+		{strings.Repeat("0b", 16), "NormalSnapshot", state.Outcome, retention.Images, video.Kept, false, ""},
+		{strings.Repeat("0c", 16), "NormalSnapshot", state.Outcome, retention.Images, video.Unknown, false, ""},
+		{strings.Repeat("0d", 16), "NormalSnapshot", state.Intent, retention.Images, "", false, ""},
+		{strings.Repeat("0e", 16), "NormalSnapshot", state.Outcome, retention.Stream, video.Done, false, ""},
+		{strings.Repeat("0f", 16), "SpriteSnapshot", state.Outcome, retention.Images, video.Done, true, ""},
+		{strings.Repeat("zz", 16), "SpriteSnapshot", state.Outcome, retention.Images, video.Done, true, ""},
+		{hex, "SpriteSnapshot", state.Outcome, retention.Images, video.Forbidden, false, ""},
+		{hex, "NormalSnapshot", state.Outcome, retention.Images, video.Missing, true, state.GoneBefore}, // again
 	} {
 		gone[row.id+" "+row.kind] = row.gone
 		item := retention.Item{ID: video.ID(row.id), Kind: row.of, Part: row.kind}
-		require.NoError(t, ledger.Append(t.Context(), state.Row{Event: row.event, Item: item, Result: row.result}), i)
+		require.NoError(t, ledger.Append(t.Context(), state.Row{Event: row.event, Item: item, Result: row.result, Detail: row.detail}), i)
 	}
-	imaged, err := state.Imaged(t.Context(), s)
+	imaged, damaged, err := state.Imaged(t.Context(), s)
 	require.NoError(t, err)
+	require.Empty(t, damaged)
 	for what, want := range gone {
 		id, kind, _ := strings.Cut(what, " ")
 		require.Equal(t, want, imaged(video.ID(id), kind), what)
 	}
 
-	damage(t, dir, "ledger/00000001.jsonl", func(text []byte) []byte { return text[:len(text)-1] })
-	_, err = state.Imaged(t.Context(), s)
-	require.ErrorIs(t, err, state.ErrAltered)
+	damage(t, dir, "ledger/00000002.jsonl", func(text []byte) []byte { return text[:len(text)-1] })
+	imaged, damaged, err = state.Imaged(t.Context(), s)
+	require.NoError(t, err)
+	require.Len(t, damaged, 1)
+	require.ErrorIs(t, damaged[0], state.ErrAltered)
+	require.ErrorContains(t, damaged[0], "ledger/00000002.jsonl")
+	require.False(t, imaged("short", "NormalSnapshot"), "listed once more")
+	require.True(t, imaged(video.ID(hex), "NormalSnapshot"))
+}
+
+// readings counts what is read.
+type readings struct {
+	state.Objects
+	n atomic.Int64
+}
+
+func (r *readings) Read(ctx context.Context, key string) ([]byte, error) {
+	r.n.Add(1)
+	return r.Objects.Read(ctx, key)
+}
+
+func TestWhatWasFoundOfImagesIsNotReadAgainForEver(t *testing.T) {
+	s, dir := folder(t)
+	ledger, err := state.OpenLedger(t.Context(), s, "purge", "run")
+	require.NoError(t, err)
+	removed := 0
+	remove := func(n int) {
+		for range n {
+			kind := []string{"NormalSnapshot", "SpriteSnapshot"}[removed%2]
+			item := retention.Item{ID: video.ID(fmt.Sprint("id", removed)), Kind: retention.Images, Part: kind}
+			require.NoError(t, ledger.Append(t.Context(), state.Row{Event: state.Outcome, Item: item, Result: video.Done}))
+			removed++
+		}
+	}
+	look := func() (reads int64, damaged []error) {
+		o := &readings{Objects: s}
+		imaged, damaged, err := state.Imaged(t.Context(), o)
+		require.NoError(t, err)
+		for i := range removed {
+			kinds := []string{"NormalSnapshot", "SpriteSnapshot"}
+			require.True(t, imaged(video.ID(fmt.Sprint("id", i)), kinds[i%2]), i)
+			require.False(t, imaged(video.ID(fmt.Sprint("id", i)), kinds[1-i%2]), i)
+		}
+		return o.n.Load(), damaged
+	}
+	count := func(want int64) {
+		t.Helper()
+		n, damaged := look()
+		require.Equal(t, want, n)
+		require.Empty(t, damaged)
+	}
+	remove(499)
+	count(499)
+	count(499)
+	remove(1)
+	count(500)
+	count(1)
+	remove(3)
+	count(4)
+	remove(497)
+	count(501)
+	count(1)
+	remove(500)
+	count(501)
+
+	expired, err := state.Expired(t.Context(), s, noon, noon)
+	require.NoError(t, err)
+	require.Equal(t, []string{"imaged/00000500"}, expired, "the last two stay")
+
+	damage(t, dir, "imaged/00001500", func(text []byte) []byte { return text[:len(text)-1] })
+	n, damaged := look()
+	require.Equal(t, int64(2+500), n, "from the one before on")
+	require.Len(t, damaged, 1)
+	require.ErrorContains(t, damaged[0], "imaged/00001500")
 }
 
 // BenchmarkImaged tells what the images of a million media take in memory.
@@ -77,7 +153,7 @@ func BenchmarkImaged(b *testing.B) {
 		var before, after runtime.MemStats
 		runtime.GC()
 		runtime.ReadMemStats(&before)
-		imaged, err := state.Imaged(b.Context(), s)
+		imaged, _, err := state.Imaged(b.Context(), s)
 		require.NoError(b, err)
 		runtime.GC()
 		runtime.ReadMemStats(&after)

@@ -68,7 +68,8 @@ type Ledger struct {
 	prev    string
 }
 
-// OpenLedger finds the end of the ledger. The lane tells apart kinds of work that
+// OpenLedger finds the end of the ledger; behind one that is not as it was written
+// nothing more is written. The lane tells apart kinds of work that
 // may go on side by side; within one lane the creation of the next segment is the
 // fence that only one run can pass.
 func OpenLedger(ctx context.Context, o Objects, lane, run string) (*Ledger, error) {
@@ -91,6 +92,9 @@ func (l *Ledger) moveTo(ctx context.Context, n int) error {
 		return nil
 	}
 	body, err := l.objects.Read(ctx, segmentKey(n))
+	if err == nil {
+		_, _, err = decodeSegment(segmentKey(n), body)
+	}
 	if err != nil {
 		return err
 	}
@@ -122,7 +126,7 @@ func (l *Ledger) Append(ctx context.Context, rows ...Row) error {
 			l.last, l.prev = l.last+1, digest(body)
 			return nil
 		}
-		head, _, err := decodeSegment(there)
+		head, _, err := decodeSegment(segmentKey(l.last+1), there)
 		if err != nil {
 			return err
 		}
@@ -150,9 +154,9 @@ func encodeSegment(head segmentHead, rows []Row) ([]byte, error) {
 	return body.Bytes(), err
 }
 
-func decodeSegment(body []byte) (segmentHead, []Row, error) {
+func decodeSegment(key string, body []byte) (segmentHead, []Row, error) {
 	bad := func(err error) (segmentHead, []Row, error) {
-		return segmentHead{}, nil, fmt.Errorf("ledger: %w: %w", ErrAltered, err)
+		return segmentHead{}, nil, fmt.Errorf("%s: %w: %w", key, ErrAltered, err)
 	}
 	lines := bytes.SplitAfter(body, []byte("\n"))
 	if n := len(lines); n < 3 || len(lines[n-1]) > 0 {
@@ -195,7 +199,7 @@ func Rows(ctx context.Context, o Objects, from int) iter.Seq2[Row, error] {
 				rows []Row
 			)
 			if err == nil {
-				head, rows, err = decodeSegment(body)
+				head, rows, err = decodeSegment(key, body)
 			}
 			if err == nil && (segmentKey(head.Segment) != key || head.Segment != number+1 || head.Prev != prev && (number >= from || number == 0)) {
 				err = fmt.Errorf("%s: %w: it does not follow segment %d", key, ErrAltered, number)
@@ -227,7 +231,7 @@ func Recent(ctx context.Context, o Objects, from time.Time) iter.Seq2[Row, error
 				rows []Row
 			)
 			if body, err = o.Read(ctx, segmentKey(n)); err == nil {
-				head, rows, err = decodeSegment(body)
+				head, rows, err = decodeSegment(segmentKey(n), body)
 			}
 			if err == nil && !strings.HasPrefix(head.Lane, Takedowns) && !slices.ContainsFunc(rows, func(r Row) bool { return !r.Tick.Before(from) }) {
 				return
@@ -255,7 +259,8 @@ type RunStart struct {
 }
 
 // StartRun records that a run begins on a plan, and returns the first segment
-// that may hold rows of this plan: its own, or that of the plan's first run.
+// that may hold rows of this plan: its own, or that of the plan's first run, without
+// whose record no other begins.
 func StartRun(ctx context.Context, o Objects, s RunStart) (from int, err error) {
 	s.Version, s.At = version, s.At.UTC()
 	text, err := json.Marshal(s)
@@ -267,13 +272,15 @@ func StartRun(ctx context.Context, o Objects, s RunStart) (from int, err error) 
 		if last, err = lastOf(ctx, o, prefix, last); err != nil {
 			return 0, err
 		}
-		if err = o.Create(ctx, numbered(prefix, last+1, ".json"), text); errors.Is(err, ErrExists) {
-			continue
+		from = s.Segment
+		if last > 0 {
+			if from, err = Begun(ctx, o, s.Plan); err != nil {
+				return 0, err
+			}
 		}
-		if err != nil || last == 0 {
-			return s.Segment, err
+		if err = o.Create(ctx, numbered(prefix, last+1, ".json"), text); !errors.Is(err, ErrExists) {
+			return from, err
 		}
-		return Begun(ctx, o, s.Plan)
 	}
 }
 
@@ -314,12 +321,14 @@ func Begun(ctx context.Context, o Objects, plan string) (segment int, err error)
 	return first.Segment, err
 }
 
-// RunEnd is what came of a plan when all its items had their outcome.
+// RunEnd is what came of a plan when all its items had their outcome, or when nobody
+// would go on with it.
 type RunEnd struct {
 	Version int                  `json:"version"`
 	Plan    string               `json:"plan"`
 	At      time.Time            `json:"at"`
-	By      string               `json:"by"` // who approved
+	By      string               `json:"by"`            // who approved
+	Why     string               `json:"why,omitempty"` // it is over: expired, withdrawn; empty: it has ended
 	Results map[video.Result]int `json:"results"`
 	Freed   Totals               `json:"freed"`
 	Segment int                  `json:"segment"` // last of the ledger then

@@ -97,7 +97,7 @@ func VerifyLedger(ctx context.Context, o Objects) (LedgerReport, error) {
 	for _, end := range all {
 		var freed Totals
 		if at, known := plans[end.Plan]; known {
-			r.Plans[at].Ended, freed = true, r.Plans[at].Freed
+			r.Plans[at].Ended, freed = end.Why == "", r.Plans[at].Freed
 		}
 		if end.Freed.Items != freed.Items || end.Freed.Bytes != freed.Bytes {
 			return r, fmt.Errorf("%s: its end says %d items of %d bytes, the ledger %d of %d: %w",

@@ -532,7 +532,7 @@ func TestImagesAreListedUntilTheLedgerHasThem(t *testing.T) {
 	require.NoError(t, err)
 	for i, result := range []video.Result{video.Done, video.Missing, video.Failed} {
 		item := retention.Item{ID: l.media[i].ID, Kind: retention.Images, Part: "NormalSnapshot"}
-		require.NoError(t, ledger.Append(t.Context(), state.Row{Event: state.Intent, Item: item}, state.Row{Event: state.Outcome, Item: item, Result: result}))
+		require.NoError(t, ledger.Append(t.Context(), state.Row{Event: state.Intent, Item: item}, state.Row{Event: state.Outcome, Item: item, Result: result, Detail: state.GoneBefore}))
 	}
 	require.Equal(t, []video.ID{l.media[2].ID}, items(1))
 

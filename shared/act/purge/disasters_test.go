@@ -151,7 +151,7 @@ func TestAStreamThatIsNotToldOfIsNotCountedAsRemoved(t *testing.T) {
 	}
 	r, err := w.job().Run(t.Context(), later)
 	require.NoError(t, err)
-	require.Equal(t, map[video.Result]int{video.Done: 2, video.Deferred: 1, video.Unknown: 1}, r.Results(), "its source and images went")
+	require.Equal(t, map[video.Result]int{video.Done: 2, video.Unknown: 1}, r.Results(), "its source and images went")
 }
 
 // reading counts what is read.
@@ -597,6 +597,39 @@ func TestWhatWaitsKeepsNoOtherPlanFromItsTurn(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestWhatTheCDNWillNeverRefreshHasItsOutcomeAtOnce(t *testing.T) {
+	for err, want := range map[error]video.Result{
+		video.ErrNotFound: video.Failed, video.ErrForbidden: video.Failed, video.ErrInvalid: video.Failed,
+		video.ErrThrottled: video.Deferred, video.ErrTransient: video.Deferred, video.ErrUnknownOutcome: video.Deferred,
+	} {
+		for name, cdn := range map[string]purge.Refresher{"one by one": refusing{err}, "all together": deafCDN{err}} {
+			t.Run(fmt.Sprint(err, ", ", name), func(t *testing.T) {
+				w := newWorld(t, "refresh_cdn: true\n"+policy, temp("a"))
+				w.approve(t, w.plan(t, made))
+				j := w.job()
+				j.CDN = cdn
+				r, run := j.Run(t.Context(), later)
+				require.NoError(t, run)
+				require.Equal(t, map[video.Result]int{want: 1}, r.Results())
+				require.Equal(t, want == video.Failed, r.Plans[0].Status == purge.Ended)
+				require.Contains(t, details(t, w)[0], "not refreshed in the CDN: ")
+				require.Contains(t, details(t, w)[0], err.Error())
+				require.Empty(t, w.removed)
+			})
+		}
+	}
+}
+
+// refusing is a CDN that refreshes nothing.
+type refusing struct{ err error }
+
+func (f refusing) RefreshPlayURLs(_ context.Context, ids []video.ID) (all []video.Outcome, _ error) {
+	for _, id := range ids {
+		all = append(all, video.Outcome{ID: id, Result: video.ResultOf(f.err), Err: f.err})
+	}
+	return all, nil
 }
 
 type refresher struct {

@@ -161,7 +161,7 @@ func killedAtEveryStep(t *testing.T, policy string) {
 }
 
 // A plan that will not be applied any further has open calls of a run that died. They
-// are settled once, in the name of who approved it, and it is not begun anew.
+// are settled once, in the name of who approved it; it is not begun anew, but over.
 func TestARefusedPlanIsTidiedOnce(t *testing.T) {
 	w := newWorld(t, policy, temp("a"))
 	w.approve(t, w.plan(t, made))
@@ -188,10 +188,8 @@ func TestARefusedPlanIsTidiedOnce(t *testing.T) {
 		return n
 	}
 	require.Equal(t, 1, count("runs/"))
-	for night := range 3 {
-		r := w.purge(t, made.AddDate(0, 0, 8+night))
-		require.Equal(t, purge.Refused, r.Plans[0].Status)
-	}
+	require.Equal(t, purge.Refused, w.purge(t, made.AddDate(0, 0, 8)).Plans[0].Status)
+	require.Empty(t, w.purge(t, made.AddDate(0, 0, 9)).Plans)
 	require.Equal(t, 1, count("runs/"))
 	var last state.Row
 	for row, err := range state.Rows(t.Context(), w.objects, 0) {
@@ -290,8 +288,58 @@ func TestWhatMayHaveGoneIsNotCalledKept(t *testing.T) {
 		return nil
 	}
 	r := w.purge(t, later)
-	require.Equal(t, map[video.Result]int{video.Done: 2, video.Deferred: 1, video.Unknown: 1}, r.Results())
+	require.Equal(t, map[video.Result]int{video.Done: 2, video.Unknown: 1}, r.Results(), "one outcome for each intent")
 	require.Equal(t, purge.Ended, r.Plans[0].Status)
+}
+
+// The library tells of covers only: that it tells of none any more says nothing of the
+// images of other types, which a call that never arrived has left there.
+func TestImagesAreGoneOnlyByTheWordOfACall(t *testing.T) {
+	lost := func(w *world) error { return fmt.Errorf("%w: time-out", video.ErrUnknownOutcome) }
+	for name, tc := range map[string]struct {
+		first, second func(w *world) error // what the calls meet; nil: nothing
+		want          map[video.Result]int
+		imaged        bool
+	}{
+		"never arrived, no cover": {func(w *world) error { uncover(w, "p"); return lost(w) }, nil, map[video.Result]int{video.Unknown: 1}, false},
+		"never arrived, twice":    {lost, lost, map[video.Result]int{video.Deferred: 1, video.Unknown: 1}, false},
+		"never arrived, once":     {lost, nil, map[video.Result]int{video.Deferred: 1, video.Done: 1}, true},
+		"took effect": {func(w *world) error { w.bare["p NormalSnapshot"] = true; return lost(w) }, nil,
+			map[video.Result]int{video.Deferred: 1, video.Done: 1}, true},
+		"gone before":   {func(w *world) error { return video.ErrNotFound }, nil, map[video.Result]int{video.Missing: 1}, true},
+		"media is gone": {func(w *world) error { delete(w.media, "p"); return lost(w) }, nil, map[video.Result]int{video.Done: 1}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			lean := parts("p")
+			lean.Streams, lean.TranscodeMode = lean.Streams[1:], "NoTranscode"
+			w := newWorld(t, strings.Replace(policy, "source: {good_streams: 1}", "", 1), lean)
+			p := w.plan(t, made)
+			require.Equal(t, 1, p.Items)
+			w.approve(t, p)
+			calls := []func(*world) error{tc.first, tc.second}
+			w.before = func(call string) error {
+				if call != "delete images" || len(calls) == 0 || calls[0] == nil {
+					return nil
+				}
+				meet := calls[0]
+				calls = calls[1:]
+				return meet(w)
+			}
+			r := w.purge(t, later)
+			require.Equal(t, purge.Ended, r.Plans[0].Status, r.Plans[0].Why)
+			require.Equal(t, tc.want, r.Results())
+			imaged, _, err := state.Imaged(t.Context(), w.objects)
+			require.NoError(t, err)
+			require.Equal(t, tc.imaged, imaged("p", "NormalSnapshot"))
+		})
+	}
+}
+
+// uncover makes the library tell of no snapshots of a media.
+func uncover(w *world, id video.ID) {
+	m := w.media[id]
+	m.Snapshots = nil
+	w.media[id] = m
 }
 
 // drop takes the first stream of a media away.

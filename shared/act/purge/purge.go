@@ -119,7 +119,13 @@ func (j Job) Run(ctx context.Context, at time.Time) (Report, error) {
 	plans, err := r.plans(ctx)
 	for _, p := range plans {
 		var a Applied
-		if a, err = r.apply(ctx, p); a.Plan != "" {
+		switch a, err = r.apply(ctx, p); { // these come before its first call
+		case errors.Is(err, errDamaged):
+			a, err = Applied{Plan: p.ID, Status: Refused, Why: err.Error(), Left: p.Items}, nil
+		case errors.Is(err, errLate) && a.Status != Stopped:
+			a = Applied{Plan: p.ID, Status: Stopped, Why: err.Error(), Left: p.Items}
+		}
+		if a.Plan != "" {
 			report.Plans = append(report.Plans, a)
 		}
 		if a.Status == Stopped && errors.Is(err, video.ErrClosed) {
@@ -381,9 +387,7 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 		return a, err
 	}
 	a.Status = Ended
-	return a, state.EndRun(ctx, r.State, state.RunEnd{
-		Plan: p.ID, At: r.Now(), By: approval.By, Results: w.results, Freed: w.freed, Segment: r.ledger.Last(), Tip: r.ledger.Tip(),
-	})
+	return a, w.over(ctx, "")
 }
 
 // countLasts is how long what a plan counted of the whole library can be relied on. It
@@ -446,24 +450,40 @@ func (r *run) quotas(ctx context.Context) (map[retention.Item]bool, error) {
 }
 
 // tidy finds out what became of calls that a run of a plan made before it died,
-// when the plan will not be applied any further.
+// when the plan will not be applied any further. One that never will be is over then,
+// so that nobody reads again what it did.
 func (r *run) tidy(ctx context.Context, p state.Plan) error {
 	from, err := state.Begun(ctx, r.State, p.ID)
 	if err != nil || from == 0 {
-		return err
+		return damaged(err)
 	}
 	w := &work{run: r, plan: p, applied: &Applied{Results: map[video.Result]int{}}}
 	if err := w.prepare(ctx); err != nil {
 		return err
 	}
-	if err := w.read(ctx, from); err != nil || len(w.open) == 0 {
+	if err := w.read(ctx, from); err != nil {
 		return err
 	}
 	err = w.settle(ctx, true)
 	if len(w.applied.Results) > 0 {
 		r.lately = nil // what was open is known now
 	}
-	return err
+	if err != nil || len(w.open) > 0 {
+		return err
+	}
+	why := ""
+	if _, err := state.ReadWithdrawal(ctx, r.State, p.ID); err == nil {
+		why = "withdrawn"
+	} else if !r.at.Before(p.Expires) {
+		why = "expired"
+	}
+	if why == "" {
+		return nil
+	}
+	if err := r.hold(ctx); err != nil {
+		return err
+	}
+	return w.over(ctx, why)
 }
 
 // list proves that the whole list of a plan can be read as it was written, and that

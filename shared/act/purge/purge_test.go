@@ -29,10 +29,11 @@ type library struct {
 	before, after func(call string) error
 	tree          []video.Category
 	fresh         map[video.ID]bool // what was refreshed in the CDN while it was there
+	bare          map[string]bool   // images that are gone, by media and type; covers are told of all the same
 }
 
 func newLibrary(all ...video.Media) *library {
-	l := &library{media: map[video.ID]video.Media{}, fresh: map[video.ID]bool{}}
+	l := &library{media: map[video.ID]video.Media{}, fresh: map[video.ID]bool{}, bare: map[string]bool{}}
 	for _, m := range all {
 		l.media[m.ID] = m
 	}
@@ -179,13 +180,12 @@ func (l *library) DeleteImagesOf(_ context.Context, id video.ID, types ...string
 	if err := l.call("delete images"); err != nil {
 		return err
 	}
-	m := l.media[id]
-	if len(m.Snapshots) == 0 {
+	types = slices.DeleteFunc(slices.Clone(types), func(t string) bool { return l.bare[string(id)+" "+t] })
+	if _, there := l.media[id]; !there || len(types) == 0 {
 		return video.ErrNotFound
 	}
-	m.Snapshots = nil
-	l.media[id] = m
 	for _, t := range types {
+		l.bare[string(id)+" "+t] = true
 		l.removed = append(l.removed, "images "+string(id)+" "+t)
 	}
 	return l.done()
@@ -314,6 +314,7 @@ func TestWhatChangedSinceThePlanStays(t *testing.T) {
 		"a lost tag":               func(m *video.Media) { m.Tags = nil },
 		"a dated hold":             func(m *video.Media) { m.Tags = append(m.Tags, "hold-until:2026-12-31") },
 		"a later modification":     func(m *video.Media) { m.Modified = made },
+		"a modification not told":  func(m *video.Media) { m.Modified = time.Time{} },
 		"another status":           func(m *video.Media) { m.Status = video.StatusTranscoding },
 		"a new stream":             func(m *video.Media) { m.Streams = []video.Stream{{Job: "n", Size: 5}} },
 		"a storage class changing": func(m *video.Media) { m.StorageClass = "Changing" },

@@ -32,7 +32,7 @@ const maxTakedown = 100
 // another application or cannot be read; a halt that comes later stops it before
 // its next batch. A CDN that does not forget a media does not keep it: that is
 // an error to be told, and the media goes. What an earlier takedown left open when
-// it died is settled first.
+// it died is settled last: nothing comes before what is urgent.
 func (j Job) Takedown(ctx context.Context, t Takedown, now time.Time) (ledgerID string, outcomes []video.Outcome, err error) {
 	t.IDs = slices.Compact(slices.Sorted(slices.Values(t.IDs)))
 	switch {
@@ -58,20 +58,24 @@ func (j Job) Takedown(ctx context.Context, t Takedown, now time.Time) (ledgerID 
 		return "", nil, err
 	}
 	defer r.release(ctx)
-	earlier := r.settleTakedowns(ctx)
 	going, gone, err := j.wanted(ctx, t, now)
-	if err != nil {
-		return "", nil, errors.Join(err, earlier)
+	if err == nil {
+		ledgerID, outcomes, err = r.urgent(ctx, t.By, going, gone)
 	}
-	w, _, err := r.takedown(ctx, state.Takedowns+r.name, t.By)
+	return ledgerID, outcomes, errors.Join(err, r.settleTakedowns(ctx, distinct(going)))
+}
+
+// urgent removes what is there and proves that all of it is gone.
+func (r *run) urgent(ctx context.Context, by string, going, gone []retention.Item) (string, []video.Outcome, error) {
+	w, _, err := r.takedown(ctx, state.Takedowns+r.name, by)
 	if err != nil {
-		return "", nil, errors.Join(err, earlier)
+		return "", nil, err
 	}
 	served, err := w.takeDown(ctx, going)
 	// What was done is proved and written down even when the caller is gone.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 	defer cancel()
-	outcomes, proof := w.prove(ctx, slices.Concat(going, gone), err == nil || errors.Is(err, video.ErrClosed))
+	outcomes, proof := w.prove(ctx, slices.Concat(going, gone), err == nil || errors.Is(err, video.ErrClosed), false)
 	for i, o := range outcomes {
 		if why := served[o.ID]; why != "" {
 			outcomes[i].Reason += "; the CDN was not refreshed: " + why
@@ -80,7 +84,7 @@ func (j Job) Takedown(ctx context.Context, t Takedown, now time.Time) (ledgerID 
 	if len(served) > 0 {
 		err = errors.Join(err, fmt.Errorf("%d media were not refreshed in the CDN, which may still serve them", len(served)))
 	}
-	return w.plan.ID, outcomes, errors.Join(err, proof, earlier)
+	return w.plan.ID, outcomes, errors.Join(err, proof)
 }
 
 // takedown opens the ledger for a takedown, new or left by one that died, and gives
@@ -149,24 +153,38 @@ func (w *work) forget(ctx context.Context, ids []video.ID, served map[video.ID]s
 }
 
 // settleTakedowns finds out by reading what became of calls that takedowns made
-// before they died.
-func (r *run) settleTakedowns(ctx context.Context) error {
+// before they died. Media that were there before this one asked for them did not go
+// by an earlier one.
+func (r *run) settleTakedowns(ctx context.Context, there []video.ID) error {
 	names, err := state.OpenTakedowns(ctx, r.State)
 	for _, name := range names {
-		if settle := r.settleTakedown(ctx, name); settle != nil {
+		if name == state.Takedowns+r.name {
+			continue
+		}
+		if settle := r.settleTakedown(ctx, name, there); settle != nil {
 			err = errors.Join(err, fmt.Errorf("settle %s: %w", name, settle))
 		}
 	}
 	return err
 }
 
-func (r *run) settleTakedown(ctx context.Context, name string) error {
+// readable is how long it is tried to read what became of a call.
+const readable = 24 * time.Hour
+
+func (r *run) settleTakedown(ctx context.Context, name string, there []video.ID) error {
+	if err := r.hold(ctx); err != nil {
+		return err
+	}
 	w, from, err := r.takedown(ctx, name, "")
 	if err != nil {
 		return err
 	}
 	var items []retention.Item
+	var asked time.Time
 	for row, err := range state.Rows(ctx, r.State, from) {
+		if err == nil {
+			err = r.hold(ctx)
+		}
 		if err != nil {
 			return err
 		}
@@ -177,9 +195,15 @@ func (r *run) settleTakedown(ctx context.Context, name string) error {
 		w.note(row)
 		if row.Event == state.Intent {
 			items = append(items, row.Item)
+			asked = row.At
 		}
 	}
-	_, err = w.prove(ctx, items, true)
+	for _, item := range items {
+		if _, open := w.open[keyOf(item)]; open && slices.Contains(there, item.ID) {
+			w.end(item, video.Failed, "still there after a call whose outcome was unknown")
+		}
+	}
+	_, err = w.prove(ctx, items, true, r.Now().Sub(asked) >= readable)
 	return err
 }
 
@@ -220,9 +244,10 @@ func (j Job) wanted(ctx context.Context, t Takedown, now time.Time) (going, gone
 }
 
 // prove reads the media once more, gives every open intent its outcome and notes
-// in the ledger what is true. The takedown has ended when it is whole, all of it
+// in the ledger what is true. One that the library will not tell of is unknown for good
+// when it is the last time that it is asked. The takedown has ended when it is whole, all of it
 // in the ledger, and nothing is left open.
-func (w *work) prove(ctx context.Context, items []retention.Item, whole bool) ([]video.Outcome, error) {
+func (w *work) prove(ctx context.Context, items []retention.Item, whole, last bool) ([]video.Outcome, error) {
 	var (
 		answers []video.Answer[video.Media]
 		err     error
@@ -250,6 +275,9 @@ func (w *work) prove(ctx context.Context, items []retention.Item, whole bool) ([
 			}
 		case a.Err != nil:
 			o.Result, o.Reason = video.Unknown, "it cannot be read: "+a.Err.Error()
+			if open && last && err == nil && !video.Passing(a.Err) {
+				w.end(item, video.Unknown, "whether it happened cannot be read")
+			}
 		default:
 			o.Result, o.Reason = video.Failed, "it is still there"
 			if open {
@@ -265,7 +293,5 @@ func (w *work) prove(ctx context.Context, items []retention.Item, whole bool) ([
 	if err = errors.Join(err, w.flush(ctx)); err != nil || !whole || len(w.open) > 0 {
 		return outcomes, err
 	}
-	return outcomes, state.EndRun(ctx, w.State, state.RunEnd{
-		Plan: w.plan.ID, At: w.Now(), By: w.by, Results: w.results, Freed: w.freed, Segment: w.ledger.Last(), Tip: w.ledger.Tip(),
-	})
+	return outcomes, w.over(ctx, "")
 }

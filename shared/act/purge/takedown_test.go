@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vodcurator/shared/act/purge"
+	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
 	"vodcurator/shared/video"
 )
@@ -255,4 +256,97 @@ func TestATakedownThatWakesUpAfterItWasSettledStops(t *testing.T) {
 	r, err := state.VerifyLedger(t.Context(), w.objects)
 	require.NoError(t, err)
 	require.Zero(t, r.Open)
+}
+
+// earlier is a takedown that died with a call for z open, long before the ledger's tip.
+func (w *world) earlier(t *testing.T, at time.Time) (name string) {
+	t.Helper()
+	name = state.Takedowns + "EARLIER"
+	_, err := state.StartRun(t.Context(), w.objects, state.RunStart{Plan: name, Run: "dead", At: at, Segment: 1})
+	require.NoError(t, err)
+	l, err := state.OpenLedger(t.Context(), w.objects, name, "dead")
+	require.NoError(t, err)
+	z := retention.Item{ID: "z", Kind: retention.Whole, Rule: "takedown"}
+	require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Intent, At: at, Tick: at, Plan: name, By: "otto", Item: z}))
+	notes(50)(t, w)
+	return name
+}
+
+func TestNothingComesBeforeWhatIsUrgent(t *testing.T) {
+	w := newWorld(t, policy, temp("a"))
+	name := w.earlier(t, later)
+	c, j := w.ticking(time.Second)
+	segments, deleted, tries := map[string]bool{}, false, 0
+	c.then = func(key string) {
+		if strings.HasPrefix(key, "ledger/") {
+			segments[key] = true
+		}
+		if !strings.HasPrefix(key, "lease/") && key != "" {
+			tries++
+			_, err := state.Acquire(t.Context(), w.objects, "takedown", "rival", c.now, time.Minute)
+			require.ErrorIs(t, err, state.ErrBusy, "at %s", key)
+		}
+	}
+	w.before = func(call string) error {
+		if strings.HasPrefix(call, "delete") {
+			deleted = true
+			require.Len(t, segments, 1, "its tip")
+		}
+		return nil
+	}
+	_, outcomes, err := j.Takedown(t.Context(), purge.Takedown{IDs: []video.ID{"a"}, By: "anna", Reason: "why"}, later)
+	require.NoError(t, err)
+	require.True(t, deleted)
+	require.Equal(t, video.Done, outcomes[0].Result)
+	require.Greater(t, tries, 50)
+	end, err := state.ReadEnd(t.Context(), w.objects, name)
+	require.NoError(t, err)
+	require.Equal(t, map[video.Result]int{video.Done: 1}, end.Results)
+	require.Equal(t, "otto", end.By)
+}
+
+// What was there when it was asked for did not go by an earlier call.
+func TestOneRemovalIsNotTwoTakedowns(t *testing.T) {
+	w := newWorld(t, policy, temp("z"))
+	name := w.earlier(t, later)
+	_, outcomes, err := w.job().Takedown(t.Context(), purge.Takedown{IDs: []video.ID{"z"}, By: "anna", Reason: "why"}, later)
+	require.NoError(t, err)
+	require.Equal(t, video.Done, outcomes[0].Result)
+	end, err := state.ReadEnd(t.Context(), w.objects, name)
+	require.NoError(t, err)
+	require.Equal(t, map[video.Result]int{video.Failed: 1}, end.Results)
+	report, err := state.VerifyLedger(t.Context(), w.objects)
+	require.NoError(t, err)
+	require.Equal(t, map[video.Result]int{video.Failed: 1, video.Done: 1}, report.Results)
+	require.Zero(t, report.Open)
+}
+
+func TestATakedownWhoseMediaStaysUnreadableEndsAfterADay(t *testing.T) {
+	for name, tc := range map[string]struct {
+		age  time.Duration
+		err  error
+		ends bool
+	}{
+		"young":                     {23 * time.Hour, video.ErrForbidden, false},
+		"a day old":                 {24 * time.Hour, video.ErrForbidden, true},
+		"a day old, only throttled": {24 * time.Hour, video.ErrThrottled, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, policy, temp("a"), temp("z"))
+			earlier := w.earlier(t, later.Add(-tc.age))
+			j := w.job()
+			j.Now = func() time.Time { return later }
+			j.Library = &unreadable{w.library, "z", tc.err}
+			_, outcomes, err := j.Takedown(t.Context(), purge.Takedown{IDs: []video.ID{"a"}, By: "anna", Reason: "why"}, later)
+			require.NoError(t, err)
+			require.Len(t, outcomes, 1)
+			end, err := state.ReadEnd(t.Context(), w.objects, earlier)
+			if !tc.ends {
+				require.ErrorIs(t, err, video.ErrNotFound)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, map[video.Result]int{video.Unknown: 1}, end.Results)
+		})
+	}
 }

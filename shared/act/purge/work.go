@@ -46,6 +46,20 @@ type work struct {
 	left     map[retention.Group]string     // why nothing may go out of a group; empty: it may
 }
 
+// errDamaged says that something of the plan itself is lost or not as it was written:
+// this plan is not applied, and the others can do without it.
+var errDamaged = errors.New("damaged")
+
+// errLate says that the time is up, but for a batch and its records.
+var errLate = fmt.Errorf("%w: the time is up", video.ErrClosed)
+
+func damaged(err error) error {
+	if errors.Is(err, video.ErrInvalid) || errors.Is(err, video.ErrNotFound) {
+		return fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	return err
+}
+
 // begin records that a run begins.
 func (w *work) begin(ctx context.Context) error {
 	if err := w.prepare(ctx); err != nil {
@@ -53,7 +67,7 @@ func (w *work) begin(ctx context.Context) error {
 	}
 	from, err := state.StartRun(ctx, w.State, state.RunStart{Plan: w.plan.ID, Run: w.name, At: w.Now(), Segment: w.ledger.Last() + 1})
 	if err != nil {
-		return err
+		return damaged(err)
 	}
 	if err := w.read(ctx, from); err != nil {
 		return err
@@ -77,6 +91,9 @@ func (w *work) prepare(ctx context.Context) (err error) {
 func (w *work) read(ctx context.Context, from int) error {
 	for row, err := range state.Rows(ctx, w.State, from) {
 		if err != nil {
+			return damaged(err)
+		}
+		if err := late(ctx); err != nil {
 			return err
 		}
 		if err := w.hold(ctx); err != nil {
@@ -147,6 +164,13 @@ func (w *work) flush(ctx context.Context) error {
 	return w.ledger.Append(ctx, rows...)
 }
 
+// over records that nothing more will be done, because of what; empty: all is done.
+func (w *work) over(ctx context.Context, why string) error {
+	return state.EndRun(ctx, w.State, state.RunEnd{
+		Plan: w.plan.ID, At: w.Now(), By: w.by, Why: why, Results: w.results, Freed: w.freed, Segment: w.ledger.Last(), Tip: w.ledger.Tip(),
+	})
+}
+
 // all goes through the plan. Whatever stops it early wraps video.ErrClosed, or is
 // a failure of the state or the library.
 func (w *work) all(ctx context.Context) error {
@@ -183,13 +207,20 @@ func (w *work) all(ctx context.Context) error {
 	return w.settle(ctx, true)
 }
 
-// may asks everything that can stop a run. It is asked before every batch.
-func (w *work) may(ctx context.Context) error {
+func late(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("%w: %w", video.ErrClosed, err)
 	}
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < reserve {
-		return fmt.Errorf("%w: the time is up", video.ErrClosed)
+		return errLate
+	}
+	return nil
+}
+
+// may asks everything that can stop a run. It is asked before every batch.
+func (w *work) may(ctx context.Context) error {
+	if err := late(ctx); err != nil {
+		return err
 	}
 	if failed, n := w.failed(), len(w.recent); n >= enough && float64(failed)*100 > w.Policy.Guards.Errors*float64(n) {
 		return fmt.Errorf("%w: %d of the last %d items failed, at most %g %%", video.ErrClosed, failed, n, w.Policy.Guards.Errors)
@@ -246,8 +277,7 @@ func (w *work) settle(ctx context.Context, last bool) error {
 		for _, k := range sorted(w.open, a.ID) {
 			item := w.open[k]
 			switch gone, known := absent(item, a); {
-			case !known && !last:
-				w.end(item, video.Deferred, "whether it happened cannot be read; asked again")
+			case !known && !last: // still open: it is asked for again
 			case !known:
 				w.end(item, video.Unknown, "whether it happened cannot be read")
 			case gone:
@@ -272,9 +302,9 @@ func sorted(open map[key]retention.Item, id video.ID) (keys []key) {
 	return keys
 }
 
-// absent says whether an item is gone from the library. Snapshots are known to
-// be gone only when none are left; their types cannot be told apart. Nor are streams
-// gone that the library did not tell of.
+// absent says whether an item is gone from the library. Of images it tells covers only,
+// so whether those of a type are gone is known from their media's end or from a call.
+// Nor are streams gone that the library did not tell of.
 func absent(item retention.Item, a video.Answer[video.Media]) (gone, known bool) {
 	if errors.Is(a.Err, video.ErrNotFound) {
 		return true, true
@@ -288,7 +318,7 @@ func absent(item retention.Item, a video.Answer[video.Media]) (gone, known bool)
 		}
 		return a.Value.Source.Gone(), true
 	case retention.Images:
-		return len(a.Value.Snapshots) == 0, len(a.Value.Snapshots) == 0
+		return false, false
 	}
 	return false, true
 }
@@ -349,7 +379,11 @@ func (w *work) refresh(ctx context.Context, items []retention.Item) (fresh []ret
 			continue
 		}
 		w.count(true)
-		w.end(item, video.Deferred, fmt.Sprintf("not refreshed in the CDN: %s %v", o.Result, o.Err))
+		result := video.Deferred
+		if slices.Contains([]video.Result{video.Missing, video.Forbidden, video.Rejected}, o.Result) {
+			result = video.Failed // it would be the same at every try
+		}
+		w.end(item, result, fmt.Sprintf("not refreshed in the CDN: %s %v", o.Result, o.Err))
 	}
 	return fresh
 }
@@ -360,7 +394,10 @@ func (w *work) check(e retention.Verdict, a video.Answer[video.Media], moment re
 	if a.Err != nil {
 		for _, item := range e.Items {
 			result, detail := video.ResultOf(a.Err), a.Err.Error()
-			switch {
+			switch _, open := w.open[keyOf(item)]; {
+			case video.Passing(a.Err) && open: // nobody knows yet what came of it
+				w.count(true)
+				continue
 			case video.Passing(a.Err):
 				result = video.Deferred
 			case result == video.Missing && w.tries[keyOf(item)] > 0:
@@ -376,6 +413,8 @@ func (w *work) check(e retention.Verdict, a video.Answer[video.Media], moment re
 	switch {
 	case retention.Seen(m) != e.Seen:
 		whole = "changed since the plan"
+	case m.Modified.IsZero() && !e.Modified.IsZero():
+		whole = "the library does not tell any more when it was modified"
 	case !m.Modified.Equal(e.Modified) && m.Modified.After(w.touched[e.ID]):
 		whole = "modified " + m.Modified.Format(time.RFC3339) + ", after the plan"
 	case w.App != "" && m.App == "":
@@ -404,8 +443,10 @@ func (w *work) check(e retention.Verdict, a video.Answer[video.Media], moment re
 		case fresh.Bytes != item.Bytes:
 			w.end(item, video.Kept, fmt.Sprintf("its size changed from %d to %d", item.Bytes, fresh.Bytes))
 		default:
-			if _, open := w.open[keyOf(item)]; open { // it could not be read when this was to be settled
+			if _, open := w.open[keyOf(item)]; open && known { // it could not be read when this was to be settled
 				w.end(item, video.Deferred, "still there after a call whose outcome was unknown")
+			} else if open {
+				w.end(item, video.Deferred, "whether it happened cannot be read; asked again")
 			}
 			going = append(going, item)
 		}
@@ -456,6 +497,10 @@ func (w *work) gap(ctx context.Context, g retention.Group) (string, error) {
 	if w.left == nil {
 		w.standing, w.left = map[retention.Group][]video.ID{}, map[retention.Group]string{}
 		for s, err := range state.ReadLines[retention.Standing](ctx, w.State, w.plan.Standing) {
+			if err = damaged(err); errors.Is(err, errDamaged) {
+				w.Log.WarnContext(ctx, "what stays as the newest is not told", slog.String("plan", w.plan.ID), slog.Any("error", err))
+				break
+			}
 			if err != nil {
 				return "", err
 			}
@@ -639,7 +684,7 @@ func (w *work) outcome(item retention.Item, o video.Outcome) {
 	case o.Result == video.Missing && w.tries[keyOf(item)] > 1: // the call before it did take effect, late
 		o.Result, detail = video.Done, perhaps
 	case o.Result == video.Missing:
-		detail = "gone before the call"
+		detail = state.GoneBefore
 	}
 	w.end(item, o.Result, detail)
 }

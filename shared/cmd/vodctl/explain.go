@@ -62,7 +62,7 @@ func (a *app) explainPlan(ctx context.Context, plan string, ids []video.ID) erro
 		}
 		moment, err := state.Outside(ctx, o, app.VOD, policy, p.Created)
 		if err == nil && policy.RemovesImages() {
-			moment.Imaged, err = state.Imaged(ctx, o)
+			moment.Imaged, _, err = state.Imaged(ctx, o)
 		}
 		if err != nil {
 			return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -84,7 +85,7 @@ func findPlan(ctx context.Context, app *boot.App, o state.Objects, id string) (s
 func standing(ctx context.Context, o state.Objects, p state.Plan) (string, error) {
 	end, err := state.ReadEnd(ctx, o, p.ID)
 	if err == nil {
-		return fmt.Sprintf("ended %s: %s removed", end.At.Format(time.DateTime), report.Count(end.Freed.Items, "item")), nil
+		return fmt.Sprintf("%s %s: %s removed", cmp.Or(end.Why, "ended"), end.At.Format(time.DateTime), report.Count(end.Freed.Items, "item")), nil
 	}
 	if !errors.Is(err, video.ErrNotFound) {
 		return damaged("ended", p.ID, err)
