@@ -6,11 +6,15 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"vodcurator/shared/localcloud"
+	"vodcurator/shared/localcloud/fakevod"
 )
 
 func tell(t *testing.T, o options) (string, error) {
@@ -71,6 +75,25 @@ func TestTheVariablesAreWrittenWholeAndReadBack(t *testing.T) {
 	info, err := os.Stat(file)
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+}
+
+// What the README says to do with a cloud that is up.
+func TestARunningCloudTakesFilesAndMovesItsClock(t *testing.T) {
+	c := localcloud.RunT(t, localcloud.Options{})
+	file := filepath.Join(t.TempDir(), "env")
+	require.NoError(t, writeEnv(file, c.Env()))
+	command := func(args ...string) string {
+		var out, errs bytes.Buffer
+		require.Equal(t, 0, run(t.Context(), append(args, "--env-file", file), &out, &errs), "%s", &errs)
+		return out.String()
+	}
+	before := c.Now()
+	require.Contains(t, command("clock", "90d"), "moved by 90 d")
+	require.WithinDuration(t, before.Add(90*24*time.Hour), c.Now(), time.Minute)
+	require.Contains(t, command("upload", filepath.Join("..", "..", "..", "testdata", "media", "landscape.mp4"), "--title", "Mine"), "landscape.mp4")
+	require.Eventually(t, func() bool {
+		return slices.ContainsFunc(c.VOD.Assets(), func(a fakevod.Asset) bool { return a.Title == "Mine" && a.Status == "Normal" })
+	}, time.Minute, 10*time.Millisecond)
 }
 
 func TestCommandsSayWhatIsWrong(t *testing.T) {

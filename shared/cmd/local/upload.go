@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -114,7 +115,7 @@ func clockCommand(out io.Writer) *cobra.Command {
 				return err
 			}
 			request, err := http.NewRequestWithContext(cmd.Context(), http.MethodPost,
-				env["FUNCTIONS_ENDPOINT"]+"/_local/clock?advance="+d.String(), http.NoBody)
+				env["FUNCTIONS_ENDPOINT"]+"/_local/clock", strings.NewReader(fmt.Sprintf(`{"advance":%q}`, d)))
 			if err != nil {
 				return err
 			}
@@ -123,14 +124,24 @@ func clockCommand(out io.Writer) *cobra.Command {
 				return err
 			}
 			defer func() { _ = answer.Body.Close() }()
-			text, err := io.ReadAll(io.LimitReader(answer.Body, 1<<16))
+			text, err := io.ReadAll(io.LimitReader(answer.Body, 8<<20))
 			if err != nil {
 				return err
 			}
 			if answer.StatusCode != http.StatusOK {
 				return fmt.Errorf("the clock did not move: %s", strings.TrimSpace(string(text)))
 			}
-			_, _ = fmt.Fprintf(out, "moved by %s\n", report.Duration(d))
+			var moved struct {
+				Now   time.Time
+				Fired []struct{ Function, Trigger string }
+			}
+			if err := json.Unmarshal(text, &moved); err != nil {
+				return err
+			}
+			_, _ = fmt.Fprintf(out, "moved by %s, to %s\n", report.Duration(d), moved.Now.Format(time.DateTime))
+			for _, f := range moved.Fired {
+				_, _ = fmt.Fprintf(out, "fired %s/%s\n", f.Function, f.Trigger)
+			}
 			return nil
 		},
 	}
