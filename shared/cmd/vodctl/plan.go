@@ -63,7 +63,11 @@ func (a *app) withState(ctx context.Context, do func(app *boot.App, o *state.Sto
 // is set) and application. A later one that cannot be read may be it.
 func findPlan(ctx context.Context, app *boot.App, o state.Objects, id string) (state.Plan, error) {
 	if id != "" {
-		return state.ReadPlan(ctx, o, id)
+		p, err := state.ReadPlan(ctx, o, id)
+		if errors.Is(err, video.ErrNotFound) {
+			return p, fmt.Errorf("there is no plan %q: %w; vodctl plan list has their names", id, video.ErrNotFound)
+		}
+		return p, err
 	}
 	var ids []string
 	for id, err := range state.Plans(ctx, o, time.Time{}) {
