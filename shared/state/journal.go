@@ -229,9 +229,10 @@ type Compaction struct {
 const YoungestCompacted = 25 * time.Hour
 
 // Compact plans to replace the entries made before a moment by one that holds the
-// marks of changes issued since then, and the open ones. What is compacted can no
-// longer be taken back, and a message issued earlier that still comes is no longer
-// known to be late, unless its media was written since. Where the last of them is such a base, none has to be created.
+// marks of changes issued since then, the open ones, and all of media written since
+// then. What is compacted can no longer be taken back, and a message issued earlier
+// that still comes is no longer known to be late. Where the last of the entries is such
+// a base, none has to be created.
 func Compact(ctx context.Context, o Objects, before time.Time) (Compaction, error) {
 	j := NewJournal(o)
 	var c Compaction

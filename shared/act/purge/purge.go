@@ -97,8 +97,10 @@ const (
 )
 
 // Run applies every approved plan that has not ended, oldest first, at the event's
-// time. A policy that approves itself approves the latest plan only. Items that wait for another try keep no other plan from its turn. The guards count what all plans of this account remove in a night. It returns
-// ErrBusy of the state room when another run is at work.
+// time. A policy that approves itself approves the latest plan only. Items that wait
+// for another try keep no other plan from its turn, and the guards count what all plans
+// of this account remove in a night. It returns ErrBusy of the state room when another
+// run is at work.
 func (j Job) Run(ctx context.Context, at time.Time) (Report, error) {
 	if err := j.check(at); err != nil {
 		return Report{}, err
