@@ -26,7 +26,8 @@ func seed(f *testing.F) {
 	}
 	for _, text := range []string{"", "null", "[]", "{}", "[7]", `"x"`, lesson, "\xff", `{"v":1,"ref":"messages/k"}`, `[{"VideoId":"a","CateId":"7"}]`, `{"v":1,"reason":"x","body":"AA=="}`,
 		`{"v":1,"changes":[{"id":"a","set":{"title":"x"},"issuedAt":"9999-12-31T23:59:59-08:00"},{"id":"a","set":{"title":"y"}}],"firstSeen":"0001-01-01T00:00:00+01:00"}`,
-		`{"v":1,"changes":[{"id":"a","set":{"title":"x"},"ifUnmodifiedSince":"9999-12-31T23:59:59-08:00"}]}`} {
+		`{"v":1,"changes":[{"id":"a","set":{"title":"x"},"ifUnmodifiedSince":"9999-12-31T23:59:59-08:00"}]}`,
+		`{"v":1,"changes":[{"id":"a","tags":{"add":[]}}]}`} {
 		f.Add([]byte(text))
 	}
 }

@@ -39,6 +39,10 @@ type TagEdit struct {
 // Empty says that the edit changes no list.
 func (e TagEdit) Empty() bool { return e.Set == nil && len(e.Add) == 0 && len(e.Remove) == 0 }
 
+// IsZero leaves an empty edit out of JSON, and so out of what a change is known again
+// by, whether a producer wrote its empty lists or not.
+func (e TagEdit) IsZero() bool { return e.Empty() }
+
 // Apply returns the list after the edit: the order of what stays is kept, added
 // tags follow. The given list is not touched.
 func (e TagEdit) Apply(tags []string) []string {

@@ -150,6 +150,9 @@ func TestAStampIsOfWhatAChangeSays(t *testing.T) {
 	later.IssuedAt = at(2)
 	require.Equal(t, editing.StampOf(c).Tie, editing.StampOf(later).Tie)
 	require.Negative(t, editing.StampOf(c).Compare(editing.StampOf(later)))
+	written := c // with lists that a producer wrote although they are empty
+	written.Tags = video.TagEdit{Add: []string{}, Remove: []string{}}
+	require.Equal(t, editing.StampOf(c), editing.StampOf(written), "a message that goes round leaves them out")
 	elsewhere := c
 	elsewhere.IfUnmodifiedSince = c.IfUnmodifiedSince.In(shanghai)
 	require.Equal(t, editing.StampOf(c), editing.StampOf(elsewhere), "wherever its clock hangs")
