@@ -24,8 +24,8 @@ const (
 )
 
 // bucket is the rate of one operation: no second sees more than its share, rounded up
-// to whole calls, counted from wherever it begins, and who comes after a pause need not wait for what others
-// left unused. Throttling slows it.
+// to whole calls, counted from wherever it begins, and who comes after a pause need not
+// wait for what others left unused. Throttling slows it.
 type bucket struct {
 	full    float64
 	turn    chan struct{} // holds one token: whose turn it is to be told when

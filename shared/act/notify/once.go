@@ -75,9 +75,8 @@ type Since struct {
 }
 
 const (
-	day      = 24 * time.Hour
-	reserve  = 15 * time.Second // kept back from the deadline, for the notice itself
-	lookBack = 40               // days in which purge looks for plans
+	day     = 24 * time.Hour
+	reserve = 15 * time.Second // kept back from the deadline, for the notice itself
 )
 
 // sinceLast reads what left since the plan before this one, and which approved plans
@@ -92,7 +91,7 @@ func sinceLast(ctx context.Context, o state.Objects, policy *retention.Policy, p
 	var waiting []string
 	var latest string // of those that wait for the policy to approve them: it takes no other
 	s.From = p.Created.Add(-day)
-	for id, err := range state.Plans(ctx, o, p.Created.AddDate(0, 0, -lookBack)) {
+	for id, err := range state.Plans(ctx, o, p.Created.Add(-retention.LookBack)) {
 		if err != nil {
 			s.Err = err
 			return s

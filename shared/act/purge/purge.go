@@ -92,7 +92,6 @@ const (
 	lane      = "purge"
 	leaseTime = 10 * time.Second
 	reserve   = 15 * time.Second // kept back from the deadline, for a batch and its records
-	lookBack  = 40               // days in which plans are looked for
 	side      = 4                // calls for single media in flight
 )
 
@@ -240,7 +239,7 @@ type plan struct {
 func (r *run) plans(ctx context.Context) ([]plan, error) {
 	var all []plan
 	var ids []string
-	for id, err := range state.Plans(ctx, r.State, r.at.AddDate(0, 0, -lookBack)) {
+	for id, err := range state.Plans(ctx, r.State, r.at.Add(-retention.LookBack)) {
 		if err != nil {
 			return nil, err
 		}
@@ -609,7 +608,7 @@ func (w *work) tonight(ctx context.Context) (sum state.Totals, err error) {
 // at least 10; 0 says that there were fewer than three.
 func (r *run) usual(ctx context.Context) (float64, error) {
 	var counts []int
-	ended, err := state.Ended(ctx, r.State, r.at.AddDate(0, 0, -lookBack))
+	ended, err := state.Ended(ctx, r.State, r.at.Add(-retention.LookBack))
 	if err != nil {
 		return 0, err
 	}

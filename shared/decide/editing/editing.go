@@ -75,7 +75,7 @@ func Open(c video.Change, marks Marks) bool {
 	if c.Check() != nil {
 		return false
 	}
-	f := newFolding(Known{Marks: marks, Err: video.ErrClosed})
+	f := newFolding(Known{Marks: marks})
 	rest, _, _ := f.open(c, StampOf(c))
 	return !rest.Empty() || len(f.waiting) > 0
 }

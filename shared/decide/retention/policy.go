@@ -110,8 +110,8 @@ func (p Prices) Saving(bytes int64, class string, age time.Duration) (month, pen
 
 const day = 24 * time.Hour
 
-// longest is how far back plans are looked for.
-const longest = 40 * day
+// LookBack is how far back plans are looked for, and so how long one may last.
+const LookBack = 40 * day
 
 // span is a time like 30d, 36h or 90m.
 type span time.Duration
@@ -345,7 +345,7 @@ func (b builder) policy(doc document) *Policy {
 	if p.Grace > 0 && p.Grace < day {
 		b.f.Add("$.grace", "grace is counted in whole days", "write 1d or more")
 	}
-	if p.Expires > longest {
+	if p.Expires > LookBack {
 		b.f.Add("$.expires", "expires after more than 40 days", "purge does not look for plans older than that")
 	}
 	for i, tag := range doc.Holds.Tags {
