@@ -29,7 +29,7 @@ func Damaged(ctx context.Context, o Objects, now time.Time) iter.Seq2[string, er
 			needs, err := whole(ctx, o, key, now)
 			switch {
 			case errors.Is(err, video.ErrNotFound): // expired or compacted since it was listed
-			case errors.Is(err, video.ErrInvalid):
+			case errors.Is(err, ErrCorrupt):
 				if !yield(key, err) {
 					return
 				}
@@ -102,7 +102,7 @@ func whole(ctx context.Context, o Objects, key string, now time.Time) (needs []P
 		}
 	}
 	if err == nil && !fits {
-		err = fmt.Errorf("%s: %w", key, ErrAltered)
+		err = fmt.Errorf("%s: %w", key, ErrCorrupt)
 	}
 	return needs, err
 }

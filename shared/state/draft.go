@@ -118,7 +118,7 @@ func LastDraft(ctx context.Context, o Objects, like Draft, after time.Time) (Dra
 			return Draft{}, err
 		}
 		if d.Version != version || d.key() != like.key() || numbered(d.prefix(), d.Number, ".json") != key {
-			return Draft{}, fmt.Errorf("%s: %w", key, ErrAltered)
+			return Draft{}, fmt.Errorf("%s: %w", key, ErrCorrupt)
 		}
 		parts = append(parts, d.Parts...)
 	}

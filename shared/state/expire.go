@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"vodcurator/shared/video"
 )
 
 // leasesKept is how many of the last words on a lease stay; one is enough.
@@ -36,7 +34,7 @@ func Expired(ctx context.Context, o Objects, before, now time.Time) ([]string, e
 			return nil, err
 		}
 		p, err := ReadPlan(ctx, o, id)
-		if errors.Is(err, video.ErrInvalid) {
+		if errors.Is(err, ErrCorrupt) {
 			continue // what it used is in doubt, and stays
 		}
 		if err != nil {
@@ -64,7 +62,7 @@ func Expired(ctx context.Context, o Objects, before, now time.Time) ([]string, e
 			return nil, err
 		}
 		var d Draft
-		if _, err := readWhole(ctx, o, key, &d); errors.Is(err, video.ErrInvalid) {
+		if _, err := readWhole(ctx, o, key, &d); errors.Is(err, ErrCorrupt) {
 			continue
 		} else if err != nil {
 			return nil, err

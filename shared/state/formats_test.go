@@ -107,8 +107,8 @@ func TestAPlanThatWasTouchedIsRefused(t *testing.T) {
 			p := samplePlan(t, s, 2)
 			damage(t, dir, "plans/"+p.ID+".json", change)
 			_, err := state.ReadPlan(t.Context(), s, p.ID)
-			require.ErrorIs(t, err, state.ErrAltered)
-			require.ErrorIs(t, err, video.ErrInvalid)
+			require.ErrorIs(t, err, state.ErrCorrupt)
+			require.ErrorIs(t, err, state.ErrCorrupt)
 		})
 	}
 	t.Run("a line of its list", func(t *testing.T) {
@@ -116,7 +116,7 @@ func TestAPlanThatWasTouchedIsRefused(t *testing.T) {
 		p := samplePlan(t, s, 2)
 		damage(t, dir, "parts/"+p.Parts[0].Hash+".jsonl", func(b []byte) []byte { return []byte(strings.Replace(string(b), "v000001", "v000009", 1)) })
 		for v, err := range p.Entries(t.Context(), s) {
-			require.ErrorIs(t, err, state.ErrAltered, "before the first line is given")
+			require.ErrorIs(t, err, state.ErrCorrupt, "before the first line is given")
 			require.Empty(t, v.ID)
 		}
 	})
@@ -127,7 +127,7 @@ func TestAPlanThatWasTouchedIsRefused(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, s.Create(t.Context(), "plans/20990101T000000Z-"+p.Hash[:8]+".json", text))
 		_, err = state.ReadPlan(t.Context(), s, "20990101T000000Z-"+p.Hash[:8])
-		require.ErrorIs(t, err, state.ErrAltered)
+		require.ErrorIs(t, err, state.ErrCorrupt)
 	})
 }
 
@@ -155,11 +155,11 @@ func TestAnApprovalFitsOnePlanOnly(t *testing.T) {
 		other := p
 		change(&other)
 		_, err := state.ReadApproval(t.Context(), s, other)
-		require.ErrorIs(t, err, state.ErrAltered)
+		require.ErrorIs(t, err, state.ErrCorrupt)
 	}
 	damage(t, dir, "approvals/"+p.ID+".json", func(b []byte) []byte { return []byte(strings.Replace(string(b), `"version":1`, `"version":9`, 1)) })
 	_, err = state.ReadApproval(t.Context(), s, p)
-	require.ErrorIs(t, err, state.ErrAltered)
+	require.ErrorIs(t, err, state.ErrCorrupt)
 }
 
 func TestAWithdrawnPlanIsNotApprovedAndNeverWillBe(t *testing.T) {
@@ -182,7 +182,7 @@ func TestAWithdrawnPlanIsNotApprovedAndNeverWillBe(t *testing.T) {
 
 		damage(t, dir, "withdrawn/"+p.ID+".json", func(b []byte) []byte { return b[:9] })
 		_, err = state.ReadApproval(t.Context(), s, p)
-		require.ErrorIs(t, err, state.ErrAltered, "not knowing is no approval")
+		require.ErrorIs(t, err, state.ErrCorrupt, "not knowing is no approval")
 	}
 }
 
@@ -244,7 +244,7 @@ func TestWhatIsRecentIsReadFromTheEnd(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, all, 5, "what is older is read only to find the end")
 	_, err = recent(noon)
-	require.ErrorIs(t, err, state.ErrAltered)
+	require.ErrorIs(t, err, state.ErrCorrupt)
 }
 
 func TestALedgerThatWasTouchedIsRefused(t *testing.T) {
@@ -284,7 +284,7 @@ func TestALedgerThatWasTouchedIsRefused(t *testing.T) {
 			require.NoError(t, err)
 			do(t, dir)
 			_, err = state.VerifyLedger(t.Context(), s)
-			require.ErrorIs(t, err, state.ErrAltered)
+			require.ErrorIs(t, err, state.ErrCorrupt)
 		})
 	}
 }
@@ -499,7 +499,7 @@ func TestTheEndOfAPlanMustAgreeWithTheLedger(t *testing.T) {
 	require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Outcome, Plan: "p", Item: item("a"), Result: video.Done}))
 	require.NoError(t, state.EndRun(t.Context(), s, state.RunEnd{Plan: "p", Freed: state.Totals{Items: 2, Bytes: 10}}))
 	_, err = state.VerifyLedger(t.Context(), s)
-	require.ErrorIs(t, err, state.ErrAltered)
+	require.ErrorIs(t, err, state.ErrCorrupt)
 
 	s, _ = folder(t)
 	l, err = state.OpenLedger(t.Context(), s, "purge", "r")
@@ -550,7 +550,7 @@ func TestALedgerThatLacksItsHeadItsTailOrAllOfItIsRefused(t *testing.T) {
 			require.NoError(t, err)
 			do(t, dir)
 			_, err = state.VerifyLedger(t.Context(), s)
-			require.ErrorIs(t, err, state.ErrAltered)
+			require.ErrorIs(t, err, state.ErrCorrupt)
 		})
 	}
 }
@@ -616,7 +616,7 @@ func TestTheLedgerIsComparedWithWhatTheLibraryAnnounced(t *testing.T) {
 		require.Len(t, keys(t, s.List(t.Context(), state.GonePrefix, "")), 2)
 		require.NoError(t, s.Create(t.Context(), state.GonePrefix+"2026-11-01/x", []byte("no JSON")))
 		_, err = state.Reconcile(t.Context(), s)
-		require.ErrorIs(t, err, state.ErrAltered)
+		require.ErrorIs(t, err, state.ErrCorrupt)
 	})
 }
 

@@ -95,7 +95,7 @@ func Reconcile(ctx context.Context, o Objects) ([]Reconciled, error) {
 		for line := range strings.Lines(string(body)) {
 			var g Gone
 			if err := json.Unmarshal([]byte(line), &g); err != nil {
-				return nil, fmt.Errorf("%s: %w: %w", key, ErrAltered, err)
+				return nil, fmt.Errorf("%s: %w: %w", key, ErrCorrupt, err)
 			}
 			if announced[g.ID] {
 				continue

@@ -48,7 +48,7 @@ func HaltState(ctx context.Context, o Objects) (Halt, error) {
 		return Halt{}, err
 	}
 	if h.Version != version {
-		return Halt{}, fmt.Errorf("halt: %w", ErrAltered)
+		return Halt{}, fmt.Errorf("halt: %w", ErrCorrupt)
 	}
 	return h, nil
 }

@@ -97,7 +97,7 @@ func Imaged(ctx context.Context, o Objects) (gone func(id video.ID, kind string)
 }
 
 func isDamage(err error) bool {
-	return errors.Is(err, video.ErrInvalid) || errors.Is(err, video.ErrNotFound)
+	return errors.Is(err, ErrCorrupt) || errors.Is(err, video.ErrNotFound)
 }
 
 // imagedHead is the first line of what was found up to a segment; the ids of each type
@@ -162,12 +162,12 @@ func decodeImages(key string, body []byte) (map[string][]short, error) {
 	line, ids, _ := bytes.Cut(body, []byte("\n"))
 	var head imagedHead
 	if err := json.Unmarshal(line, &head); err != nil || head.Version != version || head.Sum != digest(ids) {
-		return nil, fmt.Errorf("%s: %w", key, ErrAltered)
+		return nil, fmt.Errorf("%s: %w", key, ErrCorrupt)
 	}
 	known := map[string][]short{}
 	for _, t := range head.Types {
 		if t.Media < 0 || t.Media > len(ids)/len(short{}) {
-			return nil, fmt.Errorf("%s: %w: cut short", key, ErrAltered)
+			return nil, fmt.Errorf("%s: %w: cut short", key, ErrCorrupt)
 		}
 		all := make([]short, t.Media)
 		for i := range all {

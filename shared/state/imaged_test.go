@@ -61,7 +61,7 @@ func TestTheLedgerKnowsWhichImagesAreGone(t *testing.T) {
 	imaged, damaged, err = state.Imaged(t.Context(), s)
 	require.NoError(t, err)
 	require.Len(t, damaged, 1)
-	require.ErrorIs(t, damaged[0], state.ErrAltered)
+	require.ErrorIs(t, damaged[0], state.ErrCorrupt)
 	require.ErrorContains(t, damaged[0], "ledger/00000002.jsonl")
 	require.False(t, imaged("short", "NormalSnapshot"), "listed once more")
 	require.True(t, imaged(video.ID(hex), "NormalSnapshot"))

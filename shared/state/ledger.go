@@ -156,7 +156,7 @@ func encodeSegment(head segmentHead, rows []Row) ([]byte, error) {
 
 func decodeSegment(key string, body []byte) (segmentHead, []Row, error) {
 	bad := func(err error) (segmentHead, []Row, error) {
-		return segmentHead{}, nil, fmt.Errorf("%s: %w: %w", key, ErrAltered, err)
+		return segmentHead{}, nil, fmt.Errorf("%s: %w: %w", key, ErrCorrupt, err)
 	}
 	lines := bytes.SplitAfter(body, []byte("\n"))
 	if n := len(lines); n < 3 || len(lines[n-1]) > 0 {
@@ -202,7 +202,7 @@ func Rows(ctx context.Context, o Objects, from int) iter.Seq2[Row, error] {
 				head, rows, err = decodeSegment(key, body)
 			}
 			if err == nil && (segmentKey(head.Segment) != key || head.Segment != number+1 || head.Prev != prev && (number >= from || number == 0)) {
-				err = fmt.Errorf("%s: %w: it does not follow segment %d", key, ErrAltered, number)
+				err = fmt.Errorf("%s: %w: it does not follow segment %d", key, ErrCorrupt, number)
 			}
 			if err != nil {
 				yield(Row{}, err)

@@ -16,9 +16,10 @@ import (
 	"vodcurator/shared/video"
 )
 
-// ErrAltered says that an object is not what its writer wrote: a byte was
-// changed, it was cut, or it is of a version that this program does not know.
-var ErrAltered = fmt.Errorf("altered or not of this version: %w", video.ErrInvalid)
+// ErrCorrupt says that a stored object fails its hash, cannot be decoded, or is of a
+// version that this program does not know. It is no video.ErrInvalid: nobody asked for
+// something wrong.
+var ErrCorrupt = errors.New("corrupt, or of a version that this program does not know")
 
 const version = 1
 
@@ -209,7 +210,7 @@ func ReadLines[T any](ctx context.Context, o Objects, parts []Part) iter.Seq2[T,
 		for _, part := range parts {
 			body, err := o.Read(ctx, part.key())
 			if err == nil && digest(body) != part.Hash {
-				err = fmt.Errorf("part %.8s: %w", part.Hash, ErrAltered)
+				err = fmt.Errorf("part %.8s: %w", part.Hash, ErrCorrupt)
 			}
 			if err != nil {
 				yield(zero, err)
@@ -218,7 +219,7 @@ func ReadLines[T any](ctx context.Context, o Objects, parts []Part) iter.Seq2[T,
 			for line := range bytes.Lines(body) {
 				var v T
 				if err := json.Unmarshal(line, &v); err != nil {
-					yield(zero, fmt.Errorf("part %.8s: %w: %w", part.Hash, ErrAltered, err))
+					yield(zero, fmt.Errorf("part %.8s: %w: %w", part.Hash, ErrCorrupt, err))
 					return
 				}
 				if !yield(v, nil) {
@@ -268,10 +269,10 @@ func ReadPlan(ctx context.Context, o Objects, id string) (Plan, error) {
 	}
 	sealed := p
 	if err := sealed.Seal(); err != nil || sealed.Hash != p.Hash || sealed.ID != id {
-		return Plan{}, fmt.Errorf("plan %s: %w", id, ErrAltered)
+		return Plan{}, fmt.Errorf("plan %s: %w", id, ErrCorrupt)
 	}
 	if canonical, err := json.Marshal(sealed); err != nil || !bytes.Equal(canonical, text) {
-		return Plan{}, fmt.Errorf("plan %s: %w", id, ErrAltered)
+		return Plan{}, fmt.Errorf("plan %s: %w", id, ErrCorrupt)
 	}
 	return p, nil
 }
@@ -329,7 +330,7 @@ func Approve(ctx context.Context, o Objects, p Plan, by, note string, at time.Ti
 }
 
 // ReadApproval reads the approval of a plan. None is video.ErrNotFound, and so is
-// one that was withdrawn (ErrWithdrawn); one that does not fit the plan is ErrAltered.
+// one that was withdrawn (ErrWithdrawn); one that does not fit the plan is ErrCorrupt.
 func ReadApproval(ctx context.Context, o Objects, p Plan) (Approval, error) {
 	if err := checkWithdrawn(ctx, o, p.ID); err != nil {
 		return Approval{}, err
@@ -344,7 +345,7 @@ func readApproval(ctx context.Context, o Objects, p Plan) (Approval, error) {
 		return Approval{}, err
 	}
 	if want := (Approval{version, p.ID, p.Hash, p.Region, p.Account, p.App, a.By, a.At, a.Note}); a != want || a.By == "" {
-		return Approval{}, fmt.Errorf("approval of %s: %w", p.ID, ErrAltered)
+		return Approval{}, fmt.Errorf("approval of %s: %w", p.ID, ErrCorrupt)
 	}
 	return a, nil
 }
@@ -358,10 +359,10 @@ func readWhole(ctx context.Context, o Objects, key string, into any) ([]byte, er
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
-		return nil, fmt.Errorf("%s: %w: %w", key, ErrAltered, err)
+		return nil, fmt.Errorf("%s: %w: %w", key, ErrCorrupt, err)
 	}
 	if d.More() {
-		return nil, fmt.Errorf("%s: %w: more than one object", key, ErrAltered)
+		return nil, fmt.Errorf("%s: %w: more than one object", key, ErrCorrupt)
 	}
 	return text, nil
 }

@@ -37,7 +37,7 @@ func lastOf(ctx context.Context, o Objects, prefix string, known int) (int, erro
 			break
 		}
 		if known += step; known > highest {
-			return 0, fmt.Errorf("%s holds something without a number: %w", prefix, ErrAltered)
+			return 0, fmt.Errorf("%s holds something without a number: %w", prefix, ErrCorrupt)
 		}
 	}
 	for ; step > 512; step /= 2 {
@@ -57,7 +57,7 @@ func lastOf(ctx context.Context, o Objects, prefix string, known int) (int, erro
 		digits, _, _ := strings.Cut(strings.TrimPrefix(key, prefix), ".")
 		n, err := strconv.Atoi(digits)
 		if err != nil {
-			return 0, fmt.Errorf("%s: %w", key, ErrAltered)
+			return 0, fmt.Errorf("%s: %w", key, ErrCorrupt)
 		}
 		last = max(last, n)
 	}

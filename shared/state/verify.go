@@ -80,7 +80,7 @@ func VerifyLedger(ctx context.Context, o Objects) (LedgerReport, error) {
 				p.Open--
 			}
 			if row.Result == video.Done && !asked[k] {
-				return r, fmt.Errorf("%s: %s %s %s is removed without an intent: %w", row.Plan, row.ID, row.Kind, row.Part, ErrAltered)
+				return r, fmt.Errorf("%s: %s %s %s is removed without an intent: %w", row.Plan, row.ID, row.Kind, row.Part, ErrCorrupt)
 			}
 			asked[k] = asked[k] && row.Result == video.Deferred
 			p.Results[row.Result]++
@@ -101,14 +101,14 @@ func VerifyLedger(ctx context.Context, o Objects) (LedgerReport, error) {
 		}
 		if end.Freed.Items != freed.Items || end.Freed.Bytes != freed.Bytes {
 			return r, fmt.Errorf("%s: its end says %d items of %d bytes, the ledger %d of %d: %w",
-				end.Plan, end.Freed.Items, end.Freed.Bytes, freed.Items, freed.Bytes, ErrAltered)
+				end.Plan, end.Freed.Items, end.Freed.Bytes, freed.Items, freed.Bytes, ErrCorrupt)
 		}
 		tip, err := tipAt(ctx, o, end.Segment)
 		if err != nil && !errors.Is(err, video.ErrNotFound) {
 			return r, err
 		}
 		if err != nil || tip != end.Tip {
-			return r, fmt.Errorf("%s: at its end the ledger had another segment %d: %w", end.Plan, end.Segment, ErrAltered)
+			return r, fmt.Errorf("%s: at its end the ledger had another segment %d: %w", end.Plan, end.Segment, ErrCorrupt)
 		}
 	}
 	for i := range r.Plans {
@@ -118,7 +118,7 @@ func VerifyLedger(ctx context.Context, o Objects) (LedgerReport, error) {
 			p.Planned, p.Expires = head.Totals, head.Expires
 		}
 		switch _, err := ReadWithdrawal(ctx, o, p.Plan); {
-		case err == nil, errors.Is(err, video.ErrInvalid): // nobody can approve it any more
+		case err == nil, errors.Is(err, ErrCorrupt), errors.Is(err, video.ErrInvalid): // nobody can approve it any more
 			p.Withdrawn = true
 		case !errors.Is(err, video.ErrNotFound):
 			return r, err

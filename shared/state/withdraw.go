@@ -48,7 +48,7 @@ func ReadWithdrawal(ctx context.Context, o Objects, plan string) (Withdrawal, er
 		return Withdrawal{}, err
 	}
 	if w.Version != version || w.Plan != plan || w.By == "" {
-		return Withdrawal{}, fmt.Errorf("withdrawal of %s: %w", plan, ErrAltered)
+		return Withdrawal{}, fmt.Errorf("withdrawal of %s: %w", plan, ErrCorrupt)
 	}
 	return w, nil
 }

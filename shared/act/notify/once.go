@@ -97,7 +97,7 @@ func sinceLast(ctx context.Context, o state.Objects, policy *retention.Policy, p
 			return s
 		}
 		before, err := state.ReadPlan(ctx, o, id)
-		if errors.Is(err, video.ErrInvalid) {
+		if errors.Is(err, state.ErrCorrupt) {
 			continue // purge tells of it
 		}
 		if err != nil {
@@ -169,7 +169,7 @@ func waits(ctx context.Context, o state.Objects, policy *retention.Policy, p sta
 	if p.Items == 0 || len(p.Over) > 0 || !now.Before(p.Expires) {
 		return never, false, nil
 	}
-	if _, err := state.ReadEnd(ctx, o, p.ID); err == nil || errors.Is(err, video.ErrInvalid) {
+	if _, err := state.ReadEnd(ctx, o, p.ID); err == nil || errors.Is(err, state.ErrCorrupt) {
 		return never, false, nil
 	} else if !errors.Is(err, video.ErrNotFound) {
 		return never, false, err
@@ -181,7 +181,7 @@ func waits(ctx context.Context, o state.Objects, policy *retention.Policy, p sta
 	switch {
 	case err == nil:
 		return approval.At, true, nil
-	case errors.Is(err, state.ErrWithdrawn), errors.Is(err, video.ErrInvalid):
+	case errors.Is(err, state.ErrWithdrawn), errors.Is(err, state.ErrCorrupt):
 		return never, false, nil
 	case !errors.Is(err, video.ErrNotFound):
 		return never, false, err

@@ -132,7 +132,7 @@ func TestANightIsToldOnceWithWhatLeftSinceTheOneBefore(t *testing.T) {
 
 	require.NoError(t, o.Create(t.Context(), "ledger/00000006.jsonl", []byte("not a segment")))
 	q := planned(t, o, night.AddDate(0, 0, 1), nil)
-	require.ErrorIs(t, since(t, o, q, retention.Default()).Err, state.ErrAltered)
+	require.ErrorIs(t, since(t, o, q, retention.Default()).Err, state.ErrCorrupt)
 }
 
 // hanging is a state whose lists wait for as long as their reader does.

@@ -20,7 +20,7 @@ var errProgress = errors.New("the progress of earlier ticks is damaged")
 
 // damaged says that an object is not there, or not as it was written.
 func damaged(err error) bool {
-	return errors.Is(err, video.ErrInvalid) || errors.Is(err, video.ErrNotFound)
+	return errors.Is(err, state.ErrCorrupt) || errors.Is(err, video.ErrNotFound)
 }
 
 func (j Job) begin(at time.Time) state.Draft {
@@ -30,7 +30,7 @@ func (j Job) begin(at time.Time) state.Draft {
 // resume finds the night's plan, else the progress of an earlier tick, or begins. A plan
 // is of the night in which it is finished: its draft tells the tick of that.
 func (j Job) resume(ctx context.Context, at time.Time) (state.Draft, state.Plan, error) {
-	if p, ok, err := j.made(ctx, at.Add(-settled), at); ok || err != nil && !errors.Is(err, video.ErrInvalid) {
+	if p, ok, err := j.made(ctx, at.Add(-settled), at); ok || err != nil && !errors.Is(err, state.ErrCorrupt) {
 		return state.Draft{}, p, err
 	}
 	d, err := state.LastDraft(ctx, j.State, j.begin(at), at.Add(-fresh-settled))
@@ -148,7 +148,7 @@ func (s *survey) shelf(ctx context.Context) (iter.Seq2[state.Leaving, error], er
 		}
 		p, err := state.ReadPlan(ctx, s.State, id)
 		switch {
-		case errors.Is(err, video.ErrInvalid):
+		case errors.Is(err, state.ErrCorrupt):
 			last, lost = state.Plan{}, err
 		case err != nil:
 			return nil, err

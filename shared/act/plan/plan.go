@@ -150,7 +150,7 @@ func (j Job) check(at time.Time) error {
 func nights(from, to time.Time) int { return int((to.Sub(from) + 4*time.Hour) / (24 * time.Hour)) }
 
 // made finds the latest of our plans for a moment within these two. Where there is
-// none, but one that is not as it was written, that is video.ErrInvalid.
+// none, but one that is not as it was written, that is state.ErrCorrupt.
 func (j Job) made(ctx context.Context, from, to time.Time) (last state.Plan, ok bool, damaged error) {
 	for id, err := range state.Plans(ctx, j.State, from) {
 		if err != nil {
@@ -158,7 +158,7 @@ func (j Job) made(ctx context.Context, from, to time.Time) (last state.Plan, ok 
 		}
 		p, err := state.ReadPlan(ctx, j.State, id)
 		switch {
-		case errors.Is(err, video.ErrInvalid):
+		case errors.Is(err, state.ErrCorrupt):
 			damaged = err
 		case err != nil:
 			return state.Plan{}, false, err

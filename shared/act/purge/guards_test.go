@@ -304,7 +304,7 @@ func TestWhatTheGuardsCannotCountIsNamed(t *testing.T) {
 			r, err := w.job().Run(t.Context(), later.Add(time.Hour))
 			require.Len(t, w.removed, 1)
 			if want != "" {
-				require.ErrorIs(t, err, state.ErrAltered)
+				require.ErrorIs(t, err, state.ErrCorrupt)
 				require.ErrorContains(t, err, want)
 				return
 			}

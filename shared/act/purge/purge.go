@@ -250,7 +250,7 @@ func (r *run) plans(ctx context.Context) ([]plan, error) {
 		switch _, err := state.ReadEnd(ctx, r.State, id); {
 		case err == nil:
 			continue
-		case errors.Is(err, video.ErrInvalid):
+		case errors.Is(err, state.ErrCorrupt):
 			all = append(all, plan{Plan: state.Plan{ID: id}, refused: "its end is not as it was written"})
 			continue
 		case !errors.Is(err, video.ErrNotFound):
@@ -258,7 +258,7 @@ func (r *run) plans(ctx context.Context) ([]plan, error) {
 		}
 		p, err := state.ReadPlan(ctx, r.State, id)
 		switch {
-		case errors.Is(err, video.ErrInvalid):
+		case errors.Is(err, state.ErrCorrupt):
 			all = append(all, plan{Plan: state.Plan{ID: id}, refused: "it is not as it was written"})
 		case err != nil:
 			return nil, err
@@ -268,7 +268,7 @@ func (r *run) plans(ctx context.Context) ([]plan, error) {
 	}
 	for _, id := range slices.Backward(ids) {
 		p, err := state.ReadPlan(ctx, r.State, id)
-		if err != nil && !errors.Is(err, video.ErrInvalid) {
+		if err != nil && !errors.Is(err, state.ErrCorrupt) {
 			return nil, err
 		}
 		if err != nil || r.mine(p) && p.Policy == r.Policy.Hash { // one that cannot be read may be it
@@ -332,7 +332,7 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 	if unasked && r.Policy.SelfApproving && p.ID != r.latest.ID {
 		return Applied{}, r.tidy(ctx, p.Plan) // the latest stands in for it
 	}
-	if err := r.list(ctx, p.Plan); errors.Is(err, state.ErrAltered) || errors.Is(err, video.ErrNotFound) {
+	if err := r.list(ctx, p.Plan); errors.Is(err, state.ErrCorrupt) || errors.Is(err, video.ErrNotFound) {
 		return refuse("its list is not as it was written: " + err.Error())
 	} else if err != nil {
 		return Applied{}, err
@@ -354,7 +354,7 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 	case unasked:
 		a.Status, a.Why = Waiting, "not approved"
 		return a, r.tidy(ctx, p.Plan)
-	case errors.Is(err, video.ErrInvalid):
+	case errors.Is(err, state.ErrCorrupt):
 		return refuse("its approval does not fit it")
 	case err != nil:
 		return Applied{}, err
@@ -432,7 +432,7 @@ func (r *run) counts(ctx context.Context, p state.Plan) (func(retention.Item) st
 func (r *run) quotas(ctx context.Context) (map[retention.Item]bool, error) {
 	items := map[retention.Item]bool{}
 	for v, err := range r.latest.Entries(ctx, r.State) {
-		if errors.Is(err, video.ErrInvalid) || errors.Is(err, video.ErrNotFound) {
+		if errors.Is(err, state.ErrCorrupt) || errors.Is(err, video.ErrNotFound) {
 			return map[retention.Item]bool{}, nil
 		}
 		if err == nil {
@@ -501,7 +501,7 @@ func (r *run) list(ctx context.Context, p state.Plan) error {
 		sum.Add(v.Items...)
 	}
 	if sum != p.Totals {
-		return fmt.Errorf("the list does not add up to the plan's totals: %w", state.ErrAltered)
+		return fmt.Errorf("the list does not add up to the plan's totals: %w", state.ErrCorrupt)
 	}
 	return nil
 }
@@ -572,7 +572,7 @@ func (r *run) removed(ctx context.Context, since time.Time) (map[string]state.To
 	}
 	for id := range sums {
 		switch p, err := state.ReadPlan(ctx, r.State, id); {
-		case errors.Is(err, video.ErrInvalid), errors.Is(err, video.ErrNotFound): // it may be this account's
+		case errors.Is(err, state.ErrCorrupt), errors.Is(err, video.ErrNotFound): // it may be this account's
 		case err != nil:
 			return nil, err
 		case !r.mine(p):
@@ -622,7 +622,7 @@ func (r *run) usual(ctx context.Context) (float64, error) {
 			p, err = state.ReadPlan(ctx, r.State, id)
 		}
 		switch {
-		case errors.Is(err, video.ErrInvalid), errors.Is(err, video.ErrNotFound): // nobody knows whose it is, or how many
+		case errors.Is(err, state.ErrCorrupt), errors.Is(err, video.ErrNotFound): // nobody knows whose it is, or how many
 		case err != nil:
 			return 0, err
 		case r.mine(p):

@@ -54,7 +54,7 @@ var errDamaged = errors.New("damaged")
 var errLate = fmt.Errorf("%w: the time is up", video.ErrClosed)
 
 func damaged(err error) error {
-	if errors.Is(err, video.ErrInvalid) || errors.Is(err, video.ErrNotFound) {
+	if errors.Is(err, state.ErrCorrupt) || errors.Is(err, video.ErrNotFound) {
 		return fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	return err

@@ -117,7 +117,7 @@ func standing(ctx context.Context, o state.Objects, p state.Plan) (string, error
 // damaged names an object of a plan that is not as it was written; err stays where it
 // just could not be read.
 func damaged(dir, plan string, err error) (string, error) {
-	if errors.Is(err, video.ErrInvalid) {
+	if errors.Is(err, state.ErrCorrupt) {
 		return "damaged: " + dir + "/" + plan + ".json", nil
 	}
 	return "", err
@@ -188,7 +188,7 @@ func (a *app) listPlans(ctx context.Context) error {
 				return err
 			}
 			p, err := state.ReadPlan(ctx, o, id)
-			if errors.Is(err, video.ErrInvalid) {
+			if errors.Is(err, state.ErrCorrupt) {
 				table.Row(id, "", "", "", "", "not as it was written")
 				continue
 			}

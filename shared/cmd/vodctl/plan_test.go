@@ -177,7 +177,7 @@ func TestAPlanThatWasEditedIsNotShown(t *testing.T) {
 	require.NoError(t, os.WriteFile(name, []byte(strings.Replace(string(text), "1500", "1501", 1)), 0o600))
 	code, _, errs := vodctl(t, env, "plan", "show")
 	require.Equal(t, 1, code)
-	require.Contains(t, errs, "altered")
+	require.Contains(t, errs, "corrupt")
 	code, out, _ := vodctl(t, env, "plan", "list")
 	require.Zero(t, code)
 	require.Contains(t, out, "not as it was written")
@@ -250,7 +250,7 @@ func TestTheLedgerIsProvedOrNot(t *testing.T) {
 	require.NoError(t, os.WriteFile(name, []byte(strings.Replace(string(text), "anna", "otto", 1)), 0o600))
 	code, _, errs = vodctl(t, env, "ledger", "verify")
 	require.Equal(t, 1, code)
-	require.Contains(t, errs, "altered")
+	require.Contains(t, errs, "corrupt")
 }
 
 func TestTheLedgersReportSaysWhatIsOver(t *testing.T) {
@@ -396,7 +396,7 @@ func TestTheLatestPlanIsOneOfThisAccount(t *testing.T) {
 			require.NoError(t, store.Create(t.Context(), "plans/"+strings.Replace(other.ID, "T", "X", 1)+".json", []byte("{")))
 			code, _, errs := vodctl(t, env, "plan", "show")
 			require.Equal(t, 1, code, "it may be the latest")
-			require.Contains(t, errs, "altered")
+			require.Contains(t, errs, "corrupt")
 		})
 	}
 	env, p := planned(t)
