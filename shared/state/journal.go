@@ -207,10 +207,10 @@ func ReadEntry(ctx context.Context, o Objects, key string) (Entry, error) {
 	}
 	var e Entry
 	if err := json.Unmarshal(body, &e); err != nil {
-		return Entry{}, fmt.Errorf("journal %s: %w: %w", key, video.ErrInvalid, err)
+		return Entry{}, fmt.Errorf("journal %s: %w: %w", key, ErrCorrupt, err)
 	}
 	if e.Version != 1 {
-		return Entry{}, fmt.Errorf("journal %s: %w: version %d, want 1", key, video.ErrInvalid, e.Version)
+		return Entry{}, fmt.Errorf("journal %s: %w: version %d, want 1", key, ErrCorrupt, e.Version)
 	}
 	return e, nil
 }
@@ -290,7 +290,7 @@ func entryKey(number uint64) string { return fmt.Sprintf("%s%012d", JournalPrefi
 func entryNumber(key string) (uint64, error) {
 	n, err := strconv.ParseUint(strings.TrimSuffix(strings.TrimPrefix(key, JournalPrefix), baseMark), 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("journal %s: %w: not an entry", key, video.ErrInvalid)
+		return 0, fmt.Errorf("journal %s: %w: not an entry", key, ErrCorrupt)
 	}
 	return n, nil
 }

@@ -137,7 +137,7 @@ func TestAnEntryThatCannotBeReadStopsTheJournal(t *testing.T) {
 		s := open(t, "file:"+t.TempDir())
 		require.NoError(t, s.Create(t.Context(), "edits/000000000001", []byte(body)))
 		err := state.NewJournal(s).CatchUp(t.Context())
-		require.ErrorIs(t, err, video.ErrInvalid, name)
+		require.ErrorIs(t, err, state.ErrCorrupt, name)
 		require.ErrorContains(t, err, "edits/000000000001")
 	}
 }
