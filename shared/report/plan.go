@@ -91,7 +91,7 @@ type lines struct {
 
 func (l *lines) say(format string, args ...any) {
 	if l.err == nil {
-		_, l.err = fmt.Fprintf(l.w, format+"\n", args...)
+		l.err = Say(l.w, format+"\n", args...)
 	}
 }
 
