@@ -94,8 +94,10 @@ func Width(s string) int {
 	return n
 }
 
-// Cut shortens a text to so many columns, with an ellipsis where something went.
+// Cut shortens a text to so many columns, with an ellipsis where something went. It
+// counts, and gives, what video.Visible makes of the text.
 func Cut(s string, columns int) string {
+	s = video.Visible(s)
 	if Width(s) <= columns {
 		return s
 	}

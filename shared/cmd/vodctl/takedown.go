@@ -72,7 +72,7 @@ func (a *app) takedown(ctx context.Context, t purge.Takedown, yes bool) error {
 		if a.json() {
 			return errors.Join(err, a.printJSON(outcomes))
 		}
-		_, said := fmt.Fprintf(a.out, "In the ledger as %s:\n", name)
+		said := a.say("In the ledger as %s:\n", name)
 		return errors.Join(err, said, table.Write(a.out, "  "))
 	})
 }
