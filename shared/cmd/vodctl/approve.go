@@ -2,11 +2,11 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os/user"
 	"strings"
 	"time"
 
@@ -14,55 +14,75 @@ import (
 
 	"vodcurator/shared/act/purge"
 	"vodcurator/shared/boot"
+	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
 )
 
+// approval is what a person says of a plan.
+type approval struct {
+	remark
+	first         int // 0: all of it
+	yes, withdraw bool
+}
+
 func approveCommand(a *app) *cobra.Command {
-	var yes, withdraw bool
-	var by, note string
+	var say approval
 	cmd := &cobra.Command{
 		Use:   "approve PLAN",
 		Short: "Let the next purge remove what a plan lists, or take that back",
-		Long: "Approve shows the plan and asks for its region and account, typed by hand. Without a\n" +
-			"terminal it shows the plan and ends 2, unless --yes is given. A plan that purge would\n" +
-			"refuse at once is not approved; it needs the policy file that the functions have.\n\n" +
-			"With --withdraw nobody can approve the plan any more, and no run takes it up again. A\n" +
-			"run under way goes on: vodctl halt stops it.",
+		Long: `Approve shows the plan and asks for its region and account, typed by hand. Without a
+terminal it shows the plan and ends 2, unless --yes is given. A plan that purge would
+refuse at once is not approved; it needs the policy file that the functions have.
+
+With --first N it approves the N oldest items of the plan and no more. That is the way
+through a plan that is over its guards, as after a long halt: the portion itself has to
+be within them.
+
+With --withdraw nobody can approve the plan any more, and no run takes it up again. A
+run under way goes on: vodctl halt stops it.
+
+The record names whose credentials approved, as STS tells it; --by is a note.`,
+		Example: `  vodctl approve 20260301T020000Z-0a1b2c3d --note "checked with the editors"
+  vodctl approve 20260301T020000Z-0a1b2c3d --first 500 --yes`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("first") && (say.first < 1 || say.withdraw) {
+				return fmt.Errorf("%w: --first is a number of items from 1, and does not go with --withdraw", errUsage)
+			}
 			return a.withState(cmd.Context(), func(app *boot.App, o *state.Store) error {
-				p, err := findPlan(cmd.Context(), app, o, args[0])
-				if err != nil {
-					return err
-				}
-				if p.Region != app.Region || p.Account != app.Account || p.App != app.App {
-					return fmt.Errorf("the plan is of account %s in %s (application %q), this environment of %s in %s (%q)",
-						p.Account, p.Region, p.App, app.Account, app.Region, app.App)
-				}
-				if withdraw {
-					return a.withdraw(cmd.Context(), o, p, by, note)
-				}
-				return a.approve(cmd.Context(), app, o, p, by, note, yes)
+				return a.decide(cmd.Context(), app, o, args[0], say)
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&yes, "yes", false, "approve without asking")
-	cmd.Flags().BoolVar(&withdraw, "withdraw", false, "take the approval back, for good")
-	cmd.Flags().StringVar(&by, "by", operator(), "who approves or withdraws")
-	cmd.Flags().StringVar(&note, "note", "", "a remark that is kept with it")
+	say.flags(cmd, "note", "a remark that is kept with it")
+	cmd.Flags().IntVar(&say.first, "first", 0, "only so many items of the plan, the oldest")
+	cmd.Flags().BoolVar(&say.yes, "yes", false, "approve without asking")
+	cmd.Flags().BoolVar(&say.withdraw, "withdraw", false, "take the approval back, for good")
 	return cmd
 }
 
-// operator is who runs this tool, as the machine knows them.
-func operator() string {
-	if u, err := user.Current(); err == nil && u.Username != "" {
-		return u.Username
+// decide approves or withdraws a plan of this environment.
+func (a *app) decide(ctx context.Context, app *boot.App, o *state.Store, id string, say approval) error {
+	p, err := findPlan(ctx, app, o, id)
+	if err != nil {
+		return err
 	}
-	return "somebody"
+	by, account, err := a.identity(ctx, app, say.withdraw)
+	if err != nil {
+		return err
+	}
+	if account = cmp.Or(app.Account, account); p.Region != app.Region || p.Account != account || p.App != app.App {
+		return fmt.Errorf("the plan is of account %s in %s (application %q), this environment of %s in %s (%q)",
+			p.Account, p.Region, p.App, account, app.Region, app.App)
+	}
+	if say.withdraw {
+		return a.withdraw(ctx, o, p, by, say.text())
+	}
+	return a.approve(ctx, app, o, p, by, say)
 }
 
-func (a *app) approve(ctx context.Context, app *boot.App, o *state.Store, p state.Plan, by, note string, yes bool) error {
+func (a *app) approve(ctx context.Context, app *boot.App, o *state.Store, p state.Plan, by string, say approval) error {
 	stands, err := standing(ctx, o, p)
 	if err != nil {
 		return err
@@ -74,33 +94,112 @@ func (a *app) approve(ctx context.Context, app *boot.App, o *state.Store, p stat
 	if err != nil {
 		return err
 	}
-	if !yes {
-		if err := report.Plan(a.out, p); err != nil {
-			return err
-		}
-		if err := a.tellQuota(policy, p); err != nil {
+	if !say.yes && a.json() && say.first == 0 {
+		if err := a.printJSON(p); err != nil {
 			return err
 		}
 	}
-	job := purge.Job{Policy: policy, Region: app.Region, Account: app.Account, App: app.App}
-	if why := job.Refuses(p, time.Now()); why != "" {
+	if !say.yes && !a.json() {
+		if err := errors.Join(report.Plan(a.out, p), a.tellQuota(policy, p)); err != nil {
+			return err
+		}
+	}
+	part, err := a.portion(ctx, o, policy, p, say)
+	if err != nil {
+		return err
+	}
+	bare := p
+	bare.Over = nil // a portion has guards of its own, and the whole is told below how to go on
+	job := purge.Job{Policy: policy, Region: p.Region, Account: p.Account, App: p.App}
+	if why := job.Refuses(bare, time.Now()); why != "" {
 		return errors.New("not approved, purge would refuse it: " + why)
 	}
-	if !yes {
+	if len(part.Over) > 0 {
+		return fmt.Errorf("not approved, it is over the guards: %s; %s", strings.Join(part.Over, "; "), part.remedy(p.ID))
+	}
+	if !say.yes {
 		if err := a.typed(p.Region + " " + p.Account); err != nil {
 			return err
 		}
 	}
-	approval, err := state.Approve(ctx, o, p, by, note, time.Now())
+	given, err := state.Approve(ctx, o, p, by, say.text(), time.Now(), say.first)
 	if err != nil {
 		return err
 	}
 	if a.json() {
-		return a.printJSON(approval)
+		return a.printJSON(given)
 	}
 	err = a.say("%s approved by %s: %s of %s media, %s. Stop it with: vodctl halt\n",
-		p.ID, approval.By, report.Count(p.Items, "item"), report.Number(p.Media), report.Bytes(p.Bytes))
+		p.ID, given.By, report.Count(part.Items, "item"), report.Number(part.Media), report.Bytes(part.Bytes))
 	return errors.Join(err, a.tellQuota(policy, p))
+}
+
+// portion is what an approval is of: the first items of a plan, or all.
+type portion struct {
+	state.Totals
+	Oldest time.Time `json:"oldest,omitzero"` // creation of the media
+	Newest time.Time `json:"newest,omitzero"`
+	Over   []string  `json:"over,omitempty"` // guards that it breaks
+	Fits   int       `json:"fits"`           // so many of the first items are within the guards
+}
+
+// remedy names the command that goes on where the guards stop.
+func (p portion) remedy(plan string) string {
+	if p.Fits == 0 {
+		return "not even its first item is within them: change the policy's guards"
+	}
+	return fmt.Sprintf("approve a portion: vodctl approve %s --first %d", plan, p.Fits)
+}
+
+// portion counts what is to be approved against the guards, and shows a part of a plan
+// that nobody said --yes to.
+func (a *app) portion(ctx context.Context, o *state.Store, policy *retention.Policy, p state.Plan, say approval) (portion, error) {
+	if say.first == 0 && len(p.Over) == 0 {
+		return portion{Totals: p.Totals}, nil
+	}
+	if say.first > p.Items {
+		return portion{}, fmt.Errorf("%w: plan %s lists %s, --first %d is more", errUsage, p.ID, report.Count(p.Items, "item"), say.first)
+	}
+	part, whole := portion{}, cmp.Or(say.first, p.Items)
+	over := func() []string {
+		return policy.Guards.Over(part.Items, part.Media, part.Unknown, part.Bytes, p.Library.Media)
+	}
+	for v, err := range p.Entries(ctx, o) {
+		if err != nil {
+			return portion{}, err
+		}
+		items := v.Items[:min(len(v.Items), whole-part.Items)]
+		if len(items) == 0 {
+			break
+		}
+		part.Media++
+		for _, i := range items {
+			one := state.Totals{}
+			one.Add(i)
+			part.Items, part.Bytes, part.Unknown = part.Items+1, part.Bytes+one.Bytes, part.Unknown+one.Unknown
+			if part.Fits == part.Items-1 && len(over()) == 0 {
+				part.Fits = part.Items
+			}
+		}
+		if part.Newest = v.Created; part.Media == 1 {
+			part.Oldest = v.Created
+		}
+	}
+	if part.Over = over(); say.first == 0 {
+		part.Over = p.Over // the whole: the guards that planning found
+	}
+	if say.yes || say.first == 0 {
+		return part, nil
+	}
+	if a.json() {
+		return part, a.printJSON(part)
+	}
+	within := "within the guards"
+	if len(part.Over) > 0 {
+		within = "OVER THE GUARDS: " + strings.Join(part.Over, "; ")
+	}
+	return part, a.say("\n  The first %s of %s media: %s, created %s to %s, %s\n", report.Count(part.Items, "item"), report.Number(part.Media),
+		report.Bytes(part.Bytes), part.Oldest.Format(time.DateTime), part.Newest.Format(time.DateTime), within)
 }
 
 func (a *app) withdraw(ctx context.Context, o *state.Store, p state.Plan, by, note string) error {
@@ -121,8 +220,7 @@ func (a *app) withdraw(ctx context.Context, o *state.Store, p state.Plan, by, no
 	if a.json() {
 		return a.printJSON(w)
 	}
-	err = a.say("%s withdrawn by %s, it was %s. A run under way goes on; stop it with: vodctl halt\n", p.ID, w.By, stands)
-	return err
+	return a.say("%s withdrawn by %s, it was %s. A run under way goes on; stop it with: vodctl halt\n", p.ID, w.By, stands)
 }
 
 // typed asks a person at a terminal to type a text, and is nil when they did.

@@ -91,7 +91,7 @@ func standing(ctx context.Context, o state.Objects, p state.Plan) (string, error
 	}
 	w, err := state.ReadWithdrawal(ctx, o, p.ID)
 	if err == nil {
-		return fmt.Sprintf("withdrawn %s by %s", w.At.Format(time.DateTime), w.By), nil
+		return fmt.Sprintf("withdrawn %s by %s%s", w.At.Format(time.DateTime), w.By, beside(w.Note)), nil
 	}
 	if !errors.Is(err, video.ErrNotFound) {
 		return damaged("withdrawn", p.ID, err)
@@ -99,7 +99,10 @@ func standing(ctx context.Context, o state.Objects, p state.Plan) (string, error
 	said := "not approved"
 	approval, err := state.ReadApproval(ctx, o, p)
 	if err == nil {
-		said = "approved by " + approval.By
+		if said = "approved by " + approval.By; approval.First > 0 {
+			said = fmt.Sprintf("approved by %s, the first %s", approval.By, report.Count(approval.First, "item"))
+		}
+		said += beside(approval.Note)
 	} else if !errors.Is(err, video.ErrNotFound) {
 		return damaged("approvals", p.ID, err)
 	}
@@ -107,6 +110,14 @@ func standing(ctx context.Context, o state.Objects, p state.Plan) (string, error
 		said += ", expired " + p.Expires.Format(time.DateTime)
 	}
 	return said, nil
+}
+
+// beside is a note in brackets.
+func beside(note string) string {
+	if note == "" {
+		return ""
+	}
+	return " (" + note + ")"
 }
 
 // damaged names an object of a plan that is not as it was written; err stays where it

@@ -66,13 +66,13 @@ func TestAPlanIsShownAndApprovedOnlyOnPurpose(t *testing.T) {
 
 	code, out, errs = vodctl(t, env, "approve", p.ID, "--yes", "--by", "anna")
 	require.Zero(t, code, errs)
-	require.Contains(t, out, "approved by anna: 1 item")
+	require.Contains(t, out, "approved by "+operator()+": 1 item")
 	_, out, _ = vodctl(t, env, "plan", "list")
-	require.Contains(t, out, "approved by anna")
+	require.Contains(t, out, "approved by "+operator()+" (said to be by anna)")
 
 	code, _, errs = vodctl(t, env, "approve", p.ID, "--yes")
 	require.Equal(t, 1, code)
-	require.Contains(t, errs, "the plan is approved by anna")
+	require.Contains(t, errs, "the plan is approved by "+operator())
 }
 
 func TestAPlanOfAnotherAccountIsNotApproved(t *testing.T) {
@@ -145,14 +145,14 @@ func TestAnApprovalIsWithdrawn(t *testing.T) {
 		if approved {
 			code, _, errs := vodctl(t, env, "approve", p.ID, "--yes", "--by", "anna")
 			require.Zero(t, code, errs)
-			was = "approved by anna"
+			was = "approved by " + operator()
 		}
 		code, out, errs := vodctl(t, env, "approve", p.ID, "--withdraw", "--by", "otto")
 		require.Zero(t, code, errs)
-		require.Contains(t, out, "withdrawn by otto, it was "+was)
+		require.Contains(t, out, "withdrawn by "+operator()+", it was "+was)
 		for _, args := range [][]string{{"plan", "show"}, {"plan", "list"}} {
 			_, out, _ = vodctl(t, env, args...)
-			require.Regexp(t, `withdrawn \S+ \S+ by otto`, out)
+			require.Regexp(t, `withdrawn \S+ \S+ by \S+ \(said to be by otto\)`, out)
 		}
 		code, _, errs = vodctl(t, env, "approve", p.ID, "--yes")
 		require.Equal(t, 1, code)
