@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"regexp"
 	"strconv"
 	"strings"
@@ -90,17 +91,27 @@ func CheckName(key string) error {
 	return nil
 }
 
+// named lists the keys that are named like objects of this program. The others are stray:
+// no reader looks at them, and Check names them.
+func named(ctx context.Context, o Objects, prefix, after string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for key, err := range o.List(ctx, prefix, after) {
+			if err == nil && CheckName(key) != nil {
+				continue
+			}
+			if !yield(key, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
 // Empty says whether the state holds nothing that this program has ever written: it is
 // new, or STATE names the wrong place. What lies there otherwise does not count.
 func Empty(ctx context.Context, o Objects) (bool, error) {
-	for prefix, fits := range fit {
-		for key, err := range o.List(ctx, prefix, "") {
-			if err != nil {
-				return false, err
-			}
-			if fits(strings.TrimPrefix(key, prefix)) {
-				return false, nil
-			}
+	for prefix := range fit {
+		for _, err := range named(ctx, o, prefix, "") {
+			return false, err
 		}
 	}
 	return true, nil

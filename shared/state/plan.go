@@ -284,10 +284,7 @@ func ReadPlan(ctx context.Context, o Objects, id string) (Plan, error) {
 // are not those of plans are skipped.
 func Plans(ctx context.Context, o Objects, after time.Time) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		for key, err := range o.List(ctx, planPrefix, planPrefix+stamp(after)) {
-			if err == nil && CheckName(key) != nil {
-				continue
-			}
+		for key, err := range named(ctx, o, planPrefix, planPrefix+stamp(after)) {
 			if !yield(strings.TrimSuffix(strings.TrimPrefix(key, planPrefix), ".json"), err) || err != nil {
 				return
 			}
