@@ -64,7 +64,7 @@ The record names whose credentials approved, as STS tells it; --by is a note.`,
 
 // decide approves or withdraws a plan of this environment.
 func (a *app) decide(ctx context.Context, app *boot.App, o *state.Store, id string, say approval) error {
-	p, err := findPlan(ctx, app, o, id)
+	p, err := a.findPlan(ctx, app, o, id)
 	if err != nil {
 		return err
 	}
@@ -83,12 +83,8 @@ func (a *app) decide(ctx context.Context, app *boot.App, o *state.Store, id stri
 }
 
 func (a *app) approve(ctx context.Context, app *boot.App, o *state.Store, p state.Plan, by string, say approval) error {
-	stands, err := standing(ctx, o, p)
-	if err != nil {
+	if err := approvable(ctx, o, p); err != nil {
 		return err
-	}
-	if !strings.HasPrefix(stands, "not approved") {
-		return errors.New("the plan is " + stands)
 	}
 	policy, err := app.Policy(ctx)
 	if err != nil {
@@ -207,8 +203,8 @@ func (a *app) withdraw(ctx context.Context, o *state.Store, p state.Plan, by, no
 	if err != nil {
 		return err
 	}
-	if strings.HasPrefix(stands, "ended") {
-		return errors.New("the plan has " + stands)
+	if _, err := state.ReadEnd(ctx, o, p.ID); err == nil {
+		return fmt.Errorf("plan %s cannot be withdrawn any more, it is %s", p.ID, stands)
 	}
 	if err := state.Withdraw(ctx, o, p.ID, by, note, time.Now()); err != nil {
 		return err

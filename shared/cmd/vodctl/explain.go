@@ -53,7 +53,7 @@ func (a *app) explainPlan(ctx context.Context, plan string, ids []video.ID) erro
 		if err != nil {
 			return err
 		}
-		p, err := findPlan(ctx, app, o, plan)
+		p, err := a.findPlan(ctx, app, o, plan)
 		if err != nil && (plan != "" || !errors.Is(err, video.ErrNotFound)) {
 			return err
 		}

@@ -42,7 +42,7 @@ func resumeCommand(a *app) *cobra.Command {
 func (a *app) halt(ctx context.Context, halted, fresh bool, say remark) error {
 	return a.withState(ctx, func(app *boot.App, o *state.Store) error {
 		if halted && !fresh {
-			switch empty, err := holdsNothing(ctx, o); {
+			switch empty, err := state.Empty(ctx, o); {
 			case err != nil:
 				return err
 			case empty:
@@ -65,17 +65,4 @@ func (a *app) halt(ctx context.Context, halted, fresh bool, say remark) error {
 		}
 		return a.say("Removal may go on at the next tick of purge.\n")
 	})
-}
-
-// holdsNothing says that a state has no object at all, but for the probe of its opening.
-func holdsNothing(ctx context.Context, o state.Objects) (bool, error) {
-	for key, err := range o.List(ctx, "", "") {
-		if err != nil {
-			return false, err
-		}
-		if key != "" {
-			return false, nil
-		}
-	}
-	return true, nil
 }

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -15,7 +13,6 @@ import (
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
-	"vodcurator/shared/video"
 )
 
 func planCommand(a *app) *cobra.Command {
@@ -54,81 +51,6 @@ func (a *app) withState(ctx context.Context, do func(app *boot.App, o *state.Sto
 	return errors.Join(do(app, store), store.Close())
 }
 
-// findPlan reads the named plan, or the latest of this region, account (any, where none
-// is set) and application. A later one that cannot be read may be it.
-func findPlan(ctx context.Context, app *boot.App, o state.Objects, id string) (state.Plan, error) {
-	if id != "" {
-		p, err := state.ReadPlan(ctx, o, id)
-		if errors.Is(err, video.ErrNotFound) {
-			return p, fmt.Errorf("there is no plan %q: %w; vodctl plan list has their names", id, video.ErrNotFound)
-		}
-		return p, err
-	}
-	var ids []string
-	for id, err := range state.Plans(ctx, o, time.Time{}) {
-		if err != nil {
-			return state.Plan{}, err
-		}
-		ids = append(ids, id)
-	}
-	for _, id := range slices.Backward(ids) {
-		p, err := state.ReadPlan(ctx, o, id)
-		if err != nil || p.Region == app.Region && (p.Account == app.Account || app.Account == "") && p.App == app.App {
-			return p, err
-		}
-	}
-	return state.Plan{}, fmt.Errorf("no plan was made yet of account %s in %s (application %q): %w", app.Account, app.Region, app.App, video.ErrNotFound)
-}
-
-// standing says where a plan is on its way, or which object keeps that from being told.
-func standing(ctx context.Context, o state.Objects, p state.Plan) (string, error) {
-	end, err := state.ReadEnd(ctx, o, p.ID)
-	if err == nil {
-		return fmt.Sprintf("%s %s: %s removed", cmp.Or(end.Why, "ended"), end.At.Format(time.DateTime), report.Count(end.Freed.Items, "item")), nil
-	}
-	if !errors.Is(err, video.ErrNotFound) {
-		return damaged("ended", p.ID, err)
-	}
-	w, err := state.ReadWithdrawal(ctx, o, p.ID)
-	if err == nil {
-		return fmt.Sprintf("withdrawn %s by %s%s", w.At.Format(time.DateTime), w.By, beside(w.Note)), nil
-	}
-	if !errors.Is(err, video.ErrNotFound) {
-		return damaged("withdrawn", p.ID, err)
-	}
-	said := "not approved"
-	approval, err := state.ReadApproval(ctx, o, p)
-	if err == nil {
-		if said = "approved by " + approval.By; approval.First > 0 {
-			said = fmt.Sprintf("approved by %s, the first %s", approval.By, report.Count(approval.First, "item"))
-		}
-		said += beside(approval.Note)
-	} else if !errors.Is(err, video.ErrNotFound) {
-		return damaged("approvals", p.ID, err)
-	}
-	if !time.Now().Before(p.Expires) {
-		said += ", expired " + p.Expires.Format(time.DateTime)
-	}
-	return said, nil
-}
-
-// beside is a note in brackets.
-func beside(note string) string {
-	if note == "" {
-		return ""
-	}
-	return " (" + note + ")"
-}
-
-// damaged names an object of a plan that is not as it was written; err stays where it
-// just could not be read.
-func damaged(dir, plan string, err error) (string, error) {
-	if errors.Is(err, state.ErrCorrupt) {
-		return "damaged: " + dir + "/" + plan + ".json", nil
-	}
-	return "", err
-}
-
 // tellQuota says how many items of a plan a quota takes; nothing where the policy cannot
 // be read or is another one by now, and then purge removes nothing anyway.
 func (a *app) tellQuota(policy *retention.Policy, p state.Plan) error {
@@ -149,7 +71,7 @@ func (a *app) tellQuota(policy *retention.Policy, p state.Plan) error {
 
 func (a *app) showPlan(ctx context.Context, id string, asCSV, items bool) error {
 	return a.withState(ctx, func(app *boot.App, o *state.Store) error {
-		p, err := findPlan(ctx, app, o, id)
+		p, err := a.findPlan(ctx, app, o, id)
 		if err != nil {
 			return err
 		}
@@ -192,7 +114,7 @@ func (a *app) listPlans(ctx context.Context) error {
 			}
 			p, err := state.ReadPlan(ctx, o, id)
 			if errors.Is(err, state.ErrCorrupt) {
-				table.Row(id, "", "", "", "", "not as it was written")
+				table.Row(id, "", "", "", "", "corrupt: plans/"+id+".json; restore it from a copy")
 				continue
 			}
 			if err != nil {
@@ -221,7 +143,7 @@ func leavingCommand(a *app) *cobra.Command {
 
 func (a *app) leaving(ctx context.Context) error {
 	return a.withState(ctx, func(app *boot.App, o *state.Store) error {
-		p, err := findPlan(ctx, app, o, "")
+		p, err := a.findPlan(ctx, app, o, "")
 		if err != nil {
 			return err
 		}
