@@ -230,6 +230,37 @@ func (p *Program) Eval(f *Facts) (matched, waiting bool, err error) {
 	return m.Eval(p, f)
 }
 
+// Truth is the answer of a condition in three-valued logic.
+type Truth int8
+
+// The answers, in the order of and (the smaller) and or (the greater).
+const (
+	No Truth = iota
+	Unknown
+	Yes
+)
+
+// Ask evaluates for removal: facts that are unknown or do not apply make Unknown;
+// missing names them, such as "duration" or "streams[1].height", sorted, and is only
+// set for Unknown. An error comes with Unknown and is never a match.
+func (p *Program) Ask(f *Facts) (t Truth, missing []string, err error) {
+	m := NewMachine()
+	defer m.Free()
+	unknown := p.uses & (f.missing | f.never)
+	if unknown != 0 {
+		names := unknown.names()
+		slices.Sort(names)
+		return Unknown, names, nil
+	}
+	switch yes, err := m.run(p.whole, f); {
+	case err != nil:
+		return Unknown, nil, err
+	case yes:
+		return Yes, nil, nil
+	}
+	return No, nil, nil
+}
+
 // Eval asks whether the expression holds. When it uses a fact that is missing and
 // the rest does not settle it, it is waiting and does not match. An error is never
 // a match either.
