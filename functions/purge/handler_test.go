@@ -109,6 +109,32 @@ func TestWhatIsNoTickRemovesNothing(t *testing.T) {
 	}
 }
 
+func TestATickFarFromTheClockIsRefusedAndTold(t *testing.T) {
+	for name, now := range map[string]time.Time{"of the future": night.AddDate(0, 0, -1), "of the past": night.AddDate(0, 0, 2)} {
+		h, library, _ := newHandler(t, byDefault)
+		hook := &webhook{}
+		h.hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
+		h.clock = func(context.Context) (time.Time, error) { return now, nil }
+		_, err := h.handle(t.Context(), []byte(tick))
+		require.ErrorIs(t, err, events.ErrRefused, name)
+		require.Zero(t, library.deleted, name)
+		require.Len(t, hook.bodies, 1, name)
+		require.Contains(t, hook.bodies[0], "no run: the tick is refused", name)
+		require.Contains(t, hook.bodies[0], `"at":"`+now.Format(time.RFC3339), name)
+	}
+}
+
+func TestATickBehindTheLastIsRefused(t *testing.T) {
+	h, _, _ := newHandler(t, byDefault)
+	_, err := onTime(t.Context(), h, []byte(tick))
+	require.NoError(t, err)
+	h.clock = func(context.Context) (time.Time, error) { return night.Add(3 * time.Hour), nil }
+	for _, hour := range []string{"T15:", "T16:"} {
+		_, err = h.handle(t.Context(), []byte(strings.NewReplacer("T17:", hour, "T19:", hour).Replace(tick)))
+		require.ErrorIs(t, err, events.ErrRefused)
+	}
+}
+
 func TestWithoutAReadablePolicyNothingLeaves(t *testing.T) {
 	broken := errors.New("no such file")
 	h, library, _ := newHandler(t, func(context.Context) (*retention.Policy, error) { return nil, broken })
