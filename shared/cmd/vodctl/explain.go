@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,7 +24,9 @@ func explainPlanCommand(a *app) *cobra.Command {
 		Long: `Say of single media what the policy takes and what it leaves, and why: for the moment of
 the plan (default: the latest, or now when there is none), by what the library holds now.
 What waits for the rest of the library (the newest of a category, quotas) is taken from
-the plan.`,
+the plan. Where a fact is missing, and the media is kept for it, the fact is named.`,
+		Example: `  vodctl plan explain 0a1b2c3d4e5f60718293a4b5c6d7e8f9
+  vodctl plan explain 0a1b2c3d4e5f60718293a4b5c6d7e8f9 --plan 20260301T020000Z-0a1b2c3d -o json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ids := make([]video.ID, len(args))
 			for i, arg := range args {
@@ -100,6 +103,14 @@ func (a *app) explainPlan(ctx context.Context, plan string, ids []video.ID) erro
 	})
 }
 
+// lacking names facts that were missing.
+func lacking(missing []string) string {
+	if len(missing) == 0 {
+		return ""
+	}
+	return "; not known: " + strings.Join(missing, ", ")
+}
+
 func (a *app) explainOne(e verdict, plan string) error {
 	if err := a.say("%s  %s\n", e.ID, cmp.Or(e.Error, report.Cut(e.Title, 60))); err != nil || e.Error != "" {
 		return err
@@ -118,7 +129,7 @@ func (a *app) explainOne(e verdict, plan string) error {
 		table.Row("goes", what(i.Kind, i.Part), i.Rule, i.Reason)
 	}
 	for _, k := range e.Keeps {
-		table.Row("stays", what(k.Kind, k.Part), k.Rule, string(k.Why)+": "+k.Reason)
+		table.Row("stays", what(k.Kind, k.Part), k.Rule, string(k.Why)+": "+k.Reason+lacking(k.Missing))
 	}
 	if len(e.Takes)+len(e.Keeps) == 0 {
 		table.Row("stays", "all of it", "", "no rule looks at it")

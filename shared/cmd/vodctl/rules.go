@@ -268,7 +268,7 @@ func (a *app) explain(e explained) error {
 			if i > 0 {
 				name, result = "", ""
 			}
-			table.Row(name, result, report.Cut(part.Text, 60), part.Result, values(part.Values))
+			table.Row(name, result, report.Cut(part.Text, 60), part.Result, values(part.Values, part.Missing))
 		}
 	}
 	if err := table.Write(a.out, "  "); err != nil {
@@ -298,11 +298,17 @@ func (a *app) explain(e explained) error {
 	return a.say("\n")
 }
 
-// values shows facts in the order of their names; one that is missing says so.
-func values(facts map[string]any) string {
+// values shows facts in the order of their names; one that is missing says so. What is
+// missing may be of a part, such as streams[1].height.
+func values(facts map[string]any, missing []string) string {
 	var names, texts []string
 	for name := range facts {
 		names = append(names, name)
+	}
+	for _, name := range missing {
+		if _, listed := facts[name]; !listed {
+			names = append(names, name)
+		}
 	}
 	slices.Sort(names)
 	for _, name := range names {

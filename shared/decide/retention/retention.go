@@ -55,6 +55,8 @@ type Keep struct {
 	Why    Why       `json:"why"`
 	Reason string    `json:"reason"`
 	Due    time.Time `json:"due,omitzero"` // when age alone would let it go
+	// Missing names the facts that were unknown, such as duration or streams[1].height.
+	Missing []string `json:"missing,omitempty"`
 }
 
 // Why groups the reasons to keep.
