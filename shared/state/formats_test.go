@@ -135,11 +135,11 @@ func TestAnApprovalFitsOnePlanOnly(t *testing.T) {
 	p := samplePlan(t, s, 2)
 	_, err := state.ReadApproval(t.Context(), s, p)
 	require.ErrorIs(t, err, video.ErrNotFound)
-	_, err = state.Approve(t.Context(), s, p, " ", "", noon)
+	_, err = state.Approve(t.Context(), s, p, " ", "", noon, 0)
 	require.ErrorIs(t, err, video.ErrInvalid, "nobody is not an approver")
-	given, err := state.Approve(t.Context(), s, p, "anna", "checked", noon)
+	given, err := state.Approve(t.Context(), s, p, "anna", "checked", noon, 0)
 	require.NoError(t, err)
-	_, err = state.Approve(t.Context(), s, p, "otto", "", noon)
+	_, err = state.Approve(t.Context(), s, p, "otto", "", noon, 0)
 	require.ErrorIs(t, err, state.ErrExists)
 	read, err := state.ReadApproval(t.Context(), s, p)
 	require.NoError(t, err)
@@ -166,7 +166,7 @@ func TestAWithdrawnPlanIsNotApprovedAndNeverWillBe(t *testing.T) {
 		s, dir := folder(t)
 		p := samplePlan(t, s, 2)
 		if approved {
-			_, err := state.Approve(t.Context(), s, p, "anna", "", noon)
+			_, err := state.Approve(t.Context(), s, p, "anna", "", noon, 0)
 			require.NoError(t, err)
 		}
 		require.ErrorIs(t, state.Withdraw(t.Context(), s, p.ID, " ", "", noon), video.ErrInvalid)
@@ -176,7 +176,7 @@ func TestAWithdrawnPlanIsNotApprovedAndNeverWillBe(t *testing.T) {
 		require.ErrorIs(t, err, state.ErrWithdrawn)
 		require.ErrorIs(t, err, video.ErrNotFound)
 		require.ErrorContains(t, err, "by otto")
-		_, err = state.Approve(t.Context(), s, p, "anna", "", noon)
+		_, err = state.Approve(t.Context(), s, p, "anna", "", noon, 0)
 		require.ErrorIs(t, err, state.ErrWithdrawn)
 
 		damage(t, dir, "withdrawn/"+p.ID+".json", func(b []byte) []byte { return b[:9] })

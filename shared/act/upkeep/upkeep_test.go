@@ -26,7 +26,7 @@ func aged(t *testing.T, o state.Objects, at time.Time) {
 	p := state.Plan{Created: at, Expires: at.AddDate(0, 0, 7), Region: "r", Account: "1", Parts: lines.Written}
 	require.NoError(t, p.Seal())
 	require.NoError(t, state.WritePlan(t.Context(), o, p))
-	_, err := state.Approve(t.Context(), o, p, "anna", "", at)
+	_, err := state.Approve(t.Context(), o, p, "anna", "", at, 0)
 	require.NoError(t, err)
 	require.NoError(t, state.Withdraw(t.Context(), o, p.ID, "anna", "", at))
 	require.NoError(t, state.NoteRefusal(t.Context(), o, p.ID, "why", at))
