@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vodcurator/shared/act/upkeep"
 	"vodcurator/shared/boot"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
@@ -91,8 +92,8 @@ func compactJournal(ctx context.Context, o *state.Store, before time.Time) (remo
 	return removal{c.Base, c.Remove, c.Body}, err
 }
 
-func expire(ctx context.Context, o *state.Store, before time.Time) (removal, error) {
-	keys, err := state.Expired(ctx, o, before, time.Now())
+func expire(ctx context.Context, o *state.Store, _ time.Time) (removal, error) {
+	keys, err := upkeep.Old(ctx, o, time.Now())
 	return removal{Remove: keys}, err
 }
 

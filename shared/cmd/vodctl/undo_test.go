@@ -151,7 +151,7 @@ func TestStateCompactsAndExpiresOnlyWhatIsOldAndOnlyWhenTold(t *testing.T) {
 		at := time.Now().AddDate(0, 0, -days).UTC()
 		put(fmt.Sprintf("edits/%012d", i+1), fmt.Sprintf(`{"v":1,"run":"r","at":%q,"media":[{"id":"v%d","set":{"title":"x"},"marks":{"title":{"at":%q,"tie":"0"}}}]}`,
 			at.Format(time.RFC3339), i, at.Format(time.RFC3339)))
-		put("messages/"+at.Format(time.DateOnly)+"/abc", "x")
+		put("messages/"+at.Format(time.DateOnly)+"/"+strings.Repeat("ab", 32), "x")
 	}
 	for _, args := range [][]string{{"state", "compact"}, {"state", "expire"}} {
 		code, out, errs := vodctl(t, env, args...)
