@@ -454,7 +454,7 @@ func TestDamagedObjectsAreNamed(t *testing.T) {
 	require.Equal(t, 1, code)
 	require.Contains(t, out, "ended/"+p.ID+".json ")
 	require.Contains(t, out, "parts/"+p.Parts[0].Hash+".jsonl  part of plans/"+p.ID+".json: not found")
-	require.Contains(t, errs, "2 objects damaged or missing")
+	require.Contains(t, errs, "2 objects corrupt, missing or stray")
 	code, out, _ = vodctl(t, env, "state", "check", "-o", "json")
 	require.Equal(t, 1, code)
 	require.True(t, json.Valid([]byte(out)), out)
