@@ -25,8 +25,6 @@ func explainPlanCommand(a *app) *cobra.Command {
 the plan (default: the latest, or now when there is none), by what the library holds now.
 What waits for the rest of the library (the newest of a category, quotas) is taken from
 the plan. Where a fact is missing, and the media is kept for it, the fact is named.`,
-		Example: `  vodctl plan explain 0a1b2c3d4e5f60718293a4b5c6d7e8f9
-  vodctl plan explain 0a1b2c3d4e5f60718293a4b5c6d7e8f9 --plan 20260301T020000Z-0a1b2c3d -o json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ids := make([]video.ID, len(args))
 			for i, arg := range args {
@@ -69,6 +67,11 @@ func (a *app) explainPlan(ctx context.Context, plan string, ids []video.ID) erro
 		}
 		if err != nil {
 			return err
+		}
+		if err := policy.CheckInputs(moment); err != nil {
+			if err := report.Say(a.err, "vodctl: nothing would be removed at all: %s\n", err); err != nil {
+				return err
+			}
 		}
 		answers, err := app.VOD.Media(ctx, ids)
 		if err != nil {

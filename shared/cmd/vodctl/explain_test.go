@@ -21,6 +21,19 @@ func TestAnExplanationNamesTheFactsThatWereMissing(t *testing.T) {
 		values(map[string]any{"duration": 5, "height": nil}, []string{"height", "streams[0].height"}))
 }
 
+func TestAPolicyThatLeavesOutBuiltInHoldsIsWarnedAbout(t *testing.T) {
+	policy := file(t, "policy.yaml", "holds: {tags: [keep]}\nrules: [{name: temp, select: '\"temp\" in tags', older_than: 40d, remove: {video: true}}]\n")
+	code, out, errs := vodctl(t, nil, "policy", "check", policy)
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "  WARNING: holds.tags does not name \"hold\", \"legal-hold\", \"never-delete\"")
+	code, out, errs = vodctl(t, nil, "policy", "check", policy, "-o", "json")
+	require.Zero(t, code, errs)
+	require.Equal(t, "[]\n", out)
+	require.Contains(t, errs, "vodctl: warning: holds.tags does not name")
+	_, out, _ = vodctl(t, nil, "policy", "check")
+	require.NotContains(t, out, "WARNING", "the built-in one has them")
+}
+
 func TestAPlanTellsItsWarningsAndWhatIsSetAside(t *testing.T) {
 	env, p := plannedLike(t, func(p *state.Plan) {
 		p.Warnings = []string{"hold tags that no asset carries: \"kepe\""}

@@ -116,14 +116,11 @@ func (a *app) rulesCheck(ctx context.Context, args []string) error {
 func (a *app) mistakes(err error) error {
 	faults := rule.Faults(err)
 	if a.json() && (err == nil || faults != nil) {
-		if faults == nil {
-			faults = []*rule.Fault{}
-		}
-		if e := a.printJSON(faults); e != nil {
+		if e := a.printJSON(append([]*rule.Fault{}, faults...)); e != nil { // [] and not null
 			return e
 		}
 	}
-	if faults == nil {
+	if len(faults) == 0 {
 		return err
 	}
 	if !a.json() {

@@ -29,7 +29,7 @@ func compactCommand(a *app) *cobra.Command {
 	var older int
 	cmd := &cobra.Command{
 		Use: "compact", Short: "Replace old entries of the metadata journal by one; what they wrote can then no longer be undone",
-		Example: "  vodctl state compact --older 90 --yes", Args: cobra.NoArgs,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			age := time.Duration(older) * 24 * time.Hour
 			if age < state.YoungestCompacted {
@@ -55,7 +55,7 @@ func expireCommand(a *app) *cobra.Command {
 	var yes, rules bool
 	cmd := &cobra.Command{
 		Use: "expire", Short: "Remove what nobody reads any more; never a plan, an approval, a halt or the ledger",
-		Example: "  vodctl state expire --rules\n  vodctl state expire --yes", Args: cobra.NoArgs,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if rules {
 				return a.tellRules()
