@@ -310,9 +310,3 @@ func (f OldLines) Done(ctx context.Context, o Objects) error {
 func OldShards(ctx context.Context, o Objects, _ time.Time) ([]string, error) {
 	return allBut(ctx, o, shardPrefix, shardsKept)
 }
-
-// Eraser is a store that can remove.
-type Eraser struct{ *Store }
-
-// Remove is the function of that name.
-func (e Eraser) Remove(ctx context.Context, key string) error { return Remove(ctx, e.Store, key) }

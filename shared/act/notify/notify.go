@@ -24,6 +24,7 @@ import (
 	"strconv"
 	"time"
 
+	"vodcurator/shared/state"
 	"vodcurator/shared/video"
 )
 
@@ -38,6 +39,19 @@ type Notice struct {
 	Text      string   `json:"text"`
 	Incidents []string `json:"incidents,omitempty"`
 	Facts     any      `json:"facts,omitempty"` // the function's answer
+
+	// Code says what an incident is, for programs; Codes are those of Incidents, in their order.
+	Code  state.IncidentCode   `json:"code,omitempty"`
+	Codes []state.IncidentCode `json:"codes,omitempty"`
+}
+
+// With gives the notice with these incidents.
+func (n Notice) With(all []Incident) Notice {
+	n.Incidents, n.Codes = nil, nil
+	for _, i := range all {
+		n.Incidents, n.Codes = append(n.Incidents, i.Text), append(n.Codes, i.Code)
+	}
+	return n
 }
 
 // Webhook is where notices go. The zero Webhook sends nothing.

@@ -86,6 +86,7 @@ type Applied struct {
 	Results map[video.Result]int // of this run
 	Freed   state.Totals         // by this run
 	Left    int                  // items without a final outcome
+	Code    state.IncidentCode   // the kind of Why, where that is known
 }
 
 const (

@@ -110,7 +110,7 @@ func (w *world) play(t *testing.T) (s spent) {
 	for i := range w.mostly {
 		created := now.AddDate(0, 0, -31).Add(time.Duration(i) * time.Second)
 		m := video.Media{
-			Video: video.Video{ID: video.ID(fmt.Sprintf("%016x%016x", w.night, i)), Kind: video.KindVideo, Status: video.StatusNormal, Size: 1000, Duration: 60, Created: created, Modified: created, Tags: []string{"temp"}},
+			Video:  video.Video{ID: video.ID(fmt.Sprintf("%016x%016x", w.night, i)), Kind: video.KindVideo, Status: video.StatusNormal, Size: 1000, Duration: 60, Created: created, Modified: created, Tags: []string{"temp"}},
 			Source: &video.Source{Status: "Normal", Size: 1000}, Streams: []video.Stream{},
 		}
 		if i%5 == 0 {
