@@ -91,8 +91,12 @@ func TestOnlyWhatExpiresCanBeRemovedFromTheStateAndOnlyByPurgeplan(t *testing.T)
 	for _, role := range []string{"autotag", "metadata", "purge", "purgeplan"} {
 		s := open(t, role)
 		for _, key := range append(expires, stays...) {
-			if role == "autotag" {
-				require.NoError(t, s.Create(t.Context(), key, nil))
+			own := slices.Contains([]string{"approvals/1", "withdrawn/1", "checkpoints/1", "halt/1"}, key)
+			switch err := s.Create(t.Context(), key, nil); {
+			case own && (role != "purge" || key != "approvals/1"):
+				require.ErrorIs(t, err, video.ErrForbidden, "%s %s is a person's", role, key)
+			case err != nil:
+				require.ErrorIs(t, err, state.ErrExists, key)
 			}
 			err := state.Remove(t.Context(), s, key)
 			if role == "purgeplan" && slices.Contains(expires, key) {

@@ -41,6 +41,8 @@ func TestEveryCorruptObjectIsNamed(t *testing.T) {
 	l, err := state.OpenLedger(t.Context(), s, "purge", "r")
 	require.NoError(t, err)
 	require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Note}))
+	_, err = state.WriteCheckpoint(t.Context(), s, "anna", noon, false)
+	require.NoError(t, err)
 	_, err = state.NewJournal(s).Append(t.Context(), state.Entry{Run: "r"})
 	require.NoError(t, err)
 	for _, key := range []string{"policy.yaml", "messages/2026-06-01/" + strings.Repeat("ab", 32), "told/2026-06-01/" + strings.Repeat("ab", 8)} {

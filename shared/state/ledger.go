@@ -183,13 +183,21 @@ func decodeSegment(key string, body []byte) (segmentHead, []Row, error) {
 	return head, rows, nil
 }
 
-// Rows reads the ledger from a segment on (0: from its first), checks that each
-// segment is whole and follows the one before, and gives their rows with the
-// number of their segment. It ends at the first error.
-func Rows(ctx context.Context, o Objects, from int) iter.Seq2[Row, error] {
-	return func(yield func(Row, error) bool) {
-		prev, number := "", max(from-1, 0) // what is before the first stays unread, but for its number
-		for key, err := range named(ctx, o, ledgerPrefix, numbered(ledgerPrefix, max(from-1, 0), "~")) {
+// segment is one whole object of the ledger.
+type segment struct {
+	number int
+	tip    string // hash of the object
+	rows   []Row
+}
+
+// segments reads the ledger from a segment on (0: from its first) and checks that each
+// segment is whole and follows the one before, whose hash may be given. It ends at the
+// first error.
+func segments(ctx context.Context, o Objects, from int, prev string) iter.Seq2[segment, error] {
+	return func(yield func(segment, error) bool) {
+		number := max(from-1, 0)
+		known := prev != "" || number == 0 // otherwise what is before the first stays unread
+		for key, err := range named(ctx, o, ledgerPrefix, numbered(ledgerPrefix, number, "~")) {
 			var body []byte
 			if err == nil {
 				body, err = o.Read(ctx, key)
@@ -201,15 +209,32 @@ func Rows(ctx context.Context, o Objects, from int) iter.Seq2[Row, error] {
 			if err == nil {
 				head, rows, err = decodeSegment(key, body)
 			}
-			if err == nil && (segmentKey(head.Segment) != key || head.Segment != number+1 || head.Prev != prev && (number >= from || number == 0)) {
+			if err == nil && (segmentKey(head.Segment) != key || head.Segment != number+1 || known && head.Prev != prev) {
 				err = fmt.Errorf("%s: %w: it does not follow segment %d", key, ErrCorrupt, number)
 			}
+			if err != nil {
+				yield(segment{}, err)
+				return
+			}
+			number, prev, known = head.Segment, digest(body), true
+			if !yield(segment{number, prev, rows}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Rows reads the ledger from a segment on (0: from its first), checks that each
+// segment is whole and follows the one before, and gives their rows. It ends at the first
+// error.
+func Rows(ctx context.Context, o Objects, from int) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		for s, err := range segments(ctx, o, from, "") {
 			if err != nil {
 				yield(Row{}, err)
 				return
 			}
-			number, prev = head.Segment, digest(body)
-			for _, row := range rows {
+			for _, row := range s.rows {
 				if !yield(row, nil) {
 					return
 				}
@@ -368,19 +393,4 @@ func Ended(ctx context.Context, o Objects, after time.Time) (plans []string, err
 		plans = append(plans, strings.TrimSuffix(strings.TrimPrefix(key, "ended/"), ".json"))
 	}
 	return plans, nil
-}
-
-func ends(ctx context.Context, o Objects) ([]RunEnd, error) {
-	var ends []RunEnd
-	for key, err := range named(ctx, o, endPrefix, "") {
-		var e RunEnd
-		if err == nil {
-			_, err = readWhole(ctx, o, key, &e)
-		}
-		if err != nil {
-			return nil, err
-		}
-		ends = append(ends, e)
-	}
-	return ends, nil
 }
