@@ -31,6 +31,7 @@ var examples = []string{
 	`vodctl resume --reason "the policy is right again"`,
 	`vodctl leaving`,
 	`vodctl ledger verify`,
+	`vodctl ledger verify --full --checkpoint`,
 	`vodctl ledger report -o json`,
 	`vodctl ledger reconcile`,
 	`vodctl takedown 0a1b2c3d4e5f60718293a4b5c6d7e8f9 --reason "court order 12/34"`,

@@ -243,12 +243,19 @@ func TestTheLedgerIsProvedOrNot(t *testing.T) {
 	require.Zero(t, code, errs)
 	require.Regexp(t, `\d{4}-\d\d-\d\d +1 +1 +0 +1 +x9`, out)
 
+	code, out, errs = vodctl(t, env, "ledger", "verify", "--checkpoint")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "2 rows in 2 segments, 1 item removed, 0 open")
+	code, out, errs = vodctl(t, env, "ledger", "verify")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "2 rows in 2 segments, 1 item removed, 0 open", "what came before the check point counts")
+
 	name := filepath.Join(strings.TrimPrefix(env["STATE"], "file:"), "ledger", "00000001.jsonl")
 	text, err := os.ReadFile(name)
 	require.NoError(t, err)
 	require.NoError(t, os.Chmod(name, 0o600))
 	require.NoError(t, os.WriteFile(name, []byte(strings.Replace(string(text), "anna", "otto", 1)), 0o600))
-	code, _, errs = vodctl(t, env, "ledger", "verify")
+	code, _, errs = vodctl(t, env, "ledger", "verify", "--full")
 	require.Equal(t, 1, code)
 	require.Contains(t, errs, "corrupt")
 }
