@@ -127,6 +127,9 @@ func (s *Server) serveInvoke(w http.ResponseWriter, r *http.Request, name string
 	inv := rec.copy()
 	h.Set("X-Fc-Instance-Id", inv.Instance)
 	h.Set("X-Fc-Invocation-Duration", strconv.FormatInt(inv.Duration.Milliseconds(), 10))
+	if inv.Memory > 0 {
+		h.Set("X-Fc-Max-Memory-Usage", strconv.Itoa(inv.Memory))
+	}
 	h.Set("Content-Type", "application/octet-stream")
 	_, _ = w.Write(out.body)
 }

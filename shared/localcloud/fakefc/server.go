@@ -8,9 +8,10 @@
 // each invocation; synchronous and asynchronous invocation with retries and
 // destinations; HTTP, timer, MNS topic and EventBridge MNS queue triggers with
 // batch window, retry strategy and dead letters; logs per invocation; faults that a
-// test asks for. Partly: memory, CPU and disk are not limited, only time is; HTTP
-// triggers without authentication only; elsewhere than on Linux idle instances are not
-// frozen and do not die with a killed local cloud. Never: other runtimes, containers, layers, VPC, NAS, tracing,
+// test asks for; a process that uses more memory than its function has is killed. Partly:
+// CPU and disk are not limited; HTTP triggers without authentication only; elsewhere than
+// on Linux memory is not limited, idle instances are not frozen and do not die with a
+// killed local cloud. Never: other runtimes, containers, layers, VPC, NAS, tracing,
 // versions and aliases, async tasks, provisioned instances, the signature of the
 // invocation call (whoever reaches the loopback address may invoke).
 //
@@ -67,6 +68,10 @@ type Options struct {
 	// Awake leaves idle instances running; the platform freezes them between calls,
 	// and so does this (on Linux).
 	Awake bool
+	// FreeMemory lets a process grow beyond its function's memorySize; otherwise it is
+	// killed, with its children, and the call fails as that of any process that exits
+	// (what else the platform says then is not documented). Needs Linux to be noticed.
+	FreeMemory bool
 	// Fault chooses what goes wrong: op is the kind of the invocation, or batch for
 	// what a queue trigger has gathered; detail is the function.
 	Fault calls.Hook
