@@ -48,6 +48,9 @@ type Options struct {
 	// Policies is the folder that holds <function>/ram-policy.json, which becomes
 	// the policy of the function's role; "" or no such file: the role may do all.
 	Policies string
+	// Policy names another file than ram-policy.json for a function, by its environment;
+	// nil or "": there is none.
+	Policy func(f Function, env map[string]string) string
 	// Env is laid over the environment of every function.
 	Env map[string]string
 	// Queues is where queue and topic triggers take their messages and where dead
@@ -173,7 +176,16 @@ func (s *Server) loadPolicy(f Function) error {
 	if s.opt.Policies == "" || f.Role == "" {
 		return nil
 	}
-	text, err := os.ReadFile(filepath.Join(s.opt.Policies, f.Name, "ram-policy.json"))
+	file := "ram-policy.json"
+	if s.opt.Policy != nil {
+		env := maps.Clone(f.Env)
+		if env == nil {
+			env = map[string]string{}
+		}
+		maps.Copy(env, s.opt.Env)
+		file = or(s.opt.Policy(f, env), file)
+	}
+	text, err := os.ReadFile(filepath.Join(s.opt.Policies, f.Name, file))
 	if os.IsNotExist(err) {
 		return nil
 	}
@@ -182,7 +194,7 @@ func (s *Server) loadPolicy(f Function) error {
 	}
 	policy, err := fakeram.ParsePolicy(text)
 	if err != nil {
-		return fmt.Errorf("function %s: ram-policy.json: %w", f.Name, err)
+		return fmt.Errorf("function %s: %s: %w", f.Name, file, err)
 	}
 	s.opt.Keys.SetRole(f.Role, policy)
 	return nil
