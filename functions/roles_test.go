@@ -68,4 +68,3 @@ func TestOnlyPurgeCanDelete(t *testing.T) {
 		})
 	}
 }
-
