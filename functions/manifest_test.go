@@ -76,7 +76,14 @@ func TestTheManifestDropsNothing(t *testing.T) {
 			require.Equal(t, len(triggers)-1, i, "%s: an unchanged eventbridge trigger hides those behind it from a deploy", name)
 			require.LessOrEqual(t, r.Props["timeout"], uint64(300), "%s: the most that is allowed behind EventBridge", name)
 			run := trigger["triggerConfig"].(map[string]any)["runOptions"].(map[string]any)
-			require.Equal(t, "NONE", run["errorsTolerance"], name)
+			// NONE stops the stream for good after the last retry, and its dead letter queue is never used.
+			require.Equal(t, "ALL", run["errorsTolerance"], name)
+			require.Equal(t, false, trigger["triggerConfig"].(map[string]any)["asyncInvocationType"], name)
+			async := r.Props["asyncInvokeConfig"].(map[string]any) // if false is asynchronous after all
+			require.EqualValues(t, 8, async["maxAsyncRetryAttempts"], name)
+			require.GreaterOrEqual(t, async["maxAsyncEventAgeInSeconds"], uint64(86400), name)
+			failed := async["destinationConfig"].(map[string]any)["onFailure"].(map[string]any)["destination"]
+			require.Contains(t, failed, ":mns:${vars.region}:${vars.account}:/queues/${vars.deadLetterQueue}/messages", name)
 			require.Contains(t, run["deadLetterQueue"].(map[string]any)["Arn"], "${vars.deadLetterQueue}", name)
 			require.Equal(t, "EXPONENTIAL_DECAY_RETRY", run["retryStrategy"].(map[string]any)["PushRetryStrategy"], name)
 		}

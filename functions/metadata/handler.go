@@ -76,7 +76,9 @@ func (h handler) handle(ctx context.Context, raw []byte) (any, error) {
 	} else {
 		var messages []events.Message
 		if messages, err = decode(raw); err == nil {
-			a, err = h.process(ctx, messages)
+			if a, err = h.process(ctx, messages); err != nil {
+				a, err = h.putBack(ctx, messages, err)
+			}
 		}
 	}
 	if err != nil {

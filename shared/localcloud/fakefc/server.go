@@ -100,6 +100,9 @@ type Doubts struct {
 	// StrictHTTP answers 502 to a result that is not a response object, not 200
 	// with the result as JSON.
 	StrictHTTP bool
+	// DeadEvents writes dead letters of a queue trigger as the events that were pushed,
+	// not as the bodies of the messages that they came from.
+	DeadEvents bool
 	// GatherWhilePushing gathers the next batch of a queue while one is being pushed,
 	// not only once it was taken.
 	GatherWhilePushing bool
@@ -123,6 +126,7 @@ type Server struct {
 	base      string               // URL of this face, for HTTP triggers
 	closed    bool
 	async     int           // accepted, not yet finished
+	lost      int           // given up with no destination that took them
 	quiet     chan struct{} // closed when async falls to 0
 	streams   map[string]string
 
@@ -238,6 +242,14 @@ func (s *Server) URL(function, trigger string) string {
 		}
 	}
 	return ""
+}
+
+// Lost counts the asynchronous events that were given up and that no destination took:
+// there was none, or it refused them as larger than its limit.
+func (s *Server) Lost() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lost
 }
 
 // Functions answers what the manifest said, by name.
