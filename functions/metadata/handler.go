@@ -397,7 +397,7 @@ func (h handler) send(ctx context.Context, queue string, messages []boot.Message
 		return errs, err
 	})
 	if err != nil {
-		return fmt.Errorf("queue %s: %w", queue, err)
+		return fmt.Errorf("%w %s: %w", errQueue, queue, err)
 	}
 	return nil
 }

@@ -14,12 +14,19 @@ import (
 // putBackTime is what sending a batch back may take when the batch's own time is over.
 const putBackTime = 10 * time.Second
 
+// errQueue begins what is said of a queue that is out of reach.
+var errQueue = errors.New("queue")
+
 // putBack sends the messages of a pushed batch that could not be handled, as when STATE
 // does not answer, back into the queue, to be seen later. Whether the caller keeps a batch
 // whose function fails depends on a setting that the provider documents both ways
 // (asyncInvocationType): called asynchronously, a few tries later it is gone. In the queue
-// it is safe either way. Only when the queue does not take them does the function fail.
+// it is safe either way. When a queue itself is out of reach the function fails: some of
+// the messages may be in it already.
 func (h handler) putBack(ctx context.Context, messages []events.Message, cause error) (answer, error) {
+	if errors.Is(cause, errQueue) {
+		return answer{}, cause
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), putBackTime)
 	defer cancel()
 	now := time.Now()
