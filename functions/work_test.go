@@ -38,7 +38,7 @@ func binaries(t *testing.T) string {
 			return
 		}
 		for name, from := range map[string]string{
-			"autotag/main": "./autotag", "metadata/main": "./metadata", "purgeplan/main": "./purgeplan", "purge/main": "./purge", "vodctl": "../shared/cmd/vodctl",
+			"autotag/main": "./autotag", "callback/main": "./callback", "metadata/main": "./metadata", "purgeplan/main": "./purgeplan", "purge/main": "./purge", "vodctl": "../shared/cmd/vodctl",
 		} {
 			build := exec.CommandContext(context.Background(), "go", "build", "-o", filepath.Join(built.dir, name), from)
 			if out, err := build.CombinedOutput(); err != nil {
@@ -133,7 +133,10 @@ func TestTheRightsAreEnoughForTheWorkAndOnlyTheOperatorApproves(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal([]byte(out), &shown), out)
 	plan := shown.ID + shown.Plan.ID
-	for _, file := range policies[:len(policies)-1] {
+	for _, file := range policies {
+		if file == "operator-policy.json" {
+			continue
+		}
 		out, err := vodctl(t, c, file, "approve", plan, "--yes")
 		require.Error(t, err, "%s: %s", file, out)
 	}

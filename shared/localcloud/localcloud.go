@@ -111,6 +111,19 @@ func stateBuckets(account string) []string {
 	return []string{"vodcurator-" + account, "vodcurator-state"}
 }
 
+// httpTrigger is the path of a manifest's HTTP trigger, to which VOD's callbacks go.
+func httpTrigger(manifest string) string {
+	functions, _ := fakefc.ReadManifest(manifest, fakefc.Variables{}) // what is wrong with it is told later
+	for _, f := range functions {
+		for _, t := range f.Triggers {
+			if t.Type == "http" {
+				return "/http/" + f.Name + "/" + t.Name + "/"
+			}
+		}
+	}
+	return "/http/callback/vod/"
+}
+
 // policyOf picks the policy of a role that has two: without a metadata queue autotag
 // writes itself, and has the right to.
 func policyOf(f fakefc.Function, env map[string]string) string {
@@ -236,7 +249,7 @@ func (c *Cloud) start(ctx context.Context) (err error) {
 		"ALIBABA_CLOUD_REGION": c.opt.Region, "ALIBABA_CLOUD_ACCOUNT_ID": c.opt.Account,
 		"ALIBABA_CLOUD_ACCESS_KEY_ID": owner.ID, "ALIBABA_CLOUD_ACCESS_KEY_SECRET": owner.Secret,
 		"NOTICE_QUEUE": "vodcurator-notices", "METADATA_QUEUE": "vodcurator-metadata", "DEAD_LETTER_QUEUE": "vodcurator-dead",
-		"CALLBACK_KEYS": word(16), "CALLBACK_URL": url("FC") + "/http/autotag/callback/",
+		"CALLBACK_KEYS": word(16), "CALLBACK_URL": url("FC") + httpTrigger(c.opt.Manifest),
 		"STATE": "file:" + filepath.Join(c.opt.State, "functions"),
 	}
 	c.env["AUTOTAG_URL"] = c.env["CALLBACK_URL"]
