@@ -10,8 +10,8 @@ import (
 // until its time is over. VOD sends an event at once and tries it three times, so a pair
 // that is no longer fresh has little left.
 const (
-	freshFor    = 15 * time.Second
-	freshBudget = 100
+	freshFor    = 5 * time.Second
+	freshBudget = 1000
 	laterBudget = 20
 )
 
