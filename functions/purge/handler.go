@@ -37,13 +37,13 @@ func (h handler) handle(ctx context.Context, raw []byte) (any, error) {
 	at, err := tick.Moment(now, time.Unix(h.last.Load(), 0))
 	if err != nil {
 		h.log.ErrorContext(ctx, "purge", slog.Any("error", err))
-		h.tell(ctx, now, nil, notify.Incident{Text: "no run: " + err.Error()})
+		h.tell(ctx, now, nil, notify.Incident{Code: notify.TickRefused, Text: "no run: " + err.Error()})
 		return nil, err
 	}
 	h.last.Store(tick.At.Unix())
 	job := h.job
 	if job.Policy, err = h.policy(ctx); err != nil {
-		h.tell(ctx, at, nil, notify.Incident{Text: "no run: " + err.Error()})
+		h.tell(ctx, at, nil, notify.Incident{Code: notify.NoRun, Text: "no run: " + err.Error()})
 		return nil, err
 	}
 	done, err := job.Run(ctx, at)

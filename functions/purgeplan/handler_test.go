@@ -64,8 +64,16 @@ func newHandler(t *testing.T, policy func(context.Context) (*retention.Policy, e
 	library, log := &one{}, &strings.Builder{}
 	return handler{
 		job:    plan.Job{Library: library, State: store, Region: "cn-shanghai", Account: "1"},
+		store:  erasable{store},
 		policy: policy, last: &atomic.Int64{}, log: report.NewLog(log, slog.LevelInfo),
 	}, library, log
+}
+
+// erasable is a state that can remove.
+type erasable struct{ *state.Store }
+
+func (e erasable) Remove(ctx context.Context, key string) error {
+	return state.Remove(ctx, e.Store, key)
 }
 
 // onTime hands the handler an event, while its clock says what the event says.
@@ -268,4 +276,36 @@ func TestMissedNightsAreToldByALaterTickWhenTheFirstNoticeFails(t *testing.T) {
 	require.Len(t, hook.bodies, 1)
 	require.Contains(t, hook.bodies[0], `"3 nights without a plan before this one"`)
 	require.Contains(t, hook.bodies[0], `"missed":3`)
+}
+
+func TestTheStateIsKeptSmallAfterThePlan(t *testing.T) {
+	h, _, log := newHandler(t, byDefault)
+	store := h.store.(erasable)
+	old := "messages/" + night.AddDate(0, 0, -60).Format(time.DateOnly) + "/" + strings.Repeat("ab", 32)
+	require.NoError(t, store.Create(t.Context(), old, nil))
+	_, err := onTime(t.Context(), h, []byte(tick))
+	require.NoError(t, err)
+	_, err = store.Read(t.Context(), old)
+	require.ErrorIs(t, err, video.ErrNotFound)
+	require.Contains(t, log.String(), `"removed":1`)
+}
+
+type unerasable struct{ *state.Store }
+
+func (unerasable) Remove(context.Context, string) error { return video.ErrForbidden }
+
+func TestAStateThatGrowsIsToldAndThePlanStands(t *testing.T) {
+	h, _, _ := newHandler(t, byDefault)
+	store := h.store.(erasable).Store
+	h.store = unerasable{store}
+	hook := &webhook{}
+	h.hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
+	require.NoError(t, store.Create(t.Context(), "messages/2020-01-01/"+strings.Repeat("ab", 32), nil))
+	for range 2 {
+		answer, err := onTime(t.Context(), h, []byte(tick))
+		require.NoError(t, err)
+		require.NotEmpty(t, answer.(report.PlanAnswer).Plan)
+	}
+	require.Len(t, hook.bodies, 2, "the night, and once that the state grows")
+	require.Contains(t, hook.bodies[1], `"code":"state"`)
 }

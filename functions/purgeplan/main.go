@@ -1,6 +1,7 @@
 // Command purgeplan is the function that lists, every night, what the retention
 // policy would remove, and writes the list as a plan into STATE. It has no way to
-// remove anything: neither its code nor its role.
+// remove anything from the library: neither its code nor its role. Under STATE it
+// removes what nobody reads any more.
 package main
 
 import (
@@ -25,6 +26,10 @@ func main() {
 			}{app.VOD.Search, app.VOD.Media, app.VOD.Categories},
 			State: app.State, Region: app.Region, Account: app.Account, App: app.App, Share: app.RateShare, Log: app.Log,
 		},
+		store: struct {
+			*boot.State
+			boot.RemoveRight
+		}{app.State, boot.RemoveFrom(app.State)},
 		policy: app.Policy, clock: app.Clock, last: new(atomic.Int64), hook: notify.Webhook{URL: app.NotifyURL, Key: string(app.NotifyKey), Log: app.Log}, log: app.Log,
 	}
 	fc.RegisterInitializerFunction(func(ctx context.Context) { app.Warm(ctx) })

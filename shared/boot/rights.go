@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"vodcurator/shared/queue"
+	"vodcurator/shared/state"
 	"vodcurator/shared/video"
 )
 
@@ -50,6 +51,8 @@ type (
 	DeleteImagesOfRight func(context.Context, video.ID, ...string) error
 	// RefreshRight is vod.Client.RefreshPlayURLs.
 	RefreshRight func(context.Context, []video.ID) ([]video.Outcome, error)
+	// RemoveRight is state.Remove: of objects under STATE.
+	RemoveRight func(context.Context, string) error
 	// SendRight is queue.Client.Send.
 	SendRight func(context.Context, string, []queue.Message) ([]queue.Sent, error)
 	// ReceiveRight is queue.Client.Receive.
@@ -125,6 +128,21 @@ func (f DeleteImagesOfRight) DeleteImagesOf(ctx context.Context, id video.ID, ty
 func (f RefreshRight) RefreshPlayURLs(ctx context.Context, ids []video.ID) ([]video.Outcome, error) {
 	return f(ctx, ids)
 }
+
+// RemoveFrom gives the right to remove objects of a state. It is no method of State, since
+// every program that opens one would then hold the call.
+func RemoveFrom(s *State) RemoveRight {
+	return func(ctx context.Context, key string) error {
+		store, err := s.Open(ctx)
+		if err != nil {
+			return err
+		}
+		return state.Remove(ctx, store, key)
+	}
+}
+
+// Remove is state.Remove.
+func (f RemoveRight) Remove(ctx context.Context, key string) error { return f(ctx, key) }
 
 // Send is queue.Client.Send.
 func (f SendRight) Send(ctx context.Context, name string, messages []queue.Message) ([]queue.Sent, error) {

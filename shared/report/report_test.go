@@ -11,6 +11,7 @@ import (
 	"vodcurator/shared/act/notify"
 	"vodcurator/shared/act/purge"
 	"vodcurator/shared/report"
+	"vodcurator/shared/state"
 )
 
 func TestTableAlignsWideCharacters(t *testing.T) {
@@ -20,10 +21,10 @@ func TestTableAlignsWideCharacters(t *testing.T) {
 	var b strings.Builder
 	require.NoError(t, table.Write(&b, "  "))
 	require.Equal(t, strings.Join([]string{
-		"  title        bytes",
-		"  ---------  -------",
-		"  短片        1.5 MB",
-		"  a [31mred  unknown",
+		"  title           bytes",
+		"  ------------  -------",
+		"  短片           1.5 MB",
+		`  a\x1b[31mred  unknown`,
 		"",
 	}, "\n"), b.String())
 }
@@ -63,13 +64,13 @@ func TestWhatWaitsForTheSameReasonIsToldOnce(t *testing.T) {
 		{Plan: "p1", Status: purge.Stopped, Why: "some items wait", Left: 1},
 		{Plan: "p2", Status: purge.Stopped, Why: "some items wait", Left: 1},
 		{Plan: "p3", Status: purge.Refused, Why: "it expired"},
-		{Plan: "p4", Status: purge.Refused, Why: "it expired"},
-		{Plan: "p5", Status: purge.Stopped, Why: "halted by anna", Left: 4},
+		{Plan: "p4", Status: purge.Refused, Code: state.IncidentOverGuards, Why: "it expired"},
+		{Plan: "p5", Status: purge.Stopped, Code: state.IncidentHalted, Why: "halted by anna", Left: 4},
 	}}).Told(nil)
 	require.Equal(t, []notify.Incident{
-		{Text: "plan p1 stopped: some items wait"},
-		{Text: "plan p3 refused: it expired", Plan: "p3"},
-		{Text: "plan p4 refused: it expired", Plan: "p4"},
-		{Text: "plan p5 stopped: halted by anna"},
+		{Code: state.IncidentStopped, Text: "plan p1 stopped: some items wait"},
+		{Code: state.IncidentRefused, Text: "plan p3 refused: it expired", Plan: "p3"},
+		{Code: state.IncidentOverGuards, Text: "plan p4 refused: it expired", Plan: "p4"},
+		{Code: state.IncidentHalted, Text: "plan p5 stopped: halted by anna"},
 	}, told)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"vodcurator/shared/act/notify"
@@ -28,9 +29,11 @@ type PlanAnswer struct {
 	InDays  int       `json:"inDays,omitempty"`  // … and when, counted from this plan
 	Over    []string  `json:"over,omitempty"`    // guards that would stop it
 	Resumed bool      `json:"resumed,omitempty"`
-	Missed  int       `json:"missed,omitempty"` // nights without a plan before this one
-	Nights  int       `json:"nights,omitempty"` // that ended while this one was made
-	Anew    []string  `json:"anew,omitempty"`   // what starts anew because something was damaged
+	Missed  int       `json:"missed,omitempty"`  // nights without a plan before this one
+	Nights  int       `json:"nights,omitempty"`  // that ended while this one was made
+	Anew    []string  `json:"anew,omitempty"`    // what starts anew because something was damaged
+	Odd     []string  `json:"odd,omitempty"`     // media that are set aside, each with its fault; of many the first
+	Skipped []string  `json:"skipped,omitempty"` // objects of the state that do not count: stray, corrupt or of the future
 }
 
 // Planned words what came of planning.
@@ -43,12 +46,16 @@ func Planned(r plan.Report) PlanAnswer {
 	return PlanAnswer{
 		Plan: p.ID, Expires: p.Expires, Read: r.Read, Unread: p.Library.Unread, Media: p.Media, Items: p.Items, Bytes: p.Bytes,
 		Unknown: p.Unknown, Leaving: p.Shelf, Soon: p.Soon.Items, InDays: days, Over: p.Over, Resumed: r.Resumed, Missed: r.Missed, Nights: r.Nights, Anew: r.Anew,
+		Odd: r.Odd, Skipped: r.Skipped,
 	}
 }
 
 // soonDays is how long before they go items in their grace are told of: long enough
 // for a weekend to pass before somebody looks.
 const soonDays = 4
+
+// oddTold is how many assets that are set aside an incident names.
+const oddTold = 5
 
 // Attrs are the facts of the log record.
 func (a PlanAnswer) Attrs(more ...any) []any {
@@ -60,30 +67,43 @@ func (a PlanAnswer) Attrs(more ...any) []any {
 }
 
 // Told words a planning run, and what of it needs a person.
-func (a PlanAnswer) Told(err error) (text string, incidents []string) {
+func (a PlanAnswer) Told(err error) (text string, incidents []notify.Incident) {
+	say := func(code state.IncidentCode, format string, args ...any) {
+		incidents = append(incidents, notify.Incident{Code: code, Text: fmt.Sprintf(format, args...)})
+	}
 	switch {
 	case err != nil:
-		return "no plan: " + err.Error(), []string{err.Error()}
+		say(state.IncidentNoRun, "%v", err)
+		return "no plan: " + err.Error(), incidents
 	case a.Plan == "":
 		text = fmt.Sprintf("%s media read, the plan is not finished", Number(a.Read))
 	default:
 		text = fmt.Sprintf("plan %s lists %s of %s media: %s", a.Plan, Count(a.Items, "item"), Number(a.Media), Bytes(a.Bytes))
 	}
 	for _, over := range a.Over {
-		incidents = append(incidents, "over a guard: "+over)
+		say(state.IncidentOverGuards, "over a guard: %s", over)
 	}
-	incidents = append(incidents, a.Anew...)
+	for _, lost := range a.Anew {
+		say(state.IncidentAnew, "%s", lost)
+	}
 	if a.Soon > 0 && a.InDays <= soonDays {
-		incidents = append(incidents, fmt.Sprintf("%s on the shelf will go in %s: vodctl leaving", Count(a.Soon, "item"), Count(a.InDays, "day")))
+		say(state.IncidentLeaving, "%s on the shelf will go in %s: vodctl leaving", Count(a.Soon, "item"), Count(a.InDays, "day"))
 	}
 	if a.Missed > 0 {
-		incidents = append(incidents, Count(a.Missed, "night")+" without a plan before this one")
+		say(state.IncidentMissed, "%s without a plan before this one", Count(a.Missed, "night"))
 	}
 	if a.Nights > 0 {
-		incidents = append(incidents, fmt.Sprintf("planning has taken %s; read so far: %s media", Count(a.Nights, "night"), Number(a.Read)))
+		say(state.IncidentSlow, "planning has taken %s; read so far: %s media", Count(a.Nights, "night"), Number(a.Read))
+	}
+	if len(a.Odd) > 0 && a.Plan != "" { // until then they are only the first
+		say(state.IncidentAside, "set aside, they stay: %s%s", strings.Join(a.Odd[:min(len(a.Odd), oddTold)], "; "),
+			when(len(a.Odd) > oddTold, "; more in plan show"))
+	}
+	if len(a.Skipped) > 0 {
+		say(state.IncidentCorrupt, "not counted under STATE: %s", strings.Join(a.Skipped, "; "))
 	}
 	if a.Unread > 0 {
-		incidents = append(incidents, Number(a.Unread)+" media could not be read")
+		say(state.IncidentUnread, "%s media could not be read", Number(a.Unread))
 	}
 	return text, incidents
 }
@@ -95,14 +115,14 @@ type NightFacts struct {
 }
 
 // Night words a night: its plan, and what left since the plan before it.
-func (a PlanAnswer) Night(s notify.Since) (text string, incidents []string, facts NightFacts) {
+func (a PlanAnswer) Night(s notify.Since) (text string, incidents []notify.Incident, facts NightFacts) {
 	a.Missed = max(a.Missed, s.Missed) // the run that made the plan may have told nobody
 	text, incidents = a.Told(nil)
 	if text += fmt.Sprintf("; %s removed since %s, %s", Count(s.Removed.Items, "item"), s.From.Format(time.DateTime), Bytes(s.Removed.Bytes)); s.Err != nil {
-		incidents = append(incidents, "what was removed cannot be told: "+s.Err.Error())
+		incidents = append(incidents, notify.Incident{Code: state.IncidentNoRun, Text: "what was removed cannot be told: " + s.Err.Error()})
 	}
 	for _, id := range s.Idle {
-		incidents = append(incidents, fmt.Sprintf("plan %s is approved, and no run has taken it up for more than a day", id))
+		incidents = append(incidents, notify.Incident{Code: state.IncidentIdle, Text: fmt.Sprintf("plan %s is approved, and no run has taken it up for more than a day", id)})
 	}
 	return text, incidents, NightFacts{a, s}
 }
@@ -123,6 +143,8 @@ type PurgedPlan struct {
 	Why    string       `json:"why,omitempty"`
 	By     string       `json:"approvedBy,omitempty"`
 	Left   int          `json:"left,omitempty"`
+
+	Code state.IncidentCode `json:"code,omitempty"` // why it did not end, for programs
 }
 
 // Purged words what came of purging.
@@ -134,36 +156,49 @@ func Purged(r purge.Report) PurgeAnswer {
 		if p.Status == purge.Stopped {
 			a.Left += p.Left
 		}
-		a.Plans = append(a.Plans, PurgedPlan{p.Plan, p.Status, p.Why, p.By, p.Left})
+		a.Plans = append(a.Plans, PurgedPlan{p.Plan, p.Status, p.Why, p.By, p.Left, codeOf(p)})
 	}
 	return a
+}
+
+// codeOf says what kind of incident a plan is that did not end.
+func codeOf(p purge.Applied) state.IncidentCode {
+	switch {
+	case p.Code != "":
+		return p.Code
+	case p.Status == purge.Refused:
+		return state.IncidentRefused
+	case p.Status == purge.Stopped:
+		return state.IncidentStopped
+	}
+	return ""
 }
 
 // Told words what of a purging run needs a person; the rest is told with the next
 // night's plan.
 func (a PurgeAnswer) Told(err error) (incidents []notify.Incident) {
-	say := func(plan, format string, args ...any) {
-		incidents = append(incidents, notify.Incident{Text: fmt.Sprintf(format, args...), Plan: plan})
+	say := func(code state.IncidentCode, plan, format string, args ...any) {
+		incidents = append(incidents, notify.Incident{Code: code, Text: fmt.Sprintf(format, args...), Plan: plan})
 	}
 	switch {
 	case errors.Is(err, state.ErrBusy):
-		say("", "another run was at work")
+		say(state.IncidentBusy, "", "another run was at work")
 	case err != nil:
-		say("", "%v", err)
+		say(state.IncidentNoRun, "", "%v", err)
 	}
 	stopped := map[string]bool{}
 	for _, p := range a.Plans {
 		switch {
 		case p.Status == purge.Refused: // it stays refused, as long as purge looks for it
-			say(p.Plan, "plan %s %s: %s", p.Plan, p.Status, p.Why)
+			say(p.Code, p.Plan, "plan %s %s: %s", p.Plan, p.Status, p.Why)
 		case p.Status == purge.Stopped && !stopped[p.Why]: // the same media may wait in many plans
 			stopped[p.Why] = true
-			say("", "plan %s %s: %s", p.Plan, p.Status, p.Why)
+			say(p.Code, "", "plan %s %s: %s", p.Plan, p.Status, p.Why)
 		}
 	}
 	for _, result := range []video.Result{video.Failed, video.Forbidden, video.Unknown} {
 		if n := a.Results[result]; n > 0 {
-			say("", "%s %s", Count(n, "item"), result)
+			say(state.IncidentFailed, "", "%s %s", Count(n, "item"), result)
 		}
 	}
 	return incidents

@@ -85,6 +85,8 @@ func whole(ctx context.Context, o Objects, key string, now time.Time) (needs []P
 		plan, digits, _ := strings.Cut(id, "/")
 		n, _ := number(digits)
 		_, err = readRefusal(ctx, o, plan, n)
+	case "shards":
+		_, err = readWhole(ctx, o, key, &shard{})
 	case "aside":
 		_, err = readAside(ctx, o, key)
 	case "runs":

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -136,11 +135,11 @@ func TestAnApprovalFitsOnePlanOnly(t *testing.T) {
 	p := samplePlan(t, s, 2)
 	_, err := state.ReadApproval(t.Context(), s, p)
 	require.ErrorIs(t, err, video.ErrNotFound)
-	_, err = state.Approve(t.Context(), s, p, " ", "", noon)
+	_, err = state.Approve(t.Context(), s, p, " ", "", noon, 0)
 	require.ErrorIs(t, err, video.ErrInvalid, "nobody is not an approver")
-	given, err := state.Approve(t.Context(), s, p, "anna", "checked", noon)
+	given, err := state.Approve(t.Context(), s, p, "anna", "checked", noon, 0)
 	require.NoError(t, err)
-	_, err = state.Approve(t.Context(), s, p, "otto", "", noon)
+	_, err = state.Approve(t.Context(), s, p, "otto", "", noon, 0)
 	require.ErrorIs(t, err, state.ErrExists)
 	read, err := state.ReadApproval(t.Context(), s, p)
 	require.NoError(t, err)
@@ -167,7 +166,7 @@ func TestAWithdrawnPlanIsNotApprovedAndNeverWillBe(t *testing.T) {
 		s, dir := folder(t)
 		p := samplePlan(t, s, 2)
 		if approved {
-			_, err := state.Approve(t.Context(), s, p, "anna", "", noon)
+			_, err := state.Approve(t.Context(), s, p, "anna", "", noon, 0)
 			require.NoError(t, err)
 		}
 		require.ErrorIs(t, state.Withdraw(t.Context(), s, p.ID, " ", "", noon), video.ErrInvalid)
@@ -177,7 +176,7 @@ func TestAWithdrawnPlanIsNotApprovedAndNeverWillBe(t *testing.T) {
 		require.ErrorIs(t, err, state.ErrWithdrawn)
 		require.ErrorIs(t, err, video.ErrNotFound)
 		require.ErrorContains(t, err, "by otto")
-		_, err = state.Approve(t.Context(), s, p, "anna", "", noon)
+		_, err = state.Approve(t.Context(), s, p, "anna", "", noon, 0)
 		require.ErrorIs(t, err, state.ErrWithdrawn)
 
 		damage(t, dir, "withdrawn/"+p.ID+".json", func(b []byte) []byte { return b[:9] })
@@ -619,113 +618,4 @@ func TestTheLedgerIsComparedWithWhatTheLibraryAnnounced(t *testing.T) {
 		_, err = state.Reconcile(t.Context(), s)
 		require.ErrorIs(t, err, state.ErrCorrupt)
 	})
-}
-
-func TestWhatNobodyReadsAnyMoreExpiresAndNothingElse(t *testing.T) {
-	eachForm(t, func(t *testing.T, s *state.Store) {
-		now := noon
-		part := func(text string) []state.Part {
-			l := state.Lines{Objects: s}
-			require.NoError(t, l.Add(t.Context(), text))
-			require.NoError(t, l.Flush(t.Context()))
-			return l.Written
-		}
-		key := func(p []state.Part) string { return "parts/" + p[0].Hash + ".jsonl" }
-		shared, ended, shelf, valid := part("shared"), part("ended"), part("shelf"), part("still valid")
-		plan := func(days int, valid int, parts, leaving []state.Part) {
-			at := now.AddDate(0, 0, -days)
-			p := state.Plan{Created: at, Expires: at.AddDate(0, 0, valid), Region: "r", Account: "1", Parts: parts, Leaving: leaving}
-			require.NoError(t, p.Seal())
-			require.NoError(t, state.WritePlan(t.Context(), s, p))
-		}
-		plan(90, 7, append(slices.Clone(shared), ended...), nil)
-		plan(80, 7, nil, shelf)
-		standing := state.Plan{Created: now.AddDate(0, 0, -75), Expires: now.AddDate(0, 0, -70), Region: "r", Account: "1", Standing: part("standing")}
-		require.NoError(t, standing.Seal())
-		require.NoError(t, state.WritePlan(t.Context(), s, standing))
-		plan(70, 99, valid, nil)
-		plan(1, 7, shared, nil)
-		draft, young := part("draft"), part("young draft")
-		like := state.Draft{Region: "r", Account: "1"}
-		for i, d := range []state.Draft{{At: now.AddDate(0, 0, -90), Parts: draft}, {At: now.AddDate(0, 0, -1), Parts: young}} {
-			d.Region, d.Account, d.Number = like.Region, like.Account, i+1
-			require.NoError(t, state.WriteDraft(t.Context(), s, d))
-		}
-		inFlight := part("of nobody yet")
-		for i := range 15 {
-			l, err := state.Acquire(t.Context(), s, "purge", fmt.Sprint(i), now, time.Minute)
-			require.NoError(t, err)
-			require.NoError(t, l.Release(t.Context(), s))
-		}
-		require.NoError(t, s.Create(t.Context(), "messages/2026-01-01/x", nil))
-		require.NoError(t, s.Create(t.Context(), "messages/2026-05-31/x", nil))
-		require.NoError(t, s.Create(t.Context(), "told/2026-01-01/x", nil))
-		require.NoError(t, s.Create(t.Context(), "told/20260101T020000Z-12345678/x", nil))
-		require.NoError(t, state.NoteGone(t.Context(), s, now.AddDate(0, 0, -90), []state.Gone{{ID: "a"}}))
-		l, err := state.OpenLedger(t.Context(), s, "purge", "r")
-		require.NoError(t, err)
-		require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Note, At: now.AddDate(-1, 0, 0)}))
-
-		before := keys(t, s.List(t.Context(), "", ""))
-		expired, err := state.Expired(t.Context(), s, now.AddDate(0, 0, -30), now)
-		require.NoError(t, err)
-		require.Subset(t, before, expired)
-		for _, k := range expired {
-			require.NoError(t, state.Remove(t.Context(), s, k))
-		}
-		left := keys(t, s.List(t.Context(), "", ""))
-		for _, p := range [][]state.Part{shared, valid, young, inFlight} {
-			require.Contains(t, left, key(p))
-		}
-		for _, p := range [][]state.Part{ended, shelf, draft, standing.Standing} {
-			require.NotContains(t, left, key(p))
-		}
-		count := func(prefix string) int { return len(keys(t, s.List(t.Context(), prefix, ""))) }
-		require.Equal(t, []int{5, 1, 1, 1, 0, 20, 1}, []int{count("plans/"), count("drafts/"), count("messages/"), count("ledger/"), count(state.GonePrefix), count("lease/"), count("told/")})
-		_, err = state.Acquire(t.Context(), s, "purge", "next", now, time.Minute)
-		require.NoError(t, err)
-		again, err := state.Expired(t.Context(), s, now.AddDate(0, 0, -30), now)
-		require.NoError(t, err)
-		require.LessOrEqual(t, len(again), 2, "twice is once, but for the lease just taken: %v", again)
-	})
-}
-
-func TestEachAccountsShelfAndProgressUnderWayDoNotExpire(t *testing.T) {
-	s, _ := folder(t)
-	part := func(text string) []state.Part {
-		l := state.Lines{Objects: s}
-		require.NoError(t, l.Add(t.Context(), text))
-		require.NoError(t, l.Flush(t.Context()))
-		return l.Written
-	}
-	var stays, goes []string
-	key := func(p []state.Part) string { return "parts/" + p[0].Hash + ".jsonl" }
-	for _, of := range [][3]string{{"r", "1", ""}, {"r", "1", "app"}, {"r", "2", ""}, {"q", "1", ""}} {
-		for _, days := range []int{80, 90} {
-			at, name := noon.AddDate(0, 0, -days), fmt.Sprint(of, days)
-			p := state.Plan{Created: at, Expires: at.AddDate(0, 0, 7), Region: of[0], Account: of[1], App: of[2], Leaving: part(name)}
-			require.NoError(t, p.Seal())
-			require.NoError(t, state.WritePlan(t.Context(), s, p))
-			if days == 80 {
-				stays = append(stays, key(p.Leaving))
-			} else {
-				goes = append(goes, key(p.Leaving))
-			}
-		}
-	}
-	for _, days := range []int{3, 5} {
-		d := state.Draft{At: noon.AddDate(0, 0, -days), Region: "r", Account: "1", Number: 1, Parts: part(fmt.Sprint("draft ", days))}
-		require.NoError(t, state.WriteDraft(t.Context(), s, d))
-		if days == 3 {
-			stays = append(stays, key(d.Parts))
-		} else {
-			goes = append(goes, key(d.Parts))
-		}
-	}
-	expired, err := state.Expired(t.Context(), s, noon.AddDate(0, 0, -2), noon)
-	require.NoError(t, err)
-	require.Subset(t, expired, goes)
-	for _, key := range stays {
-		require.NotContains(t, expired, key)
-	}
 }

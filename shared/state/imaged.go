@@ -20,9 +20,9 @@ import (
 // reads is how many objects are read side by side where their order does not matter.
 const reads = 16
 
-// imagedEvery is how many segments may be read again each time before what was found
-// is kept for the next.
-const imagedEvery = 500
+// imagedEvery is how many segments at most may be read again each time before what was
+// found is kept for the next; imagedPer is for how many media one of them is.
+const imagedEvery, imagedPer = 500, 2000
 
 const imagedPrefix = "imaged/"
 
@@ -86,7 +86,15 @@ func Imaged(ctx context.Context, o Objects) (gone func(id video.ID, kind string)
 		slices.SortFunc(ids, short.compare)
 		known[kind] = slices.Compact(ids)
 	}
-	if fresh >= imagedEvery {
+	media := 0
+	for _, ids := range known {
+		media += len(ids)
+	}
+	every := min(imagedEvery, 1+media/imagedPer) // so that neither reading again nor keeping grows
+	if len(damaged) > 0 {
+		every = imagedEvery // they may be restored from a copy
+	}
+	if fresh >= every {
 		err = keepImages(ctx, o, last, known)
 	}
 	slices.SortFunc(damaged, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })

@@ -28,6 +28,7 @@ const (
 	haltPrefix       = "halt/"        // NUMBER.json
 	leasePrefix      = "lease/"       // NAME/NUMBER.json and .released
 	asidePrefix      = "aside/"       // DAY/HASH.jsonl: what cannot go
+	shardPrefix      = "shards/"      // NUMBER.json: who needs which lines, for upkeep
 	messagePrefix    = "messages/"    // DAY/HASH: bodies of messages
 	toldPrefix       = "told/"        // DAY or ID/HASH: marks of notices
 )
@@ -54,6 +55,7 @@ var fit = map[string]func(rest string) bool{
 	writtenPrefix:    numberFile(".json"),
 	haltPrefix:       numberFile(".json"),
 	checkpointPrefix: numberFile(".json"),
+	shardPrefix:      numberFile(".json"),
 	ledgerPrefix:     numberFile(".jsonl"),
 	partPrefix: func(rest string) bool {
 		hash, ok := strings.CutSuffix(rest, ".jsonl")

@@ -79,7 +79,7 @@ func statusOf(ctx context.Context, o Objects, p Plan, now time.Time) (PlanStatus
 		return PlanRefused, StatusDetail{At: refusal.At, Why: refusal.Why}, nil
 	case begun:
 		return PlanRunning, StatusDetail{At: run.At, By: approval.By, Why: approval.Note}, nil
-	case approved:
+	case approved && (len(p.Over) == 0 || approval.First > 0): // a portion runs under a tripped guard
 		return PlanApproved, StatusDetail{At: approval.At, By: approval.By, Why: approval.Note}, nil
 	case len(p.Over) > 0:
 		return PlanRefused, StatusDetail{At: p.Created, Why: "over its guards: " + strings.Join(p.Over, "; ")}, nil

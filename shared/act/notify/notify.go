@@ -23,6 +23,9 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+
+	"vodcurator/shared/state"
+	"vodcurator/shared/video"
 )
 
 // Notice is one message. Incidents says what needs a person; a night without any
@@ -36,6 +39,19 @@ type Notice struct {
 	Text      string   `json:"text"`
 	Incidents []string `json:"incidents,omitempty"`
 	Facts     any      `json:"facts,omitempty"` // the function's answer
+
+	// Code says what an incident is, for programs; Codes are those of Incidents, in their order.
+	Code  state.IncidentCode   `json:"code,omitempty"`
+	Codes []state.IncidentCode `json:"codes,omitempty"`
+}
+
+// With gives the notice with these incidents.
+func (n Notice) With(all []Incident) Notice {
+	n.Incidents, n.Codes = nil, nil
+	for _, i := range all {
+		n.Incidents, n.Codes = append(n.Incidents, i.Text), append(n.Codes, i.Code)
+	}
+	return n
 }
 
 // Webhook is where notices go. The zero Webhook sends nothing.
@@ -66,6 +82,7 @@ func (w Webhook) Send(ctx context.Context, n Notice) bool {
 	if w.Log == nil {
 		w.Log = slog.New(slog.DiscardHandler)
 	}
+	n.Text, n.Incidents = video.Visible(n.Text), visible(n.Incidents) // receivers show these to people
 	body, err := json.Marshal(n)
 	for try := 1; err == nil; try++ {
 		var again bool
@@ -86,6 +103,14 @@ func (w Webhook) Send(ctx context.Context, n Notice) bool {
 	}
 	w.Log.WarnContext(ctx, "notice not delivered", slog.String("event", n.Event), slog.Any("error", err))
 	return false
+}
+
+func visible(texts []string) []string {
+	shown := make([]string, len(texts))
+	for i, text := range texts {
+		shown[i] = video.Visible(text)
+	}
+	return shown
 }
 
 func (w Webhook) post(ctx context.Context, body []byte) (again bool, err error) {

@@ -18,7 +18,15 @@ import (
 type Incident struct {
 	Text string
 	Plan string // told once for this plan; empty: once a night
+	Code state.IncidentCode
 }
+
+// The codes that a handler gives by itself; the others come with what it tells of.
+const (
+	TickRefused = state.IncidentTick
+	NoRun       = state.IncidentNoRun
+	StateGrows  = state.IncidentState
+)
 
 // Incidents sends a notice for each incident that was not told yet. When one cannot
 // be delivered the rest waits for the next tick as well. A night is a day of UTC.
@@ -32,7 +40,8 @@ func (w Webhook) Incidents(ctx context.Context, o state.Objects, at time.Time, n
 		if w.URL == "" || told(ctx, o, mark) {
 			continue
 		}
-		n.Event, n.Text, n.Incidents = "incident", i.Text, []string{i.Text}
+		n = n.With([]Incident{i})
+		n.Event, n.Text, n.Code = "incident", i.Text, i.Code
 		if !w.Send(ctx, n) {
 			return
 		}
@@ -152,8 +161,9 @@ func minTime(a, b time.Time) time.Time {
 	return b
 }
 
-// refused says that a run refused the plan: what else is told of a plan is its night.
-func refused(ctx context.Context, o state.Objects, id string) (bool, error) {
+// wasRefused says that a run refused the plan before refusals were recorded: what else is
+// told of a plan is its night.
+func wasRefused(ctx context.Context, o state.Objects, id string) (bool, error) {
 	for key, err := range o.List(ctx, "told/"+id+"/", "") {
 		if err != nil || key != markOf(id, "night") {
 			return err == nil, err
@@ -165,28 +175,23 @@ func refused(ctx context.Context, o state.Objects, id string) (bool, error) {
 // waits says since when the plan waits for a run, zero: it does not, and whether
 // somebody asked for that; otherwise it is for the policy to approve.
 func waits(ctx context.Context, o state.Objects, policy *retention.Policy, p state.Plan, now time.Time) (from time.Time, asked bool, err error) {
-	never := time.Time{}
-	if p.Items == 0 || len(p.Over) > 0 || !now.Before(p.Expires) {
-		return never, false, nil
+	if p.Items == 0 {
+		return time.Time{}, false, nil
 	}
-	if _, err := state.ReadEnd(ctx, o, p.ID); err == nil || errors.Is(err, state.ErrCorrupt) {
-		return never, false, nil
-	} else if !errors.Is(err, video.ErrNotFound) {
-		return never, false, err
+	status, detail, err := state.StatusOf(ctx, o, p, now)
+	if err != nil {
+		return time.Time{}, false, err
 	}
-	if refused, err := refused(ctx, o, p.ID); refused || err != nil {
-		return never, false, err
-	}
-	approval, err := state.ReadApproval(ctx, o, p)
 	switch {
-	case err == nil:
-		return approval.At, true, nil
-	case errors.Is(err, state.ErrWithdrawn), errors.Is(err, state.ErrCorrupt):
-		return never, false, nil
-	case !errors.Is(err, video.ErrNotFound):
-		return never, false, err
-	case policy == nil || !policy.SelfApproving || p.Policy != policy.Hash:
-		return never, false, nil
+	case status == state.PlanApproved, status == state.PlanRunning:
+		from, asked = detail.At, true
+	case status == state.PlanPlanned && policy != nil && policy.SelfApproving && p.Policy == policy.Hash:
+		from = p.Created
+	default:
+		return time.Time{}, false, nil
 	}
-	return p.Created, false, nil
+	if refused, err := wasRefused(ctx, o, p.ID); refused || err != nil {
+		return time.Time{}, false, err
+	}
+	return from, asked, nil
 }

@@ -111,7 +111,7 @@ func (n slowJournal) List(context.Context, string, string) iter.Seq2[string, err
 func TestTheListOfRunsShowsThatItGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out, errs strings.Builder
-		require.NoError(t, (&app{out: &out, err: &errs}).listRuns(t.Context(), slowJournal(7)))
+		require.NoError(t, (&app{out: &out, bar: &errs}).listRuns(t.Context(), slowJournal(7)))
 		require.Contains(t, out.String(), "7")
 		require.Equal(t, "3 journal entries, 0 a second\n6 journal entries, 0 a second\n", errs.String())
 	})
@@ -151,7 +151,7 @@ func TestStateCompactsAndExpiresOnlyWhatIsOldAndOnlyWhenTold(t *testing.T) {
 		at := time.Now().AddDate(0, 0, -days).UTC()
 		put(fmt.Sprintf("edits/%012d", i+1), fmt.Sprintf(`{"v":1,"run":"r","at":%q,"media":[{"id":"v%d","set":{"title":"x"},"marks":{"title":{"at":%q,"tie":"0"}}}]}`,
 			at.Format(time.RFC3339), i, at.Format(time.RFC3339)))
-		put("messages/"+at.Format(time.DateOnly)+"/abc", "x")
+		put("messages/"+at.Format(time.DateOnly)+"/"+strings.Repeat("ab", 32), "x")
 	}
 	for _, args := range [][]string{{"state", "compact"}, {"state", "expire"}} {
 		code, out, errs := vodctl(t, env, args...)

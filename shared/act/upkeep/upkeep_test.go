@@ -1,0 +1,136 @@
+package upkeep_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/shared/act/upkeep"
+	"vodcurator/shared/state"
+	"vodcurator/shared/video"
+)
+
+var noon = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+
+// aged fills a state with one of each thing, of a day.
+func aged(t *testing.T, o state.Objects, at time.Time) {
+	t.Helper()
+	lines := state.Lines{Objects: o}
+	require.NoError(t, lines.Add(t.Context(), at))
+	require.NoError(t, lines.Flush(t.Context()))
+	p := state.Plan{Created: at, Expires: at.AddDate(0, 0, 7), Region: "r", Account: "1", Parts: lines.Written}
+	require.NoError(t, p.Seal())
+	require.NoError(t, state.WritePlan(t.Context(), o, p))
+	_, err := state.Approve(t.Context(), o, p, "anna", "", at, 0)
+	require.NoError(t, err)
+	require.NoError(t, state.Withdraw(t.Context(), o, p.ID, "anna", "", at))
+	require.NoError(t, state.NoteRefusal(t.Context(), o, p.ID, "why", at))
+	_, err = state.StartRun(t.Context(), o, state.RunStart{Plan: p.ID, Run: "r", Segment: 1})
+	require.NoError(t, err)
+	require.NoError(t, state.SetHalt(t.Context(), o, state.Halt{By: "anna", At: at}))
+	require.NoError(t, state.WriteDraft(t.Context(), o, state.Draft{At: at, Region: "r", Account: "1", Number: 1}))
+	require.NoError(t, state.NoteAside(t.Context(), o, at, []state.Aside{{ID: "a", Why: "forbidden"}}))
+	require.NoError(t, state.NoteGone(t.Context(), o, at, []state.Gone{{ID: "a", At: at}}))
+	require.NoError(t, o.Create(t.Context(), "messages/"+at.Format(time.DateOnly)+"/"+strings.Repeat("ab", 32), nil))
+	require.NoError(t, o.Create(t.Context(), "told/"+at.Format(time.DateOnly)+"/"+strings.Repeat("ab", 8), nil))
+	require.NoError(t, o.Create(t.Context(), "told/"+p.ID+"/"+strings.Repeat("ab", 8), nil))
+	l, err := state.OpenLedger(t.Context(), o, "purge", "r")
+	require.NoError(t, err)
+	require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Note, At: at}))
+	require.NoError(t, state.EndRun(t.Context(), o, state.RunEnd{Plan: p.ID, Segment: l.Last(), Tip: l.Tip()}))
+	_, _, err = state.Imaged(t.Context(), o)
+	require.NoError(t, err)
+	for range 12 {
+		lease, err := state.Acquire(t.Context(), o, "purge", "r", at, time.Minute)
+		require.NoError(t, err)
+		require.NoError(t, lease.Release(t.Context(), o))
+	}
+}
+
+func TestOnlyWhatNobodyReadsGoes(t *testing.T) {
+	s := newStore()
+	for _, key := range []string{"policy.yaml", "parts/by hand", "lease/purge/x", "told/notes", "messages/2020-01-01/by hand"} {
+		require.NoError(t, s.Create(t.Context(), key, nil))
+	}
+	aged(t, s, noon.AddDate(0, 0, -100))
+	stay := map[string]int{}
+	for prefix, n := range s.count() {
+		stay[prefix] = n
+	}
+	aged(t, s, noon)
+	before := s.count()
+	would, err := upkeep.Old(t.Context(), s, noon)
+	require.NoError(t, err)
+
+	r, err := upkeep.Run(t.Context(), s, noon, time.Minute)
+	require.NoError(t, err)
+	require.False(t, r.Late)
+	require.Zero(t, r.Left)
+	require.Equal(t, len(would), r.Total())
+	require.Equal(t, map[string]int{"parts/": 1, "drafts/": 1, "lease/": 2*12 - 1, "told/": 2, "messages/": 1, "gone/": 1, "aside/": 1}, r.Removed)
+	after := s.count()
+	for _, prefix := range []string{"plans/", "approvals/", "withdrawn/", "refused/", "runs/", "halt/", "ended/", "ledger/", "written/", "policy.yaml"} {
+		require.Equal(t, before[prefix], after[prefix], prefix)
+	}
+	require.Equal(t, stay["parts/"], after["parts/"])
+	_, err = state.VerifyLedger(t.Context(), s)
+	require.NoError(t, err)
+
+	again, err := upkeep.Run(t.Context(), s, noon, time.Minute)
+	require.NoError(t, err)
+	require.Zero(t, again.Total(), "twice is once: %v", again.Removed)
+}
+
+func TestUpkeepGoesOnWhereItsTimeEnded(t *testing.T) {
+	s := newStore()
+	for days := 200; days > 100; days-- {
+		aged(t, s, noon.AddDate(0, 0, -days))
+	}
+	s.slow = 200 * time.Microsecond
+	total, late := 0, 0
+	for runs := 0; ; runs++ {
+		require.Less(t, runs, 500)
+		r, err := upkeep.Run(t.Context(), s, noon, 50*time.Millisecond)
+		require.NoError(t, err)
+		total += r.Total()
+		if !r.Late {
+			break
+		}
+		late++
+	}
+	require.NotZero(t, late)
+	require.Equal(t, 100, s.count()["plans/"])
+	require.Zero(t, s.count()["parts/"])
+	t.Logf("%d objects went in %d runs that were late", total, late)
+}
+
+func TestARuleThatFailsKeepsNoOtherFromItsTurn(t *testing.T) {
+	s := newStore()
+	aged(t, s, noon.AddDate(0, 0, -100))
+	s.fail = "told/"
+	r, err := upkeep.Run(t.Context(), s, noon, time.Minute)
+	require.ErrorIs(t, err, video.ErrForbidden)
+	require.ErrorContains(t, err, "told/")
+	require.Equal(t, 1, r.Removed["parts/"])
+	require.Equal(t, 1, r.Removed["messages/"])
+}
+
+func TestARunThatMayNotRemoveSaysSo(t *testing.T) {
+	s := newStore()
+	aged(t, s, noon.AddDate(0, 0, -100))
+	s.fail = ""
+	s.forbidden = true
+	r, err := upkeep.Run(t.Context(), s, noon, time.Minute)
+	require.ErrorIs(t, err, video.ErrForbidden)
+	require.Zero(t, r.Total())
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = upkeep.Run(ctx, s, noon, time.Minute)
+	require.Error(t, err)
+	require.False(t, errors.Is(err, video.ErrForbidden), fmt.Sprint(err))
+}

@@ -1,0 +1,172 @@
+package state_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/shared/state"
+)
+
+func chunk(t *testing.T, o state.Objects, text string) []state.Part {
+	t.Helper()
+	l := state.Lines{Objects: o}
+	require.NoError(t, l.Add(t.Context(), text))
+	require.NoError(t, l.Flush(t.Context()))
+	return l.Written
+}
+
+func chunkKey(p []state.Part) string { return "parts/" + p[0].Hash + ".jsonl" }
+
+func always() bool { return true }
+
+// expireLines removes what nobody needs, as a night does.
+func expireLines(t *testing.T, s *state.Store, now time.Time) []string {
+	t.Helper()
+	old, err := state.FindOldLines(t.Context(), s, now, always)
+	require.NoError(t, err)
+	for _, key := range old.Keys {
+		require.NoError(t, state.Remove(t.Context(), s, key))
+	}
+	require.NoError(t, old.Done(t.Context(), s))
+	return old.Keys
+}
+
+func TestLinesGoWhenNoPlanAndNoDraftNeedsThemAnyMore(t *testing.T) {
+	eachForm(t, func(t *testing.T, s *state.Store) {
+		shared, ended, shelf, valid := chunk(t, s, "shared"), chunk(t, s, "ended"), chunk(t, s, "shelf"), chunk(t, s, "still valid")
+		plan := func(days, valid int, change func(*state.Plan)) {
+			at := noon.AddDate(0, 0, -days)
+			p := state.Plan{Created: at, Expires: at.AddDate(0, 0, valid), Region: "r", Account: "1"}
+			change(&p)
+			require.NoError(t, p.Seal())
+			require.NoError(t, state.WritePlan(t.Context(), s, p))
+		}
+		plan(90, 7, func(p *state.Plan) { p.Parts = append(slices.Clone(shared), ended...) })
+		plan(80, 7, func(p *state.Plan) { p.Leaving = shelf })
+		standing := chunk(t, s, "standing")
+		plan(75, 5, func(p *state.Plan) { p.Standing = standing })
+		plan(70, 99, func(p *state.Plan) { p.Parts = valid })
+		plan(1, 7, func(p *state.Plan) { p.Parts = shared })
+		draft, young := chunk(t, s, "draft"), chunk(t, s, "young draft")
+		for i, d := range []state.Draft{{At: noon.AddDate(0, 0, -90), Parts: draft}, {At: noon.AddDate(0, 0, -3), Parts: young}} {
+			d.Region, d.Account, d.Number = "r", "1", i+1
+			require.NoError(t, state.WriteDraft(t.Context(), s, d))
+		}
+		inFlight := chunk(t, s, "of nobody yet")
+
+		old, err := state.FindOldLines(t.Context(), s, noon, func() bool { return false })
+		require.NoError(t, err)
+		require.Empty(t, old.Keys, "without time for all of them nothing is known of any")
+		require.NoError(t, old.Done(t.Context(), s))
+
+		expireLines(t, s, noon)
+		left := keys(t, s.List(t.Context(), "", ""))
+		for _, p := range [][]state.Part{shared, valid, young, inFlight} {
+			require.Contains(t, left, chunkKey(p))
+		}
+		for _, p := range [][]state.Part{ended, shelf, draft, standing} {
+			require.NotContains(t, left, chunkKey(p))
+		}
+		require.Len(t, keys(t, s.List(t.Context(), "plans/", "")), 5)
+		require.Len(t, keys(t, s.List(t.Context(), "drafts/", "")), 1)
+		require.Empty(t, expireLines(t, s, noon), "twice is once")
+
+		again := chunk(t, s, "ended")
+		plan(0, 7, func(p *state.Plan) { p.Parts = again })
+		require.Empty(t, expireLines(t, s, noon), "a plan that came since is known")
+		gone := expireLines(t, s, noon.AddDate(0, 0, 30))
+		require.Contains(t, gone, chunkKey(valid))
+		require.Contains(t, gone, chunkKey(young))
+		require.NotContains(t, gone, chunkKey(again))
+		require.ElementsMatch(t, []string{chunkKey(shared), chunkKey(again)}, expireLines(t, s, noon.AddDate(0, 0, 62)))
+	})
+}
+
+func TestWhatIsKnownOfLinesIsReadAgainWhenItIsCorrupt(t *testing.T) {
+	s, dir := folder(t)
+	shared := chunk(t, s, "shared")
+	for _, days := range []int{70, 1} {
+		at := noon.AddDate(0, 0, -days)
+		p := state.Plan{Created: at, Expires: at.AddDate(0, 0, 7), Region: "r", Account: "1", Parts: shared}
+		require.NoError(t, p.Seal())
+		require.NoError(t, state.WritePlan(t.Context(), s, p))
+	}
+	require.Empty(t, expireLines(t, s, noon))
+	for _, key := range keys(t, s.List(t.Context(), "shards/", "")) {
+		damage(t, dir, key, func(b []byte) []byte { return b[:3] })
+	}
+	require.Empty(t, expireLines(t, s, noon), "the young plan still needs it")
+}
+
+func TestTheLastWordsOnALeaseStay(t *testing.T) {
+	eachForm(t, func(t *testing.T, s *state.Store) {
+		require.NoError(t, s.Create(t.Context(), "lease/purge/00000009.json", []byte("corrupt")))
+		require.NoError(t, s.Create(t.Context(), "lease/purge/00000009.released", nil))
+		take := func(at time.Time, name string) {
+			l, err := state.Acquire(t.Context(), s, name, state.NewRun(), at, time.Minute)
+			require.NoError(t, err)
+			require.NoError(t, l.Release(t.Context(), s))
+		}
+		for hour := range 72 { // numbers 10 to 81
+			take(noon.Add(time.Duration(hour)*time.Hour), "purge")
+		}
+		take(noon, "takedown")
+		find := func(at time.Time) []string {
+			all, err := state.OldLeases(t.Context(), s, at)
+			require.NoError(t, err)
+			return all
+		}
+		require.Empty(t, find(noon.Add(40*time.Hour)))
+		require.Len(t, find(noon.Add(72*time.Hour)), 2*(1+24)-1, "two days stay")
+		all := find(noon.AddDate(1, 0, 0))
+		require.Len(t, all, 2*(1+72-10)-1, "and the last ten for good")
+		require.NotContains(t, strings.Join(all, " "), "takedown")
+		for _, key := range all {
+			require.NoError(t, state.Remove(t.Context(), s, key))
+		}
+		take(noon.AddDate(1, 0, 0), "purge")
+		require.Contains(t, keys(t, s.List(t.Context(), "lease/purge/", "")), "lease/purge/00000082.json", "numbers go on")
+	})
+}
+
+func TestALeaseWithoutAnEndDoesNotExpire(t *testing.T) {
+	s, _ := folder(t)
+	require.NoError(t, s.Create(t.Context(), "lease/purge/00000001.json", []byte(`{"version":1,"name":"purge","holder":"x","from":"2020-01-01T00:00:00Z"}`)))
+	require.NoError(t, s.Create(t.Context(), "lease/purge/00000030.json", []byte(`{"version":1,"name":"purge","holder":"x","from":"2020-01-01T00:00:00Z","until":"2020-01-01T00:01:00Z"}`)))
+	all, err := state.OldLeases(t.Context(), s, noon)
+	require.NoError(t, err)
+	require.Empty(t, all)
+}
+
+func TestWhatIsKeptByDaysExpiresByDays(t *testing.T) {
+	s, _ := folder(t)
+	hash, mark := "/"+strings.Repeat("ab", 32), "/"+strings.Repeat("ab", 8)
+	for _, days := range []int{0, 7, 9, 30, 32, 62} {
+		at := noon.AddDate(0, 0, -days)
+		day := at.Format(time.DateOnly)
+		for _, key := range []string{"messages/" + day + hash, "gone/" + day + hash, "told/" + day + mark, "told/" + at.Format("20060102T150405Z") + "-12345678" + mark, "aside/" + day + hash + ".jsonl"} {
+			require.NoError(t, s.Create(t.Context(), key, nil))
+		}
+	}
+	require.NoError(t, s.Create(t.Context(), "told/2020-01-01/by hand", nil))
+	for name, tc := range map[string]struct {
+		find func(context.Context, state.Objects, time.Time) ([]string, error)
+		want int
+	}{"messages": {state.OldMessages, 2}, "gone": {state.OldGone, 2}, "told": {state.OldMarks, 4 + 1}, "aside": {state.OldAside, 1}} {
+		all, err := tc.find(t.Context(), s, noon)
+		require.NoError(t, err)
+		require.Len(t, all, tc.want, "%s: %v", name, all)
+	}
+	for i := range 7 {
+		require.NoError(t, s.Create(t.Context(), fmt.Sprintf("imaged/%08d", i+1), nil))
+	}
+	all, err := state.OldImaged(t.Context(), s, noon)
+	require.NoError(t, err)
+	require.Equal(t, "imaged/00000005", all[len(all)-1])
+}
