@@ -90,13 +90,13 @@ type Library struct {
 }
 
 // Base is the whole of which a guard takes a percentage: the media that people can
-// play, so that uploads of which no byte ever came make no room. For a plan made
-// before these were counted it is all media.
-func (l Library) Base() int {
-	if l.Counted {
-		return l.Complete
+// play, so that uploads of which no byte ever came make no room, or what the plan
+// lists, if that is more. For a plan made before these were counted it is all media.
+func (p Plan) Base() int {
+	if p.Library.Counted {
+		return max(p.Library.Complete, p.Media)
 	}
-	return l.Media
+	return p.Library.Media
 }
 
 // Totals sum up items. Bytes counts what tells its size, Unknown what does not.

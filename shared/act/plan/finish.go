@@ -123,7 +123,7 @@ func (s *survey) finish(ctx context.Context) (state.Plan, error) {
 	p.Parts, p.Leaving, p.Standing, p.Kept, p.Near = going.Written, leaving.Written, standing.Written, d.Kept, d.Near
 	p.Warnings, p.Odd = slices.Concat(j.Policy.Warnings(), j.Policy.Unused(&d.Tally, s.moment)), d.OddText()
 	sums.finish(cmp.Or(j.Share, 0.25))
-	p.Over = p.Guards.Over(p.Items, p.Media, p.Unknown, p.Bytes, p.Library.Base())
+	p.Over = p.Guards.Over(p.Items, p.Media, p.Unknown, p.Bytes, p.Base())
 	if err := p.Seal(); err != nil {
 		return state.Plan{}, err
 	}

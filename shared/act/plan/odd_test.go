@@ -208,7 +208,7 @@ func TestEmptyUploadsMakeNoRoomInTheGuard(t *testing.T) {
 	p := h.plan(t).Plan
 	require.Equal(t, []string{"60 of 60 media, at most 5 %"}, p.Over)
 	require.Equal(t, 1260, p.Library.Media)
-	require.Equal(t, 60, p.Library.Base())
+	require.Equal(t, 60, p.Base())
 }
 
 func TestWhatCannotGoIsNotListedAgain(t *testing.T) {
