@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -105,52 +106,71 @@ func Protective(tag string) []string {
 }
 
 // Near says that two folded words are lookalikes, but not equal: they are equal without
-// dashes, blanks, underscores and dots, or with Cyrillic and Greek
-// letters read as the Latin ones they look like; or both have five or more letters and
-// one slip (a letter too many, too few, wrong, or two swapped) is between them.
+// dashes, blanks, underscores and dots, or with Cyrillic, Greek and other letters read as
+// the Latin ones they look like; or both have five or more letters and one slip (a letter
+// too many, too few, wrong, or two neighbours swapped) is between them. Another digit is
+// no slip: batch-1 and batch-2 are two words.
 func Near(a, b string) bool {
 	if a == b {
 		return false
 	}
-	for _, like := range []*strings.Replacer{likeSmall, likeCapital} {
-		x, y := like.Replace(a), like.Replace(b)
-		if x == y {
-			return true
-		}
-		if min(utf8.RuneCountInString(x), utf8.RuneCountInString(y)) >= 5 && close(x, y) {
+	var x, y [48]rune
+	for capital := range 2 {
+		p, q := bare(x[:0], a, capital), bare(y[:0], b, capital)
+		if slices.Equal(p, q) || len(p) >= 5 && len(q) >= 5 && slip(p, q) {
 			return true
 		}
 	}
 	return false
 }
 
-// close is edits(a, b) <= 1, decided early.
-func close(a, b string) bool {
-	if d := utf8.RuneCountInString(a) - utf8.RuneCountInString(b); d > 1 || d < -1 {
-		return false
+// slip says that one edit leads from one word to the other, and that it is not a digit's.
+func slip(a, b []rune) bool {
+	if len(a) > len(b) {
+		a, b = b, a
 	}
-	return edits(a, b) <= 1
+	i := 0
+	for i < len(a) && a[i] == b[i] {
+		i++
+	}
+	switch len(b) - len(a) {
+	case 1:
+		return !unicode.IsDigit(b[i]) && slices.Equal(a[i:], b[i+1:])
+	case 0:
+		if unicode.IsDigit(a[i]) || unicode.IsDigit(b[i]) {
+			return false
+		}
+		return slices.Equal(a[i+1:], b[i+1:]) ||
+			i+1 < len(a) && a[i] == b[i+1] && a[i+1] == b[i] && slices.Equal(a[i+2:], b[i+2:])
+	}
+	return false
 }
 
-// Some letters look like one Latin letter when small and like another as capitals, and
-// what was written is gone after folding: either counts.
-var (
-	likeSmall   = lookalikes("ηn", "υu", "νv", "μu", "γy", "βb", "нh", "вb")
-	likeCapital = lookalikes("ηh", "υy", "νn", "μm", "γr", "βb", "нh", "вb")
-)
+// bare is a word without what Near ignores, in Latin letters where others look so. Some
+// look like one Latin letter when small and like another as capitals, and which was
+// written is gone after folding: capital is 0 for the small and 1 for the capital ones.
+func bare(to []rune, word string, capital int) []rune {
+	for _, r := range word {
+		switch {
+		case r == '-', r == ' ', r == '_', r == '.', r == '\u3002', r == '\u00B7', r == '\u30FB', r == '\u2027', r == '\u2022':
+			continue
+		case r >= utf8.RuneSelf:
+			if like, ok := lookalikes[r]; ok {
+				r = rune(like[min(capital, len(like)-1)])
+			}
+		}
+		to = append(to, r)
+	}
+	return to
+}
 
-func lookalikes(own ...string) *strings.Replacer {
-	var pairs []string
-	for _, ignored := range []string{"-", " ", "_", ".", "\u3002", "\u00B7", "\u30FB", "\u2027", "\u2022"} {
-		pairs = append(pairs, ignored, "")
-	}
-	for _, pair := range append(own,
-		"аa", "еe", "оo", "рp", "сc", "уy", "хx", "іi", "јj", "ѕs", "ԁd", "һh", "ӏl", "кk", "мm", "тt", "ԛq", "ԝw", "ґr", "ѵv", "ԍg",
-		"αa", "οo", "ρp", "τt", "εe", "ιi", "κk", "χx", "ζz", "ωw", "ϲc", "ϳj", "λl",
-		"օo", "հh", "ոn", "սu", "ցg", "ıi", "ɑa", "ɡg", "ɩi", "ʟl", "ᴋk", "ᴇe", "ᴏo", "ᴅd", "ᴘp", "ʜh",
-	) {
-		_, size := utf8.DecodeRuneInString(pair)
-		pairs = append(pairs, pair[:size], pair[size:])
-	}
-	return strings.NewReplacer(pairs...)
+// lookalikes are the Latin letters that others look like: small, then capital where that
+// is another.
+var lookalikes = map[rune]string{
+	'а': "a", 'е': "e", 'о': "o", 'р': "p", 'с': "c", 'у': "y", 'х': "x", 'і': "i", 'ј': "j", 'ѕ': "s", 'ԁ': "d", 'һ': "h",
+	'ӏ': "l", 'к': "k", 'м': "m", 'т': "t", 'н': "h", 'в': "b", 'ԛ': "q", 'ԝ': "w", 'ґ': "r", 'ѵ': "v", 'ԍ': "g", 'ь': "b",
+	'α': "a", 'ο': "o", 'ρ': "p", 'τ': "t", 'ε': "e", 'ι': "i", 'κ': "k", 'χ': "x", 'ζ': "z", 'ω': "w", 'ϲ': "c", 'ϳ': "j",
+	'λ': "l", 'η': "nh", 'υ': "uy", 'ν': "vn", 'μ': "um", 'γ': "yr", 'β': "b", 'σ': "o",
+	'օ': "o", 'հ': "h", 'ո': "n", 'ս': "u", 'ց': "g",
+	'ı': "i", 'ɑ': "a", 'ɡ': "g", 'ɩ': "i", 'ʟ': "l", 'ᴋ': "k", 'ᴇ': "e", 'ᴏ': "o", 'ᴅ': "d", 'ᴘ': "p", 'ʜ': "h",
 }

@@ -192,7 +192,17 @@ type constantFaults struct {
 func (c *constantFaults) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
 	case *ast.BinaryNode, *ast.CallNode, *ast.BuiltinNode:
-		if c.fault != nil || !isConstant(n) {
+		if c.fault != nil {
+			return
+		}
+		if b, ok := n.(*ast.BinaryNode); ok && (b.Operator == "/" || b.Operator == "%") && isConstant(b.Right) {
+			in := interpreter{f: &Facts{}}
+			if by := in.safe(b.Right); by.why == nil && zero(by.v) {
+				c.fault = cannot(c.text, b.Right, "cannot be computed: division by zero", "")
+				return
+			}
+		}
+		if !isConstant(n) {
 			return
 		}
 		in := interpreter{f: &Facts{}}
