@@ -9,8 +9,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
@@ -38,10 +36,10 @@ var helpers = []struct {
 		func(args ...any) (any, error) { return span(args[0].(float64)), nil }, new(func(float64) time.Duration))},
 	{"date", `date("2026-01-31"): midnight UTC of that day`, expr.Function("date",
 		func(args ...any) (any, error) { return time.Parse(time.DateOnly, args[0].(string)) }, new(func(string) time.Time))},
-	{"mentions", `mentions(title, "intro", "预告"): the text holds one of these, whatever the case`, expr.Function("mentions",
-		func(args ...any) (any, error) { return anyOf(args, contains), nil }, new(func(string, string, ...string) bool))},
-	{"has_word", `has_word(title, "cat"): one of these stands there as a whole word, whatever the case`, expr.Function("has_word",
-		func(args ...any) (any, error) { return anyOf(args, hasWord), nil }, new(func(string, string, ...string) bool))},
+	{"mentions", `mentions(title, "intro", "预告"): the text holds one of these, whatever the case and the width of letters`, expr.Function("mentions",
+		func(args ...any) (any, error) { return anyOf(args, false), nil }, new(func(string, string, ...string) bool))},
+	{"has_word", `has_word(title, "cat"): one of these stands there as a whole word, whatever the case and the width of letters`, expr.Function("has_word",
+		func(args ...any) (any, error) { return anyOf(args, true), nil }, new(func(string, string, ...string) bool))},
 }
 
 var options = func() []expr.Option {
@@ -512,51 +510,3 @@ func literal(node ast.Node) (float64, bool) {
 }
 
 func span(days float64) time.Duration { return time.Duration(days * float64(24*time.Hour)) }
-
-func anyOf(args []any, holds func(text, word string) bool) bool {
-	text, _ := args[0].(string)
-	for _, arg := range args[1:] {
-		if word, _ := arg.(string); word != "" && holds(text, word) {
-			return true
-		}
-	}
-	return false
-}
-
-func contains(text, part string) bool {
-	return strings.Contains(strings.ToLower(text), strings.ToLower(part))
-}
-
-// hasWord asks for a part with no letter or digit next to it. Scripts that write
-// no blanks between words have no such borders, so there any place counts.
-func hasWord(text, word string) bool {
-	text, word = strings.ToLower(text), strings.ToLower(word)
-	for from := 0; ; {
-		i := strings.Index(text[from:], word)
-		if i < 0 {
-			return false
-		}
-		i += from
-		before, _ := utf8.DecodeLastRuneInString(text[:i])
-		after, _ := utf8.DecodeRuneInString(text[i+len(word):])
-		first, _ := utf8.DecodeRuneInString(word)
-		final, _ := utf8.DecodeLastRuneInString(word)
-		if !joined(before, first) && !joined(final, after) {
-			return true
-		}
-		_, size := utf8.DecodeRuneInString(text[i:])
-		from = i + size
-	}
-}
-
-// joined says that two neighbours belong to one word.
-func joined(a, b rune) bool {
-	return spaced(a) && spaced(b)
-}
-
-func spaced(r rune) bool {
-	if r == utf8.RuneError || !unicode.IsLetter(r) && !unicode.IsDigit(r) {
-		return false
-	}
-	return !unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai)
-}
