@@ -56,7 +56,7 @@ func (m *Machine) ask(p *Program, f *Facts) (Truth, *cause, error) {
 		}
 		return No, nil, nil
 	}
-	t, why := interpret(p.tree, f)
+	t, why := interpret(p.tree, p.patterns, f)
 	return t, why, nil
 }
 
@@ -143,7 +143,7 @@ func (p *Program) Explain(f *Facts) []Part {
 				part.Values[name] = nil
 			}
 		}
-		t, why := interpret(node, f)
+		t, why := interpret(node, p.patterns, f)
 		part.Result = t.String()
 		if t == Unknown {
 			part.Missing = why.list()

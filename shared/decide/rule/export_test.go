@@ -2,7 +2,7 @@ package rule
 
 // Slow is what the interpreter alone answers.
 func Slow(p *Program, f *Facts) (Truth, error) {
-	t, why := interpret(p.tree, f)
+	t, why := interpret(p.tree, p.patterns, f)
 	if why != nil {
 		return t, why.err
 	}
