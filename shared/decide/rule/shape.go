@@ -15,9 +15,6 @@ type shape struct {
 }
 
 func (s shape) fits(f *Facts) bool {
-	if s == (shape{}) {
-		return true
-	}
 	if s.filled&bitStreams != 0 && len(f.Streams) == 0 || s.filled&bitTags != 0 && len(f.Tags) == 0 ||
 		s.filled&bitLabels != 0 && len(f.Labels) == 0 {
 		return false
