@@ -153,12 +153,20 @@ func TestTagsThatTheDetailsLeaveOutAreADoubt(t *testing.T) {
 		"others":                   {func(info map[string]any) { info["Tags"] = "temp" }, 0},
 		"in another order":         {func(info map[string]any) { info["Tags"] = "film,temp" }, 1},
 		"changed since the search": {func(info map[string]any) { info["Tags"], info["ModificationTime"] = "temp", now.Format(time.RFC3339) }, 1},
+		"another kind":             {func(info map[string]any) {}, 0},
 		"another category":         {func(info map[string]any) { info["CateId"] = 7 }, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHosted(t, "holds: {tags: [keep]}\n"+sources)
 			h.cloud.VOD.Seed(playing("1", 100, "temp,film"))
-			h.details("", func(m map[string]any) { tc.change(m["MediaInfo"].(map[string]any)) })
+			h.details("", func(m map[string]any) {
+				tc.change(m["MediaInfo"].(map[string]any))
+				if source := m["MezzanineInfo"].(map[string]any); name == "another kind" {
+					delete(source, "VideoStreamList")
+					delete(source, "Width")
+					source["AudioStreamList"], m["PlayInfoList"] = []any{map[string]any{"CodecName": "aac"}}, []any{map[string]any{"JobId": "a", "StreamType": "audio"}}
+				}
+			})
 			r := h.plan(t)
 			require.Equal(t, tc.items, r.Plan.Items)
 			if tc.items == 0 {

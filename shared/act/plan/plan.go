@@ -371,6 +371,9 @@ func doubts(found video.Found, m video.Media) []string {
 		if !slices.Equal(sorted(hit.Tags), sorted(m.Tags)) {
 			all = append(all, "tags")
 		}
+		if hit.Kind != "" && m.Kind != "" && hit.Kind != m.Kind {
+			all = append(all, "kind")
+		}
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
