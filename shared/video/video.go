@@ -114,6 +114,9 @@ type Media struct {
 	Video
 	Source  *Source  `json:"source,omitempty"`
 	Streams []Stream `json:"streams,omitzero"` // an empty list is written
+	// Doubts names the facts on which two answers of the library disagree, or which
+	// one of them left out: tags, category, …
+	Doubts []string `json:"doubts,omitempty"`
 }
 
 // Image is one uploaded image.
