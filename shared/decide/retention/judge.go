@@ -1,6 +1,7 @@
 package retention
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -37,8 +38,21 @@ func newCase(m video.Media, at Moment) *facts {
 			rule.Without(&c.words, "category_id")
 		}
 	}
+	if src := m.Source; src == nil || src.Gone() && (src.Width <= 0 || src.Height <= 0) {
+		// Rules for tags may go by the largest stream. It may be a poor copy, so what
+		// is removed may not.
+		for _, name := range shapeFacts {
+			rule.Without(&c.words, name)
+		}
+	}
+	if src := m.Source; src == nil || src.Status == "" {
+		rule.Without(&c.words, "source_gone")
+		rule.Without(&c.words, "bytes") // the source counts, or it is gone
+	}
 	return c
 }
+
+var shapeFacts = []string{"width", "height", "short_side", "orientation", "fps", "bitrate", "codec"}
 
 // believed is the asset without the facts that two answers of the library tell
 // differently. Tags and category stay: they are protective words (see disputed).
@@ -229,7 +243,7 @@ func (r *removal) takeSource(c *facts, v *Verdict, because string) {
 	}
 	switch {
 	case good >= r.source.goodStreams && full == rule.Yes:
-		v.Items = append(v.Items, Item{ID: v.ID, Kind: Source, Bytes: told(src.Size), Rule: r.name,
+		v.Items = append(v.Items, Item{ID: v.ID, Kind: Source, Bytes: told(cmp.Or(src.Size, c.m.Size)), Rule: r.name,
 			Reason: fmt.Sprintf("%s; %d good streams stay", because, good)})
 	case good < r.source.goodStreams && good+len(open) < r.source.goodStreams || full == rule.No && len(open) == 0:
 		keep(Needed, "%d good streams %s, wanted %d%s", good, asked, r.source.goodStreams, lower(full, good))

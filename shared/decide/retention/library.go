@@ -57,7 +57,7 @@ func (q *quota) judge(c *facts, v *Verdict, index int) {
 		doubt = "select cannot be evaluated: " + why
 	case doubt != "":
 		missing = []string{fact}
-	case bytes == Unknown:
+	case bytes == Unknown || c.m.Source == nil || c.m.Source.Status == "": // gone or not, who knows
 		doubt, missing = "its size is unknown, so it does not count", []string{"bytes"}
 	case playable == rule.Unknown:
 		doubt, missing = "whether it plays is not known, so it does not count: "+reason, []string{"playable"}

@@ -93,10 +93,10 @@ func (r *removal) choose(c *facts, i int, best []string, hazy map[string]string)
 	switch {
 	case fits == rule.No:
 		return "", Keep{}, nil
-	case s.Job == "":
-		return kept(Doubt, "a stream without a job cannot be named")
 	case s.Definition == "OD":
 		return kept(Needed, "OD is the source file itself")
+	case s.Job == "":
+		doubt("a stream without a job cannot be named", streamFact(i, "job"))
 	case s.Definition == "":
 		doubt("a stream does not tell its definition, so it may be the source file itself", streamFact(i, "definition"))
 	case fits == rule.Unknown:
@@ -124,7 +124,10 @@ func (r *removal) choose(c *facts, i int, best []string, hazy map[string]string)
 		reason += ", superseded by " + newer.Job
 	}
 	if f.keepBest > 0 {
-		if slices.Contains(best, s.Job) {
+		if at := slices.Index(best, s.Job); at >= 0 {
+			if at+len(hazy) >= f.keepBest { // one of those may be better, and push this one out
+				c.maybe[s.Job], c.unsure = true, true
+			}
 			return kept(Needed, fmt.Sprintf("among the best %d", f.keepBest))
 		}
 		if fact := hazy[s.Job]; fact != "" {
