@@ -145,6 +145,9 @@ func Playable(m video.Media) (playable rule.Truth, why string) {
 	}
 	for _, s := range m.Streams {
 		t, reason := Complete(s, m, Need{Encrypted: true})
+		if s.Definition == "" && t == rule.No {
+			t, reason = rule.Unknown, "definition unknown" // it may be the source (OD)
+		}
 		if source = source || s.Definition == "OD"; t > playable {
 			playable, why = t, "stream "+s.Job+": "+reason
 		}

@@ -38,7 +38,7 @@ func newCase(m video.Media, at Moment) *facts {
 			rule.Without(&c.words, "category_id")
 		}
 	}
-	if src := m.Source; src == nil || src.Gone() && (src.Width <= 0 || src.Height <= 0) {
+	if src := m.Source; src == nil || (src.Gone() || src.Status == "") && (src.Width <= 0 || src.Height <= 0) {
 		// Rules for tags may go by the largest stream. It may be a poor copy, so what
 		// is removed may not.
 		for _, name := range shapeFacts {
@@ -47,7 +47,9 @@ func newCase(m video.Media, at Moment) *facts {
 	}
 	if src := m.Source; src == nil || src.Status == "" {
 		rule.Without(&c.words, "source_gone")
-		rule.Without(&c.words, "bytes") // the source counts, or it is gone
+	}
+	if !counted(m) {
+		rule.Without(&c.words, "bytes")
 	}
 	return c
 }
