@@ -45,6 +45,12 @@ func TestWhatMakesAStreamComplete(t *testing.T) {
 		"duration not told":             {change: func(s *video.Stream) { s.Duration = 0 }, want: rule.Unknown, why: "duration unknown"},
 		"original of unknown length":    {asset: func(m *video.Media) { m.Duration, m.Source.Duration = 0, 0 }, want: rule.Unknown, why: "duration of the original unknown"},
 		"length told by the source":     {asset: func(m *video.Media) { m.Duration = 0 }, want: rule.Yes},
+		"length told by the library":    {asset: func(m *video.Media) { m.Source.Duration = 0 }, want: rule.Yes},
+		"two lengths, but for rounding": {asset: func(m *video.Media) { m.Source.Duration += 300 * time.Millisecond }, want: rule.Yes},
+		"a sound by its source": {asset: func(m *video.Media) { m.Kind, m.Source = "", &video.Source{AudioCodec: "aac"} },
+			change: func(s *video.Stream) { s.Kind, s.Height = "audio", 0 }, want: rule.Yes},
+		"a video by its codec":          {asset: func(m *video.Media) { m.Kind, m.Source = "", &video.Source{VideoCodec: "av1"} }, want: rule.Yes},
+		"a source that tells nothing":   {asset: func(m *video.Media) { m.Kind, m.Source = "", &video.Source{} }, want: rule.Unknown, why: "kind of the asset"},
 		"two lengths of one original":   {asset: func(m *video.Media) { m.Duration = time.Hour }, want: rule.Unknown, why: "duration of the original unknown"},
 		"two seconds of a long film":    {asset: long, change: func(s *video.Stream) { s.Duration = 2*time.Hour - 2*time.Second }, want: rule.Yes},
 		"more than that of a long film": {asset: long, change: func(s *video.Stream) { s.Duration = 2*time.Hour - 2*time.Second - 1 }, want: rule.No},
@@ -88,6 +94,9 @@ func TestWhatIsPlayable(t *testing.T) {
 		"that is arriving":                   {func(m *video.Media) { m.Status = video.StatusUploading }, rule.No, "Uploading"},
 		"that cannot be transcoded":          {func(m *video.Media) { m.Status = video.StatusTranscodeFail }, rule.No, "TranscodeFail"},
 		"with previews only":                 {each(func(s *video.Stream) { s.Duration = time.Second }), rule.No, "no complete stream"},
+		"with previews, or the source":       {each(func(s *video.Stream) { s.Duration, s.Definition = time.Second, "" }), rule.Unknown, "definition"},
+		"whose source has its size":          {func(m *video.Media) { none(m); m.Source.Size = 0 }, rule.Yes, ""},
+		"whose size is its source's":         {func(m *video.Media) { none(m); m.Size = 0 }, rule.Yes, ""},
 		"with streams of unknown size":       {each(func(s *video.Stream) { s.Size = 0 }), rule.Unknown, "size unknown"},
 		"whose streams are not told":         {func(m *video.Media) { m.Streams = nil }, rule.Unknown, "streams"},
 		"whose source is played":             {func(m *video.Media) { none(m) }, rule.Yes, ""},
@@ -191,7 +200,11 @@ func TestABetterPictureIsNotLeftForAWorseOne(t *testing.T) {
 		"turned upright":                {[2]int{1920, 1080}, [2]int{1080, 1920}, "{source: {}}", true},
 		"upright, and small":            {[2]int{1080, 1920}, [2]int{608, 1080}, "{source: {}}", false},
 		"source of unknown height":      {[2]int{}, [2]int{1920, 1080}, "{source: {}}", false},
+		"source of unknown width":       {[2]int{0, 1080}, [2]int{1920, 1080}, "{source: {}}", false},
+		"source of unknown lines":       {[2]int{1920, 0}, [2]int{1920, 1920}, "{source: {}}", false},
 		"stream of unknown width":       {[2]int{1920, 1080}, [2]int{0, 1080}, "{source: {}}", false},
+		"wide, and low":                 {[2]int{1920, 1080}, [2]int{3840, 1000}, "{source: {}}", false},
+		"high, and narrow":              {[2]int{1920, 1080}, [2]int{1440, 1080}, "{source: {}}", false},
 		"less, as the policy names":     {[2]int{3840, 2160}, [2]int{1280, 720}, "{source: {min_height: 720}}", true},
 		"less than the policy names":    {[2]int{3840, 2160}, [2]int{1278, 718}, "{source: {min_height: 720}}", false},
 		"unknown, as the policy names":  {[2]int{}, [2]int{1280, 720}, "{source: {min_height: 720}}", true},
@@ -276,12 +289,12 @@ func TestTheTallyCountsWhatPlays(t *testing.T) {
 	unknown := aged("unknown", 98, 1, 5000)
 	unknown.Source = nil
 	var tally retention.Tally
-	for _, m := range []video.Media{failed, unknown, aged("a", 50, 1, 600), aged("b", 50, 1, 600)} {
+	for _, m := range []video.Media{failed, unknown, aged("a", 50, 1, 600), aged("b", 50, 1, 600), aged("c", 50, 1, 600)} {
 		at := retention.Moment{Now: now}
 		p.Add(&tally, m, at, p.Judge(m, at))
 	}
-	require.Equal(t, 4, tally.Media)
-	require.Equal(t, 2, tally.Complete)
+	require.Equal(t, 5, tally.Media)
+	require.Equal(t, 3, tally.Complete)
 	going, keeps := settled(t, p, failed, unknown, aged("a", 50, 1, 600), aged("b", 49, 1, 400))
 	require.Empty(t, going, "what does not play takes no room")
 	require.Contains(t, keeps["failed"].Reason, "does not play, so it does not count")

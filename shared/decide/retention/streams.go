@@ -193,7 +193,9 @@ func streamFact(i int, name string) string {
 		return "duration"
 	case factKind:
 		return "kind"
-	case "time of transcoding":
+	case factShape:
+		return name
+	case factMade:
 		name = "created"
 	case mayGo:
 		return fmt.Sprintf("streams[%d]", i)
@@ -256,7 +258,7 @@ func (c *facts) replaces(s, o video.Stream) (t rule.Truth, what string) {
 	}
 	switch {
 	case !isTold(s.Created, c.at.Now) || !isTold(o.Created, c.at.Now):
-		return rule.Unknown, "time of transcoding"
+		return rule.Unknown, factMade
 	case !o.Created.After(s.Created):
 		return rule.No, ""
 	case t == rule.Unknown:
@@ -268,9 +270,9 @@ func (c *facts) replaces(s, o video.Stream) (t rule.Truth, what string) {
 	}
 	sound := kindOfStream(s) == string(video.KindAudio)
 	switch {
-	case !sound && (s.Height <= 0 || o.Height <= 0):
+	case !sound && min(s.Height, o.Height) <= 0:
 		return rule.Unknown, "height"
-	case s.Bitrate <= 0 || o.Bitrate <= 0:
+	case min(s.Bitrate, o.Bitrate) <= 0:
 		return rule.Unknown, "bitrate"
 	case !sound && o.Height < s.Height:
 		return rule.No, fmt.Sprintf("it has %d lines, this one %d", o.Height, s.Height)

@@ -142,6 +142,7 @@ func TestALineWithoutAnIDIsAnErrorForTheWholeHoldList(t *testing.T) {
 		"a URL without an id":    "https://example.com/a.b/c",
 		"UTF-16 without a mark":  "9\x003\x00",
 		"half a character":       "\xff\xfe9",
+		"zeros":                  "\x00a1",
 		"an id that is too long": strings.Repeat("a", 65),
 		"a sentence":             "(none)",
 	} {
@@ -208,10 +209,10 @@ func TestInputsThatMakeTheAnswerUnknowableStopEverything(t *testing.T) {
 }
 
 func TestAUsageFileTellsHowFarItReaches(t *testing.T) {
-	u, err := retention.ParseUsageFile([]byte("id,last_view\nA-1,2026-01-31T12:00:00+08:00\nb2,2026-01-01\n"))
+	u, err := retention.ParseUsageFile([]byte("id,last_view\nZ-1,2026-01-31T12:00:00+08:00\nb2,2026-01-01\n"))
 	require.NoError(t, err)
 	require.Equal(t, time.Date(2026, 1, 31, 4, 0, 0, 0, time.UTC), u.Newest)
-	at, ok := u.Last("a1")
+	at, ok := u.Last("z1")
 	require.True(t, ok, "ids are compared as in hold lists")
 	require.Equal(t, u.Newest, at)
 	u, err = retention.ParseUsageFile([]byte("id,last_view\n"))
@@ -234,12 +235,18 @@ func TestProtectionsThatProtectNothingAreTold(t *testing.T) {
 		`hold tags that no asset carries: "legal"`,
 		`keep rules that select no asset: "songs"`,
 	}, p.Unused(&tally, in))
-	for i := range 20 {
+	round := retention.Moment{Now: now, Above: map[int64]int64{7: 9, 9: 7}}
+	p.Add(&tally, aged("r", 1, 7, 1), round, retention.Verdict{}) // a tree with a circle ends
+	for i := range 8 {
+		in.Held[video.ID(strings.Repeat("y", i+1))] = ""
+	}
+	require.NotContains(t, p.Unused(&tally, in)[0], "more", "ten are named")
+	for i := range 12 {
 		in.Held[video.ID(strings.Repeat("x", i+1))] = ""
 	}
 	require.Contains(t, p.Unused(&tally, in)[0], "22 of 23 ids of the hold list are of no asset: ")
 	require.Contains(t, p.Unused(&tally, in)[0], " and 12 more")
-	require.Empty(t, policy(t, oldTemp[1:]).Unused(&retention.Tally{}, retention.Moment{Now: now}))
+	require.Empty(t, policy(t, "keep: [{name: k, within: 1d}]"+oldTemp).Unused(&retention.Tally{}, retention.Moment{Now: now}))
 }
 
 // A policy is its owner's word, so what it leaves out does not hold. It is told, though.
