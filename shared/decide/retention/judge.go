@@ -42,9 +42,6 @@ func newCase(m video.Media, at Moment) *facts {
 			rule.Without(&c.words, name)
 		}
 	}
-	if src := m.Source; src == nil || src.Status == "" {
-		rule.Without(&c.words, "source_gone")
-	}
 	if !counted(m) {
 		rule.Without(&c.words, "bytes")
 	}
