@@ -246,7 +246,7 @@ func (r *removal) takeSource(c *facts, v *Verdict, because string) {
 	case n.full == rule.No && len(n.open) == 0:
 		keep(Needed, "%s; none has the lines of the source file, and the policy names no min_height", found)
 	default:
-		missing := append(n.open, n.unseen...)
+		missing := slices.Concat(n.open, n.unseen)
 		doubt(found+"; unknown: "+strings.Join(missing, ", "), missing...)
 	}
 }

@@ -41,7 +41,7 @@ func TestHoldTagsHoldAsPeopleTypeThem(t *testing.T) {
 		"until, invisible":      "temp,\u200bhold-until\u200b:2030-01-01",
 		"until, short":          "temp,hold-until:2026-1-31",
 		"until, two digits":     "temp,hold-until:27-01-01",
-		"until, one l too many": "temp,hold-untill:2030-01-01",
+		"until, a letter more":  "temp,hold-untilx:2030-01-01",
 		"until, a bad month":    "temp,hold-until:2020-13-01",
 	} {
 		v := p.Judge(aged("a", 60, 0, 1, video.SplitTags(tags)...), retention.Moment{Now: now})
