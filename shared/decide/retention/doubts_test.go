@@ -179,6 +179,11 @@ func TestAFactInDoubtIsUnknownToEveryRule(t *testing.T) {
 	m := old()
 	m.Snapshots, m.Doubts = []string{"u"}, []string{"cover"}
 	require.Empty(t, takes(policy(t, anyOld+"{images: [CoverSnapshot]}"), m))
+	m = old()
+	m.Source = nil
+	require.Equal(t, []string{"stream ld"}, takes(policy(t, anyOld+"{streams: {height_below: 400}}"), m))
+	m.Doubts = []string{"kind"}
+	require.Empty(t, takes(policy(t, anyOld+"{streams: {height_below: 400}}"), m), "of a sound they would be no copies")
 	m.Doubts = []string{"modified"}
 	require.Empty(t, takes(policy(t, "rules: [{name: r, select: '\"temp\" in tags', older_than: 30d, since: modification, remove: {video: true}}]"), m))
 	for _, fact := range []string{"size", "duration", "kind", "status", "streams"} {

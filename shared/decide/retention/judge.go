@@ -42,9 +42,6 @@ func newCase(m video.Media, at Moment) *facts {
 			rule.Without(&c.words, name)
 		}
 	}
-	if src := m.Source; src == nil || src.Status == "" {
-		rule.Without(&c.words, "source_gone")
-	}
 	if !counted(m) {
 		rule.Without(&c.words, "bytes")
 	}
@@ -249,7 +246,7 @@ func (r *removal) takeSource(c *facts, v *Verdict, because string) {
 	case n.full == rule.No && len(n.open) == 0:
 		keep(Needed, "%s; none has the lines of the source file, and the policy names no min_height", found)
 	default:
-		missing := append(n.open, n.unseen...)
+		missing := slices.Concat(n.open, n.unseen)
 		doubt(found+"; unknown: "+strings.Join(missing, ", "), missing...)
 	}
 }

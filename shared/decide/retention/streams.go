@@ -24,7 +24,7 @@ func (r *removal) takeStreams(c *facts, v *Verdict, because string) {
 	best, hazy := c.best(r.streams)
 	var chosen []Item
 	for i, s := range c.m.Streams {
-		if s.Job != "" && taken[s.Job] {
+		if taken[s.Job] {
 			continue
 		}
 		reason, keep, missing := r.choose(c, i, best, hazy)

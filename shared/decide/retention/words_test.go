@@ -41,7 +41,7 @@ func TestHoldTagsHoldAsPeopleTypeThem(t *testing.T) {
 		"until, invisible":      "temp,\u200bhold-until\u200b:2030-01-01",
 		"until, short":          "temp,hold-until:2026-1-31",
 		"until, two digits":     "temp,hold-until:27-01-01",
-		"until, one l too many": "temp,hold-untill:2030-01-01",
+		"until, a letter more":  "temp,hold-untilx:2030-01-01",
 		"until, a bad month":    "temp,hold-until:2020-13-01",
 	} {
 		v := p.Judge(aged("a", 60, 0, 1, video.SplitTags(tags)...), retention.Moment{Now: now})
@@ -150,7 +150,9 @@ func TestALineWithoutAnIDIsAnErrorForTheWholeHoldList(t *testing.T) {
 		require.ErrorIs(t, err, video.ErrInvalid, what)
 		require.Nil(t, held, what)
 	}
-	_, err := retention.ParseHolds([]byte(longID + "\n\nsee the mail\n"))
+	_, err := retention.ParseHolds([]byte("\x00a1"))
+	require.ErrorContains(t, err, "save it as UTF-8")
+	_, err = retention.ParseHolds([]byte(longID + "\n\nsee the mail\n"))
 	require.ErrorContains(t, err, "line 3 has no id of 32 hex digits")
 	held, err := retention.ParseHolds([]byte("\n# nothing yet\n"))
 	require.NoError(t, err)
@@ -209,10 +211,10 @@ func TestInputsThatMakeTheAnswerUnknowableStopEverything(t *testing.T) {
 }
 
 func TestAUsageFileTellsHowFarItReaches(t *testing.T) {
-	u, err := retention.ParseUsageFile([]byte("id,last_view\nZ-1,2026-01-31T12:00:00+08:00\nb2,2026-01-01\n"))
+	u, err := retention.ParseUsageFile([]byte("id,last_view\nAZ-1,2026-01-31T12:00:00+08:00\nb2,2026-01-01\n"))
 	require.NoError(t, err)
 	require.Equal(t, time.Date(2026, 1, 31, 4, 0, 0, 0, time.UTC), u.Newest)
-	at, ok := u.Last("z1")
+	at, ok := u.Last("az1")
 	require.True(t, ok, "ids are compared as in hold lists")
 	require.Equal(t, u.Newest, at)
 	u, err = retention.ParseUsageFile([]byte("id,last_view\n"))
