@@ -318,9 +318,11 @@ func TestACoverThatMayBeInUseStays(t *testing.T) {
 		"http://b/elsewhere.jpg":                       all,
 		"http://b/a1/image/cover/x.jpg":                all,
 		"%zz":                                          all,
+		"http://b/a1/snapshots/normal/listed.jpg":      all, // by the list it is a cover snapshot
+		"http://b/elsewhere/listed.jpg":                {all[0]},
 	} {
 		m := old()
-		m.Snapshots, m.Cover = []string{"http://b/a1/covers/c-00001.jpg"}, cover
+		m.Snapshots, m.Cover = []string{"http://b/a1/covers/c-00001.jpg", "http://b/a1/snapshots/normal/listed.jpg", "http://b/elsewhere/listed.jpg"}, cover
 		v := p.Judge(m, retention.Moment{Now: now})
 		require.Len(t, v.Items, len(all)-len(kept), cover)
 		for _, i := range v.Items {

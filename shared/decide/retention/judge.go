@@ -315,22 +315,37 @@ func coverMayBe(m video.Media, kind string) bool {
 		return false
 	}
 	path := pathOf(m.Cover)
-	own := strings.ToLower("/" + string(m.ID) + "/")
-	if slices.ContainsFunc(m.Snapshots, func(s string) bool { return pathOf(s) == path }) {
+	listed := slices.ContainsFunc(m.Snapshots, func(s string) bool { return pathOf(s) == path })
+	switch folder := folderOf(path, m.ID); {
+	case listed && (folder == "" || folder == "CoverSnapshot"):
 		return kind == "CoverSnapshot" // the library lists these only
-	}
-	at := strings.Index(path, own)
-	switch {
-	case at < 0:
-		return !strings.HasPrefix(path, "/image/cover/") && !strings.HasPrefix(path, "/image/default/")
-	case strings.HasPrefix(path[at+len(own):], "covers/sprite/"):
+	case listed: // the list and the address tell it differently
+		return true
+	case folder == "Sprite":
 		return strings.HasPrefix(kind, "Sprite")
-	case strings.HasPrefix(path[at+len(own):], "covers/"):
-		return kind == "CoverSnapshot"
-	case strings.HasPrefix(path[at+len(own):], "snapshots/normal/"):
-		return kind == "NormalSnapshot"
+	case folder != "":
+		return kind == folder
 	}
-	return true
+	return !strings.HasPrefix(path, "/image/cover/") && !strings.HasPrefix(path, "/image/default/")
+}
+
+// folderOf is the type of snapshot whose folder a path lies in; empty: in none that is
+// known.
+func folderOf(path string, id video.ID) string {
+	own := strings.ToLower("/" + string(id) + "/")
+	at := strings.Index(path, own)
+	if at < 0 {
+		return ""
+	}
+	switch rest := path[at+len(own):]; {
+	case strings.HasPrefix(rest, "covers/sprite/"):
+		return "Sprite"
+	case strings.HasPrefix(rest, "covers/"):
+		return "CoverSnapshot"
+	case strings.HasPrefix(rest, "snapshots/normal/"):
+		return "NormalSnapshot"
+	}
+	return ""
 }
 
 // pathOf is the path of a URL in small letters, and all of what is none.
