@@ -26,6 +26,7 @@ func Outside(ctx context.Context, o Objects, tree Categories, p *retention.Polic
 // is read each time. The zero Usage has read nothing.
 type Usage struct {
 	viewed func(video.ID) (time.Time, bool)
+	newest time.Time
 }
 
 // Outside is the function of that name, with the views as they were at its first call.
@@ -53,12 +54,15 @@ func (u *Usage) Outside(ctx context.Context, o Objects, tree Categories, p *rete
 	if p.Usage != "" && u.viewed == nil {
 		body, err := o.Read(ctx, p.Usage)
 		if err == nil {
-			u.viewed, err = retention.ParseUsage(body)
+			var views retention.Usage
+			if views, err = retention.ParseUsageFile(body); err == nil {
+				u.viewed, u.newest = views.Last, views.Newest
+			}
 		}
 		if err != nil {
 			return retention.Moment{}, fmt.Errorf("usage: %w", err)
 		}
 	}
-	at.Viewed = u.viewed
+	at.Viewed, at.NewestView = u.viewed, u.newest
 	return at, nil
 }

@@ -125,7 +125,7 @@ func (j Job) goOn(ctx context.Context, d state.Draft, at time.Time) (Report, err
 		}
 	}
 	if err == nil {
-		err = checkInputs(j.Policy, moment)
+		err = j.Policy.CheckInputs(moment)
 	}
 	if err != nil {
 		return report, err

@@ -376,11 +376,11 @@ func (e *endless) Media(_ context.Context, ids []video.ID) ([]video.Answer[video
 	for k, id := range ids {
 		var i int
 		_, _ = fmt.Sscanf(string(id), "%x", &i)
-		m := video.Media{Video: video.Video{ID: id, Title: "title of " + string(id), Status: video.StatusNormal, Size: 1 << 20, Duration: time.Minute, Created: e.created(i)}}
+		m := video.Media{Video: video.Video{ID: id, Kind: video.KindVideo, Title: "title of " + string(id), Status: video.StatusNormal, Size: 1 << 20, Duration: time.Minute, Created: e.created(i)}}
 		if i%4 == 0 {
 			m.Tags = []string{"temp"}
 		}
-		m.Source = &video.Source{Status: "Normal", Size: 1 << 20}
+		m.Source = &video.Source{Status: "Normal", Size: 1 << 20, Duration: time.Minute}
 		m.Streams = []video.Stream{{Job: "j", Definition: "HD", Format: "mp4", Status: "Normal", Size: 1 << 19, Height: 720, Duration: time.Minute}}
 		answers[k] = video.Answer[video.Media]{ID: id, Value: m}
 	}
@@ -545,11 +545,11 @@ func TestImagesAreListedUntilTheLedgerHasThem(t *testing.T) {
 	require.NoError(t, err, "no other policy asks for it")
 }
 
-// unledgered is a state whose ledger cannot be read.
+// unledgered is a state whose ledger cannot be read, nor what was kept of it.
 type unledgered struct{ state.Objects }
 
 func (u unledgered) Read(ctx context.Context, key string) ([]byte, error) {
-	if strings.HasPrefix(key, "ledger/") {
+	if strings.HasPrefix(key, "ledger/") || strings.HasPrefix(key, "imaged/") {
 		return nil, video.ErrTransient
 	}
 	return u.Objects.Read(ctx, key)

@@ -524,7 +524,7 @@ func (r *run) guards(ctx context.Context, p state.Plan) ([]string, error) {
 			all = plus(all, freed)
 		}
 	}
-	over := r.Policy.Guards.Over(all.Items, all.Media, all.Unknown, all.Bytes, p.Library.Media)
+	over := r.Policy.Guards.Over(all.Items, all.Media, all.Unknown, all.Bytes, p.Base())
 	usual, err := r.usual(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("count what is usual: %w", err)

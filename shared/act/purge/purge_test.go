@@ -218,9 +218,14 @@ func at(days int) time.Time { return made.AddDate(0, 0, -days) }
 func temp(id string, tags ...string) video.Media {
 	return video.Media{
 		Video: video.Video{ID: video.ID(id), Kind: video.KindVideo, Title: "title of " + id, Tags: append([]string{"temp"}, tags...), Status: video.StatusNormal,
-			Size: 1000, Created: at(90), Modified: at(80)},
-		Source: &video.Source{Status: "Normal", Size: 1000}, Streams: []video.Stream{},
+			Size: 1000, Duration: time.Minute, Created: at(90), Modified: at(80)},
+		Source: &video.Source{Status: "Normal", Size: 1000, Duration: time.Minute, Width: 1280, Height: 720}, Streams: []video.Stream{},
 	}
+}
+
+func transcode(job, status string, size int64, created time.Time) video.Stream {
+	return video.Stream{Job: job, Definition: "HD", Format: "mp4", Codec: "h264", Kind: "video", Status: status, Size: size, Width: 1280, Height: 720, Bitrate: 900,
+		Duration: time.Minute, Created: created}
 }
 
 func parts(id string) video.Media {
@@ -228,8 +233,8 @@ func parts(id string) video.Media {
 	m.Tags = []string{"parts"}
 	m.Snapshots = []string{"https://x.example/1.jpg"}
 	m.Streams = []video.Stream{
-		{Job: id + "old", Definition: "HD", Format: "mp4", Status: "Invisible", Size: 500, Height: 720, Created: at(80)},
-		{Job: id + "new", Definition: "HD", Format: "mp4", Status: "Normal", Size: 400, Height: 720, Created: at(70)},
+		transcode(id+"old", "Invisible", 500, at(80)),
+		transcode(id+"new", "Normal", 400, at(70)),
 	}
 	return m
 }

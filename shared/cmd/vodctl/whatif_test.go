@@ -81,17 +81,17 @@ func snapshotOf(t *testing.T, all ...video.Media) string {
 }
 
 func aged(id string, days int, tags ...string) video.Media {
-	return video.Media{Streams: []video.Stream{}, Video: video.Video{ID: video.ID(id), Status: video.StatusNormal, Tags: tags, Size: 1000,
+	return video.Media{Streams: []video.Stream{}, Video: video.Video{ID: video.ID(id), Kind: video.KindVideo, Status: video.StatusNormal, Tags: tags, Size: 1000, Duration: time.Minute,
 		Created: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, -days)}}
 }
 
 func TestWhatIfTakesEachPartInOneNightOnly(t *testing.T) {
 	m := aged("a", 50, "lean")
-	m.Snapshots, m.Cover = []string{"https://x.example/1.jpg"}, "https://x.example/c.jpg"
-	m.Source = &video.Source{Status: "Normal", Size: 1000}
+	m.Snapshots, m.Cover = []string{"https://x.example/1.jpg"}, "https://x.example/image/cover/c.jpg"
+	m.Source = &video.Source{Status: "Normal", Size: 1000, Duration: time.Minute, Width: 1280, Height: 720}
 	m.Streams = []video.Stream{
-		{Job: "ld", Definition: "LD", Status: "Normal", Size: 10, Height: 360, Kind: "video"},
-		{Job: "hd", Definition: "HD", Status: "Normal", Size: 20, Height: 720, Kind: "video"},
+		{Job: "ld", Definition: "LD", Status: "Normal", Size: 10, Width: 640, Height: 360, Duration: time.Minute, Kind: "video"},
+		{Job: "hd", Definition: "HD", Status: "Normal", Size: 20, Width: 1280, Height: 720, Duration: time.Minute, Kind: "video"},
 	}
 	library := snapshotOf(t, m, aged("w", 50, "temp"))
 	policy := file(t, "policy.yaml", `rules:

@@ -6,43 +6,74 @@ import (
 	"strings"
 	"time"
 
+	"vodcurator/shared/decide/rule"
 	"vodcurator/shared/video"
 )
 
-// holds are what beats every rule.
+// holds are what beats every rule. Words are folded (rule.Fold).
 type holds struct {
-	tags       []string // compared without regard to case
+	tags       []string
 	categories []int64
-	until      string // start of a tag that ends in a date; compared without regard to case
+	until      string // start of a tag that ends in a date
 }
 
-// held says why the media may not be touched; empty: nothing holds it.
-func (h holds) held(m video.Media, at Moment) string {
-	if note, listed := at.Held[m.ID]; listed {
-		return strings.TrimRight("on the hold list: "+note, ": ")
+// newHolds folds the protective words of a policy.
+func newHolds(tags []string, categories []int64, until string) holds {
+	h := holds{categories: categories, until: rule.Fold(until)}
+	for _, tag := range tags {
+		h.tags = append(h.tags, rule.Protective(tag)...)
+	}
+	return h
+}
+
+// held says why the asset may not be touched: Held when a hold covers it, Doubt when one
+// may. An empty reason: nothing holds it.
+func (h holds) held(m video.Media, at Moment) (why Why, reason string) {
+	if note, listed := at.listed(m.ID); listed {
+		return Held, strings.TrimRight("on the hold list: "+note, ": ")
 	}
 	if reason := h.within(m.Category, at.Above); reason != "" {
-		return reason
+		return Held, reason
 	}
 	for _, tag := range m.Tags {
-		for _, hold := range h.tags {
-			if strings.EqualFold(strings.TrimSpace(tag), hold) {
-				return fmt.Sprintf("tag %q holds", tag)
+		for _, word := range rule.Protective(tag) {
+			if slices.Contains(h.tags, word) {
+				return Held, fmt.Sprintf("tag %q holds", tag)
+			}
+			if reason := h.dated(tag, word, at.Now); reason != "" {
+				return Held, reason
 			}
 		}
-		if reason := h.dated(tag, at.Now); reason != "" {
-			return reason
+	}
+	for _, tag := range m.Tags {
+		for _, word := range rule.Protective(tag) {
+			if hold := h.resembles(word, at.Now); hold != "" {
+				return Doubt, fmt.Sprintf("tag %q looks like the hold %q, so it may hold; write it exactly, or take it off", tag, hold)
+			}
 		}
 	}
-	return ""
+	return "", ""
+}
+
+func (at Moment) listed(id video.ID) (note string, listed bool) {
+	if note, listed = at.Held[id]; !listed {
+		note, listed = at.Held[HeldID(id)]
+	}
+	return note, listed
 }
 
 // levels is more than a tree of categories can have, so a walk upwards ends.
 const levels = 16
 
 // within says whether the category or one above it is held. One whose way to the top
-// is not known may be.
+// is not known may be, and so may every asset when a held category is not in the tree:
+// who deletes a category leaves its assets without one.
 func (h holds) within(id int64, above map[int64]int64) string {
+	for _, held := range h.categories {
+		if _, known := above[held]; !known {
+			return fmt.Sprintf("held category %d is not in the tree of categories, so nobody can tell what it holds", held)
+		}
+	}
 	if len(h.categories) == 0 || id <= 0 {
 		return ""
 	}
@@ -77,43 +108,83 @@ func Above(all []video.Category) map[int64]int64 {
 	return above
 }
 
-// dated reads a tag such as hold-until:2026-12-31. The day counts to its end
+// joints may stand between the word and the date of a dated hold.
+const joints = ":=_-. "
+
+// dated reads a folded word such as hold-until:2026-12-31. The day counts to its end
 // everywhere on earth; a date that cannot be read holds for good.
-func (h holds) dated(tag string, now time.Time) string {
-	tag = strings.TrimSpace(tag)
-	if h.until == "" || len(tag) < len(h.until) || !strings.EqualFold(tag[:len(h.until)], h.until) {
+func (h holds) dated(tag, word string, now time.Time) string {
+	date, ok := strings.CutPrefix(word, h.until)
+	if h.until == "" || !ok {
 		return ""
 	}
-	date := strings.TrimLeft(tag[len(h.until):], ":=_- \uff1a") // the wide colon of CJK keyboards too
-	day, err := time.Parse(time.DateOnly, strings.NewReplacer("/", "-", ".", "-").Replace(date))
-	if err != nil {
+	switch end, readable := endOf(date); {
+	case !readable:
 		return fmt.Sprintf("tag %q has no date of the form 2026-12-31, so it holds", tag)
-	}
-	if end := day.AddDate(0, 0, 1).Add(12 * time.Hour); now.Before(end) {
+	case now.Before(end):
 		return fmt.Sprintf("tag %q holds", tag)
 	}
 	return ""
 }
 
-// ParseHolds reads a hold list: one id on a line, then, after a blank, a note.
-// Empty lines and lines that start with # say nothing. Every other line must
-// start with an id, or the list as a whole is unreadable.
-func ParseHolds(body []byte) (map[video.ID]string, error) {
-	held := map[video.ID]string{}
-	for i, line := range strings.Split(string(body), "\n") {
-		line = strings.TrimSpace(strings.TrimPrefix(line, "\ufeff"))
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
+// endOf is the moment at which the day of a folded date is over everywhere on earth.
+func endOf(date string) (end time.Time, readable bool) {
+	date = strings.Trim(date, joints)
+	for _, layout := range []string{time.DateOnly, "2006/01/02", "2006.01.02", "20060102"} {
+		if day, err := time.Parse(layout, date); err == nil {
+			return day.AddDate(0, 0, 1).Add(12 * time.Hour), true
 		}
-		id, note, _ := strings.Cut(line, " ")
-		if err := (video.Change{ID: video.ID(id)}).Check(); err != nil {
-			return nil, fmt.Errorf("hold list, line %d: %w", i+1, err)
-		}
-		held[video.ID(id)] = strings.TrimSpace(note)
 	}
-	return held, nil
+	return time.Time{}, false
 }
 
-// Held says why the policy's holds forbid to touch the media; empty: they do not.
-// It is for removals that no rule asked for; Judge asks the holds by itself.
-func (p *Policy) Held(m video.Media, at Moment) string { return p.holds.held(m, at) }
+// loose drops what people forget or change when they type a hold.
+var loose = strings.NewReplacer("-", "", "_", "", " ", "", ".", "", ":", "", "=", "")
+
+// resembles gives the hold that a folded word looks like without being it; empty: none.
+// A dated hold that would be over by its date is none however it is spelled.
+func (h holds) resembles(word string, now time.Time) string {
+	for _, hold := range h.tags {
+		if rule.Near(word, hold) || loose.Replace(word) == loose.Replace(hold) {
+			return hold
+		}
+	}
+	if h.until == "" || strings.HasPrefix(word, h.until) {
+		return ""
+	}
+	head, date := word, ""
+	if i := strings.IndexAny(word, ":=0123456789"); i >= 0 {
+		head, date = word[:i], word[i:]
+	}
+	head = strings.Trim(head, joints)
+	if !strings.HasPrefix(loose.Replace(word), loose.Replace(h.until)) && head != h.until && !rule.Near(head, h.until) {
+		return ""
+	}
+	if end, readable := endOf(date); readable && !now.Before(end) {
+		return ""
+	}
+	return h.until
+}
+
+// Held says why the policy's holds forbid to touch the asset, or may forbid it; empty:
+// they do not. It is for removals that no rule asked for; Judge asks the holds by itself.
+func (p *Policy) Held(m video.Media, at Moment) string {
+	if fact := disputed(m); fact != "" {
+		return fact
+	}
+	_, reason := p.holds.held(m, at)
+	return reason
+}
+
+// disputed says that what holds are read from is told in two ways, or by one answer
+// of the library only.
+func disputed(m video.Media) string {
+	for _, fact := range protectiveFacts {
+		if slices.Contains(m.Doubts, fact) {
+			return fact + " unknown: two answers of the library tell it differently"
+		}
+	}
+	return ""
+}
+
+var protectiveFacts = []string{"tags", "category"}

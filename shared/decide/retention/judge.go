@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,15 +15,72 @@ import (
 	"vodcurator/shared/video"
 )
 
-// facts are what the rules of one policy ask about one media.
+// facts are what the rules of one policy ask about one asset.
 type facts struct {
 	m     video.Media
 	at    Moment
 	words rule.Facts
+
+	// What cannot be told must never let anything else go. maybe are the streams, by
+	// job, that a rule takes if a fact that is missing turns out so: they count neither
+	// as taken nor as staying. unsure says that such a fact was met at all.
+	maybe  map[string]bool
+	unsure bool
 }
 
 func newCase(m video.Media, at Moment) *facts {
-	return &facts{m: m, at: at, words: rule.FactsOf(m, at.Now)}
+	m = believed(m)
+	c := &facts{m: m, at: at, words: rule.FactsOf(m, at.Now), maybe: map[string]bool{}}
+	for _, name := range m.Doubts {
+		rule.Without(&c.words, name)
+		if name == "category" {
+			rule.Without(&c.words, "category_id")
+		}
+	}
+	return c
+}
+
+// believed is the asset without the facts that two answers of the library tell
+// differently. Tags and category stay: they are protective words (see disputed).
+func believed(m video.Media) video.Media {
+	for _, name := range m.Doubts {
+		switch name {
+		case "kind":
+			m.Kind = ""
+		case "status":
+			m.Status = ""
+		case "duration":
+			m.Duration = 0
+			if m.Source != nil {
+				source := *m.Source
+				source.Duration, m.Source = 0, &source
+			}
+		case "size":
+			m.Size = 0
+			if m.Source != nil {
+				source := *m.Source
+				source.Size, m.Source = 0, &source
+			}
+		case "created", "uploaded":
+			m.Created = time.Time{}
+		case "modified":
+			m.Modified = time.Time{}
+		case "source":
+			m.Source = nil
+		case "streams":
+			m.Streams = nil
+		case "snapshots", "cover":
+			m.Snapshots = nil
+		}
+	}
+	return m
+}
+
+// doubt keeps because facts are missing, and remembers that.
+func (c *facts) doubt(v *Verdict, k Keep, missing ...string) {
+	c.unsure = true
+	k.ID, k.Why, k.Missing = v.ID, Doubt, missing
+	v.Keeps = append(v.Keeps, k)
 }
 
 // The moments that an age may be counted from.
@@ -32,70 +90,76 @@ const (
 	viewed   = "view"
 )
 
-// age is the time since the upload, the last change or the last view; doubt says
-// why it cannot be told.
-func (c *facts) age(since string) (age time.Duration, doubt string) {
-	from := c.m.Created
+// age is the time since the upload, the last change or the last view. missing names
+// the fact without which it cannot be told, and doubt says so.
+func (c *facts) age(since string) (age time.Duration, missing, doubt string) {
+	from, name := c.m.Created, "uploaded"
 	switch since {
 	case modified:
-		from = c.m.Modified
+		from, name = c.m.Modified, "modified"
 	case viewed:
 		if c.at.Viewed == nil {
-			return 0, "no usage was given, so the last view is unknown"
+			return 0, "viewed", "no usage was given, so the last view is unknown"
 		}
 		seen, ok := c.at.Viewed(c.m.ID)
 		if !ok {
-			return 0, "last view unknown"
+			return 0, "viewed", "last view unknown"
 		}
 		// What was uploaded after its last counted view is as young as its upload.
-		if from = seen; c.m.Created.After(seen) {
-			from = c.m.Created
+		if isTold(c.m.Created, c.at.Now) && seen.After(c.m.Created) {
+			from, name = seen, "viewed"
+		} else {
+			since = uploaded
 		}
 	}
-	if from.IsZero() {
-		return 0, since + " time unknown"
+	switch {
+	case from.After(c.at.Now):
+		return 0, name, since + " time lies in the future"
+	case !isTold(from, c.at.Now):
+		return 0, name, since + " time unknown"
 	}
-	if from.After(c.at.Now) {
-		return 0, since + " time lies in the future"
-	}
-	return c.at.Now.Sub(from), ""
+	return c.at.Now.Sub(from), "", ""
 }
 
-// judge adds what one rule takes of the media, or why it does not. Of its source the
+// judge adds what one rule takes of the asset, or why it does not. Of its source the
 // rule gives only why it would go (empty: it stays): that is taken when the streams
 // of all rules are.
 func (r *removal) judge(c *facts, v *Verdict) (source string) {
-	matched, err := r.when.match(c)
-	if err != nil {
-		v.Keeps = append(v.Keeps, Keep{ID: v.ID, Rule: r.name, Why: Doubt, Reason: "select cannot be evaluated: " + err.Error()})
+	selected, missing, why := r.when.ask(c)
+	if selected == rule.No {
 		return ""
 	}
-	if !matched {
+	if selected == rule.Unknown {
+		c.doubt(v, Keep{Rule: r.name, Reason: "select cannot be evaluated: " + why}, missing...)
+		r.mayTake(c)
 		return ""
 	}
-	age, doubt := c.age(r.since)
+	because := "no age limit"
+	if r.olderThan > 0 {
+		age, fact, doubt := c.age(r.since)
+		because = fmt.Sprintf("%s since %s, limit %s", days(age), r.since, days(r.olderThan))
+		switch {
+		case doubt != "":
+			c.doubt(v, Keep{Rule: r.name, Reason: doubt}, fact)
+			r.mayTake(c)
+			return ""
+		case age <= r.olderThan:
+			v.Keeps = append(v.Keeps, Keep{ID: v.ID, Rule: r.name, Why: Young, Due: c.at.Now.Add(r.olderThan - age), Reason: because})
+			return ""
+		}
+	}
 	switch {
-	case doubt != "" && r.olderThan > 0:
-		v.Keeps = append(v.Keeps, Keep{ID: v.ID, Rule: r.name, Why: Doubt, Reason: doubt})
-		return ""
-	case age <= r.olderThan && r.olderThan > 0:
-		v.Keeps = append(v.Keeps, Keep{ID: v.ID, Rule: r.name, Why: Young, Due: c.at.Now.Add(r.olderThan - age),
-			Reason: fmt.Sprintf("%s since %s, limit %s", days(age), r.since, days(r.olderThan))})
-		return ""
-	}
-	because := fmt.Sprintf("%s since %s, limit %s", days(age), r.since, days(r.olderThan))
-	if r.olderThan <= 0 {
-		because = "no age limit"
-	}
-	if strings.HasSuffix(c.m.StorageClass, "Changing") {
+	case strings.HasSuffix(c.m.StorageClass, "Changing"):
 		v.Keeps = append(v.Keeps, Keep{ID: v.ID, Rule: r.name, Why: Doubt, Reason: "its storage class is being changed"})
 		return ""
-	}
-	if r.video {
+	case r.video:
 		v.Items = append(v.Items, Item{ID: v.ID, Kind: Whole, Bytes: Size(c.m), Rule: r.name, Reason: because})
 		return ""
-	}
-	if c.m.Status != video.StatusNormal {
+	case c.m.Status == "":
+		c.doubt(v, Keep{Rule: r.name, Reason: "status unknown: its parts may still change"}, "status")
+		r.mayTake(c)
+		return ""
+	case c.m.Status != video.StatusNormal:
 		v.Keeps = append(v.Keeps, Keep{ID: v.ID, Rule: r.name, Why: Doubt,
 			Reason: fmt.Sprintf("status %q: its parts may still change", c.m.Status)})
 		return ""
@@ -112,58 +176,108 @@ func (r *removal) judge(c *facts, v *Verdict) (source string) {
 	return because
 }
 
+// mayTake notes the streams that the rule would look at if it were known to apply.
+func (r *removal) mayTake(c *facts) {
+	if r.streams == nil {
+		return
+	}
+	for _, s := range c.m.Streams {
+		if fits, _ := r.streams.fits(s); fits != rule.No {
+			c.maybe[s.Job] = true
+		}
+	}
+}
+
 func (r *removal) takeSource(c *facts, v *Verdict, because string) {
 	keep := func(why Why, format string, args ...any) {
 		v.Keeps = append(v.Keeps, Keep{ID: v.ID, Kind: Source, Rule: r.name, Why: why, Reason: fmt.Sprintf(format, args...)})
 	}
+	doubt := func(reason string, missing ...string) {
+		c.doubt(v, Keep{Kind: Source, Rule: r.name, Reason: reason}, missing...)
+	}
 	src := c.m.Source
 	switch {
 	case src == nil:
-		keep(Doubt, "the library did not tell about the source file")
+		doubt("the library did not tell about the source file", "source")
 		return
 	case src.Gone():
 		return // nothing left to take
+	case src.Status == "":
+		doubt("status of the source file unknown", "source.status")
+		return
 	case src.Status != "Normal":
 		keep(Doubt, "source file has status %q", src.Status)
 		return
 	case c.m.Streams == nil:
-		keep(Doubt, untold)
+		doubt(untoldStreams, "streams")
 		return
-	case c.m.TranscodeMode == "NoTranscode" || c.m.TranscodeMode == "AsyncTranscode":
+	case playsSource(c.m.TranscodeMode):
 		keep(Needed, "transcode mode %s: the source file is what people play", c.m.TranscodeMode)
 		return
-	}
-	good := 0
-	for _, s := range c.m.Streams {
-		// A stream that goes by any rule does not stand in for the source.
-		taken := slices.ContainsFunc(v.Items, func(i Item) bool { return i.Kind == Stream && i.Part == s.Job })
-		if !taken && stands(s, c.m) && s.Height >= r.source.minHeight {
-			good++
-		}
-	}
-	if good < r.source.goodStreams {
-		keep(Needed, "%d good streams of at least %d lines, wanted %d", good, r.source.minHeight, r.source.goodStreams)
+	case slices.ContainsFunc(c.m.Streams, func(s video.Stream) bool { return s.Definition == "OD" }):
+		keep(Needed, "a stream is the source file itself (OD): it is what people play")
 		return
 	}
-	v.Items = append(v.Items, Item{ID: v.ID, Kind: Source, Bytes: told(src.Size), Rule: r.name,
-		Reason: fmt.Sprintf("%s; %d good streams stay", because, good)})
-}
-
-const untold = "the library did not tell about the streams"
-
-// stands says that people can go on watching the whole media by this stream.
-func stands(s video.Stream, m video.Media) bool {
-	whole := m.Duration
-	if whole == 0 && m.Source != nil {
-		whole = m.Source.Duration
+	if i := slices.IndexFunc(c.m.Streams, func(s video.Stream) bool { return s.Definition == "" }); i >= 0 {
+		doubt("a stream does not tell its definition, so it may be the source file itself", fmt.Sprintf("streams[%d].definition", i))
+		return
 	}
-	return plays(s) && s.Size > 0 && s.Definition != "OD" && s.Kind != "audio" == (m.Kind != video.KindAudio) &&
-		// A stream that was cut short is no replacement; 2 % covers rounding.
-		(whole == 0 || s.Duration >= whole-whole/50)
+	good, full, open := r.goodStreams(c, v)
+	asked := "as the source file is"
+	if r.source.minHeight > 0 {
+		asked = fmt.Sprintf("of at least %d lines", r.source.minHeight)
+	}
+	switch {
+	case good >= r.source.goodStreams && full == rule.Yes:
+		v.Items = append(v.Items, Item{ID: v.ID, Kind: Source, Bytes: told(src.Size), Rule: r.name,
+			Reason: fmt.Sprintf("%s; %d good streams stay", because, good)})
+	case good < r.source.goodStreams && good+len(open) < r.source.goodStreams || full == rule.No && len(open) == 0:
+		keep(Needed, "%d good streams %s, wanted %d%s", good, asked, r.source.goodStreams, lower(full, good))
+	default:
+		doubt(fmt.Sprintf("%d good streams %s, wanted %d; unknown: %s", good, asked, r.source.goodStreams, strings.Join(open, ", ")), open...)
+	}
 }
 
-// plays says that the provider hands the stream to players by default.
-func plays(s video.Stream) bool { return s.Status == "Normal" && s.Job != "" }
+// lower explains that streams are whole, and none shows the picture of the source.
+func lower(full rule.Truth, good int) string {
+	if full == rule.Yes || good == 0 {
+		return ""
+	}
+	return "; none has the lines of the source file, and the policy names no min_height"
+}
+
+// goodStreams counts the streams that stay for certain and stand in for the source.
+// full says whether one of them shows as much as it does: where the policy names no
+// height, that is what it must. open names the facts that could make one more.
+func (r *removal) goodStreams(c *facts, v *Verdict) (good int, full rule.Truth, open []string) {
+	need := Need{Height: r.source.minHeight, Encrypted: r.source.encrypted}
+	if need.Height > 0 || kindOf(c.m) == video.KindAudio {
+		full = rule.Yes
+	}
+	for i, s := range c.m.Streams {
+		// A stream that goes by any rule does not stand in for the source.
+		if s.Job != "" && slices.ContainsFunc(v.Items, func(i Item) bool { return i.Kind == Stream && i.Part == s.Job }) {
+			continue
+		}
+		complete, why := Complete(s, c.m, need)
+		if complete == rule.Yes && c.maybe[s.Job] {
+			complete, why = rule.Unknown, mayGo
+		}
+		switch complete {
+		case rule.Unknown:
+			open = append(open, streamFact(i, why))
+		case rule.Yes:
+			good++
+			shows, what := fills(s, *c.m.Source)
+			if full = max(full, shows); shows == rule.Unknown && need.Height == 0 {
+				open = append(open, what)
+			}
+		}
+	}
+	return good, full, open
+}
+
+const untoldStreams = "the library did not tell about the streams"
 
 func (r *removal) takeImages(c *facts, v *Verdict, because string) {
 	if len(c.m.Snapshots) == 0 {
@@ -173,7 +287,7 @@ func (r *removal) takeImages(c *facts, v *Verdict, because string) {
 		if c.at.Imaged != nil && c.at.Imaged(v.ID, kind) {
 			continue // nothing left to take, and the library tells of covers only
 		}
-		if kind == "CoverSnapshot" && c.m.Cover != "" {
+		if coverMayBe(c.m, kind) {
 			v.Keeps = append(v.Keeps, Keep{ID: v.ID, Kind: Images, Part: kind, Rule: r.name, Why: Needed,
 				Reason: "the video has a cover, and it may be one of these"})
 			continue
@@ -182,7 +296,42 @@ func (r *removal) takeImages(c *facts, v *Verdict, because string) {
 	}
 }
 
-// Size is what a media holds in bytes, Unknown when any part does not say.
+// coverMayBe says that the cover in use may be a snapshot of that type. An image that
+// somebody uploaded lies under /image/, a snapshot under the id of its video, in a folder
+// for its type. What lies elsewhere may be of any type.
+func coverMayBe(m video.Media, kind string) bool {
+	if m.Cover == "" {
+		return false
+	}
+	path := pathOf(m.Cover)
+	own := strings.ToLower("/" + string(m.ID) + "/")
+	if slices.ContainsFunc(m.Snapshots, func(s string) bool { return pathOf(s) == path }) {
+		return kind == "CoverSnapshot" // the library lists these only
+	}
+	at := strings.Index(path, own)
+	switch {
+	case at < 0:
+		return !strings.HasPrefix(path, "/image/cover/") && !strings.HasPrefix(path, "/image/default/")
+	case strings.HasPrefix(path[at+len(own):], "covers/sprite/"):
+		return strings.HasPrefix(kind, "Sprite")
+	case strings.HasPrefix(path[at+len(own):], "covers/"):
+		return kind == "CoverSnapshot"
+	case strings.HasPrefix(path[at+len(own):], "snapshots/normal/"):
+		return kind == "NormalSnapshot"
+	}
+	return true
+}
+
+// pathOf is the path of a URL in small letters, and all of what is none.
+func pathOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return strings.ToLower(address)
+	}
+	return strings.ToLower(u.Path)
+}
+
+// Size is what an asset holds in bytes, Unknown when any part does not say.
 // Snapshots are not counted: their size is told nowhere.
 func Size(m video.Media) int64 {
 	var sum int64

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
+	"vodcurator/shared/decide/rule"
 	"vodcurator/shared/video"
 )
 
@@ -37,22 +39,31 @@ func (k keepRule) group(m video.Media) string {
 	return ""
 }
 
-// judge claims the media for the quota.
+// judge claims the asset for the quota. What nobody can play takes no room in a quota,
+// and none makes room by taking it.
 func (q *quota) judge(c *facts, v *Verdict, index int) {
-	matched, err := q.when.match(c)
-	if !matched && err == nil {
+	selected, missing, why := q.when.ask(c)
+	if selected == rule.No {
 		return
 	}
-	age, doubt := c.age(uploaded)
+	playable, reason := Playable(c.m)
+	age, fact, doubt := c.age(uploaded)
 	bytes := Size(c.m)
 	switch {
-	case err != nil:
-		doubt = "select cannot be evaluated: " + err.Error()
-	case doubt == "" && bytes == Unknown:
-		doubt = "its size is unknown, so it does not count"
+	case playable == rule.No:
+		v.Keeps = append(v.Keeps, Keep{ID: v.ID, Rule: q.name, Why: InQuota, Reason: "it does not play, so it does not count: " + reason})
+		return
+	case selected == rule.Unknown:
+		doubt = "select cannot be evaluated: " + why
+	case doubt != "":
+		missing = []string{fact}
+	case bytes == Unknown:
+		doubt, missing = "its size is unknown, so it does not count", []string{"bytes"}
+	case playable == rule.Unknown:
+		doubt, missing = "whether it plays is not known, so it does not count: "+reason, []string{"playable"}
 	}
 	if doubt != "" {
-		v.Keeps = append(v.Keeps, Keep{ID: v.ID, Rule: q.name, Why: Doubt, Reason: doubt})
+		c.doubt(v, Keep{Rule: q.name, Reason: doubt}, missing...)
 		return
 	}
 	v.Claims = append(v.Claims, Claim{Quota: index, Old: age > q.olderThan, Item: Item{
@@ -60,15 +71,27 @@ func (q *quota) judge(c *facts, v *Verdict, index int) {
 	}})
 }
 
+// unclaim takes an asset of which facts are missing out of all quotas: what rules would
+// take of it may or may not make room, and its bytes must not push another one out.
+func (p *Policy) unclaim(v *Verdict) {
+	for _, claim := range v.Claims {
+		v.Keeps = append(v.Keeps, Keep{ID: v.ID, Rule: p.quotas[claim.Quota].name, Why: Doubt, Reason: "facts are unknown, so it does not count"})
+	}
+	v.Claims = nil
+}
+
 // Tally is what a policy must know of the whole library before it can settle:
-// totals of the quotas, and the newest of each group. Its size depends on the
-// policy, not on the library. It marshals, so that counting can go on later.
+// totals of the quotas, the newest of each group, and which protections protect
+// something. Its size depends on the policy and its hold list, not on the library. It marshals, so that counting can go on later.
 type Tally struct {
-	Media  int                        `json:"media"`
-	Bytes  int64                      `json:"bytes"`            // of what tells its size
-	Quotas map[int]int64              `json:"quotas,omitempty"` // bytes counted, less what rules remove
-	Newest map[int]map[string]*newest `json:"newest,omitempty"`
-	freed  map[int]int64
+	Media    int                        `json:"media"`
+	Complete int                        `json:"complete,omitempty"` // media that people can play (Playable)
+	Bytes    int64                      `json:"bytes"`              // of what tells its size
+	Quotas   map[int]int64              `json:"quotas,omitempty"`   // bytes counted, less what rules remove
+	Newest   map[int]map[string]*newest `json:"newest,omitempty"`
+	Used     map[string]bool            `json:"used,omitempty"`    // protections of the policy that cover something
+	HeldIDs  map[video.ID]bool          `json:"heldIds,omitempty"` // ids of the hold list that were met
+	freed    map[int]int64
 }
 
 // Add counts one media of the library. Every media is added once, whether a rule
@@ -87,16 +110,20 @@ func (p *Policy) Add(t *Tally, m video.Media, at Moment, v Verdict) {
 			t.Quotas[c.Quota] -= max(i.Bytes, 0)
 		}
 	}
-	if m.Created.IsZero() || !slices.ContainsFunc(p.keeps, func(k keepRule) bool { return k.newest > 0 }) {
-		return
+	playable, _ := Playable(believed(m))
+	if playable == rule.Yes {
+		t.Complete++
 	}
-	c := newCase(m, at)
+	asked := sync.OnceValue(func() *facts { return newCase(m, at) })
+	p.uses(t, asked, m, at)
+	if playable != rule.Yes || !isTold(believed(m).Created, at.Now) || disputed(m) != "" {
+		return // what may be among the newest is protected on its own, and takes no place
+	}
 	for i, k := range p.keeps {
 		if k.newest == 0 {
 			continue
 		}
-		// What cannot be evaluated is protected on its own, and takes no place here.
-		if covered, err := k.when.match(c); err != nil || !covered {
+		if covered, _, _ := k.when.ask(asked()); covered != rule.Yes {
 			continue
 		}
 		if t.Newest == nil {
@@ -171,12 +198,13 @@ func (t *Tally) Standing(groups map[Group]bool) []Standing {
 	return all
 }
 
-// Stands says that a media is of the group. What goes out of a group goes because
+// Stands says that an asset is of the group, and plays. What goes out of a group goes because
 // of those that stand for it, so before it goes each of them is asked this again.
 func (p *Policy) Stands(g Group, m video.Media, at Moment) bool {
 	k := p.keeps[g.Rule] // the plan and its groups are of this very policy
-	covered, err := k.when.match(newCase(m, at))
-	return covered && err == nil && k.group(m) == g.Key
+	covered, _, _ := k.when.ask(newCase(m, at))
+	playable, _ := Playable(believed(m))
+	return covered == rule.Yes && playable == rule.Yes && disputed(m) == "" && k.group(m) == g.Key
 }
 
 // newest is a heap with the oldest on top, to be pushed out by what is newer.

@@ -51,7 +51,12 @@ func settled(t require.TestingT, p *retention.Policy, all ...video.Media) (going
 }
 
 func aged(id string, days int, category, size int64, tags ...string) video.Media {
-	return video.Media{Video: video.Video{ID: video.ID(id), Status: video.StatusNormal, Created: ago(days), Category: category, Size: size, Tags: tags}, Streams: []video.Stream{}}
+	return video.Media{
+		Video: video.Video{ID: video.ID(id), Kind: video.KindVideo, Status: video.StatusNormal, Created: ago(days), Category: category, Size: size,
+			Duration: time.Minute, Tags: tags},
+		Source:  &video.Source{Status: "Normal", Size: size, Duration: time.Minute, Width: 1280, Height: 720},
+		Streams: []video.Stream{},
+	}
 }
 
 const oldTemp = "\nrules:\n  - {name: r, select: '\"temp\" in tags', older_than: 30d, remove: {video: true}}"
@@ -140,7 +145,7 @@ func TestAQuotaKnowsWhatIsHeldWhatIsUnknownAndWhatRulesTake(t *testing.T) {
 	parts := "\nrules:\n  - {name: s, select: '\"parts\" in tags', older_than: 30d, remove: {streams: {height_below: 400}}}"
 	p = policy(t, "quotas:\n  - {name: q, above: 700B, older_than: 30d}"+parts)
 	m := aged("m", 97, 1, 300, "parts")
-	m.Streams = []video.Stream{{Job: "x", Size: 300, Height: 300, Status: "Normal"}, {Job: "y", Size: 300, Height: 720, Status: "Normal", Kind: "video"}}
+	m.Streams = []video.Stream{stream("x", "LD", 300, 300), stream("y", "HD", 720, 300)}
 	going, _ = settled(t, p, m)
 	require.Equal(t, map[video.ID]string{"m": "s"}, going, "900 less the stream is under the quota")
 	going, _ = settled(t, p, m, aged("n", 10, 1, 200))

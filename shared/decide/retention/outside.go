@@ -4,22 +4,39 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
-	"hash/fnv"
 	"slices"
 	"time"
 
 	"vodcurator/shared/video"
 )
 
-// ParseUsage reads last views: lines of "id,time", with a time such as 2026-01-31
+// Usage is what a file of last views tells.
+type Usage struct {
+	// Newest is the latest view of the file: how far it reaches. Zero: it has none.
+	Newest time.Time
+
+	views []view
+}
+
+// Last is the last view of an asset; false: the file does not tell one. Ids are compared
+// as in hold lists (HeldID).
+func (u Usage) Last(id video.ID) (time.Time, bool) {
+	i, ok := slices.BinarySearchFunc(u.views, hashed(string(id)), func(v view, id uint64) int { return cmp.Compare(v.id, id) })
+	if !ok {
+		return time.Time{}, false
+	}
+	return time.Unix(u.views[i].at, 0).UTC(), true
+}
+
+// ParseUsageFile reads last views: lines of "id,time", with a time such as 2026-01-31
 // or 2026-01-31T12:00:00Z; a first line "id,last_view" is skipped. Of two lines
 // for one id the later view counts. A line that cannot be read makes the whole
 // file unreadable: a view that is missed could cost a video.
 //
-// The views of a million media take 16 megabytes: ids are kept as hashes, and two ids
+// The views of a million assets take 16 megabytes: ids are kept as hashes, and two ids
 // with one hash share the later of their views.
-func ParseUsage(body []byte) (func(video.ID) (time.Time, bool), error) {
-	views := make([]view, 0, bytes.Count(body, []byte("\n"))+1)
+func ParseUsageFile(body []byte) (Usage, error) {
+	u := Usage{views: make([]view, 0, bytes.Count(body, []byte("\n"))+1)}
 	number := 0
 	for line := range bytes.Lines(body) {
 		number++
@@ -30,22 +47,28 @@ func ParseUsage(body []byte) (func(video.ID) (time.Time, bool), error) {
 		id, text, ok := bytes.Cut(line, []byte(","))
 		at, err := seen(string(bytes.TrimSpace(text)))
 		if id = bytes.TrimSpace(id); !ok || err != nil || len(id) == 0 {
-			return nil, fmt.Errorf("%w: line %d is not id,time", video.ErrInvalid, number)
+			return Usage{}, fmt.Errorf("%w: line %d is not id,time", video.ErrInvalid, number)
 		}
-		views = append(views, view{hashed(id), at.Unix()})
+		if at = at.UTC(); at.After(u.Newest) {
+			u.Newest = at
+		}
+		u.views = append(u.views, view{hashed(string(id)), at.Unix()})
 	}
-	slices.SortFunc(views, func(a, b view) int { return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(b.at, a.at)) })
-	views = slices.CompactFunc(views, func(a, b view) bool { return a.id == b.id })
-	return func(id video.ID) (time.Time, bool) {
-		i, ok := slices.BinarySearchFunc(views, hashed([]byte(id)), func(v view, id uint64) int { return cmp.Compare(v.id, id) })
-		if !ok {
-			return time.Time{}, false
-		}
-		return time.Unix(views[i].at, 0).UTC(), true
-	}, nil
+	slices.SortFunc(u.views, func(a, b view) int { return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(b.at, a.at)) })
+	u.views = slices.CompactFunc(u.views, func(a, b view) bool { return a.id == b.id })
+	return u, nil
 }
 
-// view is the last view of a media: the hash of its id, and a Unix time.
+// ParseUsage is ParseUsageFile for who only asks for last views.
+func ParseUsage(body []byte) (func(video.ID) (time.Time, bool), error) {
+	u, err := ParseUsageFile(body)
+	if err != nil {
+		return nil, err
+	}
+	return u.Last, nil
+}
+
+// view is the last view of an asset: the hash of its id, and a Unix time.
 type view struct {
 	id uint64
 	at int64
@@ -59,8 +82,18 @@ func seen(text string) (time.Time, error) {
 	return time.Parse(time.RFC3339, text)
 }
 
-func hashed(id []byte) uint64 {
-	h := fnv.New64a()
-	_, _ = h.Write(id) // a hash never fails
-	return h.Sum64()
+// hashed is the FNV-1a hash of an id in the form of HeldID, without building that form.
+func hashed(id string) uint64 {
+	h := uint64(14695981039346656037)
+	for i := range len(id) {
+		c := id[i]
+		if c == '-' {
+			continue
+		}
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		h = (h ^ uint64(c)) * 1099511628211
+	}
+	return h
 }

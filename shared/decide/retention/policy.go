@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -59,6 +58,9 @@ type Policy struct {
 	HoldList string
 	// Usage is the key of a file of last views in the state; empty: none.
 	Usage string
+	// UsageMaxAge is how old the newest view of that file may be; an older file has
+	// stopped, and nothing is decided with it (CheckInputs).
+	UsageMaxAge time.Duration
 	// Refresh asks for the media to leave the CDN's caches before they go.
 	Refresh bool
 	// Prices are for estimates only.
@@ -82,9 +84,9 @@ type Guards struct {
 }
 
 // The guards of a policy that does not name them.
-var defaultGuards = Guards{Count: 1000, Percent: 5, Bytes: 1 << 40, Unknown: 0, Usual: 10, Errors: 10}
+var defaultGuards = Guards{Count: 1000, Percent: 5, Bytes: 1e12, Unknown: 0, Usual: 10, Errors: 10}
 
-// Prices are what a gigabyte (2^30 bytes) costs in a month, by storage class.
+// Prices are what a gigabyte (10^9 bytes) costs in a month, by storage class.
 type Prices struct {
 	Currency string             `json:"currency,omitempty"`
 	PerGB    map[string]float64 `json:"perGb,omitempty"`
@@ -101,63 +103,24 @@ func (p Prices) Saving(bytes int64, class string, age time.Duration) (month, pen
 	if !ok || bytes < 0 {
 		return 0, 0, false
 	}
-	month = price * float64(bytes) / (1 << 30)
+	month = price * float64(bytes) / 1e9
 	if rest := minimum[class] - age; rest > 0 {
 		penalty = month * rest.Hours() / (30 * 24)
 	}
 	return month, penalty, true
 }
 
-const day = 24 * time.Hour
-
 // LookBack is how far back plans are looked for, and so how long one may last.
 const LookBack = 40 * day
-
-// span is a time like 30d, 36h or 90m.
-type span time.Duration
-
-// UnmarshalText reads days, hours and minutes.
-func (s *span) UnmarshalText(text []byte) error {
-	t := strings.TrimSpace(string(text))
-	if n, ok := strings.CutSuffix(t, "d"); ok {
-		d, err := strconv.ParseUint(n, 10, 16)
-		if err != nil {
-			return fmt.Errorf("%q is not a number of days up to 65535\nwrite it as 30d", t)
-		}
-		*s = span(time.Duration(d) * day)
-		return nil
-	}
-	d, err := time.ParseDuration(t)
-	if err != nil || d < 0 {
-		return fmt.Errorf("%q is not a span of time\nwrite it as 30d or 36h", t)
-	}
-	*s = span(d)
-	return nil
-}
-
-// size is a number of bytes like 500GB; units count by 1024.
-type size int64
-
-// UnmarshalText reads bytes with an optional unit.
-func (s *size) UnmarshalText(text []byte) error {
-	t := strings.ToUpper(strings.ReplaceAll(strings.TrimSpace(string(text)), " ", ""))
-	number := strings.TrimRight(t, "KMGTPIB")
-	unit, known := map[string]float64{"": 1, "B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40, "PB": 1 << 50}[strings.Replace(t[len(number):], "IB", "B", 1)]
-	n, err := strconv.ParseFloat(number, 64)
-	if err != nil || !known || n < 0 || math.IsNaN(n) || n*unit > 1<<62 {
-		return fmt.Errorf("%q is not a size\nwrite it as 500GB or 2TB", string(text))
-	}
-	*s = size(n * unit)
-	return nil
-}
 
 // document is the policy file.
 type document struct {
 	Approve string     `yaml:"approve"`
-	Grace   span       `yaml:"grace"`
+	Grace   nights     `yaml:"grace"`
 	Expires span       `yaml:"expires"`
 	Refresh bool       `yaml:"refresh_cdn"`
 	Usage   string     `yaml:"usage"`
+	MaxAge  span       `yaml:"usage_max_age"`
 	Holds   holdsDoc   `yaml:"holds"`
 	Keep    []keepDoc  `yaml:"keep"`
 	Rules   []ruleDoc  `yaml:"rules"`
@@ -208,11 +171,13 @@ type streamsDoc struct {
 	OlderThan  span     `yaml:"older_than"`
 	Superseded bool     `yaml:"superseded"`
 	KeepBest   int      `yaml:"keep_best"`
+	Encrypted  bool     `yaml:"encrypted"`
 }
 
 type sourceDoc struct {
-	GoodStreams int `yaml:"good_streams"`
-	MinHeight   int `yaml:"min_height"`
+	GoodStreams int  `yaml:"good_streams"`
+	MinHeight   int  `yaml:"min_height"`
+	Encrypted   bool `yaml:"encrypted"`
 }
 
 type quotaDoc struct {
@@ -273,9 +238,13 @@ type (
 		olderThan                 time.Duration
 		superseded                bool
 		keepBest                  int
+		encrypted                 bool // streams that need a key count as complete
 	}
 
-	sourceNeed struct{ goodStreams, minHeight int }
+	sourceNeed struct {
+		goodStreams, minHeight int
+		encrypted              bool // streams that need a key count as good
+	}
 
 	quota struct {
 		name      string
@@ -285,23 +254,20 @@ type (
 	}
 )
 
-// match asks the condition. What waits for a missing fact is an error: for a
-// removal it means no, for a protection it means yes.
-func (c condition) match(f *facts) (bool, error) {
+// ask asks the condition. What cannot be told keeps: for a removal it means no, for a
+// protection it means yes. why says what is unknown, and missing names it.
+func (c condition) ask(f *facts) (t rule.Truth, missing []string, why string) {
 	if c.program == nil {
-		return true, nil
+		return rule.Yes, nil, ""
 	}
-	matched, waiting, err := c.program.Eval(&f.words)
-	if err == nil && waiting {
-		var missing []string
-		for _, name := range rule.Missing(&f.words) {
-			if slices.Contains(c.program.Uses(), name) {
-				missing = append(missing, name)
-			}
-		}
-		err = fmt.Errorf("%s unknown", strings.Join(missing, ", "))
+	t, missing, err := c.program.Ask(&f.words)
+	switch {
+	case err != nil:
+		return rule.Unknown, nil, err.Error()
+	case t == rule.Unknown:
+		return t, missing, strings.Join(missing, ", ") + " unknown"
 	}
-	return matched && err == nil, err
+	return t, nil, ""
 }
 
 // Parse reads a policy file. Every mistake is reported at once, each with its
@@ -338,12 +304,13 @@ func (b builder) policy(doc document) *Policy {
 	p := &Policy{
 		Guards: b.guards(doc.Guards), Grace: time.Duration(doc.Grace), Expires: cmp.Or(time.Duration(doc.Expires), 7*day),
 		SelfApproving: doc.Approve == "within-guards", HoldList: doc.Holds.List, Usage: doc.Usage, Refresh: doc.Refresh,
-		Prices: Prices{Currency: doc.Prices.Currency, PerGB: doc.Prices.PerGB},
-		holds:  holds{tags: doc.Holds.Tags, categories: doc.Holds.Categories, until: cmp.Or(doc.Holds.Until, "hold-until")},
+		Prices:      Prices{Currency: doc.Prices.Currency, PerGB: doc.Prices.PerGB},
+		UsageMaxAge: cmp.Or(time.Duration(doc.MaxAge), 3*day),
+		holds:       newHolds(doc.Holds.Tags, doc.Holds.Categories, cmp.Or(doc.Holds.Until, "hold-until")),
 	}
 	b.oneOf("$.approve", doc.Approve, "person", "within-guards")
-	if p.Grace > 0 && p.Grace < day {
-		b.f.Add("$.grace", "grace is counted in whole days", "write 1d or more")
+	if doc.Usage == "" && doc.MaxAge > 0 {
+		b.f.Add("$.usage_max_age", "usage_max_age goes with a usage file", "name it: usage: usage.csv")
 	}
 	if p.Expires > LookBack {
 		b.f.Add("$.expires", "expires after more than 40 days", "purge does not look for plans older than that")
@@ -351,7 +318,9 @@ func (b builder) policy(doc document) *Policy {
 	for i, tag := range doc.Holds.Tags {
 		path := fmt.Sprintf("$.holds.tags[%d]", i)
 		if err := (video.Change{ID: "x", Tags: video.TagEdit{Add: []string{tag}}}).Check(); err != nil {
-			b.f.Add(path, "no media can carry this tag: "+err.Error(), "")
+			b.f.Add(path, "no asset can carry this tag: "+err.Error(), "")
+		} else if len(rule.Protective(tag)) == 0 {
+			b.f.Add(path, "a hold tag without a letter that can be seen", "write the word")
 		}
 	}
 	for i, k := range doc.Keep {
@@ -435,15 +404,15 @@ func (b builder) rule(path string, r ruleDoc, usage bool) *removal {
 	if r.Since == viewed && !usage {
 		b.f.Add(path+".since", "the last view is known only with a usage file", "name it at the top: usage: usage.csv")
 	}
-	bounded := out.olderThan > 0
+	bounded := b.f.Has(path + ".older_than") // what cannot be read there is told already
 	if s := r.Remove.Streams; s != nil {
 		out.streams = b.streams(path+".remove.streams", *s)
-		bounded = bounded || s.OlderThan > 0
+		bounded = bounded || b.f.Has(path+".remove.streams.older_than")
 	}
 	if s := r.Remove.Source; s != nil {
 		b.notNegative(path+".remove.source.good_streams", s.GoodStreams)
 		b.notNegative(path+".remove.source.min_height", s.MinHeight)
-		out.source = &sourceNeed{max(s.GoodStreams, 1), s.MinHeight}
+		out.source = &sourceNeed{max(s.GoodStreams, 1), s.MinHeight, s.Encrypted}
 	}
 	for i, kind := range r.Remove.Images {
 		b.oneOf(fmt.Sprintf("%s.remove.images[%d]", path, i), cmp.Or(kind, "(empty)"),
@@ -469,9 +438,6 @@ func (b builder) rule(path string, r ruleDoc, usage bool) *removal {
 	if !bounded && (!r.Unsafe || r.Select == "") {
 		b.f.Add(path, "a rule without older_than has no bound", "older_than: 30d; or unsafe: true together with a select")
 	}
-	if out.olderThan > 0 && out.olderThan < day && !r.Unsafe {
-		b.f.Add(path+".older_than", "below one day", "write 1d or more, or add unsafe: true")
-	}
 	return out
 }
 
@@ -488,15 +454,15 @@ func (b builder) streams(path string, s streamsDoc) *streamFilter {
 	if len(s.Definition)+len(s.Format)+len(s.Codec)+s.Below+s.Above+s.KeepBest == 0 && s.OlderThan == 0 && !s.Superseded {
 		b.f.Add(path, "every stream is named", "say which: definition, format, codec, height_below, height_above, older_than, superseded or keep_best")
 	}
-	return &streamFilter{s.Definition, s.Format, s.Codec, s.Below, s.Above, time.Duration(s.OlderThan), s.Superseded, s.KeepBest}
+	return &streamFilter{s.Definition, s.Format, s.Codec, s.Below, s.Above, time.Duration(s.OlderThan), s.Superseded, s.KeepBest, s.Encrypted}
 }
 
 func (b builder) quota(path string, q quotaDoc) *quota {
 	out := &quota{b.name(path, q.Name), b.condition(path+".select", q.Select), int64(q.Above), time.Duration(q.OlderThan)}
-	if out.above <= 0 {
+	if !b.f.Has(path + ".above") {
 		b.f.Add(path+".above", "a quota needs a size to stay under", "above: 500GB")
 	}
-	if out.olderThan < day {
+	if !b.f.Has(path + ".older_than") {
 		b.f.Add(path+".older_than", "a quota needs an age of at least one day, under which nothing goes", "older_than: 30d")
 	}
 	return out
@@ -519,7 +485,6 @@ func (b builder) guards(d guardsDoc) Guards {
 	}
 	if d.Bytes != nil {
 		g.Bytes = int64(*d.Bytes)
-		positive("bytes", g.Bytes > 0)
 	}
 	if d.Unknown != nil {
 		g.Unknown = *d.Unknown
@@ -580,7 +545,11 @@ func probes() []video.Media {
 // test runs one test of the file.
 func (p *Policy) test(f *rule.File, path string, t testDoc) {
 	m := t.Media.Media()
-	v := p.Judge(m, Moment{Now: rule.SampleTime, Above: map[int64]int64{m.Category: -1}, Viewed: func(video.ID) (time.Time, bool) {
+	above := map[int64]int64{m.Category: -1}
+	for _, id := range p.holds.categories {
+		above[id] = -1
+	}
+	v := p.Judge(m, Moment{Now: rule.SampleTime, Above: above, Viewed: func(video.ID) (time.Time, bool) {
 		if t.Viewed == nil {
 			return time.Time{}, false
 		}

@@ -43,8 +43,8 @@ colour: red
 	require.Error(t, err)
 	for place, want := range map[string]string{
 		"bad.yaml:1:10: ":  `"maybe" is not known here`,
-		"bad.yaml:2:8: ":   "grace is counted in whole days",
-		"bad.yaml:4:10: ":  "no media can carry this tag",
+		"bad.yaml:2:8: ":   `"5h" is below one day`,
+		"bad.yaml:4:10: ":  "no asset can carry this tag",
 		"bad.yaml:6:6: ":   "keeps everything",
 		"bad.yaml:7:12: ":  `a second rule named "k"`,
 		"bad.yaml:7:6: ":   "newest and within in one keep rule",
@@ -93,6 +93,7 @@ func TestNoArgumentsDoNotMeanAll(t *testing.T) {
 		"unsafe, select true": "rules:\n  - {name: r, unsafe: true, select: 'true', remove: {video: true}}",
 		"streams of any age":  "rules:\n  - {name: r, remove: {streams: {superseded: true}}}",
 		"a quota of nothing":  "quotas:\n  - {name: q, above: 0B, older_than: 3d}",
+		"minutes, unsafely":   "rules:\n  - {name: r, unsafe: true, older_than: 1h, select: '\"temp\" in tags', remove: {video: true}}",
 		"a quota of any age":  "quotas:\n  - {name: q, above: 1GB}",
 		"video and parts":     anyOld + "{video: true, source: {}}",
 	} {
@@ -101,7 +102,7 @@ func TestNoArgumentsDoNotMeanAll(t *testing.T) {
 	}
 	for name, text := range map[string]string{
 		"unsafe with a filter": "rules:\n  - {name: r, unsafe: true, select: '\"temp\" in tags', remove: {video: true}}",
-		"unsafe and wide":      "rules:\n  - {name: r, unsafe: true, older_than: 1h, select: '\"precious\" not in tags', remove: {video: true}}",
+		"unsafe and wide":      "rules:\n  - {name: r, unsafe: true, older_than: 1d, select: '\"precious\" not in tags', remove: {video: true}}",
 		"streams by their age": "rules:\n  - {name: r, remove: {streams: {superseded: true, older_than: 7d}}}",
 		"a quota":              "quotas:\n  - {name: q, above: 1.5 TiB, older_than: 3d}",
 		"one day exactly":      "rules:\n  - {name: r, select: '\"temp\" in tags', older_than: 24h, remove: {video: true}}",
@@ -125,23 +126,23 @@ func TestOtherMistakes(t *testing.T) {
 		anyOld + "{video: true}\nguards: {percent: 101}":                                               "must be above 0",
 		anyOld + "{video: true}\nguards: {error_percent: 0}":                                           "must be above 0",
 		anyOld + "{video: true}\nguards: {error_percent: 101}":                                         "must be above 0",
-		anyOld + "{video: true}\ngrace: 23h":                                                           "grace is counted in whole days",
+		anyOld + "{video: true}\ngrace: 23h":                                                           "is below one day",
 		anyOld + "{video: true}\nkeep: [{name: k, select: ''}]":                                        "an empty select",
 		anyOld + "{video: true}\nkeep: [{name: k, newest: 1, within: 1d}]":                             "newest and within in one keep rule",
-		anyOld + "{video: true}\nquotas: [{name: q, above: 1GB, older_than: 23h}]":                     "at least one day",
+		anyOld + "{video: true}\nquotas: [{name: q, above: 1GB, older_than: 23h}]":                     "is below one day",
 		anyOld + "{source: {good_streams: -1}}":                                                        "is below 0",
 		anyOld + "{source: {min_height: -1}}":                                                          "is below 0",
 		anyOld + "{images: ['']}":                                                                      `"(empty)" is not known`,
 		anyOld + "{video: true}\nguards: {unknown: -1}":                                                "is below 0",
-		anyOld + "{video: true}\nguards: {bytes: 0B}":                                                  "must be above 0",
+		anyOld + "{video: true}\nguards: {bytes: 0B}":                                                  "is not a size",
 		anyOld + "{video: true}\nguards: {bytes: lots}":                                                "is not a size",
 		anyOld + "{video: true}\nguards: {times_usual: 0}":                                             "must be above 0",
 		anyOld + "{video: true}\nguards: {error_percent: 200}":                                         "must be above 0",
 		anyOld + "{video: true}\nexpires: 41d":                                                         "expires after more than 40 days",
 		strings.Replace(anyOld, "\"temp\" in tags", "origin == \"live\"", 1) + "{video: true}":         "origin is not known right before something goes",
 		anyOld + "{video: true}\nkeep: [{name: k, select: 'origin == \"live\"'}]":                      "origin is not known right before something goes",
-		anyOld + "{video: true}\ngrace: 3 weeks":                                                       "is not a span of time",
-		anyOld + "{video: true}\ngrace: -3d":                                                           "is not a number of days",
+		anyOld + "{video: true}\ngrace: 3 weeks":                                                       "write 21d",
+		anyOld + "{video: true}\ngrace: -3d":                                                           "is not a span of time",
 		anyOld + "{video: true}\ngrace: -3h":                                                           "is not a span of time",
 		anyOld + "{video: true}\nkeep: [{name: k, newest: 200000}]":                                    "over 100000",
 		anyOld + "{video: true}\nkeep: [{name: k, newest: -1}]":                                        "is below 0",
@@ -185,8 +186,8 @@ func TestOtherMistakes(t *testing.T) {
 		anyOld + "{video: true}\nguards: {percent: 0.5, error_percent: 0.5, times_usual: 0.5}",
 		anyOld + "{video: true}\ngrace: 1d", anyOld + "{video: true}\nexpires: 40d", anyOld + "{video: true}\nkeep: [{name: k, newest: 100000}]", anyOld + "{video: true}\nkeep: [{name: k, newest: 1}]",
 		anyOld + "{video: true}\nquotas: [{name: q, above: 1B, older_than: 1d}]",
-		anyOld + "{streams: {height_below: 400}, source: {}}\ntests: [{name: n, removes: [source, 'stream:a'], media: {tags: [temp], age_days: 40, status: Normal, size: 9, source: Normal, " +
-			"streams: [{job: a, definition: LD, format: mp4, status: Normal, height: 360, size: 1}, {job: b, definition: HD, format: mp4, status: Normal, height: 720, size: 2}]}}]",
+		anyOld + "{streams: {height_below: 400}, source: {}}\ntests: [{name: n, removes: [source, 'stream:a'], media: {tags: [temp], age_days: 40, status: Normal, size: 9, source: Normal, kind: video, duration: 9, width: 1280, height: 720, " +
+			"streams: [{job: a, definition: LD, format: mp4, status: Normal, height: 360, size: 1}, {job: b, definition: HD, format: mp4, status: Normal, width: 1280, height: 720, size: 2, duration: 9}]}}]",
 	} {
 		_, err := retention.Parse("policy.yaml", []byte(text))
 		require.NoError(t, err, text)
@@ -205,7 +206,7 @@ rules:
   - {name: r, select: '"temp" in tags', older_than: 30d, remove: {video: true}}
 quotas:
   - {name: q, above: 500GB, older_than: 30d}
-guards: {count: 1, percent: 2.5, bytes: 3kb, unknown: 4, times_usual: 5, error_percent: 6}
+guards: {count: 1, percent: 2.5, bytes: 3KiB, unknown: 4, times_usual: 5, error_percent: 6}
 prices: {currency: CNY, per_gb_month: {Standard: 0.12, Archive: 0.03}}
 `
 	p := policy(t, text)
@@ -225,20 +226,20 @@ prices: {currency: CNY, per_gb_month: {Standard: 0.12, Archive: 0.03}}
 	bare := policy(t, anyOld+"{video: true}")
 	require.False(t, bare.SelfApproving)
 	require.Equal(t, 7*24*time.Hour, bare.Expires)
-	require.Equal(t, retention.Guards{Count: 1000, Percent: 5, Bytes: 1 << 40, Unknown: 0, Usual: 10, Errors: 10}, bare.Guards)
+	require.Equal(t, retention.Guards{Count: 1000, Percent: 5, Bytes: 1e12, Unknown: 0, Usual: 10, Errors: 10}, bare.Guards)
 }
 
 func TestSavings(t *testing.T) {
 	p := retention.Prices{PerGB: map[string]float64{"Standard": 0.12, "Archive": 0.03}}
-	month, penalty, ok := p.Saving(10<<30, "", 0)
+	month, penalty, ok := p.Saving(10e9, "", 0)
 	require.True(t, ok)
 	require.InDelta(t, 1.2, month, 1e-9)
 	require.Zero(t, penalty)
-	month, penalty, ok = p.Saving(10<<30, "Archive", 15*24*time.Hour) // 45 of 60 days are still charged
+	month, penalty, ok = p.Saving(10e9, "Archive", 15*24*time.Hour) // 45 of 60 days are still charged
 	require.True(t, ok)
 	require.InDelta(t, 0.3, month, 1e-9)
 	require.InDelta(t, 0.45, penalty, 1e-9)
-	_, penalty, _ = p.Saving(10<<30, "Archive", 60*24*time.Hour)
+	_, penalty, _ = p.Saving(10e9, "Archive", 60*24*time.Hour)
 	require.Zero(t, penalty)
 	_, _, ok = p.Saving(1, "IA", 0)
 	require.False(t, ok, "no price, no saving")
@@ -246,9 +247,9 @@ func TestSavings(t *testing.T) {
 	require.True(t, ok)
 	require.Zero(t, month, "an empty file saves nothing, and that is known")
 	p.PerGB["IA"], p.PerGB["ColdArchive"] = 0.08, 0.01
-	_, penalty, _ = p.Saving(1<<30, "IA", 15*24*time.Hour) // 15 of 30 days
+	_, penalty, _ = p.Saving(1e9, "IA", 15*24*time.Hour) // 15 of 30 days
 	require.InDelta(t, 0.04, penalty, 1e-9)
-	_, penalty, _ = p.Saving(1<<30, "ColdArchive", 90*24*time.Hour) // 90 of 180 days
+	_, penalty, _ = p.Saving(1e9, "ColdArchive", 90*24*time.Hour) // 90 of 180 days
 	require.InDelta(t, 0.03, penalty, 1e-9)
 	_, _, ok = p.Saving(retention.Unknown, "", 0)
 	require.False(t, ok, "no size, no saving")
@@ -259,29 +260,60 @@ func TestSizesAndSpansAreReadExactly(t *testing.T) {
 		return retention.Parse("p.yaml", fmt.Appendf(nil, "guards: {bytes: %s}\nexpires: %s\nrules: [{name: r, select: '\"temp\" in tags', older_than: 1d, remove: {video: true}}]", size, span))
 	}
 	for size, want := range map[string]int64{
-		"7": 7, "7B": 7, "3KB": 3 << 10, "3 kib": 3 << 10, "1.5MB": 3 << 19, "2GB": 2 << 30, "1TB": 1 << 40, "4PiB": 4 << 50, "4096PB": 1 << 62,
+		"7B": 7, "3KB": 3_000, "3kB": 3_000, "3 KiB": 3 << 10, "1.5MB": 1_500_000, "1.5MiB": 3 << 19, "2GB": 2_000_000_000, "2GiB": 2 << 30, "1TB": 1e12, "1TiB": 1 << 40,
+		"4PB": 4e15, "4PiB": 4 << 50, "4096PiB": 1 << 62,
 	} {
 		p, err := read(size, "1d")
 		require.NoError(t, err, size)
 		require.Equal(t, want, p.Guards.Bytes, size)
 	}
-	for span, want := range map[string]time.Duration{"1d": 24 * time.Hour, "40d": 40 * 24 * time.Hour, "36h": 36 * time.Hour, "90m": 90 * time.Minute} {
-		p, err := read("1", span)
+	for span, want := range map[string]time.Duration{"1d": 24 * time.Hour, "40d": 40 * 24 * time.Hour, "36h": 36 * time.Hour, "24 h": 24 * time.Hour} {
+		p, err := read("1B", span)
 		require.NoError(t, err, span)
 		require.Equal(t, want, p.Expires, span)
 	}
-	for _, bad := range []string{"-1B", "4097PB", "1XB", "GB", "1GB1", "NaN", "1e300"} {
+	for _, bad := range []string{"-1B", "4097PiB", "1XB", "GB", "1GB1", "NaN", "1e300", "1e3GB", "InfB", "0B", "0.1B", "0GB"} {
 		_, err := read(bad, "1d")
 		require.ErrorContains(t, err, "is not a size", bad)
 	}
-	for _, bad := range []string{"-1h", "65536d", "1.5d", "soon", "d", "5"} {
-		_, err := read("1", bad)
+	for _, bad := range []string{"-1h", "65536d", "1.5d", "soon", "d", "5", "23h", "0h", "0d", "36h30m", "1441m", "2w", "1e3d"} {
+		_, err := read("1B", bad)
 		require.Error(t, err, bad)
 	}
 	require.Equal(t, 65535*24*time.Hour, policy(t, anyOld+"{video: true}\ngrace: 65535d").Grace)
-	p, err := read("1", "0h")
-	require.NoError(t, err)
-	require.Equal(t, 7*24*time.Hour, p.Expires, "the default")
+	require.Zero(t, policy(t, anyOld+"{video: true}\ngrace: 0h").Grace)
+}
+
+// 500Gb is bits to some, 500gb anything, and 500 is no size at all.
+func TestASizeHasOneMeaningAndSaysIt(t *testing.T) {
+	for size, hint := range map[string]string{"500Gb": "500GB (10^9 bytes) or 500GiB (2^30)", "500gb": "no unit here", "500": "it has no unit", "'500 g'": "no unit here", "1K": "no unit here"} {
+		for _, text := range []string{anyOld + "{video: true}\nguards: {bytes: " + size + "}", "quotas: [{name: q, above: " + size + ", older_than: 30d}]"} {
+			_, err := retention.Parse("p.yaml", []byte(text))
+			require.ErrorContains(t, err, hint, text)
+		}
+	}
+}
+
+// Six months, written 6m, would be six minutes: no field of a policy takes less than a day.
+func TestSixMonthsAreNotSixMinutes(t *testing.T) {
+	temp := "\nrules:\n  - {name: r, select: '\"temp\" in tags', older_than: 30d, remove: {video: true}}"
+	for _, field := range []string{
+		"rules:\n  - {name: r, select: '\"temp\" in tags', older_than: SPAN, remove: {video: true}}",
+		"rules:\n  - {name: r, unsafe: true, select: '\"temp\" in tags', older_than: SPAN, remove: {video: true}}",
+		"rules:\n  - {name: r, remove: {streams: {definition: [LD], older_than: SPAN}}}",
+		"rules:\n  - {name: r, remove: {streams: {superseded: true, older_than: SPAN}}}",
+		"keep:\n  - {name: k, within: SPAN}" + temp,
+		"quotas: [{name: q, above: 1GB, older_than: SPAN}]",
+		"expires: SPAN" + temp,
+		"grace: SPAN" + temp,
+		"usage: u.csv\nusage_max_age: SPAN" + temp,
+	} {
+		for span, hint := range map[string]string{"6m": "write 180d", "6mo": "write 180d", "2w": "write 14d", "1y": "write 365d", "90min": "write it as 30d", "23h": "is below one day", "30": "write 30d for days", "6mins": "write it as 30d"} {
+			_, err := retention.Parse("p.yaml", []byte(strings.ReplaceAll(field, "SPAN", span)))
+			require.ErrorContains(t, err, hint, "%s in %s", span, field)
+			require.NotContains(t, err.Error(), "has no bound", "what cannot be read is told once")
+		}
+	}
 }
 
 func TestWhatIsNoYAMLIsToldOnce(t *testing.T) {
@@ -314,10 +346,10 @@ func TestGuards(t *testing.T) {
 }
 
 func TestHoldLists(t *testing.T) {
-	held, err := retention.ParseHolds([]byte("\ufeffa1 court order\n\n# a remark\n  b2\r\nc3  \n"))
+	held, err := retention.ParseHolds([]byte("\ufeffa1 court order\n\n# a remark\n  b2\r\nc3  \n\"D-4\",x y\n"))
 	require.NoError(t, err)
-	require.Equal(t, map[video.ID]string{"a1": "court order", "b2": "", "c3": ""}, held)
-	for _, bad := range []string{"a1,b2", "<html>", "a1 ok\n\"b2\"", strings.Repeat("x", 65)} {
+	require.Equal(t, map[video.ID]string{"a1": "court order", "b2": "", "c3": "", "d4": "x y"}, held)
+	for _, bad := range []string{"<html>", "a1 ok\nb2:", "https://example.com/b.2/c", strings.Repeat("x", 65), "a1\x00", "\xff\xfea"} {
 		_, err := retention.ParseHolds([]byte(bad))
 		require.ErrorIs(t, err, video.ErrInvalid, bad)
 	}

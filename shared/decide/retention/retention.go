@@ -13,6 +13,7 @@ import (
 	"slices"
 	"time"
 
+	"vodcurator/shared/decide/rule"
 	"vodcurator/shared/video"
 )
 
@@ -55,6 +56,8 @@ type Keep struct {
 	Why    Why       `json:"why"`
 	Reason string    `json:"reason"`
 	Due    time.Time `json:"due,omitzero"` // when age alone would let it go
+	// Missing names the facts that were unknown, such as duration or streams[1].height.
+	Missing []string `json:"missing,omitempty"`
 }
 
 // Why groups the reasons to keep.
@@ -76,10 +79,12 @@ const (
 // asked, and what lies outside the library. A zero Held, Viewed or Imaged says nothing.
 type Moment struct {
 	Now    time.Time
-	Held   map[video.ID]string                 // ids of the hold list, with a note each
+	Held   map[video.ID]string                 // ids of the hold list (HeldID), with a note each
 	Viewed func(id video.ID) (time.Time, bool) // last view; false: not known
-	Above  map[int64]int64                     // the parent of each category; of those at the top -1
-	Imaged func(id video.ID, kind string) bool // images of that type were removed before
+	// NewestView is the latest view of the usage file (Usage.Newest).
+	NewestView time.Time
+	Above      map[int64]int64                     // the parent of each category; of those at the top -1
+	Imaged     func(id video.ID, kind string) bool // images of that type were removed before
 }
 
 // Verdict is what a policy says of one media. Newest and Claims wait for the
@@ -134,6 +139,9 @@ func (p *Policy) Judge(m video.Media, at Moment) Verdict {
 	for i, q := range p.quotas {
 		q.judge(c, &v, i)
 	}
+	if c.unsure {
+		p.unclaim(&v)
+	}
 	if len(v.Items) == 0 && len(v.Claims) == 0 {
 		return v
 	}
@@ -142,42 +150,70 @@ func (p *Policy) Judge(m video.Media, at Moment) Verdict {
 	return v
 }
 
-// protect asks the keep rules and then the holds about everything chosen so far.
+// protect asks the holds and then the keep rules about everything chosen so far.
 // It only ever takes items away.
 func (p *Policy) protect(c *facts, v *Verdict) {
-	for i, k := range p.keeps {
-		why, reason := Protected, "covered by a keep rule"
-		switch covered, err := k.when.match(c); {
-		case err != nil:
-			why, reason = Doubt, "keep rule cannot be evaluated: "+err.Error()
-		case !covered:
-			continue
-		case k.newest > 0 && c.m.Created.IsZero():
-			why, reason = Doubt, "upload time unknown, so it may be among the newest"
-		case k.newest > 0:
-			v.Newest = append(v.Newest, Group{Rule: i, Key: k.group(c.m)})
-			continue
-		case k.within > 0:
-			age, doubt := c.age(k.since)
-			if doubt == "" && age > k.within {
-				continue
-			}
-			if reason = within(k, age); doubt != "" {
-				why, reason = Doubt, doubt
-			}
-		}
-		v.drop(k.name, why, reason)
+	if fact := disputed(c.m); fact != "" {
+		v.drop("", Doubt, fact, c.m.Doubts...)
 		return
 	}
-	if reason := p.holds.held(c.m, c.at); reason != "" {
-		v.drop("", Held, reason)
+	if why, reason := p.holds.held(c.m, c.at); reason != "" {
+		v.drop("", why, reason)
+		return
+	}
+	for i, k := range p.keeps {
+		why, reason, missing := p.covers(i, k, c, v)
+		if why != "" {
+			v.drop(k.name, why, reason, missing...)
+			return
+		}
 	}
 }
 
+// covers says why a keep rule protects the asset, or may; empty: it does not, or it
+// waits for the whole library (Verdict.Newest).
+func (p *Policy) covers(i int, k keepRule, c *facts, v *Verdict) (why Why, reason string, missing []string) {
+	covered, missing, unknown := k.when.ask(c)
+	switch {
+	case covered == rule.No:
+		return "", "", nil
+	case covered == rule.Unknown:
+		return Doubt, "keep rule cannot be evaluated: " + unknown, missing
+	case k.newest > 0:
+		return p.newest(i, k, c, v)
+	case k.within > 0:
+		age, fact, doubt := c.age(k.since)
+		switch {
+		case doubt != "":
+			return Doubt, doubt, []string{fact}
+		case age > k.within:
+			return "", "", nil
+		}
+		return Protected, within(k, age), nil
+	}
+	return Protected, "covered by a keep rule", nil
+}
+
+// newest lets the asset wait for its group to be counted. What does not play is of no
+// group; what may play, or has no known time, is kept and of no group either.
+func (p *Policy) newest(i int, k keepRule, c *facts, v *Verdict) (why Why, reason string, missing []string) {
+	playable, unknown := Playable(c.m)
+	switch {
+	case playable == rule.No:
+		return "", "", nil
+	case !isTold(c.m.Created, c.at.Now):
+		return Doubt, "upload time unknown, so it may be among the newest", []string{"uploaded"}
+	case playable == rule.Unknown:
+		return Doubt, "whether it plays is not known, so it may be among the newest: " + unknown, []string{"playable"}
+	}
+	v.Newest = append(v.Newest, Group{Rule: i, Key: k.group(c.m)})
+	return "", "", nil
+}
+
 // drop keeps the whole media after all.
-func (v *Verdict) drop(rule string, why Why, reason string) {
+func (v *Verdict) drop(rule string, why Why, reason string, missing ...string) {
 	v.Items, v.Claims, v.Newest = nil, nil, nil
-	v.Keeps = append(v.Keeps, Keep{ID: v.ID, Rule: rule, Why: why, Reason: reason})
+	v.Keeps = append(v.Keeps, Keep{ID: v.ID, Rule: rule, Why: why, Reason: reason, Missing: missing})
 }
 
 // wholesOnly drops the parts of a media that goes as a whole, sorts the rest in

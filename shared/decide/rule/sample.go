@@ -52,6 +52,8 @@ type SampleStream struct {
 	FPS        float64  `yaml:"fps"`
 	AgeDays    *float64 `yaml:"age_days"`
 	Encrypted  bool     `yaml:"encrypted"`
+	Kind       string   `yaml:"kind"`     // video, audio; left out: video when it has a height
+	Duration   float64  `yaml:"duration"` // seconds
 }
 
 // SampleTime is the moment for which tests inside a file decide.
@@ -94,7 +96,7 @@ func (s Sample) Media() video.Media {
 		m.Streams = append(m.Streams, video.Stream{
 			Job: stream.Job, Definition: stream.Definition, Format: stream.Format, Codec: stream.Codec, Status: stream.Status,
 			Width: stream.Width, Height: stream.Height, Size: stream.Size, Bitrate: stream.Bitrate, FPS: stream.FPS,
-			Created: ago(stream.AgeDays), Encrypted: stream.Encrypted,
+			Created: ago(stream.AgeDays), Encrypted: stream.Encrypted, Kind: stream.Kind, Duration: seconds(stream.Duration),
 		})
 	}
 	return m
