@@ -12,8 +12,8 @@ import (
 	"vodcurator/shared/state"
 )
 
-// Plan writes a plan for people: what would go by rule, the biggest items, and
-// why the nearest of the rest stay.
+// Plan writes a plan for people: what would go by rule, the biggest items, why the
+// nearest of the rest stay, what its policy's owner should look at, and what was set aside.
 func Plan(w io.Writer, p state.Plan) error {
 	e := &lines{w: w}
 	e.say("Plan %s", p.ID)
@@ -31,6 +31,12 @@ func Plan(w io.Writer, p state.Plan) error {
 	}
 	for _, over := range p.Over {
 		e.say("  OVER ITS GUARDS, it would not run: %s", over)
+	}
+	if len(p.Over) > 0 {
+		e.say("  A person can approve a portion of it, the oldest first: vodctl approve %s --first N", p.ID)
+	}
+	for _, warning := range p.Warnings {
+		e.say("  WARNING: %s", warning)
 	}
 	rules := NewTable("rule", "takes", ">items", ">media", ">bytes", ">unknown")
 	for _, r := range p.Rules {
@@ -54,6 +60,12 @@ func Plan(w io.Writer, p state.Plan) error {
 		near.Row(k.ID, part(k.Kind, k.Part), k.Rule, k.Why, Cut(k.Reason, 60))
 	}
 	e.table(near)
+	if len(p.Odd) > 0 {
+		e.say("\n  Set aside and kept, since they cannot be judged:")
+	}
+	for _, odd := range p.Odd {
+		e.say("    %s", odd)
+	}
 	if p.Shelf > 0 {
 		e.say("\n  %s in their grace: vodctl leaving", Count(p.Shelf, "item"))
 	}

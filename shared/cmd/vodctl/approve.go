@@ -43,8 +43,6 @@ With --withdraw nobody can approve the plan any more, and no run takes it up aga
 run under way goes on: vodctl halt stops it.
 
 The record names whose credentials approved, as STS tells it; --by is a note.`,
-		Example: `  vodctl approve 20260301T020000Z-0a1b2c3d --note "checked with the editors"
-  vodctl approve 20260301T020000Z-0a1b2c3d --first 500 --yes`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("first") && (say.first < 1 || say.withdraw) {

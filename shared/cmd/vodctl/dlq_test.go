@@ -517,8 +517,9 @@ func TestDLQSaysHowManyLettersItCouldNotLookAt(t *testing.T) {
 			t.Run(name+" to "+args, func(t *testing.T) {
 				c, env := queues(t)
 				bury(t, c, slices.Repeat([]events.DeadLetter{{Body: []byte(good), Reason: "missing"}}, 3)...)
-				fault.Service, fault.Probability = "mns", 1
-				c.SetFaults(fault)
+				mine := fault // the runs are parallel
+				mine.Service, mine.Probability = "mns", 1
+				c.SetFaults(mine)
 				code, _, errs := vodctl(t, env, append(strings.Fields("dlq "+args), "--wait", "0", "-o", "json")...)
 				require.Equal(t, 1, code)
 				require.Contains(t, errs, "not looked at: 3 letters; run it again: ")

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,7 +24,7 @@ func explainPlanCommand(a *app) *cobra.Command {
 		Long: `Say of single media what the policy takes and what it leaves, and why: for the moment of
 the plan (default: the latest, or now when there is none), by what the library holds now.
 What waits for the rest of the library (the newest of a category, quotas) is taken from
-the plan.`,
+the plan. Where a fact is missing, and the media is kept for it, the fact is named.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ids := make([]video.ID, len(args))
 			for i, arg := range args {
@@ -67,6 +68,11 @@ func (a *app) explainPlan(ctx context.Context, plan string, ids []video.ID) erro
 		if err != nil {
 			return err
 		}
+		if err := policy.CheckInputs(moment); err != nil {
+			if err := report.Say(a.err, "vodctl: nothing would be removed at all: %s\n", err); err != nil {
+				return err
+			}
+		}
 		answers, err := app.VOD.Media(ctx, ids)
 		if err != nil {
 			return err
@@ -100,6 +106,14 @@ func (a *app) explainPlan(ctx context.Context, plan string, ids []video.ID) erro
 	})
 }
 
+// lacking names facts that were missing.
+func lacking(missing []string) string {
+	if len(missing) == 0 {
+		return ""
+	}
+	return "; not known: " + strings.Join(missing, ", ")
+}
+
 func (a *app) explainOne(e verdict, plan string) error {
 	if err := a.say("%s  %s\n", e.ID, cmp.Or(e.Error, report.Cut(e.Title, 60))); err != nil || e.Error != "" {
 		return err
@@ -118,7 +132,7 @@ func (a *app) explainOne(e verdict, plan string) error {
 		table.Row("goes", what(i.Kind, i.Part), i.Rule, i.Reason)
 	}
 	for _, k := range e.Keeps {
-		table.Row("stays", what(k.Kind, k.Part), k.Rule, string(k.Why)+": "+k.Reason)
+		table.Row("stays", what(k.Kind, k.Part), k.Rule, string(k.Why)+": "+k.Reason+lacking(k.Missing))
 	}
 	if len(e.Takes)+len(e.Keeps) == 0 {
 		table.Row("stays", "all of it", "", "no rule looks at it")

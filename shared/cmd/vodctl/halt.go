@@ -19,9 +19,8 @@ func haltCommand(a *app) *cobra.Command {
 		Long: `Stop all removal before its next batch of at most 20 videos. The halt lies under STATE,
 where the functions read it: at a STATE that holds nothing nobody would, so that it is
 refused there unless --new is given.`,
-		Example: `  vodctl halt --reason "wrong policy rolled out"`,
-		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return a.halt(cmd.Context(), true, fresh, say) },
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.halt(cmd.Context(), true, fresh, say) },
 	}
 	say.flags(cmd, "reason", "why")
 	cmd.Flags().BoolVar(&fresh, "new", false, "also where STATE holds nothing yet")
@@ -32,8 +31,7 @@ func resumeCommand(a *app) *cobra.Command {
 	var say remark
 	cmd := &cobra.Command{
 		Use: "resume", Short: "Let removal go on after a halt", Args: cobra.NoArgs,
-		Example: `  vodctl resume --reason "policy is right again"`,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return a.halt(cmd.Context(), false, false, say) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.halt(cmd.Context(), false, false, say) },
 	}
 	say.flags(cmd, "reason", "why")
 	return cmd

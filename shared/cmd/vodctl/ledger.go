@@ -16,12 +16,9 @@ import (
 
 func ledgerCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "ledger", Short: "Prove and sum up the record of what was removed", Args: cobra.NoArgs}
-	cmd.AddCommand(&cobra.Command{
-		Use: "verify", Short: "Prove that the record is whole; ends 1 when it is not", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.ledger(cmd.Context(), false) },
-	}, &cobra.Command{
+	cmd.AddCommand(verifyCommand(a), &cobra.Command{
 		Use: "report", Short: "Planned against freed, for every plan", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.ledger(cmd.Context(), true) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.ledgerReport(cmd.Context()) },
 	}, &cobra.Command{
 		Use: "reconcile", Short: "Compare the record, day by day, with the deletions that VOD announced",
 		Long: `Compare the record, day by day, with the deletions of whole videos that VOD announced.
@@ -58,7 +55,56 @@ func (a *app) reconcile(ctx context.Context) error {
 	})
 }
 
-func (a *app) ledger(ctx context.Context, plans bool) error {
+func verifyCommand(a *app) *cobra.Command {
+	var full, point bool
+	cmd := &cobra.Command{
+		Use: "verify", Short: "Prove that the record is whole; ends 1 when it is not", Args: cobra.NoArgs,
+		Long: `Prove that the record is whole, from the last check point on: nothing is lost, each removal
+has its intent before it, and what ended agrees with what was recorded then. The work of
+it does not grow with the years.
+
+With --full it reads from the first segment on and trusts no check point, but proves them
+as well. With --checkpoint it records under STATE that the record held, for the next time;
+only a person does that, and the record names whose credentials it was.`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.verify(cmd.Context(), full, point) },
+	}
+	cmd.Flags().BoolVar(&full, "full", false, "from the first segment on")
+	cmd.Flags().BoolVar(&point, "checkpoint", false, "record that it held up to here")
+	return cmd
+}
+
+func (a *app) verify(ctx context.Context, full, point bool) error {
+	return a.withState(ctx, func(app *boot.App, o *state.Store) error {
+		check := state.VerifyRecent
+		switch {
+		case point:
+			by, _, err := a.identity(ctx, app, false)
+			if err != nil {
+				return err
+			}
+			check = func(ctx context.Context, o state.Objects) (state.LedgerReport, error) {
+				return state.WriteCheckpoint(ctx, o, by, time.Now(), full)
+			}
+		case full:
+			check = state.VerifyLedger
+		}
+		r, err := check(ctx, o)
+		if err != nil {
+			return err
+		}
+		if a.json() {
+			return a.printJSON(r)
+		}
+		tip := "nothing yet"
+		if r.Tip != "" {
+			tip = r.Tip[:16]
+		}
+		return a.say("The ledger is whole: %s in %s, %s removed, %s open, tip %s\n",
+			report.Count(r.Rows, "row"), report.Count(r.Segments, "segment"), report.Count(r.Results[video.Done], "item"), report.Number(r.Open), tip)
+	})
+}
+
+func (a *app) ledgerReport(ctx context.Context) error {
 	return a.withState(ctx, func(_ *boot.App, o *state.Store) error {
 		r, err := state.VerifyLedger(ctx, o)
 		if err != nil {
@@ -67,21 +113,12 @@ func (a *app) ledger(ctx context.Context, plans bool) error {
 		if a.json() {
 			return a.printJSON(r)
 		}
-		if plans {
-			table := report.NewTable("plan", "asked for by", ">planned", ">removed", ">bytes planned", ">bytes freed", "standing")
-			for _, p := range r.Plans {
-				table.Row(p.Plan, p.By, report.Number(p.Planned.Items), report.Number(p.Freed.Items),
-					report.Bytes(p.Planned.Bytes), report.Bytes(p.Freed.Bytes), ledgerStanding(p, time.Now()))
-			}
-			return table.Write(a.out, "")
+		table := report.NewTable("plan", "asked for by", ">planned", ">removed", ">bytes planned", ">bytes freed", "standing")
+		for _, p := range r.Plans {
+			table.Row(p.Plan, p.By, report.Number(p.Planned.Items), report.Number(p.Freed.Items),
+				report.Bytes(p.Planned.Bytes), report.Bytes(p.Freed.Bytes), ledgerStanding(p, time.Now()))
 		}
-		tip := "nothing yet"
-		if r.Tip != "" {
-			tip = r.Tip[:16]
-		}
-		err = a.say("The ledger is whole: %s in %s, %s removed, %s open, tip %s\n",
-			report.Count(r.Rows, "row"), report.Count(r.Segments, "segment"), report.Count(r.Results[video.Done], "item"), report.Number(r.Open), tip)
-		return err
+		return table.Write(a.out, "")
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
 
 	"vodcurator/events"
@@ -107,6 +108,42 @@ func TestHelpNeedsNoEnvironment(t *testing.T) {
 	}
 }
 
+func TestEveryCommandHasAnExampleThatItUnderstands(t *testing.T) {
+	root := &cobra.Command{Use: "vodctl"}
+	a := &app{}
+	root.PersistentFlags().StringP("output", "o", "table", "")
+	for _, group := range groups {
+		root.AddCommand(group(a))
+	}
+	exemplify(root)
+	var walk func(cmd *cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		for _, sub := range cmd.Commands() {
+			walk(sub)
+		}
+		if cmd.HasSubCommands() {
+			return
+		}
+		require.NotEmpty(t, cmd.Example, "%s has no example", cmd.CommandPath())
+		for line := range strings.SplitSeq(cmd.Example, "\n") {
+			var words []string // quoted ones have blanks
+			for i, quoted := range strings.Split(strings.TrimSpace(line), `"`) {
+				if i%2 == 1 {
+					words = append(words, quoted)
+				} else {
+					words = append(words, strings.Fields(quoted)...)
+				}
+			}
+			found, rest, err := root.Find(words[1:])
+			require.NoError(t, err, line)
+			require.Equal(t, cmd, found, line)
+			require.NoError(t, found.ParseFlags(rest), line)
+			require.NoError(t, found.ValidateArgs(found.Flags().Args()), line)
+		}
+	}
+	walk(root)
+}
+
 func TestSetupNamesWhatTheManifestTakesForGranted(t *testing.T) {
 	code, out, errs := vodctl(t, map[string]string{"ALIBABA_CLOUD_ACCOUNT_ID": "1234567890123456"}, "setup", "--plan")
 	require.Zero(t, code, errs)
@@ -114,4 +151,12 @@ func TestSetupNamesWhatTheManifestTakesForGranted(t *testing.T) {
 		require.Contains(t, out, want)
 	}
 	require.NotContains(t, out, "EventTypeList=ALL")
+}
+
+func TestAFileWithoutMistakesEndsWith0AsJSONToo(t *testing.T) {
+	for _, what := range []string{"rules", "policy"} {
+		code, out, errs := vodctl(t, nil, what, "check", "-o", "json")
+		require.Zero(t, code, errs)
+		require.Equal(t, "[]\n", out)
+	}
 }

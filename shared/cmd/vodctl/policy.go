@@ -15,7 +15,7 @@ import (
 func policyCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "policy", Short: "Write and check a retention policy", Args: cobra.NoArgs}
 	cmd.AddCommand(&cobra.Command{
-		Use: "check [FILE]", Short: "Tell every mistake in a policy file, each with its place, and run its tests",
+		Use: "check [FILE]", Short: "Tell every mistake in a policy file, each with its place, run its tests, and warn of holds it leaves out",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.policyCheck(cmd.Context(), strings.Join(args, ""))
@@ -49,9 +49,18 @@ func (a *app) policyCheck(ctx context.Context, name string) error {
 		return err
 	}
 	p, err := retention.Parse(name, text)
-	if err := a.mistakes(err); err != nil || a.json() {
+	if err := a.mistakes(err); err != nil {
+		return err
+	}
+	if a.json() { // its result is the list of mistakes
+		for _, warning := range p.Warnings() {
+			err = errors.Join(err, report.Say(a.err, "vodctl: warning: %s\n", warning))
+		}
 		return err
 	}
 	err = a.say("%s, hash %s: no mistakes, and its tests hold\n", report.Count(len(p.Rules()), "rule"), p.Hash[:16])
+	for _, warning := range p.Warnings() {
+		err = errors.Join(err, a.say("  WARNING: %s\n", warning))
+	}
 	return err
 }

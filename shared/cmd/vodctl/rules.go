@@ -116,14 +116,11 @@ func (a *app) rulesCheck(ctx context.Context, args []string) error {
 func (a *app) mistakes(err error) error {
 	faults := rule.Faults(err)
 	if a.json() && (err == nil || faults != nil) {
-		if faults == nil {
-			faults = []*rule.Fault{}
-		}
-		if e := a.printJSON(faults); e != nil {
+		if e := a.printJSON(append([]*rule.Fault{}, faults...)); e != nil { // [] and not null
 			return e
 		}
 	}
-	if faults == nil {
+	if len(faults) == 0 {
 		return err
 	}
 	if !a.json() {
@@ -268,7 +265,7 @@ func (a *app) explain(e explained) error {
 			if i > 0 {
 				name, result = "", ""
 			}
-			table.Row(name, result, report.Cut(part.Text, 60), part.Result, values(part.Values))
+			table.Row(name, result, report.Cut(part.Text, 60), part.Result, values(part.Values, part.Missing))
 		}
 	}
 	if err := table.Write(a.out, "  "); err != nil {
@@ -298,11 +295,17 @@ func (a *app) explain(e explained) error {
 	return a.say("\n")
 }
 
-// values shows facts in the order of their names; one that is missing says so.
-func values(facts map[string]any) string {
+// values shows facts in the order of their names; one that is missing says so. What is
+// missing may be of a part, such as streams[1].height.
+func values(facts map[string]any, missing []string) string {
 	var names, texts []string
 	for name := range facts {
 		names = append(names, name)
+	}
+	for _, name := range missing {
+		if _, listed := facts[name]; !listed {
+			names = append(names, name)
+		}
 	}
 	slices.Sort(names)
 	for _, name := range names {

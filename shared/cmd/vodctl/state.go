@@ -15,37 +15,74 @@ import (
 )
 
 func stateCommand(a *app) *cobra.Command {
-	cmd := &cobra.Command{Use: "state", Short: "Check, compact and expire what lies under STATE; the only thing that ever removes there", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "state", Short: "Check, compact and expire what lies under STATE", Args: cobra.NoArgs}
+	check := &cobra.Command{
+		Use: "check", Short: "Read every object and name the corrupt, missing and stray ones; ends 1 when there are any", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.checkState(cmd.Context()) },
+	}
+	cmd.AddCommand(check, compactCommand(a), expireCommand(a))
+	return cmd
+}
+
+func compactCommand(a *app) *cobra.Command {
 	var yes bool
 	var older int
-	add := func(use, short string, run func(ctx context.Context, o *state.Store, before time.Time) (removal, error)) {
-		sub := &cobra.Command{
-			Use: use, Short: short, Args: cobra.NoArgs,
-			RunE: func(cmd *cobra.Command, _ []string) error {
-				age := time.Duration(older) * 24 * time.Hour
-				if age < state.YoungestCompacted {
-					return fmt.Errorf("%w: --older is at least 2 days", errUsage)
+	cmd := &cobra.Command{
+		Use: "compact", Short: "Replace old entries of the metadata journal by one; what they wrote can then no longer be undone",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			age := time.Duration(older) * 24 * time.Hour
+			if age < state.YoungestCompacted {
+				return fmt.Errorf("%w: --older is at least 2 days", errUsage)
+			}
+			return a.withState(cmd.Context(), func(_ *boot.App, o *state.Store) error {
+				c, err := state.Compact(cmd.Context(), o, time.Now().Add(-age))
+				if err != nil {
+					return err
 				}
-				return a.withState(cmd.Context(), func(_ *boot.App, o *state.Store) error {
-					r, err := run(cmd.Context(), o, time.Now().Add(-age))
-					if err != nil {
-						return err
-					}
-					return a.remove(cmd.Context(), o, r, yes)
-				})
-			},
-		}
-		sub.Flags().BoolVar(&yes, "yes", false, "do it; without, it is only listed")
-		sub.Flags().IntVar(&older, "older", 30, "days: what is younger stays")
-		cmd.AddCommand(sub)
+				return a.remove(cmd.Context(), o, removal{c.Base, c.Remove, c.Body}, yes)
+			})
+		},
 	}
-	cmd.AddCommand(&cobra.Command{
-		Use: "check", Short: "Read every object and name the damaged ones; ends 1 when there are any", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.checkState(cmd.Context()) },
-	})
-	add("compact", "Replace old entries of the metadata journal by one; what they wrote can then no longer be undone", compactJournal)
-	add("expire", "Remove what nobody reads any more: lines of old plans, bodies of old messages, old leases; never the ledger", expire)
+	cmd.Flags().BoolVar(&yes, "yes", false, "do it; without, it is only listed")
+	cmd.Flags().IntVar(&older, "older", 30, "days: what is younger stays")
 	return cmd
+}
+
+// expireCommand does at once and to its end what purgeplan does every night for as long as
+// it has time.
+func expireCommand(a *app) *cobra.Command {
+	var yes, rules bool
+	cmd := &cobra.Command{
+		Use: "expire", Short: "Remove what nobody reads any more; never a plan, an approval, a halt or the ledger",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if rules {
+				return a.tellRules()
+			}
+			return a.withState(cmd.Context(), func(_ *boot.App, o *state.Store) error {
+				keys, err := upkeep.Old(cmd.Context(), o, time.Now())
+				if err != nil {
+					return err
+				}
+				return a.remove(cmd.Context(), o, removal{Remove: keys}, yes)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "do it; without, it is only listed")
+	cmd.Flags().BoolVar(&rules, "rules", false, "only say what expires, and after how long")
+	return cmd
+}
+
+func (a *app) tellRules() error {
+	if a.json() {
+		return a.printJSON(upkeep.Rules())
+	}
+	table := report.NewTable("prefix", "what lies there", "read by", "stays")
+	for _, r := range upkeep.Rules() {
+		table.Row(r.Prefixes, r.Holds, r.Reader, r.Stays)
+	}
+	return table.Write(a.out, "")
 }
 
 // flaw is an object that is not as it was written.
@@ -74,7 +111,7 @@ func (a *app) checkState(ctx context.Context) error {
 			err = a.say("Every object is as it was written.\n")
 		}
 		if len(all) > 0 {
-			err = errors.Join(err, fmt.Errorf("%s damaged or missing", report.Count(len(all), "object")))
+			err = errors.Join(err, fmt.Errorf("%s corrupt, missing or stray; restore them from a copy, or move away what is not ours", report.Count(len(all), "object")))
 		}
 		return err
 	})
@@ -85,16 +122,6 @@ type removal struct {
 	Create string   `json:"create,omitempty"`
 	Remove []string `json:"remove"`
 	body   []byte
-}
-
-func compactJournal(ctx context.Context, o *state.Store, before time.Time) (removal, error) {
-	c, err := state.Compact(ctx, o, before)
-	return removal{c.Base, c.Remove, c.Body}, err
-}
-
-func expire(ctx context.Context, o *state.Store, _ time.Time) (removal, error) {
-	keys, err := upkeep.Old(ctx, o, time.Now())
-	return removal{Remove: keys}, err
 }
 
 func (a *app) remove(ctx context.Context, o *state.Store, r removal, yes bool) error {

@@ -21,10 +21,9 @@ func takedownCommand(a *app) *cobra.Command {
 	var say remark
 	var yes bool
 	cmd := &cobra.Command{
-		Use:     "takedown ID... --reason TEXT",
-		Short:   "Remove whole media at once, outside of every plan, with ledger and proof",
-		Example: `  vodctl takedown 0a1b2c3d4e5f60718293a4b5c6d7e8f9 --reason "court order 12/34"`,
-		Args:    cobra.RangeArgs(1, 100),
+		Use:   "takedown ID... --reason TEXT",
+		Short: "Remove whole media at once, outside of every plan, with ledger and proof",
+		Args:  cobra.RangeArgs(1, 100),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if say.note == "" {
 				return fmt.Errorf("%w: --reason is missing: the ledger keeps it", errUsage)

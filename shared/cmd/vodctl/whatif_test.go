@@ -128,6 +128,10 @@ guards: {percent: 100}
 	code, out, errs := vodctl(t, nil, append(try, "--holds", holds, "--usage", usage)...)
 	require.Zero(t, code, errs)
 	require.Equal(t, []video.ID{"b"}, biggest(out))
+	written := file(t, "written.txt", "\ufeff# as people write it\r\n\"A\"\t; court order\r\n\r\n")
+	code, out, errs = vodctl(t, nil, append(try, "--holds", written, "--usage", usage)...)
+	require.Zero(t, code, errs)
+	require.Equal(t, []video.ID{"b"}, biggest(out))
 
 	dir := t.TempDir()
 	store, err := state.Open(t.Context(), "file:"+dir, state.Options{})

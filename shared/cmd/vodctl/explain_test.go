@@ -1,0 +1,51 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/shared/decide/retention"
+	"vodcurator/shared/state"
+)
+
+func TestAnExplanationNamesTheFactsThatWereMissing(t *testing.T) {
+	var out strings.Builder
+	a := &app{out: &out}
+	require.NoError(t, a.explainOne(verdict{ID: "a1", Title: "one", Keeps: []retention.Keep{
+		{ID: "a1", Rule: "sources", Why: retention.Doubt, Reason: "no stream is known to be whole", Missing: []string{"duration", "streams[1].height"}},
+	}}, "p1"))
+	require.Contains(t, out.String(), "no stream is known to be whole; not known: duration, streams[1].height")
+	require.Equal(t, "duration 5, height not known, streams[0].height not known",
+		values(map[string]any{"duration": 5, "height": nil}, []string{"height", "streams[0].height"}))
+}
+
+func TestAPolicyThatLeavesOutBuiltInHoldsIsWarnedAbout(t *testing.T) {
+	policy := file(t, "policy.yaml", "holds: {tags: [keep]}\nrules: [{name: temp, select: '\"temp\" in tags', older_than: 40d, remove: {video: true}}]\n")
+	code, out, errs := vodctl(t, nil, "policy", "check", policy)
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "  WARNING: holds.tags does not name \"hold\", \"legal-hold\", \"never-delete\"")
+	code, out, errs = vodctl(t, nil, "policy", "check", policy, "-o", "json")
+	require.Zero(t, code, errs)
+	require.Equal(t, "[]\n", out)
+	require.Contains(t, errs, "vodctl: warning: holds.tags does not name")
+	_, out, _ = vodctl(t, nil, "policy", "check")
+	require.NotContains(t, out, "WARNING", "the built-in one has them")
+}
+
+func TestAPlanTellsItsWarningsAndWhatIsSetAside(t *testing.T) {
+	env, p := plannedLike(t, func(p *state.Plan) {
+		p.Warnings = []string{"hold tags that no asset carries: \"kepe\""}
+		p.Odd = []string{"v1: createTime cannot be read", "and 3 more media"}
+		p.Over = []string{"7 items, at most 5"}
+	})
+	_, out, errs := vodctl(t, env, "plan", "show")
+	require.Empty(t, errs)
+	for _, want := range []string{
+		"  WARNING: hold tags that no asset carries: \"kepe\"\n", "  Set aside and kept, since they cannot be judged:\n    v1: createTime cannot be read\n    and 3 more media\n",
+		"A person can approve a portion of it, the oldest first: vodctl approve " + p.ID + " --first N\n", "Standing: refused: over its guards: 7 items, at most 5\n",
+	} {
+		require.Contains(t, out, want)
+	}
+}
