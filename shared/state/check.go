@@ -13,18 +13,25 @@ import (
 	"vodcurator/shared/video"
 )
 
-// Damaged reads every object, one after the other, and gives the keys of those that
-// are not as they were written, with why; a part that a plan needs and that is not there
-// is given as well, while the plan has not expired. Rules, policies, bodies of messages
-// and marks are only read, and whether the segments of the ledger follow each other is
-// for VerifyLedger. An error without a key is the end.
-func Damaged(ctx context.Context, o Objects, now time.Time) iter.Seq2[string, error] {
+// Check reads every object, one after the other, and gives the keys of those that are
+// corrupt (ErrCorrupt) and of those that have no name of this program (ErrStray), with
+// why; a part that a plan needs and that is not there is given as well, while the plan
+// has not expired. Rules, policies, bodies of messages and marks are only read, and
+// whether the segments of the ledger follow each other is for VerifyLedger. An error
+// without a key is the end.
+func Check(ctx context.Context, o Objects, now time.Time) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		parts := map[string]bool{} // they are listed before the plans
 		for key, err := range o.List(ctx, "", "") {
 			if err != nil {
 				yield("", err)
 				return
+			}
+			if err := CheckName(key); err != nil {
+				if !yield(key, err) {
+					return
+				}
+				continue
 			}
 			needs, err := whole(ctx, o, key, now)
 			switch {
@@ -71,6 +78,15 @@ func whole(ctx context.Context, o Objects, key string, now time.Time) (needs []P
 		_, err = ReadWithdrawal(ctx, o, id)
 	case "ended":
 		_, err = ReadEnd(ctx, o, id)
+	case "written":
+		n, _ := number(id)
+		_, err = readWritten(ctx, o, n)
+	case "refused":
+		plan, digits, _ := strings.Cut(id, "/")
+		n, _ := number(digits)
+		_, err = readRefusal(ctx, o, plan, n)
+	case "aside":
+		_, err = readAside(ctx, o, key)
 	case "runs":
 		_, err = readWhole(ctx, o, key, &RunStart{})
 	case "halt":

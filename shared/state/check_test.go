@@ -12,16 +12,16 @@ import (
 	"vodcurator/shared/video"
 )
 
-func damagedKeys(t *testing.T, o state.Objects, now time.Time) (keys []string) {
+func faultyKeys(t *testing.T, o state.Objects, now time.Time) (keys []string) {
 	t.Helper()
-	for key, err := range state.Damaged(t.Context(), o, now) {
+	for key, err := range state.Check(t.Context(), o, now) {
 		require.Error(t, err)
 		keys = append(keys, key)
 	}
 	return keys
 }
 
-func TestEveryDamagedObjectIsNamed(t *testing.T) {
+func TestEveryCorruptObjectIsNamed(t *testing.T) {
 	s, dir := folder(t)
 	p := samplePlan(t, s, 2)
 	_, err := state.Approve(t.Context(), s, p, "anna", "", noon)
@@ -30,6 +30,8 @@ func TestEveryDamagedObjectIsNamed(t *testing.T) {
 	_, err = state.StartRun(t.Context(), s, state.RunStart{Plan: p.ID, Run: "r", Segment: 1})
 	require.NoError(t, err)
 	require.NoError(t, state.EndRun(t.Context(), s, state.RunEnd{Plan: p.ID}))
+	require.NoError(t, state.NoteRefusal(t.Context(), s, p.ID, "over the guards", noon))
+	require.NoError(t, state.NoteAside(t.Context(), s, noon, []state.Aside{{ID: "a", Why: "forbidden"}}))
 	require.NoError(t, state.SetHalt(t.Context(), s, state.Halt{Halted: true, By: "anna"}))
 	require.NoError(t, state.WriteDraft(t.Context(), s, state.Draft{At: noon, Region: "r", Account: "1", Number: 1}))
 	require.NoError(t, state.NoteGone(t.Context(), s, noon, []state.Gone{{ID: "a"}}))
@@ -41,10 +43,10 @@ func TestEveryDamagedObjectIsNamed(t *testing.T) {
 	require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Note}))
 	_, err = state.NewJournal(s).Append(t.Context(), state.Entry{Run: "r"})
 	require.NoError(t, err)
-	for _, key := range []string{"policy.yaml", "messages/2026-06-01/x", "told/2026-06-01/x"} {
+	for _, key := range []string{"policy.yaml", "messages/2026-06-01/" + strings.Repeat("ab", 32), "told/2026-06-01/" + strings.Repeat("ab", 8)} {
 		require.NoError(t, s.Create(t.Context(), key, []byte("as it likes")))
 	}
-	require.Empty(t, damagedKeys(t, s, noon))
+	require.Empty(t, faultyKeys(t, s, noon))
 
 	all := keys(t, s.List(t.Context(), "", ""))
 	for _, key := range all {
@@ -56,14 +58,14 @@ func TestEveryDamagedObjectIsNamed(t *testing.T) {
 			was = body
 			return body[:len(body)-2]
 		})
-		require.Equal(t, []string{key}, damagedKeys(t, s, noon))
+		require.Equal(t, []string{key}, faultyKeys(t, s, noon))
 		damage(t, dir, key, func([]byte) []byte { return was })
 	}
 
 	part := keys(t, s.List(t.Context(), "parts/", ""))
 	require.NoError(t, state.Remove(t.Context(), s, part[0]))
-	require.Equal(t, part, damagedKeys(t, s, noon))
-	require.Empty(t, damagedKeys(t, s, p.Expires), "nobody reads the lines of an expired plan")
+	require.Equal(t, part, faultyKeys(t, s, noon))
+	require.Empty(t, faultyKeys(t, s, p.Expires), "nobody reads the lines of an expired plan")
 }
 
 // mute is a state that cannot be read now.
@@ -71,14 +73,33 @@ type mute struct{ state.Objects }
 
 func (mute) Read(context.Context, string) ([]byte, error) { return nil, video.ErrTransient }
 
-func TestWhatCannotBeReadNowIsNotDamaged(t *testing.T) {
+func TestWhatCannotBeReadNowIsNotCorrupt(t *testing.T) {
 	s, _ := folder(t)
 	samplePlan(t, s, 2)
 	n := 0
-	for key, err := range state.Damaged(t.Context(), mute{s}, noon) {
+	for key, err := range state.Check(t.Context(), mute{s}, noon) {
 		n++
 		require.Empty(t, key)
 		require.ErrorIs(t, err, video.ErrTransient)
 	}
 	require.Equal(t, 1, n)
+}
+
+func TestAStrayObjectIsNamedAndNothingElse(t *testing.T) {
+	s, _ := folder(t)
+	samplePlan(t, s, 2)
+	strays := []string{
+		"aside/today.jsonl", "approvals/x", "checkpoints/last", "drafts/zz/1.json", "ended/zz.json", "gone/notes", "halt/notes.json", "imaged/zz",
+		"lease/purge/x", "ledger/README.txt", "plans/copy of plan.json", "plans/zz.json", "refused/x/y.json", "runs/zz", "told/x", "withdrawn/x", "written/x.json",
+	}
+	for _, key := range strays {
+		require.NoError(t, s.Create(t.Context(), key, []byte("hello")))
+	}
+	for _, key := range []string{"holds.txt", "policies/plans.yaml"} {
+		require.NoError(t, s.Create(t.Context(), key, []byte("the owner's")))
+	}
+	for _, key := range strays {
+		require.ErrorIs(t, state.CheckName(key), state.ErrStray, key)
+	}
+	require.ElementsMatch(t, strays, faultyKeys(t, s, noon))
 }

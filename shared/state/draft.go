@@ -93,12 +93,16 @@ func WriteDraft(ctx context.Context, o Objects, d Draft) error {
 }
 
 // LastDraft finds the latest record for the same account and policy that was
-// begun after a time. None is the zero Draft.
+// begun after a time, and for no moment more than ten minutes after that of like, where
+// like has one. None is the zero Draft.
 func LastDraft(ctx context.Context, o Objects, like Draft, after time.Time) (Draft, error) {
 	newest := ""
-	for key, err := range o.List(ctx, "drafts/", "drafts/"+stamp(after)) {
+	for key, err := range named(ctx, o, draftPrefix, draftPrefix+stamp(after)) {
 		if err != nil {
 			return Draft{}, err
+		}
+		if !like.At.IsZero() && key > draftPrefix+stamp(like.At.Add(future))+"~" {
+			break
 		}
 		if dir, _, _ := strings.Cut(strings.TrimPrefix(key, "drafts/"), "/"); strings.HasSuffix(dir, "-"+like.key()) {
 			newest = dir
@@ -109,7 +113,7 @@ func LastDraft(ctx context.Context, o Objects, like Draft, after time.Time) (Dra
 	}
 	var d Draft
 	var parts []Part
-	for key, err := range o.List(ctx, "drafts/"+newest+"/", "") {
+	for key, err := range named(ctx, o, draftPrefix+newest+"/", "") {
 		d = Draft{}
 		if err == nil {
 			_, err = readWhole(ctx, o, key, &d)

@@ -84,7 +84,7 @@ func Reconcile(ctx context.Context, o Objects) ([]Reconciled, error) {
 		removed[row.ID].Removed++
 	}
 	announced := map[video.ID]bool{}
-	for key, err := range o.List(ctx, GonePrefix, "") {
+	for key, err := range named(ctx, o, GonePrefix, "") {
 		if err != nil {
 			return nil, err
 		}

@@ -66,7 +66,7 @@ func Imaged(ctx context.Context, o Objects) (gone func(id video.ID, kind string)
 		})
 	}
 	fresh := 0
-	for key, err := range o.List(ctx, "ledger/", "ledger/"+last+"~") { // ~ sorts behind every ending
+	for key, err := range named(ctx, o, ledgerPrefix, ledgerPrefix+last+"~") { // ~ sorts behind every ending
 		if err != nil {
 			cancel(err)
 		}
@@ -116,7 +116,7 @@ type imagedTypes struct {
 // keptImages reads the newest whole of what was kept, and up to which segment that goes.
 func keptImages(ctx context.Context, o Objects) (known map[string][]short, last string, damaged []error, err error) {
 	var keys []string
-	for key, err := range o.List(ctx, imagedPrefix, "") {
+	for key, err := range named(ctx, o, imagedPrefix, "") {
 		if err != nil {
 			return nil, "", nil, err
 		}

@@ -107,11 +107,24 @@ func (l Lease) Valid(now time.Time) bool {
 }
 
 // Renew prolongs the lease until now+d. It also works after the deadline, as long
-// as nobody took the lease over; otherwise it says ErrBusy.
+// as nobody took the lease over; otherwise it says ErrBusy. Words that came after this
+// one may have expired meanwhile, so that the next number is free again; the last word
+// never expires, and is looked for. With an error the lease is given as it was.
 func (l Lease) Renew(ctx context.Context, o Objects, now time.Time, d time.Duration) (Lease, error) {
-	l.From, l.Until = now.UTC(), now.Add(d).UTC()
-	l.number++
-	return l, l.create(ctx, o)
+	last, _, err := onwards(ctx, o, leasePrefix+l.Name+"/", l.number, 2)
+	if err != nil {
+		return l, err
+	}
+	if last > l.number {
+		return l, fmt.Errorf("lease %s: %w: it was taken over, its words go on to number %d", l.Name, ErrBusy, last)
+	}
+	next := l
+	next.From, next.Until = now.UTC(), now.Add(d).UTC()
+	next.number++
+	if err := next.create(ctx, o); err != nil {
+		return l, err // the next number is a rival's: it is not this one's to release
+	}
+	return next, nil
 }
 
 // Release gives the lease back. It may be called twice.

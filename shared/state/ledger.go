@@ -189,7 +189,7 @@ func decodeSegment(key string, body []byte) (segmentHead, []Row, error) {
 func Rows(ctx context.Context, o Objects, from int) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
 		prev, number := "", max(from-1, 0) // what is before the first stays unread, but for its number
-		for key, err := range o.List(ctx, "ledger/", numbered("ledger/", max(from-1, 0), "~")) {
+		for key, err := range named(ctx, o, ledgerPrefix, numbered(ledgerPrefix, max(from-1, 0), "~")) {
 			var body []byte
 			if err == nil {
 				body, err = o.Read(ctx, key)
@@ -291,14 +291,14 @@ const Takedowns = "takedown-"
 // OpenTakedowns names the takedowns that have begun and not ended.
 func OpenTakedowns(ctx context.Context, o Objects) ([]string, error) {
 	ended := map[string]bool{}
-	for key, err := range o.List(ctx, "ended/"+Takedowns, "") {
+	for key, err := range named(ctx, o, endPrefix+Takedowns, "") {
 		if err != nil {
 			return nil, err
 		}
 		ended[strings.TrimSuffix(strings.TrimPrefix(key, "ended/"), ".json")] = true
 	}
 	var names []string
-	for key, err := range o.List(ctx, "runs/"+Takedowns, "") {
+	for key, err := range named(ctx, o, runPrefix+Takedowns, "") {
 		if err != nil {
 			return nil, err
 		}
@@ -358,7 +358,7 @@ func ReadEnd(ctx context.Context, o Objects, plan string) (RunEnd, error) {
 // Ended names the plans made after a time that have ended, oldest first. Takedowns
 // are no plans; their names sort behind.
 func Ended(ctx context.Context, o Objects, after time.Time) (plans []string, err error) {
-	for key, err := range o.List(ctx, "ended/", "ended/"+stamp(after)) {
+	for key, err := range named(ctx, o, endPrefix, endPrefix+stamp(after)) {
 		if err != nil {
 			return nil, err
 		}
@@ -372,7 +372,7 @@ func Ended(ctx context.Context, o Objects, after time.Time) (plans []string, err
 
 func ends(ctx context.Context, o Objects) ([]RunEnd, error) {
 	var ends []RunEnd
-	for key, err := range o.List(ctx, "ended/", "") {
+	for key, err := range named(ctx, o, endPrefix, "") {
 		var e RunEnd
 		if err == nil {
 			_, err = readWhole(ctx, o, key, &e)

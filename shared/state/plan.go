@@ -253,6 +253,9 @@ func WritePlan(ctx context.Context, o Objects, p Plan) error {
 	if err != nil {
 		return err
 	}
+	if err := noteWritten(ctx, o, p.ID); err != nil {
+		return err
+	}
 	if err := o.Create(ctx, planKey(p.ID), text); err != nil && !errors.Is(err, ErrExists) {
 		return err
 	}
@@ -277,11 +280,12 @@ func ReadPlan(ctx context.Context, o Objects, id string) (Plan, error) {
 	return p, nil
 }
 
-// Plans gives the ids of the plans made after a time, oldest first.
+// Plans gives the ids of the plans made after a time, oldest first. Objects whose names
+// are not those of plans are skipped.
 func Plans(ctx context.Context, o Objects, after time.Time) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		for key, err := range o.List(ctx, "plans/", "plans/"+stamp(after)) {
-			if !yield(strings.TrimSuffix(strings.TrimPrefix(key, "plans/"), ".json"), err) || err != nil {
+		for key, err := range named(ctx, o, planPrefix, planPrefix+stamp(after)) {
+			if !yield(strings.TrimSuffix(strings.TrimPrefix(key, planPrefix), ".json"), err) || err != nil {
 				return
 			}
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"strconv"
 	"strings"
 )
 
@@ -18,50 +17,64 @@ func numbered(prefix string, n int, ending string) string {
 	return fmt.Sprintf("%s%08d%s", prefix, n, ending)
 }
 
+// page is how many keys one request of a listing gives.
+const page = 1000
+
 // lastOf finds the highest number of a series without listing all of it, given
-// one that is known to be there (or 0). 0 means that there is none.
+// one that is known to be there (or 0). 0 means that there is none. What lies under
+// the prefix and is not named like the series does not count.
 func lastOf(ctx context.Context, o Objects, prefix string, known int) (int, error) {
-	beyond := func(n int) (bool, error) {
-		for _, err := range o.List(ctx, prefix, numbered(prefix, n, "~")) { // ~ sorts behind every ending
-			return err == nil, err
-		}
-		return false, nil
+	last, more, err := onwards(ctx, o, prefix, known, page)
+	if err != nil || !more {
+		return last, err
 	}
-	step := 512
-	for ; ; step *= 2 {
-		more, err := beyond(known + step)
+	known = last
+	step := page
+	for ; known+step <= highest; step *= 2 { // it is somewhere behind known+step/2
+		n, _, err := onwards(ctx, o, prefix, known+step, 1)
 		if err != nil {
 			return 0, err
 		}
-		if !more {
+		if n == known+step {
 			break
 		}
-		if known += step; known > highest {
-			return 0, fmt.Errorf("%s holds something without a number: %w", prefix, ErrCorrupt)
-		}
+		known += step
 	}
-	for ; step > 512; step /= 2 {
-		more, err := beyond(known + step/2)
+	for ; step > page; step /= 2 {
+		n, _, err := onwards(ctx, o, prefix, known+step/2, 1)
 		if err != nil {
 			return 0, err
 		}
-		if more {
+		if n > known+step/2 {
 			known += step / 2
 		}
 	}
-	last := known
-	for key, err := range o.List(ctx, prefix, numbered(prefix, known, "~")) {
+	last, _, err = onwards(ctx, o, prefix, known, 2*page)
+	return last, err
+}
+
+// onwards gives the highest of the numbers behind one, of so many names at most, and
+// whether that was not all; the number itself where there is none.
+func onwards(ctx context.Context, o Objects, prefix string, from, names int) (last int, more bool, err error) {
+	last = from
+	fits := fit[prefix[:strings.Index(prefix, "/")+1]]
+	_, under, _ := strings.Cut(prefix, "/")
+	for key, err := range o.List(ctx, prefix, numbered(prefix, from, "~")) { // ~ sorts behind every ending
 		if err != nil {
-			return 0, err
+			return 0, false, err
 		}
-		digits, _, _ := strings.Cut(strings.TrimPrefix(key, prefix), ".")
-		n, err := strconv.Atoi(digits)
-		if err != nil {
-			return 0, fmt.Errorf("%s: %w", key, ErrCorrupt)
+		rest := strings.TrimPrefix(key, prefix)
+		if !fits(under + rest) {
+			continue
 		}
+		digits, _, _ := strings.Cut(rest, ".")
+		n, _ := number(digits)
 		last = max(last, n)
+		if names--; names == 0 {
+			return last, true, nil
+		}
 	}
-	return last, nil
+	return last, false, nil
 }
 
 // NewRun names one run of one writer. No two are alike, so that writers can tell

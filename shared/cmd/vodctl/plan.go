@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"os/user"
-	"slices"
 	"strings"
 	"time"
 
@@ -60,7 +59,7 @@ func (a *app) withState(ctx context.Context, do func(app *boot.App, o *state.Sto
 }
 
 // findPlan reads the named plan, or the latest of this region, account (any, where none
-// is set) and application. A later one that cannot be read may be it.
+// is set) and application.
 func findPlan(ctx context.Context, app *boot.App, o state.Objects, id string) (state.Plan, error) {
 	if id != "" {
 		p, err := state.ReadPlan(ctx, o, id)
@@ -69,18 +68,14 @@ func findPlan(ctx context.Context, app *boot.App, o state.Objects, id string) (s
 		}
 		return p, err
 	}
-	var ids []string
-	for id, err := range state.Plans(ctx, o, time.Time{}) {
-		if err != nil {
-			return state.Plan{}, err
-		}
-		ids = append(ids, id)
+	p, skipped, err := state.LatestPlan(ctx, o, func(p state.Plan) bool {
+		return p.Region == app.Region && (p.Account == app.Account || app.Account == "") && p.App == app.App
+	}, time.Time{})
+	if p.ID != "" || err != nil {
+		return p, err
 	}
-	for _, id := range slices.Backward(ids) {
-		p, err := state.ReadPlan(ctx, o, id)
-		if err != nil || p.Region == app.Region && (p.Account == app.Account || app.Account == "") && p.App == app.App {
-			return p, err
-		}
+	if len(skipped) > 0 {
+		return p, errors.Join(skipped...)
 	}
 	return state.Plan{}, fmt.Errorf("no plan was made yet of account %s in %s (application %q): %w", app.Account, app.Region, app.App, video.ErrNotFound)
 }

@@ -56,7 +56,7 @@ type flaw struct {
 func (a *app) checkState(ctx context.Context) error {
 	return a.withState(ctx, func(_ *boot.App, o *state.Store) error {
 		table, all := report.NewTable("object", "why"), []flaw{}
-		for key, err := range state.Damaged(ctx, o, time.Now()) {
+		for key, err := range state.Check(ctx, o, time.Now()) {
 			if key == "" {
 				return err
 			}

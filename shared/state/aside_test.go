@@ -1,0 +1,67 @@
+package state_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/shared/decide/retention"
+	"vodcurator/shared/state"
+	"vodcurator/shared/video"
+)
+
+func TestWhatCannotGoIsRememberedUntilItsTimeIsOver(t *testing.T) {
+	eachForm(t, func(t *testing.T, s *state.Store) {
+		a := state.Aside{ID: "a", Kind: retention.Whole, Modified: noon.AddDate(0, 0, -9), Why: "forbidden"}
+		b := state.Aside{ID: "b", Kind: retention.Stream, Part: "job", Until: noon.AddDate(1, 0, 0), Why: "cannot be decoded"}
+		require.ErrorIs(t, state.NoteAside(t.Context(), s, noon, []state.Aside{{Why: "no id"}}), video.ErrInvalid)
+		require.NoError(t, state.NoteAside(t.Context(), s, noon, nil))
+		require.NoError(t, state.NoteAside(t.Context(), s, noon, []state.Aside{a, b}))
+		require.NoError(t, state.NoteAside(t.Context(), s, noon, []state.Aside{a, b}), "twice is once")
+		require.NoError(t, state.NoteAside(t.Context(), s, noon.AddDate(0, 0, 2), []state.Aside{a}))
+		require.Len(t, keys(t, s.List(t.Context(), "aside/", "")), 2)
+		for _, tc := range []struct {
+			days int
+			want []video.ID
+		}{{0, []video.ID{"a", "b"}}, {6, []video.ID{"a", "b"}}, {8, []video.ID{"a", "b"}}, {9, []video.ID{"b"}}, {29, []video.ID{"b"}}, {30, nil}, {-30, nil}} {
+			all, skipped, err := state.ReadAside(t.Context(), s, noon.AddDate(0, 0, tc.days))
+			require.NoError(t, err)
+			require.Equal(t, tc.days < 2, len(skipped) > 0, "days to come do not count")
+			var ids []video.ID
+			for _, of := range []state.Aside{a, b} {
+				if _, ok := all[of.Key()]; ok {
+					ids = append(ids, of.ID)
+				}
+			}
+			require.Equal(t, tc.want, ids, "%d days later", tc.days)
+			require.Len(t, all, len(ids))
+		}
+	})
+}
+
+func TestACorruptNoteOfWhatCannotGoIsSkippedAndNamed(t *testing.T) {
+	s, dir := folder(t)
+	require.NoError(t, state.NoteAside(t.Context(), s, noon.AddDate(0, 0, -1), []state.Aside{{ID: "a", Why: "x"}}))
+	require.NoError(t, state.NoteAside(t.Context(), s, noon, []state.Aside{{ID: "b", Why: "x"}}))
+	require.NoError(t, s.Create(t.Context(), "aside/2026-06-01/notes.txt", nil))
+	all := keys(t, s.List(t.Context(), "aside/", ""))
+	damage(t, dir, all[0], func(b []byte) []byte { return b[1:] })
+	read, skipped, err := state.ReadAside(t.Context(), s, noon)
+	require.NoError(t, err)
+	require.Len(t, read, 1)
+	require.Contains(t, read, state.AsideKey{ID: "b"})
+	require.Len(t, skipped, 2)
+	require.ErrorIs(t, skipped[0], state.ErrCorrupt)
+	require.ErrorIs(t, skipped[1], state.ErrStray)
+}
+
+func TestAnAssetModifiedSinceIsNotSetAsideAnyMore(t *testing.T) {
+	a := state.Aside{ID: "a", Modified: noon, Until: noon.AddDate(0, 0, 7)}
+	require.True(t, a.Holds(noon, noon))
+	require.True(t, a.Holds(noon, time.Time{}), "when it was modified is not told")
+	require.False(t, a.Holds(noon, noon.Add(time.Second)))
+	require.False(t, a.Holds(a.Until, noon))
+	a.Modified = time.Time{}
+	require.True(t, a.Holds(noon, noon))
+}

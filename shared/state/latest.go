@@ -1,0 +1,146 @@
+package state
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"vodcurator/shared/decide/retention"
+	"vodcurator/shared/video"
+)
+
+// written is one entry of the series that tells in which order plans were written. Names
+// of plans begin with the moment that was planned for, which a tick may have got wrong.
+type written struct {
+	Version int    `json:"version"`
+	Plan    string `json:"plan"`
+}
+
+// writtenBack is how many entries are read back for a plan of one's own: several accounts
+// may share a state.
+const writtenBack = 50
+
+// noteWritten appends the plan to the series, unless one of the last entries names it: a
+// writer that failed writes again. It comes before the plan itself, so that no whole plan
+// lacks its entry.
+func noteWritten(ctx context.Context, o Objects, id string) error {
+	text, err := json.Marshal(written{version, id})
+	if err != nil {
+		return err
+	}
+	for last := 0; ; {
+		if last, err = lastOf(ctx, o, writtenPrefix, last); err != nil {
+			return err
+		}
+		for n := last; n > max(last-writtenAgain, 0); n-- {
+			w, err := readWritten(ctx, o, n)
+			if err != nil && !corruptOrGone(err) {
+				return err
+			}
+			if w.Plan == id {
+				return nil
+			}
+		}
+		if err = o.Create(ctx, numbered(writtenPrefix, last+1, ".json"), text); !errors.Is(err, ErrExists) {
+			return err
+		}
+	}
+}
+
+// writtenAgain is how many of the last entries are looked at before a plan is appended.
+const writtenAgain = 4
+
+func readWritten(ctx context.Context, o Objects, n int) (written, error) {
+	var w written
+	key := numbered(writtenPrefix, n, ".json")
+	_, err := readWhole(ctx, o, key, &w)
+	if err == nil && (w.Version != version || !planName.MatchString(w.Plan)) {
+		err = fmt.Errorf("%s: %w", key, ErrCorrupt)
+	}
+	if err != nil {
+		return written{}, err
+	}
+	return w, nil
+}
+
+// corruptOrGone says that an object is not there, or not as it was written.
+func corruptOrGone(err error) bool {
+	return errors.Is(err, ErrCorrupt) || errors.Is(err, video.ErrNotFound)
+}
+
+// LatestPlan gives the whole plan that was written last, of those that are mine and not
+// made for a moment more than ten minutes after now; none is the zero Plan. The highest
+// name is not asked: a tick of the future, a copy or a stray object has it easily. What is
+// corrupt or of the future is skipped and named.
+//
+// In a state without the series of what was written, names decide, up to ten minutes after
+// now. With a zero now no moment is too late: that is for people who want to look.
+func LatestPlan(ctx context.Context, o Objects, mine func(Plan) bool, now time.Time) (latest Plan, skipped []error, err error) {
+	last, err := lastOf(ctx, o, writtenPrefix, 0)
+	if err != nil {
+		return Plan{}, nil, err
+	}
+	seen := map[string]bool{}
+	look := func(id string) (bool, error) {
+		if seen[id] {
+			return false, nil
+		}
+		seen[id] = true
+		p, err := ReadPlan(ctx, o, id)
+		switch {
+		case errors.Is(err, video.ErrNotFound): // its writer was cut short
+			return false, nil
+		case errors.Is(err, ErrCorrupt):
+			skipped = append(skipped, err)
+			return false, nil
+		case err != nil:
+			return false, err
+		case !now.IsZero() && p.Created.After(now.Add(future)):
+			skipped = append(skipped, fmt.Errorf("plan %s was made for %s, now is %s: it is not counted", id, p.Created.Format(time.RFC3339), now.UTC().Format(time.RFC3339)))
+			return false, nil
+		case !mine(p):
+			return false, nil
+		}
+		latest = p
+		return true, nil
+	}
+	n := last
+	for ; n > max(last-writtenBack, 0); n-- {
+		w, err := readWritten(ctx, o, n)
+		switch {
+		case errors.Is(err, video.ErrNotFound): // expired: nothing older is there
+			n = 0
+			continue
+		case errors.Is(err, ErrCorrupt):
+			skipped = append(skipped, err)
+			continue
+		case err != nil:
+			return Plan{}, nil, err
+		}
+		if found, err := look(w.Plan); found || err != nil {
+			return latest, skipped, err
+		}
+	}
+	var ids []string
+	after := time.Time{}
+	if !now.IsZero() {
+		after = now.Add(-retention.LookBack)
+	}
+	for id, err := range Plans(ctx, o, after) {
+		if err != nil {
+			return Plan{}, nil, err
+		}
+		if now.IsZero() || id <= stamp(now.Add(future)) {
+			ids = append(ids, id)
+		}
+	}
+	for _, id := range slices.Backward(ids) {
+		if found, err := look(id); found || err != nil {
+			return latest, skipped, err
+		}
+	}
+	return Plan{}, skipped, nil
+}

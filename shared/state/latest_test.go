@@ -1,0 +1,179 @@
+package state_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/shared/state"
+)
+
+func planAt(t *testing.T, o state.Objects, at time.Time, account string) state.Plan {
+	t.Helper()
+	p := state.Plan{Created: at, Expires: at.AddDate(0, 0, 7), Region: "r", Account: account}
+	require.NoError(t, p.Seal())
+	require.NoError(t, state.WritePlan(t.Context(), o, p))
+	return p
+}
+
+func of(account string) func(state.Plan) bool {
+	return func(p state.Plan) bool { return p.Account == account }
+}
+
+func TestTheLatestPlanIsTheOneWrittenLast(t *testing.T) {
+	s, dir := folder(t)
+	none, skipped, err := state.LatestPlan(t.Context(), s, of("1"), noon)
+	require.NoError(t, err)
+	require.Empty(t, skipped)
+	require.Empty(t, none.ID)
+
+	future := planAt(t, s, noon.AddDate(1, 0, 0), "1")
+	later := planAt(t, s, noon.Add(9*time.Minute), "1")
+	last := planAt(t, s, noon, "1")
+	planAt(t, s, noon.Add(time.Minute), "2")
+	require.NoError(t, s.Create(t.Context(), "plans/copy of "+last.ID+".json", []byte("{}")))
+	require.NoError(t, s.Create(t.Context(), "plans/20991231T000000Z-aaaaaaaa.json", []byte("{}")))
+	require.NoError(t, s.Create(t.Context(), "written/notes.json", []byte("{}")))
+
+	got, skipped, err := state.LatestPlan(t.Context(), s, of("1"), noon)
+	require.NoError(t, err)
+	require.Empty(t, skipped)
+	require.Equal(t, last.ID, got.ID, "not the one with the highest name")
+
+	require.NoError(t, state.WritePlan(t.Context(), s, last), "twice is once")
+	require.Len(t, keys(t, s.List(t.Context(), "written/0", "")), 4)
+
+	damage(t, dir, "plans/"+last.ID+".json", func(b []byte) []byte { return b[:len(b)/2] })
+	got, skipped, err = state.LatestPlan(t.Context(), s, of("1"), noon)
+	require.NoError(t, err)
+	require.Len(t, skipped, 1)
+	require.ErrorIs(t, skipped[0], state.ErrCorrupt)
+	require.Equal(t, later.ID, got.ID, "clocks differ by that much")
+
+	got, skipped, err = state.LatestPlan(t.Context(), s, of("1"), noon.Add(-5*time.Minute))
+	require.NoError(t, err)
+	require.Empty(t, got.ID, "one of the future never")
+	require.Len(t, skipped, 3)
+	require.ErrorContains(t, skipped[2], future.ID)
+}
+
+func TestWithoutTheSeriesOfWhatWasWrittenNamesDecide(t *testing.T) {
+	s, _ := folder(t)
+	planAt(t, s, noon.AddDate(1, 0, 0), "1")
+	first := planAt(t, s, noon.AddDate(0, 0, -1), "1")
+	second := planAt(t, s, noon, "1")
+	for _, key := range keys(t, s.List(t.Context(), "written/", "")) {
+		require.NoError(t, state.Remove(t.Context(), s, key))
+	}
+	for _, tc := range []struct {
+		now  time.Time
+		want string
+	}{{noon, second.ID}, {noon.Add(-time.Hour), first.ID}, {noon.AddDate(0, 0, -9), ""}} {
+		got, _, err := state.LatestPlan(t.Context(), s, of("1"), tc.now)
+		require.NoError(t, err)
+		require.Equal(t, tc.want, got.ID)
+	}
+	whenever, _, err := state.LatestPlan(t.Context(), s, of("1"), time.Time{})
+	require.NoError(t, err)
+	require.Equal(t, noon.AddDate(1, 0, 0), whenever.Created, "who looks sees that one, too")
+	third := planAt(t, s, noon.Add(-time.Hour), "1")
+	got, _, err := state.LatestPlan(t.Context(), s, of("1"), noon)
+	require.NoError(t, err)
+	require.Equal(t, third.ID, got.ID)
+}
+
+func TestASeriesWithGapsAndStraysIsReadToItsEnd(t *testing.T) {
+	eachForm(t, func(t *testing.T, s *state.Store) {
+		require.NoError(t, s.Create(t.Context(), "lease/purge/x", nil))
+		require.NoError(t, s.Create(t.Context(), "lease/purge/00000001-copy.json", nil))
+		for _, n := range []int{7, 1007, 1600, 5321} {
+			require.NoError(t, s.Create(t.Context(), fmt.Sprintf("lease/purge/%08d.released", n), nil))
+			l, err := state.Acquire(t.Context(), s, "purge", "me", noon, time.Minute)
+			require.NoError(t, err)
+			require.NoError(t, l.Release(t.Context(), s))
+			all := keys(t, s.List(t.Context(), "lease/purge/0", ""))
+			require.Equal(t, fmt.Sprintf("lease/purge/%08d.released", n+1), all[len(all)-1])
+		}
+	})
+}
+
+func TestEmptyKnowsANewStateFromOneInUse(t *testing.T) {
+	s, _ := folder(t)
+	empty := func() bool {
+		is, err := state.Empty(t.Context(), s)
+		require.NoError(t, err)
+		return is
+	}
+	require.True(t, empty())
+	require.NoError(t, s.Create(t.Context(), "notes.txt", nil))
+	require.NoError(t, s.Create(t.Context(), "plans/notes.txt", nil))
+	require.True(t, empty(), "what is not ours does not count")
+	require.NoError(t, state.SetHalt(t.Context(), s, state.Halt{Halted: true, By: "anna"}))
+	require.False(t, empty())
+}
+
+func TestAPlanStandsInOnePlace(t *testing.T) {
+	s, dir := folder(t)
+	p := samplePlan(t, s, 2)
+	stands := func(at time.Time) (state.PlanStatus, state.StatusDetail) {
+		t.Helper()
+		status, detail, err := state.StatusOf(t.Context(), s, p, at)
+		require.NoError(t, err)
+		return status, detail
+	}
+	is := func(want state.PlanStatus, at time.Time) {
+		t.Helper()
+		got, _ := stands(at)
+		require.Equal(t, want, got)
+	}
+	is(state.PlanPlanned, noon)
+	is(state.PlanExpired, p.Expires)
+	require.NoError(t, state.NoteRefusal(t.Context(), s, p.ID, "over the guards: 2 items", noon.Add(time.Hour)))
+	require.NoError(t, state.NoteRefusal(t.Context(), s, p.ID, "over the guards: 2 items", noon.Add(2*time.Hour)))
+	require.Len(t, keys(t, s.List(t.Context(), "refused/", "")), 1, "the same is said once")
+	status, detail := stands(noon)
+	require.Equal(t, state.PlanRefused, status)
+	require.Equal(t, "over the guards: 2 items", detail.Why)
+	_, err := state.Approve(t.Context(), s, p, "anna", "checked", noon.Add(3*time.Hour))
+	require.NoError(t, err)
+	status, detail = stands(noon)
+	require.Equal(t, state.PlanApproved, status, "a later approval counts")
+	require.Equal(t, "anna", detail.By)
+	require.NoError(t, state.NoteRefusal(t.Context(), s, p.ID, "the policy changed", noon.Add(4*time.Hour)))
+	is(state.PlanRefused, noon)
+	_, err = state.StartRun(t.Context(), s, state.RunStart{Plan: p.ID, Run: "r", Segment: 1, At: noon.Add(5 * time.Hour)})
+	require.NoError(t, err)
+	is(state.PlanRunning, noon)
+	is(state.PlanExpired, p.Expires)
+	require.NoError(t, state.Withdraw(t.Context(), s, p.ID, "otto", "", noon))
+	is(state.PlanWithdrawn, noon)
+	require.NoError(t, state.EndRun(t.Context(), s, state.RunEnd{Plan: p.ID, Freed: state.Totals{Items: 2}}))
+	status, detail = stands(noon)
+	require.Equal(t, state.PlanEnded, status)
+	require.Equal(t, 2, detail.Freed.Items)
+
+	damage(t, dir, "ended/"+p.ID+".json", func(b []byte) []byte { return b[:5] })
+	status, detail = stands(noon)
+	require.Equal(t, state.PlanRefused, status, "nobody knows what it said")
+	require.True(t, detail.Corrupt)
+	_, _, err = state.StatusOf(t.Context(), mute{s}, p, noon)
+	require.Error(t, err, "what cannot be read now is no status")
+
+	for why, want := range map[string]state.PlanStatus{"expired": state.PlanExpired, "withdrawn": state.PlanWithdrawn, "something": state.PlanRefused} {
+		s, _ := folder(t)
+		p := samplePlan(t, s, 2)
+		require.NoError(t, state.EndRun(t.Context(), s, state.RunEnd{Plan: p.ID, Why: why}))
+		got, _, err := state.StatusOf(t.Context(), s, p, noon)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
+	over := state.Plan{Created: noon, Expires: noon.AddDate(0, 0, 1), Region: "r", Account: "1", Over: []string{"9 items, at most 5"}}
+	require.NoError(t, over.Seal())
+	status, detail, err = state.StatusOf(t.Context(), s, over, noon)
+	require.NoError(t, err)
+	require.Equal(t, state.PlanRefused, status)
+	require.True(t, strings.HasSuffix(detail.Why, "9 items, at most 5"))
+}

@@ -1,0 +1,159 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Every prefix under which this package keeps objects. Keys outside of them belong to the
+// owner of the state: rules, policies, hold lists, usage files.
+const (
+	planPrefix       = "plans/"       // ID.json: heads of plans
+	writtenPrefix    = "written/"     // NUMBER.json: in which order plans were written
+	partPrefix       = "parts/"       // HASH.jsonl: lines of plans and drafts
+	draftPrefix      = "drafts/"      // STAMP-KEY/NUMBER.json: progress of planning
+	approvalPrefix   = "approvals/"   // ID.json
+	withdrawalPrefix = "withdrawn/"   // ID.json
+	refusalPrefix    = "refused/"     // ID/NUMBER.json: why runs refused a plan
+	runPrefix        = "runs/"        // ID or takedown/NUMBER.json: beginnings of runs
+	endPrefix        = "ended/"       // ID or takedown.json
+	ledgerPrefix     = "ledger/"      // NUMBER.jsonl
+	checkpointPrefix = "checkpoints/" // NUMBER.json: up to where the ledger was verified
+	haltPrefix       = "halt/"        // NUMBER.json
+	leasePrefix      = "lease/"       // NAME/NUMBER.json and .released
+	asidePrefix      = "aside/"       // DAY/HASH.jsonl: what cannot go
+	messagePrefix    = "messages/"    // DAY/HASH: bodies of messages
+	toldPrefix       = "told/"        // DAY or ID/HASH: marks of notices
+)
+
+// ErrStray says that the name of an object does not fit the prefix under which it lies.
+// Nothing reads such an object.
+var ErrStray = errors.New("stray: no object of this program has such a name here; remove it")
+
+var (
+	planName     = regexp.MustCompile(`^\d{8}T\d{6}Z-[0-9a-f]{8}$`)
+	takedownName = regexp.MustCompile(`^` + Takedowns + `[0-9A-Za-z]+$`)
+	leaseName    = regexp.MustCompile(`^[a-z]+$`)
+	hashName     = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	markName     = regexp.MustCompile(`^[0-9a-f]{16}$`)
+	entryName    = regexp.MustCompile(`^\d{12}\+?$`)
+)
+
+// fit says whether the rest of a key, behind its prefix, is a name of this program, for
+// each prefix.
+var fit = map[string]func(rest string) bool{
+	planPrefix:       planFile,
+	approvalPrefix:   planFile,
+	withdrawalPrefix: planFile,
+	writtenPrefix:    numberFile(".json"),
+	haltPrefix:       numberFile(".json"),
+	checkpointPrefix: numberFile(".json"),
+	ledgerPrefix:     numberFile(".jsonl"),
+	partPrefix: func(rest string) bool {
+		hash, ok := strings.CutSuffix(rest, ".jsonl")
+		return ok && hashName.MatchString(hash)
+	},
+	draftPrefix:   below(planName.MatchString, numberFile(".json")), // the key of a draft looks like the hash of a plan
+	refusalPrefix: below(planName.MatchString, numberFile(".json")),
+	runPrefix:     below(runName, numberFile(".json")),
+	endPrefix: func(rest string) bool {
+		name, ok := strings.CutSuffix(rest, ".json")
+		return ok && runName(name)
+	},
+	leasePrefix: below(leaseName.MatchString, numberFile(".json", ".released")),
+	asidePrefix: below(isDay, func(rest string) bool {
+		hash, ok := strings.CutSuffix(rest, ".jsonl")
+		return ok && hashName.MatchString(hash)
+	}),
+	GonePrefix:    below(isDay, hashName.MatchString),
+	messagePrefix: below(isDay, hashName.MatchString),
+	toldPrefix:    below(func(of string) bool { return isDay(of) || planName.MatchString(of) }, markName.MatchString),
+	imagedPrefix:  func(rest string) bool { _, ok := number(rest); return ok },
+	JournalPrefix: entryName.MatchString,
+}
+
+// CheckName is ErrStray when a key lies under a prefix of this package and does not look
+// like one of its names. A key outside of all prefixes is the owner's, and fits.
+func CheckName(key string) error {
+	dir, rest, found := strings.Cut(key, "/")
+	if !found {
+		return nil
+	}
+	if fits := fit[dir+"/"]; fits != nil && !fits(rest) {
+		return fmt.Errorf("%s: %w", key, ErrStray)
+	}
+	return nil
+}
+
+// named lists the keys that are named like objects of this program. The others are stray:
+// no reader looks at them, and Check names them.
+func named(ctx context.Context, o Objects, prefix, after string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for key, err := range o.List(ctx, prefix, after) {
+			if err == nil && CheckName(key) != nil {
+				continue
+			}
+			if !yield(key, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Empty says whether the state holds nothing that this program has ever written: it is
+// new, or STATE names the wrong place. What lies there otherwise does not count.
+func Empty(ctx context.Context, o Objects) (bool, error) {
+	for prefix := range fit {
+		for _, err := range named(ctx, o, prefix, "") {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func planFile(rest string) bool {
+	id, ok := strings.CutSuffix(rest, ".json")
+	return ok && planName.MatchString(id)
+}
+
+func runName(name string) bool { return planName.MatchString(name) || takedownName.MatchString(name) }
+
+func isDay(name string) bool {
+	_, err := time.Parse(time.DateOnly, name)
+	return err == nil
+}
+
+// below fits names of two segments.
+func below(dir, file func(string) bool) func(string) bool {
+	return func(rest string) bool {
+		name, inside, ok := strings.Cut(rest, "/")
+		return ok && dir(name) && file(inside)
+	}
+}
+
+func numberFile(endings ...string) func(string) bool {
+	return func(rest string) bool {
+		for _, ending := range endings {
+			if digits, ok := strings.CutSuffix(rest, ending); ok {
+				_, ok = number(digits)
+				return ok
+			}
+		}
+		return false
+	}
+}
+
+// number reads the eight digits of a series, which begins at 1.
+func number(digits string) (int, bool) {
+	if len(digits) != 8 {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(digits, 10, 32)
+	return int(n), err == nil && n > 0
+}

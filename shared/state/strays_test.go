@@ -1,0 +1,118 @@
+package state_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/shared/state"
+	"vodcurator/shared/video"
+)
+
+// One object by hand under a prefix must not end removal or planning for good.
+func TestNoReaderIsMisledByAStrayObject(t *testing.T) {
+	for _, key := range []string{
+		"aside/today.jsonl", "approvals/x", "drafts/zz/1.json", "drafts/20990101T000000Z-notes/00000001.json", "ended/zz.json", "ended/20990101T000000Z-x.json",
+		"gone/notes", "halt/notes.json", "halt/00000001.json.bak", "imaged/zz", "imaged/99999999.old", "lease/purge/x", "lease/purge/00000001-old.json", "ledger/README.txt",
+		"ledger/00000000.jsonl", "ledger/00000001.jsonl~", "plans/copy of plan.json", "plans/zz.json", "runs/zz", "runs/takedown-/1.json", "written/zz",
+	} {
+		t.Run(key, func(t *testing.T) {
+			s, _ := folder(t)
+			require.NoError(t, s.Create(t.Context(), key, []byte("hello")))
+			require.NoError(t, state.CheckHalt(t.Context(), s))
+			require.NoError(t, state.SetHalt(t.Context(), s, state.Halt{Halted: true, By: "anna"}))
+			require.ErrorIs(t, state.CheckHalt(t.Context(), s), video.ErrClosed)
+			lease, err := state.Acquire(t.Context(), s, "purge", "me", noon, time.Minute)
+			require.NoError(t, err)
+			lease, err = lease.Renew(t.Context(), s, noon, time.Minute)
+			require.NoError(t, err)
+			require.NoError(t, lease.Release(t.Context(), s))
+			l, err := state.OpenLedger(t.Context(), s, "purge", "r")
+			require.NoError(t, err)
+			require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Note, Tick: noon}))
+			require.Len(t, rows(t, s, 0), 1)
+			n := 0
+			for _, err := range state.Recent(t.Context(), s, noon) {
+				require.NoError(t, err)
+				n++
+			}
+			require.Equal(t, 1, n)
+			p := samplePlan(t, s, 1)
+			_, err = state.StartRun(t.Context(), s, state.RunStart{Plan: p.ID, Run: "r", Segment: 1})
+			require.NoError(t, err)
+			require.NoError(t, state.EndRun(t.Context(), s, state.RunEnd{Plan: p.ID, Segment: l.Last(), Tip: l.Tip()}))
+			ended, err := state.Ended(t.Context(), s, noon.AddDate(0, 0, -1))
+			require.NoError(t, err)
+			require.Equal(t, []string{p.ID}, ended)
+			names, err := state.OpenTakedowns(t.Context(), s)
+			require.NoError(t, err)
+			require.Empty(t, names)
+			latest, skipped, err := state.LatestPlan(t.Context(), s, of("1"), noon)
+			require.NoError(t, err)
+			require.Empty(t, skipped)
+			require.Equal(t, p.ID, latest.ID)
+			d, err := state.LastDraft(t.Context(), s, state.Draft{At: noon, Region: "r", Account: "1"}, noon.AddDate(0, 0, -3))
+			require.NoError(t, err)
+			require.Zero(t, d.Number)
+			_, corrupt, err := state.Imaged(t.Context(), s)
+			require.NoError(t, err)
+			require.Empty(t, corrupt)
+			_, err = state.VerifyLedger(t.Context(), s)
+			require.NoError(t, err)
+			_, err = state.Reconcile(t.Context(), s)
+			require.NoError(t, err)
+			require.Equal(t, []string{key}, faultyKeys(t, s, noon))
+		})
+	}
+}
+
+func TestADraftOfTheFutureIsNotGoneOnWith(t *testing.T) {
+	s, _ := folder(t)
+	like := state.Draft{At: noon, Region: "r", Account: "1"}
+	for i, at := range []time.Time{noon.AddDate(1, 0, 0), noon.Add(-time.Hour)} {
+		require.NoError(t, state.WriteDraft(t.Context(), s, state.Draft{At: at, Region: "r", Account: "1", Number: i + 1}))
+	}
+	d, err := state.LastDraft(t.Context(), s, like, noon.AddDate(0, 0, -3))
+	require.NoError(t, err)
+	require.Equal(t, 2, d.Number)
+}
+
+// A run that slept must not take a number that expired meanwhile, nor give away its rival's.
+func TestARunThatSleptDoesNotComeBackWhenItsSuccessorsExpired(t *testing.T) {
+	eachForm(t, func(t *testing.T, s *state.Store) {
+		sleeper, err := state.Acquire(t.Context(), s, "purge", "sleeper", noon, time.Minute)
+		require.NoError(t, err)
+		at := noon
+		for range 5 {
+			at = at.Add(time.Hour)
+			next, err := state.Acquire(t.Context(), s, "purge", "other", at, time.Minute)
+			require.NoError(t, err)
+			next, err = next.Renew(t.Context(), s, at, time.Minute)
+			require.NoError(t, err)
+			require.NoError(t, next.Release(t.Context(), s))
+		}
+		all := keys(t, s.List(t.Context(), "lease/purge/", ""))
+		for _, key := range all[1 : len(all)-2] { // all but the sleeper's and the last word
+			require.NoError(t, state.Remove(t.Context(), s, key))
+		}
+		same, err := sleeper.Renew(t.Context(), s, at, time.Minute)
+		require.ErrorIs(t, err, state.ErrBusy)
+		require.Equal(t, sleeper, same)
+		require.NoError(t, same.Release(t.Context(), s))
+		require.Contains(t, keys(t, s.List(t.Context(), "lease/purge/", "")), "lease/purge/00000001.released")
+	})
+}
+
+func TestALeaseThatWasTakenOverIsNotGivenBackByItsLoser(t *testing.T) {
+	s, _ := folder(t)
+	first, err := state.Acquire(t.Context(), s, "purge", "first", noon, time.Minute)
+	require.NoError(t, err)
+	_, err = state.Acquire(t.Context(), s, "purge", "second", noon.Add(time.Hour), time.Minute)
+	require.NoError(t, err)
+	first, err = first.Renew(t.Context(), s, noon.Add(time.Hour), time.Minute)
+	require.ErrorIs(t, err, state.ErrBusy)
+	require.NoError(t, first.Release(t.Context(), s))
+	_, err = state.Acquire(t.Context(), s, "purge", "third", noon.Add(time.Hour), time.Minute)
+	require.ErrorIs(t, err, state.ErrBusy, "the second still holds it")
+}
