@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"vodcurator/events"
@@ -17,8 +18,10 @@ import (
 type handler struct {
 	job    purge.Job // without its policy, which is read anew for each run
 	policy func(ctx context.Context) (*retention.Policy, error)
+	clock  func(ctx context.Context) (time.Time, error)
 	hook   notify.Webhook
 	log    *slog.Logger
+	last   *atomic.Int64 // planned time of the last tick that this instance acted on, in seconds
 }
 
 func (h handler) handle(ctx context.Context, raw []byte) (any, error) {
@@ -27,14 +30,25 @@ func (h handler) handle(ctx context.Context, raw []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	job := h.job
-	if job.Policy, err = h.policy(ctx); err != nil {
-		h.tell(ctx, tick, nil, notify.Incident{Text: "no run: " + err.Error()})
+	now, err := h.clock(ctx)
+	if err != nil {
 		return nil, err
 	}
-	done, err := job.Run(ctx, tick.At)
+	at, err := tick.Moment(now, time.Unix(h.last.Load(), 0))
+	if err != nil {
+		h.log.ErrorContext(ctx, "purge", slog.Any("error", err))
+		h.tell(ctx, now, nil, notify.Incident{Text: "no run: " + err.Error()})
+		return nil, err
+	}
+	h.last.Store(tick.At.Unix())
+	job := h.job
+	if job.Policy, err = h.policy(ctx); err != nil {
+		h.tell(ctx, at, nil, notify.Incident{Text: "no run: " + err.Error()})
+		return nil, err
+	}
+	done, err := job.Run(ctx, at)
 	answer := report.Purged(done)
-	h.tell(ctx, tick, answer, answer.Told(err)...)
+	h.tell(ctx, at, answer, answer.Told(err)...)
 	if err != nil {
 		h.log.ErrorContext(ctx, "purge", answer.Attrs(slog.Any("error", err))...)
 		return nil, fmt.Errorf("purge: %w", err)
@@ -44,8 +58,8 @@ func (h handler) handle(ctx context.Context, raw []byte) (any, error) {
 }
 
 // tell sends what needs a person, within what is left of the time.
-func (h handler) tell(ctx context.Context, tick events.Tick, facts any, incidents ...notify.Incident) {
-	h.hook.Incidents(ctx, h.job.State, tick.At, notify.Notice{
-		Region: h.job.Region, Account: h.job.Account, App: h.job.App, At: tick.At.UTC().Format(time.RFC3339), Facts: facts,
+func (h handler) tell(ctx context.Context, at time.Time, facts any, incidents ...notify.Incident) {
+	h.hook.Incidents(ctx, h.job.State, at, notify.Notice{
+		Region: h.job.Region, Account: h.job.Account, App: h.job.App, At: at.UTC().Format(time.RFC3339), Facts: facts,
 	}, incidents)
 }

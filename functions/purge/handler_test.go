@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -45,6 +46,15 @@ var night = time.Date(2026, 11, 22, 17, 0, 0, 0, time.UTC)
 
 const tick = `{"triggerTime":"2026-11-22T19:00:00Z","triggerName":"nightly","payload":""}`
 
+// onTime hands the handler an event, while its clock says what the event says.
+func onTime(ctx context.Context, h handler, raw []byte) (any, error) {
+	h.clock = func(context.Context) (time.Time, error) {
+		tick, err := events.DecodeTick(raw)
+		return tick.At, err
+	}
+	return h.handle(ctx, raw)
+}
+
 func byDefault(context.Context) (*retention.Policy, error) { return retention.Default(), nil }
 
 func newHandler(t *testing.T, policy func(context.Context) (*retention.Policy, error)) (handler, *one, *strings.Builder) {
@@ -70,13 +80,13 @@ func newHandler(t *testing.T, policy func(context.Context) (*retention.Policy, e
 	library, log := &one{}, &strings.Builder{}
 	return handler{
 		job:    purge.Job{Library: library, State: store, Region: "cn-shanghai", Account: "1"},
-		policy: policy, log: report.NewLog(log, slog.LevelInfo),
+		policy: policy, last: &atomic.Int64{}, log: report.NewLog(log, slog.LevelInfo),
 	}, library, log
 }
 
 func TestATickRemovesWhatIsApprovedAndSaysItInNumbers(t *testing.T) {
 	h, library, log := newHandler(t, byDefault)
-	answer, err := h.handle(t.Context(), []byte(tick))
+	answer, err := onTime(t.Context(), h, []byte(tick))
 	require.NoError(t, err)
 	text, err := json.Marshal(answer)
 	require.NoError(t, err)
@@ -85,7 +95,7 @@ func TestATickRemovesWhatIsApprovedAndSaysItInNumbers(t *testing.T) {
 	require.Contains(t, log.String(), `"removed":1`)
 	require.Equal(t, 1, library.deleted)
 
-	_, err = h.handle(t.Context(), []byte(tick))
+	_, err = onTime(t.Context(), h, []byte(tick))
 	require.NoError(t, err)
 	require.Equal(t, 1, library.deleted, "the second delivery has no effect")
 }
@@ -93,16 +103,42 @@ func TestATickRemovesWhatIsApprovedAndSaysItInNumbers(t *testing.T) {
 func TestWhatIsNoTickRemovesNothing(t *testing.T) {
 	for _, raw := range []string{"", "{}", "null", "garbage", `{"triggerTime":"soon"}`} {
 		h, library, _ := newHandler(t, byDefault)
-		_, err := h.handle(t.Context(), []byte(raw))
+		_, err := onTime(t.Context(), h, []byte(raw))
 		require.ErrorIs(t, err, events.ErrMalformed, raw)
 		require.Zero(t, library.deleted)
+	}
+}
+
+func TestATickFarFromTheClockIsRefusedAndTold(t *testing.T) {
+	for name, now := range map[string]time.Time{"of the future": night.AddDate(0, 0, -1), "of the past": night.AddDate(0, 0, 2)} {
+		h, library, _ := newHandler(t, byDefault)
+		hook := &webhook{}
+		h.hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
+		h.clock = func(context.Context) (time.Time, error) { return now, nil }
+		_, err := h.handle(t.Context(), []byte(tick))
+		require.ErrorIs(t, err, events.ErrRefused, name)
+		require.Zero(t, library.deleted, name)
+		require.Len(t, hook.bodies, 1, name)
+		require.Contains(t, hook.bodies[0], "no run: the tick is refused", name)
+		require.Contains(t, hook.bodies[0], `"at":"`+now.Format(time.RFC3339), name)
+	}
+}
+
+func TestATickBehindTheLastIsRefused(t *testing.T) {
+	h, _, _ := newHandler(t, byDefault)
+	_, err := onTime(t.Context(), h, []byte(tick))
+	require.NoError(t, err)
+	h.clock = func(context.Context) (time.Time, error) { return night.Add(3 * time.Hour), nil }
+	for _, hour := range []string{"T15:", "T16:"} {
+		_, err = h.handle(t.Context(), []byte(strings.NewReplacer("T17:", hour, "T19:", hour).Replace(tick)))
+		require.ErrorIs(t, err, events.ErrRefused)
 	}
 }
 
 func TestWithoutAReadablePolicyNothingLeaves(t *testing.T) {
 	broken := errors.New("no such file")
 	h, library, _ := newHandler(t, func(context.Context) (*retention.Policy, error) { return nil, broken })
-	_, err := h.handle(t.Context(), []byte(tick))
+	_, err := onTime(t.Context(), h, []byte(tick))
 	require.ErrorIs(t, err, broken)
 	require.Zero(t, library.deleted)
 }
@@ -126,7 +162,7 @@ func TestEveryIncidentIsToldOnceANight(t *testing.T) {
 		for _, day := range days {
 			for hour := 19; hour < 23; hour++ {
 				at := time.Date(2026, 11, 22+day, hour, 0, 0, 0, time.UTC).Format(time.RFC3339)
-				_, _ = h.handle(t.Context(), []byte(strings.ReplaceAll(tick, "2026-11-22T19:00:00Z", at)))
+				_, _ = onTime(t.Context(), h, []byte(strings.ReplaceAll(tick, "2026-11-22T19:00:00Z", at)))
 			}
 		}
 	}

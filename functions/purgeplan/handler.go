@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"vodcurator/events"
@@ -17,8 +18,10 @@ import (
 type handler struct {
 	job    plan.Job // without its policy, which is read anew each night
 	policy func(ctx context.Context) (*retention.Policy, error)
+	clock  func(ctx context.Context) (time.Time, error)
 	hook   notify.Webhook
 	log    *slog.Logger
+	last   *atomic.Int64 // planned time of the last tick that this instance acted on, in seconds
 }
 
 func (h handler) handle(ctx context.Context, raw []byte) (any, error) {
@@ -27,14 +30,25 @@ func (h handler) handle(ctx context.Context, raw []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	job := h.job
-	if job.Policy, err = h.policy(ctx); err != nil {
-		h.hook.Incidents(ctx, h.job.State, tick.At, h.notice(tick, nil), []notify.Incident{{Text: "no run: " + err.Error()}})
+	now, err := h.clock(ctx)
+	if err != nil {
 		return nil, err
 	}
-	made, err := job.Run(ctx, tick.At)
+	at, err := tick.Moment(now, time.Unix(h.last.Load(), 0))
+	if err != nil {
+		h.log.ErrorContext(ctx, "purge plan", slog.Any("error", err))
+		h.hook.Incidents(ctx, h.job.State, now, h.notice(now, nil), []notify.Incident{{Text: "no run: " + err.Error()}})
+		return nil, err
+	}
+	h.last.Store(tick.At.Unix())
+	job := h.job
+	if job.Policy, err = h.policy(ctx); err != nil {
+		h.hook.Incidents(ctx, h.job.State, at, h.notice(at, nil), []notify.Incident{{Text: "no run: " + err.Error()}})
+		return nil, err
+	}
+	made, err := job.Run(ctx, at)
 	answer := report.Planned(made)
-	h.tell(ctx, tick, job.Policy, made, err)
+	h.tell(ctx, at, job.Policy, made, err)
 	if err != nil {
 		h.log.ErrorContext(ctx, "purge plan", answer.Attrs(slog.Any("error", err))...)
 		return nil, fmt.Errorf("purgeplan: %w", err)
@@ -45,12 +59,12 @@ func (h handler) handle(ctx context.Context, raw []byte) (any, error) {
 
 // tell sends the night's one notice when its plan is made, and until then what needs
 // a person, within what is left of the time.
-func (h handler) tell(ctx context.Context, tick events.Tick, policy *retention.Policy, made plan.Report, err error) {
+func (h handler) tell(ctx context.Context, at time.Time, policy *retention.Policy, made plan.Report, err error) {
 	answer := report.Planned(made)
 	if err == nil && made.Finished() {
 		h.hook.Night(ctx, h.job.State, policy, made.Plan, func(s notify.Since) notify.Notice {
 			text, incidents, facts := answer.Night(s)
-			n := h.notice(tick, facts)
+			n := h.notice(at, facts)
 			n.Text, n.Incidents = text, incidents
 			return n
 		})
@@ -61,11 +75,11 @@ func (h handler) tell(ctx context.Context, tick events.Tick, policy *retention.P
 	for _, text := range told {
 		incidents = append(incidents, notify.Incident{Text: text})
 	}
-	h.hook.Incidents(ctx, h.job.State, tick.At, h.notice(tick, answer), incidents)
+	h.hook.Incidents(ctx, h.job.State, at, h.notice(at, answer), incidents)
 }
 
-func (h handler) notice(tick events.Tick, facts any) notify.Notice {
+func (h handler) notice(at time.Time, facts any) notify.Notice {
 	return notify.Notice{
-		Event: "planned", Region: h.job.Region, Account: h.job.Account, App: h.job.App, At: tick.At.UTC().Format(time.RFC3339), Facts: facts,
+		Event: "planned", Region: h.job.Region, Account: h.job.Account, App: h.job.App, At: at.UTC().Format(time.RFC3339), Facts: facts,
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -60,22 +61,31 @@ func newHandler(t *testing.T, policy func(context.Context) (*retention.Policy, e
 	library, log := &one{}, &strings.Builder{}
 	return handler{
 		job:    plan.Job{Library: library, State: store, Region: "cn-shanghai", Account: "1"},
-		policy: policy, log: report.NewLog(log, slog.LevelInfo),
+		policy: policy, last: &atomic.Int64{}, log: report.NewLog(log, slog.LevelInfo),
 	}, library, log
+}
+
+// onTime hands the handler an event, while its clock says what the event says.
+func onTime(ctx context.Context, h handler, raw []byte) (any, error) {
+	h.clock = func(context.Context) (time.Time, error) {
+		tick, err := events.DecodeTick(raw)
+		return tick.At, err
+	}
+	return h.handle(ctx, raw)
 }
 
 func byDefault(context.Context) (*retention.Policy, error) { return retention.Default(), nil }
 
 func TestATickMakesAPlanAndSaysItInNumbers(t *testing.T) {
 	h, _, log := newHandler(t, byDefault)
-	answer, err := h.handle(t.Context(), []byte(tick))
+	answer, err := onTime(t.Context(), h, []byte(tick))
 	require.NoError(t, err)
 	text, err := json.Marshal(answer)
 	require.NoError(t, err)
 	require.Contains(t, string(text), `"items":1,"bytes":7`)
 	require.Contains(t, log.String(), `"items":1`)
 
-	again, err := h.handle(t.Context(), []byte(tick))
+	again, err := onTime(t.Context(), h, []byte(tick))
 	require.NoError(t, err)
 	require.Equal(t, answer, again, "the second delivery finds the plan of the first")
 }
@@ -83,16 +93,42 @@ func TestATickMakesAPlanAndSaysItInNumbers(t *testing.T) {
 func TestWhatIsNoTickPlansNothing(t *testing.T) {
 	for _, raw := range []string{"", "{}", "null", "garbage", `{"triggerTime":"soon"}`} {
 		h, library, _ := newHandler(t, byDefault)
-		_, err := h.handle(t.Context(), []byte(raw))
+		_, err := onTime(t.Context(), h, []byte(raw))
 		require.ErrorIs(t, err, events.ErrMalformed, raw)
 		require.Zero(t, library.calls)
+	}
+}
+
+func TestATickFarFromTheClockIsRefusedAndTold(t *testing.T) {
+	for name, now := range map[string]time.Time{"of the future": night.AddDate(0, 0, -1), "of the past": night.AddDate(0, 0, 2)} {
+		h, library, _ := newHandler(t, byDefault)
+		hook := &webhook{}
+		h.hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
+		h.clock = func(context.Context) (time.Time, error) { return now, nil }
+		_, err := h.handle(t.Context(), []byte(tick))
+		require.ErrorIs(t, err, events.ErrRefused, name)
+		require.Zero(t, library.calls, name)
+		require.Len(t, hook.bodies, 1, name)
+		require.Contains(t, hook.bodies[0], "no run: the tick is refused", name)
+		require.Contains(t, hook.bodies[0], `"at":"`+now.Format(time.RFC3339), name)
+	}
+}
+
+func TestATickBehindTheLastIsRefused(t *testing.T) {
+	h, _, _ := newHandler(t, byDefault)
+	_, err := onTime(t.Context(), h, []byte(tick))
+	require.NoError(t, err)
+	h.clock = func(context.Context) (time.Time, error) { return night.Add(3 * time.Hour), nil }
+	for _, hour := range []string{"T15:", "T16:"} {
+		_, err = h.handle(t.Context(), []byte(strings.NewReplacer("T17:", hour, "T19:", hour).Replace(tick)))
+		require.ErrorIs(t, err, events.ErrRefused)
 	}
 }
 
 func TestWithoutAReadablePolicyNothingIsPlanned(t *testing.T) {
 	broken := errors.New("no such file")
 	h, library, _ := newHandler(t, func(context.Context) (*retention.Policy, error) { return nil, broken })
-	_, err := h.handle(t.Context(), []byte(tick))
+	_, err := onTime(t.Context(), h, []byte(tick))
 	require.ErrorIs(t, err, broken)
 	require.Zero(t, library.calls)
 }
@@ -112,7 +148,7 @@ func TestEveryNightIsToldAndWhatIsAboutToLeave(t *testing.T) {
 	h.hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
 	at := func(day int) {
 		moment := night.AddDate(0, 0, day).Format(time.RFC3339)
-		_, err := h.handle(t.Context(), []byte(strings.ReplaceAll(tick, "2026-11-22T17:00:00Z", moment)))
+		_, err := onTime(t.Context(), h, []byte(strings.ReplaceAll(tick, "2026-11-22T17:00:00Z", moment)))
 		require.NoError(t, err)
 	}
 	for day, want := range []string{"", "", "in 4 days", "in 3 days", "in 2 days", "in 1 day", ""} {
@@ -131,7 +167,7 @@ func TestEveryNightIsToldAndWhatIsAboutToLeave(t *testing.T) {
 	at(6)
 	require.Len(t, hook.bodies, 7, "the second delivery tells nothing")
 	for hour := range 5 {
-		_, err := h.handle(t.Context(), []byte(strings.ReplaceAll(tick, "2026-11-22T17:00:00Z", night.AddDate(0, 0, 6).Add(time.Duration(hour)*time.Hour).Format(time.RFC3339))))
+		_, err := onTime(t.Context(), h, []byte(strings.ReplaceAll(tick, "2026-11-22T17:00:00Z", night.AddDate(0, 0, 6).Add(time.Duration(hour)*time.Hour).Format(time.RFC3339))))
 		require.NoError(t, err)
 	}
 	require.Len(t, hook.bodies, 7, "one message a night, whatever the number of its ticks")
@@ -144,7 +180,7 @@ func TestANightWithoutAPlanIsToldOnce(t *testing.T) {
 	hook := &webhook{}
 	h.hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
 	for range 3 {
-		_, err := h.handle(t.Context(), []byte(tick))
+		_, err := onTime(t.Context(), h, []byte(tick))
 		require.Error(t, err)
 	}
 	require.Len(t, hook.bodies, 1)
@@ -182,7 +218,7 @@ func TestANightThatEndsWithoutAPlanIsToldOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, hours := range []int{0, 1, 24, 25} {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			_, err := h.handle(ctx, []byte(strings.ReplaceAll(tick, "2026-11-22T17:00:00Z", night.Add(time.Duration(hours)*time.Hour).Format(time.RFC3339))))
+			_, err := onTime(ctx, h, []byte(strings.ReplaceAll(tick, "2026-11-22T17:00:00Z", night.Add(time.Duration(hours)*time.Hour).Format(time.RFC3339))))
 			cancel()
 			require.NoError(t, err)
 		}
@@ -197,7 +233,7 @@ func TestDamagedProgressIsTold(t *testing.T) {
 	h.hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
 	old := state.Draft{At: night.Add(-24 * time.Hour), Region: "cn-shanghai", Account: "1", Policy: retention.Default().Hash, Number: 1, Done: true, Parts: []state.Part{{Hash: "gone", Lines: 1}}}
 	require.NoError(t, state.WriteDraft(t.Context(), h.job.State, old))
-	answer, err := h.handle(t.Context(), []byte(tick))
+	answer, err := onTime(t.Context(), h, []byte(tick))
 	require.NoError(t, err)
 	require.NotEmpty(t, answer.(report.PlanAnswer).Plan)
 	require.Len(t, hook.bodies, 1)
@@ -223,7 +259,7 @@ func TestMissedNightsAreToldByALaterTickWhenTheFirstNoticeFails(t *testing.T) {
 	h.hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
 	for _, hours := range []int{0, 4 * 24, 4*24 + 1, 4*24 + 2} {
 		hook.up = hours > 4*24
-		_, err := h.handle(t.Context(), []byte(strings.ReplaceAll(tick, "2026-11-22T17:00:00Z", night.Add(time.Duration(hours)*time.Hour).Format(time.RFC3339))))
+		_, err := onTime(t.Context(), h, []byte(strings.ReplaceAll(tick, "2026-11-22T17:00:00Z", night.Add(time.Duration(hours)*time.Hour).Format(time.RFC3339))))
 		require.NoError(t, err)
 	}
 	require.Len(t, hook.bodies, 1)

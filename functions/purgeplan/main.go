@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/aliyun/fc-runtime-go-sdk/fc"
 
@@ -24,7 +25,7 @@ func main() {
 			}{app.VOD.Search, app.VOD.Media, app.VOD.Categories},
 			State: app.State, Region: app.Region, Account: app.Account, App: app.App, Share: app.RateShare, Log: app.Log,
 		},
-		policy: app.Policy, hook: notify.Webhook{URL: app.NotifyURL, Key: string(app.NotifyKey), Log: app.Log}, log: app.Log,
+		policy: app.Policy, clock: app.Clock, last: new(atomic.Int64), hook: notify.Webhook{URL: app.NotifyURL, Key: string(app.NotifyKey), Log: app.Log}, log: app.Log,
 	}
 	fc.RegisterInitializerFunction(func(ctx context.Context) { app.Warm(ctx) })
 	fc.Start(h.handle)

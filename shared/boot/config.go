@@ -39,6 +39,10 @@ type Config struct {
 	// CALLBACK_WINDOW: how far a callback's time may lie before or after ours, default 5m
 	CallbackWindow time.Duration
 
+	// LOCAL_CLOCK_URL: where the local cloud tells its library's time. Empty unless
+	// every endpoint is of this machine.
+	localClock string
+
 	// A function, because fmt prints unexported fields without asking them.
 	own func() keys
 	// profile is asked when the environment has no keys; nil: there is none.
@@ -102,6 +106,9 @@ func Read(getenv func(string) string, required ...string) (Config, error) {
 		if *into != "" && !isURL(*into) {
 			faults = append(faults, fmt.Errorf("%s is not a http or https URL", name)) // the value may hold a password
 		}
+	}
+	if local := get("LOCAL_CLOCK_URL"); onThisMachine(local, c.VODEndpoint, c.MNSEndpoint, c.OSSEndpoint, get("FUNCTIONS_ENDPOINT")) {
+		c.localClock = local
 	}
 	if c.CallbackURL != "" && !isURL(c.CallbackURL) {
 		faults = append(faults, errors.New("CALLBACK_URL is not a http or https URL"))

@@ -228,6 +228,7 @@ func (c *Cloud) start(ctx context.Context) (err error) {
 		"STATE": "file:" + filepath.Join(c.opt.State, "functions"),
 	}
 	c.env["AUTOTAG_URL"] = c.env["CALLBACK_URL"]
+	c.env["LOCAL_CLOCK_URL"] = url("FC") + "/_local/clock" // of the library; functions decide by it
 	maps.Copy(c.env, c.opt.Env)
 
 	var functions []fakefc.Function

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"vodcurator/shared/decide/retention"
+	"vodcurator/shared/video"
 )
 
 // Draft is a record of progress while a library is being read for a plan: what
@@ -32,6 +33,8 @@ type Draft struct {
 	Unread int                   `json:"unread,omitempty"`
 	Kept   map[retention.Why]int `json:"kept,omitempty"`
 	Near   []retention.Keep      `json:"near,omitempty"`
+	Odd    []string              `json:"odd,omitempty"`  // the first media that are set aside, see NoteOdd
+	Odds   int                   `json:"odds,omitempty"` // how many those are in all
 	Parts  []Part                `json:"parts,omitempty"`
 
 	Earlier []Part `json:"-"` // of this record and all before it
@@ -64,6 +67,28 @@ func (d *Draft) Count(k retention.Keep) {
 	if timed > shown {
 		d.Near = slices.Delete(d.Near, shown, timed)
 	}
+}
+
+// shownOdd is how many media that are set aside a plan names.
+const shownOdd = 20
+
+// NoteOdd counts a media that cannot be judged, and remembers the first ones.
+func (d *Draft) NoteOdd(id video.ID, fault error) {
+	if d.Odds++; d.Odds <= shownOdd {
+		text := fault.Error()
+		if !strings.Contains(text, string(id)) {
+			text = fmt.Sprintf("media %s: %s", id, text)
+		}
+		d.Odd = append(slices.Clip(d.Odd), text)
+	}
+}
+
+// OddText names the media that cannot be judged, and how many more there are.
+func (d *Draft) OddText() []string {
+	if d.Odds <= len(d.Odd) {
+		return d.Odd
+	}
+	return append(slices.Clip(d.Odd), fmt.Sprintf("and %d more media", d.Odds-len(d.Odd)))
 }
 
 func (d Draft) prefix() string { return "drafts/" + stamp(d.At) + "-" + d.key() + "/" }

@@ -42,16 +42,20 @@ type Plan struct {
 	Guards  retention.Guards `json:"guards"`
 	Over    []string         `json:"over,omitempty"` // guards that the plan is over, so that it would not run
 	Totals
-	Rules   []RuleTotals          `json:"rules,omitempty"`
-	Kept    map[retention.Why]int `json:"kept,omitempty"`
-	Near    []retention.Keep      `json:"near,omitempty"`    // the nearest of what stays
-	Biggest []Big                 `json:"biggest,omitempty"` // the ten biggest items
-	Work    Work                  `json:"work"`
-	Saving  *Saving               `json:"saving,omitempty"`
-	Parts   []Part                `json:"parts,omitempty"`
-	Leaving []Part                `json:"leaving,omitempty"` // items in their grace
-	Shelf   int                   `json:"shelf,omitempty"`   // how many those are
-	Soon    Soon                  `json:"soon,omitzero"`     // the first of them that go
+	Rules []RuleTotals          `json:"rules,omitempty"`
+	Kept  map[retention.Why]int `json:"kept,omitempty"`
+	Near  []retention.Keep      `json:"near,omitempty"` // the nearest of what stays
+	// Warnings says what of the policy may surprise its owner, and which of its
+	// protections protect nothing.
+	Warnings []string `json:"warnings,omitempty"`
+	Odd      []string `json:"odd,omitempty"`     // media that are set aside, each with its fault; of many the first
+	Biggest  []Big    `json:"biggest,omitempty"` // the ten biggest items
+	Work     Work     `json:"work"`
+	Saving   *Saving  `json:"saving,omitempty"`
+	Parts    []Part   `json:"parts,omitempty"`
+	Leaving  []Part   `json:"leaving,omitempty"` // items in their grace
+	Shelf    int      `json:"shelf,omitempty"`   // how many those are
+	Soon     Soon     `json:"soon,omitzero"`     // the first of them that go
 
 	Standing []Part `json:"standing,omitempty"` // what stays for the groups of the newest out of which something goes
 }
@@ -75,9 +79,12 @@ func (s *Soon) Add(day time.Time) {
 
 // Library is what was read of the library.
 type Library struct {
-	Media  int   `json:"media"`
-	Unread int   `json:"unread"` // refused or gone while reading: kept
-	Bytes  int64 `json:"bytes"`  // of what tells its size
+	Media  int `json:"media"`
+	Unread int `json:"unread"` // refused or gone while reading: kept
+	// Complete is how many media people can play: a percentage is of these. Plans made
+	// before it was counted do not tell it.
+	Complete int   `json:"complete,omitempty"`
+	Bytes    int64 `json:"bytes"` // of what tells its size
 }
 
 // Totals sum up items. Bytes counts what tells its size, Unknown what does not.

@@ -18,9 +18,11 @@ type Query struct {
 
 // Found is one hit of a search: Image for an image query, Video otherwise.
 // Position resumes the same query behind this hit; it is opaque and may expire,
-// which is an error and never an empty result.
+// which is an error and never an empty result. Odd is the fault of a hit of which
+// only id and creation time could be read, for people; empty: there is none.
 type Found struct {
 	Video    Video
 	Image    Image
 	Position string
+	Odd      string
 }

@@ -114,6 +114,9 @@ type Media struct {
 	Video
 	Source  *Source  `json:"source,omitempty"`
 	Streams []Stream `json:"streams,omitzero"` // an empty list is written
+	// Doubts names facts that two answers about the media tell differently, or that
+	// one of them left out: "tags", "category". Nobody knows what such a fact is.
+	Doubts []string `json:"doubts,omitempty"`
 }
 
 // Image is one uploaded image.

@@ -26,19 +26,14 @@ type Call struct {
 	Err       error
 }
 
-// ask sends a request until it is answered or nothing more can be done.
-func (c *Client) ask(ctx context.Context, req requests.AcsRequest, answer responses.AcsResponse) error {
-	_, err := c.act(ctx, req, answer)
-	return err
-}
-
-// act is ask for callers who must know whether an earlier attempt may have taken
-// effect before the last one was answered.
-func (c *Client) act(ctx context.Context, req requests.AcsRequest, answer responses.AcsResponse) (repeated bool, err error) {
+// ask sends a request until it is answered or nothing more can be done. An
+// operation that must not be repeated is sent once.
+func (c *Client) ask(ctx context.Context, req requests.AcsRequest, answer responses.AcsResponse) (err error) {
 	call := Call{Op: req.GetActionName()}
 	op, bucket := operations[call.Op], c.buckets[call.Op]
 	start := time.Now()
 	var last *Error
+	var maybe bool // an earlier attempt may have taken effect
 	c.budget.earn()
 	for {
 		asked := time.Now()
@@ -50,7 +45,7 @@ func (c *Client) act(ctx context.Context, req requests.AcsRequest, answer respon
 		}
 		call.Waited += time.Since(asked)
 		call.Attempts++
-		repeated = repeated || last != nil && last.maybe
+		maybe = maybe || last != nil && last.maybe
 		if last = c.attempt(ctx, req, answer, &call); last == nil {
 			break
 		}
@@ -65,14 +60,14 @@ func (c *Client) act(ctx context.Context, req requests.AcsRequest, answer respon
 	}
 	call.Took = time.Since(start)
 	if last != nil {
-		if repeated && !errors.Is(last.kind, video.ErrNotFound) {
+		if maybe && !errors.Is(last.kind, video.ErrNotFound) {
 			last.kind = video.ErrUnknownOutcome
 		}
 		last.Op, last.Attempts = call.Op, call.Attempts
 		call.Code, call.Err, err = last.Code, last, last
 	}
 	c.report(ctx, call)
-	return repeated, err
+	return err
 }
 
 func (c *Client) report(ctx context.Context, call Call) {

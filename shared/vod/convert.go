@@ -2,6 +2,8 @@ package vod
 
 import (
 	"cmp"
+	"fmt"
+	"math"
 	"strconv"
 	"time"
 
@@ -17,19 +19,21 @@ func ofVideoInfo(v api.VideoInGetVideoInfo) video.Video {
 	return video.Video{
 		ID: video.ID(v.VideoId), Title: v.Title, Description: v.Description, Tags: video.SplitTags(v.Tags),
 		Category: v.CateId, CategoryName: v.CateName, Cover: v.CoverURL, Status: video.Status(v.Status),
-		Size: v.Size, Duration: seconds(v.Duration), Created: when(cmp.Or(v.CreationTime, v.CreateTime)), Modified: when(cmp.Or(v.ModificationTime, v.ModifyTime)),
+		Size: told(v.Size), Duration: seconds(v.Duration), Created: when(cmp.Or(v.CreationTime, v.CreateTime)), Modified: when(cmp.Or(v.ModificationTime, v.ModifyTime)),
 		StorageClass: v.StorageClass, Storage: v.StorageLocation, App: v.AppId, Region: v.RegionId,
 		UserData: v.UserData, Snapshots: v.Snapshots.Snapshot,
 	}
 }
 
-func ofVideo(v api.Video) video.Video {
+// ofVideo is for the answers of GetVideoInfos and SearchMedia, about videos and audios.
+func ofVideo(v videoWire) video.Video {
 	return video.Video{
-		ID: video.ID(v.VideoId), Kind: video.Kind(v.MediaType), Title: v.Title, Description: v.Description, Tags: video.SplitTags(v.Tags),
-		Category: v.CateId, CategoryName: v.CateName, Cover: v.CoverURL, Status: video.Status(v.Status),
-		Size: v.Size, Duration: seconds(v.Duration), Created: when(cmp.Or(v.CreationTime, v.CreateTime)), Modified: when(cmp.Or(v.ModificationTime, v.ModifyTime)),
-		StorageClass: v.StorageClass, Storage: v.StorageLocation, App: v.AppId, Region: v.RegionId,
-		UserData: v.UserData, Origin: v.MediaSource, TranscodeMode: v.TranscodeMode, Snapshots: v.Snapshots,
+		ID: video.ID(cmp.Or(v.VideoID, v.AudioID)), Kind: video.Kind(v.MediaType), Title: string(v.Title), Description: string(v.Description), Tags: video.SplitTags(string(v.Tags)),
+		Category: int64(v.CateID), CategoryName: string(v.CateName), Cover: string(v.CoverURL), Status: video.Status(v.Status),
+		Size: told(int64(v.Size)), Duration: seconds(number(string(v.Duration))),
+		Created: when(string(cmp.Or(v.CreationTime, v.CreateTime))), Modified: when(string(cmp.Or(v.ModificationTime, v.ModifyTime))),
+		StorageClass: string(v.StorageClass), Storage: string(v.StorageLocation), App: string(v.AppID), Region: string(v.RegionID),
+		UserData: string(v.UserData), Origin: string(v.MediaSource), TranscodeMode: string(v.TranscodeMode), Snapshots: texts(v.Snapshots),
 	}
 }
 
@@ -37,39 +41,41 @@ func ofListed(v api.VideoInGetVideoList) video.Video {
 	return video.Video{
 		ID: video.ID(v.VideoId), Title: v.Title, Description: v.Description, Tags: video.SplitTags(v.Tags),
 		Category: v.CateId, CategoryName: v.CateName, Cover: v.CoverURL, Status: video.Status(v.Status),
-		Size: v.Size, Duration: seconds(v.Duration), Created: when(cmp.Or(v.CreationTime, v.CreateTime)), Modified: when(cmp.Or(v.ModificationTime, v.ModifyTime)),
+		Size: told(v.Size), Duration: seconds(v.Duration), Created: when(cmp.Or(v.CreationTime, v.CreateTime)), Modified: when(cmp.Or(v.ModificationTime, v.ModifyTime)),
 		StorageClass: v.StorageClass, Storage: v.StorageLocation, App: v.AppId,
 		UserData: v.UserData, Snapshots: v.Snapshots.Snapshot,
 	}
 }
 
-func ofAudio(a api.Audio) video.Video {
-	return video.Video{
-		ID: video.ID(a.AudioId), Kind: video.KindAudio, Title: a.Title, Description: a.Description, Tags: video.SplitTags(a.Tags),
-		Category: a.CateId, CategoryName: a.CateName, Cover: a.CoverURL, Status: video.Status(a.Status),
-		Size: a.Size, Duration: seconds(a.Duration), Created: when(a.CreationTime), Modified: when(a.ModificationTime),
-		StorageClass: a.StorageClass, Storage: a.StorageLocation, App: a.AppId, Region: a.RegionId,
-		Origin: a.MediaSource, TranscodeMode: a.TranscodeMode, Snapshots: a.Snapshots,
-	}
-}
-
 // ofMedia fills the size and duration of the media from its source file, where
 // this operation keeps them.
-func ofMedia(m api.MediaBasicInfo) video.Media {
+//
+// Whether MediaInfo leaves out Tags and CateId of a media that has none is not
+// documented, so that left out means none here. Who would remove something because
+// of that has more to compare with: planning compares with the hit of the search,
+// and a removal compares with what the plan saw.
+func ofMedia(m mediaWire) (video.Media, error) {
 	i, f := m.MediaInfo, m.MezzanineInfo
+	switch {
+	case i == nil:
+		return video.Media{}, fmt.Errorf("%w: VOD answers no MediaInfo", video.ErrInvalid)
+	case i.MediaID != "" && i.MediaID != m.MediaID, f.MediaID != "" && f.MediaID != m.MediaID:
+		return video.Media{}, fmt.Errorf("%w: VOD answers the MediaId of another media inside", video.ErrInvalid)
+	}
 	media := video.Media{Video: video.Video{
-		ID: video.ID(m.MediaId), Title: i.Title, Description: i.Description, Tags: video.SplitTags(i.Tags),
-		Category: i.CateId, CategoryName: i.CateName, Cover: i.CoverURL, Status: video.Status(i.Status),
-		Size: f.Size, Duration: seconds(number(f.Duration)), Created: when(i.CreationTime), Modified: when(i.ModificationTime),
-		StorageClass: i.StorageClass, Storage: i.StorageLocation, App: i.AppId, Region: i.RegionId,
-		UserData: i.UserData, Snapshots: i.Snapshots,
-	}, Streams: ofPlayInfos(m.PlayInfoList)}
-	if f.MediaId != "" || f.Status != "" {
-		source := ofMezzanine(mezzanine{
-			status: f.Status, fileName: f.FileName, duration: f.Duration, fps: f.Fps, bitrate: f.Bitrate,
-			created: f.CreationTime, size: f.Size, width: f.Width, height: f.Height,
-			video: f.VideoStreamList, audio: f.AudioStreamList,
-		})
+		ID: video.ID(m.MediaID), Title: string(i.Title), Description: string(i.Description), Tags: video.SplitTags(string(i.Tags)),
+		Category: int64(i.CateID), CategoryName: string(i.CateName), Cover: string(i.CoverURL), Status: video.Status(i.Status),
+		Size: told(int64(f.Size)), Duration: seconds(number(string(f.Duration))), Created: when(string(i.CreationTime)), Modified: when(string(i.ModificationTime)),
+		StorageClass: string(i.StorageClass), Storage: string(i.StorageLocation), App: string(i.AppID), Region: string(i.RegionID),
+		UserData: string(i.UserData), Snapshots: texts(i.Snapshots),
+	}, Streams: ofPlays(m.PlayInfoList)}
+	if f.MediaID != "" || f.Status != "" {
+		source := video.Source{
+			Status: string(f.Status), FileName: string(f.FileName), Size: told(int64(f.Size)), Duration: media.Duration,
+			Width: told(int(f.Width)), Height: told(int(f.Height)), FPS: number(string(f.Fps)), Bitrate: number(string(f.Bitrate)),
+			Created: when(string(f.CreationTime)),
+		}
+		tracks(&source, f.VideoStreamList, f.AudioStreamList)
 		media.Source = &source
 	}
 	switch {
@@ -78,54 +84,73 @@ func ofMedia(m api.MediaBasicInfo) video.Media {
 	case len(f.AudioStreamList) > 0:
 		media.Kind = video.KindAudio
 	}
-	return media
+	return media, nil
 }
 
-// mezzanine is what two operations answer in two types.
-type mezzanine struct {
-	status, fileName, duration, fps, bitrate, created, class string
-	size, width, height                                      int64
-	video                                                    []api.VideoStream
-	audio                                                    []api.AudioStream
-}
-
-func ofMezzanine(m mezzanine) video.Source {
+func ofMezzanine(m api.MezzanineInGetMezzanineInfo) video.Source {
 	s := video.Source{
-		Status: m.status, FileName: m.fileName, Size: m.size, Duration: seconds(number(m.duration)),
-		Width: int(m.width), Height: int(m.height), FPS: number(m.fps), Bitrate: number(m.bitrate),
-		StorageClass: m.class, Created: when(m.created),
+		Status: m.Status, FileName: m.FileName, Size: told(m.Size), Duration: seconds(number(m.Duration)),
+		Width: told(int(m.Width)), Height: told(int(m.Height)), FPS: number(m.Fps), Bitrate: number(m.Bitrate),
+		StorageClass: m.StorageClass, Created: when(m.CreationTime),
 	}
-	if len(m.video) > 0 {
-		v := m.video[0]
-		s.VideoCodec, s.Rotation = v.CodecName, int(number(v.Rotate))
-		if s.Width == 0 && s.Height == 0 {
-			s.Width, s.Height = int(number(v.Width)), int(number(v.Height))
-		}
-		if s.FPS == 0 {
-			s.FPS = number(cmp.Or(v.AvgFPS, v.Fps))
-		}
+	var pictures, sounds []trackWire
+	for _, v := range m.VideoStreamList {
+		pictures = append(pictures, trackWire{word(v.CodecName), word(v.Width), word(v.Height), word(v.Rotate), word(v.AvgFPS), word(v.Fps)})
 	}
-	if len(m.audio) > 0 {
-		s.AudioCodec = m.audio[0].CodecName
+	for _, a := range m.AudioStreamList {
+		sounds = append(sounds, trackWire{CodecName: word(a.CodecName)})
 	}
+	tracks(&s, pictures, sounds)
 	return s
 }
 
-// ofPlayInfos keeps apart what VOD did not tell of (nil) and what it says there is
-// none of.
-func ofPlayInfos(infos []api.PlayInfo) []video.Stream {
+// tracks adds what only the tracks of a source file tell.
+func tracks(s *video.Source, pictures, sounds []trackWire) {
+	if len(pictures) > 0 {
+		v := pictures[0]
+		s.VideoCodec, s.Rotation = string(v.CodecName), int(number(string(v.Rotate)))
+		if s.Width == 0 && s.Height == 0 {
+			s.Width, s.Height = told(int(number(string(v.Width)))), told(int(number(string(v.Height))))
+		}
+		if s.FPS == 0 {
+			s.FPS = number(string(cmp.Or(v.AvgFPS, v.Fps)))
+		}
+	}
+	if len(sounds) > 0 {
+		s.AudioCodec = string(sounds[0].CodecName)
+	}
+}
+
+// ofPlays keeps apart what VOD did not tell of (nil) and what it says there is none of.
+func ofPlays(infos []playWire) []video.Stream {
 	if infos == nil {
 		return nil
 	}
 	streams := make([]video.Stream, len(infos))
 	for i, p := range infos {
 		streams[i] = video.Stream{
-			Job: p.JobId, Definition: p.Definition, Format: p.Format, Codec: p.CodecName, Kind: p.StreamType, Status: p.Status,
-			Size: p.Size, Width: int(p.Width), Height: int(p.Height), FPS: number(p.Fps), Bitrate: number(p.Bitrate),
-			Duration: seconds(number(p.Duration)), Encrypted: p.Encrypt != 0, Created: when(p.CreationTime),
+			Job: string(p.JobID), Definition: string(p.Definition), Format: string(p.Format), Codec: string(p.CodecName), Kind: string(p.StreamType), Status: string(p.Status),
+			Size: told(int64(p.Size)), Width: told(int(p.Width)), Height: told(int(p.Height)), FPS: number(string(p.Fps)), Bitrate: number(string(p.Bitrate)),
+			Duration: seconds(number(string(p.Duration))), Encrypted: p.Encrypt != 0, Created: when(string(p.CreationTime)),
 		}
 	}
 	return streams
+}
+
+// ofPlayInfos is ofPlays for GetPlayInfo.
+func ofPlayInfos(infos []api.PlayInfo) []video.Stream {
+	plays := make([]playWire, len(infos))
+	for i, p := range infos {
+		plays[i] = playWire{
+			JobID: word(p.JobId), Definition: word(p.Definition), Format: word(p.Format), CodecName: word(p.CodecName), StreamType: word(p.StreamType),
+			Status: word(p.Status), Fps: word(p.Fps), Bitrate: word(p.Bitrate), Duration: word(p.Duration), CreationTime: word(p.CreationTime),
+			Size: whole(p.Size), Width: whole(p.Width), Height: whole(p.Height), Encrypt: whole(p.Encrypt),
+		}
+	}
+	if infos == nil {
+		return nil
+	}
+	return ofPlays(plays)
 }
 
 func ofImageInfo(i api.ImageInfo) video.Image {
@@ -137,31 +162,59 @@ func ofImageInfo(i api.ImageInfo) video.Image {
 	}
 }
 
-func ofImage(i api.Image) video.Image {
+func ofImage(i imageWire) video.Image {
 	return video.Image{
-		ID: video.ID(i.ImageId), Title: i.Title, Description: i.Description, Tags: video.SplitTags(i.Tags),
-		Category: i.CateId, CategoryName: i.CateName, Status: i.Status, Type: cmp.Or(i.ImageType, i.Type), URL: i.URL,
-		FileName: i.Mezzanine.OriginalFileName, Size: int64(number(i.Mezzanine.FileSize)), Width: i.Mezzanine.Width, Height: i.Mezzanine.Height,
-		Created: when(i.CreationTime), Modified: when(i.ModificationTime), App: i.AppId, Region: i.RegionId,
+		ID: video.ID(i.ImageID), Title: string(i.Title), Description: string(i.Description), Tags: video.SplitTags(string(i.Tags)),
+		Category: int64(i.CateID), CategoryName: string(i.CateName), Status: string(i.Status), Type: string(cmp.Or(i.ImageType, i.Type)), URL: string(i.URL),
+		FileName: string(i.Mezzanine.OriginalFileName), Size: told(int64(number(string(i.Mezzanine.FileSize)))),
+		Width: told(int(i.Mezzanine.Width)), Height: told(int(i.Mezzanine.Height)),
+		Created: when(string(i.CreationTime)), Modified: when(string(i.ModificationTime)), App: string(i.AppID), Region: string(i.RegionID),
 	}
 }
+
+func texts(words []word) []string {
+	if words == nil {
+		return nil
+	}
+	all := make([]string, len(words))
+	for i, w := range words {
+		all[i] = string(w)
+	}
+	return all
+}
+
+// earliest bounds the times that VOD can mean: it says the Unix epoch, or a year of
+// before, where it has none.
+var earliest = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // when is zero for a time that VOD does not say.
 func when(text string) time.Time {
 	t, err := time.Parse(time.RFC3339, text)
-	if err != nil {
+	if err != nil || t.Before(earliest) {
 		return time.Time{}
 	}
 	return t.UTC()
 }
 
-// number is zero for a number that VOD does not say. Many come as text.
+// number is zero for a number that VOD does not say, and for what is none. Many
+// come as text.
 func number(text string) float64 {
 	n, err := strconv.ParseFloat(text, 64)
-	if err != nil {
+	if err != nil || math.IsNaN(n) || math.IsInf(n, 0) {
 		return 0
 	}
 	return n
 }
 
-func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+// told is zero for a measure that VOD does not say: none is below zero.
+func told[N int | int64](n N) N { return max(0, n) }
+
+// seconds is to the microsecond, which no measure of VOD exceeds: 4.004 s is
+// 4.004 s, and not what the nearest binary fraction is.
+func seconds(s float64) time.Duration {
+	const most = 1e9 // s, 30 years: more does not fit a duration and is no length of a media
+	if s <= 0 || s > most {
+		return 0
+	}
+	return time.Duration(math.Round(s*1e6)) * time.Microsecond
+}

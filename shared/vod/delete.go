@@ -17,18 +17,23 @@ import (
 // DeleteVideos removes videos and audios with everything that belongs to them,
 // for good (DeleteVideo). Copies in the CDN stay until they expire.
 //
-// Here and below: what an earlier attempt of the same call may have removed, and
-// a later one no longer finds, is done. What was not there before is Missing.
+// Here and below: a call that removes is sent once. It waits for its rate within
+// the context, and then whatever comes back is the caller's to judge: a repeat
+// after a throttle, a passing failure or an unknown outcome would remove what was
+// looked at seconds before, so the caller reads the media again and calls anew.
+// Only a call that VOD refused as a whole, because of a media or part named in it,
+// is sent again in halves: it had no effect, so no media or part is in two calls
+// that have one. What is not there is Missing.
 func (c *Client) DeleteVideos(ctx context.Context, ids []video.ID) ([]video.Outcome, error) {
-	return c.deleteMedia(ctx, ids, "", func(ctx context.Context, ids []video.ID) (lists, bool, error) {
+	return c.deleteMedia(ctx, ids, "", func(ctx context.Context, ids []video.ID) (lists, error) {
 		req := api.CreateDeleteVideoRequest()
 		req.VideoIds = join(ids)
 		answer := api.CreateDeleteVideoResponse()
-		repeated, err := c.act(ctx, req, answer)
+		err := c.ask(ctx, req, answer)
 		if err != nil {
-			return lists{}, repeated, err
+			return lists{}, err
 		}
-		return lists{gone: answer.NonExistVideoIds, forbidden: answer.ForbiddenVideoIds}, repeated, nil
+		return lists{gone: answer.NonExistVideoIds, forbidden: answer.ForbiddenVideoIds}, nil
 	})
 }
 
@@ -36,16 +41,16 @@ func (c *Client) DeleteVideos(ctx context.Context, ids []video.ID) ([]video.Outc
 // (DeleteMezzanines). Without force VOD keeps the sources that are what people
 // play; with force those media play no more.
 func (c *Client) DeleteSources(ctx context.Context, ids []video.ID, force bool) ([]video.Outcome, error) {
-	return c.deleteMedia(ctx, ids, "source", func(ctx context.Context, ids []video.ID) (lists, bool, error) {
+	return c.deleteMedia(ctx, ids, "source", func(ctx context.Context, ids []video.ID) (lists, error) {
 		req := api.CreateDeleteMezzaninesRequest()
 		req.VideoIds = join(ids)
 		req.Force = requests.NewBoolean(force)
 		answer := api.CreateDeleteMezzaninesResponse()
-		repeated, err := c.act(ctx, req, answer)
+		err := c.ask(ctx, req, answer)
 		if err != nil {
-			return lists{}, repeated, err
+			return lists{}, err
 		}
-		return lists{gone: answer.NonExistVideoIds, kept: answer.UnRemoveableVideoIds}, repeated, nil
+		return lists{gone: answer.NonExistVideoIds, kept: answer.UnRemoveableVideoIds}, nil
 	})
 }
 
@@ -53,25 +58,15 @@ func (c *Client) DeleteSources(ctx context.Context, ids []video.ID, force bool) 
 type lists struct{ gone, forbidden, kept []string }
 
 func (c *Client) deleteMedia(ctx context.Context, ids []video.ID, part string,
-	send func(context.Context, []video.ID) (lists, bool, error),
+	send func(context.Context, []video.ID) (lists, error),
 ) ([]video.Outcome, error) {
 	all, err := inBatches(ctx, sendable(ids), func(ctx context.Context, ids []video.ID) (verdicts[video.ID, struct{}], error) {
-		some, repeated, err := send(ctx, ids)
-		notThere := video.ErrNotFound
-		if repeated {
-			notThere = nil
-		}
-		if errors.Is(err, video.ErrNotFound) { // all of them
-			if repeated {
-				return done(ids), nil
-			}
+		some, err := send(ctx, ids)
+		if err != nil {
 			return missing[video.ID, struct{}](ids, err)
 		}
-		if err != nil {
-			return nil, err
-		}
 		all := done(ids)
-		mark(all, some.gone, notThere)
+		mark(all, some.gone, video.ErrNotFound)
 		mark(all, some.forbidden, video.ErrForbidden)
 		mark(all, some.kept, video.ErrUnremovable)
 		return all, nil
@@ -84,11 +79,11 @@ func (c *Client) deleteMedia(ctx context.Context, ids []video.ID, part string,
 func (c *Client) DeleteStreams(ctx context.Context, id video.ID, jobs []string) ([]video.Outcome, error) {
 	faults := checkID(id)
 	return c.deleteParts(ctx, id, jobs, func(job string) error { return errors.Join(faults, checkID(video.ID(job))) }, asItIs,
-		func(ctx context.Context, jobs []string) (bool, error) {
+		func(ctx context.Context, jobs []string) error {
 			req := api.CreateDeleteStreamRequest()
 			req.VideoId = string(id)
 			req.JobIds = join(jobs)
-			return c.act(ctx, req, api.CreateDeleteStreamResponse())
+			return c.ask(ctx, req, api.CreateDeleteStreamResponse())
 		})
 }
 
@@ -99,11 +94,11 @@ func (c *Client) DeleteImages(ctx context.Context, ids []video.ID) ([]video.Outc
 		keys[i] = string(id)
 	}
 	out, err := c.deleteParts(ctx, "", keys, func(id string) error { return checkID(video.ID(id)) }, asItIs,
-		func(ctx context.Context, ids []string) (bool, error) {
+		func(ctx context.Context, ids []string) error {
 			req := api.CreateDeleteImageRequest()
 			req.DeleteImageType = "ImageId"
 			req.ImageIds = join(ids)
-			return c.act(ctx, req, api.CreateDeleteImageResponse())
+			return c.ask(ctx, req, api.CreateDeleteImageResponse())
 		})
 	for i, id := range ids {
 		out[i].ID, out[i].Part = id, ""
@@ -114,7 +109,7 @@ func (c *Client) DeleteImages(ctx context.Context, ids []video.ID) ([]video.Outc
 // DeleteImageURLs removes uploaded images by the URL that the upload was given
 // (DeleteImage by URL). The outcomes have no ID; Part is the URL without its query.
 func (c *Client) DeleteImageURLs(ctx context.Context, urls []string) ([]video.Outcome, error) {
-	return c.deleteParts(ctx, "", urls, checkURL, withoutQuery, func(ctx context.Context, urls []string) (bool, error) {
+	return c.deleteParts(ctx, "", urls, checkURL, withoutQuery, func(ctx context.Context, urls []string) error {
 		escaped := make([]string, len(urls)) // VOD wants each escaped before they are joined
 		for i, u := range urls {
 			escaped[i] = url.QueryEscape(u)
@@ -122,7 +117,7 @@ func (c *Client) DeleteImageURLs(ctx context.Context, urls []string) ([]video.Ou
 		req := api.CreateDeleteImageRequest()
 		req.DeleteImageType = "ImageURL"
 		req.ImageURLs = strings.Join(escaped, ",")
-		return c.act(ctx, req, api.CreateDeleteImageResponse())
+		return c.ask(ctx, req, api.CreateDeleteImageResponse())
 	})
 }
 
@@ -149,22 +144,18 @@ func (c *Client) DeleteImagesOf(ctx context.Context, id video.ID, types ...strin
 	req.DeleteImageType = "VideoId"
 	req.VideoId = string(id)
 	req.ImageType = strings.Join(types, ",")
-	repeated, err := c.act(ctx, req, api.CreateDeleteImageResponse())
-	if repeated && errors.Is(err, video.ErrNotFound) {
-		return nil
-	}
-	return err
+	return c.ask(ctx, req, api.CreateDeleteImageResponse())
 }
 
 // deleteParts is for deletes that answer for all their keys together.
 func (c *Client) deleteParts(ctx context.Context, id video.ID, keys []string, check func(string) error, name func(string) string,
-	send func(context.Context, []string) (bool, error),
+	send func(context.Context, []string) error,
 ) ([]video.Outcome, error) {
 	valid := slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return check(key) != nil })
 	all, err := inBatches(ctx, valid, func(ctx context.Context, keys []string) (verdicts[string, struct{}], error) {
-		repeated, err := send(ctx, keys)
+		err := send(ctx, keys)
 		switch {
-		case err == nil, repeated && errors.Is(err, video.ErrNotFound) && len(keys) == 1:
+		case err == nil:
 			return done(keys), nil
 		case code(err) == "InvalidVideo.NotFound":
 			return missing[string, struct{}](keys, err)

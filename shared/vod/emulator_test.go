@@ -189,7 +189,7 @@ func TestKnownFaultsOfOthers(t *testing.T) {
 		require.Equal(t, []video.Result{video.Done, video.Missing, video.Done}, resultsOf(out))
 		require.Equal(t, 1, cloud.VOD.Log().Count("DeleteVideo"), "an id that does not exist makes no second call")
 	})
-	t.Run("a delete that took effect and was answered wrongly is done, once", func(t *testing.T) {
+	t.Run("a delete that took effect and was answered wrongly is unknown, and the library tells", func(t *testing.T) {
 		spoiled := false
 		cloud, c := onEmulator(t, func(o *fakevod.Options) {
 			o.Fault = func(op, _, _ string) (f calls.Fault) {
@@ -201,9 +201,9 @@ func TestKnownFaultsOfOthers(t *testing.T) {
 		})
 		ids := cloud.VOD.Seed(make([]fakevod.Asset, 2)...)
 		out, err := c.DeleteVideos(t.Context(), []video.ID{video.ID(ids[0]), video.ID(ids[1])})
-		require.NoError(t, err)
-		require.Equal(t, []video.Result{video.Done, video.Done}, resultsOf(out))
-		require.Equal(t, 2, cloud.VOD.Log().Count("DeleteVideo"))
+		require.ErrorIs(t, err, video.ErrUnknownOutcome)
+		require.Equal(t, []video.Result{video.Unknown, video.Unknown}, resultsOf(out))
+		require.Equal(t, 1, cloud.VOD.Log().Count("DeleteVideo"))
 		require.Zero(t, cloud.VOD.Len())
 	})
 }

@@ -230,11 +230,11 @@ func networkError(err error, sent bool) *Error {
 func (e *Error) settle(ctx context.Context, op operation) {
 	switch {
 	case errors.Is(e.kind, video.ErrThrottled):
-		e.again = true
+		e.again = op.repeat != never
 	case errors.Is(e.kind, video.ErrTransient):
 		refused := e.Status >= 300 && e.Status < 500
 		e.maybe = (e.maybe || e.Status != 0 && !refused) && op.repeat != reads
-		e.again = (op.repeat != once || !e.maybe) && !e.astray && !errors.Is(e.cause, errTooLarge) && !errors.Is(e.cause, errShape)
+		e.again = op.repeat != never && (op.repeat != once || !e.maybe) && !e.astray && !errors.Is(e.cause, errTooLarge) && !errors.Is(e.cause, errShape)
 		if e.maybe {
 			e.kind = video.ErrUnknownOutcome
 		} else if ctx.Err() != nil { // it only read, or nothing was sent

@@ -39,7 +39,9 @@ func TestMediaJoinsSourceAndStreams(t *testing.T) {
 func TestStreamsThatAreNotToldOfAreNotNone(t *testing.T) {
 	s := serve(t, func(r request) (int, string) {
 		return ok(map[string]any{"MediaInfos": []any{
-			map[string]any{"MediaId": "silent"}, map[string]any{"MediaId": "null", "PlayInfoList": nil}, map[string]any{"MediaId": "none", "PlayInfoList": []any{}},
+			map[string]any{"MediaId": "silent", "MediaInfo": map[string]any{}},
+			map[string]any{"MediaId": "null", "MediaInfo": map[string]any{}, "PlayInfoList": nil},
+			map[string]any{"MediaId": "none", "MediaInfo": map[string]any{}, "PlayInfoList": []any{}},
 		}})
 	})
 	answers, err := s.client(t).Media(t.Context(), []video.ID{"silent", "null", "none"})

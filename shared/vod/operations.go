@@ -5,8 +5,9 @@ type repeat int
 
 const (
 	reads    repeat = iota // nothing
-	absolute               // the same again: sets absolute values, or deletes what is named
+	absolute               // the same again: sets absolute values, whatever it was before
 	once                   // something else: creates, spends a quota, moves a date
+	never                  // removes for good: whoever repeats it looks again before
 )
 
 // operation is one line of the rate table.
@@ -34,10 +35,10 @@ var operations = map[string]operation{
 	"UpdateVideoInfo":         {100, absolute},
 	"UpdateVideoInfos":        {30, absolute},
 	"UpdateImageInfos":        {30, absolute}, // 30 to 50
-	"DeleteVideo":             {30, absolute},
-	"DeleteStream":            {50, absolute},
-	"DeleteMezzanines":        {50, absolute}, // by its place in the table
-	"DeleteImage":             {50, absolute},
+	"DeleteVideo":             {30, never},
+	"DeleteStream":            {50, never},
+	"DeleteMezzanines":        {50, never}, // by its place in the table
+	"DeleteImage":             {50, never},
 	"SetMessageCallback":      {15, absolute},
 	"UpdateMediaStorageClass": {50, once},
 	"RestoreMedia":            {50, once},

@@ -40,43 +40,47 @@ func (c *Client) Videos(ctx context.Context, ids []video.ID) ([]video.Answer[vid
 		if err != nil {
 			return missing[video.ID, video.Video](ids, err)
 		}
-		found := make(verdicts[video.ID, video.Video], len(ids))
-		for _, v := range answer.VideoList {
-			found[video.ID(v.VideoId)] = verdict[video.Video]{value: ofVideo(v.Video)}
-		}
+		found := each(answer.VideoList, idIn("VideoId"), func(w videoWire) (video.Video, error) { return ofVideo(w), nil })
 		mark(found, answer.NonExistVideoIds, video.ErrNotFound)
 		return complete(found, ids), nil
 	})
 	return answers(ids, all), err
 }
 
-// videoInfos is the SDK's answer but for the thumbnails, an array in one published
-// sample and an object in the SDK, which fails the whole answer over it.
-type videoInfos struct {
-	*responses.BaseResponse
-	NonExistVideoIds []string //nolint:revive // the wire's spelling
-	VideoList        []struct {
-		api.Video
-		ThumbnailList json.RawMessage
+// The SDK's answers about many media, but that each media is left as it came.
+type (
+	videoInfos struct {
+		*responses.BaseResponse
+		NonExistVideoIds []string //nolint:revive // the wire's spelling
+		VideoList        []json.RawMessage
 	}
-}
+	mediaInfos struct {
+		*responses.BaseResponse
+		NonExistMediaIds, ForbiddenMediaIds []string //nolint:revive // the wire's spelling
+		MediaInfos                          []json.RawMessage
+	}
+	imageInfos struct {
+		*responses.BaseResponse
+		NonExistImageIds []string //nolint:revive // the wire's spelling
+		ImageInfo        []json.RawMessage
+	}
+)
 
 // Media reads any number of videos and audios with source file and streams
 // (BatchGetMediaInfos). It knows the streams of media that do not play, which
-// Streams does not, but not the transcode mode.
+// Streams does not, but not the transcode mode. A media whose answer has another
+// shape than VOD documents answers an error that wraps video.ErrInvalid and names
+// the field; the others are not touched by it.
 func (c *Client) Media(ctx context.Context, ids []video.ID) ([]video.Answer[video.Media], error) {
 	all, err := inBatches(ctx, sendable(ids), func(ctx context.Context, ids []video.ID) (verdicts[video.ID, video.Media], error) {
 		req := api.CreateBatchGetMediaInfosRequest()
 		req.MediaIds = join(ids)
-		answer := api.CreateBatchGetMediaInfosResponse()
+		answer := &mediaInfos{BaseResponse: &responses.BaseResponse{}}
 		err := c.ask(ctx, req, answer)
 		if err != nil {
 			return missing[video.ID, video.Media](ids, err)
 		}
-		found := make(verdicts[video.ID, video.Media], len(ids))
-		for _, m := range answer.MediaInfos {
-			found[video.ID(m.MediaId)] = verdict[video.Media]{value: ofMedia(m)}
-		}
+		found := each(answer.MediaInfos, idIn("MediaId"), ofMedia)
 		mark(found, answer.NonExistMediaIds, video.ErrNotFound)
 		mark(found, answer.ForbiddenMediaIds, video.ErrForbidden)
 		return complete(found, ids), nil
@@ -122,12 +126,7 @@ func (c *Client) Source(ctx context.Context, id video.ID) (video.Source, error) 
 	if err != nil {
 		return video.Source{}, err
 	}
-	m := answer.Mezzanine
-	return ofMezzanine(mezzanine{
-		status: m.Status, fileName: m.FileName, duration: m.Duration, fps: m.Fps, bitrate: m.Bitrate,
-		created: m.CreationTime, class: m.StorageClass, size: m.Size, width: m.Width, height: m.Height,
-		video: m.VideoStreamList, audio: m.AudioStreamList,
-	}), nil
+	return ofMezzanine(answer.Mezzanine), nil
 }
 
 // Image reads one uploaded image (GetImageInfo). A snapshot of a video is none.
@@ -150,15 +149,12 @@ func (c *Client) Images(ctx context.Context, ids []video.ID) ([]video.Answer[vid
 	all, err := inBatches(ctx, sendable(ids), func(ctx context.Context, ids []video.ID) (verdicts[video.ID, video.Image], error) {
 		req := api.CreateGetImageInfosRequest()
 		req.ImageIds = join(ids)
-		answer := api.CreateGetImageInfosResponse()
+		answer := &imageInfos{BaseResponse: &responses.BaseResponse{}}
 		err := c.ask(ctx, req, answer)
 		if err != nil {
 			return missing[video.ID, video.Image](ids, err)
 		}
-		found := make(verdicts[video.ID, video.Image], len(ids))
-		for _, image := range answer.ImageInfo {
-			found[video.ID(image.ImageId)] = verdict[video.Image]{value: ofImage(image)}
-		}
+		found := each(answer.ImageInfo, idIn("ImageId"), func(w imageWire) (video.Image, error) { return ofImage(w), nil })
 		mark(found, answer.NonExistImageIds, video.ErrNotFound)
 		return complete(found, ids), nil
 	})
@@ -169,13 +165,27 @@ func (c *Client) Images(ctx context.Context, ids []video.ID) ([]video.Answer[vid
 // for "some of them do not exist" would have been.
 func missing[K ~string, V any](keys []K, err error) (verdicts[K, V], error) {
 	if !errors.Is(err, video.ErrNotFound) {
-		return nil, err
+		return nil, blamed(err)
 	}
 	all := make(verdicts[K, V], len(keys))
 	for _, key := range keys {
 		all[key] = verdict[V]{err: err}
 	}
 	return all, nil
+}
+
+// blamed makes an answer that is no JSON of the documented shape a fault of the
+// media asked about: something in one of them spoils it, such as a title that VOD
+// does not escape, and halving the batch finds out which. If it is VOD that
+// changed, every media has that fault, which removes nothing.
+func blamed(err error) error {
+	var e *Error
+	if !errors.As(err, &e) || !errors.Is(e.cause, errShape) || operations[e.Op].repeat != reads {
+		return err
+	}
+	fault := *e
+	fault.kind = video.ErrInvalid
+	return &fault
 }
 
 // complete gives every key a verdict.

@@ -3,6 +3,7 @@ package vod
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/requests"
+	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/responses"
 	api "github.com/aliyun/alibaba-cloud-sdk-go/services/vod"
 
 	"vodcurator/shared/video"
@@ -48,16 +50,16 @@ func (c *Client) Search(ctx context.Context, q video.Query) iter.Seq2[video.Foun
 			req.PageNo, req.PageSize = requests.NewInteger(s.page), requests.NewInteger(pageSize)
 			req.Match = strings.Join(slices.Concat(conditions, between(s.from, s.to)), " and ")
 			req.ScrollToken = s.token
-			answer := api.CreateSearchMediaResponse()
+			answer := &hits{BaseResponse: &responses.BaseResponse{}}
 			err := c.ask(ctx, req, answer)
 			if err != nil {
 				return nil, 0, "", err
 			}
-			hits := make([]video.Found, len(answer.MediaList))
-			for i, m := range answer.MediaList {
-				hits[i] = ofHit(m, kind)
+			found := make([]video.Found, len(answer.MediaList))
+			for i, raw := range answer.MediaList {
+				found[i] = ofHit(raw, kind)
 			}
-			return hits, answer.Total, answer.ScrollToken, nil
+			return found, answer.Total, answer.ScrollToken, nil
 		}
 		for hit, err := range walk(ctx, q, fetch, keyOfFound) {
 			if err != nil {
@@ -147,25 +149,41 @@ var searchFields = map[video.Kind]string{
 	video.KindImage: "ImageId,Title,Description,Tags,Status,CateId,CateName,CreationTime,ModificationTime,StorageLocation,AppId,URL,FileName",
 }
 
-func ofHit(m api.Media, kind video.Kind) video.Found {
+// hits is the SDK's answer, but that each hit is left as it came.
+type hits struct {
+	*responses.BaseResponse
+	MediaList   []json.RawMessage
+	Total       int64
+	ScrollToken string
+}
+
+// ofHit reads one hit. Of one that has another shape than VOD documents it gives
+// what says which media it is, and the fault.
+func ofHit(raw json.RawMessage, kind video.Kind) video.Found {
+	var m hitWire
+	fault := readOne(raw, &m)
+	if fault != nil {
+		m = hitWire{MediaID: word(idIn("MediaId")(raw)), CreationTime: word(idIn("CreationTime")(raw))}
+	}
 	var f video.Found
-	switch kind {
-	case video.KindImage:
+	if fault != nil {
+		f.Odd = fault.Error()
+	}
+	if kind == video.KindImage {
 		f.Image = ofImage(m.Image)
-		f.Image.ID = video.ID(cmp.Or(m.MediaId, m.Image.ImageId))
+		f.Image.ID = video.ID(cmp.Or(m.MediaID, m.Image.ImageID))
 		if f.Image.Created.IsZero() {
-			f.Image.Created = when(m.CreationTime)
+			f.Image.Created = when(string(m.CreationTime))
 		}
 		return f
-	case video.KindAudio:
-		f.Video = ofAudio(m.Audio)
-	default:
-		f.Video = ofVideo(m.Video)
 	}
-	f.Video.ID = cmp.Or(video.ID(m.MediaId), f.Video.ID)
+	if f.Video = ofVideo(m.Video); kind == video.KindAudio {
+		f.Video = ofVideo(m.Audio)
+	}
+	f.Video.ID = cmp.Or(video.ID(m.MediaID), f.Video.ID)
 	f.Video.Kind = cmp.Or(f.Video.Kind, kind)
 	if f.Video.Created.IsZero() {
-		f.Video.Created = when(m.CreationTime)
+		f.Video.Created = when(string(m.CreationTime))
 	}
 	return f
 }

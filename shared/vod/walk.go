@@ -70,7 +70,8 @@ func keyOfFound(f video.Found) (video.ID, time.Time) {
 }
 
 // walk yields all hits in order of creation, each once, and holds one page and
-// one second of them. It follows the provider's scroll where there is one. Where
+// one second of them. A hit without a creation time is yielded where it comes, one
+// without an id is left out. It follows the provider's scroll where there is one. Where
 // there is none, or the scroll expires, it asks anew for what lies behind the last
 // hit, that second included, and turns a page only while all hits are of one
 // second: so it does not matter that media vanish or appear meanwhile.
@@ -88,7 +89,7 @@ func walk[T any](ctx context.Context, q video.Query, fetch fetch[T], key func(T)
 		passed := func(a, b time.Time) bool {
 			return !b.IsZero() && (q.OldestFirst && a.Before(b) || !q.OldestFirst && a.After(b))
 		}
-		s := behind(q, here)
+		s, timeless := behind(q, here), map[video.ID]bool{}
 		for {
 			if !s.from.IsZero() && !s.to.IsZero() && s.from.After(s.to) {
 				return
@@ -106,12 +107,22 @@ func walk[T any](ctx context.Context, q video.Query, fetch fetch[T], key func(T)
 				yield(hit[T]{}, err)
 				return
 			}
+			if len(hits) > 0 && !slices.ContainsFunc(hits, func(h T) bool { id, _ := key(h); return id != "" }) {
+				fail(video.ErrTransient, "none of %d hits has an id", len(hits))
+				return
+			}
 			start, last := here.at, time.Time{}
 			for _, h := range hits {
 				id, created := key(h)
-				if id == "" || created.IsZero() {
-					fail(video.ErrTransient, "a hit without id or creation time")
-					return
+				if id == "" || timeless[id] { // nobody can ask about it, or it was told already
+					continue
+				}
+				if created.IsZero() { // it has no place in the order
+					timeless[id] = true
+					if !yield(hit[T]{h, here}, nil) {
+						return
+					}
+					continue
 				}
 				if passed(created, last) {
 					fail(video.ErrTransient, "the hits are not in order of creation")

@@ -1,6 +1,7 @@
 package vod_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vodcurator/shared/video"
+	"vodcurator/shared/vod"
 )
 
 func text(s string) *string { return &s }
@@ -132,18 +134,50 @@ func TestDeletesSayWhatBecameOfEach(t *testing.T) {
 	require.Equal(t, []video.Outcome{{Part: "http://h/a,b.png", Result: video.Done}}, out)
 }
 
-func TestARepeatedDeleteThatFindsNothingIsDone(t *testing.T) {
-	first := true
-	s := serve(t, func(r request) (int, string) {
-		if first {
-			first = false
-			return refuse(http.StatusServiceUnavailable, "DeleteVideoFailed")
+// A repeat would remove what was looked at before the first attempt: whoever wants
+// one reads the media again.
+func TestACallThatRemovesIsSentOnce(t *testing.T) {
+	deletes := map[string]func(context.Context, *vod.Client) ([]video.Outcome, error){
+		"videos": func(ctx context.Context, c *vod.Client) ([]video.Outcome, error) { return c.DeleteVideos(ctx, ids(2)) },
+		"sources": func(ctx context.Context, c *vod.Client) ([]video.Outcome, error) {
+			return c.DeleteSources(ctx, ids(2), false)
+		},
+		"streams": func(ctx context.Context, c *vod.Client) ([]video.Outcome, error) {
+			return c.DeleteStreams(ctx, "v", []string{"j1", "j2"})
+		},
+		"images": func(ctx context.Context, c *vod.Client) ([]video.Outcome, error) { return c.DeleteImages(ctx, ids(2)) },
+		"image URLs": func(ctx context.Context, c *vod.Client) ([]video.Outcome, error) {
+			return c.DeleteImageURLs(ctx, []string{"http://h/a.png", "http://h/b.png"})
+		},
+		"snapshots": func(ctx context.Context, c *vod.Client) ([]video.Outcome, error) {
+			err := c.DeleteImagesOf(ctx, "v", "All")
+			return []video.Outcome{{Result: video.ResultOf(err)}}, err
+		},
+	}
+	answers := map[string]struct {
+		status int
+		code   string
+		kind   error
+		result video.Result
+	}{
+		"throttled": {http.StatusBadRequest, "Throttling.User", video.ErrThrottled, video.Failed},
+		"busy":      {http.StatusForbidden, "ServiceBusy", video.ErrTransient, video.Failed},
+		"down":      {http.StatusServiceUnavailable, "DeleteVideoFailed", video.ErrUnknownOutcome, video.Unknown},
+		"cut off":   {cutOff, "", video.ErrUnknownOutcome, video.Unknown},
+	}
+	for what, remove := range deletes {
+		for name, a := range answers {
+			t.Run(what+" "+name, func(t *testing.T) {
+				s := serve(t, func(request) (int, string) { return refuse(a.status, a.code) })
+				out, err := remove(t.Context(), s.client(t))
+				require.ErrorIs(t, err, a.kind)
+				for _, result := range resultsOf(out) {
+					require.Equal(t, a.result, result)
+				}
+				require.Len(t, s.requests, 1, "no second attempt")
+			})
 		}
-		return refuse(http.StatusNotFound, "InvalidVideo.NotFound")
-	})
-	out, err := s.client(t).DeleteVideos(t.Context(), []video.ID{"a", "b"})
-	require.NoError(t, err)
-	require.Equal(t, []video.Result{video.Done, video.Done}, resultsOf(out))
+	}
 }
 
 func resultsOf(out []video.Outcome) []video.Result {

@@ -30,7 +30,7 @@ func (j Job) begin(at time.Time) state.Draft {
 // resume finds the night's plan, else the progress of an earlier tick, or begins. A plan
 // is of the night in which it is finished: its draft tells the tick of that.
 func (j Job) resume(ctx context.Context, at time.Time) (state.Draft, state.Plan, error) {
-	if p, ok, err := j.made(ctx, at.Add(-settled), at); ok || err != nil && !errors.Is(err, state.ErrCorrupt) {
+	if p, ok, err := j.made(ctx, at.Add(-settled), at.Add(ahead)); ok || err != nil && !errors.Is(err, state.ErrCorrupt) {
 		return state.Draft{}, p, err
 	}
 	d, err := state.LastDraft(ctx, j.State, j.begin(at), at.Add(-fresh-settled))
@@ -121,6 +121,7 @@ func (s *survey) finish(ctx context.Context) (state.Plan, error) {
 		}
 	}
 	p.Parts, p.Leaving, p.Standing, p.Kept, p.Near = going.Written, leaving.Written, standing.Written, d.Kept, d.Near
+	p.Warnings, p.Odd = warnings(j.Policy, &d.Tally, s.moment), d.OddText()
 	sums.finish(cmp.Or(j.Share, 0.25))
 	p.Over = p.Guards.Over(p.Items, p.Media, p.Unknown, p.Bytes, p.Library.Media)
 	if err := p.Seal(); err != nil {
@@ -136,7 +137,8 @@ type shelf struct {
 }
 
 // shelf opens the last plan of the same account before this one, whatever its
-// policy was: a change of the policy does not start everybody's days anew. Behind
+// policy was: a change of the policy does not start everybody's days anew. Plans of a
+// later moment are not looked at. Behind
 // what is not as it was written nobody knows what still matched: from there on the
 // days start anew, which only makes the wait longer.
 func (s *survey) shelf(ctx context.Context) (iter.Seq2[state.Leaving, error], error) {
@@ -145,6 +147,9 @@ func (s *survey) shelf(ctx context.Context) (iter.Seq2[state.Leaving, error], er
 	for id, err := range state.Plans(ctx, s.State, s.draft.At.AddDate(0, 0, -60)) {
 		if err != nil {
 			return nil, err
+		}
+		if plannedAfter(id, s.draft.At) {
+			break
 		}
 		p, err := state.ReadPlan(ctx, s.State, id)
 		switch {

@@ -55,6 +55,13 @@ type Report struct {
 	Missed int
 	// Anew says what this run found damaged, and what therefore starts anew.
 	Anew []string
+	// Odd names media that are set aside, with what is wrong with each: the answer about
+	// it has another shape than VOD documents, it is forbidden, or it tells no time. Of
+	// many, the first 20 and how many more. Nothing of them goes; nothing else waits.
+	Odd []string
+	// Skipped names objects of the state that were not counted because they are stray,
+	// corrupt or of the future.
+	Skipped []string
 }
 
 // Finished says that the plan is written.
@@ -66,9 +73,13 @@ const (
 	reserve  = 20 * time.Second // kept back from the deadline for writing
 	settled  = 12 * time.Hour   // a plan made or finished since is the night's
 	fresh    = 72 * time.Hour   // progress older than this is begun anew
+	ahead    = 10 * time.Minute // what is dated later than this after the moment is of the future
 )
 
-// Run plans for the moment at, which is the event's own. When the context's
+// SetAside is the reason to keep what earlier nights found that it cannot go.
+const SetAside retention.Why = "set aside"
+
+// Run plans for the moment at, which is this function's own clock. When the context's
 // deadline comes near it records its progress and returns an unfinished report;
 // the next run goes on from there, with the same moment, be it in another night.
 // What the night has a plan for already is not planned again.
@@ -113,16 +124,28 @@ func (j Job) goOn(ctx context.Context, d state.Draft, at time.Time) (Report, err
 			j.Log.WarnContext(ctx, "which images it tells of is not known; they are listed once more", slog.Any("error", fault))
 		}
 	}
+	if err == nil {
+		err = checkInputs(j.Policy, moment)
+	}
 	if err != nil {
 		return report, err
 	}
-	s := &survey{Job: j, draft: d, moment: moment, lines: state.Lines{Objects: j.State}}
+	s := &survey{Job: j, draft: d, moment: moment, lines: state.Lines{Objects: j.State}, seen: map[video.ID]bool{}}
+	var skipped []error
+	if s.aside, skipped, err = state.ReadAside(ctx, j.State, d.At); err != nil {
+		return report, err
+	}
+	for _, fault := range skipped {
+		j.Log.WarnContext(ctx, "what cannot go is listed once more", slog.Any("error", fault))
+		report.Skipped = append(report.Skipped, fault.Error())
+	}
 	if !d.Done {
 		err = s.read(ctx)
 	} else if !at.Equal(tick) {
 		err = s.turn(ctx, time.Time{}, true) // the tick that finishes it is on record
 	}
 	report.Read = s.draft.Tally.Media + s.draft.Unread
+	report.Odd = s.draft.OddText()
 	if err != nil || !s.draft.Done {
 		return report, err
 	}
@@ -149,12 +172,16 @@ func (j Job) check(at time.Time) error {
 // night cannot be told, so one has after 20 hours, and one more after each day.
 func nights(from, to time.Time) int { return int((to.Sub(from) + 4*time.Hour) / (24 * time.Hour)) }
 
-// made finds the latest of our plans for a moment within these two. Where there is
-// none, but one that is not as it was written, that is state.ErrCorrupt.
+// made finds the latest of our plans for a moment within these two; later ones are
+// not looked at. Where there is none, but one that is not as it was written, that is
+// state.ErrCorrupt.
 func (j Job) made(ctx context.Context, from, to time.Time) (last state.Plan, ok bool, damaged error) {
 	for id, err := range state.Plans(ctx, j.State, from) {
 		if err != nil {
 			return state.Plan{}, false, err
+		}
+		if plannedAfter(id, to) {
+			break
 		}
 		p, err := state.ReadPlan(ctx, j.State, id)
 		switch {
@@ -172,6 +199,11 @@ func (j Job) made(ctx context.Context, from, to time.Time) (last state.Plan, ok 
 	return state.Plan{}, false, damaged
 }
 
+// plannedAfter says that a plan's name, which begins with its moment, is of a later one.
+func plannedAfter(id string, t time.Time) bool {
+	return id > t.UTC().Format("20060102T150405Z")+"~"
+}
+
 func (j Job) mine(p state.Plan) bool {
 	return p.Region == j.Region && p.Account == j.Account && p.App == j.App && p.Policy == j.Policy.Hash
 }
@@ -183,6 +215,8 @@ type survey struct {
 	moment retention.Moment
 	lines  state.Lines
 
+	aside   map[state.AsideKey]state.Aside
+	seen    map[video.ID]bool   // media of that second, and all without a time
 	second  time.Time           // creation time of the media in pending
 	pending []retention.Verdict // they are sorted before they are written
 	since   int                 // media since the last draft
@@ -199,9 +233,9 @@ func (s *survey) read(ctx context.Context) error {
 			return b.err
 		}
 		for i, found := range b.found {
-			if !found.Created.Equal(s.second) {
+			if created := found.Video.Created; !created.IsZero() && !created.Equal(s.second) {
 				out := limited && time.Until(deadline) < reserve
-				if err := s.turn(ctx, found.Created, out); err != nil {
+				if err := s.turn(ctx, created, out); err != nil {
 					return err
 				}
 				if out {
@@ -229,6 +263,7 @@ func (s *survey) turn(ctx context.Context, next time.Time, record bool) error {
 		}
 	}
 	s.pending, s.second = s.pending[:0], next
+	clear(s.seen)
 	if !record && s.since < perDraft {
 		return nil
 	}
@@ -247,20 +282,29 @@ func (s *survey) turn(ctx context.Context, next time.Time, record bool) error {
 	return nil
 }
 
-func (s *survey) add(found video.Video, a video.Answer[video.Media]) {
+// add counts one media, once: the library may tell it among the videos and among the
+// audio. What is wrong with one costs only that one.
+func (s *survey) add(found video.Found, a video.Answer[video.Media]) {
+	if s.seen[a.ID] {
+		return
+	}
+	s.seen[a.ID] = true
 	s.since++
 	if a.Err != nil {
 		s.draft.Unread++
 		if !errors.Is(a.Err, video.ErrNotFound) {
 			s.draft.Count(retention.Keep{ID: a.ID, Why: retention.Unread, Reason: a.Err.Error()})
+			s.draft.NoteOdd(a.ID, a.Err)
 		}
 		return
 	}
 	m := a.Value
-	if m.Created.IsZero() {
-		m.Created = found.Created
-	}
+	m.Doubts = doubts(found, m)
 	v := s.Policy.Judge(m, s.moment)
+	// Both before the media is counted: what stays for good must not push others out of a
+	// quota.
+	s.timeless(&v, found.Video.Created, m.Created)
+	s.setAside(&v, m.Modified)
 	s.Policy.Add(&s.draft.Tally, m, s.moment, v)
 	for _, k := range v.Keeps {
 		s.draft.Count(k)
@@ -270,9 +314,73 @@ func (s *survey) add(found video.Video, a video.Answer[video.Media]) {
 	}
 }
 
+// timeless keeps a media of which the search or its details do not tell when it was
+// created: it has no place in the order of a plan, and no age.
+func (s *survey) timeless(v *retention.Verdict, search, details time.Time) {
+	var fault error
+	switch {
+	case search.IsZero():
+		fault = errors.New("the search does not tell when it was created")
+	case details.IsZero():
+		fault = errors.New("its details do not tell when it was created")
+	default:
+		return
+	}
+	s.draft.NoteOdd(v.ID, fault)
+	if len(v.Items)+len(v.Claims) > 0 {
+		v.Keeps = append(v.Keeps, retention.Keep{ID: v.ID, Why: retention.Doubt, Reason: fault.Error()})
+		v.Items, v.Claims = nil, nil
+	}
+}
+
+// setAside takes out of the verdict what earlier nights found that it cannot go: it
+// would fill the guards of every night.
+func (s *survey) setAside(v *retention.Verdict, modified time.Time) {
+	if len(s.aside) == 0 {
+		return
+	}
+	aside := func(i retention.Item) bool {
+		for _, key := range []state.AsideKey{{ID: i.ID, Kind: i.Kind, Part: i.Part}, {ID: i.ID}} {
+			if a, ok := s.aside[key]; ok && a.Holds(s.draft.At, modified) {
+				v.Keeps = append(v.Keeps, retention.Keep{ID: i.ID, Kind: i.Kind, Part: i.Part, Rule: i.Rule, Why: SetAside,
+					Reason: fmt.Sprintf("not tried again before %s: %s", a.Until.UTC().Format(time.DateOnly), a.Why)})
+				return true
+			}
+		}
+		return false
+	}
+	v.Items = slices.DeleteFunc(v.Items, aside)
+	v.Claims = slices.DeleteFunc(v.Claims, func(c retention.Claim) bool { return aside(c.Item) })
+}
+
+// doubts names the facts that the search and the details tell differently, or that
+// one of them leaves out while the other tells it. Details that say of themselves
+// that they are newer are believed: the search may lag. A hit without a status was
+// not asked for details, and there is nothing to compare.
+func doubts(found video.Found, m video.Media) []string {
+	all := slices.Clone(m.Doubts)
+	hit := found.Video
+	switch {
+	case found.Odd != "":
+		all = append(all, "category", "tags")
+	case hit.Status == "", !hit.Modified.IsZero() && m.Modified.After(hit.Modified):
+	default:
+		if hit.Category != m.Category {
+			all = append(all, "category")
+		}
+		if !slices.Equal(sorted(hit.Tags), sorted(m.Tags)) {
+			all = append(all, "tags")
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func sorted(tags []string) []string { return slices.Sorted(slices.Values(tags)) }
+
 // batch is up to 20 media and the answers about them, in the same order.
 type batch struct {
-	found   []video.Video
+	found   []video.Found
 	answers []video.Answer[video.Media]
 	err     error
 	done    chan struct{}
@@ -327,14 +435,14 @@ func (s *survey) ask(ctx context.Context, put func(*batch) bool) {
 		ids, b = nil, &batch{done: make(chan struct{})}
 		return ok
 	}
-	for found, err := range OldestFirst(ctx, s.Library, s.draft.Next) {
+	for found, err := range oldestFirst(ctx, s.Library, s.draft.Next) {
 		if err != nil {
 			b.found, b.answers, b.err = nil, nil, err
 			close(b.done)
 			put(b)
 			return
 		}
-		b.found, ids = append(b.found, found), append(ids, found.ID)
+		b.found, ids = append(b.found, found), append(ids, found.Video.ID)
 		if len(ids) == video.MaxBatch && !send() {
 			return
 		}
@@ -344,22 +452,30 @@ func (s *survey) ask(ctx context.Context, put func(*batch) bool) {
 	}
 }
 
-// OldestFirst merges the videos and the audio of the library by creation time.
-// They are searched apart, because the library does.
+// OldestFirst merges the videos and the audio of the library by creation time; those
+// without one come first.
 func OldestFirst(ctx context.Context, l Library, from time.Time) iter.Seq2[video.Video, error] {
 	return func(yield func(video.Video, error) bool) {
+		for f, err := range oldestFirst(ctx, l, from) {
+			if !yield(f.Video, err) {
+				return
+			}
+		}
+	}
+}
+
+// oldestFirst is OldestFirst with all that a hit tells. Videos and audio are searched
+// apart, because the library does.
+func oldestFirst(ctx context.Context, l Library, from time.Time) iter.Seq2[video.Found, error] {
+	return func(yield func(video.Found, error) bool) {
 		type source struct {
 			next func() (video.Found, error, bool)
-			head video.Video
+			head video.Found
 			err  error
 			ok   bool
 		}
 		var sources []*source
-		pull := func(s *source) {
-			var f video.Found
-			f, s.err, s.ok = s.next()
-			s.head = f.Video
-		}
+		pull := func(s *source) { s.head, s.err, s.ok = s.next() }
 		for _, kind := range []video.Kind{video.KindVideo, video.KindAudio} {
 			next, stop := iter.Pull2(l.Search(ctx, video.Query{Kind: kind, CreatedFrom: from, OldestFirst: true}))
 			defer stop()
@@ -373,10 +489,10 @@ func OldestFirst(ctx context.Context, l Library, from time.Time) iter.Seq2[video
 				return
 			}
 			s := slices.MinFunc(sources, func(a, b *source) int {
-				return cmp.Or(a.head.Created.Compare(b.head.Created), cmp.Compare(a.head.ID, b.head.ID))
+				return cmp.Or(a.head.Video.Created.Compare(b.head.Video.Created), cmp.Compare(a.head.Video.ID, b.head.Video.ID))
 			})
 			if s.err != nil {
-				yield(video.Video{}, s.err)
+				yield(video.Found{}, s.err)
 				return
 			}
 			if !yield(s.head, nil) {

@@ -45,7 +45,7 @@ func (s *shelf) Search(_ context.Context, q video.Query) iter.Seq2[video.Found, 
 	return func(yield func(video.Found, error) bool) {
 		for _, m := range s.media {
 			if q.Kind == video.KindAudio == (m.Kind == video.KindAudio) && !m.Created.Before(q.CreatedFrom) {
-				if !yield(video.Found{Video: video.Video{ID: m.ID, Created: m.Created}}, nil) {
+				if !yield(video.Found{Video: m.Video}, nil) {
 					return
 				}
 			}
