@@ -46,6 +46,7 @@ var owners = map[string][]string{
 	"github.com/valyala/fasthttp":                  {"shared/queue"}, // the seam by which the MNS client is redirected
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2": {"shared/state", "shared/cmd/local"},
 	"github.com/expr-lang/expr":                    {"shared/decide/rule"},
+	"golang.org/x/text":                            {"shared/decide/rule"},
 	"github.com/goccy/go-yaml":                     {"shared/decide/...", "shared/localcloud/...", "shared/cmd/vodctl"},
 	"github.com/robfig/cron/v3":                    {"shared/localcloud/..."},
 	"github.com/abema/go-mp4":                      {"shared/localcloud/..."},

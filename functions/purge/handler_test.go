@@ -74,7 +74,7 @@ func newHandler(t *testing.T, policy func(context.Context) (*retention.Policy, e
 	p.Add(verdict.Items...)
 	require.NoError(t, p.Seal())
 	require.NoError(t, state.WritePlan(t.Context(), store, p))
-	_, err = state.Approve(t.Context(), store, p, "anna", "", night)
+	_, err = state.Approve(t.Context(), store, p, "anna", "", night, 0)
 	require.NoError(t, err)
 
 	library, log := &one{}, &strings.Builder{}

@@ -160,3 +160,10 @@ func TestOtherCallsPassUntouched(t *testing.T) {
 	}
 	require.Less(t, time.Since(start), 5*time.Second)
 }
+
+func TestIdentityIsThatOfTheKeysAndNothingElse(t *testing.T) {
+	c, err := boot.Read(env("STS_ENDPOINT", "sts.example.com"))
+	require.ErrorContains(t, err, "STS_ENDPOINT is not a http or https URL")
+	_, err = c.Identity(t.Context())
+	require.ErrorIs(t, err, boot.ErrNoCredentials)
+}

@@ -24,6 +24,7 @@ type Config struct {
 	VODEndpoint     string       // VOD_ENDPOINT, default: the region's public endpoint
 	MNSEndpoint     string       // MNS_ENDPOINT, likewise
 	OSSEndpoint     string       // OSS_ENDPOINT, likewise
+	STSEndpoint     string       // STS_ENDPOINT, default: VOD_ENDPOINT where that is on this machine, else sts.aliyuncs.com
 	MetadataQueue   string       // METADATA_QUEUE: when set, metadata is the only writer
 	DeadLetterQueue string       // DEAD_LETTER_QUEUE
 	CallbackURL     string       // CALLBACK_URL: the exact URL that VOD was given
@@ -100,7 +101,7 @@ func Read(getenv func(string) string, required ...string) (Config, error) {
 		}
 	}
 	for name, into := range map[string]*string{
-		"VOD_ENDPOINT": &c.VODEndpoint, "MNS_ENDPOINT": &c.MNSEndpoint, "OSS_ENDPOINT": &c.OSSEndpoint, "NOTIFY_URL": &c.NotifyURL,
+		"VOD_ENDPOINT": &c.VODEndpoint, "MNS_ENDPOINT": &c.MNSEndpoint, "OSS_ENDPOINT": &c.OSSEndpoint, "STS_ENDPOINT": &c.STSEndpoint, "NOTIFY_URL": &c.NotifyURL,
 	} {
 		*into = get(name)
 		if *into != "" && !isURL(*into) {

@@ -9,12 +9,26 @@ import (
 	"context"
 	"io"
 	"log/slog"
+
+	"vodcurator/shared/video"
 )
 
 // NewLog writes one JSON line for each record, stamped with the request id that
-// WithRequest put into the context.
+// WithRequest put into the context. Texts and errors are shown as video.Visible has them,
+// since a reader of logs decodes the JSON; what else is unseen, in a list of facts, is
+// escaped.
 func NewLog(w io.Writer, level slog.Leveler) *slog.Logger {
-	return slog.New(stamped{slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})})
+	return slog.New(stamped{slog.NewJSONHandler(jsonScreen{w}, &slog.HandlerOptions{Level: level, ReplaceAttr: visibleAttr})})
+}
+
+func visibleAttr(_ []string, a slog.Attr) slog.Attr {
+	switch v := a.Value.Any().(type) {
+	case string:
+		a.Value = slog.StringValue(video.Visible(v))
+	case error:
+		a.Value = slog.StringValue(video.Visible(v.Error()))
+	}
+	return a
 }
 
 type requestKey struct{}

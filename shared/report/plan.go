@@ -1,12 +1,10 @@
 package report
 
 import (
-	"encoding/csv"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -62,10 +60,10 @@ func Plan(w io.Writer, p state.Plan) error {
 	return e.err
 }
 
-// PlanCSV writes one line for each item.
+// PlanCSV writes one line for each item. A size that nobody knows is an empty cell.
 func PlanCSV(w io.Writer, entries func(func(retention.Verdict, error) bool)) error {
-	out := csv.NewWriter(w)
-	if err := out.Write([]string{"id", "title", "created", "kind", "part", "bytes", "rule", "reason"}); err != nil {
+	out := newCSV(w)
+	if err := out.row("id", "title", "created", "kind", "part", "bytes", "rule", "reason"); err != nil {
 		return err
 	}
 	for v, err := range entries {
@@ -73,26 +71,16 @@ func PlanCSV(w io.Writer, entries func(func(retention.Verdict, error) bool)) err
 			return err
 		}
 		for _, i := range v.Items {
-			size := ""
-			if i.Bytes != retention.Unknown {
-				size = strconv.FormatInt(i.Bytes, 10)
+			var size any = i.Bytes
+			if i.Bytes == retention.Unknown {
+				size = ""
 			}
-			err := out.Write([]string{string(i.ID), inert(v.Title), v.Created.Format(time.RFC3339), string(i.Kind), i.Part, size, inert(i.Rule), inert(i.Reason)})
-			if err != nil {
+			if err := out.row(string(i.ID), v.Title, v.Created, string(i.Kind), i.Part, size, i.Rule, i.Reason); err != nil {
 				return err
 			}
 		}
 	}
-	out.Flush()
-	return out.Error()
-}
-
-// inert keeps a spreadsheet from taking a title for a formula.
-func inert(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
-		return "'" + text
-	}
-	return text
+	return out.flush()
 }
 
 // lines writes line by line and remembers the first failure.
@@ -103,7 +91,7 @@ type lines struct {
 
 func (l *lines) say(format string, args ...any) {
 	if l.err == nil {
-		_, l.err = fmt.Fprintf(l.w, format+"\n", args...)
+		l.err = Say(l.w, format+"\n", args...)
 	}
 }
 

@@ -20,10 +20,10 @@ func TestTableAlignsWideCharacters(t *testing.T) {
 	var b strings.Builder
 	require.NoError(t, table.Write(&b, "  "))
 	require.Equal(t, strings.Join([]string{
-		"  title        bytes",
-		"  ---------  -------",
-		"  短片        1.5 MB",
-		"  a [31mred  unknown",
+		"  title           bytes",
+		"  ------------  -------",
+		"  短片           1.5 MB",
+		`  a\x1b[31mred  unknown`,
 		"",
 	}, "\n"), b.String())
 }

@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
+
+	"vodcurator/shared/video"
 )
 
 // Table is what a person reads: a header, rows, columns of one width. A column
@@ -27,13 +28,13 @@ func NewTable(columns ...string) *Table {
 	return t
 }
 
-// Row adds a row. Cells beyond the header are dropped; control characters in a
-// cell are shown as blanks, so that a title cannot play with the terminal.
+// Row adds a row. Cells beyond the header are dropped; cells are shown as video.Visible
+// has them, so that a title cannot play with the terminal.
 func (t *Table) Row(cells ...any) {
 	row := make([]string, len(t.header))
 	for i := range row {
 		if i < len(cells) {
-			row[i] = clean(fmt.Sprint(cells[i]))
+			row[i] = video.Visible(fmt.Sprint(cells[i]))
 		}
 	}
 	t.rows = append(t.rows, row)
@@ -93,8 +94,10 @@ func Width(s string) int {
 	return n
 }
 
-// Cut shortens a text to so many columns, with an ellipsis where something went.
+// Cut shortens a text to so many columns, with an ellipsis where something went. It
+// counts, and gives, what video.Visible makes of the text.
 func Cut(s string, columns int) string {
+	s = video.Visible(s)
 	if Width(s) <= columns {
 		return s
 	}
@@ -118,13 +121,4 @@ func wide(r rune) bool {
 		r >= 0xAC00 && r <= 0xD7A3 || r >= 0xF900 && r <= 0xFAFF || r >= 0xFE30 && r <= 0xFE6F ||
 		r >= 0xFF00 && r <= 0xFF60 || r >= 0xFFE0 && r <= 0xFFE6 || r >= 0x1F300 && r <= 0x1FAFF ||
 		r >= 0x20000 && r <= 0x3FFFD
-}
-
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < 0x20 || r >= 0x7F && r < 0xA0 || r == utf8.RuneError {
-			return ' '
-		}
-		return r
-	}, s)
 }

@@ -24,7 +24,7 @@ func faultyKeys(t *testing.T, o state.Objects, now time.Time) (keys []string) {
 func TestEveryCorruptObjectIsNamed(t *testing.T) {
 	s, dir := folder(t)
 	p := samplePlan(t, s, 2)
-	_, err := state.Approve(t.Context(), s, p, "anna", "", noon)
+	_, err := state.Approve(t.Context(), s, p, "anna", "", noon, 0)
 	require.NoError(t, err)
 	require.NoError(t, state.Withdraw(t.Context(), s, p.ID, "otto", "", noon))
 	_, err = state.StartRun(t.Context(), s, state.RunStart{Plan: p.ID, Run: "r", Segment: 1})

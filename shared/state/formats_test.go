@@ -136,11 +136,11 @@ func TestAnApprovalFitsOnePlanOnly(t *testing.T) {
 	p := samplePlan(t, s, 2)
 	_, err := state.ReadApproval(t.Context(), s, p)
 	require.ErrorIs(t, err, video.ErrNotFound)
-	_, err = state.Approve(t.Context(), s, p, " ", "", noon)
+	_, err = state.Approve(t.Context(), s, p, " ", "", noon, 0)
 	require.ErrorIs(t, err, video.ErrInvalid, "nobody is not an approver")
-	given, err := state.Approve(t.Context(), s, p, "anna", "checked", noon)
+	given, err := state.Approve(t.Context(), s, p, "anna", "checked", noon, 0)
 	require.NoError(t, err)
-	_, err = state.Approve(t.Context(), s, p, "otto", "", noon)
+	_, err = state.Approve(t.Context(), s, p, "otto", "", noon, 0)
 	require.ErrorIs(t, err, state.ErrExists)
 	read, err := state.ReadApproval(t.Context(), s, p)
 	require.NoError(t, err)
@@ -167,7 +167,7 @@ func TestAWithdrawnPlanIsNotApprovedAndNeverWillBe(t *testing.T) {
 		s, dir := folder(t)
 		p := samplePlan(t, s, 2)
 		if approved {
-			_, err := state.Approve(t.Context(), s, p, "anna", "", noon)
+			_, err := state.Approve(t.Context(), s, p, "anna", "", noon, 0)
 			require.NoError(t, err)
 		}
 		require.ErrorIs(t, state.Withdraw(t.Context(), s, p.ID, " ", "", noon), video.ErrInvalid)
@@ -177,7 +177,7 @@ func TestAWithdrawnPlanIsNotApprovedAndNeverWillBe(t *testing.T) {
 		require.ErrorIs(t, err, state.ErrWithdrawn)
 		require.ErrorIs(t, err, video.ErrNotFound)
 		require.ErrorContains(t, err, "by otto")
-		_, err = state.Approve(t.Context(), s, p, "anna", "", noon)
+		_, err = state.Approve(t.Context(), s, p, "anna", "", noon, 0)
 		require.ErrorIs(t, err, state.ErrWithdrawn)
 
 		damage(t, dir, "withdrawn/"+p.ID+".json", func(b []byte) []byte { return b[:9] })
@@ -728,4 +728,18 @@ func TestEachAccountsShelfAndProgressUnderWayDoNotExpire(t *testing.T) {
 	for _, key := range stays {
 		require.NotContains(t, expired, key)
 	}
+}
+
+func TestAnApprovalOfAPortionNamesItsSize(t *testing.T) {
+	s, _ := folder(t)
+	p := samplePlan(t, s, 2)
+	for _, first := range []int{-1, 3} {
+		_, err := state.Approve(t.Context(), s, p, "anna", "", noon, first)
+		require.ErrorIs(t, err, video.ErrInvalid)
+	}
+	_, err := state.Approve(t.Context(), s, p, "anna", "", noon, 1)
+	require.NoError(t, err)
+	read, err := state.ReadApproval(t.Context(), s, p)
+	require.NoError(t, err)
+	require.Equal(t, 1, read.First)
 }

@@ -137,7 +137,7 @@ func TestAPlanStandsInOnePlace(t *testing.T) {
 	status, detail := stands(noon)
 	require.Equal(t, state.PlanRefused, status)
 	require.Equal(t, "over the guards: 2 items", detail.Why)
-	_, err := state.Approve(t.Context(), s, p, "anna", "checked", noon.Add(3*time.Hour))
+	_, err := state.Approve(t.Context(), s, p, "anna", "checked", noon.Add(3*time.Hour), 0)
 	require.NoError(t, err)
 	status, detail = stands(noon)
 	require.Equal(t, state.PlanApproved, status, "a later approval counts")

@@ -321,15 +321,20 @@ type Approval struct {
 	By      string    `json:"by"`
 	At      time.Time `json:"at"`
 	Note    string    `json:"note,omitempty"`
+	First   int       `json:"first,omitempty"` // only so many items of the plan, in its order; 0: all
 }
 
-// Approve writes an approval for the plan. A plan that is approved already stays
-// approved as it was, and that is ErrExists; one that was withdrawn is ErrWithdrawn.
-func Approve(ctx context.Context, o Objects, p Plan, by, note string, at time.Time) (Approval, error) {
+// Approve writes an approval for the plan, or for its first items where first is not 0.
+// A plan that is approved already stays approved as it was, and that is ErrExists; one
+// that was withdrawn is ErrWithdrawn.
+func Approve(ctx context.Context, o Objects, p Plan, by, note string, at time.Time, first int) (Approval, error) {
 	if strings.TrimSpace(by) == "" {
 		return Approval{}, fmt.Errorf("%w: an approval names who gives it", video.ErrInvalid)
 	}
-	a := Approval{version, p.ID, p.Hash, p.Region, p.Account, p.App, by, at.UTC(), note}
+	if first < 0 || first > p.Items {
+		return Approval{}, fmt.Errorf("%w: first %d items of plan %s, which lists %d", video.ErrInvalid, first, p.ID, p.Items)
+	}
+	a := Approval{version, p.ID, p.Hash, p.Region, p.Account, p.App, by, at.UTC(), note, first}
 	if err := checkWithdrawn(ctx, o, p.ID); err != nil {
 		return Approval{}, err
 	}
@@ -355,7 +360,7 @@ func readApproval(ctx context.Context, o Objects, p Plan) (Approval, error) {
 	if _, err := readWhole(ctx, o, "approvals/"+p.ID+".json", &a); err != nil {
 		return Approval{}, err
 	}
-	if want := (Approval{version, p.ID, p.Hash, p.Region, p.Account, p.App, a.By, a.At, a.Note}); a != want || a.By == "" {
+	if want := (Approval{version, p.ID, p.Hash, p.Region, p.Account, p.App, a.By, a.At, a.Note, a.First}); a != want || a.By == "" || a.First < 0 {
 		return Approval{}, fmt.Errorf("approval of %s: %w", p.ID, ErrCorrupt)
 	}
 	return a, nil

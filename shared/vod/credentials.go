@@ -69,6 +69,8 @@ type Role struct {
 	Endpoint string        // base URL of STS; default: https://sts.aliyuncs.com
 }
 
+const stsEndpoint = "https://sts.aliyuncs.com"
+
 // Assume is credentials of a role that source may take on (STS AssumeRole),
 // renewed before they end.
 func Assume(role Role, source Credentials) (Credentials, error) {
@@ -82,7 +84,7 @@ func Assume(role Role, source Credentials) (Credentials, error) {
 		role.Duration = time.Hour
 	}
 	if role.Endpoint == "" {
-		role.Endpoint = "https://sts.aliyuncs.com"
+		role.Endpoint = stsEndpoint
 	}
 	// The region is only a parameter here; STS is the same everywhere.
 	c, err := New(Config{Region: "cn-hangzhou", Endpoint: role.Endpoint, Credentials: source})

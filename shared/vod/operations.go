@@ -45,6 +45,7 @@ var operations = map[string]operation{
 	"RefreshMediaPlayUrls":    {50, once},
 	"RefreshVodObjectCaches":  {10, once},   // not published
 	"AssumeRole":              {100, reads}, // of STS, not of VOD: it makes keys and changes nothing
+	"GetCallerIdentity":       {100, reads}, // of STS, likewise
 	"CreateUploadVideo":       {40, once},   // 80 in four regions
 	"CreateUploadImage":       {40, once},   // 80 in four regions
 }

@@ -23,6 +23,8 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+
+	"vodcurator/shared/video"
 )
 
 // Notice is one message. Incidents says what needs a person; a night without any
@@ -66,6 +68,7 @@ func (w Webhook) Send(ctx context.Context, n Notice) bool {
 	if w.Log == nil {
 		w.Log = slog.New(slog.DiscardHandler)
 	}
+	n.Text, n.Incidents = video.Visible(n.Text), visible(n.Incidents) // receivers show these to people
 	body, err := json.Marshal(n)
 	for try := 1; err == nil; try++ {
 		var again bool
@@ -86,6 +89,14 @@ func (w Webhook) Send(ctx context.Context, n Notice) bool {
 	}
 	w.Log.WarnContext(ctx, "notice not delivered", slog.String("event", n.Event), slog.Any("error", err))
 	return false
+}
+
+func visible(texts []string) []string {
+	shown := make([]string, len(texts))
+	for i, text := range texts {
+		shown[i] = video.Visible(text)
+	}
+	return shown
 }
 
 func (w Webhook) post(ctx context.Context, body []byte) (again bool, err error) {

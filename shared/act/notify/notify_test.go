@@ -57,6 +57,16 @@ func TestANoticeIsPostedOnceAndSigned(t *testing.T) {
 	require.Equal(t, "2 items removed", back.Text)
 }
 
+func TestANoticeShowsTextFromOutsideVisibly(t *testing.T) {
+	h := &hook{answers: []int{200}}
+	w := notify.Webhook{URL: "https://hooks.example/x", HTTP: &http.Client{Transport: h}}
+	require.True(t, w.Send(t.Context(), notify.Notice{Text: "halted by a\x1b[2K\u202e", Incidents: []string{"a\nb"}}))
+	var back notify.Notice
+	require.NoError(t, json.Unmarshal([]byte(h.bodies[0]), &back))
+	require.Equal(t, `halted by a\x1b[2K\u202e`, back.Text)
+	require.Equal(t, []string{`a\nb`}, back.Incidents)
+}
+
 func TestAFailingWebhookIsTriedThreeTimesAndHarmsNobody(t *testing.T) {
 	for name, tc := range map[string]struct {
 		answers []int

@@ -164,7 +164,7 @@ func TestAnApprovedPlanThatNoRunTookUpForADayIsTold(t *testing.T) {
 	require.NoError(t, err)
 	approve := func(at time.Time) func(*testing.T, state.Objects, state.Plan) {
 		return func(t *testing.T, o state.Objects, p state.Plan) {
-			_, err := state.Approve(t.Context(), o, p, "anna", "", at)
+			_, err := state.Approve(t.Context(), o, p, "anna", "", at, 0)
 			require.NoError(t, err)
 		}
 	}

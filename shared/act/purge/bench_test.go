@@ -63,7 +63,7 @@ func BenchmarkRemoval(b *testing.B) {
 					require.NoError(b, err)
 					made, err := plan.Job{Library: client, State: store, Policy: p, Region: "cn-shanghai", Account: "1"}.Run(b.Context(), cloud.Now())
 					require.NoError(b, err)
-					_, err = state.Approve(b.Context(), store, made.Plan, "anna", "", time.Now())
+					_, err = state.Approve(b.Context(), store, made.Plan, "anna", "", time.Now(), 0)
 					require.NoError(b, err)
 					began := time.Now()
 					b.StartTimer()

@@ -217,7 +217,7 @@ func (n *nights) night(t *testing.T) {
 		r, err := plan.Job{Library: n.library(t, m), State: mortalState{n.objects, m}, Policy: n.policy, Region: "cn-shanghai", Account: "1"}.Run(t.Context(), n.now())
 		if err == nil {
 			if r.Plan.Items > 0 && len(r.Plan.Over) == 0 && n.IntN(4) > 0 {
-				_, err := state.Approve(t.Context(), n.objects, r.Plan, "anna", "", time.Now())
+				_, err := state.Approve(t.Context(), n.objects, r.Plan, "anna", "", time.Now(), 0)
 				require.True(t, err == nil || errors.Is(err, state.ErrExists), err)
 			}
 			break

@@ -342,7 +342,7 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 		return Applied{}, guards
 	}
 	if unasked && r.Policy.SelfApproving && len(over) == 0 {
-		approval, err = state.Approve(ctx, r.State, p.Plan, "policy "+p.Policy[:8], "within its guards", r.at)
+		approval, err = state.Approve(ctx, r.State, p.Plan, "policy "+p.Policy[:8], "within its guards", r.at, 0)
 		unasked = errors.Is(err, video.ErrNotFound)
 	}
 	switch {
@@ -358,6 +358,8 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 		return refuse("its approval does not fit it")
 	case err != nil:
 		return Applied{}, err
+	case approval.First > 0:
+		return refuse("only a portion of it is approved, and this program removes whole plans")
 	}
 	a.By = approval.By
 	counted, err := r.counts(ctx, p.Plan)

@@ -261,7 +261,7 @@ func (w *world) plan(t *testing.T, at time.Time) state.Plan {
 
 func (w *world) approve(t *testing.T, p state.Plan) {
 	t.Helper()
-	_, err := state.Approve(t.Context(), w.objects, p, "anna", "", made)
+	_, err := state.Approve(t.Context(), w.objects, p, "anna", "", made, 0)
 	require.NoError(t, err)
 }
 

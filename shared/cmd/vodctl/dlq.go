@@ -379,15 +379,18 @@ func dlqShow(a *app) *cobra.Command {
 				if a.json() {
 					return false, a.printJSON(show(l))
 				}
-				place, text := "", bodyText(l.Body)
-				if key != "" {
-					place = "\nbody        under STATE at " + key
-				}
+				text := bodyText(l.Body)
 				if err != nil {
-					text = err.Error()
+					text = video.VisibleLines(err.Error())
 				}
-				_, err = fmt.Fprintf(a.out, "id          %s\nsince       %s\nfirst seen  %s\ntries       %d\nreason      %s%s\n\n%s\n",
-					l.taken.ID, l.taken.Enqueued.Format(time.RFC3339), l.FirstSeen.Format(time.RFC3339), l.Attempts, l.Reason, place, text)
+				err = a.say("id          %s\nsince       %s\nfirst seen  %s\ntries       %d\nreason      %s\n",
+					l.taken.ID, l.taken.Enqueued.Format(time.RFC3339), l.FirstSeen.Format(time.RFC3339), l.Attempts, l.Reason)
+				if err == nil && key != "" {
+					err = a.say("body        under STATE at %s\n", key)
+				}
+				if err == nil {
+					_, err = fmt.Fprintf(a.out, "\n%s\n", text) // of several lines
+				}
 				return false, err
 			})
 		},
@@ -400,7 +403,7 @@ func bodyText(body []byte) string {
 	var pretty bytes.Buffer
 	switch {
 	case json.Indent(&pretty, body, "", "  ") == nil:
-		return pretty.String()
+		return video.VisibleJSON(pretty.String())
 	case utf8.Valid(body):
 		return fmt.Sprintf("%q", body) // quoted: it may hold anything
 	}
@@ -458,7 +461,7 @@ func dlqEdit(a *app) *cobra.Command {
 				if yes {
 					say = "edited; it has a new id"
 				}
-				_, err = fmt.Fprintln(a.out, say)
+				err = a.say("%s\n", say)
 			}
 			if err == nil && !yes {
 				err = a.listedOnly()
@@ -603,7 +606,7 @@ func (a *app) redrive(ctx context.Context, app *boot.App, f filter, rate float64
 			err = errors.Join(a.printLetters(all, true), err)
 			did = "would go back"
 		}
-		say := fmt.Sprintf("%s %s to %s, %d left%s", report.Count(back, "letter"), did, app.MetadataQueue, sum, reasons(left))
+		say := report.Sayf("%s %s to %s, %d left", report.Count(back, "letter"), did, app.MetadataQueue, sum) + reasons(left)
 		if others > 0 {
 			say += "\ndelayed, or taken by somebody else, and still to come: " + report.Count(others, "letter")
 		}

@@ -53,7 +53,7 @@ func (a *app) explainPlan(ctx context.Context, plan string, ids []video.ID) erro
 		if err != nil {
 			return err
 		}
-		p, err := findPlan(ctx, app, o, plan)
+		p, err := a.findPlan(ctx, app, o, plan)
 		if err != nil && (plan != "" || !errors.Is(err, video.ErrNotFound)) {
 			return err
 		}
@@ -101,7 +101,7 @@ func (a *app) explainPlan(ctx context.Context, plan string, ids []video.ID) erro
 }
 
 func (a *app) explainOne(e verdict, plan string) error {
-	if _, err := fmt.Fprintf(a.out, "%s  %s\n", e.ID, cmp.Or(e.Error, report.Cut(e.Title, 60))); err != nil || e.Error != "" {
+	if err := a.say("%s  %s\n", e.ID, cmp.Or(e.Error, report.Cut(e.Title, 60))); err != nil || e.Error != "" {
 		return err
 	}
 	table := report.NewTable("", "part", "rule", "why")
@@ -130,6 +130,5 @@ func (a *app) explainOne(e verdict, plan string) error {
 	if plan == "" {
 		said = "there is no plan yet"
 	}
-	_, err := fmt.Fprintf(a.out, "  %s\n\n", said)
-	return err
+	return a.say("  %s\n\n", said)
 }

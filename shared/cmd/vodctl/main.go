@@ -7,7 +7,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -43,7 +42,8 @@ type app struct {
 	// env is one variable of the environment, for what a manifest says of it.
 	env func(name string) string
 
-	format  string // table or json
+	bar     io.Writer // where progress is told: err as it is, since it rewrites its line
+	format  string    // table or json
 	verbose bool
 	started bool // a command runs: what fails now is no misuse
 }
@@ -74,6 +74,10 @@ func run(ctx context.Context, args []string, a app) int {
 		}
 		return nil
 	}
+	// Nothing passes to the terminal that commands it, whatever a command forgets.
+	out, errs := report.NewScreen(a.out), report.NewScreen(a.err)
+	defer func() { _, _ = out.Close(), errs.Close() }()
+	a.bar, a.out, a.err = a.err, out, errs
 	for _, group := range groups {
 		root.AddCommand(group(&a))
 	}
@@ -85,7 +89,7 @@ func run(ctx context.Context, args []string, a app) int {
 	if err == nil {
 		return 0
 	}
-	_, _ = fmt.Fprintf(a.err, "vodctl: %v\n", err)
+	_, _ = fmt.Fprintf(a.err, "vodctl: %v\n", err) // of several lines, where several things failed
 	if !a.started || errors.Is(err, errUsage) {
 		return 2
 	}
@@ -104,23 +108,19 @@ func (a *app) boot(required ...string) (*boot.App, error) {
 // json says that the result is wanted as JSON, not as a table.
 func (a *app) json() bool { return a.format == "json" }
 
-// printJSON writes a result for programs. Expressions and titles stay readable:
-// this is no web page, so < and & are not escaped.
-func (a *app) printJSON(v any) error {
-	e := json.NewEncoder(a.out)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
-}
+// say writes a piece of text for people; texts from outside among the arguments are
+// shown on one line, see report.Say.
+func (a *app) say(format string, args ...any) error { return report.Say(a.out, format, args...) }
+
+// printJSON writes a result for programs.
+func (a *app) printJSON(v any) error { return report.JSON(a.out, v, "  ") }
 
 // listedOnly says that --yes was missing: below a result for people, and beside one
 // for programs.
 func (a *app) listedOnly() error {
 	const text = "nothing was done, --yes does it"
 	if a.json() {
-		_, err := fmt.Fprintln(a.err, "vodctl: "+text)
-		return err
+		return report.Say(a.err, "vodctl: %s\n", text)
 	}
-	_, err := fmt.Fprintln(a.out, text)
-	return err
+	return a.say("%s\n", text)
 }

@@ -66,13 +66,13 @@ func TestAPlanIsShownAndApprovedOnlyOnPurpose(t *testing.T) {
 
 	code, out, errs = vodctl(t, env, "approve", p.ID, "--yes", "--by", "anna")
 	require.Zero(t, code, errs)
-	require.Contains(t, out, "approved by anna: 1 item")
+	require.Contains(t, out, "approved by "+operator()+": 1 item")
 	_, out, _ = vodctl(t, env, "plan", "list")
-	require.Contains(t, out, "approved by anna")
+	require.Contains(t, out, "approved by "+operator()+" (said to be by anna)")
 
 	code, _, errs = vodctl(t, env, "approve", p.ID, "--yes")
 	require.Equal(t, 1, code)
-	require.Contains(t, errs, "the plan is approved by anna")
+	require.Contains(t, errs, "plan "+p.ID+" is approved by "+operator())
 }
 
 func TestAPlanOfAnotherAccountIsNotApproved(t *testing.T) {
@@ -85,7 +85,7 @@ func TestAPlanOfAnotherAccountIsNotApproved(t *testing.T) {
 
 func TestAPlanThatPurgeWouldRefuseIsNotApproved(t *testing.T) {
 	for want, change := range map[string]func(*state.Plan){
-		"it expired": func(p *state.Plan) {
+		" is expired ": func(p *state.Plan) {
 			p.Created, p.Expires = p.Created.AddDate(0, 0, -8), p.Created.AddDate(0, 0, -1)
 		},
 		"the policy changed since it was made":           func(p *state.Plan) { p.Policy = strings.Repeat("0", 64) },
@@ -103,7 +103,7 @@ func TestAPlanThatPurgeWouldRefuseIsNotApproved(t *testing.T) {
 		require.Contains(t, errs, want)
 		require.NotContains(t, errs, "Type")
 		_, out, _ = vodctl(t, env, "plan", "show", p.ID)
-		require.Contains(t, out, "Standing: not approved")
+		require.NotContains(t, out, "Standing: approved")
 	}
 }
 
@@ -145,18 +145,18 @@ func TestAnApprovalIsWithdrawn(t *testing.T) {
 		if approved {
 			code, _, errs := vodctl(t, env, "approve", p.ID, "--yes", "--by", "anna")
 			require.Zero(t, code, errs)
-			was = "approved by anna"
+			was = "approved by " + operator()
 		}
 		code, out, errs := vodctl(t, env, "approve", p.ID, "--withdraw", "--by", "otto")
 		require.Zero(t, code, errs)
-		require.Contains(t, out, "withdrawn by otto, it was "+was)
+		require.Contains(t, out, "withdrawn by "+operator()+", it was "+was)
 		for _, args := range [][]string{{"plan", "show"}, {"plan", "list"}} {
 			_, out, _ = vodctl(t, env, args...)
-			require.Regexp(t, `withdrawn \S+ \S+ by otto`, out)
+			require.Regexp(t, `withdrawn \S+ \S+ by \S+ \(said to be by otto\)`, out)
 		}
 		code, _, errs = vodctl(t, env, "approve", p.ID, "--yes")
 		require.Equal(t, 1, code)
-		require.Contains(t, errs, "the plan is withdrawn")
+		require.Contains(t, errs, "plan "+p.ID+" is withdrawn")
 	}
 	env, p := planned(t)
 	store, err := state.Open(t.Context(), env["STATE"], state.Options{})
@@ -165,7 +165,7 @@ func TestAnApprovalIsWithdrawn(t *testing.T) {
 	require.NoError(t, state.EndRun(t.Context(), store, state.RunEnd{Plan: p.ID}))
 	code, _, errs := vodctl(t, env, "approve", p.ID, "--withdraw")
 	require.Equal(t, 1, code)
-	require.Contains(t, errs, "the plan has ended")
+	require.Contains(t, errs, "cannot be withdrawn any more, it is ended")
 }
 
 func TestAPlanThatWasEditedIsNotShown(t *testing.T) {
@@ -180,7 +180,7 @@ func TestAPlanThatWasEditedIsNotShown(t *testing.T) {
 	require.Contains(t, errs, "corrupt")
 	code, out, _ := vodctl(t, env, "plan", "list")
 	require.Zero(t, code)
-	require.Contains(t, out, "not as it was written")
+	require.Contains(t, out, "corrupt: plans/"+p.ID+".json; restore it")
 }
 
 func TestEveryItemIsShownAsJSONToo(t *testing.T) {
@@ -356,13 +356,13 @@ func TestOneDamagedObjectHidesNoOtherPlan(t *testing.T) {
 		require.NoError(t, store.Close())
 		code, out, errs := vodctl(t, env, "plan", "list")
 		require.Zero(t, code, errs)
-		require.Regexp(t, p.ID+" .* damaged: "+key+"\n"+later.ID+" .* not approved\n", out)
+		require.Regexp(t, p.ID+" .* refused: "+key+": corrupt.*; restore it from a copy\n"+later.ID+" .* not approved\n", out)
 		code, out, errs = vodctl(t, env, "plan", "show", p.ID)
 		require.Zero(t, code, errs)
-		require.Contains(t, out, "Standing: damaged: "+key)
+		require.Contains(t, out, "Standing: refused: "+key+": corrupt")
 		code, _, errs = vodctl(t, env, "approve", p.ID, "--yes")
 		require.Equal(t, 1, code)
-		require.Contains(t, errs, "the plan is damaged: "+key)
+		require.Contains(t, errs, "plan "+p.ID+" is refused: "+key+": corrupt")
 	}
 }
 

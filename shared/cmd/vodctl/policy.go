@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 
@@ -53,6 +52,6 @@ func (a *app) policyCheck(ctx context.Context, name string) error {
 	if err := a.mistakes(err); err != nil || a.json() {
 		return err
 	}
-	_, err = fmt.Fprintf(a.out, "%s, hash %s: no mistakes, and its tests hold\n", report.Count(len(p.Rules()), "rule"), p.Hash[:16])
+	err = a.say("%s, hash %s: no mistakes, and its tests hold\n", report.Count(len(p.Rules()), "rule"), p.Hash[:16])
 	return err
 }

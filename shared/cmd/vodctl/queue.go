@@ -128,7 +128,7 @@ func (a *app) send(ctx context.Context, changes []video.Change, skip int, issued
 		if yes {
 			say = fmt.Sprintf("%d of %s sent to %s", result.Sent, report.Count(len(rest), "change"), app.MetadataQueue)
 		}
-		_, err = fmt.Fprintln(a.out, say)
+		err = a.say("%s\n", say)
 	}
 	if err == nil && !yes {
 		err = a.listedOnly()

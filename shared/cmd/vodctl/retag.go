@@ -91,7 +91,7 @@ func (a *app) retag(ctx context.Context, r retag) error {
 		return err
 	}
 	if state.Finished {
-		_, _ = fmt.Fprintf(a.err, "%s says that this is done; remove it to begin anew\n", r.resume)
+		_ = report.Say(a.err, "%s says that this is done; remove it to begin anew\n", r.resume)
 		return a.show(r, state.Diff)
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
@@ -121,7 +121,7 @@ func (a *app) retag(ctx context.Context, r retag) error {
 	if r.ids != "" {
 		hits = a.listed(r, query.Kind, state.Position)
 	}
-	bar := progress{out: a.err, start: time.Now(), before: state.Diff.Seen, until: query.CreatedTo, quiet: r.quiet}
+	bar := progress{out: a.bar, start: time.Now(), before: state.Diff.Seen, until: query.CreatedTo, quiet: r.quiet}
 	runErr := t.Backfill(ctx, r.labelled(hits), time.Now().UTC(), func(step tag.Step) error {
 		state.Diff.Add(step)
 		last := step.Hits[len(step.Hits)-1]
@@ -277,7 +277,7 @@ func (a *app) show(r retag, d *tag.Diff) error {
 	if r.library != "" {
 		of = "video or audio file"
 	}
-	_, _ = fmt.Fprintf(a.out, "%s looked at, %s %s\n", report.Count(d.Seen, of), report.Number(d.Needed), verb)
+	_ = a.say("%s looked at, %s %s\n", report.Count(d.Seen, of), report.Number(d.Needed), verb)
 	for _, line := range []struct {
 		n    int
 		text string
@@ -289,7 +289,7 @@ func (a *app) show(r retag, d *tag.Diff) error {
 		{d.Outcomes[video.Failed] + d.Outcomes[video.Unknown] + d.Outcomes[video.Deferred] + d.Outcomes[video.Forbidden] + d.Outcomes[video.Rejected], "failed"},
 	} {
 		if line.n > 0 {
-			_, _ = fmt.Fprintf(a.out, "  %s %s\n", report.Number(line.n), line.text)
+			_ = a.say("  %s %s\n", report.Number(line.n), line.text)
 		}
 	}
 	table := report.NewTable("RULE", ">HOLDS FOR", ">CHANGES", "EXAMPLE", "TITLE", "CHANGE")
@@ -306,7 +306,7 @@ func (a *app) show(r retag, d *tag.Diff) error {
 			table.Row("", "", "", e.ID, report.Cut(e.Title, 30), fmt.Sprintf("%s %s %s", e.Wants.Act, e.Wants.Field, report.Cut(e.Wants.Value, 30)))
 		}
 	}
-	_, _ = fmt.Fprintln(a.out)
+	_ = a.say("\n")
 	if err := table.Write(a.out, ""); err != nil {
 		return err
 	}
@@ -314,10 +314,9 @@ func (a *app) show(r retag, d *tag.Diff) error {
 	case !toDo:
 		return nil
 	case r.library != "":
-		_, err := fmt.Fprintln(a.out, "\nnothing was written: this is a snapshot; --yes without --library reads the library again and writes")
-		return err
+		return a.say("\nnothing was written: this is a snapshot; --yes without --library reads the library again and writes\n")
 	}
-	_, _ = fmt.Fprintln(a.out)
+	_ = a.say("\n")
 	return a.listedOnly()
 }
 
@@ -336,7 +335,7 @@ type progress struct {
 // progress is that of work which is mostly short: it says nothing in the beginning.
 func (a *app) progress(of string) *progress {
 	now := time.Now()
-	return &progress{out: a.err, of: of, start: now, said: now}
+	return &progress{out: a.bar, of: of, start: now, said: now}
 }
 
 func (p *progress) tell(seen int, first, last time.Time) {

@@ -107,7 +107,7 @@ func (a *app) rulesCheck(ctx context.Context, args []string) error {
 	if err := a.mistakes(err); err != nil || a.json() {
 		return err
 	}
-	_, err = fmt.Fprintf(a.out, "%s, version %s: no mistakes\n", report.Count(len(rules.Names()), "rule"), rules.Version)
+	err = a.say("%s, version %s: no mistakes\n", report.Count(len(rules.Names()), "rule"), rules.Version)
 	return err
 }
 
@@ -155,9 +155,9 @@ func (a *app) rulesTest(args []string) error {
 			if len(r.Faults) > 0 {
 				word = "FAILED"
 			}
-			_, _ = fmt.Fprintf(a.out, "%s %s\n", word, r.Name)
+			_ = a.say("%s %s\n", word, r.Name)
 			for _, fault := range r.Faults {
-				_, _ = fmt.Fprintf(a.out, "         %s\n", fault)
+				_ = a.say("         %s\n", fault)
 			}
 		}
 	}
@@ -189,7 +189,10 @@ func (a *app) rulesShow(what string) error {
 	if err := table.Write(a.out, ""); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(a.out, "\nfunctions:\n  %s\n", strings.Join(rule.Functions(), "\n  "))
+	err := a.say("\nfunctions:\n")
+	for _, name := range rule.Functions() {
+		err = errors.Join(err, a.say("  %s\n", name))
+	}
 	return err
 }
 
@@ -249,11 +252,11 @@ func (a *app) rulesExplain(ctx context.Context, file, fixture string, ids []stri
 }
 
 func (a *app) explain(e explained) error {
-	if _, err := fmt.Fprintf(a.out, "%s  %s\n", e.ID, e.Title); err != nil {
+	if err := a.say("%s  %s\n", e.ID, e.Title); err != nil {
 		return err
 	}
 	if e.Decision.Locked != "" {
-		_, _ = fmt.Fprintf(a.out, "  left alone: %s\n", e.Decision.Locked)
+		_ = a.say("  left alone: %s\n", e.Decision.Locked)
 	}
 	table := report.NewTable("RULE", "RESULT", "CONDITION", "CAME TO", "WITH")
 	for _, r := range e.Rules {
@@ -276,24 +279,23 @@ func (a *app) explain(e explained) error {
 		for _, t := range e.Tags {
 			tags.Row(t.Tag, t.Fate, strings.Join(t.Owner, ", "), t.Why)
 		}
-		_, _ = fmt.Fprintln(a.out)
+		_ = a.say("\n")
 		if err := tags.Write(a.out, "  "); err != nil {
 			return err
 		}
 	}
 	for _, reason := range e.Decision.Reasons {
 		if reason.Field != "tags" {
-			_, _ = fmt.Fprintf(a.out, "  %s\n", reason)
+			_ = a.say("  %s\n", reason)
 		}
 	}
 	for _, text := range slices.Concat(e.Decision.Dropped, e.Decision.Faults) {
-		_, _ = fmt.Fprintf(a.out, "  not done: %s\n", text)
+		_ = a.say("  not done: %s\n", text)
 	}
 	if e.Decision.Change.Empty() {
-		_, _ = fmt.Fprintln(a.out, "  no change")
+		_ = a.say("  no change\n")
 	}
-	_, err := fmt.Fprintln(a.out)
-	return err
+	return a.say("\n")
 }
 
 // values shows facts in the order of their names; one that is missing says so.

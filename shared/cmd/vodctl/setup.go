@@ -144,7 +144,7 @@ func (a *app) checkManifest(file string) error {
 	if len(faults) > 0 {
 		return errors.Join(faults...)
 	}
-	_, err = fmt.Fprintf(a.out, "%s: metadata has one intake, %s\n", file, intake)
+	err = a.say("%s: metadata has one intake, %s\n", file, intake)
 	return err
 }
 
@@ -186,7 +186,7 @@ func (a *app) setup() error {
 		return a.printJSON(steps)
 	}
 	for _, s := range steps {
-		if _, err := fmt.Fprintf(a.out, "%-9s %-22s %s\n", s.What, s.Name, s.How); err != nil {
+		if err := a.say("%-9s %-22s %s\n", s.What, s.Name, s.How); err != nil {
 			return err
 		}
 	}

@@ -70,7 +70,7 @@ func (a *app) checkState(ctx context.Context) error {
 		case len(all) > 0:
 			err = table.Write(a.out, "")
 		default:
-			_, err = fmt.Fprintln(a.out, "Every object is as it was written.")
+			err = a.say("Every object is as it was written.\n")
 		}
 		if len(all) > 0 {
 			err = errors.Join(err, fmt.Errorf("%s damaged or missing", report.Count(len(all), "object")))
@@ -114,12 +114,12 @@ func (a *app) remove(ctx context.Context, o *state.Store, r removal, yes bool) e
 		return a.printJSON(r)
 	}
 	if r.Create != "" {
-		if _, err := fmt.Fprintf(a.out, "+ %s\n", r.Create); err != nil {
+		if err := a.say("+ %s\n", r.Create); err != nil {
 			return err
 		}
 	}
 	for _, key := range r.Remove {
-		if _, err := fmt.Fprintf(a.out, "- %s\n", key); err != nil {
+		if err := a.say("- %s\n", key); err != nil {
 			return err
 		}
 	}
@@ -127,6 +127,5 @@ func (a *app) remove(ctx context.Context, o *state.Store, r removal, yes bool) e
 	if !yes {
 		last = report.Count(len(r.Remove), "object") + " to remove; nothing was done, --yes does it"
 	}
-	_, err := fmt.Fprintf(a.out, "\n%s\n", last)
-	return err
+	return a.say("\n%s\n", last)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,30 +18,37 @@ import (
 
 func takedownCommand(a *app) *cobra.Command {
 	var t purge.Takedown
+	var say remark
 	var yes bool
 	cmd := &cobra.Command{
-		Use:   "takedown ID... --reason TEXT",
-		Short: "Remove whole media at once, outside of every plan, with ledger and proof",
-		Args:  cobra.RangeArgs(1, 100),
+		Use:     "takedown ID... --reason TEXT",
+		Short:   "Remove whole media at once, outside of every plan, with ledger and proof",
+		Example: `  vodctl takedown 0a1b2c3d4e5f60718293a4b5c6d7e8f9 --reason "court order 12/34"`,
+		Args:    cobra.RangeArgs(1, 100),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if t.Reason == "" {
+			if say.note == "" {
 				return fmt.Errorf("%w: --reason is missing: the ledger keeps it", errUsage)
 			}
 			for _, id := range args {
 				t.IDs = append(t.IDs, video.ID(id))
 			}
-			return a.takedown(cmd.Context(), t, yes)
+			return a.takedown(cmd.Context(), t, say, yes)
 		},
 	}
-	cmd.Flags().StringVar(&t.Reason, "reason", "", "why")
-	cmd.Flags().StringVar(&t.By, "by", operator(), "who asks for it")
+	say.flags(cmd, "reason", "why; the ledger keeps it")
 	cmd.Flags().BoolVar(&t.DespiteHolds, "despite-holds", false, "also what a hold protects")
 	cmd.Flags().BoolVar(&yes, "yes", false, "remove without asking")
 	return cmd
 }
 
-func (a *app) takedown(ctx context.Context, t purge.Takedown, yes bool) error {
+func (a *app) takedown(ctx context.Context, t purge.Takedown, say remark, yes bool) error {
 	return a.withState(ctx, func(app *boot.App, o *state.Store) error {
+		by, account, err := a.identity(ctx, app, false)
+		if err != nil {
+			return err
+		}
+		t.By, t.Reason = by, say.text()
+		account = cmp.Or(app.Account, account)
 		policy, err := app.Policy(ctx)
 		if err != nil {
 			return err
@@ -49,11 +57,11 @@ func (a *app) takedown(ctx context.Context, t purge.Takedown, yes bool) error {
 			if err := a.showMedia(ctx, app, t.IDs); err != nil {
 				return err
 			}
-			if err := a.typed(app.Region + " " + app.Account); err != nil {
+			if err := a.typed(app.Region + " " + account); err != nil {
 				return err
 			}
 		}
-		job := purge.Job{Library: app.VOD, CDN: app.VOD, State: o, Policy: policy, Region: app.Region, Account: app.Account, App: app.App, Log: app.Log}
+		job := purge.Job{Library: app.VOD, CDN: app.VOD, State: o, Policy: policy, Region: app.Region, Account: account, App: app.App, Log: app.Log}
 		name, outcomes, err := job.Takedown(ctx, t, time.Now())
 		if err != nil && outcomes == nil {
 			return err
@@ -72,7 +80,7 @@ func (a *app) takedown(ctx context.Context, t purge.Takedown, yes bool) error {
 		if a.json() {
 			return errors.Join(err, a.printJSON(outcomes))
 		}
-		_, said := fmt.Fprintf(a.out, "In the ledger as %s:\n", name)
+		said := a.say("In the ledger as %s:\n", name)
 		return errors.Join(err, said, table.Write(a.out, "  "))
 	})
 }

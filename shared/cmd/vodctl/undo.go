@@ -143,8 +143,7 @@ func (a *app) tellReversals(reversals []edit.Reversal, changes int, yes bool, qu
 	if err := table.Write(a.out, ""); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(a.out, "\n%d of %d media to put back\n", changes, len(reversals))
-	return err
+	return a.say("\n%d of %d media to put back\n", changes, len(reversals))
 }
 
 // puts says in a few words what a change sets.

@@ -70,7 +70,7 @@ func (a *app) snapshot(ctx context.Context, name string) (err error) {
 		}
 		for i, m := range answers {
 			if m.Err != nil {
-				_, _ = fmt.Fprintf(a.err, "vodctl: %s left out: %v\n", m.ID, m.Err)
+				_ = report.Say(a.err, "vodctl: %s left out: %v\n", m.ID, m.Err)
 				continue
 			}
 			m.Value.Origin = cmp.Or(m.Value.Origin, found[i].Origin) // only a search tells; for tagging rules
@@ -119,7 +119,7 @@ func (a *app) snapshot(ctx context.Context, name string) (err error) {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.out, "%s media written, %s were there\n", report.Number(n), report.Number(len(have.media)))
+	err = a.say("%s media written, %s were there\n", report.Number(n), report.Number(len(have.media)))
 	return err
 }
 
@@ -427,8 +427,7 @@ func (a *app) difference(one, other []retention.Item) error {
 	missing("+", other, one)
 	missing("-", one, other)
 	if table.Len() == 0 {
-		_, err := fmt.Fprintln(a.out, "Both policies take the same.")
-		return err
+		return a.say("Both policies take the same.\n")
 	}
 	return table.Write(a.out, "")
 }

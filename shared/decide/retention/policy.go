@@ -542,11 +542,10 @@ func catchesAll(p *rule.Program) bool {
 	decided := 0
 	for _, m := range probes() {
 		words := rule.FactsOf(m, rule.SampleTime)
-		switch matched, waiting, err := p.Eval(&words); {
-		case err != nil || waiting:
-		case !matched:
+		switch holds, _, _ := p.Ask(&words); holds {
+		case rule.No:
 			return false
-		default:
+		case rule.Yes:
 			decided++
 		}
 	}

@@ -79,8 +79,9 @@ type Program struct {
 	text  string
 	uses  mask
 	whole *vm.Program
-	tree  ast.Node        // as written, before optimisation
-	parts func() []branch // compiled when first needed; nil when that fails
+	tree  ast.Node // as written, before optimisation
+	fast  bool     // whole answers as the interpreter does, when shape fits and all is known
+	shape shape
 }
 
 // ExprError is what is wrong with an expression, at a line (from 1) and column
@@ -119,25 +120,23 @@ func Compile(text string) (*Program, error) {
 		e.Hint = cmp.Or(e.Hint, c.types())
 		return nil, e
 	}
-	if c.uses == 0 { // it is the same for every media
-		m := NewMachine()
-		defer m.Free()
-		switch holds, err := m.run(whole, &Facts{}); {
-		case err != nil:
-			return nil, &ExprError{Text: text, Line: 1, Message: "cannot be evaluated: " + err.Error()}
-		case !holds:
+	if err := constants(text, tree.Node); err != nil {
+		return nil, err
+	}
+	if c.uses == 0 { // it is the same for every asset
+		switch holds, why := interpret(tree.Node, &Facts{}); {
+		case holds == Unknown && why.err != nil:
+			return nil, &ExprError{Text: text, Line: 1, Message: "cannot be evaluated: " + why.err.Error()}
+		case holds != Yes:
 			return nil, &ExprError{Text: text, Line: 1, Message: "cannot be true", Hint: "compare with a fact of the media, such as title or duration"}
 		}
 	}
 	if err := contradiction(text, tree.Node); err != nil {
 		return nil, err
 	}
-	p := &Program{text: text, whole: whole, uses: c.uses, tree: tree.Node}
-	p.parts = sync.OnceValue(func() []branch {
-		parts, _ := split(p.tree)
-		return parts
-	})
-	return p, nil
+	var o outline
+	fast := o.fast(tree.Node)
+	return &Program{text: text, whole: whole, uses: c.uses, tree: tree.Node, fast: fast, shape: o.shape}, nil
 }
 
 // Compile compiles the expression that stands at a path of the file, and records
@@ -223,35 +222,6 @@ func NewMachine() *Machine { return machines.Get().(*Machine) }
 // Free gives the machine back.
 func (m *Machine) Free() { machines.Put(m) }
 
-// Eval is Machine.Eval with a machine of its own.
-func (p *Program) Eval(f *Facts) (matched, waiting bool, err error) {
-	m := NewMachine()
-	defer m.Free()
-	return m.Eval(p, f)
-}
-
-// Eval asks whether the expression holds. When it uses a fact that is missing and
-// the rest does not settle it, it is waiting and does not match. An error is never
-// a match either.
-func (m *Machine) Eval(p *Program, f *Facts) (matched, waiting bool, err error) {
-	if p.uses&f.missing == 0 {
-		matched, err = m.run(p.whole, f)
-		return matched, false, err
-	}
-	parts := p.parts()
-	if parts == nil {
-		return false, true, nil // cannot be taken apart: wait until all is known
-	}
-	switch v, err := m.settle(parts, f); {
-	case err != nil:
-		return false, false, err
-	case v == unknown:
-		return false, true, nil
-	default:
-		return v == yes, false, nil
-	}
-}
-
 func (m *Machine) run(program *vm.Program, f *Facts) (bool, error) {
 	out, err := m.vm.Run(program, f)
 	if err != nil {
@@ -273,146 +243,6 @@ func (p *Program) Text() string { return p.text }
 
 // Uses names the facts that the expression asks for.
 func (p *Program) Uses() []string { return p.uses.names() }
-
-// Part is one condition of an expression, and what became of it: "yes", "no",
-// "waiting" or "error: …". Values holds the facts it looked at.
-type Part struct {
-	Text   string         `json:"text"`
-	Result string         `json:"result"`
-	Values map[string]any `json:"values,omitempty"`
-}
-
-// Explain takes the expression apart at and, or and not, and tells for every
-// condition what it came to and with which values.
-func (p *Program) Explain(f *Facts) []Part {
-	parts := p.parts()
-	if parts == nil {
-		parts = []branch{{op: leaf, text: p.text, uses: p.uses, program: p.whole}}
-	}
-	m := NewMachine()
-	defer m.Free()
-	var all []Part
-	for _, b := range parts {
-		if b.op != leaf {
-			continue
-		}
-		part := Part{Text: b.text, Values: map[string]any{}}
-		for _, name := range b.uses.names() {
-			if v, known := Value(f, name); known {
-				part.Values[name] = v
-			} else {
-				part.Values[name] = nil
-			}
-		}
-		switch v, err := m.eval(b, f); {
-		case err != nil:
-			part.Result = "error: " + err.Error()
-		case v == unknown:
-			part.Result = "waiting"
-		case v == yes:
-			part.Result = "yes"
-		default:
-			part.Result = "no"
-		}
-		all = append(all, part)
-	}
-	return all
-}
-
-// The three answers of a condition: with a missing fact it is unknown, and
-// "no and unknown" is still no, "yes or unknown" still yes.
-type answer int8
-
-const (
-	no answer = iota
-	unknown
-	yes
-)
-
-type op byte
-
-const (
-	leaf op = iota
-	and
-	or
-	not
-)
-
-// branch is one step of an expression in postfix order: conditions first, then
-// what joins them.
-type branch struct {
-	op      op
-	text    string
-	uses    mask
-	program *vm.Program
-}
-
-func (m *Machine) eval(b branch, f *Facts) (answer, error) {
-	if b.uses&f.missing != 0 {
-		return unknown, nil
-	}
-	if ok, err := m.run(b.program, f); err != nil || !ok {
-		return no, err
-	}
-	return yes, nil
-}
-
-func (m *Machine) settle(parts []branch, f *Facts) (answer, error) {
-	var stack []answer
-	for _, b := range parts {
-		n := len(stack)
-		switch b.op {
-		case leaf:
-			v, err := m.eval(b, f)
-			if err != nil {
-				return no, fmt.Errorf("%s: %w", b.text, err)
-			}
-			stack = append(stack, v)
-		case not:
-			stack[n-1] = yes - stack[n-1]
-		case and:
-			stack = append(stack[:n-2], min(stack[n-2], stack[n-1]))
-		case or:
-			stack = append(stack[:n-2], max(stack[n-2], stack[n-1]))
-		}
-	}
-	return stack[0], nil
-}
-
-func split(node ast.Node) ([]branch, error) {
-	join := func(op op, nodes ...ast.Node) ([]branch, error) {
-		var all []branch
-		for _, node := range nodes {
-			parts, err := split(node)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, parts...)
-		}
-		return append(all, branch{op: op}), nil
-	}
-	switch n := node.(type) {
-	case *ast.BinaryNode:
-		switch n.Operator {
-		case "and", "&&":
-			return join(and, n.Left, n.Right)
-		case "or", "||":
-			return join(or, n.Left, n.Right)
-		}
-	case *ast.UnaryNode:
-		if n.Operator == "not" || n.Operator == "!" {
-			return join(not, n.Node)
-		}
-	}
-	text := node.String()
-	program, err := compile(text)
-	if err != nil {
-		return nil, err
-	}
-	c := &checker{}
-	ast.Walk(&node, c)
-	return []branch{{op: leaf, text: text, uses: c.uses, program: program}}, nil
-}
 
 // checker walks the expression as it was written: it notes the facts used, and
 // finds every unknown name and bad pattern, where the compiler stops at one.

@@ -1,23 +1,19 @@
 package rule
 
 import (
-	"cmp"
-	"math"
-	"math/bits"
 	"reflect"
 	"slices"
 	"strings"
 	"time"
-
-	"vodcurator/shared/video"
 )
 
-// Facts is what an expression may ask about one media, by the names in the expr
+// Facts is what an expression may ask about one asset, by the names in the expr
 // tags. Integers are plain ints and words plain strings, because the expression
-// language compares those exactly. Some facts may not be known yet (see Missing);
-// their field is then zero, and an expression that depends on one waits.
+// language compares those exactly. Each fact is known, not known (Missing names
+// those: it may still come), or does not apply (the height of a sound). The field of
+// a fact that is not known is zero and means nothing.
 //
-// It has no methods on purpose: an expression could call them.
+// It has no exported methods on purpose: an expression could call them.
 type Facts struct {
 	ID          string    `expr:"id" doc:"the id of the media"`
 	Kind        string    `expr:"kind" doc:"video, audio or image"`
@@ -50,10 +46,12 @@ type Facts struct {
 	Streams     []Stream  `expr:"streams" doc:"transcoded outputs: definition, format, codec, status, width, height, size, bitrate, fps, age_days, encrypted"`
 	Bytes       int       `expr:"bytes" doc:"bytes of the source file and all streams together"`
 
-	missing mask
+	missing mask // not known
+	never   mask // does not apply
 }
 
-// Stream is one transcoded output, as expressions see it.
+// Stream is one transcoded output, as expressions see it. Its fields may be unknown
+// or not apply, like facts.
 type Stream struct {
 	Job        string  `expr:"job"`
 	Definition string  `expr:"definition"`
@@ -67,6 +65,9 @@ type Stream struct {
 	FPS        float64 `expr:"fps"`
 	AgeDays    float64 `expr:"age_days"`
 	Encrypted  bool    `expr:"encrypted"`
+
+	missing mask // one bit for each field, in order
+	never   mask
 }
 
 // Noun is one name that expressions know.
@@ -75,8 +76,9 @@ type Noun struct{ Name, Type, Doc string }
 // Nouns lists the facts in the order of Facts.
 func Nouns() []Noun { return slices.Clone(nouns) }
 
-var nouns = func() (all []Noun) {
-	t := reflect.TypeFor[Facts]()
+var nouns = nounsOf(reflect.TypeFor[Facts]())
+
+func nounsOf(t reflect.Type) (all []Noun) {
 	for i := range t.NumField() {
 		field := t.Field(i)
 		if name := field.Tag.Get("expr"); name != "" {
@@ -84,7 +86,7 @@ var nouns = func() (all []Noun) {
 		}
 	}
 	return all
-}()
+}
 
 func typeName(t reflect.Type) string {
 	switch t.Kind() {
@@ -106,16 +108,22 @@ func typeName(t reflect.Type) string {
 // mask is a set of facts, one bit each.
 type mask uint64
 
-// bit is the place of each fact in a mask.
-var bit = func() map[string]mask {
+// bit is the place of each fact in a mask, streamBit that of each field of a stream.
+var (
+	streamNouns = nounsOf(reflect.TypeFor[Stream]())
+	bit         = places(nouns)
+	streamBit   = places(streamNouns)
+)
+
+func places(nouns []Noun) map[string]mask {
 	all := map[string]mask{}
 	for i, noun := range nouns {
 		all[noun.Name] = 1 << i
 	}
 	return all
-}()
+}
 
-func (m mask) names() (names []string) {
+func (m mask) of(nouns []Noun) (names []string) {
 	for i, noun := range nouns {
 		if m&(1<<i) != 0 {
 			names = append(names, noun.Name)
@@ -124,174 +132,4 @@ func (m mask) names() (names []string) {
 	return names
 }
 
-// Missing names the facts that are not known yet.
-func Missing(f *Facts) []string { return f.missing.names() }
-
-// Value is the fact of that name, and whether it is known.
-func Value(f *Facts, name string) (value any, known bool) {
-	b, ok := bit[name]
-	if !ok {
-		return nil, false
-	}
-	return reflect.ValueOf(f).Elem().Field(bits.TrailingZeros64(uint64(b))).Interface(), f.missing&b == 0
-}
-
-// Labelled tells the facts what smart tagging saw. Until then labels are missing.
-func Labelled(f *Facts, labels []string) {
-	f.Labels = labels
-	f.missing &^= bit["labels"]
-}
-
-// FactsOf says what is known of a media at a moment. What the library has not
-// found out yet (a source file that was not analysed has no shape) is missing;
-// what does not apply (the frame rate of audio) is zero and not missing.
-func FactsOf(m video.Media, at time.Time) Facts {
-	f := Facts{
-		ID: string(m.ID), Kind: string(m.Kind), Title: m.Title, Description: m.Description,
-		Category: m.CategoryName, CategoryID: int(m.Category), Tags: m.Tags, Status: string(m.Status),
-		Origin: m.Origin, UserData: m.UserData, Storage: m.StorageClass,
-		Duration: m.Duration.Seconds(), Size: int(m.Size),
-		missing: bit["labels"],
-	}
-	if s := m.Source; s != nil {
-		f.FileName, f.SourceGone = s.FileName, s.Gone()
-		f.Duration = cmp.Or(f.Duration, s.Duration.Seconds())
-		f.Size = cmp.Or(f.Size, int(s.Size))
-		f.Storage = cmp.Or(f.Storage, s.StorageClass)
-		f.Width, f.Height, f.FPS, f.Bitrate, f.Codec = s.Width, s.Height, s.FPS, s.Bitrate, s.VideoCodec
-		if quarter := s.Rotation % 180; quarter != 0 {
-			f.Width, f.Height = f.Height, f.Width
-		}
-		if f.Kind == "" && (s.Duration > 0 || s.Width > 0) { // it was analysed
-			f.Kind = string(video.KindVideo)
-			if s.Width == 0 && s.Height == 0 {
-				f.Kind = string(video.KindAudio)
-			}
-		}
-		if f.Kind == string(video.KindAudio) {
-			f.Codec = s.AudioCodec
-		}
-	}
-	for _, s := range m.Streams {
-		stream := Stream{
-			Job: s.Job, Definition: s.Definition, Format: s.Format, Codec: s.Codec, Status: s.Status,
-			Width: s.Width, Height: s.Height, Size: int(s.Size), Bitrate: s.Bitrate, FPS: s.FPS, Encrypted: s.Encrypted,
-		}
-		if !s.Created.IsZero() {
-			stream.AgeDays = daysBetween(s.Created, at)
-		}
-		f.Streams = append(f.Streams, stream)
-		f.Bytes += stream.Size
-	}
-	if f.Width == 0 && (f.SourceGone || m.Source == nil) {
-		f.fromStreams()
-	}
-	if !f.SourceGone {
-		f.Bytes += f.Size
-	}
-	f.shape()
-	f.times(m.Created, m.Modified, at)
-	audio := f.Kind == string(video.KindAudio)
-	f.missingIf("kind", f.Kind == "")
-	f.missingIf("file_name", f.FileName == "" && !f.SourceGone)
-	f.missingIf("category", f.CategoryID != 0 && f.Category == "")
-	f.missingIf("status", f.Status == "")
-	f.missingIf("origin", f.Origin == "")
-	f.missingIf("storage", f.Storage == "")
-	f.missingIf("duration", f.Duration == 0)
-	f.missingIf("size", f.Size == 0)
-	f.missingIf("bytes", m.Streams == nil || f.Size == 0 && !f.SourceGone)
-	f.missingIf("streams", m.Streams == nil)
-	f.missingIf("width", f.Width == 0 && !audio)
-	f.missingIf("height", f.Height == 0 && !audio)
-	f.missingIf("short_side", f.Short == 0 && !audio)
-	f.missingIf("orientation", f.Orientation == "" && !audio)
-	f.missingIf("fps", f.FPS == 0 && !audio)
-	f.missingIf("bitrate", f.Bitrate == 0)
-	f.missingIf("codec", f.Codec == "")
-	return f
-}
-
-// FactsOfImage says what is known of an image at a moment. Duration, streams and
-// the other facts that only a video has are zero and not missing.
-func FactsOfImage(m video.Image, at time.Time) Facts {
-	f := Facts{
-		ID: string(m.ID), Kind: string(video.KindImage), Title: m.Title, FileName: m.FileName,
-		Description: m.Description, Category: m.CategoryName, CategoryID: int(m.Category), Tags: m.Tags,
-		Status: m.Status, Size: int(m.Size), Width: m.Width, Height: m.Height, Bytes: int(m.Size),
-	}
-	f.shape()
-	f.times(m.Created, m.Modified, at)
-	f.missingIf("file_name", f.FileName == "")
-	f.missingIf("category", f.CategoryID != 0 && f.Category == "")
-	f.missingIf("status", f.Status == "")
-	f.missingIf("size", f.Size == 0)
-	f.missingIf("bytes", f.Size == 0)
-	f.missingIf("width", f.Width == 0)
-	f.missingIf("height", f.Height == 0)
-	f.missingIf("short_side", f.Short == 0)
-	f.missingIf("orientation", f.Orientation == "")
-	return f
-}
-
-// fromStreams takes the shape from the largest stream when the source cannot
-// tell it. Transcoded pictures are already turned upright.
-func (f *Facts) fromStreams() {
-	largest := -1
-	for i, s := range f.Streams {
-		if s.Width > 0 && (largest < 0 || s.Width*s.Height > f.Streams[largest].Width*f.Streams[largest].Height) {
-			largest = i
-		}
-	}
-	if largest < 0 {
-		return
-	}
-	s := f.Streams[largest]
-	f.Width, f.Height, f.FPS, f.Bitrate, f.Codec = s.Width, s.Height, s.FPS, s.Bitrate, s.Codec
-	f.Kind = cmp.Or(f.Kind, string(video.KindVideo))
-}
-
-func (f *Facts) shape() {
-	f.Short = min(f.Width, f.Height)
-	switch {
-	case f.Width == 0 || f.Height == 0:
-	case f.Width > f.Height:
-		f.Orientation = "landscape"
-	case f.Width < f.Height:
-		f.Orientation = "portrait"
-	default:
-		f.Orientation = "square"
-	}
-}
-
-func (f *Facts) times(created, modified, at time.Time) {
-	f.Uploaded, f.Modified, f.Now = created, modified, at
-	if !created.IsZero() {
-		f.AgeDays = daysBetween(created, at)
-	}
-	if !modified.IsZero() {
-		f.IdleDays = daysBetween(modified, at)
-	}
-	f.missingIf("uploaded", created.IsZero())
-	f.missingIf("age_days", created.IsZero())
-	f.missingIf("modified", modified.IsZero())
-	f.missingIf("idle_days", modified.IsZero())
-}
-
-func (f *Facts) missingIf(name string, is bool) {
-	if is {
-		f.missing |= bit[name]
-	} else {
-		f.missing &^= bit[name]
-	}
-}
-
-func daysBetween(from, to time.Time) float64 {
-	return math.Max(0, to.Sub(from).Hours()/24)
-}
-
-// InCategory moves the facts to a category; an empty name is one not known.
-func InCategory(f *Facts, id int64, name string) {
-	f.CategoryID, f.Category = int(id), name
-	f.missingIf("category", id != 0 && name == "")
-}
+func (m mask) names() []string { return m.of(nouns) }

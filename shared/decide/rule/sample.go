@@ -1,6 +1,8 @@
 package rule
 
 import (
+	"cmp"
+	"math"
 	"time"
 
 	"vodcurator/shared/video"
@@ -38,18 +40,18 @@ type Sample struct {
 
 // SampleStream is one stream of a Sample.
 type SampleStream struct {
-	Job        string  `yaml:"job"`
-	Definition string  `yaml:"definition"`
-	Format     string  `yaml:"format"`
-	Codec      string  `yaml:"codec"`
-	Status     string  `yaml:"status"`
-	Width      int     `yaml:"width"`
-	Height     int     `yaml:"height"`
-	Size       int64   `yaml:"size"`
-	Bitrate    float64 `yaml:"bitrate"`
-	FPS        float64 `yaml:"fps"`
-	AgeDays    float64 `yaml:"age_days"`
-	Encrypted  bool    `yaml:"encrypted"`
+	Job        string   `yaml:"job"`
+	Definition string   `yaml:"definition"`
+	Format     string   `yaml:"format"`
+	Codec      string   `yaml:"codec"`
+	Status     string   `yaml:"status"`
+	Width      int      `yaml:"width"`
+	Height     int      `yaml:"height"`
+	Size       int64    `yaml:"size"`
+	Bitrate    float64  `yaml:"bitrate"`
+	FPS        float64  `yaml:"fps"`
+	AgeDays    *float64 `yaml:"age_days"`
+	Encrypted  bool     `yaml:"encrypted"`
 }
 
 // SampleTime is the moment for which tests inside a file decide.
@@ -80,7 +82,7 @@ func (s Sample) Media() video.Media {
 	m.Category = category(m.Category, s.Category)
 	if s.FileName != "" || s.Width != 0 || s.Duration != 0 || s.Size != 0 || s.FPS != 0 || s.Codec != "" || s.SourceStatus != "" {
 		m.Source = &video.Source{
-			Status: s.SourceStatus, FileName: s.FileName, Size: s.Size, Duration: seconds(s.Duration),
+			Status: cmp.Or(s.SourceStatus, "Normal"), FileName: s.FileName, Size: s.Size, Duration: seconds(s.Duration),
 			Width: s.Width, Height: s.Height, FPS: s.FPS, Bitrate: s.Bitrate, VideoCodec: s.Codec, AudioCodec: s.Codec,
 			Created: m.Created,
 		}
@@ -92,7 +94,7 @@ func (s Sample) Media() video.Media {
 		m.Streams = append(m.Streams, video.Stream{
 			Job: stream.Job, Definition: stream.Definition, Format: stream.Format, Codec: stream.Codec, Status: stream.Status,
 			Width: stream.Width, Height: stream.Height, Size: stream.Size, Bitrate: stream.Bitrate, FPS: stream.FPS,
-			Created: ago(&stream.AgeDays), Encrypted: stream.Encrypted,
+			Created: ago(stream.AgeDays), Encrypted: stream.Encrypted,
 		})
 	}
 	return m
@@ -128,4 +130,4 @@ func ago(days *float64) time.Time {
 	return SampleTime.Add(-span(*days))
 }
 
-func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+func seconds(s float64) time.Duration { return time.Duration(math.Round(s*1e6)) * time.Microsecond }

@@ -159,10 +159,10 @@ func (p parser) fillable(at, fact string) bool {
 	return false
 }
 
-// ready says whether all facts of the template are known.
+// ready says whether all facts of the template that the asset can have are known.
 func (t *template) ready(f *rule.Facts) bool {
 	for _, name := range t.uses {
-		if _, known := rule.Value(f, name); !known {
+		if _, known := rule.Value(f, name); !known && rule.Applies(f, name) {
 			return false
 		}
 	}
@@ -170,7 +170,7 @@ func (t *template) ready(f *rule.Facts) bool {
 }
 
 // fill returns the texts: one, or one for each value of a list; none when a fact
-// is empty, since half a tag is no tag.
+// is empty or does not apply, since half a tag is no tag.
 func (t *template) fill(f *rule.Facts) []string {
 	if t.literal {
 		return []string{t.prefix}
@@ -200,7 +200,10 @@ func (t *template) fill(f *rule.Facts) []string {
 }
 
 func (p piece) values(f *rule.Facts) []string {
-	value, _ := rule.Value(f, p.fact)
+	value, known := rule.Value(f, p.fact)
+	if !known {
+		return nil // it does not apply
+	}
 	if text, ok := value.(string); ok && len(p.filters) == 0 {
 		if text = strings.TrimSpace(text); text == "" {
 			return nil

@@ -1,0 +1,239 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"vodcurator/shared/act/purge"
+	"vodcurator/shared/boot"
+	"vodcurator/shared/decide/retention"
+	"vodcurator/shared/report"
+	"vodcurator/shared/state"
+)
+
+// approval is what a person says of a plan.
+type approval struct {
+	remark
+	first         int // 0: all of it
+	yes, withdraw bool
+}
+
+func approveCommand(a *app) *cobra.Command {
+	var say approval
+	cmd := &cobra.Command{
+		Use:   "approve PLAN",
+		Short: "Let the next purge remove what a plan lists, or take that back",
+		Long: `Approve shows the plan and asks for its region and account, typed by hand. Without a
+terminal it shows the plan and ends 2, unless --yes is given. A plan that purge would
+refuse at once is not approved; it needs the policy file that the functions have.
+
+With --first N it approves the N oldest items of the plan and no more. That is the way
+through a plan that is over its guards, as after a long halt: the portion itself has to
+be within them.
+
+With --withdraw nobody can approve the plan any more, and no run takes it up again. A
+run under way goes on: vodctl halt stops it.
+
+The record names whose credentials approved, as STS tells it; --by is a note.`,
+		Example: `  vodctl approve 20260301T020000Z-0a1b2c3d --note "checked with the editors"
+  vodctl approve 20260301T020000Z-0a1b2c3d --first 500 --yes`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("first") && (say.first < 1 || say.withdraw) {
+				return fmt.Errorf("%w: --first is a number of items from 1, and does not go with --withdraw", errUsage)
+			}
+			return a.withState(cmd.Context(), func(app *boot.App, o *state.Store) error {
+				return a.decide(cmd.Context(), app, o, args[0], say)
+			})
+		},
+	}
+	say.flags(cmd, "note", "a remark that is kept with it")
+	cmd.Flags().IntVar(&say.first, "first", 0, "only so many items of the plan, the oldest")
+	cmd.Flags().BoolVar(&say.yes, "yes", false, "approve without asking")
+	cmd.Flags().BoolVar(&say.withdraw, "withdraw", false, "take the approval back, for good")
+	return cmd
+}
+
+// decide approves or withdraws a plan of this environment.
+func (a *app) decide(ctx context.Context, app *boot.App, o *state.Store, id string, say approval) error {
+	p, err := a.findPlan(ctx, app, o, id)
+	if err != nil {
+		return err
+	}
+	by, account, err := a.identity(ctx, app, say.withdraw)
+	if err != nil {
+		return err
+	}
+	if account = cmp.Or(app.Account, account); p.Region != app.Region || p.Account != account || p.App != app.App {
+		return fmt.Errorf("the plan is of account %s in %s (application %q), this environment of %s in %s (%q)",
+			p.Account, p.Region, p.App, account, app.Region, app.App)
+	}
+	if say.withdraw {
+		return a.withdraw(ctx, o, p, by, say.text())
+	}
+	return a.approve(ctx, app, o, p, by, say)
+}
+
+func (a *app) approve(ctx context.Context, app *boot.App, o *state.Store, p state.Plan, by string, say approval) error {
+	if err := approvable(ctx, o, p); err != nil {
+		return err
+	}
+	policy, err := app.Policy(ctx)
+	if err != nil {
+		return err
+	}
+	if !say.yes && a.json() && say.first == 0 {
+		if err := a.printJSON(p); err != nil {
+			return err
+		}
+	}
+	if !say.yes && !a.json() {
+		if err := errors.Join(report.Plan(a.out, p), a.tellQuota(policy, p)); err != nil {
+			return err
+		}
+	}
+	part, err := a.portion(ctx, o, policy, p, say)
+	if err != nil {
+		return err
+	}
+	bare := p
+	bare.Over = nil // a portion has guards of its own, and the whole is told below how to go on
+	job := purge.Job{Policy: policy, Region: p.Region, Account: p.Account, App: p.App}
+	if why := job.Refuses(bare, time.Now()); why != "" {
+		return errors.New("not approved, purge would refuse it: " + why)
+	}
+	if len(part.Over) > 0 {
+		return fmt.Errorf("not approved, it is over the guards: %s; %s", strings.Join(part.Over, "; "), part.remedy(p.ID))
+	}
+	if !say.yes {
+		if err := a.typed(p.Region + " " + p.Account); err != nil {
+			return err
+		}
+	}
+	given, err := state.Approve(ctx, o, p, by, say.text(), time.Now(), say.first)
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		return a.printJSON(given)
+	}
+	err = a.say("%s approved by %s: %s of %s media, %s. Stop it with: vodctl halt\n",
+		p.ID, given.By, report.Count(part.Items, "item"), report.Number(part.Media), report.Bytes(part.Bytes))
+	return errors.Join(err, a.tellQuota(policy, p))
+}
+
+// portion is what an approval is of: the first items of a plan, or all.
+type portion struct {
+	state.Totals
+	Oldest time.Time `json:"oldest,omitzero"` // creation of the media
+	Newest time.Time `json:"newest,omitzero"`
+	Over   []string  `json:"over,omitempty"` // guards that it breaks
+	Fits   int       `json:"fits"`           // so many of the first items are within the guards
+}
+
+// remedy names the command that goes on where the guards stop.
+func (p portion) remedy(plan string) string {
+	if p.Fits == 0 {
+		return "not even its first item is within them: change the policy's guards"
+	}
+	return fmt.Sprintf("approve a portion: vodctl approve %s --first %d", plan, p.Fits)
+}
+
+// portion counts what is to be approved against the guards, and shows a part of a plan
+// that nobody said --yes to.
+func (a *app) portion(ctx context.Context, o *state.Store, policy *retention.Policy, p state.Plan, say approval) (portion, error) {
+	if say.first == 0 && len(p.Over) == 0 {
+		return portion{Totals: p.Totals}, nil
+	}
+	if say.first > p.Items {
+		return portion{}, fmt.Errorf("%w: plan %s lists %s, --first %d is more", errUsage, p.ID, report.Count(p.Items, "item"), say.first)
+	}
+	part, whole := portion{}, cmp.Or(say.first, p.Items)
+	over := func() []string {
+		return policy.Guards.Over(part.Items, part.Media, part.Unknown, part.Bytes, p.Library.Media)
+	}
+	for v, err := range p.Entries(ctx, o) {
+		if err != nil {
+			return portion{}, err
+		}
+		items := v.Items[:min(len(v.Items), whole-part.Items)]
+		if len(items) == 0 {
+			break
+		}
+		part.Media++
+		for _, i := range items {
+			one := state.Totals{}
+			one.Add(i)
+			part.Items, part.Bytes, part.Unknown = part.Items+1, part.Bytes+one.Bytes, part.Unknown+one.Unknown
+			if part.Fits == part.Items-1 && len(over()) == 0 {
+				part.Fits = part.Items
+			}
+		}
+		if part.Newest = v.Created; part.Media == 1 {
+			part.Oldest = v.Created
+		}
+	}
+	if part.Over = over(); say.first == 0 {
+		part.Over = p.Over // the whole: the guards that planning found
+	}
+	if say.yes || say.first == 0 {
+		return part, nil
+	}
+	if a.json() {
+		return part, a.printJSON(part)
+	}
+	within := "within the guards"
+	if len(part.Over) > 0 {
+		within = "OVER THE GUARDS: " + strings.Join(part.Over, "; ")
+	}
+	return part, a.say("\n  The first %s of %s media: %s, created %s to %s, %s\n", report.Count(part.Items, "item"), report.Number(part.Media),
+		report.Bytes(part.Bytes), part.Oldest.Format(time.DateTime), part.Newest.Format(time.DateTime), within)
+}
+
+func (a *app) withdraw(ctx context.Context, o *state.Store, p state.Plan, by, note string) error {
+	stands, err := standing(ctx, o, p)
+	if err != nil {
+		return err
+	}
+	if _, err := state.ReadEnd(ctx, o, p.ID); err == nil {
+		return fmt.Errorf("plan %s cannot be withdrawn any more, it is %s", p.ID, stands)
+	}
+	if err := state.Withdraw(ctx, o, p.ID, by, note, time.Now()); err != nil {
+		return err
+	}
+	w, err := state.ReadWithdrawal(ctx, o, p.ID)
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		return a.printJSON(w)
+	}
+	return a.say("%s withdrawn by %s, it was %s. A run under way goes on; stop it with: vodctl halt\n", p.ID, w.By, stands)
+}
+
+// typed asks a person at a terminal to type a text, and is nil when they did.
+// Anywhere else nobody can, and the command was misused.
+func (a *app) typed(want string) error {
+	if !a.typing {
+		return fmt.Errorf("%w: nothing was changed; say --yes to go on", errUsage)
+	}
+	if _, err := fmt.Fprintf(a.err, "This cannot be undone. Type %q to go on: ", want); err != nil {
+		return err
+	}
+	line, err := bufio.NewReader(a.in).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if strings.TrimSpace(line) != want {
+		return errors.New("not what was asked for; nothing was changed")
+	}
+	return nil
+}

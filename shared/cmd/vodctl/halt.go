@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"vodcurator/shared/boot"
+	"vodcurator/shared/state"
+)
+
+func haltCommand(a *app) *cobra.Command {
+	var say remark
+	var fresh bool
+	cmd := &cobra.Command{
+		Use: "halt", Short: "Stop all removal before its next batch of at most 20 videos",
+		Long: `Stop all removal before its next batch of at most 20 videos. The halt lies under STATE,
+where the functions read it: at a STATE that holds nothing nobody would, so that it is
+refused there unless --new is given.`,
+		Example: `  vodctl halt --reason "wrong policy rolled out"`,
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.halt(cmd.Context(), true, fresh, say) },
+	}
+	say.flags(cmd, "reason", "why")
+	cmd.Flags().BoolVar(&fresh, "new", false, "also where STATE holds nothing yet")
+	return cmd
+}
+
+func resumeCommand(a *app) *cobra.Command {
+	var say remark
+	cmd := &cobra.Command{
+		Use: "resume", Short: "Let removal go on after a halt", Args: cobra.NoArgs,
+		Example: `  vodctl resume --reason "policy is right again"`,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.halt(cmd.Context(), false, false, say) },
+	}
+	say.flags(cmd, "reason", "why")
+	return cmd
+}
+
+func (a *app) halt(ctx context.Context, halted, fresh bool, say remark) error {
+	return a.withState(ctx, func(app *boot.App, o *state.Store) error {
+		if halted && !fresh {
+			switch empty, err := state.Empty(ctx, o); {
+			case err != nil:
+				return err
+			case empty:
+				return fmt.Errorf("nothing was halted: STATE is %s, which holds nothing, and no function reads it; set STATE to theirs, or say --new", app.Config.State)
+			}
+		}
+		by, _, err := a.identity(ctx, app, halted)
+		if err != nil {
+			return err
+		}
+		h := state.Halt{Halted: halted, By: by, At: time.Now(), Reason: say.text()}
+		if err := state.SetHalt(ctx, o, h); err != nil {
+			return err
+		}
+		if a.json() {
+			return a.printJSON(h)
+		}
+		if halted {
+			return a.say("Removal is halted: at most the batch under way (20 videos) still leaves. Go on with: vodctl resume\n")
+		}
+		return a.say("Removal may go on at the next tick of purge.\n")
+	})
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/user"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"vodcurator/shared/boot"
+	"vodcurator/shared/report"
+)
+
+// remark is what people say of an act in their own words. None of it is believed: the
+// record names whose credentials the command ran with.
+type remark struct{ by, note string }
+
+// flags adds --by, and the other text under its name.
+func (r *remark) flags(cmd *cobra.Command, name, usage string) {
+	cmd.Flags().StringVar(&r.by, "by", "", "a note on who asks; the record names the credentials' own identity")
+	cmd.Flags().StringVar(&r.note, name, "", usage)
+}
+
+// text is the remark as it stands beside the identity.
+func (r remark) text() string {
+	switch by := strings.TrimSpace(r.by); {
+	case by == "":
+		return r.note
+	case r.note == "":
+		return "said to be by " + by
+	default:
+		return "said to be by " + by + ": " + r.note
+	}
+}
+
+// identityTime is how long STS has to answer: whoever halts is in a hurry.
+const identityTime = 5 * time.Second
+
+// identity is who a command is recorded for: the ARN that STS tells of the credentials,
+// and their account. Where nobody can tell, for want of credentials or because STATE is a
+// folder of this machine, it is "local:" and the user of this machine. A command that only
+// stops removal is not refused because STS does not answer.
+func (a *app) identity(ctx context.Context, app *boot.App, stops bool) (who, account string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, identityTime)
+	defer cancel()
+	id, err := app.Identity(ctx)
+	switch {
+	case err == nil && app.Account != "" && id.Account != app.Account && !stops:
+		return "", "", fmt.Errorf("the credentials are of account %s (%s), ALIBABA_CLOUD_ACCOUNT_ID is %s: set one of them right", id.Account, id.ARN, app.Account)
+	case err == nil:
+		return id.ARN, id.Account, nil
+	case errors.Is(err, boot.ErrNoCredentials):
+		return operator(), app.Account, nil
+	case stops || strings.HasPrefix(app.Config.State, "file:"):
+		said := report.Say(a.err, "vodctl: recorded for %s, since STS does not tell whose credentials these are: %s\n", operator(), err)
+		return operator(), app.Account, said
+	}
+	return "", "", fmt.Errorf("whose credentials these are is not known, nothing was changed; try again, or set STS_ENDPOINT: %w", err)
+}
+
+// operator is who runs this tool, as the machine knows them. No ARN begins like it, and
+// no policy's name does.
+func operator() string {
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return "local:" + u.Username
+	}
+	return "local:somebody"
+}

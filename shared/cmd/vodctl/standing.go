@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"vodcurator/shared/boot"
+	"vodcurator/shared/report"
+	"vodcurator/shared/state"
+	"vodcurator/shared/video"
+)
+
+// findPlan reads the named plan, or the latest of this region, account (any, where none
+// is set) and application. What was skipped on the way to the latest is told.
+func (a *app) findPlan(ctx context.Context, app *boot.App, o state.Objects, id string) (state.Plan, error) {
+	if id != "" {
+		p, err := state.ReadPlan(ctx, o, id)
+		if errors.Is(err, video.ErrNotFound) {
+			return p, fmt.Errorf("there is no plan %q: %w; vodctl plan list has their names", id, video.ErrNotFound)
+		}
+		return p, err
+	}
+	p, skipped, err := state.LatestPlan(ctx, o, func(p state.Plan) bool {
+		return p.Region == app.Region && (p.Account == app.Account || app.Account == "") && p.App == app.App
+	}, time.Time{})
+	if err != nil {
+		return p, err
+	}
+	if p.ID == "" && len(skipped) > 0 {
+		return p, errors.Join(skipped...)
+	}
+	for _, why := range skipped {
+		err = errors.Join(err, report.Say(a.err, "vodctl: skipped: %s\n", why))
+	}
+	if p.ID == "" {
+		return p, fmt.Errorf("no plan was made yet of account %s in %s (application %q): %w", app.Account, app.Region, app.App, video.ErrNotFound)
+	}
+	return p, err
+}
+
+// standing says for people where a plan stands.
+func standing(ctx context.Context, o state.Objects, p state.Plan) (string, error) {
+	status, d, err := state.StatusOf(ctx, o, p, time.Now())
+	if err != nil {
+		return "", err
+	}
+	at, by := d.At.Format(time.DateTime), d.By+beside(d.Why)
+	switch status {
+	case state.PlanPlanned:
+		return "not approved", nil
+	case state.PlanApproved:
+		approval, err := state.ReadApproval(ctx, o, p)
+		if err == nil && approval.First > 0 {
+			by = "the first " + report.Count(approval.First, "item") + " by " + by
+		} else {
+			by = "by " + by
+		}
+		return "approved " + by, nil
+	case state.PlanWithdrawn:
+		return "withdrawn " + at + " by " + by, nil
+	case state.PlanRunning:
+		return "running since " + at, nil
+	case state.PlanEnded:
+		return "ended " + at + ": " + report.Count(d.Freed.Items, "item") + " removed", nil
+	case state.PlanExpired:
+		return "expired " + at, nil
+	}
+	return string(status) + ": " + d.Why, nil
+}
+
+// beside is a note in brackets.
+func beside(note string) string {
+	if note == "" {
+		return ""
+	}
+	return " (" + note + ")"
+}
+
+// approvable is nil when a person may approve the plan now. One that was refused for its
+// guards may still be approved in portions.
+func approvable(ctx context.Context, o state.Objects, p state.Plan) error {
+	status, d, err := state.StatusOf(ctx, o, p, time.Now())
+	if err != nil {
+		return err
+	}
+	if status == state.PlanRefused && !d.Corrupt {
+		_, ended := state.ReadEnd(ctx, o, p.ID)
+		_, approved := state.ReadApproval(ctx, o, p)
+		if errors.Is(ended, video.ErrNotFound) && errors.Is(approved, video.ErrNotFound) {
+			return nil
+		}
+	}
+	if status == state.PlanPlanned {
+		return nil
+	}
+	stands, err := standing(ctx, o, p)
+	return errors.Join(err, errors.New("plan "+p.ID+" is "+stands))
+}

@@ -1,0 +1,19 @@
+package rule
+
+// Slow is what the interpreter alone answers.
+func Slow(p *Program, f *Facts) (Truth, error) {
+	t, why := interpret(p.tree, f)
+	if why != nil {
+		return t, why.err
+	}
+	return t, nil
+}
+
+// Quick is what the machine of the expression language alone answers, and whether it
+// would be asked.
+func Quick(p *Program, f *Facts) (holds, asked bool, err error) {
+	m := NewMachine()
+	defer m.Free()
+	holds, err = m.run(p.whole, f)
+	return holds, p.fast && p.uses&(f.missing|f.never) == 0 && p.shape.fits(f), err
+}

@@ -1,0 +1,176 @@
+package rule
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+)
+
+// Fold gives the one normal form in which protective words are compared: NFKC, full
+// case folding (STRASSE is Straße), characters that cannot be seen dropped, every dash
+// one "-", every run of blanks one " ", trimmed. Folding twice is folding once.
+func Fold(text string) string {
+	if folded, ok := foldASCII(text); ok {
+		return folded
+	}
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	// One step may uncover work for another: a ligature falls apart into capitals, an
+	// invisible character keeps two others from being composed.
+	for range 4 {
+		next := norm.NFKC.String(cases.Fold().String(plain(norm.NFKC.String(text))))
+		if next == text {
+			break
+		}
+		text = next
+	}
+	return plain(text)
+}
+
+// foldASCII is Fold for the texts that most are.
+func foldASCII(text string) (string, bool) {
+	change := false
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c >= utf8.RuneSelf, c < ' ', c == 0x7F:
+			return "", false
+		case c >= 'A' && c <= 'Z':
+			change = true
+		case c == ' ':
+			change = change || i == 0 || i == len(text)-1 || text[i-1] == ' '
+		}
+	}
+	if !change {
+		return text, true
+	}
+	return strings.Join(strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return r == ' ' }), " "), true
+}
+
+// plain drops what cannot be seen, and makes every dash and every run of blanks one.
+func plain(text string) string {
+	var b strings.Builder
+	b.Grow(len(text))
+	blank := false
+	for _, r := range text {
+		switch {
+		case isBlank(r):
+			blank = b.Len() > 0
+			continue
+		case invisible(r):
+			continue
+		case isDash(r):
+			r = '-'
+		}
+		if blank {
+			b.WriteByte(' ')
+			blank = false
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+func isBlank(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Zs, r) || r == '\u2800' }
+
+// invisible are control and format characters, variation selectors, fillers and
+// whatever else Unicode says to ignore where it cannot be shown.
+func invisible(r rune) bool {
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
+}
+
+// isDash also takes signs that are drawn like one, though Unicode counts them as
+// symbols: minus, hyphen bullet, modifier minus, box drawing, heavy minus.
+func isDash(r rune) bool {
+	return unicode.In(r, unicode.Dash, unicode.Hyphen) && r != '\u30FB' && r != '~' ||
+		strings.ContainsRune("\u2043\u02D7\u2500\u2501\u2796", r)
+}
+
+// commas separate words in some script, after Fold.
+const commas = ",;|\n\u055D\u060C\u061B\u066B\u07F8\u1363\u1364\u1802\u1808\u2E32\u2E34\u2E35\u2E41\u2E4C\u3001\uA4FE\uA60D\uA6F5"
+
+// Protective splits one tag at every comma of any script, also ; | and line breaks,
+// and folds each word. Empty words are left out.
+func Protective(tag string) []string {
+	var words []string
+	for line := range strings.FieldsFuncSeq(tag, func(r rune) bool { return r == '\n' || r == '\r' || r == '\u2028' || r == '\u2029' }) {
+		for word := range strings.FieldsFuncSeq(Fold(line), func(r rune) bool { return strings.ContainsRune(commas, r) }) {
+			if word = Fold(word); word != "" {
+				words = append(words, word)
+			}
+		}
+	}
+	return words
+}
+
+// Near says that two folded words are lookalikes, but not equal: they are equal without
+// dashes, blanks, underscores and dots, or with Cyrillic, Greek and other letters read as
+// the Latin ones they look like; or both have five or more letters and one slip (a letter
+// too many, too few, wrong, or two neighbours swapped) is between them. Another digit is
+// no slip: batch-1 and batch-2 are two words.
+func Near(a, b string) bool {
+	if a == b {
+		return false
+	}
+	var x, y [48]rune
+	for capital := range 2 {
+		p, q := bare(x[:0], a, capital), bare(y[:0], b, capital)
+		if slices.Equal(p, q) || len(p) >= 5 && len(q) >= 5 && slip(p, q) {
+			return true
+		}
+	}
+	return false
+}
+
+// slip says that one edit leads from one word to the other, and that it is not a digit's.
+func slip(a, b []rune) bool {
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	i := 0
+	for i < len(a) && a[i] == b[i] {
+		i++
+	}
+	switch len(b) - len(a) {
+	case 1:
+		return !unicode.IsDigit(b[i]) && slices.Equal(a[i:], b[i+1:])
+	case 0:
+		if unicode.IsDigit(a[i]) || unicode.IsDigit(b[i]) {
+			return false
+		}
+		return slices.Equal(a[i+1:], b[i+1:]) ||
+			i+1 < len(a) && a[i] == b[i+1] && a[i+1] == b[i] && slices.Equal(a[i+2:], b[i+2:])
+	}
+	return false
+}
+
+// bare is a word without what Near ignores, in Latin letters where others look so. Some
+// look like one Latin letter when small and like another as capitals, and which was
+// written is gone after folding: capital is 0 for the small and 1 for the capital ones.
+func bare(to []rune, word string, capital int) []rune {
+	for _, r := range word {
+		switch {
+		case r == '-', r == ' ', r == '_', r == '.', r == '\u3002', r == '\u00B7', r == '\u30FB', r == '\u2027', r == '\u2022':
+			continue
+		case r >= utf8.RuneSelf:
+			if like, ok := lookalikes[r]; ok {
+				r = rune(like[min(capital, len(like)-1)])
+			}
+		}
+		to = append(to, r)
+	}
+	return to
+}
+
+// lookalikes are the Latin letters that others look like: small, then capital where that
+// is another.
+var lookalikes = map[rune]string{
+	'а': "a", 'е': "e", 'о': "o", 'р': "p", 'с': "c", 'у': "y", 'х': "x", 'і': "i", 'ј': "j", 'ѕ': "s", 'ԁ': "d", 'һ': "h",
+	'ӏ': "l", 'к': "k", 'м': "m", 'т': "t", 'н': "h", 'в': "b", 'ԛ': "q", 'ԝ': "w", 'ґ': "r", 'ѵ': "v", 'ԍ': "g", 'ь': "b",
+	'α': "a", 'ο': "o", 'ρ': "p", 'τ': "t", 'ε': "e", 'ι': "i", 'κ': "k", 'χ': "x", 'ζ': "z", 'ω': "w", 'ϲ': "c", 'ϳ': "j",
+	'λ': "l", 'η': "nh", 'υ': "uy", 'ν': "vn", 'μ': "um", 'γ': "yr", 'β': "b", 'σ': "o",
+	'օ': "o", 'հ': "h", 'ո': "n", 'ս': "u", 'ց': "g",
+	'ı': "i", 'ɑ': "a", 'ɡ': "g", 'ɩ': "i", 'ʟ': "l", 'ᴋ': "k", 'ᴇ': "e", 'ᴏ': "o", 'ᴅ': "d", 'ᴘ': "p", 'ʜ': "h",
+}

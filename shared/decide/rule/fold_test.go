@@ -1,0 +1,76 @@
+package rule_test
+
+import (
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/shared/decide/rule"
+)
+
+func TestOneWordHasOneForm(t *testing.T) {
+	for form, all := range map[string][]string{
+		"keep":       {"keep", "Keep", " KEEP ", "ke\u200Bep", "\uFEFFkeep", "ｋｅｅｐ", "k\u00ADeep", "keep\uFE0F", "\u2068keep\u2069", "ke\u034Fep", "\U000E0001keep", "ke\u0000ep"},
+		"hold-until": {"hold-until", "HOLD‑UNTIL", "hold–until", "hold—until", "hold−until", "hold\u2043until", "hold－until", "hold﹣until"},
+		"à-garder":   {"à-garder", "a\u0300-garder", "À‐Garder"},
+		"strasse":    {"Straße", "STRASSE", "STRAẞE", "straße"},
+		"how to":     {"how to", "How\u00A0To", "how  to", "how\tto", "how\u3000to", " how\u2009to"},
+		"office":     {"oﬃce", "OFFICE"},
+		"δρομοσ":     {"δρομος", "ΔΡΟΜΟΣ"},
+		"トレーラー":      {"トレーラー", "ﾄﾚｰﾗｰ"},
+		"":           {"", " ", "\u200B", "\u3164"},
+	} {
+		for _, text := range all {
+			require.Equal(t, form, rule.Fold(text), "%q", text)
+		}
+	}
+}
+
+func TestATagSplitsAtTheCommasOfEveryScript(t *testing.T) {
+	for tag, want := range map[string][]string{
+		"keep": {"keep"}, "keep，legal": {"keep", "legal"}, "legal、keep": {"legal", "keep"}, "a,b;c|d": {"a", "b", "c", "d"},
+		"keep ， Legal": {"keep", "legal"}, "keep؛legal": {"keep", "legal"}, "keep،legal": {"keep", "legal"}, "keep；legal｜x": {"keep", "legal", "x"},
+		"keep\nlegal": {"keep", "legal"}, "､keep﹐": {"keep"}, "": nil, ",": nil, "hold-until:2026-01-31": {"hold-until:2026-01-31"},
+	} {
+		require.Equal(t, want, rule.Protective(tag), "%q", tag)
+	}
+}
+
+func TestLookalikesAreNear(t *testing.T) {
+	for _, pair := range [][2]string{
+		{"hold-until", "holduntil"}, {"hold-until", "hold until"}, {"hold-until", "hold_until"}, {"legal-hold", "legal.hold"}, {"keep", "k-e-e-p"},
+		{"keep", "kеep"}, {"keep", "кeeр"}, {"hold", "ηold"}, {"never-delete", "never-delet"}, {"never-delete", "nevre-delete"}, {"legal-hold", "legal-holds"},
+		{"legal", "lagal"},
+	} {
+		require.True(t, rule.Near(pair[0], rule.Fold(pair[1])), pair)
+		require.True(t, rule.Near(rule.Fold(pair[1]), pair[0]), pair)
+	}
+	for _, pair := range [][2]string{
+		{"keep", "keep"}, {"keep", "kept"}, {"keep", "keeps"}, {"hold", "gold"}, {"legal", "lethal"}, {"temp", "temperature"}, {"batch-1", "batch-2"}, {"batch", "batch1"}, {"", "a"},
+	} {
+		require.False(t, rule.Near(pair[0], pair[1]), pair)
+		require.False(t, rule.Near(pair[1], pair[0]), pair)
+	}
+}
+
+func FuzzFold(f *testing.F) {
+	for _, seed := range []string{"keep", "Straße", "ﬃ", "à\u0300", "İ", "a\u200B\u0300", "\xff", "\u1E9E\u0345", "ᾳ", "\u00A8 a", "가\u3164", "\u0344", "－ー", "ﷺ"} {
+		f.Add(seed, seed)
+	}
+	f.Fuzz(func(t *testing.T, a, b string) {
+		once := rule.Fold(a)
+		require.Equal(t, once, rule.Fold(once), "%+q", a)
+		require.True(t, utf8.ValidString(once))
+		for _, r := range once {
+			require.False(t, unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Cc, r), "%+q", once)
+		}
+		for _, word := range rule.Protective(a) {
+			require.NotEmpty(t, word)
+			require.Equal(t, []string{word}, rule.Protective(word), "%+q", a)
+		}
+		require.Equal(t, rule.Near(once, rule.Fold(b)), rule.Near(rule.Fold(b), once))
+		require.False(t, rule.Near(once, once))
+	})
+}

@@ -1,0 +1,242 @@
+package rule
+
+import (
+	"slices"
+
+	"github.com/expr-lang/expr/ast"
+)
+
+// shape says what must be known of the lists that an expression looks into, for the
+// machine of the expression language to answer as the interpreter would. That machine
+// knows no unknown, and says yes for all elements of an empty list.
+type shape struct {
+	fields mask // of the streams
+	filled mask // lists that must not be empty
+}
+
+func (s shape) fits(f *Facts) bool {
+	if s == (shape{}) {
+		return true
+	}
+	if s.filled&bitStreams != 0 && len(f.Streams) == 0 || s.filled&bitTags != 0 && len(f.Tags) == 0 ||
+		s.filled&bitLabels != 0 && len(f.Labels) == 0 {
+		return false
+	}
+	for i := range f.Streams {
+		if stream := &f.Streams[i]; s.fields&(stream.missing|stream.never) != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+var bitStreams, bitTags, bitLabels = bit["streams"], bit["tags"], bit["labels"]
+
+// outline finds whether an expression keeps to what the machine answers as the
+// interpreter does when all is known: no arithmetic but with constants, no index, no list
+// within a list, nothing that can fail or grow.
+type outline struct {
+	shape
+	over   string   // the list that the innermost all, any, … goes over; empty outside
+	locals []string // of let
+}
+
+// fast is that question for one part whose value is a single one, no list.
+func (o *outline) fast(node ast.Node) bool {
+	switch n := node.(type) {
+	case *ast.BoolNode, *ast.StringNode, *ast.IntegerNode, *ast.FloatNode:
+		return true
+	case *ast.IdentifierNode:
+		return slices.Contains(o.locals, n.Value) || bit[n.Value] != 0 && !isList(n.Value)
+	case *ast.PointerNode:
+		return n.Name == "" && (o.over == "tags" || o.over == "labels")
+	case *ast.MemberNode:
+		name, isName := n.Property.(*ast.StringNode)
+		p, isPointer := n.Node.(*ast.PointerNode)
+		if !isName || !isPointer || p.Name != "" || o.over != "streams" || streamBit[name.Value] == 0 || n.Optional {
+			return false
+		}
+		o.fields |= streamBit[name.Value]
+		return true
+	case *ast.UnaryNode:
+		return (n.Operator == "not" || n.Operator == "!" || isConstant(n.Node)) && o.fast(n.Node)
+	case *ast.BinaryNode:
+		return o.binary(n)
+	case *ast.ConditionalNode:
+		return o.fast(n.Cond) && o.fast(n.Exp1) && o.fast(n.Exp2)
+	case *ast.VariableDeclaratorNode:
+		if !o.fast(n.Value) {
+			return false
+		}
+		o.locals = append(o.locals, n.Name)
+		return o.fast(n.Expr)
+	case *ast.BuiltinNode:
+		return o.call(n.Name, n.Arguments)
+	case *ast.CallNode:
+		name, ok := n.Callee.(*ast.IdentifierNode)
+		return ok && o.call(name.Value, n.Arguments)
+	}
+	return false
+}
+
+func (o *outline) binary(n *ast.BinaryNode) bool {
+	switch n.Operator {
+	case "and", "&&", "or", "||", "==", "!=", "<", "<=", ">", ">=", "contains", "startsWith", "endsWith", "matches":
+		return o.fast(n.Left) && o.fast(n.Right)
+	case "in":
+		return o.fast(n.Left) && choices(n.Right)
+	case "-":
+		if isTime(n.Left) && isTime(n.Right) {
+			return true
+		}
+	case "+", "*", "/", "%", "**", "^":
+	default:
+		return false
+	}
+	return isConstant(n) // it was computed when it was checked
+}
+
+func isTime(node ast.Node) bool {
+	n, ok := node.(*ast.IdentifierNode)
+	return ok && (n.Value == "now" || n.Value == "uploaded" || n.Value == "modified")
+}
+
+func isList(name string) bool { return name == "tags" || name == "labels" || name == "streams" }
+
+// choices are a list of texts among the facts, or one that is written out.
+func choices(node ast.Node) bool {
+	switch n := node.(type) {
+	case *ast.IdentifierNode:
+		return n.Value == "tags" || n.Value == "labels"
+	case *ast.ArrayNode:
+		texts, numbers := 0, 0
+		for _, item := range n.Nodes {
+			switch item.(type) {
+			case *ast.StringNode:
+				texts++
+			case *ast.IntegerNode, *ast.FloatNode:
+				numbers++
+			}
+		}
+		return len(n.Nodes) > 0 && (texts == len(n.Nodes) || numbers == len(n.Nodes))
+	}
+	return false
+}
+
+func (o *outline) call(name string, args []ast.Node) bool {
+	switch name {
+	case "all", "any", "none", "one", "count":
+		return o.quantifier(name, args)
+	case "len":
+		if n, ok := args[0].(*ast.IdentifierNode); ok && isList(n.Value) {
+			return true
+		}
+	case "lower", "upper", "trim", "mentions", "has_word":
+	case "days", "date":
+		return len(args) == 1 && isConstant(args[0])
+	default:
+		return false
+	}
+	return !slices.ContainsFunc(args, func(arg ast.Node) bool { return !o.fast(arg) })
+}
+
+func (o *outline) quantifier(name string, args []ast.Node) bool {
+	if len(args) != 2 || o.over != "" {
+		return false
+	}
+	list, ok := args[0].(*ast.IdentifierNode)
+	p, isPredicate := args[1].(*ast.PredicateNode)
+	if !ok || !isPredicate || !isList(list.Value) {
+		return false
+	}
+	if list.Value == "streams" || name == "all" {
+		o.filled |= bit[list.Value]
+	}
+	o.over = list.Value
+	defer func() { o.over = "" }()
+	return o.fast(p.Node)
+}
+
+// isConstant says that a part is the same for every asset: no fact, no element, no
+// variable is in it.
+func isConstant(node ast.Node) bool {
+	c := constant{is: true}
+	ast.Walk(&node, &c)
+	return c.is
+}
+
+type constant struct{ is bool }
+
+func (c *constant) Visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.IdentifierNode:
+		c.is = c.is && bit[n.Value] == 0 && slices.Contains(functionNames(), n.Value)
+	case *ast.PointerNode, *ast.VariableDeclaratorNode:
+		c.is = false
+	}
+}
+
+// constants finds the parts that are the same for every asset and cannot be computed,
+// such as a quotient by zero.
+func constants(text string, node ast.Node) (fault error) {
+	c := &constantFaults{text: text}
+	ast.Walk(&node, c)
+	return c.fault
+}
+
+type constantFaults struct {
+	text  string
+	fault error
+}
+
+func (c *constantFaults) Visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.BinaryNode, *ast.CallNode, *ast.BuiltinNode:
+		if c.fault != nil {
+			return
+		}
+		if b, ok := n.(*ast.BinaryNode); ok && (b.Operator == "/" || b.Operator == "%") && isConstant(b.Right) {
+			in := interpreter{f: &Facts{}}
+			if by := in.safe(b.Right); by.why == nil && zero(by.v) {
+				c.fault = cannot(c.text, b.Right, "cannot be computed: division by zero", "")
+				return
+			}
+		}
+		if !isConstant(n) {
+			return
+		}
+		in := interpreter{f: &Facts{}}
+		v := in.safe(n)
+		if v.why == nil {
+			return
+		}
+		message := "cannot be computed"
+		if v.why.err != nil {
+			message += ": " + v.why.err.Error()
+		} else if names := v.why.list(); len(names) > 0 {
+			message += ": " + names[0]
+		}
+		c.fault = cannot(c.text, n, message, "")
+	}
+}
+
+// conditions are the parts of an expression between and, or and not.
+func conditions(node ast.Node) []ast.Node {
+	switch n := node.(type) {
+	case *ast.BinaryNode:
+		if slices.Contains([]string{"and", "&&", "or", "||"}, n.Operator) {
+			return append(conditions(n.Left), conditions(n.Right)...)
+		}
+	case *ast.UnaryNode:
+		if n.Operator == "not" || n.Operator == "!" {
+			return conditions(n.Node)
+		}
+	}
+	return []ast.Node{node}
+}
+
+func usesOf(node ast.Node) mask {
+	c := &checker{}
+	ast.Walk(&node, c)
+	return c.uses
+}
