@@ -3,8 +3,6 @@ package boot
 import (
 	"context"
 	"errors"
-	"net"
-	"net/url"
 
 	"vodcurator/shared/vod"
 )
@@ -20,14 +18,4 @@ func (c Config) Identity(ctx context.Context) (vod.Identity, error) {
 		endpoint = c.VODEndpoint // the local cloud answers for STS at the same address
 	}
 	return vod.WhoAmI(ctx, endpoint, c.Credentials)
-}
-
-// onThisMachine says that a base URL is of a loopback address.
-func onThisMachine(base string) bool {
-	u, err := url.Parse(base)
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(u.Hostname())
-	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }

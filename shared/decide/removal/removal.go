@@ -86,6 +86,7 @@ const (
 	StillThere     = "still there after a call whose outcome was unknown"
 	StillThereRun  = "still there after a run that ended early"
 	CannotBeRead   = "whether it happened cannot be read"
+	MayStillHappen = "a call without an answer may still have its effect; the next run looks"
 	AskedAgain     = "whether it happened cannot be read; asked again"
 	notCalledShort = "not called"
 )
@@ -155,8 +156,10 @@ type Attempt struct {
 
 	Permit   Permit           // under which Found was read
 	Found    *retention.Found // what the last read said; nil: not read, or a call came after it
+	Read     time.Time        // before that read
 	Intended bool             // the intent of this attempt is in the ledger
 	Answer   *video.Outcome   // what the call said; nil: not called
+	Doubt    time.Time        // until when a call without an answer may still have its effect
 }
 
 // AfterRefresh follows Refresh.
@@ -165,11 +168,16 @@ func (a Attempt) AfterRefresh() Attempt {
 	return a
 }
 
-// AfterRead follows Recheck and Settle. A read to settle needs no permit.
-func (a Attempt) AfterRead(p Permit, f retention.Found) Attempt {
-	a.Permit, a.Found = p, &f
+// AfterRead follows Recheck and Settle; began is a time before the read. A read to settle
+// needs no permit.
+func (a Attempt) AfterRead(p Permit, f retention.Found, began time.Time) Attempt {
+	a.Permit, a.Found, a.Read = p, &f, began
 	return a
 }
+
+// early says that a call whose outcome is unknown may have had its effect after the read,
+// so that "it is there" is no last word.
+func (a Attempt) early() bool { return a.Read.Before(a.Doubt) }
 
 // AfterIntent follows Intend, once the intent is written.
 func (a Attempt) AfterIntent() Attempt {
@@ -180,6 +188,9 @@ func (a Attempt) AfterIntent() Attempt {
 // AfterCall follows Call. It spends the permit and what was read under it.
 func (a Attempt) AfterCall(o video.Outcome) Attempt {
 	a.Tries++
+	if uncertain(o) && a.Permit.Until.After(a.Doubt) {
+		a.Doubt = a.Permit.Until
+	}
 	a.Answer, a.Found, a.Permit = &o, nil, Permit{}
 	return a
 }
@@ -187,9 +198,9 @@ func (a Attempt) AfterCall(o video.Outcome) Attempt {
 // AfterEnd follows End, once the outcome is written. When that is not final it is a new
 // attempt. What was read of a call of an earlier run is good for this one.
 func (a Attempt) AfterEnd() Attempt {
-	next := Attempt{Tries: a.Tries, Refresh: a.Refresh, Refreshed: a.Refreshed, Last: a.Last}
+	next := Attempt{Tries: a.Tries, Refresh: a.Refresh, Refreshed: a.Refreshed, Last: a.Last, Doubt: a.Doubt}
 	if a.Answer == nil && !a.Intended && a.Found != nil && a.Found.Err == nil {
-		next.Found, next.Permit = a.Found, a.Permit
+		next.Found, next.Permit, next.Read = a.Found, a.Permit, a.Read
 	}
 	return next
 }
@@ -202,7 +213,7 @@ func Next(p Progress, a Attempt, g Gate) Move {
 	case g.Lost():
 		return Move{Step: Leave, Why: g.Shut()}
 	case p.Phase == Open && a.Answer != nil:
-		return answered(p, a)
+		return answered(p, a, g)
 	case p.Phase == Open && a.Intended:
 		return intended(a, g)
 	case p.Phase == Open:
@@ -238,6 +249,8 @@ func fresh(p Progress, a Attempt, g Gate) Move {
 		return end(video.Unknown, CannotBeRead+": "+f.Err.Error())
 	case f.Err != nil:
 		return end(hopeless(f.Err), f.Err.Error())
+	case f.Keep != "" && a.early():
+		return Move{Step: Leave, Why: MayStillHappen}
 	case f.Keep != "" && maybe:
 		return end(video.Unknown, CannotBeRead)
 	case f.Keep != "":
@@ -258,7 +271,7 @@ func intended(a Attempt, g Gate) Move {
 }
 
 // answered is the way of an item after its call.
-func answered(p Progress, a Attempt) Move {
+func answered(p Progress, a Attempt, g Gate) Move {
 	o := *a.Answer
 	detail := o.Reason
 	if detail == "" && o.Err != nil {
@@ -266,7 +279,7 @@ func answered(p Progress, a Attempt) Move {
 	}
 	switch {
 	case uncertain(o):
-		return settle(a, Gate{})
+		return settle(a, g)
 	case o.Result == video.Failed && video.Passing(o.Err):
 		return end(video.Deferred, detail)
 	case o.Result == video.Missing && p.Tries > 1: // the call before it had its effect late
@@ -292,6 +305,8 @@ func settle(a Attempt, g Gate) Move {
 	switch {
 	case f.Presence == retention.Absent:
 		return end(video.Done, GoneAfterCall)
+	case f.Presence == retention.Present && a.Last && a.early():
+		return Move{Step: Leave, Why: MayStillHappen}
 	case f.Presence == retention.Present && a.Last:
 		return end(video.Failed, StillThere)
 	case f.Presence == retention.Present && a.Answer == nil:

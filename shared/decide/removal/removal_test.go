@@ -150,7 +150,7 @@ func TestOneItemAgainstALibraryOfChance(t *testing.T) {
 				if rapid.IntRange(0, 5).Draw(rt, "read") == 0 {
 					f = found(retention.Untold, "", video.ErrTransient)
 				}
-				a = a.AfterRead(g.Permit(), *f)
+				a = a.AfterRead(g.Permit(), *f, g.Now)
 				reads++
 			case removal.Intend:
 				row(removal.Intent, "")
