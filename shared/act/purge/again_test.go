@@ -41,7 +41,7 @@ func TestNoOtherRuleStandsInForTheOneThatPlanned(t *testing.T) {
 			unseen := "{name: unseen, select: '\"temp\" in tags', older_than: 90d, since: view, remove: {video: true}}"
 			w := newWorld(t, "usage: usage.csv\nguards: {percent: 100}\n"+strings.Replace(other, "UNSEEN", unseen, 1), temp("a"))
 			objects := w.objects
-			w.objects = viewed{objects, "a," + at(200).Format(time.DateOnly)}
+			w.objects = viewed{objects, "a," + at(200).Format(time.DateOnly) + "\nother," + at(1).Format(time.DateOnly)}
 			m := w.media["a"]
 			m.Created, m.Modified = at(300), at(300)
 			w.media["a"] = m

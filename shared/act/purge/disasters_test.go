@@ -176,6 +176,7 @@ func TestARunReadsTheUsageFileOnceAndTheHoldListBeforeEveryBatch(t *testing.T) {
 		w.media[video.ID(id)] = temp(id)
 		usage.WriteString(id + ",2026-01-01\n")
 	}
+	usage.WriteString("other," + made.Format(time.DateOnly) + "\n") // the file is still written
 	require.NoError(t, w.objects.Create(t.Context(), "usage.csv", []byte(usage.String())))
 	require.NoError(t, w.objects.Create(t.Context(), "holds.txt", nil))
 	w.approve(t, w.plan(t, made))
