@@ -1,6 +1,7 @@
 package nights_test
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
@@ -15,7 +16,8 @@ import (
 type asset struct {
 	video.Media
 	images    []string // types of snapshots that are there
-	version   int      // counts what people change
+	version   int
+	since     int // the first night that can list it
 	gone      bool
 	byPeople  bool   // somebody else removed it
 	odd       bool   // its answer cannot be decoded
@@ -43,9 +45,8 @@ func pick[T any](r *rand.Rand, all ...T) T { return all[r.IntN(len(all))] }
 func (w *world) upload(r *rand.Rand, created time.Time) *asset {
 	w.count["uploads"]++
 	w.born++
-	h := fnv.New128a()
-	fmt.Fprint(h, w.seed, "asset", w.born)
-	id := video.ID(fmt.Sprintf("%x", h.Sum(nil)))
+	h := sha256.Sum256(fmt.Append(nil, w.seed, " asset ", w.born))
+	id := video.ID(fmt.Sprintf("%x", h[:16]))
 	created = created.Truncate(time.Second)
 	a := &asset{Media: video.Media{Video: video.Video{
 		ID: id, Kind: video.KindVideo, Title: fmt.Sprintf("title %d", w.born), Status: video.StatusNormal,
@@ -77,6 +78,10 @@ func (w *world) upload(r *rand.Rand, created time.Time) *asset {
 	w.mishap(r, a)
 	if a.Kind == video.KindAudio {
 		a.deaf()
+	}
+	a.since = w.night
+	if len(w.order) < adopted {
+		a.since = -10
 	}
 	w.assets[id] = a
 	w.order = append(w.order, a)

@@ -25,6 +25,7 @@ import (
 const (
 	region  = "cn-shanghai"
 	account = "1"
+	adopted = 150 // assets that are there at the beginning
 )
 
 // TestSimulatedNights plays nights of planning and purging over libraries that
@@ -95,7 +96,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 	w.adopt(t)
 	w.tree = wholeTree
 	w.shelf.Put(listKey, []byte("# nobody yet\n"))
-	for range 150 {
+	for range adopted {
 		w.upload(r, w.now().Add(-time.Duration(r.Int64N(int64(110*day)))))
 	}
 	return w
@@ -299,8 +300,8 @@ func (w *world) countDue() {
 	var all []part
 	for _, a := range w.order {
 		all = append(all, w.due(a, w.now())...)
+		n += w.candidates(a, w.now())
 	}
-	n = len(all)
 	for _, p := range all {
 		old := w.due0[p]
 		if old == nil || old.version != w.assets[p.id].version {
@@ -346,6 +347,13 @@ func (w *world) reckon() {
 				w.audit.stories = append(w.audit.stories, fmt.Sprintf("seed %d, night %d: stuck: %s, %d good nights, backlog %d, limit %d, over %v\n    %s", w.seed, w.night, p, wait.good, wait.backlog, w.book.limit(w.there()), w.tonight.Over, strings.Join(a.events, "\n    ")))
 			}
 		}
+	}
+	if os.Getenv("SEED") != "" {
+		most := 0
+		for _, x := range w.due0 {
+			most = max(most, x.good)
+		}
+		fmt.Printf("night %d: %s, due %d, longest %d, limit %d, plan %s %d items, over %v\n", w.night, why, len(w.due0), most, w.book.limit(w.there()), w.tonight.ID, w.tonight.Items, w.tonight.Over)
 	}
 	w.excuse = ""
 }

@@ -366,6 +366,7 @@ func classOf(p part, why string) string {
 	return why
 }
 
+// checkPlan looks for the plan in whose name a part leaves, and whether that may be applied.
 func (u *audit) checkPlan(r *run, a *asset, p part, g *reading) {
 	said, there := u.intents[p]
 	if !there {
@@ -401,6 +402,9 @@ func (u *audit) checkPlan(r *run, a *asset, p part, g *reading) {
 	if r.clock().After(q.Expires.Add(15 * time.Minute)) {
 		u.breach("expired", a, r, "%s: plan %s of %s", p, said.plan, q.Created)
 	}
+	if u.w.night-a.since < u.w.book.grace {
+		u.breach("before its grace was over", a, r, "%s: it can be listed since night %d", p, a.since)
+	}
 	if q.policy != r.policy {
 		u.breach("another policy", a, r, "%s: plan %s", p, said.plan)
 	}
@@ -431,6 +435,19 @@ func (u *audit) checkGuards(r *run, a *asset) {
 	if float64(len(media)) > float64(there)*u.w.book.percent/100 {
 		u.breach("over the guard of percent", a, r, "%d of %d", len(media), there)
 	}
+}
+
+// candidates counts what a plan may list of an asset.
+func (w *world) candidates(a *asset, now time.Time) (n int) {
+	if a.gone || a.odd || len(w.holds(a, now)) > 0 || w.newest(a, now).may == no {
+		return 0
+	}
+	for _, v := range w.book.selected(a.Media, a.images, now) {
+		if v.may > no {
+			n++
+		}
+	}
+	return n
 }
 
 // due says what must go of an asset: only what is clear by every reading.

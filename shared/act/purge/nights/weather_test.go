@@ -73,12 +73,12 @@ func (w *world) people(r *rand.Rand, at schedule) {
 			w.groupAt[a.Category] = time.Now()
 		})
 	}
-	for range 12 {
+	for range 8 {
 		r := rand.New(rand.NewPCG(r.Uint64(), 2))
 		at(moment(r), "edit", func() {
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			w.edit(r)
+			w.edit(r, w.target(r))
 		})
 	}
 	at(time.Minute, "facts", func() {
@@ -110,7 +110,7 @@ func (w *world) target(r *rand.Rand) *asset {
 		}
 	}
 	slices.SortFunc(soon, func(a, b *asset) int { return a.at().Compare(b.at()) })
-	if len(soon) > 0 && chance(r, 0.7) {
+	if len(soon) > 0 && chance(r, 0.4) {
 		return pick(r, soon...)
 	}
 	for range 50 {
@@ -121,9 +121,29 @@ func (w *world) target(r *rand.Rand) *asset {
 	return nil
 }
 
-func (w *world) edit(r *rand.Rand) {
-	a := w.target(r)
+// meddle lets somebody edit one of the assets that a run is about to read or to
+// remove, or another one of its category.
+func (w *world) meddle(r *rand.Rand, ids []video.ID) {
+	if !chance(r, 0.08) {
+		return
+	}
+	a := w.assets[pick(r, ids...)]
 	if a == nil {
+		return
+	}
+	if chance(r, 0.3) {
+		for _, b := range w.order {
+			if b.Category == a.Category && !b.gone && b.at().After(a.at()) && chance(r, 0.2) {
+				a = b
+			}
+		}
+	}
+	w.edit(r, a)
+}
+
+// edit is what somebody does to one asset.
+func (w *world) edit(r *rand.Rand, a *asset) {
+	if a == nil || a.gone {
 		return
 	}
 	w.count["edits"]++
@@ -143,6 +163,7 @@ func (w *world) edit(r *rand.Rand) {
 		w.tell(a, "titled anew")
 	case 6:
 		a.Tags = []string{pick(r, "temp", "film")}
+		a.since = w.night
 		w.tell(a, "tagged anew: %q", a.Tags)
 	case 7:
 		a.Category = pick(r, int64(110), 111, 200, 210, 300)

@@ -326,6 +326,9 @@ func (v view) Media(ctx context.Context, ids []video.ID) ([]video.Answer[video.M
 	for from := 0; from < len(ids); from += video.MaxBatch {
 		err := v.r.service(ctx, "media", 20*time.Millisecond, 200*time.Millisecond)
 		v.r.w.mu.Lock()
+		if v.r.name == "purge" && err == nil {
+			v.r.w.meddle(v.r.w.dice("before a read", v.r.id, v.r.ops), ids[from:min(len(ids), from+video.MaxBatch)])
+		}
 		for i := from; i < min(len(ids), from+video.MaxBatch); i++ {
 			if err != nil {
 				all[i] = video.Answer[video.Media]{ID: ids[i], Err: err}
@@ -440,7 +443,16 @@ func (r *run) effect(ctx context.Context, parts []part, do func(now time.Time)) 
 	if err := r.op(ctx, "delete", 0, 30*time.Millisecond); err != nil {
 		return err
 	}
+	meddling := r.w.dice("before a delete", r.id, r.ops)
+	if chance(meddling, 0.004) {
+		r.w.halt()
+	}
 	r.w.mu.Lock()
+	var ids []video.ID
+	for _, p := range parts {
+		ids = append(ids, p.id)
+	}
+	r.w.meddle(meddling, ids)
 	r.w.audit.call(r, parts)
 	r.w.mu.Unlock()
 	if err := r.service(ctx, "delete", 20*time.Millisecond, 250*time.Millisecond); err != nil {
