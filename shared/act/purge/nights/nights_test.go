@@ -231,7 +231,8 @@ func (w *world) runPurge(luck int64) {
 // some approvals back.
 func (w *world) person(r interface{ Float64() float64 }, at func(time.Duration, string, func())) {
 	when := 6 * time.Hour
-	if r.Float64() < 0.15 {
+	w.sleepy = r.Float64() < 0.15
+	if w.sleepy {
 		when = 14 * time.Hour // in the morning
 	}
 	back := r.Float64() < 0.05
@@ -372,10 +373,7 @@ func (w *world) excused() string {
 		return "a held category is not in the tree"
 	case q == nil:
 		return "" // nothing excuses a night without a plan
-	case !w.book.self && (q.approved.IsZero() || time.Since(q.approved) > 8*time.Hour):
-		if len(q.Over) > 0 {
-			return "" // the person would have approved a portion
-		}
+	case w.sleepy && (!w.book.self || len(q.Over) > 0):
 		return "not approved in time"
 	}
 	return ""

@@ -152,7 +152,7 @@ func (w *world) newest(a *asset, now time.Time) verdict {
 		if completes(b.Media, 0) > 0 && !b.odd {
 			surely++
 			perhaps++
-		} else if b.Source != nil && b.Source.Status == "Normal" {
+		} else if possibles(b.Media, 0) > 0 || b.Source != nil && b.Source.Status == "Normal" {
 			perhaps++
 		}
 	}
@@ -340,14 +340,14 @@ func (u *audit) checkFacts(r *run, a *asset, p part, g *reading) {
 			u.breach("one of the newest", a, r, "%s: %s", p, g.newest)
 		}
 	}
-	if p.kind == "stream" && completes(a.Media, 0) > 0 && completes(a.Media, 0, p.name) == 0 {
-		if completes(m, 0) > 0 && completes(m, 0, p.name) == 0 {
+	if p.kind == "stream" && completes(a.Media, 0) > 0 && possibles(a.Media, 0, p.name) == 0 {
+		if completes(m, 0) > 0 && possibles(m, 0, p.name) == 0 {
 			u.breach("only complete copy", a, r, "%s", p)
 		} else {
 			u.late["only complete copy"]++
 		}
 	}
-	if p.kind == "source" && completes(a.Media, 0) == 0 && completes(m, 0) > 0 {
+	if p.kind == "source" && possibles(a.Media, 0) == 0 && possibles(m, 0) > 0 {
 		u.late["only complete copy"]++
 	}
 }
@@ -402,7 +402,7 @@ func (u *audit) checkPlan(r *run, a *asset, p part, g *reading) {
 	if r.clock().After(q.Expires.Add(15 * time.Minute)) {
 		u.breach("expired", a, r, "%s: plan %s of %s", p, said.plan, q.Created)
 	}
-	if u.w.night-a.since < u.w.book.grace {
+	if p.kind == "video" && u.w.night-a.since < u.w.book.grace {
 		u.breach("before its grace was over", a, r, "%s: it can be listed since night %d", p, a.since)
 	}
 	if q.policy != r.policy {

@@ -153,22 +153,37 @@ func age(from time.Time, days int, now time.Time) tri {
 	return maybe
 }
 
-// complete says whether a stream can stand in for the whole.
-func complete(s video.Stream, m video.Media, height int) bool {
+// complete says whether a stream can stand in for the whole. Whether one that
+// needs a key can is the policy's word, and left open here.
+func complete(s video.Stream, m video.Media, height int) tri {
 	original := m.Duration
 	if m.Source != nil && m.Source.Duration > 0 {
 		original = m.Source.Duration
 	}
 	short := (original - s.Duration).Abs()
-	return s.Status == "Normal" && s.Job != "" && !s.Encrypted && s.Definition != "AUTO" && s.Definition != "OD" &&
+	whole := s.Status == "Normal" && s.Job != "" && s.Definition != "AUTO" && s.Definition != "OD" &&
 		original > 0 && s.Duration > 0 && s.Size > 0 &&
 		short <= min(2*time.Second, original/200) &&
 		s.Height >= height && (s.Kind == "" || m.Kind == "" || s.Kind == string(m.Kind))
+	if whole && s.Encrypted {
+		return maybe
+	}
+	return truly(whole)
 }
 
-func completes(m video.Media, height int, without ...string) (n int) {
+// completes counts the streams that surely stand in for the whole; possibles
+// those that perhaps do.
+func completes(m video.Media, height int, without ...string) int {
+	return countStreams(m, height, yes, without)
+}
+
+func possibles(m video.Media, height int, without ...string) int {
+	return countStreams(m, height, maybe, without)
+}
+
+func countStreams(m video.Media, height int, least tri, without []string) (n int) {
 	for _, s := range m.Streams {
-		if !slices.Contains(without, s.Job) && complete(s, m, height) {
+		if !slices.Contains(without, s.Job) && complete(s, m, height) >= least {
 			n++
 		}
 	}
@@ -218,16 +233,19 @@ func (b rulebook) source(r rule, m video.Media, v verdict) verdict {
 		return stays("the source is not there, or not told")
 	}
 	height := r.height
-	if height == 0 && m.Kind != video.KindAudio {
+	switch {
+	case m.Kind == video.KindAudio:
+		height = 0 // a question that sound does not have
+	case height == 0:
 		height = m.Source.Height
 		if height == 0 {
 			return stays("the height of the source is unknown")
 		}
 	}
-	if m.Streams == nil || completes(m, height) == 0 {
+	if m.Streams == nil || possibles(m, height) == 0 {
 		return stays("no complete stream of %d lines or more stands in for the source", height)
 	}
-	if m.Kind == video.KindAudio || m.Duration != m.Source.Duration {
+	if completes(m, height) == 0 || m.Kind == video.KindAudio || m.Duration != m.Source.Duration {
 		v.may = min(v.may, maybe)
 	}
 	return v
@@ -238,12 +256,12 @@ func (b rulebook) source(r rule, m video.Media, v verdict) verdict {
 func older(s video.Stream, m video.Media, v verdict) verdict {
 	best := no
 	for _, t := range m.Streams {
-		if t.Job == s.Job || t.Definition != s.Definition || t.Format != s.Format || !complete(t, m, s.Height) {
+		if t.Job == s.Job || t.Definition != s.Definition || t.Format != s.Format || complete(t, m, s.Height) == no {
 			continue
 		}
 		switch {
 		case t.Created.Year() < 2000 || s.Created.Year() < 2000 || !t.Created.After(s.Created):
-		case s.Height == 0 && m.Kind != video.KindAudio || t.Codec != s.Codec || t.Encrypted != s.Encrypted || t.Bitrate < s.Bitrate:
+		case complete(t, m, s.Height) == maybe, s.Height == 0 && m.Kind != video.KindAudio, t.Codec != s.Codec, t.Encrypted != s.Encrypted, t.Bitrate < s.Bitrate:
 			best = max(best, maybe)
 		default:
 			best = yes

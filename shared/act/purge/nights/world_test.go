@@ -44,7 +44,8 @@ type world struct {
 	refused  map[string]int
 	policies int
 	tonight  state.Plan
-	excuse   string
+	excuse   string // why tonight does not count
+	sleepy   bool   // tonight's person approves in the morning
 	due0     map[part]*waiting
 	stuck    int
 }
