@@ -155,7 +155,10 @@ func (w *world) newRun(name string, luck int64) *run {
 	defer w.mu.Unlock()
 	w.runs++
 	r := &run{w: w, id: w.runs, name: name, policy: w.policies, skew: w.sky.skew, sky: w.sky, began: time.Now(),
-		reads: map[video.ID]*reading{}, latest: w.audit.latest, afterOff: map[video.ID]bool{}}
+		reads: map[video.ID]*reading{}, afterOff: map[video.ID]bool{}}
+	if q := w.audit.plans[w.audit.latest]; q != nil && name == "purge" {
+		q.wasLatest = true
+	}
 	dice := w.dice("run", luck)
 	if w.sky.kills && chance(dice, 0.5) {
 		r.killAt = 1 + dice.IntN(120)

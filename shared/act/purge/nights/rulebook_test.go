@@ -195,13 +195,17 @@ func countStreams(m video.Media, height int, least tri, without []string) (n int
 func (b rulebook) selected(m video.Media, images []string, now time.Time) map[part]verdict {
 	all := map[part]verdict{}
 	say := func(p part, v verdict) {
-		if old, there := all[p]; !there || v.may > old.may {
+		old, there := all[p]
+		switch {
+		case there && old.may == v.may && v.why != old.why:
+			all[p] = verdict{v.may, old.why + "; " + v.why}
+		case !there || v.may > old.may:
 			all[p] = v
 		}
 	}
 	for _, r := range b.rules {
 		may := least(r.picks(m), age(m.Created, r.older, now))
-		reason := "by rule " + r.name + " it is not selected, not old enough, or a fact is unknown"
+		reason := "rule " + r.name + " does not select it, or not yet, or a fact is unknown"
 		switch r.takes {
 		case "video":
 			if m.Status != video.StatusNormal {

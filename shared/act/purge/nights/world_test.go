@@ -86,7 +86,6 @@ type run struct {
 	haltRead time.Time
 	listRead time.Time
 	treeRead time.Time
-	latest   string // the latest plan of ours when it began
 	lost     time.Time
 	afterOff map[video.ID]bool // assets that left after a halt was set
 }
