@@ -116,10 +116,10 @@ func (w *world) live(t *testing.T) {
 	r := w.dice("day", w.night)
 	w.forecast(r)
 	var todo []deed
-	at := func(d time.Duration, name string, do func()) { todo = append(todo, deed{noon.Add(d), name, do}) }
+	at := func(d time.Duration, do func()) { todo = append(todo, deed{noon.Add(d), do}) }
 	w.people(r, at)
 	w.troubles(t, r, at)
-	at(50*time.Minute, "count", w.countDue)
+	at(50*time.Minute, w.countDue)
 	for _, hour := range []int{1, 2, 5} { // of six ticks in truth; most find the plan there
 		w.tick(at, time.Duration(hour)*time.Hour, r.Int64(), w.runPlan)
 	}
@@ -127,7 +127,7 @@ func (w *world) live(t *testing.T) {
 	for hour := 7; hour < 11; hour++ {
 		w.tick(at, time.Duration(hour)*time.Hour, r.Int64(), w.runPurge)
 	}
-	at(10*time.Hour+50*time.Minute, "reckon", w.reckon)
+	at(10*time.Hour+50*time.Minute, w.reckon)
 	slices.SortStableFunc(todo, func(a, b deed) int { return a.at.Compare(b.at) })
 	for _, d := range todo {
 		time.Sleep(time.Until(d.at))
@@ -137,16 +137,15 @@ func (w *world) live(t *testing.T) {
 }
 
 type deed struct {
-	at   time.Time
-	name string
-	do   func()
+	at time.Time
+	do func()
 }
 
 // tick starts a function at a time of the day; when the weather has it so, twice.
-func (w *world) tick(at func(time.Duration, string, func()), when time.Duration, luck int64, do func(noise int64)) {
-	at(when, "tick", func() { w.job.Go(func() { do(luck) }) })
+func (w *world) tick(at schedule, when time.Duration, luck int64, do func(noise int64)) {
+	at(when, func() { w.job.Go(func() { do(luck) }) })
 	if w.sky.twice {
-		at(when+time.Duration(luck%int64(8*time.Second)), "tick again", func() { w.job.Go(func() { do(luck + 1) }) })
+		at(when+time.Duration(luck%int64(8*time.Second)), func() { w.job.Go(func() { do(luck + 1) }) })
 	}
 }
 
@@ -161,7 +160,7 @@ func (w *world) newRun(name string, luck int64) *run {
 	}
 	dice := w.dice("run", luck)
 	if w.sky.kills && chance(dice, 0.5) {
-		r.killAt = 1 + dice.IntN(120)
+		r.killAt = 1 + dice.IntN(pick(dice, 20, 120, 400))
 	}
 	if w.sky.sleeps && chance(dice, 0.3) {
 		r.sleepAt = 1 + dice.IntN(60)
@@ -232,14 +231,14 @@ func (w *world) runPurge(luck int64) {
 
 // person approves in the evening what is planned, late on some days, and takes
 // some approvals back.
-func (w *world) person(r interface{ Float64() float64 }, at func(time.Duration, string, func())) {
+func (w *world) person(r interface{ Float64() float64 }, at schedule) {
 	when := 6 * time.Hour
 	w.sleepy = r.Float64() < 0.15
 	if w.sleepy {
 		when = 14 * time.Hour // in the morning
 	}
 	back := r.Float64() < 0.05
-	at(when, "approve", func() {
+	at(when, func() {
 		ctx := context.Background()
 		p := w.tonight
 		if p.ID == "" || w.book.self && len(p.Over) == 0 {
@@ -358,13 +357,12 @@ func (w *world) reckon() {
 			}
 		}
 	}
-	if os.Getenv("SEED") != "" {
-		most := 0
-		for _, x := range w.due0 {
-			most = max(most, x.good)
-		}
-		fmt.Printf("night %d: %s, due %d, longest %d, limit %d, plan %s %d items, over %v\n", w.night, why, len(w.due0), most, w.book.limit(w.there()), w.tonight.ID, w.tonight.Items, w.tonight.Over)
+	most := 0
+	for _, wait := range w.due0 {
+		most = max(most, wait.good)
 	}
+	w.diary = append(w.diary, fmt.Sprintf("night %d, %+v: excuse %q; plan %s with %d items, over %v; %d still due, the longest for %d nights, limit %d",
+		w.night, w.sky, why, w.tonight.ID, w.tonight.Items, w.tonight.Over, len(w.due0), most, w.book.limit(w.there())))
 	w.excuse = ""
 }
 

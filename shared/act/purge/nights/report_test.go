@@ -16,6 +16,7 @@ type sums struct {
 	mu                                     sync.Mutex
 	count, violations, late, errs, refused map[string]int
 	stories                                []string
+	diaries                                []string
 }
 
 func newSums() *sums {
@@ -31,6 +32,7 @@ func (s *sums) add(w *world) {
 		}
 	}
 	s.stories = append(s.stories, w.audit.stories...)
+	s.diaries = append(s.diaries, w.book.text(), strings.Join(w.diary, "\n"))
 }
 
 func table(all map[string]int) string {
@@ -52,6 +54,9 @@ func (s *sums) report(t *testing.T, seeds, nights int, took time.Duration) {
 	}
 	t.Logf("%d seeds of %d nights in %s: liveness %.2f %% (%d of %d items in time)\n  counts:%s\n  violations:%s\n  came after the last read:%s\n  errors in calm nights:%s\n  refused in calm nights:%s",
 		seeds, nights, took.Round(time.Millisecond), alive, gone, gone+stuck, table(s.count), table(s.violations), table(s.late), table(s.errs), table(s.refused))
+	if os.Getenv("SEED") != "" {
+		t.Log(strings.Join(s.diaries, "\n"))
+	}
 	told := map[string]bool{}
 	for _, story := range s.stories {
 		_, class, _ := strings.Cut(strings.SplitN(story, "\n", 2)[0], "}: ")

@@ -11,7 +11,8 @@ import (
 	"vodcurator/shared/video"
 )
 
-type schedule = func(d time.Duration, name string, do func())
+// schedule takes what is to happen at a time of the day, counted from noon.
+type schedule = func(d time.Duration, do func())
 
 // forecast chooses tonight's weather: calm in two nights of three.
 func (w *world) forecast(r *rand.Rand) {
@@ -61,7 +62,7 @@ func moment(r *rand.Rand) time.Duration {
 func (w *world) people(r *rand.Rand, at schedule) {
 	for range 2 + r.IntN(5) {
 		r := rand.New(rand.NewPCG(r.Uint64(), 1))
-		at(moment(r), "upload", func() {
+		at(moment(r), func() {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			created := w.now()
@@ -74,13 +75,13 @@ func (w *world) people(r *rand.Rand, at schedule) {
 	}
 	for range 8 {
 		r := rand.New(rand.NewPCG(r.Uint64(), 2))
-		at(moment(r), "edit", func() {
+		at(moment(r), func() {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.edit(r, w.target(r))
 		})
 	}
-	at(time.Minute, "facts", func() {
+	at(time.Minute, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		for _, a := range w.order {
@@ -213,10 +214,10 @@ func (w *world) edit(r *rand.Rand, a *asset) {
 // plans of others, a tree with a branch cut, another policy.
 func (w *world) troubles(t *testing.T, r *rand.Rand, at schedule) {
 	if chance(r, 0.08) {
-		at(moment(r), "halt", w.halt)
+		at(moment(r), w.halt)
 	}
 	if chance(r, 0.4) {
-		at(moment(r), "resume", w.resume)
+		at(moment(r), w.resume)
 	}
 	if chance(r, 0.1) {
 		w.stray(r)
@@ -227,21 +228,22 @@ func (w *world) troubles(t *testing.T, r *rand.Rand, at schedule) {
 	}
 	if chance(r, 0.03) {
 		w.count["plans of others"]++
-		at(5*time.Hour+30*time.Minute, "others", func() { w.job.Go(func() { w.foreign() }) })
+		at(5*time.Hour+30*time.Minute, func() { w.job.Go(func() { w.foreign() }) })
 	}
 	if len(w.book.categories) > 0 && chance(r, 0.06) {
-		at(moment(r), "tree", func() { w.fell(pick(r, int64(100), 110, 111, 200)) })
+		at(moment(r), func() { w.fell(pick(r, int64(100), 110, 111, 200)) })
 	}
 	if chance(r, 0.3) {
-		at(moment(r), "tree", w.plant)
+		at(moment(r), w.plant)
 	}
 	if chance(r, 0.03) {
-		at(3*time.Hour, "policy", func() {
+		at(3*time.Hour, func() {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.count["policies"]++
 			w.book.expires = 7 + (w.book.expires-6)%3
 			w.adopt(t)
+			w.due0 = map[part]*waiting{} // another policy begins the grace anew
 			w.excuse = "another policy"
 		})
 	}

@@ -48,6 +48,7 @@ type world struct {
 	sleepy   bool   // tonight's person approves in the morning
 	due0     map[part]*waiting
 	stuck    int
+	diary    []string // one line a night
 }
 
 // sky is the weather of one night. The zero sky is calm.
