@@ -154,16 +154,16 @@ func (w *world) newRun(name string, luck int64) *run {
 	defer w.mu.Unlock()
 	w.runs++
 	r := &run{w: w, id: w.runs, name: name, policy: w.policies, skew: w.sky.skew, sky: w.sky, began: time.Now(),
-		reads: map[video.ID]*reading{}, afterOff: map[video.ID]bool{}}
+		reads: map[video.ID]*reading{}, calls: map[string]int{}, afterOff: map[video.ID]bool{}}
 	if q := w.audit.plans[w.audit.latest]; q != nil && name == "purge" {
 		q.wasLatest = true
 	}
 	dice := w.dice("run", luck)
 	if w.sky.kills && chance(dice, 0.5) {
-		r.killAt = 1 + dice.IntN(pick(dice, 20, 120, 400))
+		r.kill = 1 / float64(pick(dice, 10, 60, 200))
 	}
 	if w.sky.sleeps && chance(dice, 0.3) {
-		r.sleepAt = 1 + dice.IntN(60)
+		r.sleep = 1.0 / 60
 	}
 	return r
 }
@@ -239,13 +239,13 @@ func (w *world) person(r interface{ Float64() float64 }, at schedule) {
 	}
 	back := r.Float64() < 0.05
 	at(when, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		ctx := context.Background()
 		p := w.tonight
 		if p.ID == "" || w.book.self && len(p.Over) == 0 {
 			return
 		}
-		w.mu.Lock()
-		defer w.mu.Unlock()
 		q := w.audit.plans[p.ID]
 		if q == nil {
 			return

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -79,9 +80,9 @@ type run struct {
 	began    time.Time
 	skew     time.Duration
 	sky      sky
-	ops      int
-	killAt   int
-	sleepAt  int
+	calls    map[string]int
+	kill     float64 // chance at each call
+	sleep    float64
 	mu       sync.Mutex
 	reads    map[video.ID]*reading
 	haltRead time.Time
@@ -108,30 +109,35 @@ var errDead = errors.New("this process was killed")
 func (r *run) clock() time.Time { return time.Now().Add(r.skew) }
 
 // op is the beginning of every call that a run makes: the place where it may be
-// killed, sleep, or run out of time. It returns the dice of this call.
-func (r *run) op(ctx context.Context, what string, least, most time.Duration) error {
+// killed, sleep, or run out of time. It returns the dice of this call, which
+// depend on what is called and how often, and not on which of two calls at once
+// came first.
+func (r *run) op(ctx context.Context, what string, least, most time.Duration) (*rand.Rand, error) {
 	r.mu.Lock()
-	r.ops++
-	n := r.ops
-	r.mu.Unlock()
-	dice := r.w.dice("op", r.id, n)
-	if n == r.killAt {
-		r.die("at " + what)
+	r.calls[what]++
+	dice := r.w.dice("op", r.id, what, r.calls[what])
+	kill, sleep := chance(dice, r.kill), chance(dice, r.sleep)
+	if sleep {
+		r.sleep = 0
 	}
-	if n == r.sleepAt {
+	r.mu.Unlock()
+	if kill {
+		r.die()
+	}
+	if sleep {
 		time.Sleep(time.Duration(1+dice.IntN(30*60)) * time.Minute)
 	}
 	if err := r.wait(ctx, least+time.Duration(dice.Int64N(int64(most-least)))); err != nil {
-		return err
+		return nil, err
 	}
 	if r.dead() {
-		return errDead
+		return nil, errDead
 	}
-	return nil
+	return dice, nil
 }
 
 // die ends a run as a machine that is switched off: nothing of it goes on.
-func (r *run) die(string) {
+func (r *run) die() {
 	r.w.mu.Lock()
 	r.w.count["kills"]++
 	r.w.mu.Unlock()
@@ -161,29 +167,33 @@ func (r *run) wait(ctx context.Context, d time.Duration) error {
 }
 
 // service is op for calls of the library, which throttles and fails.
-func (r *run) service(ctx context.Context, what string, least, most time.Duration) error {
-	if err := r.op(ctx, what, least, most); err != nil {
-		return err
-	}
-	if r.skew.Abs() > 15*time.Minute {
-		return fmt.Errorf("%w: InvalidTimeStamp.Expired: the clock is off by %s", video.ErrInvalid, r.skew)
-	}
-	dice := r.w.dice("service", r.id, r.ops)
+func (r *run) service(ctx context.Context, what string, least, most time.Duration) (*rand.Rand, error) {
+	dice, err := r.op(ctx, what, least, most)
 	switch {
+	case err != nil:
+		return nil, err
+	case r.skew.Abs() > 15*time.Minute:
+		return nil, fmt.Errorf("%w: InvalidTimeStamp.Expired: the clock is off by %s", video.ErrInvalid, r.skew)
 	case chance(dice, r.sky.outage):
-		return fmt.Errorf("%w: ServiceUnavailable", video.ErrTransient)
+		return nil, fmt.Errorf("%w: ServiceUnavailable", video.ErrTransient)
 	case chance(dice, r.sky.throttle):
-		return fmt.Errorf("%w: Throttling.User", video.ErrThrottled)
+		return nil, fmt.Errorf("%w: Throttling.User", video.ErrThrottled)
 	}
-	return nil
+	return dice, nil
 }
 
 // --- STATE, as one run sees it
 
 type desk struct{ r *run }
 
+// room is the first word of a key: the rest may be by chance.
+func room(key string) string {
+	first, _, _ := strings.Cut(key, "/")
+	return first
+}
+
 func (d desk) Read(ctx context.Context, key string) ([]byte, error) {
-	if err := d.r.op(ctx, "read "+key, time.Millisecond, 5*time.Millisecond); err != nil {
+	if _, err := d.r.op(ctx, "read "+room(key), time.Millisecond, 5*time.Millisecond); err != nil {
 		return nil, err
 	}
 	body, err := d.r.w.shelf.Read(ctx, key)
@@ -204,15 +214,15 @@ func (r *run) looked(key string) {
 }
 
 func (d desk) Create(ctx context.Context, key string, body []byte) error {
-	if err := d.r.op(ctx, "create "+key, time.Millisecond, 8*time.Millisecond); err != nil {
+	dice, err := d.r.op(ctx, "create "+room(key), time.Millisecond, 8*time.Millisecond)
+	if err != nil {
 		return err
 	}
-	dice := d.r.w.dice("create", d.r.id, d.r.ops)
 	fails := chance(dice, d.r.sky.putFails)
 	if fails && chance(dice, 0.5) {
 		return fmt.Errorf("%w: the bucket answers 503", video.ErrTransient)
 	}
-	err := d.r.w.shelf.Create(ctx, key, body)
+	err = d.r.w.shelf.Create(ctx, key, body)
 	if err == nil {
 		d.r.w.audit.created(d.r, key)
 	}
@@ -224,7 +234,7 @@ func (d desk) Create(ctx context.Context, key string, body []byte) error {
 
 func (d desk) List(ctx context.Context, prefix, after string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		if err := d.r.op(ctx, "list "+prefix, time.Millisecond, 5*time.Millisecond); err != nil {
+		if _, err := d.r.op(ctx, "list "+room(prefix), time.Millisecond, 5*time.Millisecond); err != nil {
 			yield("", err)
 			return
 		}
@@ -243,7 +253,7 @@ type view struct{ r *run }
 
 func (v view) Search(ctx context.Context, q video.Query) iter.Seq2[video.Found, error] {
 	return func(yield func(video.Found, error) bool) {
-		if err := v.r.service(ctx, "search", 20*time.Millisecond, 100*time.Millisecond); err != nil {
+		if _, err := v.r.service(ctx, "search "+string(q.Kind), 20*time.Millisecond, 100*time.Millisecond); err != nil {
 			yield(video.Found{}, err)
 			return
 		}
@@ -268,7 +278,7 @@ func (v view) Search(ctx context.Context, q video.Query) iter.Seq2[video.Found, 
 				continue
 			}
 			if i%100 == 99 {
-				if err := v.r.service(ctx, "search", 20*time.Millisecond, 100*time.Millisecond); err != nil {
+				if _, err := v.r.service(ctx, "search "+string(q.Kind), 20*time.Millisecond, 100*time.Millisecond); err != nil {
 					yield(video.Found{}, err)
 					return
 				}
@@ -325,10 +335,10 @@ func (a *asset) at() time.Time {
 func (v view) Media(ctx context.Context, ids []video.ID) ([]video.Answer[video.Media], error) {
 	all := make([]video.Answer[video.Media], len(ids))
 	for from := 0; from < len(ids); from += video.MaxBatch {
-		err := v.r.service(ctx, "media", 20*time.Millisecond, 200*time.Millisecond)
+		dice, err := v.r.service(ctx, "media "+string(ids[from]), 20*time.Millisecond, 200*time.Millisecond)
 		v.r.w.mu.Lock()
 		if v.r.name == "purge" && err == nil {
-			v.r.w.meddle(v.r.w.dice("before a read", v.r.id, v.r.ops), ids[from:min(len(ids), from+video.MaxBatch)])
+			v.r.w.meddle(dice, ids[from:min(len(ids), from+video.MaxBatch)])
 		}
 		for i := from; i < min(len(ids), from+video.MaxBatch); i++ {
 			if err != nil {
@@ -409,7 +419,7 @@ func (a *asset) told() video.Media {
 var gaps = []string{"tags", "category", "created", "epoch", "modified", "status", "streams", "source", "duration", "height", "stream", "cover"}
 
 func (v view) Categories(ctx context.Context) ([]video.Category, error) {
-	if err := v.r.service(ctx, "categories", 10*time.Millisecond, 50*time.Millisecond); err != nil {
+	if _, err := v.r.service(ctx, "categories", 10*time.Millisecond, 50*time.Millisecond); err != nil {
 		return nil, err
 	}
 	v.r.w.mu.Lock()
@@ -419,7 +429,7 @@ func (v view) Categories(ctx context.Context) ([]video.Category, error) {
 }
 
 func (v view) RefreshPlayURLs(ctx context.Context, ids []video.ID) ([]video.Outcome, error) {
-	err := v.r.service(ctx, "refresh", 10*time.Millisecond, 50*time.Millisecond)
+	_, err := v.r.service(ctx, fmt.Sprint("refresh ", ids), 10*time.Millisecond, 50*time.Millisecond)
 	return outcomes(ids, "", func(video.ID) error { return err }), err
 }
 
@@ -441,10 +451,10 @@ func (r *run) effect(ctx context.Context, parts []part, do func(now time.Time)) 
 	if len(parts) > video.MaxBatch {
 		return fmt.Errorf("%w: VideoIdsExceededMax", video.ErrInvalid)
 	}
-	if err := r.op(ctx, "delete", 0, 30*time.Millisecond); err != nil {
+	meddling, err := r.op(ctx, fmt.Sprint("before delete ", parts), 0, 30*time.Millisecond)
+	if err != nil {
 		return err
 	}
-	meddling := r.w.dice("before a delete", r.id, r.ops)
 	if chance(meddling, 0.004) {
 		r.w.halt()
 	}
@@ -456,10 +466,10 @@ func (r *run) effect(ctx context.Context, parts []part, do func(now time.Time)) 
 	r.w.meddle(meddling, ids)
 	r.w.audit.call(r, parts)
 	r.w.mu.Unlock()
-	if err := r.service(ctx, "delete", 20*time.Millisecond, 250*time.Millisecond); err != nil {
+	dice, err := r.service(ctx, fmt.Sprint("delete ", parts), 20*time.Millisecond, 250*time.Millisecond)
+	if err != nil {
 		return err
 	}
-	dice := r.w.dice("effect", r.id, r.ops)
 	lost := chance(dice, r.sky.unknown)
 	if lost && chance(dice, 0.4) {
 		return fmt.Errorf("%w: the connection broke", video.ErrUnknownOutcome)
@@ -473,7 +483,7 @@ func (r *run) effect(ctx context.Context, parts []part, do func(now time.Time)) 
 	do(time.Now())
 	r.w.mu.Unlock()
 	if r.sky.kills && chance(dice, 0.05) {
-		r.die("after the effect of a delete")
+		r.die()
 	}
 	if lost {
 		return fmt.Errorf("%w: the answer was lost", video.ErrUnknownOutcome)
