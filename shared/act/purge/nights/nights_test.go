@@ -404,8 +404,8 @@ func (w *world) settleAccounts(t *testing.T) {
 			done[p] = true
 		}
 	}
-	for p, row := range last {
-		a := w.assets[p.id]
+	for _, p := range slices.SortedFunc(maps.Keys(last), func(a, b part) int { return strings.Compare(a.String(), b.String()) }) {
+		row, a := last[p], w.assets[p.id]
 		switch {
 		case done[p] && !w.audit.removed[p] && !a.byPeople:
 			w.audit.breach("the ledger says removed of what is there", a, &run{name: "ledger"}, "%s", p)
