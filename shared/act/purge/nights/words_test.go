@@ -94,7 +94,10 @@ func heldBy(tag string, words []string, until string, now time.Time) (exact, nea
 			return "date " + strconv.QuoteToASCII(tag), ""
 		case dated && colon: // its day has passed
 		case strings.HasPrefix(letters(word), letters(until)):
-			near = "date " + strconv.QuoteToASCII(tag)
+			_, date, _ := strings.Cut(word, ":")
+			if holdsUntil(date, now) { // a day that has passed holds in no dress
+				near = "date " + strconv.QuoteToASCII(tag)
+			}
 		}
 	}
 	return "", near
