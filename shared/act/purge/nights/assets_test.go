@@ -63,8 +63,10 @@ func (w *world) upload(r *rand.Rand, created time.Time) *asset {
 	height := pick(r, 360, 480, 720, 1080)
 	a.Source = &video.Source{Status: "Normal", FileName: "x.mp4", Size: a.Size, Duration: a.Duration, Width: height * 16 / 9,
 		Height: height, FPS: 25, Bitrate: 3000, VideoCodec: "h264", AudioCodec: "aac", Created: created}
-	a.Cover = fmt.Sprintf("https://v.example/%s/%s.jpg", id, pick(r, "snapshot/cover", "snapshot/normal", "image/cover/1", "image/cover/2"))
-	a.Snapshots = []string{fmt.Sprintf("https://v.example/%s/snapshot/normal-1.jpg", id)}
+	normal := fmt.Sprintf("http://vod.example.com/%s/snapshots/normal/%x-00001.jpg", id, h[16:])
+	a.Cover = pick(r, normal, fmt.Sprintf("http://vod.example.com/%s/covers/%x-00002.jpg", id, h[16:]),
+		fmt.Sprintf("http://vod.example.com/image/cover/%X-6-2.png", h[24:]), fmt.Sprintf("http://vod.example.com/image/default/%X-6-2.jpg", h[24:]))
+	a.Snapshots = []string{normal}
 	a.images = []string{"CoverSnapshot", "NormalSnapshot"}
 	a.transcode(r, created.Add(time.Minute))
 	switch kind := r.IntN(100); {

@@ -281,9 +281,9 @@ func older(s video.Stream, m video.Media, v verdict) verdict {
 // shown says whether normal snapshots may go: not while one is the cover.
 func shown(m video.Media, v verdict) verdict {
 	switch {
-	case strings.Contains(m.Cover, "/snapshot/normal"):
+	case strings.Contains(m.Cover, "/snapshots/normal/"):
 		return stays("one of them is the cover")
-	case !strings.Contains(m.Cover, "/image/cover/") || len(m.Snapshots) == 0:
+	case !strings.Contains(m.Cover, ".com/image/") || len(m.Snapshots) == 0:
 		v.may = min(v.may, maybe)
 	}
 	return v
