@@ -186,7 +186,7 @@ func (w *world) planAt(luck int64, at time.Time, name, account string) {
 	defer w.mu.Unlock()
 	if err != nil {
 		w.count["plan runs that failed"]++
-		w.fail("plan", err)
+		w.fail(r, err)
 		return
 	}
 	if report.Finished() && name == "plan" && account == report.Plan.Account {
@@ -195,10 +195,10 @@ func (w *world) planAt(luck int64, at time.Time, name, account string) {
 }
 
 // fail remembers the errors of calm nights, which nothing excuses.
-func (w *world) fail(name string, err error) {
-	if w.sky.calm() && !errors.Is(err, errDead) && !errors.Is(err, state.ErrBusy) {
+func (w *world) fail(r *run, err error) {
+	if r.sky.calm() && !errors.Is(err, errDead) && !errors.Is(err, state.ErrBusy) {
 		text := err.Error()
-		w.errs[name+": "+text[:min(len(text), 160)]]++
+		w.errs[r.name+": "+text[:min(len(text), 160)]]++
 	}
 }
 
@@ -220,7 +220,7 @@ func (w *world) runPurge(luck int64) {
 	w.count["purge runs"]++
 	if err != nil {
 		w.count["purge runs that failed"]++
-		w.fail("purge", err)
+		w.fail(r, err)
 	}
 	for _, p := range report.Plans {
 		if p.Status == purge.Refused && w.sky.calm() {
