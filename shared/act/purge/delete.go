@@ -357,7 +357,7 @@ func (c *caller) answer(ctx context.Context, item retention.Item, outcomes []vid
 	a := c.attempts[k].AfterCall(o)
 	c.attempts[k] = a
 	if a.Doubt.After(c.doubt) {
-		c.run.doubt = a.Doubt
+		c.doubt = a.Doubt
 	}
 	if err != nil && (o.Result == video.Deferred || o.Result == video.Failed && video.Passing(o.Err)) {
 		c.off[k] = true // counted when it was tried often enough

@@ -81,7 +81,7 @@ func (w *work) portion(ctx context.Context) (portion, error) {
 		return portion{}, err
 	}
 	p := portion{}
-	all, going := newSum(w.removedTonight, w.run.begun), false
+	all, going := newSum(w.removedTonight, w.begun), false
 	last := w.entries(ctx, func(v retention.Verdict, planned int) error {
 		newMedia := !all.media[v.ID]
 		for _, i := range v.Items {

@@ -207,7 +207,7 @@ func (w *work) apply(ctx context.Context, portion portion) (Applied, error) {
 		return Applied{}, err
 	}
 	for _, i := range portion.going {
-		w.run.begun[keyOf(i)] = i
+		w.begun[keyOf(i)] = i
 	}
 	a.Left = portion.items - w.tally.Settled()
 	err := w.all(ctx)

@@ -43,6 +43,9 @@ func (w *work) recheck(ctx context.Context, entries []retention.Verdict) ([][]re
 	found := make([][]retention.Found, len(entries))
 	for i, e := range entries {
 		w.modified[e.ID] = answers[i].Value.Modified
+		if found[i] = w.waits(e); found[i] != nil {
+			continue
+		}
 		found[i] = w.Policy.Recheck(e, retention.Fresh{
 			Answer: answers[i], Moment: moment, Touched: w.tally.Touched(e.ID), App: w.App, Quota: quota,
 			Left: func(g retention.Group) (string, bool) { why, told := w.left[g]; return why, told },
@@ -71,7 +74,7 @@ func (w *work) media(ctx context.Context, ids []video.ID) ([]video.Answer[video.
 // survive finds out, for each batch anew, whether all that the plan left as the newest of
 // the groups out of which the batch goes are what they were.
 func (w *work) survive(ctx context.Context, entries []retention.Verdict) error {
-	w.left = map[retention.Group]string{}
+	w.left, w.unread = map[retention.Group]string{}, map[retention.Group]error{}
 	var groups []retention.Group
 	for _, e := range entries {
 		for _, g := range e.Newest {
@@ -108,11 +111,10 @@ func (w *work) survive(ctx context.Context, entries []retention.Verdict) error {
 		}
 	}
 	for _, g := range groups {
-		why, told, err := w.gap(g, answers)
-		if err != nil {
-			return err
-		}
-		if told {
+		switch why, told, err := w.gap(g, answers); {
+		case err != nil:
+			w.unread[g] = err
+		case told:
 			w.left[g] = why
 		}
 	}
@@ -120,22 +122,37 @@ func (w *work) survive(ctx context.Context, entries []retention.Verdict) error {
 }
 
 // gap says what is missing of what the plan left as the newest of a group; told is false
-// when the plan does not say what that is.
+// when the plan does not say what that is. An error says that one of them cannot be read
+// now: what would go out of the group waits, and nothing else.
 func (w *work) gap(g retention.Group, answers map[video.ID]video.Answer[video.Media]) (why string, told bool, err error) {
 	for _, id := range w.survivors[g] {
 		a := answers[id]
 		switch {
 		case video.Passing(a.Err):
-			return "", false, fmt.Errorf("read %s, one of the newest: %w", a.ID, a.Err)
+			err = fmt.Errorf("read %s, one of the newest: %w", id, a.Err)
 		case errors.Is(a.Err, video.ErrNotFound):
-			return fmt.Sprintf("%s, one of the newest, is gone", a.ID), true, nil
+			return fmt.Sprintf("%s, one of the newest, is gone", id), true, nil
 		case a.Err != nil:
-			return fmt.Sprintf("%s, one of the newest, cannot be read: %v", a.ID, a.Err), true, nil
+			return fmt.Sprintf("%s, one of the newest, cannot be read: %v", id, a.Err), true, nil
 		case !w.Policy.Stands(g, a.Value, retention.Moment{Now: w.at}):
-			return fmt.Sprintf("%s, one of the newest, has left its group", a.ID), true, nil
+			return fmt.Sprintf("%s, one of the newest, has left its group", id), true, nil
 		}
 	}
-	return "", len(w.survivors[g]) > 0, nil
+	return "", len(w.survivors[g]) > 0, err
+}
+
+// waits gives what is found of items that wait because of others that cannot be read now.
+func (w *work) waits(e retention.Verdict) []retention.Found {
+	for _, g := range e.Newest {
+		if err := w.unread[g]; err != nil {
+			found := make([]retention.Found, len(e.Items))
+			for i, item := range e.Items {
+				found[i] = retention.Found{Item: item, Err: err}
+			}
+			return found
+		}
+	}
+	return nil
 }
 
 // readSurvivors reads once what the plan left as the newest. What is corrupt is not told.
@@ -331,7 +348,7 @@ func (w *work) elsewhere(ctx context.Context, item retention.Item) (string, erro
 		return "", err
 	}
 	for _, row := range w.others.rows {
-		if row.Plan != w.plan.ID && row.Result == video.Done && row.ID == item.ID && (row.Kind == retention.Whole || row.Item.Same(item)) {
+		if row.Plan != w.plan.ID && row.Result == video.Done && row.ID == item.ID && (row.Kind == retention.Whole || row.Same(item)) {
 			return row.Plan, nil
 		}
 	}

@@ -38,6 +38,7 @@ type work struct {
 
 	survivors map[retention.Group][]video.ID // what the plan left as the newest
 	left      map[retention.Group]string     // why nothing of this batch may go out of a group; empty: it may
+	unread    map[retention.Group]error      // of groups of which one cannot be read now
 }
 
 func (r *run) work(p state.Plan, c consent, a *Applied) *work {

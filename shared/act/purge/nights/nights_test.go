@@ -62,7 +62,7 @@ func TestSimulatedNights(t *testing.T) {
 
 // play tells the story of one seed.
 func play(t *testing.T, seed uint64, nights int) *world {
-	time.Sleep(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).Sub(time.Now()))
+	time.Sleep(time.Until(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)))
 	w := newWorld(t, seed)
 	for w.night = range nights {
 		w.live(t)

@@ -93,7 +93,7 @@ func (w *world) people(r *rand.Rand, at schedule) {
 			case chance(r, 0.01):
 				a.blur = pick(r, "tags", "category", "status")
 				w.tell(a, "the search leaves out %s", a.blur)
-			case chance(r, 0.01):
+			case chance(r, 0.010):
 				old := a.Video
 				a.stale = &old
 			}
