@@ -30,6 +30,7 @@ func (w *work) all(ctx context.Context) error {
 		w.again = false
 		var batch []retention.Verdict
 		err := w.entries(ctx, func(v retention.Verdict, _ int) error {
+			v.Items = slices.DeleteFunc(v.Items, w.waitsElsewhere)
 			if len(v.Items) == 0 {
 				return nil
 			}
@@ -55,6 +56,13 @@ func (w *work) all(ctx context.Context) error {
 		}
 	}
 	return w.settle(ctx, true)
+}
+
+// waitsElsewhere says that another plan of this run asked for the item in vain: once a run
+// is enough, however many plans list it.
+func (w *work) waitsElsewhere(i retention.Item) bool {
+	by, waits := w.waits[keyOf(i)]
+	return waits && by != w.plan.ID
 }
 
 // batch removes the items of at most 20 assets. When a call was put off as a whole, by a
@@ -163,7 +171,7 @@ func (w *work) next(ctx context.Context, item retention.Item) (removal.Move, err
 		}
 		w.end(item, move.Result, move.Why)
 		if move.Result == video.Deferred && a.Answer != nil {
-			w.again = true
+			w.again, w.waits[k] = true, w.plan.ID
 		}
 		if refusedByLibrary(a, move, w.asOne) {
 			w.setAside(item, move.Why)

@@ -166,7 +166,7 @@ func (j Job) begin(at time.Time) (*run, error) {
 			return ceiling/4 + rand.N(ceiling)
 		}
 	}
-	return &run{Job: j, at: at.UTC(), name: state.NewRun(), begun: map[removal.Key]retention.Item{}}, nil
+	return &run{Job: j, at: at.UTC(), name: state.NewRun(), begun: map[removal.Key]retention.Item{}, waits: map[removal.Key]string{}}, nil
 }
 
 func (j Job) check(at time.Time) error {
@@ -200,6 +200,7 @@ type run struct {
 	median         float64                        // of the nights that were counted; 0: not known
 	counted        bool                           // median was counted
 	recent         []bool                         // which of the last items failed
+	waits          map[removal.Key]string         // what the library put off in this run, by the plan that asked
 
 	quotas *quotas // nil until a plan needs them
 	others others
