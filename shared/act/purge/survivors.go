@@ -43,7 +43,7 @@ func (w *work) recheck(ctx context.Context, entries []retention.Verdict) ([][]re
 	found := make([][]retention.Found, len(entries))
 	for i, e := range entries {
 		w.modified[e.ID] = answers[i].Value.Modified
-		if found[i] = w.waits(e); found[i] != nil {
+		if found[i] = w.waitsForOthers(e); found[i] != nil {
 			continue
 		}
 		found[i] = w.Policy.Recheck(e, retention.Fresh{
@@ -141,8 +141,8 @@ func (w *work) gap(g retention.Group, answers map[video.ID]video.Answer[video.Me
 	return "", len(w.survivors[g]) > 0, err
 }
 
-// waits gives what is found of items that wait because of others that cannot be read now.
-func (w *work) waits(e retention.Verdict) []retention.Found {
+// waitsForOthers gives what is found of items that wait because of others that cannot be read now.
+func (w *work) waitsForOthers(e retention.Verdict) []retention.Found {
 	for _, g := range e.Newest {
 		if err := w.unread[g]; err != nil {
 			found := make([]retention.Found, len(e.Items))
