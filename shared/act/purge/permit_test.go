@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,13 +22,13 @@ type hanging struct {
 	*library
 	effect bool
 	began  chan bool
-	ended  time.Time
+	ended  atomic.Bool
 }
 
 func (h *hanging) DeleteVideos(ctx context.Context, ids []video.ID) ([]video.Outcome, error) {
 	h.began <- true
 	<-ctx.Done()
-	h.ended = time.Now()
+	h.ended.Store(true)
 	if h.effect {
 		_, _ = h.library.DeleteVideos(ctx, ids)
 	}
@@ -58,7 +59,7 @@ func TestACallThatHangsEndsBeforeTheLeaseDoes(t *testing.T) {
 				}
 				require.ErrorIs(t, free(), state.ErrBusy)
 				w.tag("a", "keep")
-				for h.ended.IsZero() {
+				for !h.ended.Load() {
 					require.ErrorIs(t, free(), state.ErrBusy, "nobody takes over while a call is under way")
 					time.Sleep(time.Second / 4)
 				}
