@@ -45,7 +45,10 @@ func (o *one) Categories(context.Context) ([]video.Category, error) {
 
 func (o *one) Media(_ context.Context, ids []video.ID) ([]video.Answer[video.Media], error) {
 	o.calls++
-	m := video.Media{Video: video.Video{ID: ids[0], Tags: []string{"temp"}, Status: video.StatusNormal, Size: 7, Created: night.AddDate(0, 0, -60)}, Streams: []video.Stream{}}
+	m := video.Media{
+		Video:  video.Video{ID: ids[0], Kind: video.KindVideo, Tags: []string{"temp"}, Status: video.StatusNormal, Size: 7, Duration: time.Minute, Created: night.AddDate(0, 0, -60)},
+		Source: &video.Source{Status: "Normal", Size: 7, Duration: time.Minute}, Streams: []video.Stream{},
+	}
 	return []video.Answer[video.Media]{{ID: ids[0], Value: m}}, nil
 }
 

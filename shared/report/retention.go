@@ -34,6 +34,8 @@ type PlanAnswer struct {
 	Anew    []string  `json:"anew,omitempty"`    // what starts anew because something was damaged
 	Odd     []string  `json:"odd,omitempty"`     // media that are set aside, each with its fault; of many the first
 	Skipped []string  `json:"skipped,omitempty"` // objects of the state that do not count: stray, corrupt or of the future
+	// Warnings says what of the policy may surprise its owner, and what of it protects nothing.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // Planned words what came of planning.
@@ -46,7 +48,7 @@ func Planned(r plan.Report) PlanAnswer {
 	return PlanAnswer{
 		Plan: p.ID, Expires: p.Expires, Read: r.Read, Unread: p.Library.Unread, Media: p.Media, Items: p.Items, Bytes: p.Bytes,
 		Unknown: p.Unknown, Leaving: p.Shelf, Soon: p.Soon.Items, InDays: days, Over: p.Over, Resumed: r.Resumed, Missed: r.Missed, Nights: r.Nights, Anew: r.Anew,
-		Odd: r.Odd, Skipped: r.Skipped,
+		Odd: r.Odd, Skipped: r.Skipped, Warnings: p.Warnings,
 	}
 }
 

@@ -177,8 +177,9 @@ type OldLines struct {
 	Keys []string
 	Late bool // there was no time to look at all of them: there is nothing to remove yet
 
-	next   shard
-	number int
+	next    shard
+	number  int
+	changed bool // something is to be recorded
 }
 
 // FindOldLines reads the plans and drafts that came since the last time, while there is
@@ -216,9 +217,11 @@ func FindOldLines(ctx context.Context, o Objects, now time.Time, enough func() b
 				return OldLines{}, err
 			default:
 				known.Holders = append(known.Holders, h)
+				found.changed = true
 			}
 		}
 	}
+	found.changed = found.changed || whole && !known.Whole
 	found.next = shard{version, whole || known.Whole, known.Holders}
 	if found.Late = !whole; whole {
 		found.split(now)
@@ -242,6 +245,7 @@ func (f *OldLines) split(now time.Time) {
 			into[line] = true
 		}
 	}
+	f.changed = f.changed || len(stay) < len(f.next.Holders)
 	f.next.Holders = stay
 	for line := range old {
 		if !needed[line] {
@@ -296,6 +300,9 @@ func (f *OldLines) lastShard(ctx context.Context, o Objects) (shard, error) {
 
 // Done records that the keys were removed, so that they are not looked for again.
 func (f OldLines) Done(ctx context.Context, o Objects) error {
+	if !f.changed {
+		return nil
+	}
 	text, err := json.Marshal(f.next)
 	if err != nil {
 		return err

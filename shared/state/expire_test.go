@@ -75,7 +75,9 @@ func TestLinesGoWhenNoPlanAndNoDraftNeedsThemAnyMore(t *testing.T) {
 		}
 		require.Len(t, keys(t, s.List(t.Context(), "plans/", "")), 5)
 		require.Len(t, keys(t, s.List(t.Context(), "drafts/", "")), 1)
+		known := keys(t, s.List(t.Context(), "shards/", ""))
 		require.Empty(t, expireLines(t, s, noon), "twice is once")
+		require.Equal(t, known, keys(t, s.List(t.Context(), "shards/", "")), "nothing new is nothing to record")
 
 		again := chunk(t, s, "ended")
 		plan(0, 7, func(p *state.Plan) { p.Parts = again })

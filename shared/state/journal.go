@@ -104,7 +104,7 @@ func (j *Journal) CatchUp(ctx context.Context) error {
 
 func (j *Journal) catchUp(ctx context.Context) error {
 	var keys []string
-	for key, err := range j.objects.List(ctx, JournalPrefix, j.last) {
+	for key, err := range named(ctx, j.objects, JournalPrefix, j.last) {
 		if err != nil {
 			return err
 		}
@@ -236,7 +236,7 @@ const YoungestCompacted = 25 * time.Hour
 func Compact(ctx context.Context, o Objects, before time.Time) (Compaction, error) {
 	j := NewJournal(o)
 	var c Compaction
-	for key, err := range o.List(ctx, JournalPrefix, "") {
+	for key, err := range named(ctx, o, JournalPrefix, "") {
 		if err != nil {
 			return Compaction{}, err
 		}

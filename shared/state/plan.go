@@ -81,10 +81,22 @@ func (s *Soon) Add(day time.Time) {
 type Library struct {
 	Media  int `json:"media"`
 	Unread int `json:"unread"` // refused or gone while reading: kept
-	// Complete is how many media people can play: a percentage is of these. Plans made
-	// before it was counted do not tell it.
-	Complete int   `json:"complete,omitempty"`
-	Bytes    int64 `json:"bytes"` // of what tells its size
+	// Complete is how many media people can play. Plans made before these were counted
+	// do not say so in Counted.
+	Complete int  `json:"complete,omitempty"`
+	Counted  bool `json:"counted,omitempty"`
+
+	Bytes int64 `json:"bytes"` // of what tells its size
+}
+
+// Base is the whole of which a guard takes a percentage: the media that people can
+// play, so that uploads of which no byte ever came make no room, or what the plan
+// lists, if that is more. For a plan made before these were counted it is all media.
+func (p Plan) Base() int {
+	if p.Library.Counted {
+		return max(p.Library.Complete, p.Media)
+	}
+	return p.Library.Media
 }
 
 // Totals sum up items. Bytes counts what tells its size, Unknown what does not.

@@ -15,7 +15,7 @@ func TestNoReaderIsMisledByAStrayObject(t *testing.T) {
 	for _, key := range []string{
 		"aside/today.jsonl", "approvals/x", "drafts/zz/1.json", "drafts/20990101T000000Z-notes/00000001.json", "ended/zz.json", "ended/20990101T000000Z-x.json",
 		"gone/notes", "halt/notes.json", "halt/00000001.json.bak", "imaged/zz", "imaged/99999999.old", "lease/purge/x", "lease/purge/00000001-old.json", "ledger/README.txt",
-		"ledger/00000000.jsonl", "ledger/00000001.jsonl~", "plans/copy of plan.json", "plans/zz.json", "runs/zz", "runs/takedown-/1.json", "written/zz",
+		"ledger/00000000.jsonl", "ledger/00000001.jsonl~", "plans/copy of plan.json", "plans/zz.json", "edits/notes", "edits/000000000001.bak", "runs/zz", "runs/takedown-/1.json", "written/zz",
 	} {
 		t.Run(key, func(t *testing.T) {
 			s, _ := folder(t)
@@ -59,6 +59,12 @@ func TestNoReaderIsMisledByAStrayObject(t *testing.T) {
 			require.NoError(t, err)
 			require.Empty(t, corrupt)
 			_, err = state.VerifyLedger(t.Context(), s)
+			require.NoError(t, err)
+			_, err = state.NewJournal(s).Append(t.Context(), state.Entry{Run: "r"})
+			require.NoError(t, err)
+			require.NoError(t, state.NewJournal(s).CatchUp(t.Context()))
+			require.NoError(t, state.NewWrites(s).CatchUp(t.Context(), noon))
+			_, err = state.Compact(t.Context(), s, noon)
 			require.NoError(t, err)
 			_, err = state.Reconcile(t.Context(), s)
 			require.NoError(t, err)

@@ -42,7 +42,7 @@ func (w *Writes) CatchUp(ctx context.Context, since time.Time) error {
 		after = ""
 	}
 	var keys []string
-	for key, err := range w.objects.List(ctx, JournalPrefix, after) {
+	for key, err := range named(ctx, w.objects, JournalPrefix, after) {
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -78,8 +79,11 @@ func ofMedia(m mediaWire) (video.Media, error) {
 		tracks(&source, f.VideoStreamList, f.AudioStreamList)
 		media.Source = &source
 	}
+	// An answer that leaves out the list of pictures looks like one about a sound: the
+	// streams made of it know better, and planning compares with the search.
+	picture := func(s video.Stream) bool { return s.Kind == "video" || s.Height > 0 }
 	switch {
-	case f.Width > 0 || len(f.VideoStreamList) > 0:
+	case f.Width > 0 || len(f.VideoStreamList) > 0 || slices.ContainsFunc(media.Streams, picture):
 		media.Kind = video.KindVideo
 	case len(f.AudioStreamList) > 0:
 		media.Kind = video.KindAudio

@@ -35,6 +35,23 @@ func TestMediaJoinsSourceAndStreams(t *testing.T) {
 	require.ErrorIs(t, answers[3].Err, video.ErrTransient, "what the answer leaves out is not missing")
 }
 
+// An answer that leaves out the pictures of a film is not about a sound.
+func TestAFilmWhosePicturesAreNotToldIsNoSound(t *testing.T) {
+	s := serve(t, func(r request) (int, string) {
+		of := func(id string) map[string]any {
+			return map[string]any{"MediaId": id, "Status": "Normal", "AudioStreamList": []any{map[string]any{"CodecName": "aac"}}}
+		}
+		return ok(map[string]any{"MediaInfos": []any{
+			map[string]any{"MediaId": "film", "MediaInfo": map[string]any{}, "MezzanineInfo": of("film"), "PlayInfoList": []any{map[string]any{"JobId": "j", "StreamType": "video", "Height": 720}}},
+			map[string]any{"MediaId": "sound", "MediaInfo": map[string]any{}, "MezzanineInfo": of("sound"), "PlayInfoList": []any{map[string]any{"JobId": "j", "StreamType": "audio"}}},
+		}})
+	})
+	answers, err := s.client(t).Media(t.Context(), []video.ID{"film", "sound"})
+	require.NoError(t, err)
+	require.Equal(t, video.KindVideo, answers[0].Value.Kind)
+	require.Equal(t, video.KindAudio, answers[1].Value.Kind)
+}
+
 // No list is no answer; an empty one says that there are no streams.
 func TestStreamsThatAreNotToldOfAreNotNone(t *testing.T) {
 	s := serve(t, func(r request) (int, string) {

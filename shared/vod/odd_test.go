@@ -63,7 +63,7 @@ func TestAMediaOfAnotherShapeCostsOnlyItself(t *testing.T) {
 			require.Equal(t, video.Media{}, answers[1].Value)
 			noSecret(t, answers[1].Err.Error())
 			require.NotContains(t, answers[1].Err.Error(), "auth_key")
-			require.Len(t, s.requests, 1)
+			require.Equal(t, 1, s.sent())
 		})
 	}
 }

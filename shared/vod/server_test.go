@@ -112,6 +112,13 @@ const (
 	truncated = -2 // the body ends before its length
 )
 
+// sent is how many requests came, of whatever operation.
+func (s *service) sent() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.requests)
+}
+
 func (s *service) calls(op string) []request {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -185,6 +185,9 @@ func only(u video.Update, field string) video.Update {
 // entries reads the whole journal.
 func entries(ctx context.Context, o state.Objects, each func(key string, e state.Entry)) error {
 	for key, err := range o.List(ctx, state.JournalPrefix, "") {
+		if err == nil && state.CheckName(key) != nil {
+			continue // stray
+		}
 		if err != nil {
 			return err
 		}

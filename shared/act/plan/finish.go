@@ -58,7 +58,7 @@ func (s *survey) finish(ctx context.Context) (state.Plan, error) {
 	p := state.Plan{
 		Created: d.At, Expires: d.At.Add(j.Policy.Expires), Region: j.Region, Account: j.Account, App: j.App,
 		Policy: j.Policy.Hash, Guards: j.Policy.Guards,
-		Library: state.Library{Media: d.Tally.Media, Unread: d.Unread, Bytes: d.Tally.Bytes},
+		Library: state.Library{Media: d.Tally.Media, Unread: d.Unread, Bytes: d.Tally.Bytes, Complete: d.Tally.Complete, Counted: true},
 	}
 	before, err := s.shelf(ctx)
 	if err != nil {
@@ -121,9 +121,9 @@ func (s *survey) finish(ctx context.Context) (state.Plan, error) {
 		}
 	}
 	p.Parts, p.Leaving, p.Standing, p.Kept, p.Near = going.Written, leaving.Written, standing.Written, d.Kept, d.Near
-	p.Warnings, p.Odd = warnings(j.Policy, &d.Tally, s.moment), d.OddText()
+	p.Warnings, p.Odd = slices.Concat(j.Policy.Warnings(), j.Policy.Unused(&d.Tally, s.moment)), d.OddText()
 	sums.finish(cmp.Or(j.Share, 0.25))
-	p.Over = p.Guards.Over(p.Items, p.Media, p.Unknown, p.Bytes, p.Library.Media)
+	p.Over = p.Guards.Over(p.Items, p.Media, p.Unknown, p.Bytes, p.Base())
 	if err := p.Seal(); err != nil {
 		return state.Plan{}, err
 	}

@@ -125,7 +125,7 @@ func (j Job) goOn(ctx context.Context, d state.Draft, at time.Time) (Report, err
 		}
 	}
 	if err == nil {
-		err = checkInputs(j.Policy, moment)
+		err = j.Policy.CheckInputs(moment)
 	}
 	if err != nil {
 		return report, err
@@ -370,6 +370,9 @@ func doubts(found video.Found, m video.Media) []string {
 		}
 		if !slices.Equal(sorted(hit.Tags), sorted(m.Tags)) {
 			all = append(all, "tags")
+		}
+		if hit.Kind != "" && m.Kind != "" && hit.Kind != m.Kind {
+			all = append(all, "kind")
 		}
 	}
 	slices.Sort(all)

@@ -545,11 +545,11 @@ func TestImagesAreListedUntilTheLedgerHasThem(t *testing.T) {
 	require.NoError(t, err, "no other policy asks for it")
 }
 
-// unledgered is a state whose ledger cannot be read.
+// unledgered is a state whose ledger cannot be read, nor what was kept of it.
 type unledgered struct{ state.Objects }
 
 func (u unledgered) Read(ctx context.Context, key string) ([]byte, error) {
-	if strings.HasPrefix(key, "ledger/") {
+	if strings.HasPrefix(key, "ledger/") || strings.HasPrefix(key, "imaged/") {
 		return nil, video.ErrTransient
 	}
 	return u.Objects.Read(ctx, key)

@@ -156,7 +156,7 @@ func (a *app) portion(ctx context.Context, o *state.Store, policy *retention.Pol
 	}
 	part, whole := portion{}, cmp.Or(say.first, p.Items)
 	over := func() []string {
-		return policy.Guards.Over(part.Items, part.Media, part.Unknown, part.Bytes, p.Library.Media)
+		return policy.Guards.Over(part.Items, part.Media, part.Unknown, part.Bytes, p.Base())
 	}
 	for v, err := range p.Entries(ctx, o) {
 		if err != nil {

@@ -36,10 +36,12 @@ func Complete(s video.Stream, m video.Media, need Need) (complete rule.Truth, wh
 	return rule.Yes, ""
 }
 
-// Facts of the asset that Complete may miss.
+// Facts that Complete and its like may miss, beside those of streams by their own names.
 const (
 	factWhole = "duration of the original"
 	factKind  = "kind of the asset"
+	factShape = "source.height"
+	factMade  = "time of transcoding"
 )
 
 // fault says what is known to be wrong with a stream; empty: nothing.
@@ -59,7 +61,7 @@ func fault(s video.Stream, m video.Media, need Need) string {
 		return fmt.Sprintf("it lasts %s, the original %s", s.Duration, whole)
 	case need.Height > 0 && kind == string(video.KindAudio):
 		return "sound has no lines"
-	case need.Height > 0 && s.Height > 0 && s.Height < need.Height:
+	case s.Height > 0 && s.Height < need.Height:
 		return fmt.Sprintf("it has %d lines, needed are %d", s.Height, need.Height)
 	}
 	return ""
@@ -145,11 +147,14 @@ func Playable(m video.Media) (playable rule.Truth, why string) {
 	}
 	for _, s := range m.Streams {
 		t, reason := Complete(s, m, Need{Encrypted: true})
+		if s.Definition == "" && t == rule.No {
+			t, reason = rule.Unknown, "definition unknown" // it may be the source (OD)
+		}
 		if source = source || s.Definition == "OD"; t > playable {
 			playable, why = t, "stream "+s.Job+": "+reason
 		}
 	}
-	if source && playable < rule.Yes {
+	if source {
 		if t, reason := sourcePlays(m); t > playable {
 			playable, why = t, reason
 		}
@@ -184,10 +189,12 @@ func sourcePlays(m video.Media) (rule.Truth, string) {
 func fills(s video.Stream, src video.Source) (rule.Truth, string) {
 	short, long := min(src.Width, src.Height)&^1, max(src.Width, src.Height)&^1
 	switch {
-	case src.Width <= 0 || src.Height <= 0:
-		return rule.Unknown, "width and height of the source file"
-	case s.Width <= 0 || s.Height <= 0:
-		return rule.Unknown, "width and height"
+	case min(src.Width, src.Height) <= 0:
+		return rule.Unknown, factShape
+	case s.Width <= 0:
+		return rule.Unknown, "width"
+	case s.Height <= 0:
+		return rule.Unknown, "height"
 	case min(s.Width, s.Height) < short || max(s.Width, s.Height) < long:
 		return rule.No, ""
 	}

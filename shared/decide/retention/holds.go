@@ -149,15 +149,14 @@ func (h holds) resembles(word string, now time.Time) string {
 			return hold
 		}
 	}
-	if h.until == "" || strings.HasPrefix(word, h.until) {
+	if strings.HasPrefix(word, h.until) { // that is one, or there is no such word
 		return ""
 	}
 	head, date := word, ""
 	if i := strings.IndexAny(word, ":=0123456789"); i >= 0 {
 		head, date = word[:i], word[i:]
 	}
-	head = strings.Trim(head, joints)
-	if !strings.HasPrefix(loose.Replace(word), loose.Replace(h.until)) && head != h.until && !rule.Near(head, h.until) {
+	if !strings.HasPrefix(loose.Replace(word), loose.Replace(h.until)) && !rule.Near(head, h.until) {
 		return ""
 	}
 	if end, readable := endOf(date); readable && !now.Before(end) {

@@ -76,14 +76,7 @@ func (p *Policy) uses(t *Tally, c func() *facts, m video.Media, at Moment) {
 			}
 		}
 	}
-	if p.unusedHolds(t) {
-		p.usesHolds(t, m, at)
-	}
-}
-
-func (p *Policy) unusedHolds(t *Tally) bool {
-	return slices.ContainsFunc(p.holds.tags, func(tag string) bool { return !t.Used["tag "+tag] }) ||
-		slices.ContainsFunc(p.holds.categories, func(id int64) bool { return !t.Used["category "+strconv.FormatInt(id, 10)] })
+	p.usesHolds(t, m, at)
 }
 
 func (p *Policy) usesHolds(t *Tally, m video.Media, at Moment) {
@@ -94,7 +87,7 @@ func (p *Policy) usesHolds(t *Tally, m video.Media, at Moment) {
 			}
 		}
 	}
-	for id, n := m.Category, 0; id > 0 && n < levels && len(p.holds.categories) > 0; id, n = at.Above[id], n+1 {
+	for id, n := m.Category, 0; id > 0 && n < levels; id, n = at.Above[id], n+1 {
 		if slices.Contains(p.holds.categories, id) {
 			set(&t.Used, "category "+strconv.FormatInt(id, 10), true)
 		}

@@ -1,6 +1,7 @@
 package retention
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -33,12 +34,21 @@ func newCase(m video.Media, at Moment) *facts {
 	c := &facts{m: m, at: at, words: rule.FactsOf(m, at.Now), maybe: map[string]bool{}}
 	for _, name := range m.Doubts {
 		rule.Without(&c.words, name)
-		if name == "category" {
-			rule.Without(&c.words, "category_id")
+	}
+	if src := m.Source; src == nil || (src.Gone() || src.Status == "") && min(src.Width, src.Height) <= 0 {
+		// Rules for tags may go by the largest stream. It may be a poor copy, so what
+		// is removed may not.
+		for _, name := range shapeFacts {
+			rule.Without(&c.words, name)
 		}
+	}
+	if !counted(m) {
+		rule.Without(&c.words, "bytes")
 	}
 	return c
 }
+
+var shapeFacts = []string{"width", "height", "short_side", "orientation", "fps", "bitrate", "codec"}
 
 // believed is the asset without the facts that two answers of the library tell
 // differently. Tags and category stay: they are protective words (see disputed).
@@ -157,8 +167,7 @@ func (r *removal) judge(c *facts, v *Verdict) (source string) {
 		return ""
 	case c.m.Status == "":
 		c.doubt(v, Keep{Rule: r.name, Reason: "status unknown: its parts may still change"}, "status")
-		r.mayTake(c)
-		return ""
+		return "" // and no other rule takes parts of it
 	case c.m.Status != video.StatusNormal:
 		v.Keeps = append(v.Keeps, Keep{ID: v.ID, Rule: r.name, Why: Doubt,
 			Reason: fmt.Sprintf("status %q: its parts may still change", c.m.Status)})
@@ -222,37 +231,40 @@ func (r *removal) takeSource(c *facts, v *Verdict, because string) {
 		doubt("a stream does not tell its definition, so it may be the source file itself", fmt.Sprintf("streams[%d].definition", i))
 		return
 	}
-	good, full, open := r.goodStreams(c, v)
+	n := r.goodStreams(c, v)
 	asked := "as the source file is"
 	if r.source.minHeight > 0 {
 		asked = fmt.Sprintf("of at least %d lines", r.source.minHeight)
 	}
+	found := fmt.Sprintf("%d good streams %s, wanted %d", n.good, asked, r.source.goodStreams)
 	switch {
-	case good >= r.source.goodStreams && full == rule.Yes:
-		v.Items = append(v.Items, Item{ID: v.ID, Kind: Source, Bytes: told(src.Size), Rule: r.name,
-			Reason: fmt.Sprintf("%s; %d good streams stay", because, good)})
-	case good < r.source.goodStreams && good+len(open) < r.source.goodStreams || full == rule.No && len(open) == 0:
-		keep(Needed, "%d good streams %s, wanted %d%s", good, asked, r.source.goodStreams, lower(full, good))
+	case n.good >= r.source.goodStreams && n.full == rule.Yes:
+		v.Items = append(v.Items, Item{ID: v.ID, Kind: Source, Bytes: told(cmp.Or(src.Size, c.m.Size)), Rule: r.name,
+			Reason: fmt.Sprintf("%s; %d good streams stay", because, n.good)})
+	case n.good+len(n.open) < r.source.goodStreams:
+		keep(Needed, "%s", found)
+	case n.full == rule.No && len(n.open) == 0:
+		keep(Needed, "%s; none has the lines of the source file, and the policy names no min_height", found)
 	default:
-		doubt(fmt.Sprintf("%d good streams %s, wanted %d; unknown: %s", good, asked, r.source.goodStreams, strings.Join(open, ", ")), open...)
+		missing := slices.Concat(n.open, n.unseen)
+		doubt(found+"; unknown: "+strings.Join(missing, ", "), missing...)
 	}
 }
 
-// lower explains that streams are whole, and none shows the picture of the source.
-func lower(full rule.Truth, good int) string {
-	if full == rule.Yes || good == 0 {
-		return ""
-	}
-	return "; none has the lines of the source file, and the policy names no min_height"
+// count is what stays of an asset's streams in place of its source.
+type count struct {
+	good   int        // streams that stay for certain and stand in for it
+	open   []string   // facts of which each may make one more
+	full   rule.Truth // one of them shows as much as the source does, or need not
+	unseen []string   // facts without which that is not known
 }
 
-// goodStreams counts the streams that stay for certain and stand in for the source.
-// full says whether one of them shows as much as it does: where the policy names no
-// height, that is what it must. open names the facts that could make one more.
-func (r *removal) goodStreams(c *facts, v *Verdict) (good int, full rule.Truth, open []string) {
+// goodStreams counts the streams that would stand in for the source. Where the policy
+// names no height, one of them must show as much as the source.
+func (r *removal) goodStreams(c *facts, v *Verdict) (n count) {
 	need := Need{Height: r.source.minHeight, Encrypted: r.source.encrypted}
 	if need.Height > 0 || kindOf(c.m) == video.KindAudio {
-		full = rule.Yes
+		n.full = rule.Yes
 	}
 	for i, s := range c.m.Streams {
 		// A stream that goes by any rule does not stand in for the source.
@@ -260,21 +272,20 @@ func (r *removal) goodStreams(c *facts, v *Verdict) (good int, full rule.Truth, 
 			continue
 		}
 		complete, why := Complete(s, c.m, need)
-		if complete == rule.Yes && c.maybe[s.Job] {
-			complete, why = rule.Unknown, mayGo
-		}
-		switch complete {
-		case rule.Unknown:
-			open = append(open, streamFact(i, why))
-		case rule.Yes:
-			good++
+		switch {
+		case complete == rule.Yes && c.maybe[s.Job]:
+			n.open = append(n.open, streamFact(i, mayGo))
+		case complete == rule.Unknown:
+			n.open = append(n.open, streamFact(i, why))
+		case complete == rule.Yes:
+			n.good++
 			shows, what := fills(s, *c.m.Source)
-			if full = max(full, shows); shows == rule.Unknown && need.Height == 0 {
-				open = append(open, what)
+			if n.full = max(n.full, shows); shows == rule.Unknown {
+				n.unseen = append(n.unseen, streamFact(i, what))
 			}
 		}
 	}
-	return good, full, open
+	return n
 }
 
 const untoldStreams = "the library did not tell about the streams"
@@ -304,22 +315,37 @@ func coverMayBe(m video.Media, kind string) bool {
 		return false
 	}
 	path := pathOf(m.Cover)
-	own := strings.ToLower("/" + string(m.ID) + "/")
-	if slices.ContainsFunc(m.Snapshots, func(s string) bool { return pathOf(s) == path }) {
+	listed := slices.ContainsFunc(m.Snapshots, func(s string) bool { return pathOf(s) == path })
+	switch folder := folderOf(path, m.ID); {
+	case listed && (folder == "" || folder == "CoverSnapshot"):
 		return kind == "CoverSnapshot" // the library lists these only
-	}
-	at := strings.Index(path, own)
-	switch {
-	case at < 0:
-		return !strings.HasPrefix(path, "/image/cover/") && !strings.HasPrefix(path, "/image/default/")
-	case strings.HasPrefix(path[at+len(own):], "covers/sprite/"):
+	case listed: // the list and the address tell it differently
+		return true
+	case folder == "Sprite":
 		return strings.HasPrefix(kind, "Sprite")
-	case strings.HasPrefix(path[at+len(own):], "covers/"):
-		return kind == "CoverSnapshot"
-	case strings.HasPrefix(path[at+len(own):], "snapshots/normal/"):
-		return kind == "NormalSnapshot"
+	case folder != "":
+		return kind == folder
 	}
-	return true
+	return !strings.HasPrefix(path, "/image/cover/") && !strings.HasPrefix(path, "/image/default/")
+}
+
+// folderOf is the type of snapshot whose folder a path lies in; empty: in none that is
+// known.
+func folderOf(path string, id video.ID) string {
+	own := strings.ToLower("/" + string(id) + "/")
+	at := strings.Index(path, own)
+	if at < 0 {
+		return ""
+	}
+	switch rest := path[at+len(own):]; {
+	case strings.HasPrefix(rest, "covers/sprite/"):
+		return "Sprite"
+	case strings.HasPrefix(rest, "covers/"):
+		return "CoverSnapshot"
+	case strings.HasPrefix(rest, "snapshots/normal/"):
+		return "NormalSnapshot"
+	}
+	return ""
 }
 
 // pathOf is the path of a URL in small letters, and all of what is none.

@@ -57,7 +57,7 @@ func (q *quota) judge(c *facts, v *Verdict, index int) {
 		doubt = "select cannot be evaluated: " + why
 	case doubt != "":
 		missing = []string{fact}
-	case bytes == Unknown:
+	case bytes == Unknown || !counted(c.m):
 		doubt, missing = "its size is unknown, so it does not count", []string{"bytes"}
 	case playable == rule.Unknown:
 		doubt, missing = "whether it plays is not known, so it does not count: "+reason, []string{"playable"}
@@ -69,6 +69,12 @@ func (q *quota) judge(c *facts, v *Verdict, index int) {
 	v.Claims = append(v.Claims, Claim{Quota: index, Old: age > q.olderThan, Item: Item{
 		ID: v.ID, Kind: Whole, Bytes: bytes, Rule: q.name, Reason: fmt.Sprintf("%s since %s, limit %s", days(age), uploaded, days(q.olderThan)),
 	}})
+}
+
+// counted says that it is known which bytes are there: whether the source file is gone, and
+// whether a stream is that file (OD).
+func counted(m video.Media) bool {
+	return m.Source != nil && m.Source.Status != "" && !slices.ContainsFunc(m.Streams, func(s video.Stream) bool { return s.Definition == "" })
 }
 
 // unclaim takes an asset of which facts are missing out of all quotas: what rules would

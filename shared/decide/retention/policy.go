@@ -382,7 +382,7 @@ func (b builder) keep(path string, k keepDoc) keepRule {
 	switch {
 	case k.Newest > 0 && k.Within > 0:
 		b.f.Add(path, "newest and within in one keep rule", "write two rules: each protects what it covers")
-	case k.Newest == 0 && k.Within == 0 && k.Select == "":
+	case k.Newest == 0 && !b.f.Has(path+".within") && k.Select == "":
 		b.f.Add(path, "a keep rule without select, newest or within keeps everything", "")
 	case k.Newest == 0 && k.Per != "":
 		b.f.Add(path+".per", "per goes with newest", "")

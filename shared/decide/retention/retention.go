@@ -2,7 +2,7 @@
 // a moment go in; items to remove and reasons to keep come out.
 //
 // It refuses to guess. A missing fact, an expression that fails, an unreadable
-// date: each keeps. Holds are asked last, over everything the rules chose, so no
+// date: each keeps. Holds are asked over everything the rules chose, so no
 // order of rules can beat them. The zero policy removes nothing, and a policy
 // file that is empty, catches everything or has no bound is refused as a whole.
 // It knows no clock, no network and no log: the same input gives the same plan.

@@ -24,7 +24,7 @@ func (r *removal) takeStreams(c *facts, v *Verdict, because string) {
 	best, hazy := c.best(r.streams)
 	var chosen []Item
 	for i, s := range c.m.Streams {
-		if s.Job != "" && taken[s.Job] {
+		if taken[s.Job] {
 			continue
 		}
 		reason, keep, missing := r.choose(c, i, best, hazy)
@@ -93,10 +93,10 @@ func (r *removal) choose(c *facts, i int, best []string, hazy map[string]string)
 	switch {
 	case fits == rule.No:
 		return "", Keep{}, nil
-	case s.Job == "":
-		return kept(Doubt, "a stream without a job cannot be named")
 	case s.Definition == "OD":
 		return kept(Needed, "OD is the source file itself")
+	case s.Job == "":
+		doubt("a stream without a job cannot be named", streamFact(i, "job"))
 	case s.Definition == "":
 		doubt("a stream does not tell its definition, so it may be the source file itself", streamFact(i, "definition"))
 	case fits == rule.Unknown:
@@ -124,7 +124,10 @@ func (r *removal) choose(c *facts, i int, best []string, hazy map[string]string)
 		reason += ", superseded by " + newer.Job
 	}
 	if f.keepBest > 0 {
-		if slices.Contains(best, s.Job) {
+		if at := slices.Index(best, s.Job); at >= 0 {
+			if at+len(hazy) >= f.keepBest { // one of those may be better, and push this one out
+				c.maybe[s.Job], c.unsure = true, true
+			}
 			return kept(Needed, fmt.Sprintf("among the best %d", f.keepBest))
 		}
 		if fact := hazy[s.Job]; fact != "" {
@@ -190,7 +193,9 @@ func streamFact(i int, name string) string {
 		return "duration"
 	case factKind:
 		return "kind"
-	case "time of transcoding":
+	case factShape:
+		return name
+	case factMade:
 		name = "created"
 	case mayGo:
 		return fmt.Sprintf("streams[%d]", i)
@@ -253,7 +258,7 @@ func (c *facts) replaces(s, o video.Stream) (t rule.Truth, what string) {
 	}
 	switch {
 	case !isTold(s.Created, c.at.Now) || !isTold(o.Created, c.at.Now):
-		return rule.Unknown, "time of transcoding"
+		return rule.Unknown, factMade
 	case !o.Created.After(s.Created):
 		return rule.No, ""
 	case t == rule.Unknown:
@@ -265,9 +270,9 @@ func (c *facts) replaces(s, o video.Stream) (t rule.Truth, what string) {
 	}
 	sound := kindOfStream(s) == string(video.KindAudio)
 	switch {
-	case !sound && (s.Height <= 0 || o.Height <= 0):
+	case !sound && min(s.Height, o.Height) <= 0:
 		return rule.Unknown, "height"
-	case s.Bitrate <= 0 || o.Bitrate <= 0:
+	case min(s.Bitrate, o.Bitrate) <= 0:
 		return rule.Unknown, "bitrate"
 	case !sound && o.Height < s.Height:
 		return rule.No, fmt.Sprintf("it has %d lines, this one %d", o.Height, s.Height)

@@ -68,8 +68,7 @@ type nights span
 func (s *nights) UnmarshalText(text []byte) error {
 	switch strings.TrimSpace(string(text)) {
 	case "0d", "0h", "0":
-		*s = 0
-		return nil
+		return nil // as a field is before it is read
 	}
 	return (*span)(s).UnmarshalText(text)
 }

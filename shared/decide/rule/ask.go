@@ -47,7 +47,7 @@ func (m *Machine) Ask(p *Program, f *Facts) (t Truth, missing []string, err erro
 }
 
 func (m *Machine) ask(p *Program, f *Facts) (Truth, *cause, error) {
-	if p.fast && p.uses&(f.missing|f.never) == 0 && p.shape.fits(f) {
+	if p.quick(f) {
 		switch holds, err := m.run(p.whole, f); {
 		case err != nil:
 			return Unknown, nil, err
@@ -56,8 +56,13 @@ func (m *Machine) ask(p *Program, f *Facts) (Truth, *cause, error) {
 		}
 		return No, nil, nil
 	}
-	t, why := interpret(p.tree, f)
+	t, why := interpret(p.tree, p.patterns, f)
 	return t, why, nil
+}
+
+// quick says that the machine of the expression language answers as the interpreter does.
+func (p *Program) quick(f *Facts) bool {
+	return p.fast && p.uses&(f.missing|f.never) == 0 && (p.shape == shape{} || p.shape.fits(f))
 }
 
 // Eval is Machine.Eval with a machine of its own.
@@ -71,14 +76,18 @@ func (p *Program) Eval(f *Facts) (matched, waiting bool, err error) {
 // the rest does not settle it, it is waiting and does not match. With a fact that does
 // not apply it neither matches nor waits. An error is never a match either.
 func (m *Machine) Eval(p *Program, f *Facts) (matched, waiting bool, err error) {
-	t, why, err := m.ask(p, f)
-	switch {
-	case err != nil || t != Unknown:
-		return t == Yes && err == nil, false, err
+	if p.quick(f) {
+		matched, err = m.run(p.whole, f)
+		return matched && err == nil, false, err
+	}
+	switch t, why := interpret(p.tree, p.patterns, f); {
+	case t != Unknown:
+		return t == Yes, false, nil
 	case why.waits:
 		return false, true, nil
+	default:
+		return false, false, why.err
 	}
-	return false, false, why.err
 }
 
 // cause is why a value is unknown. It is never changed once it is made.
@@ -143,7 +152,7 @@ func (p *Program) Explain(f *Facts) []Part {
 				part.Values[name] = nil
 			}
 		}
-		t, why := interpret(node, f)
+		t, why := interpret(node, p.patterns, f)
 		part.Result = t.String()
 		if t == Unknown {
 			part.Missing = why.list()

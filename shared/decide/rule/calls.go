@@ -329,15 +329,11 @@ func wordCall(name string, args []value) value {
 	if len(args) == 0 || args[0].why != nil {
 		return value{why: cannotOr(args, name)}
 	}
-	holds := contains
-	if name == "has_word" {
-		holds = hasWord
-	}
 	var why *cause
 	for _, arg := range args[1:] {
 		if arg.why != nil {
 			why = why.join(arg.why)
-		} else if anyOf([]any{args[0].v, arg.v}, holds) {
+		} else if anyOf([]any{args[0].v, arg.v}, name == "has_word") {
 			return known(true)
 		}
 	}

@@ -2,7 +2,7 @@ package rule
 
 // Slow is what the interpreter alone answers.
 func Slow(p *Program, f *Facts) (Truth, error) {
-	t, why := interpret(p.tree, f)
+	t, why := interpret(p.tree, p.patterns, f)
 	if why != nil {
 		return t, why.err
 	}
@@ -15,5 +15,5 @@ func Quick(p *Program, f *Facts) (holds, asked bool, err error) {
 	m := NewMachine()
 	defer m.Free()
 	holds, err = m.run(p.whole, f)
-	return holds, p.fast && p.uses&(f.missing|f.never) == 0 && p.shape.fits(f), err
+	return holds, p.quick(f), err
 }

@@ -5,13 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
@@ -39,10 +36,10 @@ var helpers = []struct {
 		func(args ...any) (any, error) { return span(args[0].(float64)), nil }, new(func(float64) time.Duration))},
 	{"date", `date("2026-01-31"): midnight UTC of that day`, expr.Function("date",
 		func(args ...any) (any, error) { return time.Parse(time.DateOnly, args[0].(string)) }, new(func(string) time.Time))},
-	{"mentions", `mentions(title, "intro", "预告"): the text holds one of these, whatever the case`, expr.Function("mentions",
-		func(args ...any) (any, error) { return anyOf(args, contains), nil }, new(func(string, string, ...string) bool))},
-	{"has_word", `has_word(title, "cat"): one of these stands there as a whole word, whatever the case`, expr.Function("has_word",
-		func(args ...any) (any, error) { return anyOf(args, hasWord), nil }, new(func(string, string, ...string) bool))},
+	{"mentions", `mentions(title, "intro", "预告"): the text holds one of these, whatever the case and the width of letters`, expr.Function("mentions",
+		func(args ...any) (any, error) { return anyOf(args, false), nil }, new(func(string, string, ...string) bool))},
+	{"has_word", `has_word(title, "cat"): one of these stands there as a whole word, whatever the case and the width of letters`, expr.Function("has_word",
+		func(args ...any) (any, error) { return anyOf(args, true), nil }, new(func(string, string, ...string) bool))},
 }
 
 var options = func() []expr.Option {
@@ -76,12 +73,13 @@ func functionNames() []string {
 
 // Program is one compiled expression. It may be evaluated from many goroutines.
 type Program struct {
-	text  string
-	uses  mask
-	whole *vm.Program
-	tree  ast.Node // as written, before optimisation
-	fast  bool     // whole answers as the interpreter does, when shape fits and all is known
-	shape shape
+	text     string
+	uses     mask
+	whole    *vm.Program
+	tree     ast.Node // as written, before optimisation
+	patterns patterns
+	fast     bool // whole answers as the interpreter does, when shape fits and all is known
+	shape    shape
 }
 
 // ExprError is what is wrong with an expression, at a line (from 1) and column
@@ -105,14 +103,21 @@ func Compile(text string) (*Program, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, &ExprError{Text: text, Line: 1, Message: "an empty expression", Hint: "write true for a rule that always holds"}
 	}
+	if err := tooLong(text); err != nil {
+		return nil, err
+	}
 	tree, err := parse(text)
 	if err != nil {
 		return nil, exprError(text, err)
 	}
-	c := &checker{text: text}
+	c := &checker{text: text, patterns: patterns{}}
 	ast.Walk(&tree.Node, c)
 	if len(c.faults) > 0 {
 		return nil, errors.Join(c.faults...)
+	}
+	cost := costs{text: text, lengths: map[string]int{}}
+	if cost.of(tree.Node); cost.fault != nil {
+		return nil, cost.fault
 	}
 	whole, err := compile(text)
 	if err != nil {
@@ -120,11 +125,11 @@ func Compile(text string) (*Program, error) {
 		e.Hint = cmp.Or(e.Hint, c.types())
 		return nil, e
 	}
-	if err := constants(text, tree.Node); err != nil {
+	if err := impossible(text, tree.Node, c.patterns); err != nil {
 		return nil, err
 	}
 	if c.uses == 0 { // it is the same for every asset
-		switch holds, why := interpret(tree.Node, &Facts{}); {
+		switch holds, why := interpret(tree.Node, c.patterns, &Facts{}); {
 		case holds == Unknown && why.err != nil:
 			return nil, &ExprError{Text: text, Line: 1, Message: "cannot be evaluated: " + why.err.Error()}
 		case holds != Yes:
@@ -136,7 +141,7 @@ func Compile(text string) (*Program, error) {
 	}
 	var o outline
 	fast := o.fast(tree.Node)
-	return &Program{text: text, whole: whole, uses: c.uses, tree: tree.Node, fast: fast, shape: o.shape}, nil
+	return &Program{text: text, whole: whole, uses: c.uses, tree: tree.Node, patterns: c.patterns, fast: fast, shape: o.shape}, nil
 }
 
 // Compile compiles the expression that stands at a path of the file, and records
@@ -145,7 +150,20 @@ func (f *File) Compile(path, text string) *Program {
 	if text == "" && slices.ContainsFunc(f.faults, func(fault *Fault) bool { return fault.Path == path }) {
 		return nil // there is none because of a mistake that is told already
 	}
+	if len(f.faults) >= maxFileFaults || f.conditions > maxConditions || f.patterns > maxPatterns {
+		return nil
+	}
 	p, err := Compile(text)
+	f.conditions++
+	if p != nil {
+		f.patterns += p.patterns.size()
+	}
+	switch {
+	case f.conditions > maxConditions:
+		f.Add(path, fmt.Sprintf("more than %d conditions in one file", maxConditions), "")
+	case f.patterns > maxPatterns:
+		f.Add(path, fmt.Sprintf("the patterns of this file have more than %d steps together", maxPatterns), "use startsWith, contains or has_word where they do")
+	}
 	for _, e := range exprErrors(err) {
 		line := ""
 		if lines := strings.Split(text, "\n"); e.Line >= 1 && e.Line <= len(lines) {
@@ -251,6 +269,8 @@ type checker struct {
 	uses   mask
 	locals []string
 	faults []error
+	// patterns that are written out in it, compiled
+	patterns patterns
 }
 
 // words are the facts with few possible values: another value is a slip.
@@ -314,14 +334,20 @@ func (c *checker) call(n ast.Node, name string, args []ast.Node) {
 func (c *checker) binary(n *ast.BinaryNode) {
 	switch n.Operator {
 	case "matches":
-		pattern, ok := n.Right.(*ast.StringNode)
+		literal, ok := n.Right.(*ast.StringNode)
 		if !ok {
 			c.fault(n.Right, "a pattern must be written out", `title matches "^draft"`)
 			return
 		}
-		if _, err := regexp.Compile(pattern.Value); err != nil {
-			c.fault(pattern, strings.TrimPrefix(err.Error(), "error parsing regexp: "), "patterns are RE2: no look-ahead, no back references")
+		if c.patterns == nil {
+			return
 		}
+		compiled, err := pattern(literal.Value)
+		if err != nil {
+			c.fault(literal, err.Error(), "patterns are RE2: no look-ahead, no back references")
+			return
+		}
+		c.patterns[literal.Value] = compiled
 	case "==", "!=":
 		c.word(n.Left, n.Right)
 		c.word(n.Right, n.Left)
@@ -344,6 +370,9 @@ func (c *checker) word(left, right ast.Node) {
 }
 
 func (c *checker) fault(node ast.Node, message, hint string) {
+	if len(c.faults) >= maxFaults {
+		return
+	}
 	e := &ExprError{Text: c.text, Message: message, Hint: hint}
 	e.Line, e.Column = lineColumn(c.text, node.Location().From)
 	c.faults = append(c.faults, e)
@@ -481,51 +510,3 @@ func literal(node ast.Node) (float64, bool) {
 }
 
 func span(days float64) time.Duration { return time.Duration(days * float64(24*time.Hour)) }
-
-func anyOf(args []any, holds func(text, word string) bool) bool {
-	text, _ := args[0].(string)
-	for _, arg := range args[1:] {
-		if word, _ := arg.(string); word != "" && holds(text, word) {
-			return true
-		}
-	}
-	return false
-}
-
-func contains(text, part string) bool {
-	return strings.Contains(strings.ToLower(text), strings.ToLower(part))
-}
-
-// hasWord asks for a part with no letter or digit next to it. Scripts that write
-// no blanks between words have no such borders, so there any place counts.
-func hasWord(text, word string) bool {
-	text, word = strings.ToLower(text), strings.ToLower(word)
-	for from := 0; ; {
-		i := strings.Index(text[from:], word)
-		if i < 0 {
-			return false
-		}
-		i += from
-		before, _ := utf8.DecodeLastRuneInString(text[:i])
-		after, _ := utf8.DecodeRuneInString(text[i+len(word):])
-		first, _ := utf8.DecodeRuneInString(word)
-		final, _ := utf8.DecodeLastRuneInString(word)
-		if !joined(before, first) && !joined(final, after) {
-			return true
-		}
-		_, size := utf8.DecodeRuneInString(text[i:])
-		from = i + size
-	}
-}
-
-// joined says that two neighbours belong to one word.
-func joined(a, b rune) bool {
-	return spaced(a) && spaced(b)
-}
-
-func spaced(r rune) bool {
-	if r == utf8.RuneError || !unicode.IsLetter(r) && !unicode.IsDigit(r) {
-		return false
-	}
-	return !unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai)
-}

@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"bytes"
 	"cmp"
 	"encoding"
 	"errors"
@@ -61,10 +62,11 @@ func Faults(err error) []*Fault {
 // File is a file that was read: it knows where each value stands, and gathers
 // the faults that its reader and its users find, so that all are told at once.
 type File struct {
-	name   string
-	lines  []string
-	places map[string]ast.Node
-	faults []*Fault
+	name                 string
+	lines                []string
+	conditions, patterns int // compiled so far, and the size of their patterns
+	places               map[string]ast.Node
+	faults               []*Fault
 }
 
 // maxDepth bounds how deep a file may nest: ours need six levels.
@@ -78,6 +80,7 @@ const maxDepth = 32
 // The library's own decoder stops at the first mistake it meets, so the tree is
 // walked here; a scalar type of ours says what it accepts by UnmarshalText.
 func Decode(name string, raw []byte, into any) *File {
+	raw = bytes.TrimPrefix(raw, []byte("\uFEFF"))
 	f := &File{name: name, lines: strings.Split(string(raw), "\n"), places: map[string]ast.Node{}}
 	if !utf8.Valid(raw) {
 		f.fault(1, 1, "$", "the file is not UTF-8", "")
@@ -87,12 +90,9 @@ func Decode(name string, raw []byte, into any) *File {
 		f.fault(1, 1, "$", "the file is larger than 1 MB", "")
 		return f
 	}
-	// The lexer's time grows with the square of nested brackets; nobody writes so many.
-	for i, line := range f.lines {
-		if strings.Count(line, "[")+strings.Count(line, "{") > 200 {
-			f.fault(i+1, 1, "$", "more than 200 opening brackets in one line", "")
-			return f
-		}
+	if line, message := nested(f.lines); line > 0 {
+		f.fault(line, 1, "$", message, "")
+		return f
 	}
 	tree, err := parseYAML(raw)
 	if err != nil {
@@ -205,14 +205,37 @@ func (f *File) place(path string) (line, column int) {
 }
 
 func (f *File) fault(line, column int, path, message, hint string) {
+	switch {
+	case len(f.faults) > maxFileFaults:
+		return
+	case len(f.faults) == maxFileFaults:
+		line, column, path, message, hint = len(f.lines), 1, "$", "there are more mistakes", "mend these first"
+	}
 	line, column = max(line, 1), max(column, 1)
 	fault := &Fault{File: f.name, Line: line, Column: column, Path: path, Message: message, Hint: hint}
 	if line <= len(f.lines) {
-		text := strings.TrimRight(f.lines[line-1], "\r")
+		text, at := window(strings.TrimRight(f.lines[line-1], "\r"), column-1)
 		label := fmt.Sprintf("%5d | ", line)
-		fault.Excerpt = label + text + "\n" + strings.Repeat(" ", len(label)-2) + "| " + pad(prefix(text, column-1)) + "^"
+		fault.Excerpt = label + text + "\n" + strings.Repeat(" ", len(label)-2) + "| " + pad(prefix(text, at)) + "^"
 	}
 	f.faults = append(f.faults, fault)
+}
+
+// maxExcerpt is how many characters of a line are shown.
+const maxExcerpt = 200
+
+// window is the part of a line around a character, and where that is in it.
+func window(text string, at int) (string, int) {
+	if len(text) <= maxExcerpt || utf8.RuneCountInString(text) <= maxExcerpt {
+		return text, at
+	}
+	if from := at - maxExcerpt/2; from > 0 {
+		text, at = "…"+text[len(prefix(text, from)):], at-from+1
+	}
+	if head := prefix(text, maxExcerpt); head != text {
+		text = head + "…"
+	}
+	return text, at
 }
 
 // prefix is the first n characters of a text.

@@ -30,6 +30,17 @@ func Fold(text string) string {
 	return plain(text)
 }
 
+// Compose writes letters and their marks as one character each where there is one, which
+// is how VOD's console and most keyboards write them (NFC). File systems take them apart.
+func Compose(text string) string {
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return norm.NFC.String(text)
+		}
+	}
+	return text
+}
+
 // foldASCII is Fold for the texts that most are.
 func foldASCII(text string) (string, bool) {
 	change := false
@@ -89,14 +100,29 @@ func isDash(r rune) bool {
 }
 
 // commas separate words in some script, after Fold.
-const commas = ",;|\n\u055D\u060C\u061B\u066B\u07F8\u1363\u1364\u1802\u1808\u2E32\u2E34\u2E35\u2E41\u2E4C\u3001\uA4FE\uA60D\uA6F5"
+const commas = "\u055D\u060C\u061B\u066B\u07F8\u1363\u1364\u1802\u1808\u2E32\u2E34\u2E35\u2E41\u2E4C\u3001\uA4FE\uA60D\uA6F5"
+
+func isComma(r rune) bool {
+	if r < utf8.RuneSelf {
+		return r == ',' || r == ';' || r == '|'
+	}
+	return strings.ContainsRune(commas, r)
+}
+
+func isLineBreak(r rune) bool { return r == '\n' || r == '\r' || r == '\u2028' || r == '\u2029' }
 
 // Protective splits one tag at every comma of any script, also ; | and line breaks,
 // and folds each word. Empty words are left out.
 func Protective(tag string) []string {
+	if folded, ok := foldASCII(tag); ok && !strings.ContainsAny(folded, ",;|") {
+		if folded == "" {
+			return nil
+		}
+		return []string{folded}
+	}
 	var words []string
-	for line := range strings.FieldsFuncSeq(tag, func(r rune) bool { return r == '\n' || r == '\r' || r == '\u2028' || r == '\u2029' }) {
-		for word := range strings.FieldsFuncSeq(Fold(line), func(r rune) bool { return strings.ContainsRune(commas, r) }) {
+	for line := range strings.FieldsFuncSeq(tag, isLineBreak) {
+		for word := range strings.FieldsFuncSeq(Fold(line), isComma) {
 			if word = Fold(word); word != "" {
 				words = append(words, word)
 			}

@@ -2,7 +2,6 @@ package rule
 
 import (
 	"math"
-	"regexp"
 	"strings"
 	"time"
 
@@ -59,11 +58,9 @@ func (in *interpreter) binary(n *ast.BinaryNode) value {
 	case "endsWith":
 		return known(strings.HasSuffix(x, y))
 	case "matches":
-		pattern, err := regexp.Compile(y)
-		if err != nil {
-			return fail("%v", err)
+		if pattern := in.res[y]; pattern != nil {
+			return known(pattern.MatchString(x))
 		}
-		return known(pattern.MatchString(x))
 	}
 	return cannotTell(n.String())
 }

@@ -15,9 +15,6 @@ type shape struct {
 }
 
 func (s shape) fits(f *Facts) bool {
-	if s == (shape{}) {
-		return true
-	}
 	if s.filled&bitStreams != 0 && len(f.Streams) == 0 || s.filled&bitTags != 0 && len(f.Tags) == 0 ||
 		s.filled&bitLabels != 0 && len(f.Labels) == 0 {
 		return false
@@ -160,64 +157,113 @@ func (o *outline) quantifier(name string, args []ast.Node) bool {
 // isConstant says that a part is the same for every asset: no fact, no element, no
 // variable is in it.
 func isConstant(node ast.Node) bool {
-	c := constant{is: true}
+	c := constants{is: map[ast.Node]bool{}}
 	ast.Walk(&node, &c)
-	return c.is
+	return c.is[node]
 }
 
-type constant struct{ is bool }
+// constants notes which parts are the same for every asset. Walk comes to what is inside
+// before it comes to a part.
+type constants struct{ is map[ast.Node]bool }
 
-func (c *constant) Visit(node *ast.Node) {
+func (c *constants) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
-	case *ast.IdentifierNode:
-		c.is = c.is && bit[n.Value] == 0 && slices.Contains(functionNames(), n.Value)
-	case *ast.PointerNode, *ast.VariableDeclaratorNode:
-		c.is = false
+	case *ast.IntegerNode, *ast.FloatNode, *ast.StringNode, *ast.BoolNode:
+		c.is[n] = true
+	case *ast.UnaryNode:
+		c.is[n] = c.is[n.Node]
+	case *ast.BinaryNode:
+		c.is[n] = c.is[n.Left] && c.is[n.Right]
+	case *ast.ArrayNode:
+		c.is[n] = c.every(n.Nodes)
+	case *ast.ConditionalNode:
+		c.is[n] = c.is[n.Cond] && c.is[n.Exp1] && c.is[n.Exp2]
+	case *ast.BuiltinNode:
+		c.is[n] = c.every(n.Arguments)
+	case *ast.CallNode:
+		c.is[n] = c.every(n.Arguments)
 	}
 }
 
-// constants finds the parts that are the same for every asset and cannot be computed,
-// such as a quotient by zero.
-func constants(text string, node ast.Node) (fault error) {
-	c := &constantFaults{text: text}
-	ast.Walk(&node, c)
-	return c.fault
+func (c *constants) every(nodes []ast.Node) bool {
+	return !slices.ContainsFunc(nodes, func(node ast.Node) bool { return !c.is[node] })
 }
 
-type constantFaults struct {
-	text  string
-	fault error
-}
-
-func (c *constantFaults) Visit(node *ast.Node) {
-	switch n := (*node).(type) {
-	case *ast.BinaryNode, *ast.CallNode, *ast.BuiltinNode:
-		if c.fault != nil {
+// impossible finds the first part that is the same for every asset and cannot be
+// computed, such as a quotient by zero.
+func impossible(text string, root ast.Node, res patterns) error {
+	c := constants{is: map[ast.Node]bool{}}
+	ast.Walk(&root, &c)
+	var fault error
+	check := func(node ast.Node) {
+		switch node.(type) {
+		case *ast.BinaryNode, *ast.CallNode, *ast.BuiltinNode, *ast.ConditionalNode, *ast.UnaryNode:
+		default:
 			return
 		}
-		if b, ok := n.(*ast.BinaryNode); ok && (b.Operator == "/" || b.Operator == "%") && isConstant(b.Right) {
-			in := interpreter{f: &Facts{}}
-			if by := in.safe(b.Right); by.why == nil && zero(by.v) {
-				c.fault = cannot(c.text, b.Right, "cannot be computed: division by zero", "")
-				return
+		in := interpreter{f: &Facts{}, res: res}
+		v := in.safe(node)
+		if fault != nil || v.why == nil {
+			return
+		}
+		what := "it is part of nothing known"
+		if v.why.err != nil {
+			what = v.why.err.Error()
+		} else if names := v.why.list(); len(names) > 0 {
+			what = names[0]
+		}
+		fault = cannot(text, node, "cannot be computed: "+what, "")
+	}
+	if c.is[root] {
+		check(root)
+		return fault
+	}
+	ast.Walk(&root, visitor(func(node ast.Node) {
+		if c.is[node] {
+			return // what holds it is checked
+		}
+		for _, part := range inner(node) {
+			if c.is[part] {
+				check(part)
 			}
 		}
-		if !isConstant(n) {
-			return
+		if b, ok := node.(*ast.BinaryNode); ok && (b.Operator == "/" || b.Operator == "%") && c.is[b.Right] && fault == nil {
+			in := interpreter{f: &Facts{}, res: res}
+			if by := in.safe(b.Right); by.why == nil && zero(by.v) {
+				fault = cannot(text, b.Right, "cannot be computed: division by zero", "")
+			}
 		}
-		in := interpreter{f: &Facts{}}
-		v := in.safe(n)
-		if v.why == nil {
-			return
-		}
-		message := "cannot be computed"
-		if v.why.err != nil {
-			message += ": " + v.why.err.Error()
-		} else if names := v.why.list(); len(names) > 0 {
-			message += ": " + names[0]
-		}
-		c.fault = cannot(c.text, n, message, "")
+	}))
+	return fault
+}
+
+type visitor func(ast.Node)
+
+func (v visitor) Visit(node *ast.Node) { v(*node) }
+
+// inner are the parts directly inside one.
+func inner(node ast.Node) []ast.Node {
+	switch n := node.(type) {
+	case *ast.UnaryNode:
+		return []ast.Node{n.Node}
+	case *ast.BinaryNode:
+		return []ast.Node{n.Left, n.Right}
+	case *ast.ArrayNode:
+		return n.Nodes
+	case *ast.ConditionalNode:
+		return []ast.Node{n.Cond, n.Exp1, n.Exp2}
+	case *ast.BuiltinNode:
+		return n.Arguments
+	case *ast.CallNode:
+		return n.Arguments
+	case *ast.PredicateNode:
+		return []ast.Node{n.Node}
+	case *ast.MemberNode:
+		return []ast.Node{n.Node, n.Property}
+	case *ast.VariableDeclaratorNode:
+		return []ast.Node{n.Value, n.Expr}
 	}
+	return nil
 }
 
 // conditions are the parts of an expression between and, or and not.

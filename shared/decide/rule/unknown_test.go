@@ -224,7 +224,7 @@ func TestAFaultOfTheExpressionIsNoAnswer(t *testing.T) {
 }
 
 func TestWhatCanNeverBeComputedIsRefused(t *testing.T) {
-	for _, text := range []string{`size > 1 / 0`, `size % 0 == 1`, `title == "x" or size > 9223372036854775807 + 1`, `now - uploaded > days(1e300)`, `size in 1..2000000000`} {
+	for _, text := range []string{`size > 1 / 0`, `size % 0 == 1`, `title == "x" or size > 9223372036854775807 + 1`, `now - uploaded > days(1e300)`} {
 		_, err := rule.Compile(text)
 		require.ErrorContains(t, err, "cannot be computed", text)
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"vodcurator/shared/decide/rule"
 	"vodcurator/shared/video"
@@ -122,8 +123,13 @@ func (r *Rules) decide(f *rule.Facts) Decision {
 // locked says why the media is none of our business. A category that cannot be
 // named yet might be one of those, so it locks too.
 func (r *Rules) locked(f *rule.Facts) string {
-	if slices.Contains(f.Tags, r.lock) {
-		return fmt.Sprintf("it has the tag %q", r.lock)
+	for _, tag := range f.Tags {
+		switch exactly, nearly := r.locks(tag); {
+		case exactly:
+			return fmt.Sprintf("it has the tag %q", tag)
+		case nearly:
+			return fmt.Sprintf("it has the tag %q, which looks like the lock %q: write it so, or rename the tag", tag, r.lock)
+		}
 	}
 	if len(r.handsOff) == 0 || f.CategoryID == 0 {
 		return ""
@@ -142,16 +148,32 @@ func (r *Rules) locked(f *rule.Facts) string {
 	switch {
 	case !known:
 		return fmt.Sprintf("the name of category %d is not known, and some names are hands-off", f.CategoryID)
-	case slices.Contains(r.handsOff, name):
+	case slices.ContainsFunc(r.handsOff, func(one string) bool { return rule.Fold(one) == rule.Fold(name) }):
 		return fmt.Sprintf("category %q is hands-off", name)
 	}
 	return ""
+}
+
+// locks says that a tag of people is the lock, however it is written, or looks like it
+// so much that it may be meant. Tags of the rules lock nothing: Parse sees to that.
+func (r *Rules) locks(tag string) (exactly, nearly bool) {
+	if tag == r.lock {
+		return true, false
+	}
+	for _, word := range rule.Protective(tag) {
+		if word == r.lockForm {
+			return true, false
+		}
+		nearly = nearly || rule.Near(word, r.lockForm)
+	}
+	return false, nearly
 }
 
 // managed says that a tag is the rules' own: one of them can produce it, or it is retired.
 func (r *Rules) managed(tag string) bool { return r.owned(tag) || r.isRetired(tag) }
 
 func (r *Rules) owned(tag string) bool {
+	tag = rule.Compose(tag)
 	if len(r.makes[tag]) > 0 {
 		return true
 	}
@@ -177,12 +199,13 @@ type pass struct {
 	wanted           []made // tags in rule order
 	removed          []pattern
 	set              assigned
-	people           int  // how many tags are not the rules' own: none is an empty list to them
-	moved            bool // a field now differs from what the conditions saw
+	apart            []string // tags of people that are not composed
+	people           int      // how many tags are not the rules' own: none is an empty list to them
+	moved            bool     // a field now differs from what the conditions saw
 }
 
 type made struct {
-	tag     string
+	tag     string // composed
 	rule    int
 	checked bool // when the file was read
 }
@@ -191,7 +214,7 @@ type made struct {
 // rule adds or removes are facts to the rules behind it. Fields were moved to
 // what the round before came to.
 func (r *Rules) run(m *rule.Machine, f, view *rule.Facts, before assigned) pass {
-	p := pass{set: before, people: len(view.Tags)} // what was set stays set, though its rule's condition may be gone by it
+	p := pass{set: before, people: len(view.Tags), apart: apart(view.Tags)} // what was set stays set, though its rule's condition may be gone by it
 	view.Title, view.Description = f.Title, f.Description
 	category, name := int64(f.CategoryID), f.Category
 	if before.titleBy > 0 {
@@ -273,7 +296,7 @@ func (p *pass) apply(i int, c *compiled, f, view *rule.Facts) {
 				p.want(made{t.prefix, i, true}, view)
 			} else {
 				for _, tag := range t.fill(view) {
-					p.want(made{tag, i, false}, view)
+					p.want(made{rule.Compose(tag), i, false}, view)
 				}
 			}
 		}
@@ -303,9 +326,33 @@ func (p *pass) want(m made, view *rule.Facts) {
 		}
 	}
 	p.wanted = append(p.wanted, m)
-	if !slices.Contains(view.Tags, m.tag) {
+	if !slices.Contains(view.Tags, m.tag) && (len(p.apart) == 0 || indexOf(p.apart, m.tag) < 0) {
 		view.Tags = append(view.Tags, m.tag)
 	}
+}
+
+// indexOf finds a composed tag, also where it stands with its letters and marks apart: it
+// is the same tag, and is not written beside itself.
+func indexOf(tags []string, tag string) int {
+	if i := slices.Index(tags, tag); i >= 0 {
+		return i
+	}
+	return slices.IndexFunc(tags, func(one string) bool { return mayBegin(one, tag) && rule.Compose(one) == tag })
+}
+
+func apart(tags []string) (all []string) {
+	for _, tag := range tags {
+		if rule.Compose(tag) != tag {
+			all = append(all, tag)
+		}
+	}
+	return all
+}
+
+// mayBegin rules most tags out before they are composed: a first character of ASCII stays
+// what it is, or becomes none of ASCII.
+func mayBegin(tag, form string) bool {
+	return tag != "" && form != "" && (tag[0] == form[0] || tag[0] >= utf8.RuneSelf || form[0] >= utf8.RuneSelf)
 }
 
 func allows(m Mode, empty bool) bool { return m == Overwrite || m == Merge || m == IfEmpty && empty }
@@ -347,7 +394,7 @@ func (r *Rules) tags(f *rule.Facts, p *pass, d *Decision) {
 	}
 	for _, m := range p.wanted {
 		name := r.rules[m.rule].name
-		have, fault := slices.Index(f.Tags, m.tag), ""
+		have, fault := indexOf(f.Tags, m.tag), ""
 		if !m.checked {
 			fault = tagFault(m.tag)
 		}

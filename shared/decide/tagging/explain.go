@@ -46,7 +46,7 @@ func (r *Rules) Explain(f *rule.Facts) Explanation {
 			v.Result, v.Parts = "not reached", nil
 		case slices.Contains(e.Decision.Matched, c.name):
 			v.Result = "matched"
-			pass := pass{people: people}
+			pass := pass{people: people, apart: apart(view.Tags)}
 			pass.apply(i, c, f, &view)
 		case slices.Contains(e.Decision.Waiting, c.name):
 			v.Result = "waiting"

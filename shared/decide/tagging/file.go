@@ -87,6 +87,7 @@ type Rules struct {
 	Version string // of the file's bytes: two files with one version are the same
 
 	lock       string
+	lockForm   string // in the form in which protective words are compared
 	handsOff   []string
 	retired    []pattern
 	categories map[string]int64
@@ -123,6 +124,10 @@ type pattern struct {
 }
 
 func (p pattern) fits(tag string) bool {
+	if !mayBegin(tag, p.text) {
+		return false
+	}
+	tag = rule.Compose(tag)
 	return tag == p.text || p.prefix && strings.HasPrefix(tag, p.text)
 }
 
@@ -176,6 +181,7 @@ func (p parser) rules() *Rules {
 	if r.lock == "" {
 		r.lock = DefaultLock
 	}
+	r.lockForm = rule.Fold(r.lock)
 	r.fields = p.modes("$.fields", s.Fields, modes{Merge, IfEmpty, IfEmpty, IfEmpty})
 	p.checkTag("$.lock", r.lock)
 	for i, text := range s.Retired {
@@ -232,11 +238,11 @@ func (p parser) rule(path string, index int, one ruleSpec, r *Rules) compiled {
 		switch {
 		case slices.Contains(one.Add[:i], text):
 			p.Add(at, fmt.Sprintf("the tag %q again", text), "")
-		case t.literal && t.prefix == r.lock:
-			p.Add(at, fmt.Sprintf("%q is the lock: a rule that sets it would shut itself out", text), "")
+		case t.literal && p.locking(at, r, t.prefix):
 		case t.literal:
 			p.checkTag(at, t.prefix)
-			r.makes[t.prefix] = append(r.makes[t.prefix], index)
+			tag := rule.Compose(t.prefix)
+			r.makes[tag] = append(r.makes[tag], index)
 		case !strings.ContainsAny(t.prefix, ":-_/=.+") || !strings.ContainsAny(t.prefix[len(t.prefix)-1:], ":-_/=.+"):
 			p.Add(at, "a tag that is filled in needs a fixed beginning that ends in one of : - _ / = . +", `such as "codec:{codec}": all tags that begin so belong to the rules then`)
 		default:
@@ -334,7 +340,18 @@ func (p parser) pattern(path, text string, index int) pattern {
 		return pattern{rule: index}
 	}
 	p.checkTag(path, stem)
-	return pattern{stem, prefix, index}
+	return pattern{rule.Compose(stem), prefix, index}
+}
+
+func (p parser) locking(path string, r *Rules, tag string) bool {
+	exactly, nearly := r.locks(tag)
+	switch {
+	case exactly:
+		p.Add(path, fmt.Sprintf("%q is the lock: a rule that sets it would shut itself out", tag), "")
+	case nearly:
+		p.Add(path, fmt.Sprintf("%q looks like the lock %q: a rule that sets it would shut itself out", tag, r.lock), "use another word")
+	}
+	return exactly || nearly
 }
 
 func (p parser) checkTag(path, tag string) {
@@ -383,6 +400,7 @@ func (r *Rules) Owners(tag string) []string {
 }
 
 func (r *Rules) makers(tag string) []int {
+	tag = rule.Compose(tag)
 	if len(r.prefixes) == 0 {
 		return r.makes[tag]
 	}
@@ -398,6 +416,7 @@ func (r *Rules) makers(tag string) []int {
 
 // own notes that a rule produces tags with a prefix.
 func (r *Rules) own(prefix string, index int) {
+	prefix = rule.Compose(prefix)
 	i := slices.IndexFunc(r.prefixes, func(p owned) bool { return p.prefix == prefix })
 	if i < 0 {
 		i = len(r.prefixes)

@@ -183,7 +183,9 @@ rules: [{name: a, when: "true", add: [a]}]`)
 	}{
 		"free":                          {rule.Sample{}, ""},
 		"lock tag":                      {rule.Sample{Tags: []string{"mine"}}, `it has the tag "mine"`},
-		"lock tag in other case":        {rule.Sample{Tags: []string{"Mine"}}, ""},
+		"lock tag in other case":        {rule.Sample{Tags: []string{"Mine"}}, `it has the tag "Mine"`},
+		"another word":                  {rule.Sample{Tags: []string{"mined"}}, ""},
+		"category in other case":        {rule.Sample{Category: "LEGAL"}, `category "LEGAL" is hands-off`},
 		"category by name":              {rule.Sample{Category: "Legal"}, `category "Legal" is hands-off`},
 		"category by id":                {rule.Sample{CategoryID: 42, Category: "x"}, "category 42 is hands-off"},
 		"other category":                {rule.Sample{CategoryID: 7, Category: "Sport"}, ""},
@@ -624,4 +626,38 @@ func text(p *string) string {
 		return ""
 	}
 	return *p
+}
+
+// Whoever writes the lock in another way means it.
+func TestALockLocksHoweverItIsWritten(t *testing.T) {
+	rules := parse(t, `rules: [{name: a, when: "true", add: [a]}]`)
+	for _, tag := range []string{"hands-off", "Hands-Off", "ｈａｎｄｓ－ｏｆｆ", "hands\u200B-off", "hands–off", "legal，hands-off", " HANDS‑OFF"} {
+		require.Equal(t, fmt.Sprintf("it has the tag %q", tag), decide(t, rules, rule.Sample{Tags: []string{"x", tag}}).Locked)
+	}
+	for _, tag := range []string{"handsoff", "hands off", "hands_off", "hands-of", "hаnds-off"} {
+		require.Contains(t, decide(t, rules, rule.Sample{Tags: []string{tag}}).Locked, "looks like the lock", tag)
+	}
+	for _, tag := range []string{"hands", "hands-on", "off", "a"} {
+		require.Empty(t, decide(t, rules, rule.Sample{Tags: []string{tag}}).Locked, tag)
+	}
+	_, err := tagging.Parse("rules.yaml", []byte(`rules: [{name: a, when: "true", add: [Hands Off]}]`))
+	require.ErrorContains(t, err, "looks like the lock")
+}
+
+func TestComposedAndDecomposedLettersAreOneTag(t *testing.T) {
+	rules := parse(t, "rules: [{name: cafe, when: 'has_word(title, \"tour\")', add: [\"caf\u00e9\"]}]")
+	const apart, composed = "cafe\u0301", "caf\u00e9"
+	require.True(t, decide(t, rules, rule.Sample{Title: "tour", Tags: []string{apart}}).Change.Empty())
+	require.Equal(t, []string{apart}, decide(t, rules, rule.Sample{Title: "tour", Tags: []string{apart, composed}}).Change.Tags.Remove)
+	require.Equal(t, []string{apart}, decide(t, rules, rule.Sample{Title: "x", Tags: []string{apart, "b"}}).Change.Tags.Remove)
+	rules = parse(t, "rules: [{name: old, when: 'true', remove: [\"caf\u00e9\"]}]")
+	require.Equal(t, []string{apart}, decide(t, rules, rule.Sample{Tags: []string{apart}}).Change.Tags.Remove)
+}
+
+// A tag made of what an asset cannot have is not made, and nothing waits for it.
+func TestWhatDoesNotApplyMakesNoTag(t *testing.T) {
+	rules := parse(t, `rules: [{name: shape, when: "true", add: ["fps:{fps}", "codec:{codec}"]}]`)
+	d := decide(t, rules, rule.Sample{Kind: "audio", Duration: 5, Codec: "aac"})
+	require.Equal(t, []string{"codec:aac"}, d.Change.Tags.Add)
+	require.Empty(t, d.Waiting)
 }

@@ -129,7 +129,7 @@ func (p parser) template(at, text string) *template {
 		rest = behind
 	}
 	if len(t.parts) > 0 {
-		t.prefix = t.parts[0].text
+		t.prefix = rule.Compose(t.parts[0].text)
 	}
 	if len(t.parts) == 0 || t.prefix == "" && strings.Contains(at, ".add[") {
 		p.Add(at, "a tag needs a fixed beginning", `such as "codec:{codec}"`)

@@ -1,0 +1,104 @@
+package rule_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/shared/decide/rule"
+)
+
+// lines repeats what f makes of a number, to the size of a file that is still read.
+func lines(head string, n int, f func(i int) string) string {
+	var b strings.Builder
+	b.WriteString(head)
+	for i := range n {
+		if line := f(i); b.Len()+len(line) < 1<<20 {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}
+
+// A file of any content is read or refused in a moment, and with little memory: some of
+// these took minutes, gigabytes or the whole program.
+func TestNoFileTakesLongToCheck(t *testing.T) {
+	when := func(text string) func(int) string {
+		return func(int) string { return "  - when: '" + text + "'\n" }
+	}
+	for name, c := range map[string]struct{ text, want string }{
+		"brackets over lines": {lines("rows:\n", 300_000, func(int) string { return " [\n" }), "brackets are open"},
+		"lists in one line":   {"rows:\n " + strings.Repeat("- ", 400_000), "lists begin in one line"},
+		"one key again":       {lines("", 200_000, func(int) string { return "a: b\n" }), "keys or lines of text in one place"},
+		"many keys":           {lines("count:\n", 200_000, func(i int) string { return fmt.Sprintf("  a%d: b\n", i) }), "keys or lines of text in one place"},
+		"unknown keys":        {lines("rows:\n", 40_000, func(int) string { return "  - whan: x\n" }), "there are more mistakes"},
+		"unknown names":       {lines("rows:\n", 400, when(strings.Repeat("abcx and ", 300)+"true")), "unknown name abcx"},
+		"open brackets":       {lines("rows:\n", 1, when(strings.Repeat("(", 900_000))), "900000 characters, at most 8000"},
+		"many conditions":     {lines("rows:\n", 20_000, when("size > 1")), "more than 4000 conditions"},
+		"large patterns":      {lines("rows:\n", 10_000, when(`title matches "((a|b){0,30}){0,16}c"`)), "more than 100000 steps together"},
+		"lists within lists":  {lines("rows:\n", 9_000, when(`none(streams, any(streams, any(streams, any(streams, .size > 3))))`)), "at most 20000"},
+		"a text of 1 MB":      {"name: " + strings.Repeat("x", 1<<20-20), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			start := time.Now()
+			var s shelf
+			f := rule.Decode("f.yaml", []byte(c.text), &s)
+			for i := range s.Rows {
+				f.Compile(fmt.Sprintf("$.rows[%d].when", i), s.Rows[i].When)
+			}
+			err := f.Err()
+			require.Less(t, time.Since(start), 20*time.Second, "a hundredth of it where nothing else runs")
+			if c.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, c.want)
+			require.LessOrEqual(t, len(rule.Faults(err)), 101)
+			require.Less(t, len(err.Error()), 1<<18)
+		})
+	}
+}
+
+func TestAConditionThatCouldTakeLongIsRefusedWithItsPlace(t *testing.T) {
+	for text, want := range map[string]string{
+		`let r = 1..900; title != "" and none(r, any(r, any(r, # < 0)))`:      "1:41: takes ",
+		`let r = 1..3000; title != "" and any(r, # < 0)`:                      "1:10: a range of more than 1000 numbers",
+		`title matches "a{1,1000}|b{1,1000}|c{1,1000}"`:                       "1:15: the pattern is too large",
+		`any(streams, any(streams, any(streams, any(tags, # contains "a"))))`: "steps, at most 20000",
+		`len(map(1..900, map(1..900, size))) > 0`:                             "steps, at most 20000",
+		`title contains "x` + strings.Repeat("x", 9_000) + `"`:                "at most 8000",
+	} {
+		_, err := rule.Compile(text)
+		require.ErrorContains(t, err, want, text)
+	}
+	for _, text := range []string{
+		`any(streams, any(streams, .height > 3))`, `any(tags, # in labels)`, `title matches "^[^a]{1,128}$"`, `any(1..12, title contains string(#))`,
+		`len(filter(streams, count(streams, .height > 480) > 1)) > 0`,
+	} {
+		_, err := rule.Compile(text)
+		require.NoError(t, err, text)
+	}
+}
+
+func TestAFileIsReadAsWithoutItsByteOrderMark(t *testing.T) {
+	var s shelf
+	f := rule.Decode("f.yaml", []byte("\uFEFFname: x\nnam: y\n"), &s)
+	require.Equal(t, "x", s.Name)
+	faults := rule.Faults(f.Err())
+	require.Len(t, faults, 1)
+	require.Equal(t, [2]int{2, 1}, [2]int{faults[0].Line, faults[0].Column})
+}
+
+func TestALongLineIsShownAroundItsMistake(t *testing.T) {
+	var s shelf
+	f := rule.Decode("f.yaml", []byte("name: x # "+strings.Repeat("é", 3000)+"\nrows: [{note: \""+strings.Repeat("字", 300)+"\", nite: x}]\n"), &s)
+	faults := rule.Faults(f.Err())
+	require.Len(t, faults, 1)
+	require.Less(t, len(faults[0].Excerpt), 2000)
+	shown := strings.Split(faults[0].Excerpt, "\n")
+	require.Contains(t, shown[0], "nite: x}]")
+	require.Equal(t, len([]rune(shown[0][:strings.Index(shown[0], "nite")])), len([]rune(shown[1]))-1)
+}
