@@ -92,7 +92,11 @@ func vodctl(t *testing.T, c *localcloud.Cloud, policy string, args ...string) (s
 // All four functions and the operator do a whole night's work with the rights that their
 // policies give, and no call of theirs is refused; nobody but the operator can approve.
 func TestTheRightsAreEnoughForTheWorkAndOnlyTheOperatorApproves(t *testing.T) {
-	c := cloud(t, localcloud.Options{Faults: "none"})
+	c := cloud(t, localcloud.Options{Faults: "none", Env: map[string]string{"POLICY_FILE": "policy.yaml"}})
+	require.NoError(t, c.OSS.Put("vodcurator-"+c.Env()["ALIBABA_CLOUD_ACCOUNT_ID"], "v1/policy.yaml", strings.NewReader(`rules:
+  - {name: temp, select: '"temp" in tags', older_than: 30d, remove: {video: true}}
+guards: {count: 1000, percent: 100, unknown: 1000, bytes: 1TB}
+`)))
 	day := 24 * time.Hour
 	for i := range 40 {
 		tags := "x"
@@ -158,4 +162,32 @@ func TestTheRightsAreEnoughForTheWorkAndOnlyTheOperatorApproves(t *testing.T) {
 		t.Log(service, c.Counts()[service])
 	}
 	require.Positive(t, c.OSS.Log().Count("DeleteObject"), "upkeep worked")
+}
+
+// What a policy approves by itself is recorded in the run: purge's role can write no approval.
+func TestAPolicyThatApprovesNeedsNoRightToApprove(t *testing.T) {
+	c := cloud(t, localcloud.Options{Faults: "none", Env: map[string]string{"POLICY_FILE": "policy.yaml"}})
+	bucket := "vodcurator-" + c.Env()["ALIBABA_CLOUD_ACCOUNT_ID"]
+	require.NoError(t, c.OSS.Put(bucket, "v1/policy.yaml", strings.NewReader(`approve: within-guards
+rules:
+  - {name: temp, select: '"temp" in tags', older_than: 30d, remove: {video: true}}
+guards: {count: 1000, percent: 100, unknown: 1000, bytes: 1TB}
+`)))
+	for i := range 4 {
+		c.VOD.Seed(fakevod.Asset{Kind: "video", Title: fmt.Sprint("v", i), Tags: "temp", Status: "Normal", Created: c.Now().Add(-40 * 24 * time.Hour),
+			Source: &fakevod.Source{Status: "Normal", FileName: "x.mp4"}})
+	}
+	for _, name := range []string{"purgeplan", "purge"} {
+		tick := fmt.Sprintf(`{"triggerTime":%q,"triggerName":"nightly","payload":""}`, c.Now().UTC().Format(time.RFC3339))
+		inv, err := c.FC.Invoke(t.Context(), name, []byte(tick))
+		require.NoError(t, err)
+		require.Empty(t, inv.Error, "%s: %s %s", name, inv.Result, inv.Log)
+	}
+	require.Zero(t, c.VOD.Len())
+	for _, key := range c.OSS.Keys(bucket) {
+		require.NotContains(t, key, "approvals/")
+	}
+	for _, call := range c.OSS.Calls() {
+		require.NotEqual(t, 403, call.Status, "%+v", call)
+	}
 }
