@@ -54,12 +54,7 @@ type interpreter struct {
 	steps int
 	names []string // of let, innermost last
 	lets  []value
-	at    []element // of all, any, map, …, innermost last
-}
-
-type element struct {
-	item  value
-	index int
+	at    []value // the elements of all, any, map, …, innermost last
 }
 
 // interpret is the truth of a condition, and why it is unknown if it is.
@@ -190,17 +185,10 @@ func (in *interpreter) name(name string) value {
 }
 
 func (in *interpreter) pointer(name string) value {
-	if len(in.at) == 0 {
+	if len(in.at) == 0 || name != "" {
 		return cannotTell("#" + name)
 	}
-	at := in.at[len(in.at)-1]
-	switch name {
-	case "":
-		return at.item
-	case "index":
-		return known(at.index)
-	}
-	return cannotTell("#" + name)
+	return in.at[len(in.at)-1]
 }
 
 func (in *interpreter) member(n *ast.MemberNode) value {
@@ -369,10 +357,10 @@ func (in *interpreter) equal(a, b value) (Truth, *cause) {
 			return No, nil
 		}
 		for _, noun := range streamNouns {
-			switch t, why := in.equal(in.field(x, noun.Name), in.field(y, noun.Name)); {
-			case t == Unknown:
+			switch t, why := in.equal(in.field(x, noun.Name), in.field(y, noun.Name)); t {
+			case Unknown:
 				return Unknown, why
-			case t == No:
+			case No:
 				return No, nil
 			}
 		}

@@ -122,7 +122,7 @@ func (c *costs) of(node ast.Node) (steps, length int) {
 	case *ast.PredicateNode:
 		steps, length = c.of(n.Node)
 	case *ast.BuiltinNode:
-		steps, length = c.call(n, n.Name, n.Arguments)
+		steps, length = c.call(n.Name, n.Arguments)
 	case *ast.CallNode:
 		steps = c.all(n.Arguments)
 	}
@@ -161,7 +161,7 @@ func (c *costs) binary(n *ast.BinaryNode) (steps, length int) {
 	return a + b, 0
 }
 
-func (c *costs) call(n ast.Node, name string, args []ast.Node) (steps, length int) {
+func (c *costs) call(name string, args []ast.Node) (steps, length int) {
 	switch name {
 	case "all", "any", "none", "one", "filter", "map", "count", "sum":
 		if len(args) == 0 {
