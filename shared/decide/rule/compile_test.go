@@ -11,7 +11,7 @@ import (
 	"vodcurator/shared/decide/rule"
 )
 
-// told are the faults of an expression, each as line:column: message [hint].
+// faultsOf are the faults of an expression, each as line:column: message [hint].
 func faultsOf(t *testing.T, text string) []string {
 	t.Helper()
 	_, err := rule.Compile(text)
