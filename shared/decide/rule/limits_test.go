@@ -108,3 +108,68 @@ func TestALongLineIsShownAroundItsMistake(t *testing.T) {
 	require.True(t, found, shown[0])
 	require.Len(t, []rune(shown[1]), len([]rune(before))+1)
 }
+
+func TestTheStepsOfEachPartAreReckoned(t *testing.T) {
+	for text, want := range map[string]int{
+		`.size > 1`:                                   49262,
+		`.size in [1, 2]`:                             81262,
+		`-.size > 1`:                                  57262,
+		`not (.size > 1)`:                             57262,
+		`tags[0] == .job`:                             65262,
+		`tags?.[0] == .job`:                           73262,
+		`tags[1:] == tags`:                            49262,
+		`tags[:1] == tags`:                            49262,
+		`tags[1:2] == tags`:                           57262,
+		`.encrypted ? title == "a" : .job == ""`:      105262,
+		`let x = .size; x > 1`:                        65262,
+		`mentions(title, "a")`:                        33262,
+		`len(split(title, "a")) > 3`:                  57262,
+		`.job in tags`:                                209262,
+		`title matches "a"`:                           33262,
+		`sum(tags, 1) > 2`:                            361262,
+		`any(["a", "b", "c"], # == title)`:            145262,
+		`any(1..5, # == size)`:                        241262,
+		`any(1..size, # == size)`:                     42062, // here and below two lists are too many
+		`any(size..5, # == size)`:                     42062,
+		`any(tags, # == title)`:                       33262,
+		`any(tags[1:], # == title)`:                   34062,
+		`any(tags?.[1:], # == title)`:                 34062,
+		`any(source_gone ? tags : ["a"], # == title)`: 34862,
+		`any(source_gone ? ["a"] : tags, # == title)`: 34862,
+		`let l = labels; any(l, # == title)`:          34062,
+		`any((title; tags), # == title)`:              34062,
+		`any(filter(tags, # == title), # == title)`:   65662,
+		`any(map(tags, title), # == title)`:           49662,
+		`any(split(title, "a"), # == title)`:          34062,
+		`count(map(tags, # == title)) > 2`:            42462,
+	} {
+		_, err := rule.Compile("none(streams, none(streams, none(streams, " + text + ")))")
+		require.ErrorContains(t, err, fmt.Sprintf(": takes %d steps, at most 20000", want), text)
+	}
+}
+
+func TestWhatIsJustWithinALimitIsAllowed(t *testing.T) {
+	chars := func(n int) string { return `title == "` + strings.Repeat("é", n-11) + `"` }
+	class := func(ranges int) string {
+		var b strings.Builder
+		for i := range ranges {
+			b.WriteRune(rune(0x4E00 + 2*i))
+		}
+		return `title matches "[` + b.String() + `]"`
+	}
+	steps := `any(1..769, any(1..4, # == size)) or source_gone` // 20,000
+	for _, c := range [][3]string{
+		{steps, "not (" + steps + ")", "takes 20001 steps"},
+		{chars(8000), chars(8001), "8001 characters, at most 8000"},
+		{`any(1..1000, # == size)`, `any(1..1001, # == size)`, "a range of more than 1000 numbers"},
+		{`any(-499..500, # == size)`, `any(-500..500, # == size)`, "a range of more than 1000 numbers"},
+		{`title matches "` + strings.Repeat("x", 3999) + `"`, `title matches "` + strings.Repeat("x", 4000) + `"`, "the pattern is too large: 2001 steps, at most 2000"},
+		{class(1999), class(2000), "the pattern is too large: 2001 steps, at most 2000"},
+		{`title matches "a{1000}"`, `title matches "a{1000}|b"`, "the pattern is too large: 2002 steps, at most 2000"},
+	} {
+		_, err := rule.Compile(c[0])
+		require.NoError(t, err, c[0])
+		_, err = rule.Compile(c[1])
+		require.ErrorContains(t, err, c[2])
+	}
+}
