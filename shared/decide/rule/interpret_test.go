@@ -161,6 +161,8 @@ func TestTheInterpreterComputesAsTheLanguageDoes(t *testing.T) {
 		`[tags, 1][0][title] == "new"`:             `[tags, 1][0][title]`,
 		`[streams[0], 1][0][title] == "x"`:         `[streams[0], 1][0][title]`,
 		`title == "x"; title == "Summer Promo"`:    yes,
+		`not ([1, title][0] contains "x")`:         `[1, title][0] contains "x"`,
+		`title contains [1, title][0]`:             `title contains [1, title][0]`,
 		`title in tags`:                            no,
 		`(tags ?? labels)[0] == "new"`:             yes,
 	} {
@@ -182,6 +184,9 @@ func TestNumbersNearTheirEndAreUnknown(t *testing.T) {
 		{`int(0 - bitrate) < 0`, func(f *rule.Facts) { f.Bitrate = end }, "overflow"},
 		{`size + 0 > 0`, func(f *rule.Facts) { f.Size = end }, "overflow"},
 		{`size + 0 > 0`, func(f *rule.Facts) { f.Size = end - 1024 }, "yes"},
+		{`size + size > 0`, func(f *rule.Facts) { f.Size = 1 << 62 }, "overflow"},
+		{`size + 0.5 > 0`, func(f *rule.Facts) { f.Size = end }, "yes"},
+		{`0.5 + size > 0`, func(f *rule.Facts) { f.Size = end }, "yes"},
 		{`0 - size < 0`, func(f *rule.Facts) { f.Size = end }, "overflow"},
 		{`size * 4 > 0`, func(f *rule.Facts) { f.Size = 1 << 61 }, "overflow"},
 		{`-category_id > 0`, func(f *rule.Facts) { f.CategoryID = math.MinInt }, "overflow"},
@@ -244,4 +249,33 @@ func TestAnExpressionThatTakesTooLongSaysSo(t *testing.T) {
 	f := fullFacts()
 	f.CategoryID = 900
 	require.Equal(t, "error: takes too many steps", interpreted(t, `all(1..category_id, all(1..category_id, # > 0))`, f))
+}
+
+func TestWhatWaitsForOneFactWaits(t *testing.T) {
+	image := rule.FactsOfImage(video.Image{ID: "i1"}, at)
+	for text, want := range map[string]bool{
+		`duration > 1 or file_name == "x"`: true, `file_name == "x" or duration > 1`: true, `duration > 1 or fps > 1`: false, `width > 1 or fps > 1`: true,
+	} {
+		p, err := rule.Compile(text)
+		require.NoError(t, err)
+		matched, waiting, err := p.Eval(&image)
+		require.NoError(t, err)
+		require.False(t, matched)
+		require.Equal(t, want, waiting, text)
+	}
+	require.Equal(t, "fps, width", interpreted(t, `width > 1 or fps > 1`, image), "sorted")
+}
+
+func TestExplainTellsUnknownFromError(t *testing.T) {
+	p, err := rule.Compile(`tags[7] == "x" or size / (width - width) > 1 or not (bitrate > 9000) and (duration > 1 || fps > 1 && duration < 3)`)
+	require.NoError(t, err)
+	f := told()
+	require.Equal(t, []rule.Part{
+		{Text: `tags[7] == "x"`, Result: "error: index out of range: 7 (array length is 1)", Values: map[string]any{"tags": []string{"new"}}},
+		{Text: `size / (width - width) > 1`, Result: "unknown", Values: map[string]any{"size": 1 << 20, "width": 1080}, Missing: []string{"division by zero"}},
+		{Text: `bitrate > 9000`, Result: "waiting", Values: map[string]any{"bitrate": nil}, Missing: []string{"bitrate"}},
+		{Text: `duration > 1`, Result: "waiting", Values: map[string]any{"duration": nil}, Missing: []string{"duration"}},
+		{Text: `fps > 1`, Result: "waiting", Values: map[string]any{"fps": nil}, Missing: []string{"fps"}},
+		{Text: `duration < 3`, Result: "waiting", Values: map[string]any{"duration": nil}, Missing: []string{"duration"}},
+	}, p.Explain(&f))
 }

@@ -173,3 +173,39 @@ func TestWhatIsJustWithinALimitIsAllowed(t *testing.T) {
 		require.ErrorContains(t, err, c[2])
 	}
 }
+
+func TestAFileMayNestSoDeepAndNoDeeper(t *testing.T) {
+	count := func(n int) string {
+		return lines("count:\n", n, func(i int) string { return fmt.Sprintf("  a%d: 1\n", i) })
+	}
+	open := func(n int) string { return "list:\n" + strings.Repeat(" [\n", n) + strings.Repeat(" ]\n", n) }
+	in := func(sign string, n int) string { return "list: [" + strings.Repeat(sign, n-1) + "x]" }
+	for _, c := range []struct{ good, bad, want string }{
+		{open(200), open(201), "more than 200 brackets are open"},
+		{in("[],", 200), in("[],", 201), "more than 200 opening brackets in one line"},
+		{in("{},", 200), in("{},", 201), "more than 200 opening brackets in one line"},
+		{count(1000), count(1001), "more than 1000 keys or lines of text in one place"},
+		{strings.Repeat("- ", 32) + "x", strings.Repeat("- ", 33) + "x", "more than 32 lists begin in one line"},
+		{strings.Repeat("-  ", 32) + "x", strings.Repeat("-  ", 33) + "x", "more than 32 lists begin in one line"},
+	} {
+		require.NotContains(t, strings.Join(toldOf(c.good, new(box)), "\n"), "more than", c.want)
+		require.Contains(t, strings.Join(toldOf(c.bad, new(box)), "\n"), c.want)
+	}
+}
+
+// What only looks like nesting is none: quoted brackets, comments, brackets that are
+// closed, the keys of many small mappings.
+func TestALongFileThatIsFlatIsRead(t *testing.T) {
+	for _, line := range []string{`"["`, `'['`, `"it's ["`, `'say "["'`, `x # [`, `"[" # '[`, "x\n# [", "'' # {"} {
+		text := lines("list:\n", 250, func(int) string { return "  - " + line + "\n" })
+		require.Empty(t, toldOf(text, new(box)), line)
+	}
+	for _, value := range []string{"[]", "{}", "[{}]"} {
+		text := lines("in:\n", 250, func(int) string { return "  - " + value + "\n" })
+		require.NotContains(t, strings.Join(toldOf(text, new(box)), "\n"), "brackets", value)
+	}
+	var s shelf
+	text := lines("rows:\n", 600, func(int) string { return "  - when: x\n    note: y\n\n    # a comment\n    wide: true\n" })
+	require.Empty(t, toldOf(text, &s))
+	require.Len(t, s.Rows, 600)
+}

@@ -46,11 +46,11 @@ func (o *outline) fast(node ast.Node) bool {
 	case *ast.IdentifierNode:
 		return slices.Contains(o.locals, n.Value) || bit[n.Value] != 0 && !isList(n.Value)
 	case *ast.PointerNode:
-		return n.Name == "" && (o.over == "tags" || o.over == "labels")
+		return o.over == "tags" || o.over == "labels"
 	case *ast.MemberNode:
 		name, isName := n.Property.(*ast.StringNode)
-		p, isPointer := n.Node.(*ast.PointerNode)
-		if !isName || !isPointer || p.Name != "" || o.over != "streams" || streamBit[name.Value] == 0 || n.Optional {
+		_, isPointer := n.Node.(*ast.PointerNode)
+		if !isName || !isPointer || o.over != "streams" || streamBit[name.Value] == 0 || n.Optional {
 			return false
 		}
 		o.fields |= streamBit[name.Value]
