@@ -23,6 +23,7 @@ var rooms = []struct {
 	{"shared/decide/rule", []string{"shared/video"}},
 	{"shared/decide/tagging", []string{"shared/video", "shared/decide/rule"}},
 	{"shared/decide/retention", []string{"shared/video", "shared/decide/rule"}},
+	{"shared/decide/removal", []string{"shared/video", "shared/decide/retention"}},
 	{"shared/decide/...", []string{"shared/video"}},
 	{"shared/vod", []string{"shared/video"}},
 	{"shared/queue", []string{"shared/video"}},

@@ -1,0 +1,334 @@
+// Package removal is the protocol by which one item leaves the library, as a pure
+// state machine: rows of the ledger go in (Tally), the next step comes out (Next).
+//
+// It makes no call, reads no clock and keeps nothing: whoever carries it out does the
+// step and asks again.
+//
+// # The states of an item
+//
+// What the ledger says (Progress) and what this run did since (Attempt) are the state.
+// The first line that fits counts.
+//
+//	ledger says            this run                     gate          next step
+//	---------------------  ---------------------------  ------------  ----------------------------
+//	settled                -                            -             Finished
+//	anything               -                            lease lost    Leave: a rival settles it
+//	open, intent is ours   called, answer is known      -             End: done, missing, kept, ...
+//	open, intent is ours   called, answer passes        -             End: deferred, then anew
+//	open, intent is ours   called, outcome unknown      -             as "open, intent is older"
+//	open, intent is ours   not called                   open, permit  Call
+//	open, intent is ours   not called                   otherwise     End: deferred, not called
+//	open, intent is older  not read                     -             Settle: read the library
+//	open, intent is older  read: gone                   -             End: done
+//	open, intent is older  read: there                  -             End: deferred (last: failed)
+//	open, intent is older  read: cannot tell            -             Leave (last: End unknown), or
+//	                                                                  deferred when it may go anew
+//	untried, deferred      -                            shut          Leave: the gate says why
+//	untried, deferred      tried often enough           open          Leave: the next run tries it
+//	untried, deferred      not refreshed, and must be   open          Refresh
+//	untried, deferred      not read, or permit is over  open          Recheck
+//	untried, deferred      read: gone                   open          End: missing (done if tried)
+//	untried, deferred      read: it stays               open          End: kept (unknown if it may be gone)
+//	untried, deferred      read: there and may go       open          Intend
+//
+// # What this promises
+//
+//   - A delete call is made at most once for each recheck: after an answer that asks
+//     for a repeat the intent is closed as deferred, and a new attempt begins at Recheck.
+//   - A call is made only under a Permit that is alive, granted when halt, guards and
+//     lease were read, and its deadline lies before the lease's end. A lane's lease is
+//     taken over only after its end, so whoever holds it knows that no call of an
+//     earlier run is under way: what such a run left open is settled by reading.
+//   - What may have happened is asked of the library. "Kept" and "failed" are said
+//     only of what was read and was there; "done" only of what the call confirmed or
+//     what is gone after a call.
+package removal
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"vodcurator/shared/decide/retention"
+	"vodcurator/shared/video"
+)
+
+// Step is what a run does next about an item.
+type Step string
+
+// The steps, in the order in which an item that goes passes them.
+const (
+	Settle   Step = "settle"   // read the library: an earlier call may have had its effect
+	Refresh  Step = "refresh"  // take the asset out of the CDN's caches, while it exists
+	Recheck  Step = "recheck"  // read the library and judge again, under a new permit
+	Intend   Step = "intend"   // write the intent to the ledger
+	Call     Step = "call"     // make the delete call, once, under the permit
+	End      Step = "end"      // write the outcome to the ledger; Move.Result says which
+	Leave    Step = "leave"    // nothing more in this run; Move.Why says why
+	Finished Step = "finished" // it has its final outcome
+)
+
+// Move is the next step. Result is set for End, Why for End and Leave.
+type Move struct {
+	Step   Step
+	Result video.Result
+	Why    string
+}
+
+// MaxTries is how many calls one run makes for one item at most.
+const MaxTries = 5
+
+// Details of outcomes that the library, and not a call, has told.
+const (
+	GoneAfterCall  = "gone; by this run or somebody else"
+	GoneByWord     = "gone before the call"
+	GoneBefore     = "gone before this run came to it"
+	StillThere     = "still there after a call whose outcome was unknown"
+	StillThereRun  = "still there after a run that ended early"
+	CannotBeRead   = "whether it happened cannot be read"
+	MayStillHappen = "a call without an answer may still have its effect; the next run looks"
+	AskedAgain     = "whether it happened cannot be read; asked again"
+	notCalledShort = "not called"
+)
+
+// Gate is everything that can stop a run, as it was read last. A zero Gate is shut:
+// its lease is over.
+type Gate struct {
+	Now       time.Time
+	Lease     time.Time // until when the run's lease can be relied on, margin taken off
+	Deadline  time.Time // when the run has to end; zero: it has no deadline
+	Halted    string    // why removal is halted, or why that is not known; empty: it is not
+	Withdrawn string    // why the plan may not be applied any more; empty: it may
+	Over      string    // which guards the plan is over; empty: none
+	Failing   string    // why too much fails for the run to go on; empty: it may
+}
+
+// Lost says that the lease is over, so that the run may neither call nor write.
+func (g Gate) Lost() bool { return !g.Now.Before(g.Lease) }
+
+// Shut says why nothing more may be removed; empty: it may.
+func (g Gate) Shut() string {
+	switch {
+	case g.Lost():
+		return "the lease is over"
+	case g.Halted != "":
+		return g.Halted
+	case g.Withdrawn != "":
+		return g.Withdrawn
+	case g.Over != "":
+		return g.Over
+	case g.Failing != "":
+		return g.Failing
+	case !g.Deadline.IsZero() && !g.Now.Before(g.Deadline):
+		return "the time is up"
+	}
+	return ""
+}
+
+// Permit allows calls until a time. The zero Permit allows none.
+type Permit struct {
+	Until time.Time
+}
+
+// Permit grants the calls of one recheck through an open gate, until the lease or the
+// run's time ends. A gate that is shut grants the zero Permit.
+func (g Gate) Permit() Permit {
+	if g.Shut() != "" {
+		return Permit{}
+	}
+	until := g.Lease
+	if !g.Deadline.IsZero() && g.Deadline.Before(until) {
+		until = g.Deadline
+	}
+	return Permit{until}
+}
+
+// Alive says that a call may begin now. It has to end before Until.
+func (p Permit) Alive(now time.Time) bool { return now.Before(p.Until) }
+
+// Attempt is what this run did for an item since it last began with it. A run changes it
+// by its methods only, one for each step.
+type Attempt struct {
+	Tries     int  // calls that this run made for the item
+	Refresh   bool // the policy wants the CDN refreshed first
+	Refreshed bool // and it was
+	Last      bool // the library is asked for the last time about this plan, or in this run
+
+	Permit   Permit           // under which Found was read
+	Found    *retention.Found // what the last read said; nil: not read, or a call came after it
+	Read     time.Time        // before that read
+	Intended bool             // the intent of this attempt is in the ledger
+	Answer   *video.Outcome   // what the call said; nil: not called
+	Doubt    time.Time        // until when a call without an answer may still have its effect
+}
+
+// AfterRefresh follows Refresh.
+func (a Attempt) AfterRefresh() Attempt {
+	a.Refreshed = true
+	return a
+}
+
+// AfterRead follows Recheck and Settle; began is a time before the read. A read to settle
+// needs no permit.
+func (a Attempt) AfterRead(p Permit, f retention.Found, began time.Time) Attempt {
+	a.Permit, a.Found, a.Read = p, &f, began
+	return a
+}
+
+// early says that a call whose outcome is unknown may have had its effect after the read,
+// so that "it is there" is no last word.
+func (a Attempt) early() bool { return a.Read.Before(a.Doubt) }
+
+// AfterIntent follows Intend, once the intent is written.
+func (a Attempt) AfterIntent() Attempt {
+	a.Intended = true
+	return a
+}
+
+// AfterCall follows Call. It spends the permit and what was read under it.
+func (a Attempt) AfterCall(o video.Outcome) Attempt {
+	a.Tries++
+	if uncertain(o) && a.Permit.Until.After(a.Doubt) {
+		a.Doubt = a.Permit.Until
+	}
+	a.Answer, a.Found, a.Permit = &o, nil, Permit{}
+	return a
+}
+
+// AfterEnd follows End, once the outcome is written. When that is not final it is a new
+// attempt. What was read of a call of an earlier run is good for this one.
+func (a Attempt) AfterEnd() Attempt {
+	next := Attempt{Tries: a.Tries, Refresh: a.Refresh, Refreshed: a.Refreshed, Last: a.Last, Doubt: a.Doubt}
+	if a.Answer == nil && !a.Intended && a.Found != nil && a.Found.Err == nil {
+		next.Found, next.Permit, next.Read = a.Found, a.Permit, a.Read
+	}
+	return next
+}
+
+// Next says what to do for an item. It is asked anew after every step.
+func Next(p Progress, a Attempt, g Gate) Move {
+	switch {
+	case p.Phase == Settled:
+		return Move{Step: Finished, Result: p.Result}
+	case g.Lost():
+		return Move{Step: Leave, Why: g.Shut()}
+	case p.Phase == Open && a.Answer != nil:
+		return answered(p, a, g)
+	case p.Phase == Open && a.Intended:
+		return intended(a, g)
+	case p.Phase == Open:
+		return settle(a, g)
+	}
+	return fresh(p, a, g)
+}
+
+// fresh is the way of an item of which no call is open.
+func fresh(p Progress, a Attempt, g Gate) Move {
+	if why := g.Shut(); why != "" {
+		return Move{Step: Leave, Why: why}
+	}
+	if a.Tries >= MaxTries {
+		return Move{Step: Leave, Why: fmt.Sprintf("tried %d times in this run", a.Tries)}
+	}
+	if a.Refresh && !a.Refreshed {
+		return Move{Step: Refresh}
+	}
+	if a.Found == nil || !a.Permit.Alive(g.Now) {
+		return Move{Step: Recheck}
+	}
+	f := *a.Found
+	maybe := p.Tries > 0 && f.Presence == retention.Untold // an earlier call may have had its effect
+	switch {
+	case f.Presence == retention.Absent && p.Tries > 0:
+		return end(video.Done, GoneAfterCall)
+	case f.Presence == retention.Absent:
+		return end(video.Missing, GoneBefore)
+	case f.Err != nil && video.Passing(f.Err):
+		return end(video.Deferred, f.Err.Error())
+	case f.Err != nil && maybe:
+		return end(video.Unknown, CannotBeRead+": "+f.Err.Error())
+	case f.Err != nil:
+		return end(hopeless(f.Err), f.Err.Error())
+	case f.Keep != "" && a.early():
+		return Move{Step: Leave, Why: MayStillHappen}
+	case f.Keep != "" && maybe:
+		return end(video.Unknown, CannotBeRead)
+	case f.Keep != "":
+		return end(video.Kept, f.Keep)
+	}
+	return Move{Step: Intend}
+}
+
+// intended is the way of an item whose intent is written and whose call is not made.
+func intended(a Attempt, g Gate) Move {
+	if why := g.Shut(); why != "" {
+		return end(video.Deferred, notCalledShort+": "+why)
+	}
+	if !a.Permit.Alive(g.Now) {
+		return end(video.Deferred, notCalledShort+": the permit is over")
+	}
+	return Move{Step: Call}
+}
+
+// answered is the way of an item after its call.
+func answered(p Progress, a Attempt, g Gate) Move {
+	o := *a.Answer
+	detail := o.Reason
+	if detail == "" && o.Err != nil {
+		detail = o.Err.Error()
+	}
+	switch {
+	case uncertain(o):
+		return settle(a, g)
+	case o.Result == video.Failed && video.Passing(o.Err):
+		return end(video.Deferred, detail)
+	case o.Result == video.Missing && p.Tries > 1: // the call before it had its effect late
+		return end(video.Done, GoneAfterCall)
+	case o.Result == video.Missing:
+		return end(video.Missing, GoneByWord)
+	}
+	return end(o.Result, detail)
+}
+
+// uncertain says that an answer does not tell whether the call had its effect. An
+// error of no known kind does not tell it.
+func uncertain(o video.Outcome) bool {
+	return o.Result == video.Unknown || o.Result == video.Failed && o.Err != nil && !video.Passing(o.Err)
+}
+
+// settle is the way of an item of which a call may have had its effect.
+func settle(a Attempt, g Gate) Move {
+	if a.Found == nil {
+		return Move{Step: Settle}
+	}
+	f := *a.Found
+	switch {
+	case f.Presence == retention.Absent:
+		return end(video.Done, GoneAfterCall)
+	case f.Presence == retention.Present && a.Last && a.early():
+		return Move{Step: Leave, Why: MayStillHappen}
+	case f.Presence == retention.Present && a.Last:
+		return end(video.Failed, StillThere)
+	case f.Presence == retention.Present && a.Answer == nil:
+		return end(video.Deferred, StillThereRun)
+	case f.Presence == retention.Present:
+		return end(video.Deferred, StillThere)
+	case f.Err != nil && video.Passing(f.Err):
+		return Move{Step: Leave, Why: f.Err.Error()}
+	case f.Err == nil && f.Judged && f.Keep == "" && g.Shut() == "" && !a.Last:
+		return end(video.Deferred, AskedAgain)
+	case f.Err == nil && f.Judged && f.Keep != "", a.Last:
+		return end(video.Unknown, CannotBeRead)
+	}
+	return Move{Step: Leave, Why: CannotBeRead}
+}
+
+func end(result video.Result, why string) Move { return Move{End, result, why} }
+
+// hopeless is the outcome of what cannot be read and would not be at another try.
+func hopeless(err error) video.Result {
+	if result := video.ResultOf(err); result != video.Done && result != video.Deferred && !errors.Is(err, video.ErrUnknownOutcome) {
+		return result
+	}
+	return video.Failed
+}

@@ -1,0 +1,166 @@
+package retention
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"vodcurator/shared/video"
+)
+
+// Presence says whether an item is in the library, as far as the library tells.
+type Presence int
+
+// The presences. Untold is the zero value: what nobody told is not known.
+const (
+	Untold Presence = iota
+	Present
+	Absent
+)
+
+// Found is what a read right before the call says of one item of a plan.
+type Found struct {
+	Item     Item // as it was planned
+	Presence Presence
+	Judged   bool   // Keep was asked; false: only the presence was
+	Keep     string // why the item stays; empty: it may go
+	Err      error  // what the library answered in place of the asset; nil: it told of it
+}
+
+// Fresh is what a recheck knows of one asset besides its plan.
+type Fresh struct {
+	Answer  video.Answer[video.Media]
+	Moment  Moment
+	Touched time.Time // until when our own calls may have modified the asset
+	App     string    // the application that the asset must be of; empty: any
+	// Left says why nothing may go out of a group of the newest; empty: it may. Told is
+	// false when the plan does not say what stays of it.
+	Left func(Group) (why string, told bool)
+	// Quota says why a quota may not take an item any more; empty: it may.
+	Quota func(Item) string
+}
+
+// Look says whether an item is in the library. The library tells only the covers among
+// images, so whether those of a type are gone is known from their asset's end or from a
+// call; and streams that it did not list are not known to be gone.
+func Look(item Item, a video.Answer[video.Media]) Found {
+	f := Found{Item: item, Err: a.Err}
+	present := func(there bool) {
+		if f.Presence = Absent; there {
+			f.Presence = Present
+		}
+	}
+	switch {
+	case errors.Is(a.Err, video.ErrNotFound):
+		f.Presence = Absent
+	case a.Err != nil:
+	case item.Kind == Whole:
+		f.Presence = Present
+	case item.Kind == Stream && a.Value.Streams != nil:
+		present(slices.ContainsFunc(a.Value.Streams, func(s video.Stream) bool { return s.Job == item.Part }))
+	case item.Kind == Source && a.Value.Source != nil:
+		present(!a.Value.Source.Gone())
+	}
+	return f
+}
+
+// Recheck compares what a plan saw of an asset with what is there now, and says of each
+// of its items whether it is there and why it stays. Nothing that changed since the
+// plan goes, nor what its own rule or quota takes no more.
+func (p *Policy) Recheck(planned Verdict, fresh Fresh) []Found {
+	found := make([]Found, len(planned.Items))
+	for i, item := range planned.Items {
+		found[i] = Look(item, fresh.Answer)
+	}
+	if fresh.Answer.Err != nil {
+		return found
+	}
+	now := p.Judge(fresh.Answer.Value, fresh.Moment)
+	whole := changed(planned, now, fresh)
+	for i := range found {
+		found[i].Judged = true
+		found[i].Keep = stays(found[i].Item, now, whole, fresh)
+	}
+	return found
+}
+
+// changed says why the asset as a whole is not what the plan saw, or stands for others
+// that are not; empty: it is.
+func changed(planned, now Verdict, fresh Fresh) string {
+	m := fresh.Answer.Value
+	switch {
+	case m.ID != planned.ID:
+		return fmt.Sprintf("asked about %s, told about %s", planned.ID, m.ID)
+	case planned.Seen == "" || Seen(m) != planned.Seen:
+		return "changed since the plan"
+	case m.Modified.IsZero() && !planned.Modified.IsZero():
+		return "the library does not tell any more when it was modified"
+	case !m.Modified.Equal(planned.Modified) && m.Modified.After(fresh.Touched):
+		return "modified " + m.Modified.Format(time.RFC3339) + ", after the plan"
+	case fresh.App != "" && m.App == "":
+		return "the library does not tell its application"
+	case fresh.App != "" && m.App != fresh.App:
+		return fmt.Sprintf("it is of application %q", m.App)
+	}
+	for _, g := range now.Newest {
+		why, told := "", false
+		if fresh.Left != nil {
+			why, told = fresh.Left(g)
+		}
+		if !told || !slices.Contains(planned.Newest, g) {
+			return "the plan does not tell what stays as the newest in its place"
+		}
+		if why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+// stays says why one item stays; empty: it may go.
+func stays(item Item, now Verdict, whole string, fresh Fresh) string {
+	if whole != "" {
+		return because(now, whole) // a hold is the better reason to tell when there is one
+	}
+	again, quota, still := find(now, item)
+	switch {
+	case !still:
+		return because(now, "its rule takes it no more")
+	case quota && fresh.Quota == nil:
+		return "a quota takes nothing that nobody counted again"
+	case quota && fresh.Quota(item) != "":
+		return "a quota takes nothing by " + fresh.Quota(item)
+	case again.Bytes != item.Bytes:
+		return fmt.Sprintf("its size changed from %d to %d", item.Bytes, again.Bytes)
+	}
+	return ""
+}
+
+// find looks for an item among what the rule or quota that planned it takes of an asset
+// now. Another one's word is for another plan.
+func find(v Verdict, item Item) (again Item, quota, still bool) {
+	for _, i := range v.Items {
+		if i.Same(item) && i.Rule == item.Rule {
+			return i, false, true
+		}
+	}
+	for _, c := range v.Claims {
+		if c.Old && c.Item.Same(item) && c.Item.Rule == item.Rule {
+			return c.Item, true, true
+		}
+	}
+	return Item{}, false, false
+}
+
+// because gives the hold that keeps an asset, or another reason with the last one that
+// the policy has.
+func because(v Verdict, otherwise string) string {
+	if i := slices.IndexFunc(v.Keeps, func(k Keep) bool { return k.Why == Held }); i >= 0 {
+		return v.Keeps[i].Reason
+	}
+	if len(v.Keeps) > 0 {
+		return otherwise + ": " + v.Keeps[len(v.Keeps)-1].Reason
+	}
+	return otherwise
+}
