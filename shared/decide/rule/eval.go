@@ -111,7 +111,7 @@ func (in *interpreter) eval(node ast.Node) value {
 	case *ast.IdentifierNode:
 		return in.name(n.Value)
 	case *ast.PointerNode:
-		return in.pointer(n.Name)
+		return in.at[len(in.at)-1] // the compiler knows none with a name, and none outside
 	case *ast.UnaryNode:
 		return in.unary(n)
 	case *ast.BinaryNode:
@@ -182,13 +182,6 @@ func (in *interpreter) name(name string) value {
 		return known(list{items: items, streams: true})
 	}
 	return known(v)
-}
-
-func (in *interpreter) pointer(name string) value {
-	if len(in.at) == 0 || name != "" {
-		return cannotTell("#" + name)
-	}
-	return in.at[len(in.at)-1]
 }
 
 func (in *interpreter) member(n *ast.MemberNode) value {
@@ -294,11 +287,9 @@ func (in *interpreter) conditional(n *ast.ConditionalNode) value {
 		return in.eval(n.Exp2)
 	}
 	a, b := in.eval(n.Exp1), in.eval(n.Exp2)
-	if a.why == nil && b.why == nil {
-		if same, _ := in.equal(a, b); same == Yes {
-			if _, isList := a.v.(list); !isList {
-				return a
-			}
+	if same, _ := in.equal(a, b); same == Yes {
+		if _, isList := a.v.(list); !isList {
+			return a
 		}
 	}
 	for _, branch := range []value{a, b} { // a fault in a branch that is not taken is none

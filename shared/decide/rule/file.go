@@ -266,13 +266,8 @@ func pad(text string) string {
 
 func position(node ast.Node) (line, column int) {
 	token := node.GetToken()
-	switch node := node.(type) {
-	case *ast.MappingNode: // its own token is the first colon
-		if len(node.Values) > 0 {
-			token = node.Values[0].Key.GetToken()
-		}
-	case *ast.MappingValueNode:
-		token = node.Key.GetToken()
+	if m, ok := node.(*ast.MappingNode); ok && len(m.Values) > 0 { // its own token is the first colon
+		token = m.Values[0].Key.GetToken()
 	}
 	if token == nil || token.Position == nil {
 		return 1, 1
