@@ -114,6 +114,8 @@ func TestEveryMoveSaysWhy(t *testing.T) {
 	called := func(a removal.Attempt) removal.Attempt { a.Answer = answer(video.Unknown, "", nil); return a }
 	unjudged := read(retention.Untold, "", nil)
 	unjudged.Found.Judged = false
+	kept := read(retention.Untold, "held", nil)
+	kept.Found.Judged = false
 	end := func(r video.Result, why string) removal.Move {
 		return removal.Move{Step: removal.End, Result: r, Why: why}
 	}
@@ -168,6 +170,7 @@ func TestEveryMoveSaysWhy(t *testing.T) {
 		"older, untold, last":         {opened, last(read(retention.Untold, "", nil)), open, end(video.Unknown, removal.CannotBeRead)},
 		"older, untold, held":         {opened, read(retention.Untold, "held", nil), open, end(video.Unknown, removal.CannotBeRead)},
 		"older, untold, not judged":   {opened, unjudged, open, leave(removal.CannotBeRead)},
+		"older, kept, not judged":     {opened, kept, open, leave(removal.CannotBeRead)},
 		"older, unreadable":           {opened, read(retention.Untold, "", odd), open, leave(removal.CannotBeRead)},
 		"older, unreadable, last":     {opened, last(read(retention.Untold, "", odd)), open, end(video.Unknown, removal.CannotBeRead)},
 		"settled":                     {removal.Progress{Phase: removal.Settled, Result: video.Done}, removal.Attempt{}, open, removal.Move{Step: removal.Finished, Result: video.Done}},

@@ -65,6 +65,8 @@ func TestAMistakeInAnExpressionHasItsPlaceAndItsHint(t *testing.T) {
 		`any([0], 1 / # > 0)`:                    {"1:1: cannot be true [compare with a fact of the media, such as title or duration]"},
 		`any(1..3, [1][#] > 5)`:                  {"1:1: cannot be evaluated: index out of range: 1 (array length is 1)"},
 		`1 == 2`:                                 {"1:1: cannot be true [compare with a fact of the media, such as title or duration]"},
+		`1 / 0 > 2`:                              {"1:7: cannot be computed: division by zero"},
+		`size > (1 > 2 ? 1 / 0 : 3)`:             nil,
 		`all([1], # > 0)`:                        nil,
 		`size > 1 / 0 and size < 3 / 0`:          {"1:10: cannot be computed: division by zero"},
 		`size / (1 - 1) > 1`:                     {"1:11: cannot be computed: division by zero"},
@@ -117,6 +119,8 @@ func TestConditionsThatCannotHoldTogetherAreRefused(t *testing.T) {
 		`duration < 0`:                                         below,
 		`duration <= 0`:                                        "",
 		`duration < 1`:                                         "",
+		`duration > 3 and duration == -size`:                   "",
+		`duration > 3 and duration == +size`:                   "",
 		`duration == -1`:                                       below,
 		`duration <= -0.5`:                                     below,
 		`duration > -1`:                                        "",
@@ -211,9 +215,9 @@ func TestAMissingConditionIsToldOnce(t *testing.T) {
 	require.Nil(t, f.Compile("$.rows[2].when", "durasion > 1"), "another mistake in one place")
 	var got []string
 	for _, fault := range rule.Faults(f.Err()) {
-		got = append(got, fault.Message)
+		got = append(got, fmt.Sprint(fault.Line, " ", fault.Message))
 	}
-	require.Equal(t, []string{"when is a list, want a text", "when: an empty expression", "when: unknown name titel", "when: unknown name durasion"}, got)
+	require.Equal(t, []string{"2 when is a list, want a text", "3 when: an empty expression", "4 when: unknown name titel", "4 when: unknown name durasion"}, got)
 }
 
 func TestFaultsAreThoseOfAFile(t *testing.T) {

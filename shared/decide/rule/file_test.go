@@ -96,6 +96,7 @@ func TestEveryKindOfValueIsReadOrRefusedWithItsPlace(t *testing.T) {
 		"\"\": x":                     `1:1 unknown key "" in the file [known: whole, count, deep, wide, text, list, weight, weigh, in]`,
 		"Plain: x":                    `1:1 unknown key "Plain" in the file [known: whole, count, deep, wide, text, list, weight, weigh, in]`,
 		"? [a]\n: c":                  "2:1 not YAML: found an invalid key for this map [look at the indentation, and put text with : or # in quotes]",
+		"null: x":                     "1:1 a key must be a plain word",
 		"text: x\ntext: y":            `2:1 key "text" again [it stands in line 1 already]`,
 		"text: &a x\nlist: [*a]":      "1:7 anchors, aliases and merges are not read here [write the value out: each rule then says all it does]\n2:8 anchors, aliases and merges are not read here [write the value out: each rule then says all it does]",
 		"text: x\n---\ntext: y":       "3:1 a second document [remove the --- line: one file holds one document, and the rest would be ignored]",

@@ -155,19 +155,22 @@ func TestTheInterpreterComputesAsTheLanguageDoes(t *testing.T) {
 		`size in [1, 2]`:                                               no,
 		`any(streams, .format == "hls" and .encrypted and .job == "j2" and .codec == "hevc" and .status == "Normal" and .fps == 25)`:                          yes,
 		`any(streams, .definition == "LD" and .width == 640 and .height == 360 and .size == 1000 and .bitrate == 300 and .age_days == 10 and not .encrypted)`: yes,
-		`[size, streams[0]] == [streams[0], size]`:          no,
-		`[tags, size] == [size, tags]`:                      no,
-		`[streams[0], 1][0] == streams[0]`:                  yes,
-		`[tags, 1][0][title] == "new"`:                      `[tags, 1][0][title]`,
-		`[streams[0], 1][0][title] == "x"`:                  `[streams[0], 1][0][title]`,
-		`title == "x"; title == "Summer Promo"`:             yes,
-		`not ([1, title][0] contains "x")`:                  `[1, title][0] contains "x"`,
-		`title contains [1, title][0]`:                      `title contains [1, title][0]`,
-		`[title, 1][0] - 1 == 2`:                            "error: invalid operation: string - int",
-		`[title, 1][0] - 1 == 2 or title == "Summer Promo"`: yes,
-		`[title, 1][0] < 1 and source_gone`:                 no,
-		`title in tags`:                                     no,
-		`(tags ?? labels)[0] == "new"`:                      yes,
+		`[size, streams[0]] == [streams[0], size]`:           no,
+		`[tags, size] == [size, tags]`:                       no,
+		`[streams[0], 1][0] == streams[0]`:                   yes,
+		`[tags, 1][0][title] == "new"`:                       `[tags, 1][0][title]`,
+		`[streams[0], 1][0][title] == "x"`:                   `[streams[0], 1][0][title]`,
+		`title == "x"; title == "Summer Promo"`:              yes,
+		`not ([1, title][0] contains "x")`:                   `[1, title][0] contains "x"`,
+		`title contains [1, title][0]`:                       `title contains [1, title][0]`,
+		`[title, 1][0] - 1 == 2`:                             "error: invalid operation: string - int",
+		`[title, 1][0] - 1 == 2 or title == "Summer Promo"`:  yes,
+		`[title, 1][0] < 1 and source_gone`:                  no,
+		`idle_days == 3 and modified - uploaded == days(27)`: yes,
+		`len(1..[title, 1][0]) == 0`:                         "error: a range needs whole numbers",
+		`len([title, 1][0]..7) == 0`:                         "error: a range needs whole numbers",
+		`title in tags`:                                      no,
+		`(tags ?? labels)[0] == "new"`:                       yes,
 	} {
 		t.Run(text, func(t *testing.T) { require.Equal(t, want, interpreted(t, text, f)) })
 	}
@@ -270,7 +273,7 @@ func TestWhatWaitsForOneFactWaits(t *testing.T) {
 }
 
 func TestExplainTellsUnknownFromError(t *testing.T) {
-	p, err := rule.Compile(`tags[7] == "x" or size / (width - width) > 1 or not (bitrate > 9000) and (duration > 1 || fps > 1 && duration < 3)`)
+	p, err := rule.Compile(`tags[7] == "x" or size / (width - width) > 1 or !(bitrate > 9000) and (duration > 1 || fps > 1 && duration < 3)`)
 	require.NoError(t, err)
 	f := told()
 	require.Equal(t, []rule.Part{

@@ -182,6 +182,8 @@ func TestAFileMayNestSoDeepAndNoDeeper(t *testing.T) {
 	in := func(sign string, n int) string { return "list: [" + strings.Repeat(sign, n-1) + "x]" }
 	for _, c := range []struct{ good, bad, want string }{
 		{open(200), open(201), "more than 200 brackets are open"},
+		{"list:\n" + strings.Repeat(" [\"x\", [\n", 100), "list:\n" + strings.Repeat(" [\"x\", [\n", 101), "more than 200 brackets are open"},
+		{"list:\n" + strings.Repeat(" ['x', [\n", 100), "list:\n" + strings.Repeat(" ['x', [\n", 101), "more than 200 brackets are open"},
 		{in("[],", 200), in("[],", 201), "more than 200 opening brackets in one line"},
 		{in("{},", 200), in("{},", 201), "more than 200 opening brackets in one line"},
 		{count(1000), count(1001), "more than 1000 keys or lines of text in one place"},

@@ -2,6 +2,7 @@ package rule
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/expr-lang/expr/ast"
 )
@@ -206,11 +207,9 @@ func impossible(text string, root ast.Node, res patterns) error {
 		if fault != nil || v.why == nil {
 			return
 		}
-		what := "it is part of nothing known"
+		what := strings.Join(v.why.list(), ", ")
 		if v.why.err != nil {
 			what = v.why.err.Error()
-		} else if names := v.why.list(); len(names) > 0 {
-			what = names[0]
 		}
 		fault = cannot(text, node, "cannot be computed: "+what, "")
 	}

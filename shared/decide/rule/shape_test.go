@@ -100,6 +100,8 @@ func TestTheMachineIsAskedWhereItAnswersAlike(t *testing.T) {
 		`title == string(size)`:                      false,
 		`int(duration) == 1`:                         false,
 		`streams[0].height > 1`:                      false,
+		`any(streams, streams[0].height > 1)`:        false,
+		`size > (source_gone ? 3 : 4) + 1`:           false,
 		`min(size, 3) == 3`:                          false,
 		`size > (1 > 0 ? 3 : 4)`:                     true,
 	} {
