@@ -116,6 +116,7 @@ type letter struct {
 }
 
 func (h handler) process(ctx context.Context, messages []events.Message) (answer, error) {
+	messages = unpacked(messages)
 	now := time.Now()
 	letters := make([]letter, len(messages))
 	var changes []video.Change
