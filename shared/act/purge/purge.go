@@ -58,6 +58,8 @@ type Job struct {
 	// Backoff is how long to wait before what a call put off is looked at again, for the
 	// first time, the second and so on; default: exponentially, with jitter.
 	Backoff func(try int) time.Duration
+	// Wait returns when Now is not before a time, or the context has ended; default: a timer.
+	Wait func(ctx context.Context, until time.Time)
 }
 
 // Report is what came of a run.
@@ -164,6 +166,17 @@ func (j Job) begin(at time.Time) (*run, error) {
 		j.Backoff = func(try int) time.Duration {
 			ceiling := 200 * time.Millisecond << try
 			return ceiling/4 + rand.N(ceiling)
+		}
+	}
+	if j.Wait == nil {
+		now := j.Now
+		j.Wait = func(ctx context.Context, until time.Time) {
+			timer := time.NewTimer(until.Sub(now()))
+			defer timer.Stop()
+			select {
+			case <-ctx.Done():
+			case <-timer.C:
+			}
 		}
 	}
 	return &run{Job: j, at: at.UTC(), name: state.NewRun(), begun: map[removal.Key]retention.Item{}, waits: map[removal.Key]string{}}, nil

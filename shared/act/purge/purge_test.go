@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -272,12 +273,14 @@ func (w *world) approve(t *testing.T, p state.Plan) {
 }
 
 // job is a job whose clock is a minute ahead of that of the job before, so that leases
-// that were not given back are over.
+// that were not given back are over, and which waits by moving it.
 func (w *world) job() purge.Job {
 	w.jobs++
-	ahead := time.Duration(w.jobs) * time.Minute
-	now := func() time.Time { return time.Now().Add(ahead) }
-	return purge.Job{Now: now, Backoff: func(int) time.Duration { return 0 }, Library: w.library, State: w.objects, Policy: w.policy, Region: "cn-shanghai", Account: "1"}
+	var ahead atomic.Int64
+	ahead.Store(int64(time.Duration(w.jobs) * time.Minute))
+	now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	wait := func(_ context.Context, until time.Time) { ahead.Add(int64(until.Sub(now()))) }
+	return purge.Job{Now: now, Wait: wait, Backoff: func(int) time.Duration { return 0 }, Library: w.library, State: w.objects, Policy: w.policy, Region: "cn-shanghai", Account: "1"}
 }
 
 func (w *world) purge(t *testing.T, at time.Time) purge.Report {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"vodcurator/shared/decide/removal"
 	"vodcurator/shared/decide/retention"
@@ -19,6 +20,7 @@ func (w *work) settle(ctx context.Context, last bool) error {
 	if len(open) == 0 {
 		return nil
 	}
+	w.await(ctx)
 	if err := w.hold(ctx); err != nil {
 		return err
 	}
@@ -42,4 +44,19 @@ func (w *work) settle(ctx context.Context, last bool) error {
 		}
 	}
 	return w.flush(ctx)
+}
+
+// await waits until no call without an answer can have its effect any more, where the
+// run's time allows that; else the next run looks.
+func (w *work) await(ctx context.Context) {
+	var until time.Time
+	for _, item := range w.tally.Open() {
+		if doubt := w.attempts[keyOf(item)].Doubt; doubt.After(until) {
+			until = doubt
+		}
+	}
+	rest := until.Sub(w.Now())
+	if deadline, limited := ctx.Deadline(); rest > 0 && (!limited || time.Until(deadline) > rest+reserve) {
+		w.Wait(ctx, until)
+	}
 }

@@ -281,6 +281,7 @@ func (w *work) prove(ctx context.Context, items []retention.Item, whole, last bo
 		answers []video.Answer[video.Media]
 		err     error
 	)
+	w.await(ctx)
 	held := w.hold(ctx) // without the lease nothing is written
 	began := w.Now()
 	if len(items) > 0 {

@@ -72,7 +72,7 @@ func TestAnAttemptRemembersWhatItsStepsDid(t *testing.T) {
 		}
 		require.Equal(t, want, called, name)
 		next := called.AfterEnd()
-		require.Equal(t, removal.Attempt{Tries: 2, Refresh: true, Refreshed: true, Last: true, Doubt: want.Doubt}, next, name)
+		require.Equal(t, removal.Attempt{Tries: 2, Refresh: true, Refreshed: true, Last: true}, next, name)
 	}
 	later := intended
 	later.Doubt = permit.Until.Add(1)
@@ -148,7 +148,6 @@ func TestEveryMoveSaysWhy(t *testing.T) {
 		"held, untold":                {removal.Progress{}, read(retention.Untold, "held", nil), open, end(video.Kept, "held")},
 		"held, tried":                 {tried, read(retention.Present, "held", nil), open, end(video.Kept, "held")},
 		"held, tried, untold":         {tried, read(retention.Untold, "held", nil), open, end(video.Unknown, removal.CannotBeRead)},
-		"held, in doubt":              {tried, doubtful(read(retention.Present, "held", nil), now.Add(1)), open, leave(removal.MayStillHappen)},
 		"held, doubt is over":         {tried, doubtful(read(retention.Present, "held", nil), now), open, end(video.Kept, "held")},
 		"may go, in doubt":            {tried, doubtful(read(retention.Present, "", nil), now.Add(1)), open, removal.Move{Step: removal.Intend}},
 		"may go, untold":              {tried, read(retention.Untold, "", nil), open, removal.Move{Step: removal.Intend}},
@@ -163,7 +162,9 @@ func TestEveryMoveSaysWhy(t *testing.T) {
 		"missing at the second":       {twice, removal.Attempt{Answer: answer(video.Missing, "", nil)}, open, end(video.Done, removal.GoneAfterCall)},
 		"older, gone":                 {opened, read(retention.Absent, "", nil), open, end(video.Done, removal.GoneAfterCall)},
 		"older, there":                {opened, read(retention.Present, "", nil), open, end(video.Deferred, removal.StillThereRun)},
-		"older, there, in doubt":      {opened, doubtful(read(retention.Present, "", nil), now.Add(1)), open, end(video.Deferred, removal.StillThereRun)},
+		"older, there, in doubt":      {opened, doubtful(read(retention.Present, "", nil), now.Add(1)), open, leave(removal.MayStillHappen)},
+		"older, untold, in doubt":     {opened, doubtful(read(retention.Untold, "", nil), now.Add(1)), open, leave(removal.MayStillHappen)},
+		"older, gone, in doubt":       {opened, doubtful(read(retention.Absent, "", nil), now.Add(1)), open, end(video.Done, removal.GoneAfterCall)},
 		"called, there":               {opened, called(read(retention.Present, "", nil)), open, end(video.Deferred, removal.StillThere)},
 		"last, there":                 {opened, last(read(retention.Present, "", nil)), open, end(video.Failed, removal.StillThere)},
 		"last, there, in doubt":       {opened, last(doubtful(read(retention.Present, "", nil), now.Add(1))), open, leave(removal.MayStillHappen)},

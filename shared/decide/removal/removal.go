@@ -20,6 +20,8 @@
 //	open, intent is ours   not called                   otherwise     End: deferred, not called
 //	open, intent is older  not read                     -             Settle: read the library
 //	open, intent is older  read: gone                   -             End: done
+//	open, intent is older  read while a call without    -             Leave: it may still happen
+//	                       an answer might have its effect
 //	open, intent is older  read: there                  -             End: deferred (last: failed)
 //	open, intent is older  read: cannot tell            -             Leave (last: End unknown), or
 //	                                                                  deferred when it may go anew
@@ -39,9 +41,10 @@
 //     lease were read, and its deadline lies before the lease's end. A lane's lease is
 //     taken over only after its end, so whoever holds it knows that no call of an
 //     earlier run is under way: what such a run left open is settled by reading.
-//   - What may have happened is asked of the library. "Kept" and "failed" are said
-//     only of what was read and was there; "done" only of what the call confirmed or
-//     what is gone after a call.
+//   - What may have happened is asked of the library, and what may still happen stays
+//     open until it cannot: also a run that is killed next leaves an intent behind.
+//     "Kept" and "failed" are said only of what was read and was there; "done" only of
+//     what the call confirmed or what is gone after a call.
 package removal
 
 import (
@@ -197,7 +200,7 @@ func (a Attempt) AfterCall(o video.Outcome) Attempt {
 // AfterEnd follows End, once the outcome is written. When that is not final it is a new
 // attempt. What was read since the last call is good for this one, while its permit lives.
 func (a Attempt) AfterEnd() Attempt {
-	next := Attempt{Tries: a.Tries, Refresh: a.Refresh, Refreshed: a.Refreshed, Last: a.Last, Doubt: a.Doubt}
+	next := Attempt{Tries: a.Tries, Refresh: a.Refresh, Refreshed: a.Refreshed, Last: a.Last}
 	if (a.Answer != nil || !a.Intended) && a.Found != nil && a.Found.Err == nil { // AfterCall forgets what was read before
 		next.Found, next.Permit, next.Read = a.Found, a.Permit, a.Read
 	}
@@ -248,8 +251,6 @@ func fresh(p Progress, a Attempt, g Gate) Move {
 		return end(video.Unknown, CannotBeRead+": "+f.Err.Error())
 	case f.Err != nil:
 		return end(hopeless(f.Err), f.Err.Error())
-	case f.Keep != "" && a.early():
-		return Move{Step: Leave, Why: MayStillHappen}
 	case f.Keep != "" && maybe:
 		return end(video.Unknown, CannotBeRead)
 	case f.Keep != "":
@@ -304,7 +305,7 @@ func settle(a Attempt, g Gate) Move {
 	switch {
 	case f.Presence == retention.Absent:
 		return end(video.Done, GoneAfterCall)
-	case f.Presence == retention.Present && a.Last && a.early():
+	case a.early():
 		return Move{Step: Leave, Why: MayStillHappen}
 	case f.Presence == retention.Present && a.Last:
 		return end(video.Failed, StillThere)
