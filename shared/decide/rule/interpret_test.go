@@ -172,8 +172,10 @@ func TestTheInterpreterComputesAsTheLanguageDoes(t *testing.T) {
 		`has_word(title, "summ") or has_word(title, "x", "romo")`:     no,
 		`has_word(title, "x", "summer") and has_word(title, "promo")`: yes,
 		`mentions(title, "summ") and mentions(title, "x", "romo")`:    yes,
-		`title in tags`:                no,
-		`(tags ?? labels)[0] == "new"`: yes,
+		`filter(labels, # == "dog") == ["dog"]`:                       yes,
+		`len(filter(labels, # == "cow")) == 0`:                        yes,
+		`title in tags`:                                               no,
+		`(tags ?? labels)[0] == "new"`:                                yes,
 	} {
 		t.Run(text, func(t *testing.T) { require.Equal(t, want, interpreted(t, text, f)) })
 	}
