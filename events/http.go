@@ -31,14 +31,35 @@ type Response struct {
 // DecodeHTTP reads the event of an HTTP trigger (function-compute.md 4.6). Every
 // error wraps ErrMalformed; a body over MaxBody wraps ErrTooLarge too.
 func DecodeHTTP(raw []byte) (Request, error) {
+	r, body, err := DecodeHTTPHead(raw)
+	if err != nil {
+		return Request{}, err
+	}
+	if r.Body, err = body(); err != nil {
+		return Request{}, err
+	}
+	return r, nil
+}
+
+// MaxHTTPEvent is how long the event of a request with a body of MaxBody can be, since
+// JSON writes a quote or a line's end as two characters. A longer one need not be looked at.
+const MaxHTTPEvent = 2*MaxBody + 64<<10
+
+// DecodeHTTPHead reads the event of an HTTP trigger without its body, which it leaves to
+// the function that it answers: whoever has to be turned away at the head costs no more.
+// Errors are those of DecodeHTTP.
+func DecodeHTTPHead(raw []byte) (head Request, body func() ([]byte, error), err error) {
+	if len(raw) > 6*MaxBody+64<<10 { // whatever the body is, it is too large
+		return Request{}, nil, tooLarge("http event", len(raw))
+	}
 	o, err := parse(raw)
 	if err != nil {
-		return Request{}, malformed("http event", "%w", err)
+		return Request{}, nil, malformed("http event", "%w", err)
 	}
 	outer := o.inner("requestcontext")
 	call := outer.inner("http")
 	if outer == nil && !o.has("rawpath") {
-		return Request{}, malformed("http event", "neither requestContext nor rawPath")
+		return Request{}, nil, malformed("http event", "neither requestContext nor rawPath")
 	}
 	r := Request{
 		Method:    call.word("method"),
@@ -49,7 +70,7 @@ func DecodeHTTP(raw []byte) (Request, error) {
 	}
 	if r.Path == "" {
 		if r.Path, err = url.PathUnescape(o.text("rawpath")); err != nil {
-			return Request{}, malformed("http event", "%w", err)
+			return Request{}, nil, malformed("http event", "%w", err)
 		}
 	}
 	if r.At.IsZero() {
@@ -59,18 +80,22 @@ func DecodeHTTP(raw []byte) (Request, error) {
 	for name := range headers {
 		r.headers[name] = headers.text(name)
 	}
+	return r, func() ([]byte, error) { return bodyOf(o) }, nil
+}
+
+func bodyOf(o object) (out []byte, err error) {
 	body := o.text("body")
 	if len(body) > base64.StdEncoding.EncodedLen(MaxBody) {
-		return Request{}, tooLarge("http event", len(body))
+		return nil, tooLarge("http event", len(body))
 	}
-	r.Body = []byte(body)
+	out = []byte(body)
 	if o.flag("isbase64encoded") {
-		if r.Body, err = base64.StdEncoding.DecodeString(body); err != nil {
-			return Request{}, malformed("http event", "body: %w", err)
+		if out, err = base64.StdEncoding.DecodeString(body); err != nil {
+			return nil, malformed("http event", "body: %w", err)
 		}
 	}
-	if len(r.Body) > MaxBody {
-		return Request{}, tooLarge("http event", len(r.Body))
+	if len(out) > MaxBody {
+		return nil, tooLarge("http event", len(out))
 	}
-	return r, nil
+	return out, nil
 }

@@ -76,6 +76,12 @@ func (s Signer) Verify(req Request, now time.Time) error {
 	return nil
 }
 
+// Pair names the pair of signature headers of a request: what Verify has checked, and
+// what all events of one second share.
+func (s Signer) Pair(req Request) string {
+	return req.Header(timestampHeader) + " " + req.Header(signatureHeader)
+}
+
 func (s Signer) sign(stamp, key string) string {
 	sum := md5.Sum([]byte(s.URL + "|" + stamp + "|" + key))
 	return hex.EncodeToString(sum[:])

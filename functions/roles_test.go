@@ -2,7 +2,6 @@ package functions_test
 
 import (
 	"context"
-	"slices"
 	"testing"
 	"time"
 
@@ -10,7 +9,6 @@ import (
 
 	"vodcurator/shared/localcloud"
 	"vodcurator/shared/localcloud/fakevod"
-	"vodcurator/shared/state"
 	"vodcurator/shared/video"
 	"vodcurator/shared/vod"
 )
@@ -68,42 +66,5 @@ func TestOnlyPurgeCanDelete(t *testing.T) {
 			}
 			require.Equal(t, before, after)
 		})
-	}
-}
-
-// What upkeep may remove is a matter of rights, too: the plans, the approvals, the halts and
-// the ledger are out of reach of every function.
-func TestOnlyWhatExpiresCanBeRemovedFromTheStateAndOnlyByPurgeplan(t *testing.T) {
-	cloud := localcloud.RunT(t, localcloud.Options{Manifest: "../s.yaml", Callback: "none"})
-	env := cloud.Env()
-	open := func(t *testing.T, role string) *state.Store {
-		key := cloud.Keys.Mint("vodcurator-"+role, env["ALIBABA_CLOUD_ACCOUNT_ID"], time.Hour)
-		s, err := state.Open(t.Context(), "oss://vodcurator-state/v1", state.Options{
-			Region: env["ALIBABA_CLOUD_REGION"], Endpoint: env["OSS_ENDPOINT"],
-			Credentials: func(context.Context) (string, string, string, error) { return key.ID, key.Secret, key.Token, nil },
-		})
-		require.NoError(t, err)
-		t.Cleanup(func() { require.NoError(t, s.Close()) })
-		return s
-	}
-	expires := []string{"lease/purge/1", "told/x/1", "messages/x/1", "gone/x/1", "aside/x/1", "imaged/1", "written/1", "shards/1", "parts/1", "drafts/x/1"}
-	stays := []string{"plans/1", "approvals/1", "withdrawn/1", "refused/x/1", "runs/x/1", "ended/1", "ledger/1", "checkpoints/1", "halt/1", "edits/1", "policy.yaml"}
-	for _, role := range []string{"autotag", "metadata", "purge", "purgeplan"} {
-		s := open(t, role)
-		for _, key := range append(expires, stays...) {
-			own := slices.Contains([]string{"approvals/1", "withdrawn/1", "checkpoints/1", "halt/1"}, key)
-			switch err := s.Create(t.Context(), key, nil); {
-			case own && (role != "purge" || key != "approvals/1"):
-				require.ErrorIs(t, err, video.ErrForbidden, "%s %s is a person's", role, key)
-			case err != nil:
-				require.ErrorIs(t, err, state.ErrExists, key)
-			}
-			err := state.Remove(t.Context(), s, key)
-			if role == "purgeplan" && slices.Contains(expires, key) {
-				require.NoError(t, err, key)
-			} else {
-				require.ErrorIs(t, err, video.ErrForbidden, "%s %s", role, key)
-			}
-		}
 	}
 }

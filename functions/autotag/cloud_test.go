@@ -45,7 +45,7 @@ func binaries(t *testing.T) string {
 		if built.dir, built.err = os.MkdirTemp("", "autotag-test"); built.err != nil { //nolint:usetesting // it outlives the test that builds
 			return
 		}
-		for _, name := range []string{"autotag", "metadata"} {
+		for _, name := range []string{"autotag", "callback", "metadata"} {
 			build := exec.CommandContext(context.Background(), "go", "build", "-o", filepath.Join(built.dir, name, "main"), "../"+name)
 			if out, err := build.CombinedOutput(); err != nil {
 				built.err = fmt.Errorf("%w: %s", err, out)
@@ -63,7 +63,7 @@ func cloud(t *testing.T, n int, pace float64, env map[string]string, more ...fun
 	dir := binaries(t)
 	manifest, err := os.ReadFile("../../s.yaml")
 	require.NoError(t, err)
-	for _, name := range []string{"autotag", "metadata"} {
+	for _, name := range []string{"autotag", "callback", "metadata"} {
 		manifest = []byte(strings.ReplaceAll(string(manifest), "./functions/"+name+"/target", filepath.Join(dir, name)))
 	}
 	file := filepath.Join(t.TempDir(), "s.yaml")

@@ -41,6 +41,7 @@ type handler struct {
 	seen     *events.Seen
 	now      func() time.Time
 	log      *slog.Logger
+	app      string        // APP_ID; empty: all applications
 	deadline time.Duration // for a callback: VOD waits 5 s for the answer
 }
 
@@ -230,8 +231,10 @@ func (h *handler) sweep(ctx context.Context, raw []byte, s *summary) error {
 func (h *handler) act(ctx context.Context, notices []events.Notice, s *summary) ([]tag.Result, error) {
 	var targets []tag.Target
 	at := h.now()
-	for _, n := range notices {
-		s.Notices++
+	s.Notices += len(notices)
+	own := h.ours(notices)
+	s.Ignored += len(notices) - len(own)
+	for _, n := range own {
 		if !slices.Contains(acts, n.Kind) || n.ID == "" || n.Status == events.StatusFailed {
 			s.Ignored++
 			continue
@@ -274,7 +277,7 @@ func (h *handler) others(ctx context.Context, notices []events.Notice, at time.T
 		return
 	}
 	var announced []video.Update
-	for _, n := range notices {
+	for _, n := range h.ours(notices) {
 		if change, ok := n.Detail.(events.BaseChange); ok && change.Mode == "update" && n.ID != "" {
 			u := change.Update(n.ID)
 			if u.Kind = n.MediaKind; !u.Empty() {
@@ -299,7 +302,7 @@ func (h *handler) noteGone(ctx context.Context, notices []events.Notice, at time
 		return
 	}
 	var all []boot.Gone
-	for _, n := range notices {
+	for _, n := range h.ours(notices) {
 		if deleted, ok := n.Detail.(events.Deleted); ok && deleted.Type == "all" && n.OK() && n.MediaKind != video.KindImage {
 			all = append(all, boot.Gone{ID: n.ID, At: n.At})
 		}

@@ -36,13 +36,14 @@ func newHandler(app *boot.App) *handler {
 			boot.MediaRight
 			boot.ImageRight
 			boot.ImagesRight
-		}{app.VOD.Media, app.VOD.Image, app.VOD.Images},
+		}{app.Media(), app.Image(), app.Images()},
 		labels:   boot.LabelsRight(app.VOD.Labels),
 		search:   boot.SearchRight(app.VOD.Search),
 		signer:   events.Signer{URL: app.CallbackURL, Window: app.CallbackWindow},
 		seen:     events.NewSeen(10_000, 2*app.CallbackWindow),
 		now:      time.Now,
 		log:      app.Log,
+		app:      app.App,
 		rules:    rules(app),
 		deadline: 4 * time.Second,
 	}

@@ -76,7 +76,9 @@ func (h handler) handle(ctx context.Context, raw []byte) (any, error) {
 	} else {
 		var messages []events.Message
 		if messages, err = decode(raw); err == nil {
-			a, err = h.process(ctx, messages)
+			if a, err = h.process(ctx, messages); err != nil {
+				a, err = h.putBack(ctx, messages, err)
+			}
 		}
 	}
 	if err != nil {
@@ -114,6 +116,7 @@ type letter struct {
 }
 
 func (h handler) process(ctx context.Context, messages []events.Message) (answer, error) {
+	messages = unpacked(messages)
 	now := time.Now()
 	letters := make([]letter, len(messages))
 	var changes []video.Change
@@ -395,7 +398,7 @@ func (h handler) send(ctx context.Context, queue string, messages []boot.Message
 		return errs, err
 	})
 	if err != nil {
-		return fmt.Errorf("queue %s: %w", queue, err)
+		return fmt.Errorf("%w %s: %w", errQueue, queue, err)
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ func main() {
 		boot.ImagesRight
 		boot.UpdateRight
 		boot.UpdateImagesRight
-	}{app.VOD.Videos, app.VOD.Images, app.VOD.Update, app.VOD.UpdateImages}}
+	}{app.Videos(), app.Images(), app.VOD.Update, app.VOD.UpdateImages}}
 	h := handler{queue: boot.SendRight(app.Queue.Send), metadata: app.MetadataQueue, dead: app.DeadLetterQueue, log: app.Log}
 	if app.Intake == "pull" {
 		h.pull = struct {

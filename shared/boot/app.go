@@ -116,7 +116,7 @@ func (s *State) Open(ctx context.Context) (*state.Store, error) {
 	defer s.mu.Unlock()
 	if s.store == nil {
 		store, err := state.Open(ctx, s.config.State, state.Options{
-			Region: s.config.Region, Endpoint: s.config.OSSEndpoint, Credentials: s.config.Credentials,
+			Region: s.config.Region, Endpoint: s.config.OSSEndpoint, Credentials: s.config.Credentials, Owner: s.config.Account,
 		})
 		if err != nil {
 			return nil, err

@@ -167,3 +167,15 @@ func TestIdentityIsThatOfTheKeysAndNothingElse(t *testing.T) {
 	_, err = c.Identity(t.Context())
 	require.ErrorIs(t, err, boot.ErrNoCredentials)
 }
+
+// Names of buckets are worldwide, so the default one holds the account's id.
+func TestAccountStandsForTheIDInTheNameOfTheBucket(t *testing.T) {
+	c, err := boot.Read(env("STATE", "oss://vodcurator-ACCOUNT/v1", "FC_ACCOUNT_ID", "123"))
+	require.NoError(t, err)
+	require.Equal(t, "oss://vodcurator-123/v1", c.State)
+	c, err = boot.Read(env("STATE", "oss://mine/ACCOUNT", "FC_ACCOUNT_ID", "123"))
+	require.NoError(t, err)
+	require.Equal(t, "oss://mine/ACCOUNT", c.State, "only in the bucket's name")
+	_, err = boot.Read(env("STATE", "oss://vodcurator-ACCOUNT/v1"))
+	require.ErrorContains(t, err, "its ACCOUNT stands for ALIBABA_CLOUD_ACCOUNT_ID, which is not set")
+}

@@ -28,7 +28,7 @@ type Config struct {
 	MetadataQueue   string       // METADATA_QUEUE: when set, metadata is the only writer
 	DeadLetterQueue string       // DEAD_LETTER_QUEUE
 	CallbackURL     string       // CALLBACK_URL: the exact URL that VOD was given
-	State           string       // STATE: file:DIR or oss://bucket/prefix
+	State           string       // STATE: file:DIR or oss://bucket/prefix; ACCOUNT in the bucket's name stands for Account
 	NotifyURL       string       // NOTIFY_URL: webhook for the nightly report
 	NotifyKey       vod.Secret   // NOTIFY_KEY: signs the reports; none: they are not signed
 	RateShare       float64      // RATE_SHARE: our part of the account's rate, default 0.25
@@ -53,6 +53,10 @@ type Config struct {
 // maxWindow bounds CALLBACK_WINDOW: a signature that was seen by others is good for
 // any body until its window ends.
 const maxWindow = time.Hour
+
+// accountWord stands for the account's id in the name of STATE's bucket. No real name has
+// a capital letter.
+const accountWord = "ACCOUNT"
 
 type keys struct{ id, secret, token string }
 
@@ -154,6 +158,12 @@ func Read(getenv func(string) string, required ...string) (Config, error) {
 	}
 	if c.State != "" && !strings.HasPrefix(c.State, "file:") && !strings.HasPrefix(c.State, "oss://") {
 		faults = append(faults, fmt.Errorf("STATE is %q, want file:DIR or oss://bucket/prefix", c.State))
+	}
+	if bucket, prefix, _ := strings.Cut(strings.TrimPrefix(c.State, "oss://"), "/"); strings.HasPrefix(c.State, "oss://") && strings.Contains(bucket, accountWord) {
+		if c.Account == "" {
+			faults = append(faults, fmt.Errorf("STATE is %s: its %s stands for ALIBABA_CLOUD_ACCOUNT_ID, which is not set", c.State, accountWord))
+		}
+		c.State = "oss://" + strings.ReplaceAll(bucket, accountWord, c.Account) + "/" + prefix
 	}
 	if (own.id == "") != (own.secret == "") {
 		faults = append(faults, errors.New("ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET go together"))

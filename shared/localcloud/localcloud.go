@@ -105,8 +105,33 @@ type Cloud struct {
 	snapshots map[string]*snapshot
 }
 
-// stateBucket is there for those who keep STATE in the object store.
-const stateBucket = "vodcurator-state"
+// stateBuckets are there for those who keep STATE in the object store: the one that
+// s.yaml names, which holds the account's id, and one for tests.
+func stateBuckets(account string) []string {
+	return []string{"vodcurator-" + account, "vodcurator-state"}
+}
+
+// httpTrigger is the path of a manifest's HTTP trigger, to which VOD's callbacks go.
+func httpTrigger(manifest string) string {
+	functions, _ := fakefc.ReadManifest(manifest, fakefc.Variables{}) // what is wrong with it is told later
+	for _, f := range functions {
+		for _, t := range f.Triggers {
+			if t.Type == "http" {
+				return "/http/" + f.Name + "/" + t.Name + "/"
+			}
+		}
+	}
+	return "/http/callback/vod/"
+}
+
+// policyOf picks the policy of a role that has two: without a metadata queue autotag
+// writes itself, and has the right to.
+func policyOf(f fakefc.Function, env map[string]string) string {
+	if f.Name == "autotag" && env["METADATA_QUEUE"] == "" {
+		return "ram-policy-direct.json"
+	}
+	return ""
+}
 
 // clock is the library's.
 type clock struct {
@@ -224,7 +249,7 @@ func (c *Cloud) start(ctx context.Context) (err error) {
 		"ALIBABA_CLOUD_REGION": c.opt.Region, "ALIBABA_CLOUD_ACCOUNT_ID": c.opt.Account,
 		"ALIBABA_CLOUD_ACCESS_KEY_ID": owner.ID, "ALIBABA_CLOUD_ACCESS_KEY_SECRET": owner.Secret,
 		"NOTICE_QUEUE": "vodcurator-notices", "METADATA_QUEUE": "vodcurator-metadata", "DEAD_LETTER_QUEUE": "vodcurator-dead",
-		"CALLBACK_KEYS": word(16), "CALLBACK_URL": url("FC") + "/http/autotag/callback/",
+		"CALLBACK_KEYS": word(16), "CALLBACK_URL": url("FC") + httpTrigger(c.opt.Manifest),
 		"STATE": "file:" + filepath.Join(c.opt.State, "functions"),
 	}
 	c.env["AUTOTAG_URL"] = c.env["CALLBACK_URL"]
@@ -249,13 +274,14 @@ func (c *Cloud) start(ctx context.Context) (err error) {
 			},
 		},
 		OSS: fakeoss.Options{
-			Keys: c.Keys, Now: c.Now, Region: c.opt.Region, Dir: c.kept("oss"), Buckets: []string{stateBucket}, Fault: c.faults.hook("oss"),
+			Keys: c.Keys, Now: c.Now, Region: c.opt.Region, Dir: c.kept("oss"), Buckets: stateBuckets(c.opt.Account), Fault: c.faults.hook("oss"),
 			Arrived: func(bucket, key string) { c.VOD.Arrived(bucket, key) },
 		},
 		MNS: fakemns.Options{Keys: c.Keys, Region: c.opt.Region, Account: c.opt.Account, Fault: c.faults.hook("mns"), Log: c.log},
 		FC: fakefc.Options{
 			Keys: c.Keys, Region: c.opt.Region, Account: c.opt.Account, Functions: functions, Policies: filepath.Join(root, "functions"),
-			Env: c.env, Now: c.Now, Pace: c.opt.Pace, Fault: c.faults.hook("functions"), Log: c.log,
+			Policy: policyOf,
+			Env:    c.env, Now: c.Now, Pace: c.opt.Pace, Fault: c.faults.hook("functions"), Log: c.log,
 		},
 	}
 	if c.opt.Tune != nil {

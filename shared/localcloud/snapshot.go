@@ -102,7 +102,9 @@ func (c *Cloud) Reset() error {
 	return nil
 }
 
-func (c *Cloud) buckets() []string { return []string{c.VOD.Bucket(), stateBucket} }
+func (c *Cloud) buckets() []string {
+	return append([]string{c.VOD.Bucket()}, stateBuckets(c.opt.Account)...)
+}
 
 func (c *Cloud) object(bucket, key string) ([]byte, error) {
 	r, err := c.OSS.Open(bucket, key)

@@ -105,7 +105,7 @@ func (c *Client) Send(ctx context.Context, queue string, messages []Message) ([]
 		}
 	}
 	for len(good) > 0 {
-		n, size := 0, 0
+		n, size := 0, 200 // what stands around all messages
 		for n < len(good) && n < MaxBatch {
 			// Whether MNS counts the XML around the bodies is not known, so it is
 			// counted, except for a message alone, which would not fit otherwise.

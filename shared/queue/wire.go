@@ -303,13 +303,13 @@ func (k *worker) RoundTrip(_ *fasthttp.HostClient, from *fasthttp.Request, to *f
 	}
 	// net/http sends again only what surely did not go out, and a GET after a lost
 	// connection, which hides messages for a while at worst; never a POST that left.
-	from.Header.VisitAll(func(name, value []byte) {
+	for name, value := range from.Header.All() {
 		switch http.CanonicalHeaderKey(string(name)) {
 		case "Host", "Content-Length":
 		default:
 			req.Header.Set(string(name), string(value))
 		}
-	})
+	}
 	resp, err := k.http.RoundTrip(req)
 	if err != nil {
 		return false, err

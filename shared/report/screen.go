@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -59,7 +60,7 @@ func NewScreen(w io.Writer) *Screen { return &Screen{w: w} }
 
 // Write implements io.Writer.
 func (s *Screen) Write(p []byte) (int, error) {
-	text := append(s.held, p...)
+	text := slices.Concat(s.held, p)
 	end := len(text)
 	for back := 1; back < utf8.UTFMax && back <= len(text); back++ {
 		if tail := text[len(text)-back:]; utf8.RuneStart(tail[0]) {

@@ -61,6 +61,9 @@ func openBucket(ctx context.Context, place string, o Options) (*bucket, error) {
 		get: client.GetObject, put: client.PutObject, list: client.ListObjectsV2,
 		options: o, name: name, prefix: prefix,
 	}
+	if err := b.belongsTo(ctx, client.GetBucketInfo, o.Owner); err != nil {
+		return nil, err
+	}
 	if o.ReadOnly {
 		return b, nil
 	}

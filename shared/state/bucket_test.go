@@ -33,9 +33,15 @@ func newOSS(t testing.TB) *ossServer {
 		Keys: fakeram.New(fakeram.Key{ID: "id", Secret: "a-secret"}), Buckets: []string{"state"}, Versioned: []string{"versioned"},
 	})
 	require.NoError(t, err)
+	return &ossServer{url: serve(t, fake), fake: fake}
+}
+
+// serve gives a fake an address.
+func serve(t testing.TB, fake *fakeoss.Server) string {
+	t.Helper()
 	server := httptest.NewServer(fake)
 	t.Cleanup(server.Close)
-	return &ossServer{url: server.URL, fake: fake}
+	return server.URL
 }
 
 func (o *ossServer) RoundTrip(r *http.Request) (*http.Response, error) {

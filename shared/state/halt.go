@@ -58,9 +58,17 @@ func HaltState(ctx context.Context, o Objects) (Halt, error) {
 func CheckHalt(ctx context.Context, o Objects) error {
 	switch h, err := HaltState(ctx, o); {
 	case err != nil:
-		return fmt.Errorf("%w: cannot tell whether removal is halted: %w", video.ErrClosed, err)
+		return &haltedError{fmt.Errorf("%w: cannot tell whether removal is halted: %w", video.ErrClosed, err)}
 	case h.Halted:
-		return fmt.Errorf("%w: halted by %s: %s", video.ErrClosed, h.By, h.Reason)
+		return &haltedError{fmt.Errorf("%w: halted by %s: %s", video.ErrClosed, h.By, h.Reason)}
 	}
 	return nil
 }
+
+// ErrHalted says that removal is halted, or that nobody can tell whether it is.
+var ErrHalted = errors.New("removal is halted")
+
+type haltedError struct{ error }
+
+func (e *haltedError) Unwrap() error        { return e.error }
+func (e *haltedError) Is(target error) bool { return target == ErrHalted }

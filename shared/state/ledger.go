@@ -280,7 +280,8 @@ type RunStart struct {
 	Plan    string    `json:"plan"`
 	Run     string    `json:"run"`
 	At      time.Time `json:"at"`
-	Segment int       `json:"segment"` // the first that may hold its rows
+	Segment int       `json:"segment"`      // the first that may hold its rows
+	By      string    `json:"by,omitempty"` // the policy, when it approves the plan with this run
 }
 
 // StartRun records that a run begins on a plan, and returns the first segment
@@ -333,6 +334,15 @@ func OpenTakedowns(ctx context.Context, o Objects) ([]string, error) {
 		}
 	}
 	return names, nil
+}
+
+// FirstRun reads the record of a plan's first run; false says that none has begun.
+func FirstRun(ctx context.Context, o Objects, plan string) (first RunStart, begun bool, err error) {
+	_, err = readWhole(ctx, o, numbered(runPrefix+plan+"/", 1, ".json"), &first)
+	if errors.Is(err, video.ErrNotFound) {
+		return RunStart{}, false, nil
+	}
+	return first, true, err
 }
 
 // Begun is the first segment that may hold rows of the plan; 0 says that no run of

@@ -57,6 +57,8 @@ type Options struct {
 	Region, Endpoint string
 	// Credentials are asked before each request to a bucket.
 	Credentials func(ctx context.Context) (id, secret, token string, err error)
+	// Owner is the account that a bucket must belong to, its id; empty: nobody asks.
+	Owner string
 	// HTTP carries the requests to a bucket; nil: a client of its own.
 	HTTP *http.Client
 }

@@ -26,7 +26,7 @@ type Withdrawal struct {
 }
 
 // Withdraw takes back every approval of the plan, those to come as well. A run under
-// way goes on to its end: Halt is what stops it. It may be called again.
+// way stops before its next batch. It may be called again.
 func Withdraw(ctx context.Context, o Objects, plan, by, note string, at time.Time) error {
 	if strings.TrimSpace(by) == "" {
 		return fmt.Errorf("%w: a withdrawal names who asks for it", video.ErrInvalid)

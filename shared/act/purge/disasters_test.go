@@ -14,6 +14,7 @@ import (
 
 	"vodcurator/shared/act/plan"
 	"vodcurator/shared/act/purge"
+	"vodcurator/shared/decide/removal"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
 	"vodcurator/shared/video"
@@ -175,6 +176,7 @@ func TestARunReadsTheUsageFileOnceAndTheHoldListBeforeEveryBatch(t *testing.T) {
 		w.media[video.ID(id)] = temp(id)
 		usage.WriteString(id + ",2026-01-01\n")
 	}
+	usage.WriteString("other," + made.Format(time.DateOnly) + "\n") // the file is still written
 	require.NoError(t, w.objects.Create(t.Context(), "usage.csv", []byte(usage.String())))
 	require.NoError(t, w.objects.Create(t.Context(), "holds.txt", nil))
 	w.approve(t, w.plan(t, made))
@@ -430,13 +432,12 @@ func TestWhoIsTakenOverStopsBeforeItsNextCall(t *testing.T) {
 
 func TestRisingErrorsStopTheRun(t *testing.T) {
 	for name, tc := range map[string]struct {
-		good, failing int // calls before the outage, and until the stop
-		verb, want    string
+		good int // calls before the outage
+		want string
 	}{
-		"from the start":    {0, 1, "delete", "20 of the last 20 items failed, at most 10 %"},
-		"soon":              {2, 1, "delete", "20 of the last 60 items failed, at most 10 %"},
-		"after a long time": {30, 1, "delete", "20 of the last 100 items failed, at most 10 %"},
-		"of reads":          {30, 1, "read", "20 of the last 100 items failed, at most 10 %"},
+		"from the start":    {0, "20 of the last 20 items failed, at most 10 %"},
+		"soon":              {2, "20 of the last 60 items failed, at most 10 %"},
+		"after a long time": {30, "20 of the last 100 items failed, at most 10 %"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var all []video.Media
@@ -445,54 +446,33 @@ func TestRisingErrorsStopTheRun(t *testing.T) {
 			}
 			w := newWorld(t, policy, all...)
 			w.approve(t, w.plan(t, made))
-			l := &outage{library: w.library, verb: tc.verb, good: tc.good}
+			l := &outage{library: w.library, good: tc.good}
 			j := w.job()
 			j.Library = l
 			r, err := j.Run(t.Context(), later)
 			require.NoError(t, err)
 			require.Equal(t, purge.Stopped, r.Plans[0].Status)
 			require.Contains(t, r.Plans[0].Why, tc.want)
-			require.Equal(t, tc.failing, l.failed)
-			require.Equal(t, []int{20, 20 * tc.good}, []int{r.Results()[video.Deferred], r.Removed()})
+			require.Equal(t, removal.MaxTries, l.failed, "one batch, after a new look each time")
+			require.Equal(t, []int{20 * removal.MaxTries, 20 * tc.good}, []int{r.Results()[video.Deferred], r.Removed()})
 			w.purge(t, later.Add(time.Hour))
 			require.Empty(t, w.media, "what passes is no final outcome")
 		})
 	}
 }
 
-// outage is a library that gives up the calls of one kind after some good ones.
+// outage is a library that removes nothing any more after some good calls.
 type outage struct {
 	*library
-	verb         string
 	good, failed int
 }
 
-func (o *outage) down(verb string) bool {
-	if verb != o.verb {
-		return false
-	}
+func (o *outage) DeleteVideos(ctx context.Context, ids []video.ID) ([]video.Outcome, error) {
 	if o.good--; o.good >= 0 {
-		return false
+		return o.library.DeleteVideos(ctx, ids)
 	}
 	o.failed++
-	return true
-}
-
-func (o *outage) Media(ctx context.Context, ids []video.ID) ([]video.Answer[video.Media], error) {
-	answers, err := o.library.Media(ctx, ids)
-	if o.down("read") {
-		for i := range answers {
-			answers[i] = video.Answer[video.Media]{ID: ids[i], Err: video.ErrThrottled}
-		}
-	}
-	return answers, err
-}
-
-func (o *outage) DeleteVideos(ctx context.Context, ids []video.ID) ([]video.Outcome, error) {
-	if o.down("delete") {
-		return nil, fmt.Errorf("503: %w", video.ErrTransient)
-	}
-	return o.library.DeleteVideos(ctx, ids)
+	return nil, fmt.Errorf("503: %w", video.ErrTransient)
 }
 
 func TestARunStopsBeforeItsDeadlineAndTheNextGoesOn(t *testing.T) {

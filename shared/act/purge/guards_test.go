@@ -112,7 +112,7 @@ func TestTheGuardsCountWhatMayHaveGone(t *testing.T) {
 		want purge.Status
 		why  string
 	}{
-		"nobody can read it": {video.ErrThrottled, purge.Refused, "over the guards: 40 items, at most 30"},
+		"nobody can read it": {video.ErrThrottled, purge.Refused, "over the guards: 40 items, at most 30; approve a portion of the next plan: vodctl approve PLAN --first 10"},
 		"it is still there":  {nil, purge.Ended, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -212,7 +212,7 @@ func TestWhatANightRemovedOtherwiseDoesNotCount(t *testing.T) {
 // ofAnother plans and removes in another account, whose state is the same.
 func (w *world) ofAnother(t *testing.T, name string, n int, at time.Time) {
 	t.Helper()
-	other := &world{newLibrary(), w.objects, w.policy}
+	other := &world{library: newLibrary(), objects: w.objects, policy: w.policy, jobs: w.jobs}
 	for i := range n {
 		m := temp(fmt.Sprintf("%s%03d", name, i))
 		other.media[m.ID] = m
@@ -285,7 +285,7 @@ func TestAPlanWhoseEndCannotBeReadIsRefused(t *testing.T) {
 	w.media["x000"] = temp("x000")
 	w.objects = damaged{w.objects, "ended/"}
 	r := w.purge(t, later)
-	require.Equal(t, []purge.Applied{{Plan: p.ID, Status: purge.Refused, Why: "its end is not as it was written", Results: map[video.Result]int{}}}, r.Plans)
+	require.Equal(t, []purge.Applied{{Plan: p.ID, Status: purge.Refused, Why: "its end is corrupt: restore ended/" + p.ID + ".json from a copy", Results: map[video.Result]int{}}}, r.Plans)
 	require.Len(t, w.removed, 1)
 }
 
@@ -293,7 +293,7 @@ func TestAPlanWhoseEndCannotBeReadIsRefused(t *testing.T) {
 func TestWhatTheGuardsCannotCountIsNamed(t *testing.T) {
 	for prefix, want := range map[string]string{
 		"parts/":  "",
-		"ledger/": "count what the night has removed: ",
+		"ledger/": "open the ledger: ",
 	} {
 		t.Run(prefix, func(t *testing.T) {
 			w := newWorld(t, policy)
@@ -310,7 +310,7 @@ func TestWhatTheGuardsCannotCountIsNamed(t *testing.T) {
 			}
 			require.NoError(t, err)
 			require.Equal(t, purge.Refused, r.Plans[0].Status)
-			require.Contains(t, r.Plans[0].Why, "its list is not as it was written: ")
+			require.Contains(t, r.Plans[0].Why, "its list is corrupt: ")
 		})
 	}
 }
@@ -379,7 +379,7 @@ func TestWhatAPlanRemovedOnOtherNightsCountsNoMore(t *testing.T) {
 		want string
 	}{
 		"another night":  {later.AddDate(0, 0, 1), ""},
-		"the same night": {later.Add(13 * time.Hour), "over the guards: 40 items, at most 30"},
+		"the same night": {later.Add(13 * time.Hour), "over the guards: 40 items, at most 30; approve a portion of the next plan: vodctl approve PLAN --first 10"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, "refresh_cdn: true\n"+unguarded+"guards: {percent: 100, count: 30}")
@@ -412,8 +412,8 @@ func TestASelfApprovingPolicyOverItsGuardsIsRefusedAloud(t *testing.T) {
 		m := temp(fmt.Sprintf("v%03d", i))
 		w.media[m.ID] = m
 	}
-	w.plan(t, made.AddDate(0, 0, 5))
+	p := w.plan(t, made.AddDate(0, 0, 5))
 	r := w.purge(t, made.AddDate(0, 0, 5).Add(time.Hour))
 	require.Equal(t, purge.Refused, r.Plans[0].Status)
-	require.Equal(t, "over the guards: 101 items, usual are 10", r.Plans[0].Why)
+	require.Equal(t, "over the guards: 101 items, usual are 10; approve a portion: vodctl approve "+p.ID+" --first 100", r.Plans[0].Why)
 }

@@ -244,6 +244,7 @@ type world struct {
 	*library
 	objects state.Objects
 	policy  *retention.Policy
+	jobs    int // made so far
 }
 
 func newWorld(t *testing.T, policy string, all ...video.Media) *world {
@@ -253,7 +254,7 @@ func newWorld(t *testing.T, policy string, all ...video.Media) *world {
 	s, err := state.Open(t.Context(), "file:"+t.TempDir(), state.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	return &world{newLibrary(all...), s, p}
+	return &world{library: newLibrary(all...), objects: s, policy: p}
 }
 
 func (w *world) plan(t *testing.T, at time.Time) state.Plan {
@@ -270,8 +271,13 @@ func (w *world) approve(t *testing.T, p state.Plan) {
 	require.NoError(t, err)
 }
 
+// job is a job whose clock is a minute ahead of that of the job before, so that leases
+// that were not given back are over.
 func (w *world) job() purge.Job {
-	return purge.Job{Library: w.library, State: w.objects, Policy: w.policy, Region: "cn-shanghai", Account: "1"}
+	w.jobs++
+	ahead := time.Duration(w.jobs) * time.Minute
+	now := func() time.Time { return time.Now().Add(ahead) }
+	return purge.Job{Now: now, Backoff: func(int) time.Duration { return 0 }, Library: w.library, State: w.objects, Policy: w.policy, Region: "cn-shanghai", Account: "1"}
 }
 
 func (w *world) purge(t *testing.T, at time.Time) purge.Report {

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"time"
 
+	"vodcurator/shared/decide/removal"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
 	"vodcurator/shared/video"
@@ -41,40 +41,38 @@ func (j Job) Takedown(ctx context.Context, t Takedown, now time.Time) (ledgerID 
 	case len(t.IDs) == 0 || len(t.IDs) > maxTakedown:
 		return "", nil, fmt.Errorf("%w: %d media, a takedown takes 1 to %d", video.ErrInvalid, len(t.IDs), maxTakedown)
 	}
-	if err := j.check(now); err != nil {
+	r, err := j.begin(now)
+	if err != nil {
 		return "", nil, err
 	}
 	if err := state.CheckHalt(ctx, j.State); err != nil {
 		return "", nil, err
 	}
-	if j.Now == nil {
-		j.Now = time.Now
-	}
-	if j.Log == nil {
-		j.Log = slog.New(slog.DiscardHandler)
-	}
-	r := &run{Job: j, at: now, name: state.NewRun()}
 	if r.lease, err = r.acquire(ctx, "takedown"); err != nil {
 		return "", nil, err
 	}
 	defer r.release(ctx)
-	going, gone, err := j.wanted(ctx, t, now)
+	going, gone, err := r.wanted(ctx, t)
 	if err == nil {
-		ledgerID, outcomes, err = r.urgent(ctx, t.By, going, gone)
+		ledgerID, outcomes, err = r.urgent(ctx, t, going, gone)
 	}
 	return ledgerID, outcomes, errors.Join(err, r.settleTakedowns(ctx, distinct(going)))
 }
 
 // urgent removes what is there and proves that all of it is gone.
-func (r *run) urgent(ctx context.Context, by string, going, gone []retention.Item) (string, []video.Outcome, error) {
-	w, _, err := r.takedown(ctx, state.Takedowns+r.name, by)
+func (r *run) urgent(ctx context.Context, t Takedown, going, gone []retention.Item) (string, []video.Outcome, error) {
+	w, _, err := r.takedown(ctx, state.Takedowns+r.name, t.By)
 	if err != nil {
 		return "", nil, err
 	}
+	w.judge = func(ctx context.Context, entries []retention.Verdict) ([][]retention.Found, error) {
+		return w.wanted(ctx, t, entries)
+	}
 	served, err := w.takeDown(ctx, going)
 	// What was done is proved and written down even when the caller is gone.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second+leaseTime)
 	defer cancel()
+	w.outlast(ctx)
 	outcomes, proof := w.prove(ctx, slices.Concat(going, gone), err == nil || errors.Is(err, video.ErrClosed), false)
 	for i, o := range outcomes {
 		if why := served[o.ID]; why != "" {
@@ -87,47 +85,48 @@ func (r *run) urgent(ctx context.Context, by string, going, gone []retention.Ite
 	return w.plan.ID, outcomes, errors.Join(err, proof)
 }
 
+// outlast waits until no call of this run can have its effect any more, so that what is
+// there then has stayed.
+func (r *run) outlast(ctx context.Context) {
+	if wait := r.doubt.Sub(r.Now()); wait > 0 {
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+	}
+}
+
 // takedown opens the ledger for a takedown, new or left by one that died, and gives
 // the first segment that may hold its rows. Each has its own lane: whoever settles
 // one that was believed dead keeps it from going on.
 func (r *run) takedown(ctx context.Context, name, by string) (w *work, from int, err error) {
-	w = &work{
-		run: r, by: by, plan: state.Plan{ID: name, Created: r.at}, applied: &Applied{Results: map[video.Result]int{}},
-		final: map[key]bool{}, open: map[key]retention.Item{}, touched: map[video.ID]time.Time{}, tries: map[key]int{}, results: map[video.Result]int{},
-	}
+	w = r.work(state.Plan{ID: name, Created: r.at}, consent{by: by}, &Applied{Results: map[video.Result]int{}})
 	if w.ledger, err = state.OpenLedger(ctx, r.State, name, r.name); err != nil {
 		return nil, 0, err
 	}
+	w.others.from(w.ledger.Last())
 	from, err = state.StartRun(ctx, r.State, state.RunStart{Plan: name, Run: r.name, At: r.Now(), Segment: w.ledger.Last() + 1})
 	return w, from, err
 }
 
 // takeDown removes the items, in batches of at most 20, and says which of them the
-// CDN was not made to forget, and why.
+// CDN was not made to forget, and why. The CDN comes before the recheck.
 func (w *work) takeDown(ctx context.Context, items []retention.Item) (served map[video.ID]string, err error) {
 	served = map[video.ID]string{}
 	for batch := range slices.Chunk(items, video.MaxBatch) {
-		if w.lease, err = w.lease.Renew(ctx, w.State, w.Now(), leaseTime); err != nil {
-			return served, err
-		}
-		if err := state.CheckHalt(ctx, w.State); err != nil {
+		if err := w.may(ctx); err != nil {
 			return served, err
 		}
 		if w.Policy.Refresh {
 			w.forget(ctx, distinct(batch), served)
 		}
-		var intents []state.Row
-		for _, item := range batch {
-			intents = append(intents, w.row(state.Intent, item, "", ""))
+		entries := make([]retention.Verdict, len(batch))
+		for i, item := range batch {
+			entries[i] = retention.Verdict{ID: item.ID, Items: []retention.Item{item}}
 		}
-		w.rows = append(w.rows, intents...)
-		if err := w.flush(ctx); err != nil {
+		if err := w.batch(ctx, entries); err != nil {
 			return served, err
 		}
-		for _, row := range intents {
-			w.note(row)
-		}
-		w.remove(ctx, batch)
 	}
 	return served, nil
 }
@@ -189,6 +188,9 @@ func (r *run) settleTakedown(ctx context.Context, name string, there []video.ID)
 			return err
 		}
 		if row.Plan != name {
+			if row.Result == video.Done && w.tried(row.Item) {
+				w.others.rows = append(w.others.rows, row)
+			}
 			continue
 		}
 		w.by = row.By
@@ -198,9 +200,9 @@ func (r *run) settleTakedown(ctx context.Context, name string, there []video.ID)
 			asked = row.At
 		}
 	}
-	for _, item := range items {
-		if _, open := w.open[keyOf(item)]; open && slices.Contains(there, item.ID) {
-			w.end(item, video.Failed, "still there after a call whose outcome was unknown")
+	for _, item := range w.tally.Open() {
+		if slices.Contains(there, item.ID) {
+			w.end(item, video.Failed, removal.StillThere)
 		}
 	}
 	_, err = w.prove(ctx, items, true, r.Now().Sub(asked) >= readable)
@@ -208,39 +210,66 @@ func (r *run) settleTakedown(ctx context.Context, name string, there []video.ID)
 }
 
 // wanted reads the media and tells those that are gone already, which need nothing.
-func (j Job) wanted(ctx context.Context, t Takedown, now time.Time) (going, gone []retention.Item, err error) {
-	moment, err := state.Outside(ctx, j.State, j.Library, j.Policy, now)
-	if err != nil && !t.DespiteHolds {
-		return nil, nil, err
+func (r *run) wanted(ctx context.Context, t Takedown) (going, gone []retention.Item, err error) {
+	entries := make([]retention.Verdict, len(t.IDs))
+	for i, id := range t.IDs {
+		entries[i] = retention.Verdict{ID: id, Items: []retention.Item{{ID: id, Kind: retention.Whole, Rule: "takedown", Reason: t.Reason}}}
 	}
-	answers, err := j.Library.Media(ctx, t.IDs)
+	w := r.work(state.Plan{}, consent{}, &Applied{})
+	found, err := w.wanted(ctx, t, entries)
 	if err != nil {
 		return nil, nil, err
 	}
 	var faults []error
-	for _, a := range answers {
-		item := retention.Item{ID: a.ID, Kind: retention.Whole, Rule: "takedown", Reason: t.Reason}
-		held := ""
+	for i, f := range found {
+		f, item := f[0], entries[i].Items[0]
 		switch {
-		case errors.Is(a.Err, video.ErrNotFound):
+		case f.Presence == retention.Absent:
 			gone = append(gone, item)
-			continue
-		case a.Err != nil:
-			faults = append(faults, fmt.Errorf("%s: %w", a.ID, a.Err))
-			continue
-		case j.App != "" && a.Value.App != j.App:
-			held = fmt.Sprintf("it is of application %q, this is %q", a.Value.App, j.App)
-		case !t.DespiteHolds:
-			held = j.Policy.Held(a.Value, moment)
+		case f.Err != nil:
+			faults = append(faults, fmt.Errorf("%s: %w", item.ID, f.Err))
+		case f.Keep != "":
+			faults = append(faults, fmt.Errorf("%s: %w: %s", item.ID, video.ErrHeld, f.Keep))
+		default:
+			going = append(going, f.Item)
 		}
-		if held != "" {
-			faults = append(faults, fmt.Errorf("%s: %w: %s", a.ID, video.ErrHeld, held))
-			continue
-		}
-		item.Bytes = retention.Size(a.Value)
-		going = append(going, item)
 	}
 	return going, gone, errors.Join(faults...)
+}
+
+// wanted reads media and says which of them must not be taken down.
+func (w *work) wanted(ctx context.Context, t Takedown, entries []retention.Verdict) ([][]retention.Found, error) {
+	moment, err := state.Outside(ctx, w.State, w.Library, w.Policy, w.at)
+	if err == nil {
+		err = w.Policy.CheckInputs(moment)
+	}
+	if err != nil && !t.DespiteHolds {
+		return nil, err
+	}
+	ids := make([]video.ID, len(entries))
+	for i, e := range entries {
+		ids[i] = e.ID
+	}
+	answers, err := w.media(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	all := make([][]retention.Found, len(entries))
+	for i, a := range answers {
+		f := retention.Look(entries[i].Items[0], a)
+		switch {
+		case a.Err != nil:
+		case w.App != "" && a.Value.App != w.App:
+			f.Keep = fmt.Sprintf("it is of application %q, this is %q", a.Value.App, w.App)
+		case !t.DespiteHolds:
+			f.Keep = w.Policy.Held(a.Value, moment)
+		}
+		if f.Judged = a.Err == nil; f.Judged {
+			f.Item.Bytes = retention.Size(a.Value)
+		}
+		all[i] = []retention.Found{f}
+	}
+	return all, nil
 }
 
 // prove reads the media once more, gives every open intent its outcome and notes
@@ -252,46 +281,54 @@ func (w *work) prove(ctx context.Context, items []retention.Item, whole, last bo
 		answers []video.Answer[video.Media]
 		err     error
 	)
+	held := w.hold(ctx) // without the lease nothing is written
+	began := w.Now()
 	if len(items) > 0 {
 		answers, err = w.Library.Media(ctx, distinct(items))
 	}
 	outcomes := make([]video.Outcome, len(items))
 	for i, item := range items {
-		k, a := keyOf(item), video.Answer[video.Media]{ID: item.ID, Err: err}
+		a := video.Answer[video.Media]{ID: item.ID, Err: err}
 		if at := slices.IndexFunc(answers, func(a video.Answer[video.Media]) bool { return a.ID == item.ID }); at >= 0 {
 			a = answers[at]
 		} else if err == nil {
 			a.Err = video.ErrUnknownOutcome
 		}
-		_, open := w.open[k]
-		o := video.Outcome{ID: item.ID}
-		switch gone := errors.Is(a.Err, video.ErrNotFound); {
-		case gone && w.tries[k] == 0:
-			o.Result, o.Reason = video.Missing, "it was gone already"
-		case gone:
-			o.Result, o.Reason = video.Done, "read again and not found"
-			if !w.final[k] {
-				w.end(item, video.Done, "found gone after a call whose outcome was unknown")
-			}
-		case a.Err != nil:
-			o.Result, o.Reason = video.Unknown, "it cannot be read: "+a.Err.Error()
-			if open && last && err == nil && !video.Passing(a.Err) {
-				w.end(item, video.Unknown, "whether it happened cannot be read")
-			}
-		default:
-			o.Result, o.Reason = video.Failed, "it is still there"
-			if open {
-				w.end(item, video.Failed, "still there after a call whose outcome was unknown")
+		p, f := w.tally.Of(keyOf(item)), retention.Look(item, a)
+		outcomes[i] = proved(item, p, f)
+		if p.Phase == removal.Open {
+			at := w.attempts[keyOf(item)].AfterRead(removal.Permit{}, f, began)
+			at.Last = last && err == nil || f.Presence == retention.Present
+			w.attempts[keyOf(item)] = at
+			if _, next := w.next(ctx, item); next != nil {
+				err = errors.Join(err, next)
 			}
 		}
-		outcomes[i] = o
-		w.rows = append(w.rows, w.row(state.Note, item, "", "proof: "+o.Reason))
+		w.rows = append(w.rows, w.row(state.Note, item, "", "proof: "+outcomes[i].Reason))
 	}
 	if err != nil {
 		err = fmt.Errorf("the removal was asked for, the proof is missing: %w", err)
 	}
-	if err = errors.Join(err, w.flush(ctx)); err != nil || !whole || len(w.open) > 0 {
+	if err = errors.Join(err, held); held == nil {
+		err = errors.Join(err, w.flush(ctx))
+	}
+	if err != nil || !whole || len(w.tally.Open()) > 0 {
 		return outcomes, err
 	}
 	return outcomes, w.over(ctx, "")
+}
+
+// proved words what a read says of an item that was to be taken down.
+func proved(item retention.Item, p removal.Progress, f retention.Found) video.Outcome {
+	switch {
+	case f.Presence == retention.Absent && p.Tries == 0:
+		return video.Outcome{ID: item.ID, Result: video.Missing, Reason: "it was gone already"}
+	case f.Presence == retention.Absent:
+		return video.Outcome{ID: item.ID, Result: video.Done, Reason: "read again and not found"}
+	case f.Err != nil:
+		return video.Outcome{ID: item.ID, Result: video.Unknown, Reason: "it cannot be read: " + f.Err.Error()}
+	case p.Phase == removal.Settled && p.Result == video.Kept:
+		return video.Outcome{ID: item.ID, Result: video.Kept, Reason: "it is still there: it was held, or changed, before the call"}
+	}
+	return video.Outcome{ID: item.ID, Result: video.Failed, Reason: "it is still there"}
 }

@@ -85,6 +85,11 @@ func TestATakedownThatRemovesNothing(t *testing.T) {
 }
 
 func TestATakedownThatIsNotBelieved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { notBelieved(t) })
+}
+
+// It waits until the call can have its effect no more, and then it is failed.
+func notBelieved(t *testing.T) {
 	w := newWorld(t, policy, temp("a"))
 	w.before = func(call string) error {
 		if strings.HasPrefix(call, "delete") {
@@ -181,26 +186,27 @@ func TestATakedownKilledAtEveryStepIsSettledByTheNext(t *testing.T) {
 	require.NoError(t, err)
 	for at := 1; at <= m.steps; at++ {
 		for _, half := range []bool{false, true} {
-			what := fmt.Sprintf("step %d half %v", at, half)
-			w := newWorld(t, policy, all...)
-			first, _, _ := w.mortal(&mortal{at: at, half: half}).Takedown(t.Context(), ask, later)
-			next := w.mortal(&mortal{})
-			next.Now = func() time.Time { return time.Now().Add(time.Minute) } // the dead one's lease has a deadline
-			_, outcomes, err := next.Takedown(t.Context(), ask, later)
-			require.NoError(t, err, what)
-			require.Empty(t, w.ids(), what)
-			require.Len(t, outcomes, len(ids), what)
-			r, err := state.VerifyLedger(t.Context(), w.objects)
-			require.NoError(t, err, what)
-			require.Zero(t, r.Open, what)
-			require.Equal(t, len(ids), r.Results[video.Done], "%s: removed in the ledger less effects is 0", what)
-			for _, p := range r.Plans {
-				require.True(t, p.Ended, "%s: %s", what, p.Plan)
-			}
-			if first != "" {
-				_, err = state.ReadEnd(t.Context(), w.objects, first)
+			synctest.Test(t, func(t *testing.T) { // it waits for calls that nobody heard the answer of
+				what := fmt.Sprintf("step %d half %v", at, half)
+				w := newWorld(t, policy, all...)
+				first, _, _ := w.mortal(&mortal{at: at, half: half}).Takedown(t.Context(), ask, later)
+				next := w.mortal(&mortal{})
+				_, outcomes, err := next.Takedown(t.Context(), ask, later)
 				require.NoError(t, err, what)
-			}
+				require.Empty(t, w.ids(), what)
+				require.Len(t, outcomes, len(ids), what)
+				r, err := state.VerifyLedger(t.Context(), w.objects)
+				require.NoError(t, err, what)
+				require.Zero(t, r.Open, what)
+				require.Equal(t, len(ids), r.Results[video.Done], "%s: removed in the ledger less effects is 0", what)
+				for _, p := range r.Plans {
+					require.True(t, p.Ended, "%s: %s", what, p.Plan)
+				}
+				if first != "" {
+					_, err = state.ReadEnd(t.Context(), w.objects, first)
+					require.NoError(t, err, what)
+				}
+			})
 		}
 	}
 	t.Logf("%d steps, each killed before and after its effect", m.steps)
@@ -245,7 +251,6 @@ func TestATakedownThatWakesUpAfterItWasSettledStops(t *testing.T) {
 	asleep := w.job()
 	asleep.State = &interrupted{w.objects, "ledger/", func() {
 		next := w.job()
-		next.Now = func() time.Time { return time.Now().Add(time.Minute) }
 		_, _, err := next.Takedown(t.Context(), purge.Takedown{IDs: ids[40:], By: "otto", Reason: "why"}, later)
 		require.NoError(t, err)
 	}}

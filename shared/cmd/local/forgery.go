@@ -77,5 +77,16 @@ func (s *story) callback(ctx context.Context, body, key string, at time.Time) (i
 	if err != nil {
 		return 0, err
 	}
-	return answer.StatusCode, answer.Body.Close()
+	if err := answer.Body.Close(); err != nil {
+		return 0, err
+	}
+	return answer.StatusCode, s.noticed(ctx)
+}
+
+// noticed waits until what callbacks have passed on was taken.
+func (s *story) noticed(ctx context.Context) error {
+	return s.until(ctx, "waiting for the notices", func() (bool, error) {
+		waiting := s.cloud.MNS.Stats(s.env["NOTICE_QUEUE"])
+		return waiting.Active+waiting.Inactive+waiting.Delayed == 0, s.cloud.FC.Quiet(ctx)
+	})
 }

@@ -147,7 +147,7 @@ func TestEveryCommandHasAnExampleThatItUnderstands(t *testing.T) {
 func TestSetupNamesWhatTheManifestTakesForGranted(t *testing.T) {
 	code, out, errs := vodctl(t, map[string]string{"ALIBABA_CLOUD_ACCOUNT_ID": "1234567890123456"}, "setup", "--plan")
 	require.Zero(t, code, errs)
-	for _, want := range []string{"vodcurator-metadata", "vodcurator-dead", "vodcurator-state", "functions/purgeplan/ram-policy.json", "AliyunVODDefaultRole", "EventTypeList=FileUploadComplete"} {
+	for _, want := range []string{"vodcurator-metadata", "vodcurator-dead", "vodcurator-1234567890123456", "functions/purgeplan/ram-policy.json", "AliyunVODDefaultRole", "EventTypeList=FileUploadComplete"} {
 		require.Contains(t, out, want)
 	}
 	require.NotContains(t, out, "EventTypeList=ALL")

@@ -43,7 +43,7 @@ func titled(t *testing.T, text string) (map[string]string, state.Plan, string) {
 	p.Add(item)
 	require.NoError(t, p.Seal())
 	require.NoError(t, state.WritePlan(t.Context(), store, p))
-	return env, p, string(ids[0])
+	return env, p, ids[0]
 }
 
 func TestNoTitleCommandsTheTerminalOrForgesALine(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
@@ -43,7 +44,7 @@ func setupCommand(a *app) *cobra.Command {
 					return err
 				}
 			}
-			return a.setup()
+			return a.setup(file)
 		},
 	}
 	cmd.Flags().BoolVar(&plan, "plan", false, "only print (it does nothing else)")
@@ -81,26 +82,36 @@ var (
 	manifestEnv = regexp.MustCompile(`\$\{env\('(\w+)', '([^']*)'\)\}`)
 )
 
+func readManifest(file string) (m manifest, err error) {
+	src, err := os.ReadFile(file)
+	if err != nil {
+		return m, err
+	}
+	if err := yaml.Unmarshal(src, &m); err != nil {
+		return m, fmt.Errorf("%s: %w", file, err)
+	}
+	return m, nil
+}
+
+// value fills in the variables of a text.
+func (m manifest) value(a *app, text string) string {
+	text = manifestVar.ReplaceAllStringFunc(text, func(ref string) string {
+		return fmt.Sprint(m.Vars[manifestVar.FindStringSubmatch(ref)[1]])
+	})
+	return manifestEnv.ReplaceAllStringFunc(text, func(ref string) string {
+		found := manifestEnv.FindStringSubmatch(ref)
+		return cmp.Or(a.env(found[1]), found[2])
+	})
+}
+
 // checkManifest refuses two intakes on the metadata queue, which are two writers, and
 // none at all: the function itself sees only what triggers it.
 func (a *app) checkManifest(file string) error {
-	src, err := os.ReadFile(file)
+	m, err := readManifest(file)
 	if err != nil {
 		return err
 	}
-	var m manifest
-	if err := yaml.Unmarshal(src, &m); err != nil {
-		return fmt.Errorf("%s: %w", file, err)
-	}
-	value := func(text string) string {
-		text = manifestVar.ReplaceAllStringFunc(text, func(ref string) string {
-			return fmt.Sprint(m.Vars[manifestVar.FindStringSubmatch(ref)[1]])
-		})
-		return manifestEnv.ReplaceAllStringFunc(text, func(ref string) string {
-			found := manifestEnv.FindStringSubmatch(ref)
-			return cmp.Or(a.env(found[1]), found[2])
-		})
-	}
+	value := func(text string) string { return m.value(a, text) }
 	var faults []error
 	wrong := func(format string, args ...any) {
 		faults = append(faults, fmt.Errorf("%s: "+format, append([]any{file}, args...)...))
@@ -148,9 +159,26 @@ func (a *app) checkManifest(file string) error {
 	return err
 }
 
+// autotagPolicy picks the policy of autotag's role: where metadata writes, autotag has no
+// right to. The manifest decides, where one is named; ours has a metadata queue.
+func (a *app) autotagPolicy(file string) (string, error) {
+	const queued, direct = "ram-policy.json", "ram-policy-direct.json, which may change media: there is no METADATA_QUEUE"
+	if file == "" {
+		return queued + ", or ram-policy-direct.json where s.yaml gives it no METADATA_QUEUE", nil
+	}
+	m, err := readManifest(file)
+	if err != nil {
+		return "", err
+	}
+	if m.value(a, m.Resources["autotag"].Props.Environment["METADATA_QUEUE"]) == "" {
+		return direct, nil
+	}
+	return queued, nil
+}
+
 // setup speaks of what no API of the clients can look up as already there; it
 // lists what the manifest takes for granted.
-func (a *app) setup() error {
+func (a *app) setup(manifest string) error {
 	app, err := a.boot()
 	if err != nil {
 		return err
@@ -174,9 +202,22 @@ func (a *app) setup() error {
 	} {
 		add("queue", q.name, "MNS, region "+app.Region+": "+q.why)
 	}
-	add("bucket", "vodcurator-state", "OSS, region "+app.Region+", private, versioning never switched on: a versioned bucket ignores create-if-absent and is refused")
-	for _, f := range []string{"autotag", "metadata", "purgeplan", "purge"} {
-		add("role", "vodcurator-"+f, fmt.Sprintf("trusts fc.aliyuncs.com, policy functions/%s/ram-policy.json", f))
+	bucket, prefix := "vodcurator-"+account, "v1"
+	if place, ok := strings.CutPrefix(app.Config.State, "oss://"); ok {
+		bucket, prefix, _ = strings.Cut(strings.TrimSuffix(place, "/"), "/")
+	}
+	add("bucket", bucket, "OSS, region "+app.Region+", private, of account "+account+
+		" (the functions refuse another account's), versioning never switched on: a versioned bucket ignores create-if-absent and is refused")
+	autotag, err := a.autotagPolicy(manifest)
+	if err != nil {
+		return err
+	}
+	for _, r := range [][2]string{{"autotag", autotag}, {"callback", "ram-policy.json (only with VOD's HTTP callback)"}, {"metadata", "ram-policy.json"}, {"purgeplan", "ram-policy.json"}, {"purge", "ram-policy.json"}} {
+		add("role", "vodcurator-"+r[0], "trusts fc.aliyuncs.com, policy functions/"+r[0]+"/"+r[1])
+	}
+	add("operator", "whoever approves", "a user or role of people, policy functions/operator-policy.json: approvals, withdrawals, halts, check points, policies and rules are theirs alone")
+	if !strings.HasPrefix(bucket, "vodcurator-") || prefix != "v1" {
+		add("policies", bucket, fmt.Sprintf("in all of them vodcurator-*/v1/ becomes %s, and vodcurator-* at the end becomes %s", strings.TrimSuffix(bucket+"/"+prefix, "/")+"/", bucket))
 	}
 	add("grant", "AliyunVODDefaultRole", "lets VOD write into the queue vodcurator-notices")
 	add("callback", name(app.App, "app-1000000"), fmt.Sprintf(

@@ -113,3 +113,27 @@ func TestSetupSaysWhatItCannotRead(t *testing.T) {
 	require.Equal(t, 1, code)
 	require.Contains(t, errs, "s.yaml.not")
 }
+
+// Where metadata writes, autotag's role has no right to change media; where there is no
+// queue it has. What is not the default is said, too.
+func TestSetupPicksTheRightsThatFitTheManifest(t *testing.T) {
+	env := map[string]string{"ALIBABA_CLOUD_ACCOUNT_ID": "1234567890123456", "STATE": "oss://vodcurator-ACCOUNT/v1"}
+	code, out, errs := vodctl(t, env, "setup", "--plan", "--manifest", "../../../s.yaml")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "functions/autotag/ram-policy.json\n")
+	require.Contains(t, out, "functions/operator-policy.json")
+	require.Regexp(t, `bucket +vodcurator-1234567890123456 `, out)
+	require.NotContains(t, out, "in all of them")
+
+	src, err := os.ReadFile("../../../s.yaml")
+	require.NoError(t, err)
+	before, after, found := strings.Cut(string(src), "        METADATA_QUEUE: ${vars.metadataQueue}\n") // autotag's is the first
+	require.True(t, found)
+	file := filepath.Join(t.TempDir(), "s.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(before+after), 0o600))
+	env["STATE"] = "oss://mine/deep/er"
+	code, out, errs = vodctl(t, env, "setup", "--plan", "--manifest", file)
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "functions/autotag/ram-policy-direct.json")
+	require.Contains(t, out, "vodcurator-*/v1/ becomes mine/deep/er/")
+}

@@ -85,10 +85,13 @@ func TestWhatWasReadOfAnEarlierCallIsGoodForTheNextAttempt(t *testing.T) {
 	permit := removal.Permit{Until: now.Add(time.Minute)}
 	there := removal.Attempt{}.AfterRead(permit, *found(retention.Present, "", nil), now)
 	require.Equal(t, there, there.AfterEnd())
+	since := there.AfterIntent().AfterCall(video.Outcome{Result: video.Unknown}).AfterRead(permit, *found(retention.Present, "", nil), now).AfterEnd()
+	require.Equal(t, permit, since.Permit, "it was read after the call")
+	require.NotNil(t, since.Found)
 	untold := removal.Attempt{}.AfterRead(permit, *found(retention.Untold, "", video.ErrTransient), now)
 	for name, a := range map[string]removal.Attempt{
 		"nothing was read": {}, "its intent came after the read": there.AfterIntent(), "the read failed": untold,
-		"a call came before the read": removal.Attempt{}.AfterCall(video.Outcome{Result: video.Unknown}).AfterRead(permit, *found(retention.Present, "", nil), now),
+		"a call came after the read": there.AfterIntent().AfterCall(video.Outcome{Result: video.Unknown}),
 	} {
 		require.Nil(t, a.AfterEnd().Found, name)
 		require.Equal(t, removal.Permit{}, a.AfterEnd().Permit, name)

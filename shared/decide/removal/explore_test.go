@@ -158,11 +158,9 @@ type violation struct{ what string }
 
 // explorer walks through all states.
 type explorer struct {
-	seen     map[model]float64 // paths from here to an end
-	path     []string
-	late     int // effects on what was held after the last read before the call
-	worst    string
-	deadline time.Time
+	seen map[model]float64 // paths from here to an end
+	path []string
+	late int // effects on what was held after the last read before the call
 }
 
 func (e *explorer) fail(m model, format string, args ...any) {

@@ -195,10 +195,10 @@ func (a Attempt) AfterCall(o video.Outcome) Attempt {
 }
 
 // AfterEnd follows End, once the outcome is written. When that is not final it is a new
-// attempt. What was read of a call of an earlier run is good for this one.
+// attempt. What was read since the last call is good for this one, while its permit lives.
 func (a Attempt) AfterEnd() Attempt {
 	next := Attempt{Tries: a.Tries, Refresh: a.Refresh, Refreshed: a.Refreshed, Last: a.Last, Doubt: a.Doubt}
-	if a.Answer == nil && !a.Intended && a.Found != nil && a.Found.Err == nil {
+	if (a.Answer != nil || !a.Intended) && a.Found != nil && a.Found.Err == nil { // AfterCall forgets what was read before
 		next.Found, next.Permit, next.Read = a.Found, a.Permit, a.Read
 	}
 	return next

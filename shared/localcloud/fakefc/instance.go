@@ -363,6 +363,7 @@ func (f *fn) launch() (*instance, error) {
 		return nil, &platformError{412, "CAExited", "the start file of " + f.Name + " cannot be started: " + err.Error()}
 	}
 	f.s.work.Go(func() { _ = i.server.Serve(listener) })
+	f.s.work.Go(i.watchMemory)
 	return i, nil
 }
 
@@ -449,6 +450,10 @@ func (i *instance) do(c call, rec *record) outcome {
 	}
 	select {
 	case out := <-c.done:
+		if i.overMemory(false) { // it was too large before it answered
+			<-i.exited
+			return i.exit()
+		}
 		rec.settle()
 		return out
 	case <-i.exited:

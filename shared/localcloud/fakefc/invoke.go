@@ -20,6 +20,9 @@ import (
 const (
 	maxSync  = 32 << 20
 	maxAsync = 128 << 10
+	// maxQueued is what the message service takes. What the platform does with a larger
+	// result is not documented: here it is lost.
+	maxQueued = 64 << 10
 )
 
 // ServeHTTP answers the invocation call and the HTTP triggers.
@@ -127,6 +130,9 @@ func (s *Server) serveInvoke(w http.ResponseWriter, r *http.Request, name string
 	inv := rec.copy()
 	h.Set("X-Fc-Instance-Id", inv.Instance)
 	h.Set("X-Fc-Invocation-Duration", strconv.FormatInt(inv.Duration.Milliseconds(), 10))
+	if inv.Memory > 0 {
+		h.Set("X-Fc-Max-Memory-Usage", strconv.Itoa(inv.Memory))
+	}
 	h.Set("Content-Type", "application/octet-stream")
 	_, _ = w.Write(out.body)
 }
@@ -382,6 +388,11 @@ func (s *Server) pause(d time.Duration) bool {
 // deliver sends the result of an asynchronous invocation to its destination.
 func (s *Server) deliver(arn string, f *fn, c call, out outcome, tries int, condition string) {
 	if arn == "" {
+		s.mu.Lock()
+		if condition != "" {
+			s.lost++
+		}
+		s.mu.Unlock()
 		return
 	}
 	type object map[string]any
@@ -401,10 +412,14 @@ func (s *Server) deliver(arn string, f *fn, c call, out outcome, tries int, cond
 	})
 	var err error
 	switch {
+	case strings.Contains(arn, ":mns:") && len(body) > maxQueued:
+		err = fmt.Errorf("%d bytes are more than a queue or topic takes", len(body))
 	case strings.Contains(arn, ":mns:") && strings.Contains(arn, "/queues/") && s.opt.Queues != nil:
 		_, err = s.opt.Queues.Enqueue(path.Base(strings.TrimSuffix(arn, "/messages")), string(body))
 	case strings.Contains(arn, ":mns:") && strings.Contains(arn, "/topics/") && s.opt.Queues != nil:
 		_, err = s.opt.Queues.Publish(path.Base(strings.TrimSuffix(arn, "/messages")), string(body), "")
+	case strings.Contains(arn, ":fc:") && len(body) > maxAsync:
+		err = fmt.Errorf("%d bytes are more than an asynchronous invocation takes", len(body))
 	case strings.Contains(arn, ":fc:"):
 		if to := s.find(path.Base(arn)); to != nil {
 			s.accept(to, call{id: requestID(), kind: "destination", event: body})
@@ -415,6 +430,9 @@ func (s *Server) deliver(arn string, f *fn, c call, out outcome, tries int, cond
 		err = fmt.Errorf("destination %s is not emulated", arn)
 	}
 	if err != nil {
+		s.mu.Lock()
+		s.lost++
+		s.mu.Unlock()
 		s.opt.Log.Error("destination", "function", f.Name, "request", c.id, "error", err.Error())
 	}
 }

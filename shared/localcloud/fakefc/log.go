@@ -27,6 +27,7 @@ type Invocation struct {
 	Retry     int
 	Instance  string
 	Cold      bool   // a process was started for it
+	Memory    int    // MB that the instance has used at most until its end; 0: not known
 	Event     []byte // its beginning
 	Result    []byte // the answer's or the error body's beginning
 	Error     string // the error type, "" for success

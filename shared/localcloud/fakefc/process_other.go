@@ -14,3 +14,7 @@ func end(cmd *exec.Cmd) { _ = cmd.Process.Kill() }
 func freeze(*exec.Cmd) {}
 
 func thaw(*exec.Cmd) {}
+
+// memoryOf and memoryOfGroup do not know here.
+func memoryOf(int) int64      { return 0 }
+func memoryOfGroup(int) int64 { return 0 }

@@ -221,7 +221,12 @@ func (s *Server) push(f *fn, t Trigger, b batch) bool {
 		}
 		if t.DeadLetters != "" {
 			for _, m := range b.messages {
-				if _, err := s.opt.Queues.Enqueue(t.DeadLetters, m.Body); err != nil {
+				body := m.Body
+				if s.opt.Doubts.DeadEvents {
+					text, _ := json.Marshal(s.cloudEvent(f, t, m))
+					body = string(text)
+				}
+				if _, err := s.opt.Queues.Enqueue(t.DeadLetters, body); err != nil {
 					s.opt.Log.Error("dead letter", "function", f.Name, "queue", t.DeadLetters, "error", err.Error())
 					return false
 				}

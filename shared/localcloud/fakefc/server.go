@@ -8,9 +8,10 @@
 // each invocation; synchronous and asynchronous invocation with retries and
 // destinations; HTTP, timer, MNS topic and EventBridge MNS queue triggers with
 // batch window, retry strategy and dead letters; logs per invocation; faults that a
-// test asks for. Partly: memory, CPU and disk are not limited, only time is; HTTP
-// triggers without authentication only; elsewhere than on Linux idle instances are not
-// frozen and do not die with a killed local cloud. Never: other runtimes, containers, layers, VPC, NAS, tracing,
+// test asks for; a process that uses more memory than its function has is killed. Partly:
+// CPU and disk are not limited; HTTP triggers without authentication only; elsewhere than
+// on Linux memory is not limited, idle instances are not frozen and do not die with a
+// killed local cloud. Never: other runtimes, containers, layers, VPC, NAS, tracing,
 // versions and aliases, async tasks, provisioned instances, the signature of the
 // invocation call (whoever reaches the loopback address may invoke).
 //
@@ -47,6 +48,9 @@ type Options struct {
 	// Policies is the folder that holds <function>/ram-policy.json, which becomes
 	// the policy of the function's role; "" or no such file: the role may do all.
 	Policies string
+	// Policy names another file than ram-policy.json for a function, by its environment;
+	// nil or "": there is none.
+	Policy func(f Function, env map[string]string) string
 	// Env is laid over the environment of every function.
 	Env map[string]string
 	// Queues is where queue and topic triggers take their messages and where dead
@@ -67,6 +71,10 @@ type Options struct {
 	// Awake leaves idle instances running; the platform freezes them between calls,
 	// and so does this (on Linux).
 	Awake bool
+	// FreeMemory lets a process grow beyond its function's memorySize; otherwise it is
+	// killed, with its children, and the call fails as that of any process that exits
+	// (what else the platform says then is not documented). Needs Linux to be noticed.
+	FreeMemory bool
 	// Fault chooses what goes wrong: op is the kind of the invocation, or batch for
 	// what a queue trigger has gathered; detail is the function.
 	Fault calls.Hook
@@ -92,6 +100,9 @@ type Doubts struct {
 	// StrictHTTP answers 502 to a result that is not a response object, not 200
 	// with the result as JSON.
 	StrictHTTP bool
+	// DeadEvents writes dead letters of a queue trigger as the events that were pushed,
+	// not as the bodies of the messages that they came from.
+	DeadEvents bool
 	// GatherWhilePushing gathers the next batch of a queue while one is being pushed,
 	// not only once it was taken.
 	GatherWhilePushing bool
@@ -115,6 +126,7 @@ type Server struct {
 	base      string               // URL of this face, for HTTP triggers
 	closed    bool
 	async     int           // accepted, not yet finished
+	lost      int           // given up with no destination that took them
 	quiet     chan struct{} // closed when async falls to 0
 	streams   map[string]string
 
@@ -168,7 +180,16 @@ func (s *Server) loadPolicy(f Function) error {
 	if s.opt.Policies == "" || f.Role == "" {
 		return nil
 	}
-	text, err := os.ReadFile(filepath.Join(s.opt.Policies, f.Name, "ram-policy.json"))
+	file := "ram-policy.json"
+	if s.opt.Policy != nil {
+		env := maps.Clone(f.Env)
+		if env == nil {
+			env = map[string]string{}
+		}
+		maps.Copy(env, s.opt.Env)
+		file = or(s.opt.Policy(f, env), file)
+	}
+	text, err := os.ReadFile(filepath.Join(s.opt.Policies, f.Name, file))
 	if os.IsNotExist(err) {
 		return nil
 	}
@@ -177,7 +198,7 @@ func (s *Server) loadPolicy(f Function) error {
 	}
 	policy, err := fakeram.ParsePolicy(text)
 	if err != nil {
-		return fmt.Errorf("function %s: ram-policy.json: %w", f.Name, err)
+		return fmt.Errorf("function %s: %s: %w", f.Name, file, err)
 	}
 	s.opt.Keys.SetRole(f.Role, policy)
 	return nil
@@ -221,6 +242,14 @@ func (s *Server) URL(function, trigger string) string {
 		}
 	}
 	return ""
+}
+
+// Lost counts the asynchronous events that were given up and that no destination took:
+// there was none, or it refused them as larger than its limit.
+func (s *Server) Lost() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lost
 }
 
 // Functions answers what the manifest said, by name.

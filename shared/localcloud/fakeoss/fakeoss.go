@@ -45,7 +45,10 @@ type Options struct {
 	Buckets []string // exist from the start
 	// Versioned are buckets with versioning on: they exist and ignore x-oss-forbid-overwrite.
 	Versioned []string
-	Dir       string // where objects are kept; empty: in memory
+	// Owners are the accounts that buckets belong to; one that is not named belongs to
+	// whoever asks.
+	Owners map[string]string
+	Dir    string // where objects are kept; empty: in memory
 	// Arrived is told of every object that has fully arrived, before its put is answered.
 	Arrived func(bucket, key string)
 	Fault   calls.Hook

@@ -2,6 +2,7 @@ package fakeoss
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/md5" //nolint:gosec // an ETag is one
 	"crypto/rand"
 	"encoding/base64"
@@ -154,7 +155,8 @@ func (s *Server) aboutBucket(r *http.Request, t target, k fakeram.Key) (*answer,
 		out.Bucket.Name, out.Bucket.Location, out.Bucket.CreationDate = t.bucket, region, b.Created.UTC().Format(stampMilli)
 		out.Bucket.StorageClass, out.Bucket.AccessControlList.Grant = "Standard", "private"
 		out.Bucket.ExtranetEndpoint, out.Bucket.IntranetEndpoint = region+".aliyuncs.com", region+"-internal.aliyuncs.com"
-		out.Bucket.Owner.ID, out.Bucket.Owner.DisplayName = k.Account, k.Account
+		owner := cmp.Or(s.opt.Owners[t.bucket], k.Account)
+		out.Bucket.Owner.ID, out.Bucket.Owner.DisplayName = owner, owner
 		if b.Versioned {
 			out.Bucket.Versioning = "Enabled"
 		}

@@ -8,6 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
+	"runtime"
+	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,6 +22,11 @@ import (
 var initialized, served int
 
 func main() {
+	if len(os.Args) == 3 { // a child
+		n, _ := strconv.Atoi(os.Args[2])
+		eat(n)
+		time.Sleep(time.Minute)
+	}
 	if os.Getenv("AT_START") == "exit" {
 		os.Exit(3)
 	}
@@ -39,6 +48,15 @@ func main() {
 		}
 	})
 	fc.Start(handle)
+}
+
+// eat uses memory, each page of it.
+func eat(n int) {
+	b := make([]byte, n)
+	for i := 0; i < n; i += 1 << 10 {
+		b[i] = 1
+	}
+	runtime.KeepAlive(b)
 }
 
 func handle(ctx context.Context, raw []byte) (any, error) {
@@ -78,6 +96,11 @@ func handle(ctx context.Context, raw []byte) (any, error) {
 		time.Sleep(time.Hour)
 	case "doze":
 		time.Sleep(300 * time.Millisecond)
+	case "eat": // so many bytes, and gives them back
+		eat(do.Bytes)
+		debug.FreeOSMemory()
+	case "child": // eats them
+		return nil, exec.CommandContext(ctx, os.Args[0], "eat", strconv.Itoa(do.Bytes)).Run()
 	case "log":
 		line := strings.Repeat("x", 1023) + "\n"
 		for n := 0; n < do.Bytes; n += len(line) {

@@ -1,0 +1,32 @@
+// Command callback takes VOD's HTTP callbacks. It checks who sends them and passes them
+// into the queue from which autotag takes VOD's notifications, and nothing else: it is the
+// only function that strangers reach, so it has a pool of its own and no right but to send.
+package main
+
+import (
+	"time"
+
+	"github.com/aliyun/fc-runtime-go-sdk/fc"
+
+	"vodcurator/events"
+	"vodcurator/shared/boot"
+)
+
+func main() {
+	app := boot.Must("NOTICE_QUEUE", "ALIBABA_CLOUD_ACCOUNT_ID")
+	fc.Start(newHandler(app, boot.Variable("NOTICE_QUEUE")).handle)
+}
+
+func newHandler(app *boot.App, queue string) *handler {
+	h := &handler{
+		signer: events.Signer{URL: app.CallbackURL, Window: app.CallbackWindow},
+		seen:   events.NewSeen(10_000, 2*app.CallbackWindow),
+		budget: newBudget(app.CallbackWindow),
+		send:   app.Queue.Send, queue: queue,
+		now: time.Now, log: app.Log, deadline: 4 * time.Second,
+	}
+	for _, key := range app.CallbackKeys {
+		h.signer.Keys = append(h.signer.Keys, string(key))
+	}
+	return h
+}

@@ -1,0 +1,283 @@
+package purge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"vodcurator/shared/decide/retention"
+	"vodcurator/shared/state"
+	"vodcurator/shared/video"
+)
+
+// plan is one plan with what is wrong with it.
+type plan struct {
+	state.Plan
+	refused string
+	mine    bool // it is of this region, account and application
+}
+
+// plans lists the plans that are not over, oldest first.
+func (r *run) plans(ctx context.Context) ([]plan, error) {
+	var all []plan
+	for id, err := range state.Plans(ctx, r.State, r.at.Add(-retention.LookBack)) {
+		if err != nil {
+			return nil, err
+		}
+		if err := r.hold(ctx); err != nil {
+			return nil, err
+		}
+		switch _, err := state.ReadEnd(ctx, r.State, id); {
+		case err == nil:
+			continue
+		case errors.Is(err, state.ErrCorrupt):
+			all = append(all, plan{Plan: state.Plan{ID: id}, refused: "its end is corrupt: restore ended/" + id + ".json from a copy"})
+			continue
+		case !errors.Is(err, video.ErrNotFound):
+			return nil, err
+		}
+		p, err := state.ReadPlan(ctx, r.State, id)
+		switch {
+		case errors.Is(err, state.ErrCorrupt):
+			all = append(all, plan{Plan: state.Plan{ID: id}, refused: "it is corrupt: restore plans/" + id + ".json from a copy"})
+		case err != nil:
+			return nil, err
+		default:
+			all = append(all, plan{p, r.refuse(p), r.mine(p)})
+		}
+	}
+	ours := func(p state.Plan) bool { return r.mine(p) && p.Policy == r.Policy.Hash }
+	latest, skipped, err := state.LatestPlan(ctx, r.State, ours, r.at)
+	if err != nil {
+		return nil, err
+	}
+	r.latest = latest
+	for _, err := range skipped {
+		r.Log.WarnContext(ctx, "plan is not counted as the latest", slog.Any("error", err))
+		r.doubted = r.doubted || errors.Is(err, state.ErrCorrupt)
+	}
+	return all, nil
+}
+
+func (r *run) mine(p state.Plan) bool {
+	return p.Region == r.Region && p.Account == r.Account && p.App == r.App
+}
+
+// refuse says why a plan that is whole may still not be applied by this run.
+func (r *run) refuse(p state.Plan) string {
+	switch {
+	case p.Region != r.Region:
+		return fmt.Sprintf("it is of region %s, this is %s", p.Region, r.Region)
+	case p.Account != r.Account:
+		return fmt.Sprintf("it is of account %s, this is %s", p.Account, r.Account)
+	case p.App != r.App:
+		return fmt.Sprintf("it is of application %q, this is %q", p.App, r.App)
+	case !r.at.Before(p.Expires):
+		return "it expired " + p.Expires.Format(time.RFC3339)
+	case r.at.Before(p.Created):
+		return "it was made later than now, " + p.Created.Format(time.RFC3339)
+	case p.Policy != r.Policy.Hash:
+		return "the policy changed since it was made"
+	}
+	return ""
+}
+
+// Refuses says why a run would refuse the plan at once, so that nobody approves it
+// in vain; empty: it would not. A plan that is younger than now is no reason: clocks
+// of two machines differ.
+func (j Job) Refuses(p state.Plan, now time.Time) string {
+	if now.Before(p.Created) {
+		now = p.Created
+	}
+	if why := (&run{Job: j, at: now}).refuse(p); why != "" {
+		return why
+	}
+	if len(p.Over) > 0 {
+		return "it is over the guards: " + strings.Join(p.Over, "; ")
+	}
+	return ""
+}
+
+// consent is who lets a plan be applied.
+type consent struct {
+	by    string // empty: nobody
+	first int    // only so many items of the plan; 0: all
+	self  bool   // by the policy, and nobody has said so before
+	bad   string // why what was written as an approval is none
+}
+
+// consent reads who approved a plan. A policy that approves itself says so in the record
+// of its run; older runs wrote an approval.
+func (r *run) consent(ctx context.Context, p state.Plan) (consent, error) {
+	approval, err := state.ReadApproval(ctx, r.State, p)
+	switch {
+	case err == nil:
+		return consent{by: approval.By, first: approval.First}, nil
+	case errors.Is(err, state.ErrWithdrawn):
+		return consent{}, nil
+	case errors.Is(err, state.ErrCorrupt):
+		return consent{bad: "its approval is corrupt or does not fit it: withdraw the plan, and approve the next one"}, nil
+	case !errors.Is(err, video.ErrNotFound):
+		return consent{}, err
+	case !r.Policy.SelfApproving:
+		return consent{}, nil
+	}
+	first, begun, err := state.FirstRun(ctx, r.State, p.ID)
+	switch {
+	case err != nil:
+		return consent{}, corrupt(err)
+	case begun && first.By != "":
+		return consent{by: first.By}, nil // it goes on, whatever was planned since
+	case p.ID == r.latest.ID:
+		return consent{by: "policy " + p.Policy[:8], self: true}, nil
+	}
+	return consent{}, nil
+}
+
+// apply takes one plan from its checks to its end, or as far as time allows. A plan
+// that is Stopped comes with what stopped the run, or its items wait.
+func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
+	a := Applied{Plan: p.ID, Left: p.Items, Results: map[video.Result]int{}}
+	refuse := func(code state.IncidentCode, why string) (Applied, error) {
+		a.Status, a.Why, a.Code = Refused, why, code
+		return a, nil
+	}
+	if p.Items == 0 && p.Hash != "" {
+		return Applied{}, nil
+	}
+	if err := r.hold(ctx); err != nil {
+		return Applied{}, err
+	}
+	if p.refused != "" {
+		if p.mine {
+			if err := r.tidy(ctx, p.Plan); err != nil {
+				return Applied{}, err
+			}
+		}
+		if _, err := state.ReadApproval(ctx, r.State, p.Plan); errors.Is(err, video.ErrNotFound) && p.Hash != "" {
+			return Applied{}, nil // nobody asks for it, and nobody will miss it
+		}
+		return refuse("", p.refused)
+	}
+	c, err := r.consent(ctx, p.Plan)
+	switch {
+	case err != nil:
+		return Applied{}, err
+	case c.bad != "":
+		return refuse(state.IncidentCorrupt, c.bad)
+	case c.by == "" && r.Policy.SelfApproving && p.ID != r.latest.ID:
+		return Applied{}, r.tidy(ctx, p.Plan) // the latest stands in for it
+	}
+	w := r.work(p.Plan, c, &a)
+	if err := w.open(ctx); err != nil {
+		return Applied{}, err
+	}
+	portion, err := w.portion(ctx)
+	var uncounted *countError
+	switch {
+	case errors.As(err, &uncounted):
+		return Applied{}, err
+	case errors.Is(err, state.ErrCorrupt), errors.Is(err, video.ErrNotFound):
+		return refuse(state.IncidentCorrupt, "its list is corrupt: "+err.Error())
+	case err != nil:
+		return Applied{}, err
+	}
+	switch {
+	case c.by == "":
+		a.Status, a.Why = Waiting, "not approved"
+		return a, r.tidy(ctx, p.Plan)
+	case len(portion.over) > 0: // somebody expects it to be applied
+		if err := r.tidy(ctx, p.Plan); err != nil {
+			return Applied{}, err
+		}
+		return refuse(state.IncidentOverGuards, "over the guards: "+strings.Join(portion.over, "; ")+portion.remedy(p.ID, c))
+	}
+	return w.apply(ctx, portion)
+}
+
+// apply removes a portion that is within the guards.
+func (w *work) apply(ctx context.Context, portion portion) (Applied, error) {
+	a := w.applied
+	a.By = w.by
+	if err := w.begin(ctx); err != nil {
+		return Applied{}, err
+	}
+	for _, i := range portion.going {
+		w.begun[keyOf(i)] = i
+	}
+	a.Left = portion.items - w.tally.Settled()
+	err := w.all(ctx)
+	// What is known is written down even when the time is up.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if known := errors.Join(w.flush(ctx), state.NoteAside(ctx, w.State, w.at, w.aside)); known != nil {
+		a.Status, a.Why = Stopped, known.Error()
+		return *a, errors.Join(err, known)
+	}
+	if a.Left = portion.items - w.tally.Settled(); a.Left > 0 || err != nil {
+		a.Status, a.Why = Stopped, "some items wait for another try"
+		if err != nil {
+			a.Why, a.Code = err.Error(), codeOf(err)
+		}
+		return *a, err
+	}
+	a.Status = Ended
+	return *a, w.over(ctx, "")
+}
+
+// tidy finds out what became of calls that a run of a plan made before it died,
+// when the plan will not be applied any further. One that never will be is over then,
+// so that nobody reads again what it did.
+func (r *run) tidy(ctx context.Context, p state.Plan) error {
+	w := r.work(p, consent{}, &Applied{Results: map[video.Result]int{}})
+	if err := w.open(ctx); err != nil || !w.opened {
+		return err
+	}
+	err := w.settle(ctx, true)
+	if len(w.applied.Results) > 0 {
+		r.removedTonight = nil // what was open is known now
+	}
+	if err != nil || len(w.tally.Open()) > 0 {
+		return err
+	}
+	why := ""
+	if _, err := state.ReadWithdrawal(ctx, r.State, p.ID); err == nil {
+		why = string(state.PlanWithdrawn)
+	} else if !r.at.Before(p.Expires) {
+		why = string(state.PlanExpired)
+	}
+	if why == "" {
+		return nil
+	}
+	if err := r.hold(ctx); err != nil {
+		return err
+	}
+	return w.over(ctx, why)
+}
+
+// distinct gives the ids of items, each once, in their order.
+func distinct(items []retention.Item) (ids []video.ID) {
+	for _, i := range items {
+		if !slices.Contains(ids, i.ID) {
+			ids = append(ids, i.ID)
+		}
+	}
+	return ids
+}
+
+// codeOf says what kind of incident stopped a run; empty: none that is known.
+func codeOf(err error) state.IncidentCode {
+	switch {
+	case errors.Is(err, state.ErrHalted):
+		return state.IncidentHalted
+	case errors.Is(err, errFailing):
+		return state.IncidentErrors
+	case errors.Is(err, state.ErrBusy):
+		return state.IncidentBusy
+	}
+	return ""
+}
