@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,11 +45,12 @@ func BenchmarkRemoval(b *testing.B) {
 					all := make([]fakevod.Asset, n)
 					for i := range all {
 						created := at(90).Add(time.Duration(i) * time.Second)
-						stream := fakevod.Stream{Definition: "HD", Format: "mp4", Codec: "h264", Size: 900, Height: 720, Width: 1280, Duration: 60, Created: created}
+						stream := fakevod.Stream{Definition: "HD", Format: "mp4", Codec: "h264", Size: 900, Height: 720, Width: 1280, Duration: 60, Bitrate: 1000, FPS: 25, Created: created}
 						older := stream
 						older.JobID, older.Invisible = fmt.Sprintf("%032x", 2*i), true
 						stream.JobID, stream.Created = fmt.Sprintf("%032x", 2*i+1), created.Add(time.Hour)
-						all[i] = fakevod.Asset{Tags: tc.tags, Size: 5000, Duration: 60, Created: created, Streams: []fakevod.Stream{older, stream}}
+						all[i] = fakevod.Asset{Tags: tc.tags, Size: 5000, Duration: 60, Created: created, Streams: []fakevod.Stream{older, stream},
+							Source: &fakevod.Source{Status: "Normal", FileName: "x.mp4", Created: created, Media: fakevod.Media{Size: 5000, Duration: 60, Width: 1280, Height: 720}}}
 					}
 					cloud.VOD.Seed(all...)
 					env := cloud.Env()
@@ -59,7 +61,7 @@ func BenchmarkRemoval(b *testing.B) {
 					require.NoError(b, err)
 					store, err := state.Open(b.Context(), "file:"+b.TempDir(), state.Options{})
 					require.NoError(b, err)
-					p, err := retention.Parse("bench.yaml", []byte(unguarded+"guards: {count: 1000000, percent: 100, unknown: 1000000}"))
+					p, err := retention.Parse("bench.yaml", []byte(strings.Replace(unguarded, "      source: {good_streams: 1}\n", "", 1)+"guards: {count: 1000000, percent: 100, unknown: 1000000}"))
 					require.NoError(b, err)
 					made, err := plan.Job{Library: client, State: store, Policy: p, Region: "cn-shanghai", Account: "1"}.Run(b.Context(), cloud.Now())
 					require.NoError(b, err)
@@ -71,7 +73,7 @@ func BenchmarkRemoval(b *testing.B) {
 					b.StopTimer()
 					require.NoError(b, err)
 					require.Equal(b, purge.Ended, r.Plans[0].Status, r.Plans[0].Why)
-					require.Equal(b, n, r.Removed())
+					require.Equal(b, n, r.Removed(), "%v", r.Results())
 					require.Equal(b, tc.calls(n), cloud.VOD.Log().Count(tc.op))
 					b.ReportMetric(time.Since(began).Seconds()/(float64(tc.calls(n))/tc.rate), "of-the-rate's-time")
 					b.ReportMetric(float64(tc.calls(n)), "calls")
