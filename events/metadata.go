@@ -32,6 +32,10 @@ const MetadataVersion = 1
 // carries it as base64.
 const MaxMessage = 48 << 10
 
+// MaxChanges is how many changes one message may hold: the work of a batch is bounded
+// by its messages, not by what one of them packs.
+const MaxChanges = 1000
+
 // Metadata is our message: changes of one or more media, and, once it went round,
 // how it fared.
 type Metadata struct {
@@ -100,6 +104,8 @@ func DecodeMetadata(body []byte) (Metadata, error) {
 		return Metadata{}, malformed("metadata message", "firstSeen: year %d, 1 to 9999", m.FirstSeen.UTC().Year())
 	case m.Ref == "" && len(m.Changes) == 0:
 		return Metadata{}, malformed("metadata message", "no changes")
+	case len(m.Changes) > MaxChanges:
+		return Metadata{}, malformed("metadata message", "%d changes, at most %d; send more messages", len(m.Changes), MaxChanges)
 	case m.Ref != "" && !refKey.MatchString(m.Ref):
 		return Metadata{}, malformed("metadata message", "ref: %q is not a key under messages/", clip(m.Ref))
 	case m.Ref != "" && len(m.Changes) > 0:
@@ -187,6 +193,9 @@ func decodeContent(body []byte) (Metadata, error) {
 	}
 	if len(items) == 0 {
 		return Metadata{}, malformed("UpdateContent", "no items")
+	}
+	if len(items) > MaxChanges {
+		return Metadata{}, malformed("UpdateContent", "%d items, at most %d; send more messages", len(items), MaxChanges)
 	}
 	m := Metadata{Changes: make([]video.Change, len(items))}
 	for i, item := range items {

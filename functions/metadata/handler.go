@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -116,44 +117,29 @@ type letter struct {
 func (h handler) process(ctx context.Context, messages []events.Message) (answer, error) {
 	now := time.Now()
 	letters := make([]letter, len(messages))
-	var changes []video.Change
-	var ends []*video.Outcome // of each of them
 	a := answer{Messages: len(messages), Outcomes: map[video.Result]int{}}
-	media := map[video.ID]bool{}
 	for i, m := range messages {
 		if m.At.IsZero() {
 			m.At = now
 		}
 		letters[i] = letter{Message: m}
-		l := &letters[i]
-		if l.meta, l.err = h.read(ctx, m.Body); errors.Is(l.err, errState) {
-			return answer{}, l.err
+		if err := h.open(ctx, &letters[i]); err != nil {
+			return answer{}, err
 		}
-		l.stamp()
-		l.outcomes = make([]video.Outcome, len(l.meta.Changes))
-		for n, c := range l.meta.Changes {
-			media[c.ID] = true
-			if err := l.check(c); err != nil {
-				l.outcomes[n] = video.Outcome{ID: c.ID, Result: video.Rejected, Reason: err.Error(), Err: err}
-				continue
-			}
-			changes, ends = append(changes, c), append(ends, &l.outcomes[n])
-		}
-		a.Changes += len(l.meta.Changes)
 	}
-	a.Media = len(media)
 	run := report.RequestID(ctx)
 	if run == "" {
 		run = now.UTC().Format("20060102T150405.000000000Z")
 	}
-	outcomes, err := h.editor.Edit(ctx, run, changes)
-	if err != nil {
-		return answer{}, fmt.Errorf("edit: %w", err)
+	if err := h.edit(ctx, run, letters); err != nil {
+		return answer{}, err
 	}
-	for i, o := range outcomes {
-		*ends[i] = o
-	}
+	media := map[video.ID]bool{}
 	for i := range letters {
+		a.Changes += len(letters[i].meta.Changes)
+		for _, c := range letters[i].meta.Changes {
+			media[c.ID] = true
+		}
 		for _, o := range letters[i].outcomes {
 			a.Outcomes[o.Result]++
 			if o.Err != nil || o.Result == video.Done && o.Reason != "" { // the second: over another writer's
@@ -164,7 +150,91 @@ func (h handler) process(ctx context.Context, messages []events.Message) (answer
 			a.Outcomes[video.Rejected]++
 		}
 	}
+	a.Media = len(media)
 	return a, h.close(ctx, letters, &a)
+}
+
+// open reads a message and checks its changes. An error means that STATE does not
+// answer; what is wrong with the message itself is noted in it.
+func (h handler) open(ctx context.Context, l *letter) error {
+	fault := h.guard(ctx, l.ID, func() {
+		if l.meta, l.err = h.read(ctx, l.Body); l.err != nil {
+			return
+		}
+		l.stamp()
+		l.outcomes = make([]video.Outcome, len(l.meta.Changes))
+		for n, c := range l.meta.Changes {
+			l.outcomes[n].ID = c.ID
+			if err := l.check(c); err != nil {
+				l.outcomes[n] = refused(c.ID, err)
+			}
+		}
+	})
+	if fault != nil {
+		l.meta, l.outcomes, l.err = events.Metadata{FirstSeen: l.At.UTC()}, nil, fault
+	}
+	if errors.Is(l.err, errState) {
+		return l.err
+	}
+	return nil
+}
+
+func refused(id video.ID, err error) video.Outcome {
+	return video.Outcome{ID: id, Result: video.Rejected, Reason: err.Error(), Err: err}
+}
+
+// guard runs f and turns a panic into an error, with its stack in the log: it belongs
+// to the message that caused it, and its neighbours go on.
+func (h handler) guard(ctx context.Context, message string, f func()) (err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("%w: handling the message panics: %v; the stack is in the log", errPanic, fault)
+			h.log.ErrorContext(ctx, "panic", slog.String("message", message), slog.Any("fault", fault), slog.String("stack", string(debug.Stack())))
+		}
+	}()
+	f()
+	return nil
+}
+
+// errPanic says that the program failed, not the world; no retry can cure it.
+var errPanic = fmt.Errorf("%w: panic", video.ErrInvalid)
+
+// edit carries out the changes of the messages. When that panics, each message is
+// carried out alone, and the one that panics again is refused.
+func (h handler) edit(ctx context.Context, run string, letters []letter) error {
+	var changes []video.Change
+	var ends []*video.Outcome // of each of them
+	for i := range letters {
+		l := &letters[i]
+		for n := range l.outcomes {
+			if l.outcomes[n].Result == "" {
+				changes, ends = append(changes, l.meta.Changes[n]), append(ends, &l.outcomes[n])
+			}
+		}
+	}
+	var outcomes []video.Outcome
+	var err error
+	fault := h.guard(ctx, run, func() { outcomes, err = h.editor.Edit(ctx, run, changes) })
+	switch {
+	case fault != nil && len(letters) > 1:
+		for i := range letters {
+			if err := h.edit(ctx, run, letters[i:i+1]); err != nil {
+				return err
+			}
+		}
+		return nil
+	case fault != nil:
+		for _, end := range ends {
+			*end = refused(end.ID, fault)
+		}
+		return nil
+	case err != nil:
+		return fmt.Errorf("edit: %w", err)
+	}
+	for i, o := range outcomes {
+		*ends[i] = o
+	}
+	return nil
 }
 
 // errState says that a part of a message lies in STATE, which does not answer.
@@ -236,24 +306,12 @@ func (l *letter) check(c video.Change) error {
 func (h handler) close(ctx context.Context, letters []letter, a *answer) error {
 	var dead, back []boot.Message
 	for _, l := range letters {
-		again, reason := l.sort()
-		if reason != "" {
-			m, err := h.deadLetter(ctx, l, reason)
-			if err != nil {
-				return err
-			}
-			dead = append(dead, m)
+		some, again, err := h.end(ctx, l)
+		if err != nil {
+			return err
 		}
-		if len(again.Changes) > 0 {
-			wait := time.Duration(0) // what was not tried has waited already
-			if again.Attempts > l.meta.Attempts {
-				wait = delay(again.Attempts)
-			}
-			some, err := h.pack(ctx, again, wait)
-			if err != nil {
-				return err
-			}
-			back = append(back, some...)
+		dead = append(dead, some...)
+		if back = append(back, again...); len(again) > 0 {
 			a.SentBack++
 		}
 	}
@@ -262,6 +320,37 @@ func (h handler) close(ctx context.Context, letters []letter, a *answer) error {
 		return err
 	}
 	return h.send(ctx, h.metadata, back)
+}
+
+// end says what becomes of one message. What cannot even be written again is a dead
+// letter as it came; only STATE, which is everybody's, ends the batch.
+func (h handler) end(ctx context.Context, l letter) (dead, back []boot.Message, err error) {
+	fault := h.guard(ctx, l.ID, func() { dead, back, err = h.finish(ctx, l) })
+	if fault = cmp.Or(fault, err); fault == nil || errors.Is(fault, errState) {
+		return dead, back, fault
+	}
+	h.log.ErrorContext(ctx, "message", slog.String("message", l.ID), slog.Any("error", fault))
+	m, err := h.deadLetter(ctx, letter{Message: events.Message{ID: l.ID, Body: l.Body}}, fault.Error())
+	return []boot.Message{m}, nil, err
+}
+
+func (h handler) finish(ctx context.Context, l letter) (dead, back []boot.Message, err error) {
+	again, reason := l.sort()
+	if reason != "" {
+		m, err := h.deadLetter(ctx, l, reason)
+		if err != nil {
+			return nil, nil, err
+		}
+		dead = append(dead, m)
+	}
+	if len(again.Changes) > 0 {
+		wait := time.Duration(0) // what was not tried has waited already
+		if again.Attempts > l.meta.Attempts {
+			wait = delay(again.Attempts)
+		}
+		back, err = h.pack(ctx, again, wait)
+	}
+	return dead, back, err
 }
 
 // sort says what of a message is to be done again, and why the message is a dead

@@ -18,6 +18,7 @@ import (
 
 	"vodcurator/events"
 	"vodcurator/shared/boot"
+	"vodcurator/shared/act/edit"
 	"vodcurator/shared/decide/editing"
 	"vodcurator/shared/video"
 )
@@ -605,4 +606,44 @@ func TestTenThousandMessagesAreOneBatch(t *testing.T) {
 	r := newRig()
 	a := r.run(t, batch(t, slices.Repeat([]string{message("v1")}, 10_000)...))
 	require.Equal(t, map[video.Result]int{video.Done: 10_000}, a.Outcomes)
+}
+
+// brittle panics when it meets one asset, in company or alone.
+type brittle struct{ edits }
+
+func (b *brittle) Edit(ctx context.Context, run string, changes []video.Change) ([]video.Outcome, error) {
+	for _, c := range changes {
+		if c.ID == "poison" {
+			panic("poison")
+		}
+	}
+	return b.edits.Edit(ctx, run, changes)
+}
+
+func TestAPanicIsTheDeadLetterOfItsMessageAlone(t *testing.T) {
+	r := newRig()
+	var log strings.Builder
+	r.editor, r.log = &brittle{edits{results: r.edits.results}}, slog.New(slog.NewTextHandler(&log, nil))
+	a := r.run(t, batch(t, message("v1"), message("poison", "v2"), message("v3")))
+	require.Equal(t, map[video.Result]int{video.Done: 2, video.Rejected: 2}, a.Outcomes)
+	require.Empty(t, r.queues.sent["metadata"])
+	letters := r.deadLetters(t)
+	require.Len(t, letters, 1)
+	require.Equal(t, message("poison", "v2"), string(letters[0].Body))
+	require.Contains(t, letters[0].Reason, "panics: poison")
+	require.Contains(t, log.String(), "handler_test.go", "with the stack")
+}
+
+// 130 bytes stopped the stream for good.
+func TestAMessageThatMadeTheFunctionPanicStopsNobody(t *testing.T) {
+	for _, moment := range []string{"ifUnmodifiedSince", "issuedAt"} {
+		poison := `{"v":1,"changes":[{"id":"v0","set":{"title":"x"},"` + moment + `":"9999-12-31T23:30:00-01:00"}]}`
+		r := newRig()
+		editor, err := edit.New(edit.Config{Library: shelf{}})
+		require.NoError(t, err)
+		r.editor = editor
+		a := r.run(t, batch(t, message("v1"), poison, message("v2")))
+		require.Equal(t, map[video.Result]int{video.Done: 2, video.Rejected: 1}, a.Outcomes)
+		require.Equal(t, poison, string(r.deadLetters(t)[0].Body))
+	}
 }

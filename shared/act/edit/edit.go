@@ -178,7 +178,7 @@ func (e *Editor) read(ctx context.Context, keys []editing.Key) map[editing.Key]e
 			break
 		}
 		wait.Go(func() {
-			some := e.readGroup(ctx, group)
+			some := e.safeGroup(ctx, group)
 			mu.Lock()
 			maps.Copy(known, some)
 			mu.Unlock()
@@ -186,6 +186,19 @@ func (e *Editor) read(ctx context.Context, keys []editing.Key) map[editing.Key]e
 		})
 	}
 	wait.Wait()
+	return known
+}
+
+// safeGroup is readGroup, of which a panic touches only the assets that cause it.
+func (e *Editor) safeGroup(ctx context.Context, group []editing.Key) map[editing.Key]editing.Known {
+	known := map[editing.Key]editing.Known{}
+	for _, some := range oneByOne(ctx, e, "read", group, func(group []editing.Key) []map[editing.Key]editing.Known {
+		return []map[editing.Key]editing.Known{e.readGroup(ctx, group)}
+	}, func(k editing.Key, err error) map[editing.Key]editing.Known {
+		return map[editing.Key]editing.Known{k: {Err: err}}
+	}) {
+		maps.Copy(known, some)
+	}
 	return known
 }
 

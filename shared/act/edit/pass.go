@@ -1,6 +1,7 @@
 package edit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -24,6 +25,7 @@ type pass struct {
 	verdicts []editing.Verdict     // one for each change
 	stop     time.Time             // no call begins after it; zero: whenever
 	held     []reading             // read, and not decided yet
+	panicked map[editing.Key]bool  // while their changes were folded
 
 	writes sync.WaitGroup
 	slots  chan struct{} // each write under way holds one
@@ -56,6 +58,7 @@ func (e *Editor) pass(ctx context.Context, run string, changes []video.Change, s
 	p := &pass{
 		Editor: e, run: run, changes: changes, of: map[editing.Key][]int{}, verdicts: make([]editing.Verdict, len(changes)),
 		stop: stop, slots: make(chan struct{}, e.c.Parallel), written: map[editing.Key]video.Outcome{}, under: map[string]*announced{},
+		panicked: map[editing.Key]bool{},
 	}
 	if e.journal != nil {
 		if err := e.journal.CatchUp(ctx); err != nil {
@@ -63,7 +66,7 @@ func (e *Editor) pass(ctx context.Context, run string, changes []video.Change, s
 		}
 	}
 	reading, cancel := context.WithCancel(ctx)
-	groups := p.readAhead(reading, p.sort())
+	groups := p.readAhead(reading, p.sort(ctx))
 	err = p.decide(ctx, groups)
 	cancel()
 	for range groups { // so that no reader outlives the pass
@@ -81,12 +84,15 @@ func (e *Editor) pass(ctx context.Context, run string, changes []video.Change, s
 			refused[k] = w.Result == video.Rejected
 		}
 	}
+	for k := range p.panicked {
+		refused[k] = true
+	}
 	return outcomes, refused, nil
 }
 
 // sort notes which changes are about which media and returns the media that have
 // to be read. The changes of the others get their verdicts without.
-func (p *pass) sort() []editing.Key {
+func (p *pass) sort(ctx context.Context) []editing.Key {
 	var keys []editing.Key
 	for i, c := range p.changes {
 		k := editing.KeyOf(c)
@@ -98,14 +104,17 @@ func (p *pass) sort() []editing.Key {
 	}
 	var settled []reading
 	keys = slices.DeleteFunc(keys, func(k editing.Key) bool {
-		marks := p.marks(k)
-		if slices.ContainsFunc(p.of[k], func(i int) bool { return editing.Open(p.changes[i], marks) }) {
+		marks, open := p.marks(k), true
+		_ = p.guard(ctx, "open "+string(k.ID), func() {
+			open = slices.ContainsFunc(p.of[k], func(i int) bool { return editing.Open(p.changes[i], marks) })
+		})
+		if open {
 			return false
 		}
 		settled = append(settled, reading{key: k, known: editing.Known{Err: video.ErrClosed}})
 		return true
 	})
-	_, places, verdicts := p.fold(settled)
+	_, places, verdicts := p.fold(ctx, settled)
 	for n, i := range places {
 		p.verdicts[i] = verdicts[n]
 	}
@@ -158,7 +167,7 @@ func (p *pass) readings(ctx context.Context, group []editing.Key) []reading {
 	p.mu.Lock()
 	rivals, start := p.rivals, time.Now()
 	p.mu.Unlock()
-	known := p.readGroup(ctx, group)
+	known := p.safeGroup(ctx, group)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.longest = max(p.longest, time.Since(start))
@@ -201,7 +210,7 @@ func (p *pass) decide(ctx context.Context, groups <-chan []reading) error {
 func (p *pass) commit(ctx context.Context, last bool) (entry string, updates []video.Update, err error) {
 	for try := 1; ; try++ {
 		p.refresh(ctx)
-		edits, places, verdicts := p.fold(p.held)
+		edits, places, verdicts := p.fold(ctx, p.held)
 		back := map[editing.Key]bool{}
 		if !last {
 			edits, back = wholeCalls(edits)
@@ -264,19 +273,32 @@ func (p *pass) refresh(ctx context.Context) {
 	}
 }
 
-// fold decides the changes of some media. It returns the verdicts of the changes at
-// those places in the batch.
-func (p *pass) fold(held []reading) (edits []editing.Edit, places []int, verdicts []editing.Verdict) {
-	known := map[editing.Key]editing.Known{}
-	var changes []video.Change
+// fold decides the changes of some assets. It returns the verdicts of the changes at
+// those places in the batch. An asset whose changes make it panic is refused by itself.
+func (p *pass) fold(ctx context.Context, held []reading) (edits []editing.Edit, places []int, verdicts []editing.Verdict) {
 	for _, r := range held {
 		r.known.Marks = p.marks(r.key)
-		known[r.key] = r.known
+		var changes []video.Change
 		for _, i := range p.of[r.key] {
-			places, changes = append(places, i), append(changes, p.changes[i])
+			changes = append(changes, p.changes[i])
 		}
+		var some []editing.Edit
+		var says []editing.Verdict
+		err := p.guard(ctx, "change "+string(r.key.ID), func() {
+			some, says = editing.Fold(changes, func(editing.Key) editing.Known { return r.known })
+		})
+		if err != nil {
+			some, says = nil, make([]editing.Verdict, len(changes))
+			for i := range says {
+				says[i] = editing.Verdict{Result: video.Rejected, Reason: err.Error(), Err: err}
+			}
+			p.panicked[r.key] = true
+		}
+		edits, places, verdicts = append(edits, some...), append(places, p.of[r.key]...), append(verdicts, says...)
 	}
-	edits, verdicts = editing.Fold(changes, func(k editing.Key) editing.Known { return known[k] })
+	slices.SortFunc(edits, func(a, b editing.Edit) int {
+		return cmp.Or(cmp.Compare(a.Update.ID, b.Update.ID), cmp.Compare(a.Update.Kind, b.Update.Kind))
+	})
 	return edits, places, verdicts
 }
 
@@ -344,12 +366,17 @@ func (p *pass) write(ctx context.Context, entry string, updates []video.Update) 
 			if isImage(keyOf(group[0])) {
 				call = p.c.Library.UpdateImages
 			}
-			outcomes, err := call(ctx, group)
-			for i, o := range outcomes {
-				if e := curable(o.Err, err); o.Result == video.Forbidden {
-					outcomes[i] = video.Outcome{ID: o.ID, Result: video.ResultOf(e), Reason: e.Error(), Err: e}
+			outcomes := oneByOne(ctx, p.Editor, "update", group, func(group []video.Update) []video.Outcome {
+				outcomes, err := call(ctx, group)
+				for i, o := range outcomes {
+					if e := curable(o.Err, err); o.Result == video.Forbidden {
+						outcomes[i] = video.Outcome{ID: o.ID, Result: video.ResultOf(e), Reason: e.Error(), Err: e}
+					}
 				}
-			}
+				return outcomes
+			}, func(u video.Update, err error) video.Outcome { // it may have been written before
+				return video.Outcome{ID: u.ID, Result: video.Unknown, Reason: err.Error(), Err: err}
+			})
 			p.ask(ctx, group, outcomes)
 			p.end(entry, group, outcomes)
 		})

@@ -254,6 +254,7 @@ func (t Tagger) label(ctx context.Context, target Target, facts *rule.Facts) err
 			texts = append(texts, label.Text)
 		}
 	}
+	slices.Sort(texts) // so that the same ones fit each time, whatever order they come in
 	rule.Labelled(facts, texts)
 	return nil
 }

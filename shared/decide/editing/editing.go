@@ -87,7 +87,12 @@ func Open(c video.Change, marks Marks) bool {
 func Fold(changes []video.Change, known func(Key) Known) ([]Edit, []Verdict) {
 	groups := map[Key][]int{}
 	stamps := make([]Stamp, len(changes))
+	verdicts := make([]Verdict, len(changes))
 	for i, c := range changes {
+		if err := c.Check(); err != nil { // before anything is computed from it
+			verdicts[i] = refusal(err)
+			continue
+		}
 		stamps[i] = StampOf(c)
 		groups[KeyOf(c)] = append(groups[KeyOf(c)], i)
 	}
@@ -98,7 +103,6 @@ func Fold(changes []video.Change, known func(Key) Known) ([]Edit, []Verdict) {
 		return cmp.Compare(a.ID, b.ID)
 	})
 	var edits []Edit
-	verdicts := make([]Verdict, len(changes))
 	for _, key := range keys {
 		order := groups[key]
 		slices.SortStableFunc(order, func(a, b int) int { return stamps[a].Compare(stamps[b]) })
@@ -142,10 +146,17 @@ type folding struct {
 	changed bool             // an accepted change differs from what was there before it
 	waiting map[Stamp]string // changes that have to come again, and why
 	void    Marks
+	opened  map[Stamp][]string // the parts whose open marks these changes left before
 }
 
 func newFolding(k Known) *folding {
-	return &folding{known: k, now: k.Value, marks: k.Marks.Merge(nil), waiting: map[Stamp]string{}, void: Marks{}}
+	f := &folding{known: k, now: k.Value, marks: k.Marks.Merge(nil), waiting: map[Stamp]string{}, void: Marks{}, opened: map[Stamp][]string{}}
+	for part, mark := range k.Marks {
+		if mark.Open {
+			f.opened[mark.Stamp] = append(f.opened[mark.Stamp], part)
+		}
+	}
+	return f
 }
 
 // take judges one change against all before it. Done is provisional: a later
@@ -155,21 +166,19 @@ func (f *folding) take(c video.Change, s Stamp) Verdict {
 	v := f.judge(c, s)
 	switch v.Result {
 	case video.Rejected, video.Missing, video.Forbidden, video.Stale:
-		for part, mark := range f.known.Marks {
-			if mark.Open && mark.Stamp == s {
-				f.void[part] = mark
-			}
+		for _, part := range f.opened[s] {
+			f.void[part] = f.known.Marks[part]
+			f.marks.takeBack(part, s)
 		}
-		f.marks = f.marks.Without(f.void, f.marks)
 	}
 	return v
 }
 
+func refusal(err error) Verdict {
+	return Verdict{Result: video.ResultOf(err), Reason: err.Error(), Err: err}
+}
+
 func (f *folding) judge(c video.Change, s Stamp) Verdict {
-	refuse := func(err error) Verdict { return Verdict{Result: video.ResultOf(err), Reason: err.Error(), Err: err} }
-	if err := c.Check(); err != nil {
-		return refuse(err)
-	}
 	if c.Empty() {
 		return Verdict{Result: video.Unchanged, Reason: "asks for nothing"}
 	}
@@ -182,13 +191,13 @@ func (f *folding) judge(c video.Change, s Stamp) Verdict {
 		return Verdict{Result: video.Stale, Reason: older}
 	}
 	if f.known.Err != nil {
-		return refuse(f.known.Err)
+		return refusal(f.known.Err)
 	}
 	if why := f.waiting[s]; why != "" {
 		// A newer change is still to be written, and whether it will be is not known.
 		// Should it be refused in the end, this one is what counts; half of it must not
 		// be done before.
-		return refuse(fmt.Errorf("%w: %s", video.ErrTransient, why))
+		return refusal(fmt.Errorf("%w: %s", video.ErrTransient, why))
 	}
 	next := f.apply(c, s)
 	differs := !diff(f.now, next).Empty()
@@ -197,13 +206,13 @@ func (f *folding) judge(c video.Change, s Stamp) Verdict {
 		case f.changed:
 			return Verdict{Result: video.Stale, Reason: fmt.Sprintf("ifUnmodifiedSince %s: an earlier change of this batch modifies it", show(since)), Pending: true}
 		case f.now.Modified.IsZero():
-			return refuse(fmt.Errorf("%w: ifUnmodifiedSince: the library does not say when this was modified", video.ErrInvalid))
+			return refusal(fmt.Errorf("%w: ifUnmodifiedSince: the library does not say when this was modified", video.ErrInvalid))
 		case f.now.Modified.After(since):
 			return Verdict{Result: video.Stale, Reason: fmt.Sprintf("ifUnmodifiedSince %s: modified %s", show(since), show(f.now.Modified))}
 		}
 	}
-	if differs && len(next.Tags) > video.MaxTags {
-		v := refuse(fmt.Errorf("%w: tags: %d tags after the change, at most %d", video.ErrInvalid, len(next.Tags), video.MaxTags))
+	if err := f.fits(c, next); differs && err != nil {
+		v := refusal(err)
 		v.Pending = f.changed // without the changes before it there may be room
 		return v
 	}
@@ -215,8 +224,25 @@ func (f *folding) judge(c video.Change, s Stamp) Verdict {
 		moved[listSum] = Mark{Stamp: f.marks[listSum].later(s)}
 	}
 	foreign := f.foreign(c)
-	f.now, f.marks, f.changed = next, f.marks.Merge(moved), f.changed || differs
+	f.marks.move(moved) // in place: a batch may hold a thousand changes of one asset
+	f.now, f.changed = next, f.changed || differs
 	return Verdict{Result: video.Done, Reason: foreign}
+}
+
+// fits says why the library would refuse the whole tag list that a change comes to,
+// which it takes as a whole: somebody else's tag in it may be one that only the
+// creating call accepts.
+func (f *folding) fits(c video.Change, next Value) error {
+	if c.Tags.Empty() || diff(Value{Tags: f.known.Value.Tags}, Value{Tags: next.Tags}).Empty() {
+		return nil
+	}
+	if n := len(next.Tags); n > video.MaxTags {
+		return fmt.Errorf("%w: tags: %d tags after the change, at most %d", video.ErrInvalid, n, video.MaxTags)
+	}
+	if err := (video.Update{ID: c.ID, Tags: &next.Tags}).Check(); err != nil {
+		return fmt.Errorf("%w; not written: the library takes the tag list as a whole, and this tag is in it; remove or shorten it", err)
+	}
+	return nil
 }
 
 // foreign names the fields which another writer has changed since we wrote them

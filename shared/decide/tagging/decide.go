@@ -18,7 +18,7 @@ type Decision struct {
 	Reasons []Reason     `json:"reasons,omitempty"`
 	Matched []string     `json:"matched,omitempty"` // the rules that held
 	Waiting []string     `json:"waiting,omitempty"` // rules that need a fact which is not known yet, or come behind such a rule that stops
-	Dropped []string     `json:"dropped,omitempty"` // tags that did not fit, and texts that the provider would refuse
+	Dropped []string     `json:"dropped,omitempty"` // tags and texts that are not written, and why: they do not fit, or the provider would refuse them
 	Faults  []string     `json:"faults,omitempty"`  // rules that failed while they were evaluated
 	Locked  string       `json:"locked,omitempty"`  // why automation keeps its hands off; empty if it does not
 }
@@ -280,7 +280,7 @@ func (p *pass) apply(i int, c *compiled, f, view *rule.Facts) {
 	}
 	if c.title != nil && allows(c.fields.Title, f.Title == "") {
 		if text := first(c.title.fill(view)); text != "" {
-			p.set.title, p.set.titleBy, p.set.titleMode = cut(text, video.MaxTitle), i+1, c.fields.Title
+			p.set.title, p.set.titleBy, p.set.titleMode = text, i+1, c.fields.Title
 		}
 	}
 	if c.description != nil && allows(c.fields.Description, f.Description == "") {
@@ -288,7 +288,7 @@ func (p *pass) apply(i int, c *compiled, f, view *rule.Facts) {
 			if c.fields.Description == Merge {
 				text = mergeLine(f.Description, text)
 			}
-			p.set.description, p.set.descBy, p.set.descMode = cut(text, video.MaxDescription), i+1, c.fields.Description
+			p.set.description, p.set.descBy, p.set.descMode = text, i+1, c.fields.Description
 		}
 	}
 	if c.setsCategory && allows(c.fields.Category, f.CategoryID == 0) {
@@ -387,6 +387,30 @@ func (r *Rules) tags(f *rule.Facts, p *pass, d *Decision) {
 		d.Change.Tags.Remove = append(d.Change.Tags.Remove, tag)
 		d.Reasons = append(d.Reasons, Reason{"tags", "remove", tag, by, why})
 	}
+	d.whole(f)
+}
+
+// whole gives the tag changes up when the provider would refuse the list that they
+// come to, which it takes as a whole: people's tags may be some that only the creating
+// call accepts, since that one counts characters.
+func (d *Decision) whole(f *rule.Facts) {
+	if d.Change.Tags.Empty() {
+		return
+	}
+	after, fault := d.Change.Tags.Apply(f.Tags), ""
+	for _, tag := range after {
+		if fault = tagFault(tag); fault != "" {
+			break
+		}
+	}
+	if len(after) > video.MaxTags {
+		fault = fmt.Sprintf("tags: %d tags after the change, at most %d", len(after), video.MaxTags)
+	}
+	if fault == "" {
+		return
+	}
+	d.Dropped = append(d.Dropped, fault+": the tag list is not written; mend the tags of people first")
+	d.Change.Tags, d.Reasons = video.TagEdit{}, nil // the reasons of fields come later
 }
 
 // keeps says that a tag of the rules is not taken back though none produced it
