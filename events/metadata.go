@@ -36,11 +36,15 @@ const MaxMessage = 48 << 10
 // by its messages, not by what one of them packs.
 const MaxChanges = 1000
 
+// maxTries is more than any message is tried.
+const maxTries = 1_000_000
+
 // Metadata is our message: changes of one or more media, and, once it went round,
 // how it fared.
 type Metadata struct {
 	Changes   []video.Change
 	Attempts  int       // how often it was tried; 0 for a new one
+	Before    int       // how often in the rounds before, each of which ended among the dead letters
 	FirstSeen time.Time // when it was tried first; zero for a new one
 	// Ref is the key under STATE of the message proper, which was too large for the
 	// queue; there are no Changes then.
@@ -60,6 +64,7 @@ type metadataWire struct {
 	Version   int            `json:"v"`
 	Changes   []video.Change `json:"changes,omitempty"`
 	Attempts  int            `json:"attempts,omitempty"`
+	Before    int            `json:"before,omitempty"`
 	FirstSeen time.Time      `json:"firstSeen,omitzero"`
 	Ref       string         `json:"ref,omitempty"`
 	Reason    string         `json:"reason,omitempty"`
@@ -96,10 +101,12 @@ func DecodeMetadata(body []byte) (Metadata, error) {
 	if err := strict(body, &wire); err != nil {
 		return Metadata{}, malformed("metadata message", "%w", err)
 	}
-	m := Metadata{Changes: wire.Changes, Attempts: wire.Attempts, FirstSeen: wire.FirstSeen, Ref: wire.Ref, Reason: wire.Reason, Original: wire.Original}
+	m := Metadata{Changes: wire.Changes, Attempts: wire.Attempts, Before: wire.Before, FirstSeen: wire.FirstSeen, Ref: wire.Ref, Reason: wire.Reason, Original: wire.Original}
 	switch {
-	case m.Attempts < 0:
-		return Metadata{}, malformed("metadata message", "attempts is %d", m.Attempts)
+	case m.Attempts < 0 || m.Attempts > maxTries:
+		return Metadata{}, malformed("metadata message", "attempts is %d, 0 to %d", m.Attempts, maxTries)
+	case m.Before < 0 || m.Before > maxTries:
+		return Metadata{}, malformed("metadata message", "before is %d, 0 to %d", m.Before, maxTries)
 	case !dated(m.FirstSeen):
 		return Metadata{}, malformed("metadata message", "firstSeen: year %d, 1 to 9999", m.FirstSeen.UTC().Year())
 	case m.Ref == "" && len(m.Changes) == 0:
@@ -144,7 +151,7 @@ func EncodeMetadata(m Metadata) ([]byte, error) {
 		// The JSON encoder would quietly put U+FFFD in its place.
 		return nil, fmt.Errorf("metadata message: %w: text that is not UTF-8", video.ErrInvalid)
 	}
-	wire := metadataWire{MetadataVersion, m.Changes, m.Attempts, m.FirstSeen, m.Ref, m.Reason, m.Original}
+	wire := metadataWire{MetadataVersion, m.Changes, m.Attempts, m.Before, m.FirstSeen, m.Ref, m.Reason, m.Original}
 	var body bytes.Buffer
 	e := json.NewEncoder(&body)
 	e.SetEscapeHTML(false)

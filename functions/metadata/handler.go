@@ -270,7 +270,7 @@ func (h handler) read(ctx context.Context, body []byte) (events.Metadata, error)
 	if err != nil {
 		return events.Metadata{}, err
 	}
-	whole.Attempts, whole.FirstSeen, whole.Reason = meta.Attempts, meta.FirstSeen, meta.Reason
+	whole.Attempts, whole.Before, whole.FirstSeen, whole.Reason = meta.Attempts, meta.Before, meta.FirstSeen, meta.Reason
 	if whole.Original == nil {
 		whole.Original = body
 	}
@@ -414,7 +414,7 @@ func (h handler) pack(ctx context.Context, m events.Metadata, wait time.Duration
 		if err != nil {
 			return nil, err
 		}
-		if body, err = events.EncodeMetadata(events.Metadata{Ref: ref, Attempts: m.Attempts, FirstSeen: m.FirstSeen, Reason: m.Reason}); err != nil {
+		if body, err = events.EncodeMetadata(events.Metadata{Ref: ref, Attempts: m.Attempts, Before: m.Before, FirstSeen: m.FirstSeen, Reason: m.Reason}); err != nil {
 			return nil, err
 		}
 	}
@@ -434,7 +434,7 @@ func (h handler) deadLetter(ctx context.Context, l letter, reason string) (boot.
 	if original == nil {
 		original = l.Body
 	}
-	d := events.DeadLetter{ID: l.ID, Body: original, Reason: reason, Attempts: l.meta.Attempts, FirstSeen: l.meta.FirstSeen}
+	d := events.DeadLetter{ID: l.ID, Body: original, Reason: reason, Attempts: l.meta.Before + l.meta.Attempts + 1, FirstSeen: l.meta.FirstSeen}
 	body, err := events.EncodeDeadLetter(d)
 	switch {
 	case err != nil || len(body) <= events.MaxMessage:

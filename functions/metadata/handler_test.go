@@ -17,8 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vodcurator/events"
-	"vodcurator/shared/boot"
 	"vodcurator/shared/act/edit"
+	"vodcurator/shared/boot"
 	"vodcurator/shared/decide/editing"
 	"vodcurator/shared/video"
 )
@@ -363,7 +363,7 @@ func TestTheBodyAsItWasSentGoesRound(t *testing.T) {
 				require.Equal(t, asked, r.edits.asked)
 			}
 			for _, l := range r.deadLetters(t) {
-				require.Equal(t, 2, l.Attempts)
+				require.Equal(t, 3, l.Attempts, "what was not tried is none")
 				body := l.Body
 				if l.Ref != "" {
 					body = kept[l.Ref]
