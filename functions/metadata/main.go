@@ -36,6 +36,7 @@ func main() {
 	}
 	if app.State != nil { // a nil *State in an interface would not be nil
 		config.State, h.objects = app.State, app.State
+		config.Remove = boot.JournalRight{State: app.State}.Remove
 	} else {
 		app.Log.Warn("no STATE: the order of issue holds within a batch only", slog.String("unset", "STATE"))
 	}

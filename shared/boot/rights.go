@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"vodcurator/shared/queue"
+	"vodcurator/shared/state"
 	"vodcurator/shared/video"
 )
 
@@ -144,4 +145,17 @@ func (f DeleteRight) Delete(ctx context.Context, name string, handles []string) 
 // Extend is queue.Client.Extend.
 func (f ExtendRight) Extend(ctx context.Context, name, handle string, d time.Duration) (string, time.Time, error) {
 	return f(ctx, name, handle, d)
+}
+
+// JournalRight takes away what the journal of metadata changes has replaced itself, and
+// refuses every other key: it is for the library's writer alone.
+type JournalRight struct{ State *State }
+
+// Remove takes one replaced shard or index away.
+func (r JournalRight) Remove(ctx context.Context, key string) error {
+	store, err := r.State.Open(ctx)
+	if err != nil {
+		return err
+	}
+	return state.RemoveReplaced(ctx, store, key)
 }

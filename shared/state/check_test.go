@@ -39,7 +39,7 @@ func TestEveryDamagedObjectIsNamed(t *testing.T) {
 	l, err := state.OpenLedger(t.Context(), s, "purge", "r")
 	require.NoError(t, err)
 	require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Note}))
-	_, err = state.NewJournal(s).Append(t.Context(), state.Entry{Run: "r"})
+	_, err = state.NewJournal(s, nil).Append(t.Context(), state.Entry{Run: "r"})
 	require.NoError(t, err)
 	for _, key := range []string{"policy.yaml", "messages/2026-06-01/x", "told/2026-06-01/x"} {
 		require.NoError(t, s.Create(t.Context(), key, []byte("as it likes")))

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"vodcurator/shared/decide/editing"
@@ -41,21 +40,16 @@ func (w *Writes) CatchUp(ctx context.Context, since time.Time) error {
 	if back {
 		after = ""
 	}
-	var keys []string
-	for key, err := range w.objects.List(ctx, JournalPrefix, after) {
-		if err != nil {
-			return err
-		}
-		if !strings.HasSuffix(key, baseMark) { // a base tells of marks, not of writes
-			keys = append(keys, key)
-		}
+	keys, err := LogEntries(ctx, w.objects, after)
+	if err != nil {
+		return err
 	}
 	for _, key := range slices.Backward(keys) {
 		e, err := ReadEntry(ctx, w.objects, key)
 		if errors.Is(err, video.ErrNotFound) {
 			break // compacted since it was listed, so it is older than anybody asks for
 		}
-		if err != nil {
+		if err != nil && !errors.Is(err, ErrLater) { // what a later version wrote counts as another's
 			return err
 		}
 		if back && e.At.Before(since) {

@@ -42,6 +42,9 @@ type Config struct {
 	// State keeps watermarks and old values. Without it the order of issue holds
 	// within a batch only, and nothing can be taken back.
 	State state.Objects
+	// Remove takes replaced objects of the journal away; nil: they stay until the operator
+	// removes them.
+	Remove func(ctx context.Context, key string) error
 	// Reserve is how long before the deadline of the context the last call may
 	// begin; default: a fifth of the time there is, at most 15 s.
 	Reserve time.Duration
@@ -72,7 +75,7 @@ func New(c Config) (*Editor, error) {
 	}
 	e := &Editor{c: c, turn: make(chan struct{}, 1)}
 	if c.State != nil {
-		e.journal = state.NewJournal(c.State)
+		e.journal = state.NewJournal(c.State, c.Remove)
 	}
 	return e, nil
 }
@@ -112,7 +115,25 @@ func (e *Editor) Edit(ctx context.Context, run string, changes []video.Change) (
 			outcomes[i] = again[n]
 		}
 	}
+	e.compact(ctx, stop, len(changes))
 	return outcomes, nil
+}
+
+// compact uses the time that is left to bring the journal further: about as much as the
+// batch has added to it, so that no batch waits long for the one before.
+func (e *Editor) compact(ctx context.Context, stop time.Time, changes int) {
+	if e.journal == nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if !stop.IsZero() {
+		ctx, cancel = context.WithDeadline(ctx, stop)
+		defer cancel()
+	}
+	if _, err := e.journal.Compact(ctx, max(64, changes/2)); err != nil { // the next batch goes on
+		e.c.Log.WarnContext(ctx, "the journal was not compacted", slog.Any("error", err))
+	}
 }
 
 // apart lists the changes, as places in the batch, of media whose fold was refused

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -21,6 +22,7 @@ type pass struct {
 	*Editor
 	run      string
 	changes  []video.Change
+	keys     []editing.Key         // the assets that they are about
 	of       map[editing.Key][]int // the changes of each media
 	verdicts []editing.Verdict     // one for each change
 	stop     time.Time             // no call begins after it; zero: whenever
@@ -60,8 +62,16 @@ func (e *Editor) pass(ctx context.Context, run string, changes []video.Change, s
 		stop: stop, slots: make(chan struct{}, e.c.Parallel), written: map[editing.Key]video.Outcome{}, under: map[string]*announced{},
 		panicked: map[editing.Key]bool{},
 	}
+	for i, c := range changes {
+		k := editing.KeyOf(c)
+		if p.of[k] == nil {
+			p.keys = append(p.keys, k)
+		}
+		p.of[k] = append(p.of[k], i)
+		p.verdicts[i] = editing.Verdict{Result: video.Deferred, Reason: "no time left", Err: video.ErrClosed}
+	}
 	if e.journal != nil {
-		if err := e.journal.CatchUp(ctx); err != nil {
+		if err := e.journal.Refresh(ctx, p.keys); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -90,23 +100,20 @@ func (e *Editor) pass(ctx context.Context, run string, changes []video.Change, s
 	return outcomes, refused, nil
 }
 
-// sort notes which changes are about which media and returns the media that have
-// to be read. The changes of the others get their verdicts without.
+// sort returns the assets that have to be read. The changes of the others get their verdicts without.
 func (p *pass) sort(ctx context.Context) []editing.Key {
-	var keys []editing.Key
-	for i, c := range p.changes {
-		k := editing.KeyOf(c)
-		if p.of[k] == nil {
-			keys = append(keys, k)
-		}
-		p.of[k] = append(p.of[k], i)
-		p.verdicts[i] = editing.Verdict{Result: video.Deferred, Reason: "no time left", Err: video.ErrClosed}
-	}
 	var settled []reading
-	keys = slices.DeleteFunc(keys, func(k editing.Key) bool {
-		marks, open := p.marks(k), true
+	keys := slices.DeleteFunc(slices.Clone(p.keys), func(k editing.Key) bool {
+		known, err := p.remembered(k)
+		if err != nil {
+			for _, i := range p.of[k] {
+				p.verdicts[i] = editing.Verdict{Result: video.ResultOf(err), Reason: err.Error(), Err: err}
+			}
+			return true
+		}
+		open := true
 		_ = p.guard(ctx, "open "+string(k.ID), func() {
-			open = slices.ContainsFunc(p.of[k], func(i int) bool { return editing.Open(p.changes[i], marks) })
+			open = slices.ContainsFunc(p.of[k], func(i int) bool { return editing.Open(p.changes[i], known.Marks) })
 		})
 		if open {
 			return false
@@ -121,11 +128,17 @@ func (p *pass) sort(ctx context.Context) []editing.Key {
 	return keys
 }
 
-func (p *pass) marks(k editing.Key) editing.Marks {
+// remembered is what the journal knows of an asset. An error says that the asset has to
+// be left alone for now.
+func (p *pass) remembered(k editing.Key) (state.Remembered, error) {
 	if p.journal == nil {
-		return nil
+		return state.Remembered{}, nil
 	}
-	return p.journal.Marks(k)
+	r, err := p.journal.Known(k)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", video.ErrTransient, err)
+	}
+	return r, err
 }
 
 // readAhead reads the media, a few calls ahead of whoever takes them, until there is
@@ -246,7 +259,7 @@ func (p *pass) meetRival(ctx context.Context) error {
 	p.mu.Lock()
 	p.rivals++
 	p.mu.Unlock()
-	return p.journal.CatchUp(ctx)
+	return p.journal.Refresh(ctx, p.keys)
 }
 
 // refresh reads again what was read before the last rival was met.
@@ -277,14 +290,17 @@ func (p *pass) refresh(ctx context.Context) {
 // those places in the batch. An asset whose changes make it panic is refused by itself.
 func (p *pass) fold(ctx context.Context, held []reading) (edits []editing.Edit, places []int, verdicts []editing.Verdict) {
 	for _, r := range held {
-		r.known.Marks = p.marks(r.key)
+		known, err := p.remembered(r.key)
+		if r.known.Marks = known.Marks; err != nil { // a rival of a later version has been here meanwhile
+			r.known.Err = err
+		}
 		var changes []video.Change
 		for _, i := range p.of[r.key] {
 			changes = append(changes, p.changes[i])
 		}
 		var some []editing.Edit
 		var says []editing.Verdict
-		err := p.guard(ctx, "change "+string(r.key.ID), func() {
+		err = p.guard(ctx, "change "+string(r.key.ID), func() {
 			some, says = editing.Fold(changes, func(editing.Key) editing.Known { return r.known })
 		})
 		if err != nil {

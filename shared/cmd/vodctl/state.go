@@ -42,7 +42,7 @@ func stateCommand(a *app) *cobra.Command {
 		Use: "check", Short: "Read every object and name the damaged ones; ends 1 when there are any", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.checkState(cmd.Context()) },
 	})
-	add("compact", "Replace old entries of the metadata journal by one; what they wrote can then no longer be undone", compactJournal)
+	add("compact", "Remove old entries of the metadata journal, which metadata itself has brought into shards; what they wrote can then no longer be undone", compactJournal)
 	add("expire", "Remove what nobody reads any more: lines of old plans, bodies of old messages, old leases; never the ledger", expire)
 	return cmd
 }
@@ -79,16 +79,14 @@ func (a *app) checkState(ctx context.Context) error {
 	})
 }
 
-// removal is what a command wants to take away, and what it creates before that.
+// removal is what a command wants to take away.
 type removal struct {
-	Create string   `json:"create,omitempty"`
 	Remove []string `json:"remove"`
-	body   []byte
 }
 
 func compactJournal(ctx context.Context, o *state.Store, before time.Time) (removal, error) {
-	c, err := state.Compact(ctx, o, before)
-	return removal{c.Base, c.Remove, c.Body}, err
+	keys, err := state.Replaced(ctx, o, before)
+	return removal{Remove: keys}, err
 }
 
 func expire(ctx context.Context, o *state.Store, before time.Time) (removal, error) {
@@ -98,12 +96,6 @@ func expire(ctx context.Context, o *state.Store, before time.Time) (removal, err
 
 func (a *app) remove(ctx context.Context, o *state.Store, r removal, yes bool) error {
 	if yes {
-		if r.Create != "" {
-			// One that is there already is from a run that was cut short, and stands for the same entries.
-			if err := o.Create(ctx, r.Create, r.body); err != nil && !errors.Is(err, state.ErrExists) {
-				return err
-			}
-		}
 		for _, key := range r.Remove {
 			if err := state.Remove(ctx, o, key); err != nil {
 				return err
@@ -112,11 +104,6 @@ func (a *app) remove(ctx context.Context, o *state.Store, r removal, yes bool) e
 	}
 	if a.json() {
 		return a.printJSON(r)
-	}
-	if r.Create != "" {
-		if _, err := fmt.Fprintf(a.out, "+ %s\n", r.Create); err != nil {
-			return err
-		}
 	}
 	for _, key := range r.Remove {
 		if _, err := fmt.Fprintf(a.out, "- %s\n", key); err != nil {

@@ -225,3 +225,8 @@ func (m Marks) Without(void, was Marks) Marks {
 	maps.DeleteFunc(before, func(_ string, mark Mark) bool { return mark.Stamp == Stamp{} })
 	return before.Merge(rest)
 }
+
+// OfTags says that a part is about tags, not about a field.
+func OfTags(part string) bool {
+	return part == wholeList || part == listSum || strings.HasPrefix(part, oneTag)
+}
