@@ -151,7 +151,9 @@ func (j *Journal) advance(ctx context.Context, shard int, target uint64, keys []
 		if a.Remembered, err = lines.find(k); err != nil {
 			return err
 		}
-		j.replay(a, k, target)
+		if err := j.replay(a, k, target); err != nil {
+			return err
+		}
 		if err := a.line(all, k, j.made); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -80,8 +81,8 @@ func (e Entry) Written() []EditedMedia {
 	return slices.DeleteFunc(slices.Clone(e.Media), func(m EditedMedia) bool { return m.Set == Values{} })
 }
 
-// ReadEntry reads one entry of the log. What it does not know wraps ErrLater, and the
-// entry then has the media that it is about, if these can be read.
+// ReadEntry reads one entry of the log. Of one that it does not know the error wraps
+// ErrLater.
 func ReadEntry(ctx context.Context, o Objects, key string) (Entry, error) {
 	body, err := o.Read(ctx, key)
 	if err != nil {
@@ -90,28 +91,128 @@ func ReadEntry(ctx context.Context, o Objects, key string) (Entry, error) {
 	return decodeEntry(key, body)
 }
 
+// An entry is stored as a head and, below it, a line for each asset: its name, what is
+// to be remembered of it, and the values. Who follows the log reads names, and the rest
+// only of the assets of a batch. Later versions keep heads and names as they are.
+type entryHead struct {
+	Version int          `json:"v"`
+	Run     string       `json:"run,omitempty"`
+	At      time.Time    `json:"at,omitzero"`
+	Settled []Settlement `json:"settled,omitempty"`
+}
+
+type entryMarks struct {
+	Marks   editing.Marks   `json:"marks,omitempty"`
+	Void    editing.Marks   `json:"void,omitempty"`
+	Moved   time.Time       `json:"moved,omitzero"`
+	Rules   *tagging.Memory `json:"rules,omitempty"`
+	Written bool            `json:"written,omitempty"` // something is sent
+}
+
+type entryValues struct {
+	Set Values `json:"set,omitzero"`
+	Old Values `json:"old,omitzero"`
+}
+
+// entryLine is a line that was not decoded yet.
+type entryLine struct {
+	key           editing.Key
+	marks, values []byte
+}
+
+// lines are those of an entry's assets.
+func (e Entry) lines() ([]entryLine, error) {
+	lines := make([]entryLine, len(e.Media))
+	for i, m := range e.Media {
+		marks, err := json.Marshal(entryMarks{m.Marks, m.Void, m.Moved, m.Rules, m.Set != Values{}})
+		if err != nil {
+			return nil, err
+		}
+		values, err := json.Marshal(entryValues{m.Set, m.Old})
+		if err != nil {
+			return nil, err
+		}
+		lines[i] = entryLine{m.Key(), marks, values}
+	}
+	return lines, nil
+}
+
+func (e Entry) encode(lines []entryLine) ([]byte, error) {
+	body, err := json.Marshal(entryHead{e.Version, e.Run, e.At, e.Settled})
+	if err != nil {
+		return nil, err
+	}
+	body = append(body, '\n')
+	for _, l := range lines {
+		body = append(body, lineKey(l.key)...)
+		for _, part := range [][]byte{l.marks, l.values} {
+			body = append(append(body, '\t'), part...)
+		}
+		body = append(body, '\n')
+	}
+	return body, nil
+}
+
+// splitEntry reads an entry as far as it can be read without its lines' contents. One of
+// version 1 is one JSON value. With ErrLater the names are there all the same.
+func splitEntry(key string, body []byte) (Entry, []entryLine, error) {
+	first, rest, _ := bytes.Cut(body, []byte("\n"))
+	var head entryHead
+	if err := json.Unmarshal(first, &head); err != nil {
+		var version struct {
+			V int `json:"v"`
+		}
+		if json.Unmarshal(first, &version) != nil || version.V <= entryVersion {
+			return Entry{}, nil, fmt.Errorf("journal %s: %w: %w", key, ErrCorrupt, err)
+		}
+		head = entryHead{Version: version.V}
+	}
+	e := Entry{Version: head.Version, Run: head.Run, At: head.At, Settled: head.Settled}
+	var lines []entryLine
+	for line := range bytes.Lines(rest) {
+		parts := bytes.SplitN(bytes.TrimSuffix(line, []byte("\n")), []byte("\t"), 3)
+		id, image := strings.CutSuffix(string(parts[0]), ":image")
+		if len(parts) < 3 && e.Version <= entryVersion {
+			return Entry{}, nil, fmt.Errorf("journal %s: %w: the line of %s", key, ErrCorrupt, id)
+		}
+		l := entryLine{key: editing.Key{ID: video.ID(id), Image: image}}
+		if len(parts) == 3 {
+			l.marks, l.values = parts[1], parts[2]
+		}
+		lines = append(lines, l)
+	}
+	switch {
+	case e.Version == 1:
+		if err := json.Unmarshal(body, &e); err != nil {
+			return Entry{}, nil, fmt.Errorf("journal %s: %w: %w", key, ErrCorrupt, err)
+		}
+		lines, err := e.lines()
+		return e, lines, err
+	case e.Version > entryVersion:
+		return Entry{}, lines, fmt.Errorf("journal %s: version %d, known up to %d: %w", key, e.Version, entryVersion, ErrLater)
+	case e.Version < 1:
+		return Entry{}, nil, fmt.Errorf("journal %s: %w: version %d, want 1 to %d", key, ErrCorrupt, e.Version, entryVersion)
+	}
+	return e, lines, nil
+}
+
 func decodeEntry(key string, body []byte) (Entry, error) {
-	var head struct {
-		Version int `json:"v"`
-		Media   []struct {
-			ID    video.ID `json:"id"`
-			Image bool     `json:"image"`
-		} `json:"media"`
+	e, lines, err := splitEntry(key, body)
+	if err != nil || e.Version == 1 {
+		return e, err
 	}
-	var e Entry
-	if err := json.Unmarshal(body, &e); err == nil && (e.Version == 1 || e.Version == entryVersion) {
-		return e, nil
-	} else if headErr := json.Unmarshal(body, &head); err != nil && (headErr != nil || head.Version <= entryVersion) {
-		return Entry{}, fmt.Errorf("journal %s: %w: %w", key, ErrCorrupt, err)
+	for _, l := range lines {
+		var marks entryMarks
+		var values entryValues
+		if err := errors.Join(json.Unmarshal(l.marks, &marks), json.Unmarshal(l.values, &values)); err != nil {
+			return Entry{}, fmt.Errorf("journal %s: %w: the line of %s: %w", key, ErrCorrupt, l.key.ID, err)
+		}
+		e.Media = append(e.Media, EditedMedia{
+			ID: l.key.ID, Image: l.key.Image, Set: values.Set, Old: values.Old,
+			Marks: marks.Marks, Void: marks.Void, Moved: marks.Moved, Rules: marks.Rules,
+		})
 	}
-	if head.Version < 1 {
-		return Entry{}, fmt.Errorf("journal %s: %w: version %d, want 1 to %d", key, ErrCorrupt, head.Version, entryVersion)
-	}
-	later := Entry{Version: head.Version}
-	for _, m := range head.Media {
-		later.Media = append(later.Media, EditedMedia{ID: m.ID, Image: m.Image})
-	}
-	return later, fmt.Errorf("journal %s: version %d, known up to %d: %w", key, head.Version, entryVersion, ErrLater)
+	return e, nil
 }
 
 // LogEntries gives the keys of the log's entries behind one, in order, without the

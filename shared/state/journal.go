@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -40,12 +41,11 @@ type Journal struct {
 
 // op is what one entry says of one asset.
 type op struct {
-	number  uint64
-	at      time.Time
-	media   *EditedMedia // announced; nil: settled
-	written bool
-	of      string // the entry that is settled
-	void    bool
+	number uint64
+	at     time.Time
+	marks  []byte // announced, as they are stored; nil: settled
+	of     string // the entry that is settled
+	void   bool
 }
 
 // asset is what is known of one asset, and what nobody has settled yet.
@@ -59,11 +59,11 @@ type announced struct {
 	rules      *tagging.Memory
 }
 
-func (a *asset) apply(o op) {
-	if o.media == nil {
+func (a *asset) apply(o op) error {
+	if o.marks == nil {
 		was, ok := a.open[o.of]
 		if !ok {
-			return
+			return nil
 		}
 		delete(a.open, o.of)
 		switch {
@@ -78,28 +78,33 @@ func (a *asset) apply(o op) {
 		if was.rules != nil {
 			a.Unsure = nil
 		}
-		return
+		return nil
 	}
-	was := a.Marks.Without(o.media.Void, a.Marks)
-	a.Marks = was.Merge(o.media.Marks)
-	for _, at := range []time.Time{o.at, o.media.Moved} {
+	var m entryMarks
+	if err := json.Unmarshal(o.marks, &m); err != nil {
+		return fmt.Errorf("journal %s: %w: %w", entryKey(o.number), ErrCorrupt, err)
+	}
+	was := a.Marks.Without(m.Void, a.Marks)
+	a.Marks = was.Merge(m.Marks)
+	for _, at := range []time.Time{o.at, m.Moved} {
 		if at.After(a.Moved) {
 			a.Moved = at
 		}
 	}
-	rules := o.media.Rules
+	rules := m.Rules
 	switch {
-	case o.written:
+	case m.Written:
 		if a.open == nil {
 			a.open = map[string]announced{}
 		}
-		a.open[entryKey(o.number)] = announced{o.media.Marks, was, rules}
+		a.open[entryKey(o.number)] = announced{m.Marks, was, rules}
 		if rules != nil {
 			a.Unsure = rules
 		}
 	case rules != nil:
 		a.Rules, a.Unsure = *rules, nil
 	}
+	return nil
 }
 
 // NewJournal makes a journal that knows nothing until CatchUp. remove takes replaced
@@ -159,10 +164,14 @@ func (j *Journal) CatchUp(ctx context.Context) error {
 		return err
 	}
 	for some := range slices.Chunk(keys, readers) {
-		entries, faults := make([]Entry, len(some)), make([]error, len(some))
-		sideBySide(len(some), func(i int) { entries[i], faults[i] = ReadEntry(ctx, j.objects, some[i]) })
+		bodies, faults := make([][]byte, len(some)), make([]error, len(some))
+		sideBySide(len(some), func(i int) { bodies[i], faults[i] = j.objects.Read(ctx, some[i]) })
 		for i, key := range some {
-			if err := j.read(key, entries[i], faults[i]); err != nil {
+			err := faults[i]
+			if err == nil {
+				err = j.read(key, bodies[i])
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -172,19 +181,20 @@ func (j *Journal) CatchUp(ctx context.Context) error {
 
 // read takes in an entry that was read. Of a later version's it knows only which assets
 // have to be left alone.
-func (j *Journal) read(key string, e Entry, err error) error {
-	if errors.Is(err, ErrLater) && len(e.Media) > 0 {
-		for _, m := range e.Media {
-			j.later[m.Key()] = err
+func (j *Journal) read(key string, body []byte) error {
+	e, lines, err := splitEntry(key, body)
+	if errors.Is(err, ErrLater) && len(lines) > 0 {
+		for _, l := range lines {
+			j.later[l.key] = err
 		}
-		e, err = Entry{}, nil
+		lines, err = nil, nil
 	}
 	if err != nil {
 		return err
 	}
 	number, err := entryNumber(key)
 	if err == nil {
-		j.take(number, e)
+		err = j.take(number, e, lines)
 	}
 	return err
 }
@@ -228,11 +238,13 @@ func (j *Journal) Load(ctx context.Context, keys []editing.Key) error {
 			if err == nil {
 				a.Remembered, findErr = lines.find(k)
 			}
+			if findErr == nil {
+				findErr = j.replay(a, k, j.last)
+			}
 			if findErr != nil {
 				j.refused[k] = findErr
 				continue
 			}
-			j.replay(a, k, j.last)
 			j.loaded[k] = a
 		}
 	})
@@ -240,13 +252,16 @@ func (j *Journal) Load(ctx context.Context, keys []editing.Key) error {
 }
 
 // replay brings an asset from what its shard says of it to the log's entry with that number.
-func (j *Journal) replay(a *asset, k editing.Key, upTo uint64) {
+func (j *Journal) replay(a *asset, k editing.Key, upTo uint64) error {
 	has := max(j.index.Shards[shardOf(k)], j.index.From)
 	for _, o := range j.ops[k] {
 		if o.number > has && o.number <= upTo {
-			a.apply(o)
+			if err := a.apply(o); err != nil {
+				return err
+			}
 		}
 	}
+	return nil
 }
 
 // Refresh catches up and loads, also where another writer has compacted meanwhile.
@@ -269,7 +284,11 @@ func (j *Journal) Refresh(ctx context.Context, keys []editing.Key) error {
 // was faster: catch up and decide again.
 func (j *Journal) Append(ctx context.Context, e Entry) (key string, err error) {
 	e.Version = entryVersion
-	body, err := json.Marshal(e)
+	lines, err := e.lines()
+	if err != nil {
+		return "", err
+	}
+	body, err := e.encode(lines)
 	if err != nil {
 		return "", err
 	}
@@ -277,23 +296,26 @@ func (j *Journal) Append(ctx context.Context, e Entry) (key string, err error) {
 	if err := j.objects.Create(ctx, key, body); err != nil {
 		return "", err
 	}
-	j.take(j.last+1, e)
+	if err := j.take(j.last+1, e, lines); err != nil {
+		return "", err
+	}
 	if len(j.open[key]) > 0 {
 		j.mine[key] = true
 	}
 	return key, nil
 }
 
-func (j *Journal) take(number uint64, e Entry) {
+func (j *Journal) take(number uint64, e Entry, lines []entryLine) error {
 	j.last = number
 	j.entries++
 	if e.At.After(j.made) {
 		j.made = e.At
 	}
+	var fault error
 	add := func(k editing.Key, o op) {
 		j.ops[k] = append(j.ops[k], o)
 		if a := j.loaded[k]; a != nil {
-			a.apply(o)
+			fault = errors.Join(fault, a.apply(o))
 		}
 	}
 	for _, s := range e.Settled {
@@ -306,12 +328,14 @@ func (j *Journal) take(number uint64, e Entry) {
 		delete(j.mine, s.Of)
 	}
 	key := entryKey(number)
-	for _, m := range e.Media {
-		written := m.Set != Values{}
-		m.Set, m.Old = Values{}, Values{} // long, and told by the entry itself
-		add(m.Key(), op{number: number, at: e.At, media: &m, written: written})
-		if written {
-			j.open[key] = append(j.open[key], m.Key())
+	for _, l := range lines {
+		add(l.key, op{number: number, at: e.At, marks: slices.Clone(l.marks)}) // the values are long, and told by the entry itself
+		if bytes.HasSuffix(l.marks, []byte(writtenMark)) {
+			j.open[key] = append(j.open[key], l.key)
 		}
 	}
+	return fault
 }
+
+// writtenMark ends what is stored of an asset for which something is sent.
+const writtenMark = `"written":true}`

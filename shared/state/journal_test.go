@@ -237,7 +237,7 @@ func TestAnObjectOfALaterVersionStopsOnlyItsAssets(t *testing.T) {
 	written(t, j, 0, 140)
 	_, err := j.Compact(t.Context(), 4096)
 	require.NoError(t, err)
-	require.NoError(t, s.Create(t.Context(), "edits/000000000141", []byte(`{"v":3,"media":[{"id":"v3","set":{"title":{"zh":"x"}}}],"more":[]}`)))
+	require.NoError(t, s.Create(t.Context(), "edits/000000000141", []byte(`{"v":3,"settled":{"other":"form"}}`+"\nv3\t{}\tmore\tand more\n")))
 	shard := keys(t, s.List(t.Context(), "edits/shard/", ""))[0]
 	body, err := s.Read(t.Context(), shard)
 	require.NoError(t, err)

@@ -82,7 +82,13 @@ func migratePass(ctx context.Context, o Objects, keys []string, pass int, x *sha
 		if err != nil {
 			return fmt.Errorf("journal %s: %w: %w", key, ErrCorrupt, err)
 		}
-		j.take(number, e)
+		lines, err := e.lines()
+		if err == nil {
+			err = j.take(number, e, lines)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	c, by := j.newCycle(), map[int][]editing.Key{}
 	for k := range j.ops {

@@ -60,6 +60,7 @@ type Editor struct {
 	c       Config
 	turn    chan struct{} // holds one token: whose turn it is
 	journal *state.Journal
+	warm    bool // a batch was carried out before
 }
 
 // New checks and fills the configuration. It makes no call.
@@ -122,7 +123,8 @@ func (e *Editor) Edit(ctx context.Context, run string, changes []video.Change) (
 // compact uses the time that is left to bring the journal further: about as much as the
 // batch has added to it, so that no batch waits long for the one before.
 func (e *Editor) compact(ctx context.Context, stop time.Time, changes int) {
-	if e.journal == nil {
+	if e.journal == nil || !e.warm { // the first batch has waited for the start already
+		e.warm = true
 		return
 	}
 	ctx, cancel := context.WithCancel(ctx)
