@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"vodcurator/shared/decide/rule"
 	"vodcurator/shared/video"
@@ -21,6 +22,8 @@ type Decision struct {
 	Dropped []string     `json:"dropped,omitempty"` // tags and texts that are not written, and why: they do not fit, or the provider would refuse them
 	Faults  []string     `json:"faults,omitempty"`  // rules that failed while they were evaluated
 	Locked  string       `json:"locked,omitempty"`  // why automation keeps its hands off; empty if it does not
+
+	wanted []string // the tags that rules produce, also those that are there
 }
 
 // Reason says where one part of a change comes from.
@@ -44,16 +47,51 @@ const maxRounds = 4
 // Decide says what a media should become. The same facts give the same decision,
 // and the facts after the change give none: conditions see people's tags and those
 // that earlier rules add, never the tags that automation left there last time.
-func (r *Rules) Decide(f *rule.Facts) Decision {
-	d := r.decide(f)
-	if !slices.ContainsFunc(d.Change.Tags.Remove, func(tag string) bool { return !r.managed(tag) }) {
+//
+// Decide knows nothing of what was written before: it takes every tag that the rules
+// can produce for theirs. DecideFor is for the library.
+func (r *Rules) Decide(f *rule.Facts) Decision { return r.check(f, owner{r, nil, false}) }
+
+// owner tells whose a tag is.
+type owner struct {
+	*Rules
+	memory *Memory // nil: whatever rules can produce is theirs
+	add    bool    // nothing is taken away
+}
+
+// ours says that a tag that is there is the rules' own.
+func (o owner) ours(tag string) bool {
+	if o.memory == nil {
+		return o.owned(tag)
+	}
+	_, given := o.memory.Given[tag]
+	return given
+}
+
+// declined says that people took a tag away, and that the rules which give it are those
+// that gave it then.
+func (o owner) declined(tag string) bool {
+	if o.memory == nil {
+		return false
+	}
+	by, ok := o.memory.Declined[tag]
+	return ok && (by == "" || by == o.by(tag))
+}
+
+func (r *Rules) check(f *rule.Facts, o owner) Decision {
+	d := r.decide(f, o)
+	if !slices.ContainsFunc(d.Change.Tags.Remove, func(tag string) bool { return !o.ours(tag) && !r.isRetired(tag) }) {
 		return d
 	}
 	// A tag of people goes, and conditions may have asked for it: look whether the
 	// change would stand.
 	after := *f
 	d.apply(&after, r)
-	if next := r.decide(&after); !next.Change.Empty() {
+	if o.memory != nil {
+		next := d.remember(*o.memory, f, o, time.Time{})
+		o.memory = &next
+	}
+	if next := r.decide(&after, o); !next.Change.Empty() {
 		d.Faults = append(d.Faults, "nothing is written: the next event would change it again, since a rule asks for a tag that a rule removes: "+next.Reasons[0].String())
 		d.Change, d.Reasons = video.Change{ID: d.Change.ID, Kind: d.Change.Kind}, nil
 	}
@@ -74,7 +112,7 @@ func (d *Decision) apply(f *rule.Facts, r *Rules) {
 	}
 }
 
-func (r *Rules) decide(f *rule.Facts) Decision {
+func (r *Rules) decide(f *rule.Facts, o owner) Decision {
 	d := Decision{ID: video.ID(f.ID), Change: video.Change{ID: video.ID(f.ID)}}
 	if f.Kind == string(video.KindImage) {
 		d.Change.Kind = video.KindImage
@@ -83,13 +121,15 @@ func (r *Rules) decide(f *rule.Facts) Decision {
 		return d
 	}
 	view := *f
-	foreign := slices.Clip(slices.DeleteFunc(slices.Clone(f.Tags), r.managed)) // what is added to it is added to a copy
+	foreign := slices.Clip(slices.DeleteFunc(slices.Clone(f.Tags), func(tag string) bool { // what is added to it is added to a copy
+		return o.ours(tag) || r.isRetired(tag) && !o.add
+	}))
 	run := pass{}
 	machine := rule.NewMachine()
 	defer machine.Free()
 	for round := 1; ; round++ {
 		view.Tags = foreign
-		run = r.run(machine, f, &view, run.set)
+		run = r.run(machine, f, &view, run.set, o)
 		if !run.moved || round == maxRounds {
 			if run.moved {
 				d.Dropped = append(d.Dropped, "title, description or category: the rules that set them do not come to rest")
@@ -98,7 +138,7 @@ func (r *Rules) decide(f *rule.Facts) Decision {
 			break
 		}
 	}
-	r.tags(f, &run, &d)
+	r.tags(f, &run, &d, o)
 	r.fieldsOf(f, &run, &d)
 	for _, by := range []int{run.set.titleBy, run.set.descBy, run.set.catBy} { // it held in a round before
 		if by > 0 && !slices.Contains(run.matched, by-1) {
@@ -148,9 +188,6 @@ func (r *Rules) locked(f *rule.Facts) string {
 	return ""
 }
 
-// managed says that a tag is the rules' own: one of them can produce it, or it is retired.
-func (r *Rules) managed(tag string) bool { return r.owned(tag) || r.isRetired(tag) }
-
 func (r *Rules) owned(tag string) bool {
 	if len(r.makes[tag]) > 0 {
 		return true
@@ -179,6 +216,7 @@ type pass struct {
 	set              assigned
 	people           int  // how many tags are not the rules' own: none is an empty list to them
 	moved            bool // a field now differs from what the conditions saw
+	owner            owner
 }
 
 type made struct {
@@ -190,8 +228,8 @@ type made struct {
 // run evaluates the rules in order over view, which it moves along: tags that a
 // rule adds or removes are facts to the rules behind it. Fields were moved to
 // what the round before came to.
-func (r *Rules) run(m *rule.Machine, f, view *rule.Facts, before assigned) pass {
-	p := pass{set: before, people: len(view.Tags)} // what was set stays set, though its rule's condition may be gone by it
+func (r *Rules) run(m *rule.Machine, f, view *rule.Facts, before assigned, o owner) pass {
+	p := pass{owner: o, set: before, people: len(view.Tags)} // what was set stays set, though its rule's condition may be gone by it
 	view.Title, view.Description = f.Title, f.Description
 	category, name := int64(f.CategoryID), f.Category
 	if before.titleBy > 0 {
@@ -260,7 +298,7 @@ func (c *compiled) ready(f *rule.Facts) bool {
 
 func (p *pass) apply(i int, c *compiled, f, view *rule.Facts) {
 	for _, pat := range c.remove {
-		if c.fields.Tags != Merge { // a list to be left alone is not shortened either
+		if c.fields.Tags != Merge || p.owner.add { // a list to be left alone is not shortened either
 			break
 		}
 		p.removed = append(p.removed, pat)
@@ -297,6 +335,9 @@ func (p *pass) apply(i int, c *compiled, f, view *rule.Facts) {
 }
 
 func (p *pass) want(m made, view *rule.Facts) {
+	if p.owner.declined(m.tag) {
+		return
+	}
 	for i := range p.wanted {
 		if p.wanted[i].tag == m.tag {
 			return
@@ -330,16 +371,22 @@ func mergeLine(text, line string) string {
 
 // tags settles the tag list: people's tags stay, then come those of the rules in
 // rule order, as many as fit; what the rules no longer want goes.
-func (r *Rules) tags(f *rule.Facts, p *pass, d *Decision) {
+func (r *Rules) tags(f *rule.Facts, p *pass, d *Decision, o owner) {
 	stays := make([]bool, len(f.Tags))
 	room := video.MaxTags
 	for i, tag := range f.Tags {
 		switch {
+		case o.add:
+			stays[i] = true
+			room--
 		case fitsAny(p.removed, tag), r.isRetired(tag) && r.fields.Tags != Ignore:
-		case !r.owned(tag), r.keeps(tag, p):
+		case !o.ours(tag), r.keeps(tag, p):
 			stays[i] = true
 			room--
 		}
+	}
+	for _, m := range p.wanted {
+		d.wanted = append(d.wanted, m.tag)
 	}
 	if n := len(p.wanted); n > 0 {
 		d.Reasons = make([]Reason, 0, n)
@@ -382,7 +429,10 @@ func (r *Rules) tags(f *rule.Facts, p *pass, d *Decision) {
 		case r.isRetired(tag):
 			why = "it is retired"
 		default:
-			why = "no rule produces it any more, and it is a tag of: " + strings.Join(r.Owners(tag), ", ")
+			why = "a rule gave it, and none produces it any more"
+			if owners := r.Owners(tag); len(owners) > 0 {
+				why = "no rule produces it any more, and it is a tag of: " + strings.Join(owners, ", ")
+			}
 		}
 		d.Change.Tags.Remove = append(d.Change.Tags.Remove, tag)
 		d.Reasons = append(d.Reasons, Reason{"tags", "remove", tag, by, why})
