@@ -112,7 +112,7 @@ func Undo(ctx context.Context, library Library, o state.Objects, run string, now
 	if err != nil {
 		return nil, err
 	}
-	known := e.read(ctx, keys)
+	known := e.read(ctx, keys, nil)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

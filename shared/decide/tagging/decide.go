@@ -68,6 +68,20 @@ func (o owner) ours(tag string) bool {
 	return given
 }
 
+// ownWrite is how much later than our own write the library may say that it was.
+const ownWrite = 2 * time.Minute
+
+// idles says that a tag was given for idleness, which only our own write has ended.
+func (o owner) idles(tag string, f *rule.Facts) bool {
+	if o.memory == nil || o.memory.Wrote == nil || f.Modified.After(o.memory.Wrote.At.Add(ownWrite)) {
+		return false
+	}
+	return slices.ContainsFunc(o.makers(tag), func(i int) bool {
+		uses := o.rules[i].when.Uses()
+		return slices.Contains(uses, "idle_days") || slices.Contains(uses, "modified")
+	})
+}
+
 // declined says that people took a tag away, and that the rules which give it are those
 // that gave it then.
 func (o owner) declined(tag string) bool {
@@ -380,7 +394,7 @@ func (r *Rules) tags(f *rule.Facts, p *pass, d *Decision, o owner) {
 			stays[i] = true
 			room--
 		case fitsAny(p.removed, tag), r.isRetired(tag) && r.fields.Tags != Ignore:
-		case !o.ours(tag), r.keeps(tag, p):
+		case !o.ours(tag), r.keeps(tag, p), o.idles(tag, f):
 			stays[i] = true
 			room--
 		}

@@ -31,6 +31,14 @@ type Memory struct {
 	Told string `json:"told,omitempty"`
 	// Labels says that the labels of smart tagging could not be read and are still wanted.
 	Labels bool `json:"labels,omitempty"`
+	// Wrote is the last write of tags on the rules' behalf.
+	Wrote *Wrote `json:"wrote,omitempty"`
+}
+
+// Wrote is a write, and when the library said before it that the asset was modified.
+type Wrote struct {
+	At       time.Time `json:"at"`
+	Modified time.Time `json:"modified,omitzero"`
 }
 
 // Gift is who gave a tag, as a digest of the rules that make it, and when.
@@ -77,7 +85,7 @@ func (m Memory) clone() Memory {
 	return m
 }
 
-// Equal says that two memories remember the same.
+// Equal says that two memories remember the same, whenever it was written.
 func (m Memory) Equal(n Memory) bool {
 	return m.Told == n.Told && m.Labels == n.Labels && maps.Equal(m.Declined, n.Declined) && maps.Equal(m.Met, n.Met) &&
 		maps.EqualFunc(m.Given, n.Given, func(a, b Gift) bool { return a.By == b.By && a.At.Unix() == b.At.Unix() })
