@@ -9,12 +9,15 @@ import (
 	"vodcurator/shared/video"
 )
 
+// ErrPanic says that the program failed on what an item or an asset holds.
+var ErrPanic = fmt.Errorf("%w: panic", video.ErrInvalid)
+
 // guard runs f and turns a panic into an error that no retry can cure; its stack goes
 // to the log. What one asset's data does to us must not end the others' batch.
 func (e *Editor) guard(ctx context.Context, what string, f func()) (err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
-			err = fmt.Errorf("%w: %s panics: %v; its stack is in the log", video.ErrInvalid, what, fault)
+			err = fmt.Errorf("%w: %s: %v; the stack is in the log", ErrPanic, what, fault)
 			e.c.Log.ErrorContext(ctx, "panic", slog.String("in", what), slog.Any("fault", fault), slog.String("stack", string(debug.Stack())))
 		}
 	}()
