@@ -25,7 +25,10 @@ func main() {
 		boot.ImagesRight
 		boot.UpdateRight
 		boot.UpdateImagesRight
-	}{app.VOD.Videos, app.VOD.Images, app.VOD.Update, app.VOD.UpdateImages}}
+	}{app.VOD.Videos, app.VOD.Images, app.VOD.Update, app.VOD.UpdateImages}, Rules: edit.Rules{
+		Read: app.Rules(), Media: app.VOD.Media, Labels: app.VOD.Labels,
+		Reach: app.Reach(), Report: app.TaggingMode == "report",
+	}}
 	h := handler{queue: boot.SendRight(app.Queue.Send), metadata: app.MetadataQueue, dead: app.DeadLetterQueue, log: app.Log}
 	if app.Intake == "pull" {
 		h.pull = struct {
