@@ -324,3 +324,32 @@ func TestNoMessageKeepsTheFunctionBusy(t *testing.T) {
 	require.Zero(t, failed["metadata/queue"])
 	t.Logf("%d messages with some 670 changes of one asset each, and %d long ones: %s", packed, long, time.Since(start).Round(time.Millisecond))
 }
+
+// Some readings come from a replica that is behind: 5 % of them lost tags.
+func TestNoTagIsLostByReadingsThatAreBehind(t *testing.T) {
+	for _, p := range []string{"0.05", "0.3"} {
+		c, _ := cloud(t, 0, 0.05, map[string]string{}, func(o *localcloud.Options) {
+			o.Faults, o.Start = "vod GetVideoInfos stale p="+p+"\nvod BatchGetMediaInfos stale p="+p, time.Now()
+		})
+		var ids []string
+		for i := range 30 {
+			ids = append(ids, seed(c, fmt.Sprint("v", i), "mine", time.Minute))
+		}
+		for n := range 3 {
+			for i, id := range ids {
+				if i%3 == 0 {
+					announce(t, c, "TranscodeComplete", id)
+				}
+				tell(t, c, fmt.Sprintf(`{"v":1,"changes":[{"id":%q,"issuedAt":%q,"tags":{"add":["t%d"]}}]}`, id, time.Now().UTC().Format(time.RFC3339Nano), n))
+			}
+			settle(t, c)
+		}
+		for _, id := range ids {
+			_, tags := look(t, c, id)
+			for _, tag := range []string{"mine", "t0", "t1", "t2"} {
+				require.Contains(t, tags, tag)
+			}
+		}
+		t.Logf("readings behind with p=%s: 0 of %d tags lost", p, 3*len(ids))
+	}
+}

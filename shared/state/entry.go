@@ -49,6 +49,8 @@ type EditedMedia struct {
 	Marks editing.Marks `json:"marks,omitempty"`
 	Void  editing.Marks `json:"void,omitempty"` // open marks that are taken back
 	Moved time.Time     `json:"moved,omitzero"` // in a base of version 1: when the marks last moved
+	// Modified is when the library said before the write that the asset was modified.
+	Modified time.Time `json:"modified,omitzero"`
 	// Rules is what is remembered of the asset once the write has succeeded; nil: as before.
 	Rules *tagging.Memory `json:"rules,omitempty"`
 }
@@ -106,7 +108,45 @@ type entryMarks struct {
 	Void    editing.Marks   `json:"void,omitempty"`
 	Moved   time.Time       `json:"moved,omitzero"`
 	Rules   *tagging.Memory `json:"rules,omitempty"`
+	Wrote   *Wrote          `json:"wrote,omitempty"`
 	Written bool            `json:"written,omitempty"` // something is sent
+}
+
+// Wrote is a write of ours: what it left, and when the library said before it that the
+// asset was modified. For a moment after it the library may show what was there before.
+type Wrote struct {
+	At       time.Time         `json:"at,omitzero"`
+	Modified time.Time         `json:"modified,omitzero"`
+	Sums     map[string]string `json:"sums"` // by part, as editing.Sum has it
+}
+
+// settling is how long that moment is at the most.
+const settling = 2 * time.Minute
+
+// Shows says that a reading is as old as before the write.
+func (w *Wrote) Shows(v editing.Value, now time.Time) bool {
+	if w == nil || now.Sub(w.At) > settling || v.Modified.IsZero() || v.Modified.After(w.Modified) {
+		return false
+	}
+	for part, sum := range w.Sums {
+		if editing.Sum(v, part) != sum {
+			return true
+		}
+	}
+	return false
+}
+
+// wrote is what an announced write leaves.
+func (m EditedMedia) wrote() *Wrote {
+	if m.Set == (Values{}) || m.Modified.IsZero() {
+		return nil
+	}
+	w := &Wrote{Modified: m.Modified, Sums: map[string]string{}}
+	value, parts := editing.OfUpdate(video.Update{Fields: m.Set.Fields, Tags: m.Set.Tags})
+	for _, part := range parts {
+		w.Sums[part] = editing.Sum(value, part)
+	}
+	return w
 }
 
 type entryValues struct {
@@ -124,7 +164,7 @@ type entryLine struct {
 func (e Entry) lines() ([]entryLine, error) {
 	lines := make([]entryLine, len(e.Media))
 	for i, m := range e.Media {
-		marks, err := json.Marshal(entryMarks{m.Marks, m.Void, m.Moved, m.Rules, m.Set != Values{}})
+		marks, err := json.Marshal(entryMarks{m.Marks, m.Void, m.Moved, m.Rules, m.wrote(), m.Set != Values{}})
 		if err != nil {
 			return nil, err
 		}
@@ -211,6 +251,9 @@ func decodeEntry(key string, body []byte) (Entry, error) {
 			ID: l.key.ID, Image: l.key.Image, Set: values.Set, Old: values.Old,
 			Marks: marks.Marks, Void: marks.Void, Moved: marks.Moved, Rules: marks.Rules,
 		})
+		if marks.Wrote != nil {
+			e.Media[len(e.Media)-1].Modified = marks.Wrote.Modified
+		}
 	}
 	return e, nil
 }

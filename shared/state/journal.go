@@ -57,6 +57,7 @@ type asset struct {
 type announced struct {
 	marks, was editing.Marks
 	rules      *tagging.Memory
+	wrote      *Wrote
 }
 
 func (a *asset) apply(o op) error {
@@ -69,11 +70,13 @@ func (a *asset) apply(o op) error {
 		switch {
 		case o.void:
 			a.Marks = a.Marks.Without(was.marks, was.was)
-		case was.rules != nil:
-			a.Rules = *was.rules
-			fallthrough
 		default:
-			a.Marks = a.Marks.Settle(was.marks)
+			if a.Marks = a.Marks.Settle(was.marks); was.rules != nil {
+				a.Rules = *was.rules
+			}
+			if was.wrote != nil {
+				a.Wrote = was.wrote
+			}
 		}
 		if was.rules != nil {
 			a.Unsure = nil
@@ -92,12 +95,15 @@ func (a *asset) apply(o op) error {
 		}
 	}
 	rules := m.Rules
+	if m.Wrote != nil {
+		m.Wrote.At = o.at
+	}
 	switch {
 	case m.Written:
 		if a.open == nil {
 			a.open = map[string]announced{}
 		}
-		a.open[entryKey(o.number)] = announced{m.Marks, was, rules}
+		a.open[entryKey(o.number)] = announced{m.Marks, was, rules, m.Wrote}
 		if rules != nil {
 			a.Unsure = rules
 		}

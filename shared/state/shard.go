@@ -47,9 +47,12 @@ type Remembered struct {
 	Rules tagging.Memory `json:"rules,omitzero"`
 	// Unsure is what counts instead of Rules if a write has succeeded of which that is not known.
 	Unsure *tagging.Memory `json:"unsure,omitempty"`
+	Wrote  *Wrote          `json:"wrote,omitempty"` // our last write
 }
 
-func (r Remembered) empty() bool { return len(r.Marks) == 0 && r.Rules.IsZero() && r.Unsure == nil }
+func (r Remembered) empty() bool {
+	return len(r.Marks) == 0 && r.Rules.IsZero() && r.Unsure == nil && r.Wrote == nil
+}
 
 // marksKept is how long the marks of tags are kept after they were issued or moved: a
 // message may lie a week in its queue and another among the dead letters. Those of
@@ -78,6 +81,9 @@ func (r *Remembered) forget(now time.Time) {
 	}
 	if len(r.Marks) == 0 {
 		r.Moved = time.Time{}
+	}
+	if r.Wrote != nil && now.Sub(r.Wrote.At) > settling {
+		r.Wrote = nil
 	}
 }
 

@@ -341,6 +341,9 @@ func (p *pass) fold(ctx context.Context, held []reading) (edits []editing.Edit, 
 		if r.known.Marks = known.Marks; err != nil { // a rival of a later version has been here meanwhile
 			r.known.Err = err
 		}
+		if r.known.Err == nil && known.Wrote.Shows(r.known.Value, p.now()) {
+			r.known.Err = fmt.Errorf("%w: the library still shows what was there before our write of %s", video.ErrTransient, known.Wrote.At.Format(time.RFC3339))
+		}
 		r.known.Recent = p.now().Sub(known.Moved) < settling
 		r.known.Over = p.over(r.key, r, known)
 		var edit editing.Edit
@@ -428,6 +431,7 @@ func (p *pass) remember(ctx context.Context, edits []editing.Edit) (key string, 
 		if edit.Remember {
 			entry.Media[i].Rules = p.heard[k]
 		}
+		entry.Media[i].Modified = edit.Modified
 	}
 	if key, err = p.journal.Append(ctx, entry); err == nil {
 		p.mu.Lock()

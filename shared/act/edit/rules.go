@@ -3,7 +3,6 @@ package edit
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"time"
@@ -119,11 +118,6 @@ func (p *pass) over(k editing.Key, held reading, was state.Remembered) func(edit
 		}
 		now := p.now()
 		r.decision = tagging.Decision{}
-		if stale(held.known.Value, was.Rules, now) {
-			err := fmt.Errorf("%w: the library still shows what was there before our own write; the rules are run again later", video.ErrTransient)
-			r.verdict = editing.Verdict{Result: video.Failed, Reason: err.Error(), Err: err}
-			return editing.Overlay{}
-		}
 		memory := was.Rules.Seen(held.known.Value.Tags, was.Unsure).Heard(asked.Accepted)
 		facts := r.facts(asked.Value, now)
 		var next tagging.Memory
@@ -140,30 +134,11 @@ func (p *pass) over(k editing.Key, held reading, was state.Remembered) func(edit
 			r.verdict = editing.Verdict{Result: video.Unchanged}
 		}
 		if !d.Change.Tags.Empty() {
-			next.Wrote = &tagging.Wrote{At: now, Modified: held.known.Value.Modified}
+			next.Wrote = now
 		}
 		p.heard[k] = &next
 		return editing.Overlay{Set: d.Change.Set, Tags: d.Change.Tags, Remember: !next.Equal(was.Rules) || was.Unsure != nil}
 	}
-}
-
-// stale says that a reading may be older than our last write: the library says that
-// nothing was modified since before it, and none of what it gave is there.
-func stale(v editing.Value, m tagging.Memory, now time.Time) bool {
-	w := m.Wrote
-	if w == nil || now.Sub(w.At) > settling || v.Modified.IsZero() || v.Modified.Unix() != w.Modified.Unix() {
-		return false
-	}
-	gave := false
-	for tag, gift := range m.Given {
-		if gift.At.Unix() == w.At.Unix() {
-			gave = true
-			if slices.Contains(v.Tags, tag) {
-				return false
-			}
-		}
-	}
-	return gave
 }
 
 // judge says what came of running the rules, once the asset is folded.

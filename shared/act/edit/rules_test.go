@@ -160,23 +160,30 @@ func TestATitleThatPeopleSetIsNeverTakenFromThemByARule(t *testing.T) {
 }
 
 // The library shows a moment longer what was there before our own write.
-func TestAStaleReadingTakesNothingFromPeople(t *testing.T) {
+func TestAReadingOlderThanOurOwnWriteTakesNothingAway(t *testing.T) {
 	s := newStage(t, 1, tidyRules)
-	s.title("v00", "promo.mp4")
+	s.title("v00", "promo.mp4", "mine")
 	s.now = time.Now()
 	e := s.editor(t, open(t))
-	before := s.videos["v00"]
-	require.Equal(t, "done", do(t, e, change(title("v00", 1, "Of people"))))
-	s.videos["v00"] = before
-	require.Equal(t, "done", do(t, e, retag("v00")...), "tags are added")
-	require.Equal(t, "promo.mp4", s.videos["v00"].Title, "and the title is not overwritten again")
+	old := s.videos["v00"]
+	adds := func(when int, tag string) edit.Item {
+		return change(video.Change{ID: "v00", IssuedAt: at(when), Tags: video.TagEdit{Add: []string{tag}}})
+	}
+	require.Equal(t, "done done", do(t, e, adds(1, "one"), change(title("v00", 1, "Of people"))))
+	fresh := s.videos["v00"]
+	s.videos["v00"] = old
+	require.Equal(t, "failed failed", do(t, e, append(retag("v00"), adds(2, "two"))...), "they come again")
+	require.Equal(t, []string{"mine"}, s.videos["v00"].Tags)
+	s.videos["v00"] = fresh
+	require.Equal(t, "unchanged done", do(t, e, append(retag("v00"), adds(2, "two"))...))
+	require.Equal(t, []string{"mine", "one", "two"}, s.videos["v00"].Tags)
+	require.Equal(t, "Of people", s.videos["v00"].Title)
 
-	s.videos["v00"] = before
-	require.Equal(t, "failed", do(t, e, retag("v00")...), "what the rules gave is not there yet: they are run again later")
-	v := s.videos["v00"]
-	v.Modified = at(1)
-	s.videos["v00"] = v
-	require.Equal(t, "unchanged", do(t, e, retag("v00")...), "somebody has taken it away")
+	// Older than our write in what it holds, and modified later: that was somebody.
+	old.Modified = at(1)
+	s.videos["v00"] = old
+	require.Equal(t, "done", do(t, e, adds(3, "three")))
+	require.Equal(t, []string{"mine", "three"}, s.videos["v00"].Tags)
 }
 
 func TestATagThatPeopleTookAwayIsNotAddedAgain(t *testing.T) {

@@ -82,7 +82,8 @@ type Edit struct {
 	// Remember says that whoever laid something over the changes wants to remember it.
 	Remember bool
 	// Over says that what was laid over changes what is sent.
-	Over bool
+	Over     bool
+	Modified time.Time // when the library said that it was modified, before this
 }
 
 // Empty says that there is nothing to send and nothing to remember.
@@ -438,7 +439,7 @@ func (f *folding) apply(c video.Change, s Stamp) Value {
 }
 
 func (f *folding) edit(key Key) Edit {
-	e := Edit{Update: diff(f.known.Value, f.now), Marks: Marks{}, Void: f.void, Remember: f.over.Remember, Over: f.laid}
+	e := Edit{Update: diff(f.known.Value, f.now), Marks: Marks{}, Void: f.void, Remember: f.over.Remember, Over: f.laid, Modified: f.known.Value.Modified}
 	e.Update.ID = key.ID
 	if key.Image {
 		e.Update.Kind = video.KindImage

@@ -73,7 +73,7 @@ const ownWrite = 2 * time.Minute
 
 // idles says that a tag was given for idleness, which only our own write has ended.
 func (o owner) idles(tag string, f *rule.Facts) bool {
-	if o.memory == nil || o.memory.Wrote == nil || f.Modified.After(o.memory.Wrote.At.Add(ownWrite)) {
+	if o.memory == nil || f.Modified.After(o.memory.Wrote.Add(ownWrite)) {
 		return false
 	}
 	return slices.ContainsFunc(o.makers(tag), func(i int) bool {

@@ -31,14 +31,8 @@ type Memory struct {
 	Told string `json:"told,omitempty"`
 	// Labels says that the labels of smart tagging could not be read and are still wanted.
 	Labels bool `json:"labels,omitempty"`
-	// Wrote is the last write of tags on the rules' behalf.
-	Wrote *Wrote `json:"wrote,omitempty"`
-}
-
-// Wrote is a write, and when the library said before it that the asset was modified.
-type Wrote struct {
-	At       time.Time `json:"at"`
-	Modified time.Time `json:"modified,omitzero"`
+	// Wrote is when tags were last written on the rules' behalf.
+	Wrote time.Time `json:"wrote,omitzero"`
 }
 
 // Gift is who gave a tag, as a digest of the rules that make it, and when.
