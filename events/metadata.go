@@ -113,6 +113,7 @@ type metadataWire struct {
 // that, so that one wrong change does not take the others with it. Every error
 // wraps ErrMalformed.
 func DecodeMetadata(body []byte) (Metadata, error) {
+	body = unmarked(body)
 	switch {
 	case len(body) > MaxBody:
 		return Metadata{}, tooLarge("metadata message", len(body))
@@ -136,6 +137,9 @@ func DecodeMetadata(body []byte) (Metadata, error) {
 	}
 	var wire metadataWire
 	if err := strict(body, &wire); err != nil {
+		return Metadata{}, malformed("metadata message", "%w", err)
+	}
+	if err := exactly(body, messageKey); err != nil {
 		return Metadata{}, malformed("metadata message", "%w", err)
 	}
 	m := Metadata{Changes: wire.Changes, Retag: wire.Retag, Origin: wire.Origin, Attempts: wire.Attempts, Before: wire.Before, FirstSeen: wire.FirstSeen, Ref: wire.Ref, Reason: wire.Reason, Original: wire.Original}
@@ -238,6 +242,9 @@ func decodeContent(body []byte) (Metadata, error) {
 		CoverURL    *string
 	}
 	if err := strict(body, &items); err != nil {
+		return Metadata{}, malformed("UpdateContent", "%w", err)
+	}
+	if err := exactly(body, contentKeys); err != nil {
 		return Metadata{}, malformed("UpdateContent", "%w", err)
 	}
 	if len(items) == 0 {
