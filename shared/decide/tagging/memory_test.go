@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -189,4 +190,188 @@ func TestAMemoryIsTheSameAfterItWasKept(t *testing.T) {
 	require.NoError(t, json.Unmarshal(text, &got))
 	require.Equal(t, m, got)
 	require.Error(t, json.Unmarshal([]byte(`{"given":{"a":"no second"}}`), &got))
+}
+
+func memory(given, declined, met string) tagging.Memory {
+	m := tagging.Memory{Given: map[string]tagging.Gift{}, Declined: map[string]string{}, Met: map[string]string{}}
+	for _, tag := range strings.Fields(given) {
+		m.Given[tag] = tagging.Gift{By: "by-" + tag, At: now}
+	}
+	for _, tag := range strings.Fields(declined) {
+		m.Declined[tag] = "by-" + tag
+	}
+	for _, tag := range strings.Fields(met) {
+		m.Met[tag] = "by-" + tag
+	}
+	return m
+}
+
+func TestWhatPeopleSayMovesTheMemory(t *testing.T) {
+	change := func(e video.TagEdit) []video.Change { return []video.Change{{Tags: e}} }
+	list := []string{"a", "x"}
+	for name, tc := range map[string]struct {
+		change video.TagEdit
+		want   tagging.Memory
+	}{
+		"an added tag is theirs":             {video.TagEdit{Add: []string{"a"}}, memory("b", "d", "m")},
+		"one that was declined is no longer": {video.TagEdit{Add: []string{"d"}}, memory("a b", "", "m")},
+		"a removed one is declined":          {video.TagEdit{Remove: []string{"a"}}, memory("b", "d a", "m")},
+		"also one that was theirs":           {video.TagEdit{Remove: []string{"m"}}, memory("a b", "d m", "")},
+		"a list says both":                   {video.TagEdit{Set: &list}, memory("", "d b m", "")},
+		"nothing of tags":                    {video.TagEdit{}, memory("a b", "d", "m")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			was := memory("a b", "d", "m")
+			require.Equal(t, tc.want, was.Heard(change(tc.change)))
+			require.Equal(t, memory("a b", "d", "m"), was, "the memory before it is untouched")
+		})
+	}
+}
+
+func TestWhatIsSeenMovesTheMemory(t *testing.T) {
+	was := memory("a b", "d e", "m n")
+	got := was.Seen([]string{"a", "d", "m"}, nil)
+	require.Equal(t, memory("a", "b e n", "m"), got)
+	require.Equal(t, memory("a b", "d e", "m n"), was)
+}
+
+func TestMemoriesAreAlikeWhenAllOfThemIs(t *testing.T) {
+	m := memory("a", "d", "m")
+	m.Told, m.Labels = "x", true
+	require.True(t, m.Equal(m))
+	later := m
+	later.Given = map[string]tagging.Gift{"a": {By: "by-a", At: now.Add(time.Millisecond)}}
+	require.True(t, m.Equal(later), "moments are kept by the second")
+	for name, change := range map[string]func(*tagging.Memory){
+		"given": func(m *tagging.Memory) { m.Given = memory("a b", "", "").Given }, "declined": func(m *tagging.Memory) { m.Declined = nil },
+		"met": func(m *tagging.Memory) { m.Met = nil }, "told": func(m *tagging.Memory) { m.Told = "" }, "labels": func(m *tagging.Memory) { m.Labels = false },
+		"by": func(m *tagging.Memory) { m.Given = map[string]tagging.Gift{"a": {By: "other", At: now}} },
+		"when": func(m *tagging.Memory) {
+			m.Given = map[string]tagging.Gift{"a": {By: "by-a", At: now.Add(time.Second)}}
+		},
+	} {
+		other := m
+		change(&other)
+		require.False(t, m.Equal(other), name)
+		require.False(t, other.Equal(m), name)
+	}
+	require.True(t, tagging.Memory{}.IsZero())
+	for _, one := range []tagging.Memory{memory("a", "", ""), memory("", "a", ""), memory("", "", "a"), {Told: "x"}, {Labels: true}} {
+		require.False(t, one.IsZero())
+	}
+	for _, bad := range []string{"no second", "by@soon", "@"} {
+		require.Error(t, new(tagging.Gift).UnmarshalText([]byte(bad)), bad)
+	}
+}
+
+func TestWhatIsRememberedOfADecision(t *testing.T) {
+	r := parse(t, `rules: [{name: one, when: "true", add: [a, shared]}, {name: two, when: "true", add: [shared, b]}, {name: never, when: 'title == "never"', add: [n]}]`)
+	facts := rule.Sample{Tags: []string{"shared", "b", "n"}}.Facts()
+	was := memory("b n", "", "")
+	was.Declined["n2"], was.Declined["a"] = "", "by other rules"
+	d, next := r.DecideFor(&facts, was, tagging.Whole, now.Add(time.Hour))
+	require.Equal(t, []string{"a"}, d.Change.Tags.Add, "declined by other rules than these")
+	require.Equal(t, []string{"n"}, d.Change.Tags.Remove)
+	require.Equal(t, now.Add(time.Hour), next.Given["a"].At)
+	require.Equal(t, now, next.Given["b"].At, "since when it is there")
+	require.NotEqual(t, "by-b", next.Given["b"].By, "but it is the work of these rules now")
+	require.NotContains(t, next.Given, "n")
+	require.Equal(t, map[string]string{"n2": ""}, next.Declined)
+	require.Contains(t, next.Met, "shared")
+	require.NotEqual(t, next.Met["shared"], next.Given["b"].By, "of two rules")
+	require.Len(t, next.Met, 1)
+	require.Empty(t, next.Told)
+	require.Equal(t, map[string]string{"n2": "", "a": "by other rules"}, was.Declined, "the memory before it is untouched")
+
+	was = memory("", "", "old")
+	was.Declined["a"] = ""
+	d, next = r.DecideFor(&facts, was, tagging.Whole, now)
+	require.NotContains(t, d.Change.Tags.Add, "a", "whichever rules there are when it is taken away")
+	require.NotEmpty(t, next.Declined["a"])
+	require.NotContains(t, next.Met, "old")
+
+	long := rule.Sample{Tags: []string{strings.Repeat("字", 20)}}.Facts()
+	d, next = r.DecideFor(&long, tagging.Memory{}, tagging.Whole, now)
+	require.Empty(t, d.Change.Tags.Add)
+	require.NotEmpty(t, next.Told)
+	locked := rule.Sample{Tags: []string{tagging.DefaultLock}}.Facts()
+	_, next = r.DecideFor(&locked, memory("a", "d", "m"), tagging.Whole, now)
+	require.Equal(t, memory("a", "d", "m"), next, "of a locked asset nothing changes")
+}
+
+func TestAListThatIsTooLongAsItIsIsNotWritten(t *testing.T) {
+	r := parse(t, `rules: [{name: one, when: "true", remove: [t00]}]`)
+	var tags []string
+	for i := range 18 { // the creating call may take more than the update call
+		tags = append(tags, fmt.Sprintf("t%02d", i))
+	}
+	facts := rule.Sample{Tags: tags}.Facts()
+	d, _ := r.DecideFor(&facts, tagging.Memory{}, tagging.Whole, now)
+	require.True(t, d.Change.Empty())
+	require.Contains(t, d.Dropped[0], "17 tags after the change, at most 16")
+	facts = rule.Sample{Tags: tags[:17]}.Facts()
+	d, _ = r.DecideFor(&facts, tagging.Memory{}, tagging.Whole, now)
+	require.Equal(t, []string{"t00"}, d.Change.Tags.Remove)
+}
+
+func TestExplainSaysWhoseATagIs(t *testing.T) {
+	r := parse(t, `{retired: [old], rules: [{name: one, when: "true", add: [a, b]}]}`)
+	facts := rule.Sample{Tags: []string{"a", "b", "gone", "mine", "old"}}.Facts()
+	view := func(e tagging.Explanation) (all []string) {
+		for _, v := range e.Tags {
+			all = append(all, fmt.Sprintf("%s %s %v %t", v.Tag, v.Fate, v.Owner, v.Since.IsZero()))
+		}
+		return all
+	}
+	require.Equal(t, []string{
+		"a stays [one] false", "b stays [people] true", "gone removed [a rule that is gone] false", "mine stays [people] true", "old removed [retired] true",
+	}, view(r.ExplainFor(&facts, memory("a gone", "", ""), tagging.Whole)))
+	require.Contains(t, r.ExplainFor(&facts, memory("a gone", "", ""), tagging.Whole).Tags[2].Why, "a rule gave it, and none produces it any more")
+	require.Equal(t, []string{
+		"a stays [one] false", "b stays [people] true", "gone stays [a rule that is gone] false", "mine stays [people] true", "old stays [retired] true",
+	}, view(r.ExplainFor(&facts, memory("a gone", "", ""), tagging.OnlyAdd)))
+}
+
+func TestIdlenessIsNotEndedByOurOwnWrite(t *testing.T) {
+	for _, fact := range []string{`idle_days > 30`, `now - modified > days(30)`} {
+		r := parse(t, fmt.Sprintf(`rules: [{name: idle, when: '%s', add: [idle]}]`, fact))
+		f := rule.FactsOf(video.Media{Video: video.Video{ID: "v", Tags: []string{"idle"}, Modified: now.Add(time.Minute)}}, now.Add(time.Hour))
+		m := memory("idle", "", "")
+		m.Wrote = now
+		d, _ := r.DecideFor(&f, m, tagging.Whole, now)
+		require.True(t, d.Change.Empty(), fact)
+		m.Wrote = now.Add(-time.Hour)
+		d, _ = r.DecideFor(&f, m, tagging.Whole, now)
+		require.Equal(t, []string{"idle"}, d.Change.Tags.Remove, "somebody has modified it")
+	}
+}
+
+func TestASecondLookKnowsWhatTheFirstHasGiven(t *testing.T) {
+	r := parse(t, `rules: [{name: sees, when: '"x" in tags', add: [y]}, {name: gives, when: "true", add: [x], remove: [p]}]`)
+	facts := rule.Sample{Tags: []string{"p"}}.Facts()
+	d, _ := r.DecideFor(&facts, tagging.Memory{}, tagging.Whole, now)
+	require.Empty(t, d.Faults)
+	require.Equal(t, video.TagEdit{Add: []string{"x"}, Remove: []string{"p"}}, d.Change.Tags)
+}
+
+func TestOnlyAddingFillsTheListAndNoMore(t *testing.T) {
+	r := parse(t, `rules: [{name: gives, when: "true", add: [x, y, z]}]`)
+	var tags []string
+	for i := range 15 {
+		tags = append(tags, fmt.Sprint("t", i))
+	}
+	facts := rule.Sample{Tags: tags}.Facts()
+	d, _ := r.DecideFor(&facts, tagging.Memory{}, tagging.OnlyAdd, now)
+	require.Equal(t, []string{"x"}, d.Change.Tags.Add)
+}
+
+func TestATagOfTwoRulesComesBackWhenEitherChanges(t *testing.T) {
+	const two = `rules: [{name: one, when: "true", add: [a]}, {name: two, when: '%s', add: [a]}]`
+	s := &shelf{t: t}
+	s.rules(parse(t, fmt.Sprintf(two, "true")), tagging.Whole)
+	s.tags = nil
+	s.rules(parse(t, fmt.Sprintf(two, "true")), tagging.Whole)
+	require.Empty(t, s.tags)
+	s.rules(parse(t, fmt.Sprintf(two, "size > 5")), tagging.Whole)
+	require.Equal(t, []string{"a"}, s.tags)
 }
