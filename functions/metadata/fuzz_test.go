@@ -17,6 +17,7 @@ import (
 
 	"vodcurator/shared/act/edit"
 	"vodcurator/shared/boot"
+	"vodcurator/shared/decide/tagging"
 	"vodcurator/shared/state"
 	"vodcurator/shared/video"
 )
@@ -86,6 +87,16 @@ func (d *dice) message() []byte {
 		changes = append(changes, c)
 	}
 	m := map[string]any{"v": pick[any](d, 1, 1, 1, 2, "1"), "changes": changes}
+	if d.n(3) == 0 {
+		var retags []any
+		for range pick(d, 1, 2, 20) {
+			retags = append(retags, map[string]any{
+				"id": pick[any](d, "v0", "v1", "v2", "gone", "", "v0,v1"), "kind": pick(d, "", "video", "image", "film"),
+				"event": pick(d, "", "AIVideoTagComplete", "sweep", strings.Repeat("e", 70)), "rules": pick(d, "", "", "", "other"),
+			})
+		}
+		m["retag"], m["origin"] = retags, pick(d, "", "rules", "person", "nobody")
+	}
 	if d.n(6) == 0 {
 		m["attempts"], m["firstSeen"] = pick(d, 1, 12, -1, 1<<40), pick(d, "2026-11-01T08:00:00Z", "9999-12-31T23:30:00-01:00", "9999-12-31T23:59:59.999999999Z")
 	}
@@ -194,6 +205,31 @@ func (s *stage) List(_ context.Context, prefix, after string) iter.Seq2[string, 
 	}
 }
 
+func (s *stage) Media(ctx context.Context, ids []video.ID) (out []video.Answer[video.Media], _ error) {
+	answers, err := s.Videos(ctx, ids)
+	for _, a := range answers {
+		out = append(out, video.Answer[video.Media]{ID: a.ID, Value: video.Media{Video: a.Value}, Err: a.Err})
+	}
+	return out, err
+}
+
+func (s *stage) Labels(context.Context, video.ID) ([]video.Label, error) {
+	return []video.Label{{Text: "boat"}, {Text: "a,b"}, {Text: strings.Repeat("字", 20)}}, nil
+}
+
+var fuzzRules = func() *tagging.Rules {
+	rules, err := tagging.Parse("fuzz", []byte(`
+rules:
+  - {name: tidy, when: 'title != ""', title: "{title|clean|caps}", description: "{title}", fields: {title: overwrite, description: overwrite}}
+  - {name: a, when: '"a" in tags', add: [seen], remove: [b]}
+  - {name: ai, when: len(labels) > 0, add: ["ai:{labels}"]}
+`))
+	if err != nil {
+		panic(err)
+	}
+	return rules
+}()
+
 // ends counts what is sent to the queues, and refuses what no queue takes.
 type ends struct{ dead, back int }
 
@@ -217,7 +253,9 @@ func FuzzEditor(f *testing.F) {
 		var panics bytes.Buffer
 		log := slog.New(slog.NewTextHandler(&panics, &slog.HandlerOptions{Level: slog.LevelError}))
 		s, q := newStage(), &ends{}
-		editor, err := edit.New(edit.Config{Library: s, State: s, Log: log})
+		editor, err := edit.New(edit.Config{Library: s, State: s, Log: log, Rules: edit.Rules{
+			Read: func(context.Context) (*tagging.Rules, error) { return fuzzRules, nil }, Media: s.Media, Labels: s.Labels,
+		}})
 		require.NoError(t, err)
 		h := handler{editor: editor, queue: q, objects: s, metadata: "metadata", dead: "dead", log: log}
 		d := &dice{choices}
@@ -235,7 +273,7 @@ func FuzzEditor(f *testing.F) {
 				sum += n
 			}
 			require.Equal(t, len(bodies), a.Messages)
-			require.GreaterOrEqual(t, sum, a.Changes)
+			require.GreaterOrEqual(t, sum, a.Changes+a.Retags)
 			require.Zero(t, a.Outcomes[video.Unknown]+a.Outcomes[video.Deferred])
 		}
 	})

@@ -375,3 +375,12 @@ func TestATagOfTwoRulesComesBackWhenEitherChanges(t *testing.T) {
 	s.rules(parse(t, fmt.Sprintf(two, "size > 5")), tagging.Whole)
 	require.Equal(t, []string{"a"}, s.tags)
 }
+
+func TestARetiredTagIsNoFactUnlessItStays(t *testing.T) {
+	r := parse(t, `{retired: [old], rules: [{name: sees, when: '"old" in tags', add: [x]}]}`)
+	facts := rule.Sample{Tags: []string{"old"}}.Facts()
+	d, _ := r.DecideFor(&facts, tagging.Memory{}, tagging.Whole, now)
+	require.Equal(t, video.TagEdit{Remove: []string{"old"}}, d.Change.Tags)
+	d, _ = r.DecideFor(&facts, tagging.Memory{}, tagging.OnlyAdd, now)
+	require.Equal(t, video.TagEdit{Add: []string{"x"}}, d.Change.Tags)
+}
