@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,6 +43,7 @@ var at = time.Unix(1782000000, 0).UTC()
 
 // library answers for every id, and counts.
 type library struct {
+	mu    sync.Mutex
 	calls []string
 	err   error
 	block bool
@@ -51,7 +53,9 @@ type library struct {
 }
 
 func (l *library) call(ctx context.Context, name string, ids ...video.ID) error {
+	l.mu.Lock()
 	l.calls = append(l.calls, fmt.Sprint(name, " ", ids))
+	l.mu.Unlock()
 	if l.block {
 		<-ctx.Done()
 		return fmt.Errorf("%w: %w", video.ErrTransient, ctx.Err())
@@ -60,6 +64,8 @@ func (l *library) call(ctx context.Context, name string, ids ...video.ID) error 
 }
 
 func (l *library) media(id video.ID) video.Media {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	return video.Media{
 		Video:  video.Video{ID: id, Kind: video.KindVideo, Title: "Promo", Tags: l.tags[id]},
 		Source: &video.Source{FileName: "x.mp4", Duration: 30 * time.Second, Width: 1280, Height: 720},
@@ -91,7 +97,9 @@ func (l *library) Labels(ctx context.Context, id video.ID) ([]video.Label, error
 
 func (l *library) Update(ctx context.Context, updates []video.Update) (out []video.Outcome, err error) {
 	for _, u := range updates {
+		l.mu.Lock()
 		l.tags[u.ID] = *u.Tags
+		l.mu.Unlock()
 		out = append(out, video.Outcome{ID: u.ID, Result: video.Done})
 	}
 	return out, l.call(ctx, "Update")
