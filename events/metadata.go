@@ -139,7 +139,7 @@ func DecodeMetadata(body []byte) (Metadata, error) {
 	if err := strict(body, &wire); err != nil {
 		return Metadata{}, malformed("metadata message", "%w", err)
 	}
-	if err := exactly(body, messageKey); err != nil {
+	if err := exactly(body, messageKeys); err != nil {
 		return Metadata{}, malformed("metadata message", "%w", err)
 	}
 	m := Metadata{Changes: wire.Changes, Retag: wire.Retag, Origin: wire.Origin, Attempts: wire.Attempts, Before: wire.Before, FirstSeen: wire.FirstSeen, Ref: wire.Ref, Reason: wire.Reason, Original: wire.Original}

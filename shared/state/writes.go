@@ -30,6 +30,10 @@ type write struct {
 // writesKept is how long a write is remembered beyond what was asked for last.
 const writesKept = time.Hour
 
+// writesBehind is how many of the entries that the shards stand for may be as young as
+// anybody asks for: more than ten minutes' worth of the highest rate.
+const writesBehind = 10_000
+
 // NewWrites makes one that knows nothing until CatchUp.
 func NewWrites(o Objects) *Writes { return &Writes{objects: o, made: map[write]time.Time{}} }
 
@@ -39,6 +43,9 @@ func (w *Writes) CatchUp(ctx context.Context, since time.Time) error {
 	after, back := w.last, w.last == "" || since.Before(w.reach)
 	if back {
 		after = ""
+		if x, err := readIndex(ctx, w.objects); err == nil && x.From > writesBehind {
+			after = entryKey(x.From - writesBehind) // a log that is never compacted is long
+		}
 	}
 	keys, err := LogEntries(ctx, w.objects, after)
 	if err != nil {
