@@ -50,7 +50,7 @@ func remember(t *testing.T, n int) map[string][]byte {
 		_, err = j.Append(t.Context(), state.Entry{At: now, Settled: []state.Settlement{{Of: key}}})
 		require.NoError(t, err)
 		// In larger steps than metadata itself, to be done; what comes last stays in the log.
-		if left := n - from; from/step%1000 == 999 || left <= 7_000 && left > 6_900 {
+		if left := n - from; from/step%1000 == 999 || left <= 14_000 && left > 13_900 {
 			for more := true; more; {
 				more, err = j.Compact(t.Context(), 5000)
 				require.NoError(t, err)
@@ -110,7 +110,7 @@ func residentMost(t *testing.T) (most int) {
 // What is remembered of assets that a batch is not about costs it nothing: SOAK=1 looks
 // at a million of them. The process has 128 MB, as a hard limit.
 func TestRememberedAssetsCostAFreshStartLittle(t *testing.T) {
-	n := 4_000
+	n := 16_000
 	if os.Getenv("SOAK") == "1" {
 		n = 1_000_000
 	}

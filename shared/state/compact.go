@@ -16,9 +16,15 @@ import (
 // The log is brought into the shards when its younger part has so many entries, or is
 // about so many assets: so much has whoever starts to read and to hold.
 const (
-	compactEntries = 128
-	compactAssets  = 12_000
+	compactEntries = 256
+	compactAssets  = 20_000
 )
+
+// Behind says that the log has grown to four times that: then it has to be brought into
+// the shards before anything else.
+func (j *Journal) Behind() bool {
+	return j.entries >= 4*compactEntries || len(j.ops) >= 4*compactAssets
+}
 
 // indexesKept is how many replaced indexes stay. Creating the next number is what decides
 // between two writers, so the number of one who was held up must not be free again.

@@ -114,7 +114,7 @@ func (e *Editor) Do(ctx context.Context, run string, items []Item) ([]Result, er
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	stop := e.stop(ctx)
+	stop, start := e.stop(ctx), time.Now()
 	b := batch{run: run, items: items, until: stop}
 	if slices.ContainsFunc(items, func(i Item) bool { return i.Retag != nil }) {
 		b.rules, b.noRules = e.readRules(ctx)
@@ -142,7 +142,7 @@ func (e *Editor) Do(ctx context.Context, run string, items []Item) ([]Result, er
 			results[i] = again[n]
 		}
 	}
-	e.compact(ctx, stop, len(items))
+	e.compact(ctx, stop, time.Since(start))
 	return results, nil
 }
 
@@ -166,9 +166,16 @@ func (i Item) key() editing.Key {
 	return editing.KeyOf(i.Change)
 }
 
-// compact uses the time that is left to bring the journal further: about as much as the
-// batch has added to it, so that no batch waits long for the one before.
-func (e *Editor) compact(ctx context.Context, stop time.Time, changes int) {
+// A batch gives the journal a tenth of its own time, in these bounds, so that none waits
+// long for the one before; only a journal that is far behind gets what there is.
+const (
+	leastSpare = 250 * time.Millisecond
+	mostSpare  = 2 * time.Second
+	shardsOnce = 64
+)
+
+// compact uses the time that is left to bring the journal further.
+func (e *Editor) compact(ctx context.Context, stop time.Time, took time.Duration) {
 	if e.journal == nil || !e.warm { // the first batch has waited for the start already
 		e.warm = true
 		return
@@ -179,8 +186,13 @@ func (e *Editor) compact(ctx context.Context, stop time.Time, changes int) {
 		ctx, cancel = context.WithDeadline(ctx, stop)
 		defer cancel()
 	}
-	if _, err := e.journal.Compact(ctx, max(64, changes/2)); err != nil { // the next batch goes on
-		e.c.Log.WarnContext(ctx, "the journal was not compacted", slog.Any("error", err))
+	until := time.Now().Add(min(max(took/10, leastSpare), mostSpare))
+	for more := true; more && (time.Now().Before(until) || e.journal.Behind()); {
+		var err error
+		if more, err = e.journal.Compact(ctx, shardsOnce); err != nil { // the next batch goes on
+			e.c.Log.WarnContext(ctx, "the journal was not compacted", slog.Any("error", err))
+			return
+		}
 	}
 }
 
