@@ -105,7 +105,7 @@ func whole(ctx context.Context, o Objects, key string, now time.Time) (needs []P
 			_, err = readWhole(ctx, o, key, &Lease{})
 		}
 	case "edits":
-		_, err = ReadEntry(ctx, o, key)
+		err = wholeEdits(ctx, o, key)
 	default:
 		var body []byte
 		if body, err = o.Read(ctx, key); err != nil {
