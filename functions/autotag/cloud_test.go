@@ -66,12 +66,13 @@ func cloud(t *testing.T, n int, pace float64, env map[string]string, more ...fun
 	for _, name := range []string{"autotag", "callback", "metadata"} {
 		manifest = []byte(strings.ReplaceAll(string(manifest), "./functions/"+name+"/target", filepath.Join(dir, name)))
 	}
-	// metadata decides, so it has the rules.
-	manifest = []byte(strings.Replace(string(manifest), "        DEAD_LETTER_QUEUE: ${vars.deadLetterQueue}\n", "        DEAD_LETTER_QUEUE: ${vars.deadLetterQueue}\n        RULES_FILE: ${env('RULES_FILE', '')}\n        TAGGING_MODE: ${env('TAGGING_MODE', 'write')}\n", 1))
 	file := filepath.Join(t.TempDir(), "s.yaml")
 	require.NoError(t, os.WriteFile(file, manifest, 0o600))
 	if env["RATE_SHARE"] == "" {
 		env["RATE_SHARE"] = "1"
+	}
+	if env["TAGGING_MODE"] == "" {
+		env["TAGGING_MODE"] = "write"
 	}
 	opt := localcloud.Options{Manifest: file, Root: "../..", Env: env, Callback: "none", Pace: pace, Start: at}
 	for _, set := range more {

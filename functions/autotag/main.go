@@ -66,7 +66,7 @@ func newEditor(app *boot.App) *edit.Editor {
 		},
 	}
 	if app.State != nil { // a nil *State in an interface would not be nil
-		c.State = app.State
+		c.State, c.Follows = app.State, app.MetadataQueue != "" // then metadata is the library's writer
 	}
 	editor, err := edit.New(c)
 	if err != nil {

@@ -46,6 +46,8 @@ type Config struct {
 	// Remove takes replaced objects of the journal away; nil: they stay until the operator
 	// removes them.
 	Remove func(ctx context.Context, key string) error
+	// Follows says that another Editor compacts the journal, and that this one only reads it.
+	Follows bool
 	// Reserve is how long before the deadline of the context the last call may
 	// begin; default: a fifth of the time there is, at most 15 s.
 	Reserve time.Duration
@@ -176,7 +178,10 @@ const (
 
 // compact uses the time that is left to bring the journal further.
 func (e *Editor) compact(ctx context.Context, stop time.Time, took time.Duration) {
-	if e.journal == nil || !e.warm { // the first batch has waited for the start already
+	if e.journal == nil || e.c.Follows {
+		return
+	}
+	if !e.warm { // the first batch has waited for the start already
 		e.warm = true
 		return
 	}
