@@ -215,6 +215,7 @@ func TestRulesDecideWithOurOwnClockInEveryYear(t *testing.T) {
 		for days, has := range map[int]bool{3: true, 30: false} {
 			s.now = created.AddDate(0, 0, days)
 			do(t, e, retag("v00")...)
+			has = has && year >= 2000 // a time before VOD is none, and an age that is not known fits no rule
 			require.Equal(t, has, slices.Contains(s.videos["v00"].Tags, "new"), "%d, %d days", year, days)
 		}
 	}
