@@ -148,6 +148,7 @@ func (l *letter) id(n int) video.ID {
 }
 
 func (h handler) process(ctx context.Context, messages []events.Message) (answer, error) {
+	messages = unpacked(messages)
 	now := time.Now()
 	letters := make([]letter, len(messages))
 	a := answer{Messages: len(messages), Outcomes: map[video.Result]int{}}

@@ -534,12 +534,13 @@ func TestOtherTriggersAreRefused(t *testing.T) {
 	}
 }
 
-func TestAnEditorWithoutItsJournalLeavesTheBatchToThePlatform(t *testing.T) {
+func TestAnEditorWithoutItsJournalEndsNoMessage(t *testing.T) {
 	r := newRig()
 	r.edits.err = errors.New("no space left")
-	_, err := r.handle(t.Context(), batch(t, "no JSON", message("v1")))
-	require.ErrorContains(t, err, "no space left")
-	require.Empty(t, r.queues.calls, "nothing is sent that the next try would send again")
+	a := r.run(t, batch(t, "no JSON", message("v1")))
+	require.Equal(t, 2, a.SentBack)
+	require.Equal(t, []string{"metadata"}, r.queues.calls, "no dead letter is sent that the next try would send again")
+	require.Len(t, r.queues.sent["metadata"], 2)
 }
 
 func TestWhatFitsNoQueueGoesThroughState(t *testing.T) {

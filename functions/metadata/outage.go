@@ -41,6 +41,20 @@ func (h handler) putBack(ctx context.Context, messages []events.Message, cause e
 	return answer{Messages: len(messages), SentBack: len(messages)}, nil
 }
 
+// unpacked puts in the place of a message what it holds, where it is a batch that the
+// platform gave up and somebody sent back from the dead letters.
+func unpacked(messages []events.Message) []events.Message {
+	var out []events.Message
+	for _, m := range messages {
+		inner, ok := events.Undelivered(m.Body)
+		if !ok {
+			inner = []events.Message{m}
+		}
+		out = append(out, inner...)
+	}
+	return out
+}
+
 // later is a message as it came, but that it remembers when it was seen first: a change
 // that does not say when it was issued must not grow younger. It waits for half of its
 // age, so that a long outage costs few rounds and a short one little time. No try is

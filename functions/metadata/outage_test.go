@@ -35,3 +35,14 @@ func TestABatchThatCannotBeHandledGoesBackIntoTheQueue(t *testing.T) {
 		require.Equal(t, string(back[0].Body), string(again.Body), "it does not grow younger")
 	}
 }
+
+// A batch that the platform gave up comes back as one message, from the dead letters.
+func TestABatchFromTheDeadLettersIsDoneMessageByMessage(t *testing.T) {
+	r := newRig()
+	r.edits.results["late"] = video.ErrThrottled
+	gaveUp := string(batch(t, message("good"), message("late"), "no JSON"))
+	a := r.run(t, batch(t, message("before"), gaveUp))
+	require.Equal(t, 4, a.Messages)
+	require.Equal(t, 1, a.SentBack)
+	require.Equal(t, 1, a.DeadLetters)
+}

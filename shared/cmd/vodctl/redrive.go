@@ -175,6 +175,9 @@ func revived(ctx context.Context, app *boot.App, l letter) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, whole := events.Undelivered(body); whole {
+		return body, nil // metadata takes its messages out of it
+	}
 	if notice, err := events.DecodeNotice(body); err == nil {
 		return nil, fmt.Errorf("a %s of VOD, not a change; the sweep finds its media by itself", notice.Kind)
 	}

@@ -45,7 +45,6 @@
 package removal
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -327,7 +326,7 @@ func end(result video.Result, why string) Move { return Move{End, result, why} }
 
 // hopeless is the outcome of what cannot be read and would not be at another try.
 func hopeless(err error) video.Result {
-	if result := video.ResultOf(err); result != video.Done && result != video.Deferred && !errors.Is(err, video.ErrUnknownOutcome) {
+	if result := video.ResultOf(err); result != video.Unknown {
 		return result
 	}
 	return video.Failed

@@ -40,10 +40,10 @@ func (p *Program) Ask(f *Facts) (t Truth, missing []string, err error) {
 // Ask is Program.Ask on this machine.
 func (m *Machine) Ask(p *Program, f *Facts) (t Truth, missing []string, err error) {
 	t, why, err := m.ask(p, f)
-	if t != Unknown || why == nil {
+	if why == nil {
 		return t, nil, err
 	}
-	return Unknown, why.list(), cmpErr(err, why.err)
+	return Unknown, why.list(), why.err
 }
 
 func (m *Machine) ask(p *Program, f *Facts) (Truth, *cause, error) {

@@ -51,9 +51,6 @@ func (in *interpreter) call(name string, args []ast.Node) value {
 
 // overList is a function that looks at every element of a list.
 func (in *interpreter) overList(name string, args []ast.Node) value {
-	if len(args) == 0 || len(args) > 2 || len(args) == 1 && name != "count" && name != "sum" {
-		return cannotTell(name)
-	}
 	over := in.eval(args[0])
 	if over.why != nil {
 		return over
@@ -71,7 +68,7 @@ func (in *interpreter) overList(name string, args []ast.Node) value {
 	for i, item := range all.items {
 		results[i] = item
 		if len(args) == 2 {
-			results[i] = in.predicate(args[1], item, i)
+			results[i] = in.predicate(args[1], item)
 		}
 		if t, _ := truthOf(results[i]); name == "all" && t == No || (name == "any" || name == "none") && t == Yes {
 			return known(name == "any")
@@ -107,11 +104,11 @@ func overNothing(name string, over ast.Node, streams bool) (value, bool) {
 	return value{}, false
 }
 
-func (in *interpreter) predicate(node ast.Node, item value, i int) value {
+func (in *interpreter) predicate(node ast.Node, item value) value {
 	if p, ok := node.(*ast.PredicateNode); ok {
 		node = p.Node
 	}
-	in.at = append(in.at, element{item, i})
+	in.at = append(in.at, item)
 	v := in.eval(node)
 	in.at = in.at[:len(in.at)-1]
 	return v
@@ -326,8 +323,8 @@ func ofDays(v any) value {
 
 // wordCall asks mentions or has_word: one known word that is found settles it.
 func wordCall(name string, args []value) value {
-	if len(args) == 0 || args[0].why != nil {
-		return value{why: cannotOr(args, name)}
+	if args[0].why != nil {
+		return args[0]
 	}
 	var why *cause
 	for _, arg := range args[1:] {
@@ -341,11 +338,4 @@ func wordCall(name string, args []value) value {
 		return value{why: why}
 	}
 	return known(false)
-}
-
-func cannotOr(args []value, name string) *cause {
-	if len(args) == 0 {
-		return cannotTell(name).why
-	}
-	return args[0].why
 }

@@ -54,12 +54,7 @@ type interpreter struct {
 	steps int
 	names []string // of let, innermost last
 	lets  []value
-	at    []element // of all, any, map, …, innermost last
-}
-
-type element struct {
-	item  value
-	index int
+	at    []value // the elements of all, any, map, …, innermost last
 }
 
 // interpret is the truth of a condition, and why it is unknown if it is.
@@ -116,7 +111,7 @@ func (in *interpreter) eval(node ast.Node) value {
 	case *ast.IdentifierNode:
 		return in.name(n.Value)
 	case *ast.PointerNode:
-		return in.pointer(n.Name)
+		return in.at[len(in.at)-1] // the compiler knows none with a name, and none outside
 	case *ast.UnaryNode:
 		return in.unary(n)
 	case *ast.BinaryNode:
@@ -187,20 +182,6 @@ func (in *interpreter) name(name string) value {
 		return known(list{items: items, streams: true})
 	}
 	return known(v)
-}
-
-func (in *interpreter) pointer(name string) value {
-	if len(in.at) == 0 {
-		return cannotTell("#" + name)
-	}
-	at := in.at[len(in.at)-1]
-	switch name {
-	case "":
-		return at.item
-	case "index":
-		return known(at.index)
-	}
-	return cannotTell("#" + name)
 }
 
 func (in *interpreter) member(n *ast.MemberNode) value {
@@ -306,11 +287,9 @@ func (in *interpreter) conditional(n *ast.ConditionalNode) value {
 		return in.eval(n.Exp2)
 	}
 	a, b := in.eval(n.Exp1), in.eval(n.Exp2)
-	if a.why == nil && b.why == nil {
-		if same, _ := in.equal(a, b); same == Yes {
-			if _, isList := a.v.(list); !isList {
-				return a
-			}
+	if same, _ := in.equal(a, b); same == Yes {
+		if _, isList := a.v.(list); !isList {
+			return a
 		}
 	}
 	for _, branch := range []value{a, b} { // a fault in a branch that is not taken is none
@@ -369,10 +348,10 @@ func (in *interpreter) equal(a, b value) (Truth, *cause) {
 			return No, nil
 		}
 		for _, noun := range streamNouns {
-			switch t, why := in.equal(in.field(x, noun.Name), in.field(y, noun.Name)); {
-			case t == Unknown:
+			switch t, why := in.equal(in.field(x, noun.Name), in.field(y, noun.Name)); t {
+			case Unknown:
 				return Unknown, why
-			case t == No:
+			case No:
 				return No, nil
 			}
 		}

@@ -1,12 +1,12 @@
 package rule
 
-// Slow is what the interpreter alone answers.
-func Slow(p *Program, f *Facts) (Truth, error) {
+// Slow is what the interpreter alone answers, and what was missing.
+func Slow(p *Program, f *Facts) (Truth, []string, error) {
 	t, why := interpret(p.tree, p.patterns, f)
 	if why != nil {
-		return t, why.err
+		return t, why.list(), why.err
 	}
-	return t, nil
+	return t, nil, nil
 }
 
 // Quick is what the machine of the expression language alone answers, and whether it

@@ -166,7 +166,7 @@ func (f *File) Compile(path, text string) *Program {
 	}
 	for _, e := range exprErrors(err) {
 		line := ""
-		if lines := strings.Split(text, "\n"); e.Line >= 1 && e.Line <= len(lines) {
+		if lines := strings.Split(text, "\n"); e.Line <= len(lines) {
 			line = lines[e.Line-1]
 		}
 		f.AddIn(path, line, e.Column, last(path)+": "+e.Message, e.Hint)
@@ -174,22 +174,20 @@ func (f *File) Compile(path, text string) *Program {
 	return p
 }
 
-func exprErrors(err error) []*ExprError {
+// exprErrors lists what is inside an error of Compile.
+func exprErrors(err error) (all []*ExprError) {
 	var many interface{ Unwrap() []error }
-	var one *ExprError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &one) && !errors.As(err, &many):
-		return []*ExprError{one}
-	case errors.As(err, &many):
-		var all []*ExprError
+	if errors.As(err, &many) {
 		for _, err := range many.Unwrap() {
 			all = append(all, exprErrors(err)...)
 		}
 		return all
 	}
-	return []*ExprError{{Line: 1, Message: err.Error()}}
+	var one *ExprError
+	if errors.As(err, &one) {
+		return []*ExprError{one}
+	}
+	return nil
 }
 
 func exprError(text string, err error) *ExprError {
@@ -267,7 +265,6 @@ func (p *Program) Uses() []string { return p.uses.names() }
 type checker struct {
 	text   string
 	uses   mask
-	locals []string
 	faults []error
 	// patterns that are written out in it, compiled
 	patterns patterns
@@ -282,13 +279,11 @@ var words = map[string][]string{
 func (c *checker) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
 	case *ast.VariableDeclaratorNode:
-		c.locals = append(c.locals, n.Name)
 		c.known(n.Name) // the body came before its variable
 	case *ast.IdentifierNode:
 		switch b, ok := bit[n.Value]; {
 		case ok:
 			c.uses |= b
-		case slices.Contains(c.locals, n.Value):
 		case slices.Contains(functionNames(), n.Value): // it is being called
 		default:
 			c.fault(n, unknownName(n.Value), Suggest(n.Value, slices.Sorted(keys(bit))))

@@ -15,6 +15,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+	"golang.org/x/text/width"
 )
 
 // Fault is one mistake in a file, with its place: line and column count from 1.
@@ -164,27 +165,27 @@ func (f *File) Add(path, message, hint string) {
 func (f *File) AddIn(path, at string, column int, message, hint string) {
 	line, start := f.place(path)
 	at = strings.TrimRight(at, " \t\r")
-	for i := line - 1; i >= 0 && at != "" && i < len(f.lines); i++ {
+	for i := max(line, 1) - 1; i < len(f.lines); i++ {
+		if i > line-1 && f.begins(i+1) {
+			break
+		}
 		text, skip := f.lines[i], 0
 		if i == line-1 {
-			skip = min(len(prefix(text, start-1)), len(text))
+			skip = len(prefix(text, start-1))
 		}
 		if j := strings.Index(text[skip:], at); j >= 0 {
 			f.fault(i+1, utf8.RuneCountInString(text[:skip+j])+column+1, path, message, hint)
 			return
 		}
-		if i > line-1 && f.foreign(path, i+1) {
-			break
-		}
 	}
 	f.fault(line, start, path, message, hint)
 }
 
-// foreign says that another value begins in this line, so a search for the text
-// of the one at path went too far.
-func (f *File) foreign(path string, line int) bool {
-	for other, node := range f.places {
-		if l, _ := position(node); other != path && l == line {
+// begins says that a value begins in this line, so a search for the text of one that
+// began before went too far.
+func (f *File) begins(line int) bool {
+	for _, node := range f.places {
+		if l, _ := position(node); l == line {
 			return true
 		}
 	}
@@ -226,7 +227,7 @@ const maxExcerpt = 200
 
 // window is the part of a line around a character, and where that is in it.
 func window(text string, at int) (string, int) {
-	if len(text) <= maxExcerpt || utf8.RuneCountInString(text) <= maxExcerpt {
+	if utf8.RuneCountInString(text) <= maxExcerpt {
 		return text, at
 	}
 	if from := at - maxExcerpt/2; from > 0 {
@@ -252,11 +253,11 @@ func prefix(text string, n int) string {
 // wide blank.
 func pad(text string) string {
 	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\t':
+		if r == '\t' {
 			return r
-		case r >= 0x1100 && r <= 0x115F, r >= 0x2E80 && r <= 0xA4CF, r >= 0xAC00 && r <= 0xD7A3,
-			r >= 0xF900 && r <= 0xFAFF, r >= 0xFE30 && r <= 0xFE6F, r >= 0xFF00 && r <= 0xFF60, r >= 0x1F300:
+		}
+		switch width.LookupRune(r).Kind() {
+		case width.EastAsianWide, width.EastAsianFullwidth:
 			return '\u3000'
 		}
 		return ' '
@@ -265,13 +266,8 @@ func pad(text string) string {
 
 func position(node ast.Node) (line, column int) {
 	token := node.GetToken()
-	switch node := node.(type) {
-	case *ast.MappingNode: // its own token is the first colon
-		if len(node.Values) > 0 {
-			token = node.Values[0].Key.GetToken()
-		}
-	case *ast.MappingValueNode:
-		token = node.Key.GetToken()
+	if m, ok := node.(*ast.MappingNode); ok && len(m.Values) > 0 { // its own token is the first colon
+		token = m.Values[0].Key.GetToken()
 	}
 	if token == nil || token.Position == nil {
 		return 1, 1

@@ -166,8 +166,8 @@ func slip(a, b []rune) bool {
 		if unicode.IsDigit(a[i]) || unicode.IsDigit(b[i]) {
 			return false
 		}
-		return slices.Equal(a[i+1:], b[i+1:]) ||
-			i+1 < len(a) && a[i] == b[i+1] && a[i+1] == b[i] && slices.Equal(a[i+2:], b[i+2:])
+		return slices.Equal(a[i+1:], b[i+1:]) || // always so at the last letter
+			a[i] == b[i+1] && a[i+1] == b[i] && slices.Equal(a[i+2:], b[i+2:])
 	}
 	return false
 }

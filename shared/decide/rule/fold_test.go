@@ -20,7 +20,9 @@ func TestOneWordHasOneForm(t *testing.T) {
 		"office":     {"oﬃce", "OFFICE"},
 		"δρομοσ":     {"δρομος", "ΔΡΟΜΟΣ"},
 		"トレーラー":      {"トレーラー", "ﾄﾚｰﾗｰ"},
-		"":           {"", " ", "\u200B", "\u3164"},
+		"":           {"", " ", "\u200B", "\u3164", "\x7F"},
+		"az":         {"AZ", "aZ", "Az", "az", "\x7Faz"},
+		"\uFFFD":     {"\x80", "\xff", "\xff\xfe", "\uFFFD"},
 	} {
 		for _, text := range all {
 			require.Equal(t, form, rule.Fold(text), "%q", text)
@@ -42,13 +44,14 @@ func TestLookalikesAreNear(t *testing.T) {
 	for _, pair := range [][2]string{
 		{"hold-until", "holduntil"}, {"hold-until", "hold until"}, {"hold-until", "hold_until"}, {"legal-hold", "legal.hold"}, {"keep", "k-e-e-p"},
 		{"keep", "kеep"}, {"keep", "кeeр"}, {"hold", "ηold"}, {"never-delete", "never-delet"}, {"never-delete", "nevre-delete"}, {"legal-hold", "legal-holds"},
-		{"legal", "lagal"},
+		{"legal", "lagal"}, {"legal", "legla"}, {"legal", "elgal"}, {"legal", "legax"}, {"legal", "xegal"},
 	} {
 		require.True(t, rule.Near(pair[0], rule.Fold(pair[1])), pair)
 		require.True(t, rule.Near(rule.Fold(pair[1]), pair[0]), pair)
 	}
 	for _, pair := range [][2]string{
 		{"keep", "keep"}, {"keep", "kept"}, {"keep", "keeps"}, {"hold", "gold"}, {"legal", "lethal"}, {"temp", "temperature"}, {"batch-1", "batch-2"}, {"batch", "batch1"}, {"", "a"},
+		{"batch-1", "batch-x"}, {"legal", "xlgal"}, {"legal", "xygal"}, {"legal", "elgxl"}, {"legal", "elgxx"}, {"legal", "lexxl"},
 	} {
 		require.False(t, rule.Near(pair[0], pair[1]), pair)
 		require.False(t, rule.Near(pair[1], pair[0]), pair)

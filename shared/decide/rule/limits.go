@@ -117,12 +117,16 @@ func (c *costs) of(node ast.Node) (steps, length int) {
 		steps, c.lengths[n.Name] = c.of(n.Value)
 		more, length = c.of(n.Expr)
 		steps += more
-	case *ast.SequenceNode:
-		steps = c.all(n.Nodes)
+	case *ast.SequenceNode: // it is what its last part is
+		var more int
+		for _, one := range n.Nodes {
+			more, length = c.of(one)
+			steps += more
+		}
 	case *ast.PredicateNode:
 		steps, length = c.of(n.Node)
 	case *ast.BuiltinNode:
-		steps, length = c.call(n, n.Name, n.Arguments)
+		steps, length = c.call(n.Name, n.Arguments)
 	case *ast.CallNode:
 		steps = c.all(n.Arguments)
 	}
@@ -161,7 +165,7 @@ func (c *costs) binary(n *ast.BinaryNode) (steps, length int) {
 	return a + b, 0
 }
 
-func (c *costs) call(n ast.Node, name string, args []ast.Node) (steps, length int) {
+func (c *costs) call(name string, args []ast.Node) (steps, length int) {
 	switch name {
 	case "all", "any", "none", "one", "filter", "map", "count", "sum":
 		if len(args) == 0 {
@@ -172,11 +176,7 @@ func (c *costs) call(n ast.Node, name string, args []ast.Node) (steps, length in
 		if len(args) > 1 {
 			each, _ = c.of(args[1])
 		}
-		steps += each * max(length, 1)
-		if name != "filter" && name != "map" {
-			length = 0
-		}
-		return steps, length
+		return steps + each*max(length, 1), length // nobody asks for the length of what is no list
 	case "split":
 		return c.all(args), usualList
 	}

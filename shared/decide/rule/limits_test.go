@@ -2,6 +2,7 @@ package rule_test
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -11,8 +12,12 @@ import (
 	"vodcurator/shared/decide/rule"
 )
 
-// lines repeats what f makes of a number, to the size of a file that is still read.
+// lines repeats what f makes of a number, to the size of a file that is still read. Where
+// every slip is tried (make mutants) the files are smaller, and still beyond each limit.
 func lines(head string, n int, f func(i int) string) string {
+	if os.Getenv("MUTANT") != "" {
+		n = min(n, 5_000)
+	}
 	var b strings.Builder
 	b.WriteString(head)
 	for i := range n {
@@ -99,6 +104,110 @@ func TestALongLineIsShownAroundItsMistake(t *testing.T) {
 	require.Len(t, faults, 1)
 	require.Less(t, len(faults[0].Excerpt), 2000)
 	shown := strings.Split(faults[0].Excerpt, "\n")
-	require.Contains(t, shown[0], "nite: x}]")
-	require.Equal(t, len([]rune(shown[0][:strings.Index(shown[0], "nite")])), len([]rune(shown[1]))-1)
+	before, _, found := strings.Cut(shown[0], "nite: x}]")
+	require.True(t, found, shown[0])
+	require.Len(t, []rune(shown[1]), len([]rune(before))+1)
+}
+
+func TestTheStepsOfEachPartAreReckoned(t *testing.T) {
+	for text, want := range map[string]int{
+		`.size > 1`:                                   49262,
+		`.size in [1, 2]`:                             81262,
+		`-.size > 1`:                                  57262,
+		`not (.size > 1)`:                             57262,
+		`tags[0] == .job`:                             65262,
+		`tags?.[0] == .job`:                           73262,
+		`tags[1:] == tags`:                            49262,
+		`tags[:1] == tags`:                            49262,
+		`tags[1:2] == tags`:                           57262,
+		`.encrypted ? title == "a" : .job == ""`:      105262,
+		`let x = .size; x > 1`:                        65262,
+		`mentions(title, "a")`:                        33262,
+		`len(split(title, "a")) > 3`:                  57262,
+		`.job in tags`:                                209262,
+		`title matches "a"`:                           33262,
+		`sum(tags, 1) > 2`:                            361262,
+		`any(["a", "b", "c"], # == title)`:            145262,
+		`any(1..5, # == size)`:                        241262,
+		`any(1..size, # == size)`:                     42062, // here and below two lists are too many
+		`any(size..5, # == size)`:                     42062,
+		`any(tags, # == title)`:                       33262,
+		`any(tags[1:], # == title)`:                   34062,
+		`any(tags?.[1:], # == title)`:                 34062,
+		`any(source_gone ? tags : ["a"], # == title)`: 34862,
+		`any(source_gone ? ["a"] : tags, # == title)`: 34862,
+		`let l = labels; any(l, # == title)`:          34062,
+		`any((title; tags), # == title)`:              34062,
+		`any(filter(tags, # == title), # == title)`:   65662,
+		`any(map(tags, title), # == title)`:           49662,
+		`any(split(title, "a"), # == title)`:          34062,
+		`count(map(tags, # == title)) > 2`:            42462,
+	} {
+		_, err := rule.Compile("none(streams, none(streams, none(streams, " + text + ")))")
+		require.ErrorContains(t, err, fmt.Sprintf(": takes %d steps, at most 20000", want), text)
+	}
+}
+
+func TestWhatIsJustWithinALimitIsAllowed(t *testing.T) {
+	chars := func(n int) string { return `title == "` + strings.Repeat("é", n-11) + `"` }
+	class := func(ranges int) string {
+		var b strings.Builder
+		for i := range ranges {
+			b.WriteRune(rune(0x4E00 + 2*i))
+		}
+		return `title matches "[` + b.String() + `]"`
+	}
+	steps := `any(1..769, any(1..4, # == size)) or source_gone` // 20,000
+	for _, c := range [][3]string{
+		{steps, "not (" + steps + ")", "takes 20001 steps"},
+		{chars(8000), chars(8001), "8001 characters, at most 8000"},
+		{`any(1..1000, # == size)`, `any(1..1001, # == size)`, "a range of more than 1000 numbers"},
+		{`any(-499..500, # == size)`, `any(-500..500, # == size)`, "a range of more than 1000 numbers"},
+		{`title matches "` + strings.Repeat("x", 3999) + `"`, `title matches "` + strings.Repeat("x", 4000) + `"`, "the pattern is too large: 2001 steps, at most 2000"},
+		{class(1999), class(2000), "the pattern is too large: 2001 steps, at most 2000"},
+		{`title matches "a{1000}"`, `title matches "a{1000}|b"`, "the pattern is too large: 2002 steps, at most 2000"},
+	} {
+		_, err := rule.Compile(c[0])
+		require.NoError(t, err, c[0])
+		_, err = rule.Compile(c[1])
+		require.ErrorContains(t, err, c[2])
+	}
+}
+
+func TestAFileMayNestSoDeepAndNoDeeper(t *testing.T) {
+	count := func(n int) string {
+		return lines("count:\n", n, func(i int) string { return fmt.Sprintf("  a%d: 1\n", i) })
+	}
+	open := func(n int) string { return "list:\n" + strings.Repeat(" [\n", n) + strings.Repeat(" ]\n", n) }
+	in := func(sign string, n int) string { return "list: [" + strings.Repeat(sign, n-1) + "x]" }
+	for _, c := range []struct{ good, bad, want string }{
+		{open(200), open(201), "more than 200 brackets are open"},
+		{"list:\n" + strings.Repeat(" [\"x\", [\n", 100), "list:\n" + strings.Repeat(" [\"x\", [\n", 101), "more than 200 brackets are open"},
+		{"list:\n" + strings.Repeat(" ['x', [\n", 100), "list:\n" + strings.Repeat(" ['x', [\n", 101), "more than 200 brackets are open"},
+		{in("[],", 200), in("[],", 201), "more than 200 opening brackets in one line"},
+		{in("{},", 200), in("{},", 201), "more than 200 opening brackets in one line"},
+		{count(1000), count(1001), "more than 1000 keys or lines of text in one place"},
+		{strings.Repeat("- ", 32) + "x", strings.Repeat("- ", 33) + "x", "more than 32 lists begin in one line"},
+		{strings.Repeat("-  ", 32) + "x", strings.Repeat("-  ", 33) + "x", "more than 32 lists begin in one line"},
+	} {
+		require.NotContains(t, strings.Join(toldOf(c.good, new(box)), "\n"), "more than", c.want)
+		require.Contains(t, strings.Join(toldOf(c.bad, new(box)), "\n"), c.want)
+	}
+}
+
+// What only looks like nesting is none: quoted brackets, comments, brackets that are
+// closed, the keys of many small mappings.
+func TestALongFileThatIsFlatIsRead(t *testing.T) {
+	for _, line := range []string{`"["`, `'['`, `"it's ["`, `'say "["'`, `x # [`, `"[" # '[`, "x\n# [", "'' # {"} {
+		text := lines("list:\n", 250, func(int) string { return "  - " + line + "\n" })
+		require.Empty(t, toldOf(text, new(box)), line)
+	}
+	for _, value := range []string{"[]", "{}", "[{}]"} {
+		text := lines("in:\n", 250, func(int) string { return "  - " + value + "\n" })
+		require.NotContains(t, strings.Join(toldOf(text, new(box)), "\n"), "brackets", value)
+	}
+	var s shelf
+	text := lines("rows:\n", 600, func(int) string { return "  - when: x\n    note: y\n\n    # a comment\n    wide: true\n" })
+	require.Empty(t, toldOf(text, &s))
+	require.Len(t, s.Rows, 600)
 }

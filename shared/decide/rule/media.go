@@ -111,8 +111,7 @@ func (f *Facts) fromStreams() {
 	largest := -1
 	for i, s := range f.Streams {
 		switch {
-		case s.never&streamPicture != 0:
-			continue
+		case s.never&streamPicture != 0: // a sound has no shape
 		case s.Width == 0 || s.Height == 0:
 			return
 		case largest < 0 || s.Width*s.Height > f.Streams[largest].Width*f.Streams[largest].Height:

@@ -2,6 +2,7 @@ package rule
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/expr-lang/expr/ast"
 )
@@ -46,11 +47,11 @@ func (o *outline) fast(node ast.Node) bool {
 	case *ast.IdentifierNode:
 		return slices.Contains(o.locals, n.Value) || bit[n.Value] != 0 && !isList(n.Value)
 	case *ast.PointerNode:
-		return n.Name == "" && (o.over == "tags" || o.over == "labels")
+		return o.over == "tags" || o.over == "labels"
 	case *ast.MemberNode:
 		name, isName := n.Property.(*ast.StringNode)
-		p, isPointer := n.Node.(*ast.PointerNode)
-		if !isName || !isPointer || p.Name != "" || o.over != "streams" || streamBit[name.Value] == 0 || n.Optional {
+		_, isPointer := n.Node.(*ast.PointerNode)
+		if !isName || !isPointer || o.over != "streams" || streamBit[name.Value] == 0 || n.Optional {
 			return false
 		}
 		o.fields |= streamBit[name.Value]
@@ -206,11 +207,9 @@ func impossible(text string, root ast.Node, res patterns) error {
 		if fault != nil || v.why == nil {
 			return
 		}
-		what := "it is part of nothing known"
+		what := strings.Join(v.why.list(), ", ")
 		if v.why.err != nil {
 			what = v.why.err.Error()
-		} else if names := v.why.list(); len(names) > 0 {
-			what = names[0]
 		}
 		fault = cannot(text, node, "cannot be computed: "+what, "")
 	}

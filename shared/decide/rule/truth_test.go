@@ -209,7 +209,7 @@ func TestWithAllKnownThreeValuedLogicIsTheLanguage(t *testing.T) {
 	same, unsure, quick := 0, 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		p, f := expression(t), someFacts(t, true)
-		slow, _ := rule.Slow(p, &f)
+		slow, _, _ := rule.Slow(p, &f)
 		holds, asked, err := rule.Quick(p, &f)
 		if asked {
 			quick++

@@ -1,6 +1,7 @@
 package rule_test
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -135,33 +136,40 @@ func TestNothingFollowsFromStreamsThatAreNotThere(t *testing.T) {
 func TestWhatVODLeavesAtZeroIsNotKnown(t *testing.T) {
 	epoch := time.Unix(0, 0).UTC()
 	for name, change := range map[string]func(*video.Media){
-		"duration":            func(m *video.Media) { m.Source.Duration = 0 },
-		"size":                func(m *video.Media) { m.Source.Size = 0 },
-		"height":              func(m *video.Media) { m.Source.Width = 0 }, // a quarter turn
-		"orientation":         func(m *video.Media) { m.Source.Width = 0 },
-		"short_side":          func(m *video.Media) { m.Source.Height = -1 },
-		"fps":                 func(m *video.Media) { m.Source.FPS = 0 },
-		"bitrate":             func(m *video.Media) { m.Source.Bitrate = -3 },
-		"codec":               func(m *video.Media) { m.Source.VideoCodec = "" },
-		"file_name":           func(m *video.Media) { m.Source.Status = "Deleted" },
-		"source_gone":         func(m *video.Media) { m.Source = nil },
-		"kind":                func(m *video.Media) { m.Kind, m.Source = "", nil },
-		"status":              func(m *video.Media) { m.Status = "" },
-		"uploaded":            func(m *video.Media) { m.Created = epoch },
-		"age_days":            func(m *video.Media) { m.Created = at.Add(time.Hour) },
-		"idle_days":           func(m *video.Media) { m.Modified = epoch },
-		"streams":             func(m *video.Media) { m.Streams = nil },
-		"bytes":               func(m *video.Media) { m.Streams[0].Size = 0 },
-		"category":            func(m *video.Media) { m.Category = 7 },
-		"streams[0].height":   func(m *video.Media) { m.Streams[0].Height = 0 },
-		"streams[0].size":     func(m *video.Media) { m.Streams[0].Size = 0 },
-		"streams[0].bitrate":  func(m *video.Media) { m.Streams[0].Bitrate = 0 },
-		"streams[0].fps":      func(m *video.Media) { m.Streams[0].FPS = 0 },
-		"streams[0].codec":    func(m *video.Media) { m.Streams[0].Codec = "" },
-		"streams[0].status":   func(m *video.Media) { m.Streams[0].Status = "" },
-		"streams[0].age_days": func(m *video.Media) { m.Streams[0].Created = epoch },
-		"streams[0].width":    func(m *video.Media) { m.Streams[0].Kind = "audio" },
-		"width":               func(m *video.Media) { m.Kind = video.KindAudio; m.Source.Width = 500 },
+		"duration":              func(m *video.Media) { m.Source.Duration = 0 },
+		"size":                  func(m *video.Media) { m.Source.Size = 0 },
+		"height":                func(m *video.Media) { m.Source.Width = 0 }, // a quarter turn
+		"orientation":           func(m *video.Media) { m.Source.Width = 0 },
+		"short_side":            func(m *video.Media) { m.Source.Height = -1 },
+		"fps":                   func(m *video.Media) { m.Source.FPS = 0 },
+		"bitrate":               func(m *video.Media) { m.Source.Bitrate = -3 },
+		"codec":                 func(m *video.Media) { m.Source.VideoCodec = "" },
+		"file_name":             func(m *video.Media) { m.Source.Status = "Deleted" },
+		"source_gone":           func(m *video.Media) { m.Source = nil },
+		"kind":                  func(m *video.Media) { m.Kind, m.Source = "", nil },
+		"status":                func(m *video.Media) { m.Status = "" },
+		"uploaded":              func(m *video.Media) { m.Created = epoch },
+		"age_days":              func(m *video.Media) { m.Created = at.Add(time.Hour) },
+		"idle_days":             func(m *video.Media) { m.Modified = epoch },
+		"streams":               func(m *video.Media) { m.Streams = nil },
+		"bytes":                 func(m *video.Media) { m.Streams[0].Size = 0 },
+		"category":              func(m *video.Media) { m.Category = 7 },
+		"streams[0].height":     func(m *video.Media) { m.Streams[0].Height = 0 },
+		"streams[0].job":        func(m *video.Media) { m.Streams[0].Job = "" },
+		"streams[0].definition": func(m *video.Media) { m.Streams[0].Definition = "" },
+		"streams[0].format":     func(m *video.Media) { m.Streams[0].Format = "" },
+		"id":                    func(m *video.Media) { m.ID = "" },
+		"origin":                func(m *video.Media) { m.Origin = "" },
+		"storage":               func(m *video.Media) { m.StorageClass = "" },
+		"modified":              func(m *video.Media) { m.Modified = time.Time{} },
+		"streams[0].size":       func(m *video.Media) { m.Streams[0].Size = 0 },
+		"streams[0].bitrate":    func(m *video.Media) { m.Streams[0].Bitrate = 0 },
+		"streams[0].fps":        func(m *video.Media) { m.Streams[0].FPS = 0 },
+		"streams[0].codec":      func(m *video.Media) { m.Streams[0].Codec = "" },
+		"streams[0].status":     func(m *video.Media) { m.Streams[0].Status = "" },
+		"streams[0].age_days":   func(m *video.Media) { m.Streams[0].Created = epoch },
+		"streams[0].width":      func(m *video.Media) { m.Streams[0].Kind = "audio" },
+		"width":                 func(m *video.Media) { m.Kind = video.KindAudio; m.Source.Width = 500 },
 	} {
 		m := upright()
 		m.Kind, m.Modified = video.KindVideo, at.AddDate(0, 0, -3)
@@ -242,4 +250,42 @@ func TestForgettingIsSeenOnlyWhereItIsAsked(t *testing.T) {
 	require.True(t, rule.Without(&f, "title"))
 	require.Contains(t, rule.Missing(&f), "title")
 	require.Empty(t, f.Title)
+}
+
+func TestNothingIsKnownOfAMomentOutsideOurTime(t *testing.T) {
+	for moment, known := range map[time.Time]bool{
+		{}: false, time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC): false, time.Date(2199, 12, 31, 0, 0, 0, 0, time.UTC): true,
+		time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC): true, time.Date(1999, 12, 31, 0, 0, 0, 0, time.UTC): false,
+	} {
+		f := rule.FactsOf(video.Media{Video: video.Video{ID: "a1", Created: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)}}, moment)
+		for _, name := range []string{"now", "uploaded", "age_days"} {
+			_, is := rule.Value(&f, name)
+			require.Equal(t, known, is, "%s at %s", name, moment)
+		}
+		require.Equal(t, known, f.Now.Equal(moment) && !f.Now.IsZero())
+	}
+}
+
+func TestTheLibrarysClockMayBeTenMinutesAhead(t *testing.T) {
+	for ahead, known := range map[time.Duration]bool{10 * time.Minute: true, 10*time.Minute + 1: false} {
+		f := rule.FactsOf(video.Media{Video: video.Video{ID: "a1", Created: at.Add(ahead), Modified: at.Add(ahead)}}, at)
+		for _, name := range []string{"uploaded", "age_days", "modified", "idle_days"} {
+			_, is := rule.Value(&f, name)
+			require.Equal(t, known, is, name)
+		}
+		require.Zero(t, f.AgeDays)
+		require.Zero(t, f.IdleDays)
+	}
+}
+
+func TestWhatNoMeasurementCanBeIsUnknown(t *testing.T) {
+	for _, v := range []float64{0, -1, math.NaN(), math.Inf(1), math.Inf(-1)} {
+		m := full()
+		m.Source.FPS, m.Source.Bitrate, m.Streams[0].FPS = v, v, v
+		f := rule.FactsOf(m, at)
+		for _, name := range []string{"fps", "bitrate", "streams[0].fps"} {
+			require.NotContains(t, rule.Known(&f), name)
+		}
+		require.Zero(t, f.FPS)
+	}
 }

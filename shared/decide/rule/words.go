@@ -27,7 +27,7 @@ func anyOf(args []any, whole bool) bool {
 	text = wordForm(text)
 	for _, arg := range args[1:] {
 		word, _ := arg.(string)
-		if word != "" && (whole && hasWord(text, word) || !whole && contains(text, word)) {
+		if whole && hasWord(text, word) || !whole && contains(text, word) {
 			return true
 		}
 	}

@@ -1,0 +1,18 @@
+package events
+
+// Undelivered takes the messages out of what the platform itself leaves among the dead
+// letters: the record of an asynchronous invocation that failed (function-compute.md 5.3),
+// which holds the batch, or the batch as it was pushed. The second value is false for
+// anything else: it is a message itself.
+func Undelivered(body []byte) ([]Message, bool) {
+	if first(body) == '{' {
+		if o, err := parse(body); err == nil && o.inner("requestcontext").has("functionarn") && first(o["requestpayload"]) == '"' {
+			body = []byte(o.text("requestpayload"))
+		}
+	}
+	if Kind(body) != TriggerBatch {
+		return nil, false
+	}
+	messages, err := DecodeBatch(body)
+	return messages, err == nil
+}
