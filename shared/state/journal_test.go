@@ -138,7 +138,26 @@ func TestTheShardsStandForTheOldPartOfTheLog(t *testing.T) {
 			require.NoError(t, state.Remove(t.Context(), s, key))
 		}
 		requireWritten(t, state.NewJournal(s, nil), n+140)
+		require.Empty(t, faultyKeys(t, s, noon), "all its names are known")
 	})
+}
+
+func TestACorruptShardAndACorruptIndexAreNamed(t *testing.T) {
+	s, dir := folder(t)
+	j := state.NewJournal(s, nil)
+	require.NoError(t, j.CatchUp(t.Context()))
+	written(t, j, 0, 140)
+	_, err := j.Compact(t.Context(), 4096)
+	require.NoError(t, err)
+	for _, prefix := range []string{"edits/shard/", "edits/index/"} {
+		key, was := keys(t, s.List(t.Context(), prefix, ""))[0], []byte(nil)
+		damage(t, dir, key, func(body []byte) []byte {
+			was = body
+			return body[:len(body)-2]
+		})
+		require.Equal(t, []string{key}, faultyKeys(t, s, noon))
+		damage(t, dir, key, func([]byte) []byte { return was })
+	}
 }
 
 // Two journals that compact by turns, one of which always knows too little.
@@ -243,6 +262,7 @@ func TestAnObjectOfALaterVersionStopsOnlyItsAssets(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, state.Remove(t.Context(), s, shard))
 	require.NoError(t, s.Create(t.Context(), shard, bytes.Replace(body, []byte(`{"v":2`), []byte(`{"v":3`), 1)))
+	require.Equal(t, []string{"edits/000000000281", shard}, faultyKeys(t, s, noon), "and ends no check")
 
 	fresh := state.NewJournal(s, nil)
 	var all []editing.Key
