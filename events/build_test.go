@@ -119,7 +119,8 @@ func TestSchemaKnowsEveryFieldThatIsWritten(t *testing.T) {
 	fill(reflect.ValueOf(&m).Elem())
 	ref := m
 	m.Ref, ref.Ref = "", "messages/1"
-	ref.Changes = nil
+	ref.Changes, ref.Retag = nil, nil
+	m.Origin, ref.Origin = events.OriginRules, ""
 	for _, m := range []events.Metadata{m, ref} {
 		body, err := events.EncodeMetadata(m)
 		require.NoError(t, err)
@@ -138,6 +139,7 @@ func TestDecoderKnowsEveryFieldOfTheSchema(t *testing.T) {
 	seen := 0
 	for def, form := range map[string]string{
 		"message":       `{"v":1,%q:null}`,
+		"retag":         `{"v":1,"retag":[{%q:null}]}`,
 		"change":        `{"v":1,"changes":[{%q:null}]}`,
 		"fields":        `{"v":1,"changes":[{"set":{%q:null}}]}`,
 		"tags":          `{"v":1,"changes":[{"tags":{%q:null}}]}`,
@@ -157,7 +159,7 @@ func TestDecoderKnowsEveryFieldOfTheSchema(t *testing.T) {
 		_, err := events.DecodeMetadata(fmt.Appendf(nil, form, "surprise"))
 		require.ErrorIs(t, err, events.ErrUnknownField, def)
 	}
-	require.Equal(t, 7+6+4+3+6, seen)
+	require.Equal(t, 10+5+6+4+3+6, seen)
 }
 
 func TestSchemaAndDecoderAgree(t *testing.T) {

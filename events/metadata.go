@@ -32,11 +32,25 @@ const MetadataVersion = 1
 // carries it as base64.
 const MaxMessage = 48 << 10
 
+// MaxChanges is how many changes one message may hold: the work of a batch is bounded
+// by its messages, not by what one of them packs.
+const MaxChanges = 1000
+
+// maxTries is more than any message is tried.
+const maxTries = 1_000_000
+
 // Metadata is our message: changes of one or more media, and, once it went round,
 // how it fared.
 type Metadata struct {
-	Changes   []video.Change
+	Changes []video.Change
+	// Retag names assets over which the tagging rules are to be run. It says nothing of
+	// them: whoever writes reads them again, and decides with a clock of its own.
+	Retag []Retag
+	// Origin is who wants the changes: OriginPerson or, the same, nobody named; or
+	// OriginRules, and then the rules are run again instead.
+	Origin    string
 	Attempts  int       // how often it was tried; 0 for a new one
+	Before    int       // how often in the rounds before, each of which ended among the dead letters
 	FirstSeen time.Time // when it was tried first; zero for a new one
 	// Ref is the key under STATE of the message proper, which was too large for the
 	// queue; there are no Changes then.
@@ -47,6 +61,35 @@ type Metadata struct {
 	Original []byte
 }
 
+// Who wants what a message says.
+const (
+	OriginPerson = "person"
+	OriginRules  = "rules"
+)
+
+// Retag is one asset over which the rules are to be run, and why.
+type Retag struct {
+	ID    video.ID   `json:"id"`
+	Kind  video.Kind `json:"kind,omitempty"`  // empty: video
+	Event string     `json:"event,omitempty"` // the kind of notification that led here, or EventSweep
+	Via   string     `json:"via,omitempty"`   // how it came in (general, live, …), when a search said so
+	Rules string     `json:"rules,omitempty"` // the version of the rules that are meant; empty: those in force
+}
+
+// EventSweep is the Event of an asset that no notification led to.
+const EventSweep = "sweep"
+
+// Check refuses what cannot be read.
+func (r Retag) Check() error {
+	faults := []error{video.Change{ID: r.ID, Kind: r.Kind}.Check()}
+	for name, text := range map[string]string{"event": r.Event, "via": r.Via, "rules": r.Rules} {
+		if len(text) > 64 {
+			faults = append(faults, fmt.Errorf("%w: %s: %d bytes, at most 64", video.ErrInvalid, name, len(text)))
+		}
+	}
+	return errors.Join(faults...)
+}
+
 // refKey is where such messages are kept: whoever sends a message must not be able
 // to name whatever else lies under STATE.
 var refKey = regexp.MustCompile(`^messages/[A-Za-z0-9/_-]+$`)
@@ -55,7 +98,10 @@ var refKey = regexp.MustCompile(`^messages/[A-Za-z0-9/_-]+$`)
 type metadataWire struct {
 	Version   int            `json:"v"`
 	Changes   []video.Change `json:"changes,omitempty"`
+	Retag     []Retag        `json:"retag,omitempty"`
+	Origin    string         `json:"origin,omitempty"`
 	Attempts  int            `json:"attempts,omitempty"`
+	Before    int            `json:"before,omitempty"`
 	FirstSeen time.Time      `json:"firstSeen,omitzero"`
 	Ref       string         `json:"ref,omitempty"`
 	Reason    string         `json:"reason,omitempty"`
@@ -67,6 +113,7 @@ type metadataWire struct {
 // that, so that one wrong change does not take the others with it. Every error
 // wraps ErrMalformed.
 func DecodeMetadata(body []byte) (Metadata, error) {
+	body = unmarked(body)
 	switch {
 	case len(body) > MaxBody:
 		return Metadata{}, tooLarge("metadata message", len(body))
@@ -92,17 +139,26 @@ func DecodeMetadata(body []byte) (Metadata, error) {
 	if err := strict(body, &wire); err != nil {
 		return Metadata{}, malformed("metadata message", "%w", err)
 	}
-	m := Metadata{Changes: wire.Changes, Attempts: wire.Attempts, FirstSeen: wire.FirstSeen, Ref: wire.Ref, Reason: wire.Reason, Original: wire.Original}
+	if err := exactly(body, messageKeys); err != nil {
+		return Metadata{}, malformed("metadata message", "%w", err)
+	}
+	m := Metadata{Changes: wire.Changes, Retag: wire.Retag, Origin: wire.Origin, Attempts: wire.Attempts, Before: wire.Before, FirstSeen: wire.FirstSeen, Ref: wire.Ref, Reason: wire.Reason, Original: wire.Original}
 	switch {
-	case m.Attempts < 0:
-		return Metadata{}, malformed("metadata message", "attempts is %d", m.Attempts)
+	case m.Attempts < 0 || m.Attempts > maxTries:
+		return Metadata{}, malformed("metadata message", "attempts is %d, 0 to %d", m.Attempts, maxTries)
+	case m.Before < 0 || m.Before > maxTries:
+		return Metadata{}, malformed("metadata message", "before is %d, 0 to %d", m.Before, maxTries)
 	case !dated(m.FirstSeen):
 		return Metadata{}, malformed("metadata message", "firstSeen: year %d, 1 to 9999", m.FirstSeen.UTC().Year())
-	case m.Ref == "" && len(m.Changes) == 0:
+	case m.Ref == "" && len(m.Changes)+len(m.Retag) == 0:
 		return Metadata{}, malformed("metadata message", "no changes")
+	case len(m.Changes)+len(m.Retag) > MaxChanges:
+		return Metadata{}, malformed("metadata message", "%d changes, at most %d; send more messages", len(m.Changes)+len(m.Retag), MaxChanges)
+	case m.Origin != "" && m.Origin != OriginPerson && m.Origin != OriginRules:
+		return Metadata{}, malformed("metadata message", "origin: %q is neither %s nor %s", clip(m.Origin), OriginPerson, OriginRules)
 	case m.Ref != "" && !refKey.MatchString(m.Ref):
 		return Metadata{}, malformed("metadata message", "ref: %q is not a key under messages/", clip(m.Ref))
-	case m.Ref != "" && len(m.Changes) > 0:
+	case m.Ref != "" && len(m.Changes)+len(m.Retag) > 0:
 		return Metadata{}, malformed("metadata message", "both changes and ref")
 	}
 	return m, nil
@@ -138,7 +194,7 @@ func EncodeMetadata(m Metadata) ([]byte, error) {
 		// The JSON encoder would quietly put U+FFFD in its place.
 		return nil, fmt.Errorf("metadata message: %w: text that is not UTF-8", video.ErrInvalid)
 	}
-	wire := metadataWire{MetadataVersion, m.Changes, m.Attempts, m.FirstSeen, m.Ref, m.Reason, m.Original}
+	wire := metadataWire{MetadataVersion, m.Changes, m.Retag, m.Origin, m.Attempts, m.Before, m.FirstSeen, m.Ref, m.Reason, m.Original}
 	var body bytes.Buffer
 	e := json.NewEncoder(&body)
 	e.SetEscapeHTML(false)
@@ -155,7 +211,10 @@ func EncodeMetadata(m Metadata) ([]byte, error) {
 // allText is every text of a message, one behind the other.
 func allText(m Metadata) string {
 	// The NUL between two texts keeps halves of a character from becoming one.
-	parts := []string{m.Ref, m.Reason}
+	parts := []string{m.Ref, m.Reason, m.Origin}
+	for _, r := range m.Retag {
+		parts = append(parts, string(r.ID), string(r.Kind), r.Event, r.Via, r.Rules)
+	}
 	for _, c := range m.Changes {
 		parts = append(parts, string(c.ID), string(c.Kind))
 		for _, p := range []*string{c.Set.Title, c.Set.Description, c.Set.Cover} {
@@ -185,8 +244,14 @@ func decodeContent(body []byte) (Metadata, error) {
 	if err := strict(body, &items); err != nil {
 		return Metadata{}, malformed("UpdateContent", "%w", err)
 	}
+	if err := exactly(body, contentKeys); err != nil {
+		return Metadata{}, malformed("UpdateContent", "%w", err)
+	}
 	if len(items) == 0 {
 		return Metadata{}, malformed("UpdateContent", "no items")
+	}
+	if len(items) > MaxChanges {
+		return Metadata{}, malformed("UpdateContent", "%d items, at most %d; send more messages", len(items), MaxChanges)
 	}
 	m := Metadata{Changes: make([]video.Change, len(items))}
 	for i, item := range items {

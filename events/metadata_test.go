@@ -192,3 +192,22 @@ func TestDeadLetterKeepsEveryByte(t *testing.T) {
 		require.Zero(t, l)
 	}
 }
+
+func TestNamesAreOursToTheLetterAndOnce(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"v":1,"changes":[{"id":"a","set":{"title":"A","Title":"B"}}]}`: `unknown field "Title"`,
+		`{"v":1,"changes":[{"id":"a","set":{"title":"A","title":"B"}}]}`: `the field "title" is there twice`,
+		`{"v":1,"V":1,"changes":[{"id":"a"}]}`:                           `unknown field "V"`,
+		`{"v":1,"changes":[{"ID":"a"}]}`:                                 `unknown field "ID"`,
+		`{"v":1,"retag":[{"id":"a","id":"b"}]}`:                          `the field "id" is there twice`,
+		`[{"VideoId":"a","title":"x"}]`:                                  `unknown field "title"`,
+		`{"v":1,"changes":[{"id":"a"}],"changes":[{"id":"b"}]}`:          `the field "changes" is there twice`,
+	} {
+		_, err := events.DecodeMetadata([]byte(body))
+		require.ErrorIs(t, err, events.ErrMalformed)
+		require.ErrorContains(t, err, want)
+	}
+	m, err := events.DecodeMetadata([]byte("\ufeff" + `{"v":1,"changes":[{"id":"a","tags":{"add":["x"]}}]}`))
+	require.NoError(t, err, "a byte order mark says nothing")
+	require.Len(t, m.Changes, 1)
+}

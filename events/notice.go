@@ -79,7 +79,7 @@ func DecodeNotice(body []byte) (Notice, error) {
 	if len(body) > MaxBody {
 		return Notice{}, tooLarge("notification", len(body))
 	}
-	o, err := parse(body)
+	o, err := parse(unmarked(body))
 	if err != nil {
 		return Notice{}, malformed("notification", "%w", err)
 	}

@@ -213,3 +213,9 @@ func TestNoticeTakesEveryFormOfAField(t *testing.T) {
 		require.Equal(t, "u", n.Detail.(events.Upload).URL)
 	})
 }
+
+func TestAByteOrderMarkSaysNothing(t *testing.T) {
+	n, err := events.DecodeNotice([]byte("\ufeff" + `{"EventType":"FileUploadComplete","VideoId":"a","Status":"success"}`))
+	require.NoError(t, err)
+	require.Equal(t, video.ID("a"), n.ID)
+}

@@ -288,7 +288,7 @@ func rightsOf(t *testing.T, file string) (have []string) {
 	for _, s := range policy.Statement {
 		for _, r := range s.Resource {
 			if slices.Contains(s.Action, "oss:PutObject") || slices.Contains(s.Action, "oss:DeleteObject") {
-				require.Regexp(t, `^acs:oss:\*:\*:vodcurator-\*/v1/(probe|[a-z]+/(purge/)?\*)$`, r, file)
+				require.Regexp(t, `^acs:oss:\*:\*:vodcurator-\*/v1/(probe|[a-z]+/((purge|shard|index)/)?\*)$`, r, file)
 			}
 		}
 		if s.Effect == "Deny" {

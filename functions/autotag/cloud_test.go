@@ -71,6 +71,9 @@ func cloud(t *testing.T, n int, pace float64, env map[string]string, more ...fun
 	if env["RATE_SHARE"] == "" {
 		env["RATE_SHARE"] = "1"
 	}
+	if env["TAGGING_MODE"] == "" {
+		env["TAGGING_MODE"] = "write"
+	}
 	opt := localcloud.Options{Manifest: file, Root: "../..", Env: env, Callback: "none", Pace: pace, Start: at}
 	for _, set := range more {
 		set(&opt)
@@ -108,18 +111,18 @@ func told(t *testing.T, c *localcloud.Cloud, what string) (total int) {
 }
 
 // One event for each upload, by VOD's queue callback, with the metadata queue.
-func TestAThousandEventsByQueueCostAtMost165Calls(t *testing.T) {
+func TestAThousandEventsByQueueCostAtMost110Calls(t *testing.T) {
 	c, ids := cloud(t, 1_000, 0.5, map[string]string{})
 	for _, id := range ids {
 		_, err := c.MNS.Enqueue(c.Env()["NOTICE_QUEUE"], strings.ReplaceAll(notice("FileUploadComplete", "VideoId"), "30a1f0c2d7b171f1a4e66723a78e0102", id))
 		require.NoError(t, err)
 	}
 	require.Eventually(t, func() bool { return tagged(c) == len(ids) }, time.Minute, 50*time.Millisecond)
-	require.LessOrEqual(t, told(t, c, "1,000 events by queue"), 165)
+	require.LessOrEqual(t, told(t, c, "1,000 events by queue"), 110)
 }
 
-// The same by HTTP callback: one read each, and the metadata queue's batches.
-func TestEventsByCallbackCostLittleMoreThanTheirRead(t *testing.T) {
+// The same by HTTP callback: these cause no call, and the metadata queue's batches few.
+func TestEventsByCallbackCostWhatTheirBatchesDo(t *testing.T) {
 	n := 200 // make soak takes the thousand
 	if os.Getenv("SOAK") != "" {
 		n = 1_000
@@ -162,7 +165,7 @@ func TestEventsByCallbackCostLittleMoreThanTheirRead(t *testing.T) {
 	close(work)
 	senders.Wait()
 	require.Eventually(t, func() bool { return tagged(c) == len(ids) }, time.Minute, 50*time.Millisecond)
-	require.LessOrEqual(t, told(t, c, fmt.Sprint(n, " events by callback")), n*1210/1000)
+	require.LessOrEqual(t, told(t, c, fmt.Sprint(n, " events by callback")), n*300/1000)
 }
 
 func TestTheSweepTagsALibraryThatNobodyAnnounced(t *testing.T) {

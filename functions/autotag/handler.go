@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,7 +15,7 @@ import (
 	"vodcurator/shared/act/edit"
 	"vodcurator/shared/act/tag"
 	"vodcurator/shared/boot"
-	"vodcurator/shared/decide/tagging"
+	"vodcurator/shared/report"
 	"vodcurator/shared/video"
 )
 
@@ -30,13 +31,11 @@ var acts = []string{
 }
 
 type handler struct {
-	library  tag.Library
-	labels   tag.Labeller
+	editor   editor   // decides and writes, or only reports
+	writer   retagger // asks the library's writer to decide instead; nil: there is none beside us
 	search   tag.Searcher
-	writer   tag.Writer                                                     // nil: report only
 	watch    watcher                                                        // nil: who changed what cannot be told
 	gone     func(ctx context.Context, at time.Time, all []boot.Gone) error // keeps them; nil: nowhere
-	rules    func(context.Context) (*tagging.Rules, error)
 	signer   events.Signer
 	seen     *events.Seen
 	now      func() time.Time
@@ -44,6 +43,14 @@ type handler struct {
 	app      string        // APP_ID; empty: all applications
 	deadline time.Duration // for a callback: VOD waits 5 s for the answer
 }
+
+// editor runs rules over assets; shared/act/edit has the promise.
+type editor interface {
+	Do(ctx context.Context, run string, items []edit.Item) ([]edit.Result, error)
+}
+
+// retagger puts assets into the queue of the library's writer.
+type retagger func(ctx context.Context, retags []events.Retag) ([]video.Outcome, error)
 
 // watcher tells the changes of other writers from ours; edit.Watch has the promise.
 type watcher interface {
@@ -67,7 +74,6 @@ type summary struct {
 	Foreign   int                  `json:"foreign,omitempty"` // media that another writer changed
 	Gone      int                  `json:"gone,omitempty"`    // announced deletions that were kept for the ledger
 	Status    int                  `json:"status,omitempty"`
-	Rules     string               `json:"rules,omitempty"` // version
 }
 
 func (h *handler) handle(ctx context.Context, raw []byte) (any, error) {
@@ -134,8 +140,7 @@ func (h *handler) receive(ctx context.Context, raw []byte, s *summary) (status i
 	}
 	ctx, cancel := context.WithTimeout(ctx, h.deadline)
 	defer cancel()
-	results, err := h.act(ctx, []events.Notice{notice}, s)
-	h.others(ctx, []events.Notice{notice}, now, s)
+	results, err := h.act(ctx, []events.Notice{notice}, now, s)
 	h.noteGone(ctx, []events.Notice{notice}, now, s)
 	if err != nil || slices.ContainsFunc(results, tag.Result.Failed) {
 		h.seen.Forget(req)
@@ -167,8 +172,7 @@ func (h *handler) batch(ctx context.Context, raw []byte, s *summary) error {
 			oldest = m.At
 		}
 	}
-	results, err := h.act(ctx, notices, s)
-	h.others(ctx, notices, oldest, s)
+	results, err := h.act(ctx, notices, oldest, s)
 	h.noteGone(ctx, notices, oldest, s)
 	if len(results) == 0 {
 		return err
@@ -191,11 +195,10 @@ func (h *handler) one(ctx context.Context, raw []byte, s *summary) error {
 		s.Malformed++
 		return err
 	}
-	results, err := h.act(ctx, []events.Notice{notice}, s)
 	if m.At.IsZero() {
 		m.At = h.now()
 	}
-	h.others(ctx, []events.Notice{notice}, m.At, s)
+	results, err := h.act(ctx, []events.Notice{notice}, m.At, s)
 	h.noteGone(ctx, []events.Notice{notice}, m.At, s)
 	for _, r := range results {
 		if err == nil && r.Failed() {
@@ -217,39 +220,34 @@ func (h *handler) sweep(ctx context.Context, raw []byte, s *summary) error {
 			return fmt.Errorf("timer payload %q is no span of time such as 48h", tick.Payload)
 		}
 	}
-	t, err := h.tagger(ctx, s)
-	if err != nil {
-		return err
-	}
-	swept, err := t.Sweep(ctx, h.search, tick.At, span)
+	swept, err := tag.Sweep(ctx, h.search, tick.At, span, h.run)
 	s.Seen, s.Found, s.LossRatio, s.Left = swept.Seen, len(swept.Found), swept.LossRatio(), swept.Left
 	s.Outcomes = swept.Results
 	h.tell(ctx, swept.Failed)
 	return err
 }
 
-func (h *handler) act(ctx context.Context, notices []events.Notice, s *summary) ([]tag.Result, error) {
+// act sees to what the notices are about. The first of them came at that moment.
+func (h *handler) act(ctx context.Context, notices []events.Notice, at time.Time, s *summary) ([]tag.Result, error) {
+	retitled := h.others(ctx, notices, at, s)
 	var targets []tag.Target
-	at := h.now()
 	s.Notices += len(notices)
 	own := h.ours(notices)
 	s.Ignored += len(notices) - len(own)
 	for _, n := range own {
-		if !slices.Contains(acts, n.Kind) || n.ID == "" || n.Status == events.StatusFailed {
+		if !slices.Contains(acts, n.Kind) && !retitled[n.ID] || n.ID == "" || n.Status == events.StatusFailed {
 			s.Ignored++
 			continue
 		}
 		s.Acted++
-		targets = append(targets, tag.Target{ID: n.ID, Kind: n.MediaKind, Labels: n.Kind == events.AIVideoTagComplete, At: n.At})
+		// Nothing that the event says is believed, its time least of all: who writes reads the
+		// asset again, and decides with a clock of its own.
+		targets = append(targets, tag.Target{ID: n.ID, Kind: n.MediaKind, Labels: n.Kind == events.AIVideoTagComplete, Event: n.Kind})
 	}
 	if len(targets) == 0 {
 		return nil, nil
 	}
-	t, err := h.tagger(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	results, err := t.Run(ctx, targets, at)
+	results, err := h.run(ctx, targets)
 	var failed []tag.Result
 	for _, r := range results {
 		s.Outcomes[r.Outcome.Result]++
@@ -267,14 +265,50 @@ func (h *handler) act(ctx context.Context, notices []events.Notice, s *summary) 
 	return results, err
 }
 
+// run sees to some assets: it puts them into the writer's queue, or decides itself.
+func (h *handler) run(ctx context.Context, targets []tag.Target) ([]tag.Result, error) {
+	results := make([]tag.Result, len(targets))
+	if h.writer != nil {
+		retags := make([]events.Retag, len(targets))
+		for i, t := range targets {
+			if retags[i] = (events.Retag{ID: t.ID, Event: t.Event, Via: t.Origin}); t.Kind == video.KindImage {
+				retags[i].Kind = t.Kind
+			}
+			retags[i].Event = cmp.Or(t.Event, events.EventSweep)
+		}
+		outcomes, err := h.writer(ctx, retags)
+		for i := range outcomes {
+			results[i].Outcome = outcomes[i]
+		}
+		return results, err
+	}
+	items := make([]edit.Item, len(targets))
+	for i, t := range targets {
+		items[i].Retag = &edit.Retag{ID: t.ID, Kind: t.Kind, Labels: t.Labels, Origin: t.Origin}
+	}
+	name := report.RequestID(ctx)
+	if name == "" {
+		name = h.now().UTC().Format("20060102T150405.000000000Z")
+	}
+	got, err := h.editor.Do(ctx, name, items)
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range got {
+		results[i] = tag.Result{Outcome: r.Outcome, Decision: r.Decision}
+	}
+	return results, nil
+}
+
 // before is how much earlier than its announcement a change may have been written.
 const before = 10 * time.Minute
 
-// others logs which media another writer than ours has changed. The first of the
-// notices came at that moment. Failing costs nothing but the record.
-func (h *handler) others(ctx context.Context, notices []events.Notice, at time.Time, s *summary) {
+// others logs which media another writer than ours has changed, and gives those of
+// which it was the title: rules about titles are run again then. The first of the notices
+// came at that moment. Failing costs nothing but the record.
+func (h *handler) others(ctx context.Context, notices []events.Notice, at time.Time, s *summary) (retitled map[video.ID]bool) {
 	if h.watch == nil {
-		return
+		return nil
 	}
 	var announced []video.Update
 	for _, n := range h.ours(notices) {
@@ -289,10 +323,14 @@ func (h *handler) others(ctx context.Context, notices []events.Notice, at time.T
 	if err != nil {
 		h.log.WarnContext(ctx, "whose changes these are is not known", slog.Int("media", len(announced)), slog.Any("error", err))
 	}
-	s.Foreign = len(foreign)
+	s.Foreign, retitled = len(foreign), map[video.ID]bool{}
 	for _, f := range foreign {
+		if slices.Contains(f.Parts, "title") {
+			retitled[f.ID] = true
+		}
 		h.log.WarnContext(ctx, "another writer changed a media", slog.String("media", string(f.ID)), slog.Any("parts", f.Parts))
 	}
+	return retitled
 }
 
 // noteGone keeps announced deletions, so that the ledger can be compared with them.
@@ -320,13 +358,4 @@ func (h *handler) tell(ctx context.Context, results []tag.Result) {
 		h.log.WarnContext(ctx, "media", slog.String("media", string(r.Outcome.ID)), slog.String("outcome", string(r.Outcome.Result)),
 			slog.String("reason", r.Outcome.Reason), slog.Any("dropped", r.Decision.Dropped), slog.Any("faults", r.Decision.Faults))
 	}
-}
-
-func (h *handler) tagger(ctx context.Context, s *summary) (tag.Tagger, error) {
-	rules, err := h.rules(ctx)
-	if err != nil {
-		return tag.Tagger{}, err
-	}
-	s.Rules = rules.Version
-	return tag.Tagger{Library: h.library, Labels: h.labels, Rules: rules, Writer: h.writer}, nil
 }

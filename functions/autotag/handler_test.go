@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,7 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vodcurator/events"
-	"vodcurator/shared/act/tag"
+	"vodcurator/shared/act/edit"
 	"vodcurator/shared/boot"
 	"vodcurator/shared/decide/tagging"
 	"vodcurator/shared/report"
@@ -42,14 +43,19 @@ var at = time.Unix(1782000000, 0).UTC()
 
 // library answers for every id, and counts.
 type library struct {
+	mu    sync.Mutex
 	calls []string
 	err   error
 	block bool
 	tags  map[video.ID][]string
+
+	rulesErr error
 }
 
 func (l *library) call(ctx context.Context, name string, ids ...video.ID) error {
+	l.mu.Lock()
 	l.calls = append(l.calls, fmt.Sprint(name, " ", ids))
+	l.mu.Unlock()
 	if l.block {
 		<-ctx.Done()
 		return fmt.Errorf("%w: %w", video.ErrTransient, ctx.Err())
@@ -58,6 +64,8 @@ func (l *library) call(ctx context.Context, name string, ids ...video.ID) error 
 }
 
 func (l *library) media(id video.ID) video.Media {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	return video.Media{
 		Video:  video.Video{ID: id, Kind: video.KindVideo, Title: "Promo", Tags: l.tags[id]},
 		Source: &video.Source{FileName: "x.mp4", Duration: 30 * time.Second, Width: 1280, Height: 720},
@@ -65,17 +73,15 @@ func (l *library) media(id video.ID) video.Media {
 }
 
 func (l *library) Media(ctx context.Context, ids []video.ID) (out []video.Answer[video.Media], err error) {
-	if err := l.call(ctx, "Media", ids...); err != nil {
-		return nil, err
-	}
+	err = l.call(ctx, "Media", ids...)
 	for _, id := range ids {
-		out = append(out, video.Answer[video.Media]{ID: id, Value: l.media(id)})
+		out = append(out, video.Answer[video.Media]{ID: id, Value: l.media(id), Err: err})
 	}
-	return out, nil
+	return out, err
 }
 
-func (l *library) Image(ctx context.Context, id video.ID) (video.Image, error) {
-	return video.Image{ID: id, Width: 2, Height: 1, Title: "x"}, l.call(ctx, "Image", id)
+func (l *library) Videos(context.Context, []video.ID) ([]video.Answer[video.Video], error) {
+	return nil, errors.ErrUnsupported // rules need more
 }
 
 func (l *library) Images(ctx context.Context, ids []video.ID) (out []video.Answer[video.Image], err error) {
@@ -91,7 +97,9 @@ func (l *library) Labels(ctx context.Context, id video.ID) ([]video.Label, error
 
 func (l *library) Update(ctx context.Context, updates []video.Update) (out []video.Outcome, err error) {
 	for _, u := range updates {
+		l.mu.Lock()
 		l.tags[u.ID] = *u.Tags
+		l.mu.Unlock()
 		out = append(out, video.Outcome{ID: u.ID, Result: video.Done})
 	}
 	return out, l.call(ctx, "Update")
@@ -113,11 +121,19 @@ func (l *library) Search(_ context.Context, q video.Query) iter.Seq2[video.Found
 	}
 }
 
-func newTest() (*handler, *library, *bytes.Buffer) {
+func newTest() (*handler, *library, *bytes.Buffer) { return newTestWith(defaults, false) }
+
+func newTestWith(rules *tagging.Rules, reportOnly bool) (*handler, *library, *bytes.Buffer) {
 	l, log := &library{tags: map[video.ID][]string{}}, &bytes.Buffer{}
+	e, err := edit.New(edit.Config{Library: l, Rules: edit.Rules{
+		Read:  func(context.Context) (*tagging.Rules, error) { return rules, l.rulesErr },
+		Media: l.Media, Labels: l.Labels, Report: reportOnly,
+	}})
+	if err != nil {
+		panic(err)
+	}
 	return &handler{
-		library: l, labels: l, search: l, writer: tag.Direct{To: l},
-		rules:    func(context.Context) (*tagging.Rules, error) { return defaults, nil },
+		editor: e, search: l,
 		signer:   events.Signer{URL: url, Keys: []string{"ZZ9newKey0001", key}},
 		seen:     events.NewSeen(100, 10*time.Minute),
 		now:      func() time.Time { return at },
@@ -327,7 +343,7 @@ func TestEverySampleIsActedOnOrAcknowledged(t *testing.T) {
 			for _, call := range l.calls {
 				calls = append(calls, strings.Fields(call)[0])
 			}
-			require.Equal(t, map[string][]string{"video": {"Media", "Update"}, "image": {"Image", "UpdateImages"}, "": nil}[intake[name]], calls)
+			require.Equal(t, map[string][]string{"video": {"Media", "Update"}, "image": {"Images", "UpdateImages"}, "": nil}[intake[name]], calls)
 		})
 		delete(named, name)
 	}
@@ -367,10 +383,9 @@ func TestAnnouncedDeletionsAreKept(t *testing.T) {
 }
 
 func TestSmartTagsCostThreeCalls(t *testing.T) {
-	h, l, _ := newTest()
 	rules, err := tagging.Parse("r", []byte(`rules: [{name: ai, when: len(labels) > 0, add: ["ai:{labels}"]}]`))
 	require.NoError(t, err)
-	h.rules = func(context.Context) (*tagging.Rules, error) { return rules, nil }
+	h, l, _ := newTestWith(rules, false)
 	body, err := os.ReadFile("../../testdata/events/AIVideoTagComplete.json")
 	require.NoError(t, err)
 	stamp, signature := sign(at, key)
@@ -414,19 +429,14 @@ func TestABatchReadsTogetherAndOneBadMessageHarmsNobody(t *testing.T) {
 	_, err = h.handle(t.Context(), batch(notice("FileUploadComplete", "VideoId")))
 	require.ErrorIs(t, err, video.ErrThrottled, "nothing could be done: the platform tries again")
 	l.err = nil
-	h.writer = refusing{}
+	h.writer = func(_ context.Context, retags []events.Retag) (out []video.Outcome, err error) {
+		for _, r := range retags {
+			out = append(out, video.Outcome{ID: r.ID, Result: video.Forbidden, Err: video.ErrForbidden})
+		}
+		return out, nil
+	}
 	_, err = h.handle(t.Context(), batch(strings.ReplaceAll(other, "v2", "v7"), strings.ReplaceAll(other, "v2", "v8")))
 	require.ErrorIs(t, err, video.ErrForbidden, "a right that is missing loses no event")
-}
-
-// refusing is a queue for which the role has no right.
-type refusing struct{}
-
-func (refusing) Write(_ context.Context, wanted []tag.Wanted) (out []video.Outcome, err error) {
-	for _, w := range wanted {
-		out = append(out, video.Outcome{ID: w.Change.ID, Result: video.Forbidden, Err: video.ErrForbidden})
-	}
-	return out, nil
 }
 
 func TestATopicMessageAndGarbage(t *testing.T) {
@@ -471,8 +481,7 @@ func TestTheSweepLooksBackAFixedSpanFromTheTimersOwnTime(t *testing.T) {
 }
 
 func TestInReportModeNothingIsWritten(t *testing.T) {
-	h, l, log := newTest()
-	h.writer = nil
+	h, l, log := newTestWith(defaults, true)
 	answer, err := h.handle(t.Context(), batch(notice("FileUploadComplete", "VideoId")))
 	require.NoError(t, err)
 	require.Equal(t, map[video.Result]int{video.Kept: 1}, answer.(*summary).Outcomes)
@@ -482,7 +491,7 @@ func TestInReportModeNothingIsWritten(t *testing.T) {
 
 func TestRulesThatCannotBeReadTagNothing(t *testing.T) {
 	h, l, _ := newTest()
-	h.rules = func(context.Context) (*tagging.Rules, error) { return nil, errors.New("line 3: nonsense") }
+	l.rulesErr = errors.New("line 3: nonsense")
 	stamp, signature := sign(at, key)
 	require.Equal(t, 500, callback(t, h, request("POST", notice("FileUploadComplete", "VideoId"), stamp, signature)))
 	_, err := h.handle(t.Context(), batch(notice("FileUploadComplete", "VideoId")))
@@ -510,5 +519,38 @@ func BenchmarkOwnTime(b *testing.B) {
 		if i++; err != nil || answer.(events.Response).StatusCode != 200 {
 			b.Fatal(answer, err)
 		}
+	}
+}
+
+// With a queue autotag authenticates and says which assets; it reads nothing, and
+// nothing that an event says of an asset goes any further.
+func TestWithAQueueAnEventIsAHintAndNothingElse(t *testing.T) {
+	h, l, _ := newTest()
+	var got []events.Retag
+	h.writer = func(_ context.Context, retags []events.Retag) ([]video.Outcome, error) {
+		got = append(got, retags...)
+		out := make([]video.Outcome, len(retags))
+		for i, r := range retags {
+			out[i] = video.Outcome{ID: r.ID, Result: video.Done}
+		}
+		return out, nil
+	}
+	h.editor = nil
+	for year := 1970; year <= 2100; year++ {
+		stamp, signature := sign(at, key)
+		body := strings.ReplaceAll(notice("FileUploadComplete", "VideoId"), "2026-06-21", fmt.Sprintf("%d-06-21", year))
+		require.Equal(t, 200, callback(t, h, request("POST", body, stamp, signature)))
+		require.Equal(t, events.Retag{ID: id, Event: "FileUploadComplete"}, got[len(got)-1], "no time, no title, no labels")
+	}
+	require.Len(t, got, 131)
+	_, err := h.handle(t.Context(), batch(notice("ImageUploadComplete", "ImageId"), notice("AIVideoTagComplete", "MediaId"), notice("SnapshotComplete", "VideoId")))
+	require.NoError(t, err)
+	require.Equal(t, []events.Retag{{ID: id, Kind: "image", Event: "ImageUploadComplete"}, {ID: id, Event: "AIVideoTagComplete"}}, got[131:])
+	raw, _ := json.Marshal(map[string]string{"triggerTime": "2026-06-21T08:00:00Z", "triggerName": "sweep"})
+	_, err = h.handle(t.Context(), raw)
+	require.NoError(t, err)
+	require.Equal(t, events.Retag{ID: "v1", Event: "sweep"}, got[133])
+	for _, call := range l.calls {
+		require.Contains(t, call, "Search")
 	}
 }

@@ -4,17 +4,13 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"sync"
 	"time"
 
 	"github.com/aliyun/fc-runtime-go-sdk/fc"
 
 	"vodcurator/events"
 	"vodcurator/shared/act/edit"
-	"vodcurator/shared/act/tag"
 	"vodcurator/shared/boot"
-	"vodcurator/shared/decide/tagging"
 )
 
 func main() {
@@ -23,28 +19,18 @@ func main() {
 	fc.RegisterInitializerFunction(func(ctx context.Context) {
 		ctx = boot.Invocation(ctx)
 		app.Warm(ctx)
-		if _, err := h.rules(ctx); err != nil {
-			app.Log.ErrorContext(ctx, "rules", "error", err)
-		}
 	})
 	fc.Start(h.handle)
 }
 
 func newHandler(app *boot.App) *handler {
 	h := &handler{
-		library: struct {
-			boot.MediaRight
-			boot.ImageRight
-			boot.ImagesRight
-		}{app.Media(), app.Image(), app.Images()},
-		labels:   boot.LabelsRight(app.VOD.Labels),
 		search:   boot.SearchRight(app.VOD.Search),
 		signer:   events.Signer{URL: app.CallbackURL, Window: app.CallbackWindow},
 		seen:     events.NewSeen(10_000, 2*app.CallbackWindow),
 		now:      time.Now,
 		log:      app.Log,
 		app:      app.App,
-		rules:    rules(app),
 		deadline: 4 * time.Second,
 	}
 	for _, key := range app.CallbackKeys {
@@ -53,43 +39,38 @@ func newHandler(app *boot.App) *handler {
 	if app.State != nil {
 		h.gone = app.State.NoteGone
 	}
-	switch {
-	case app.TaggingMode == "report":
-	case app.MetadataQueue != "":
-		h.writer = tag.Queued{To: app.Sender(), Now: time.Now}
+	if app.MetadataQueue != "" && app.TaggingMode != "report" {
+		h.writer = app.Sender().Retag
 		if app.State != nil { // then metadata writes for all of us, and its journal tells what
 			h.watch = edit.NewWatch(app.State)
 		}
-	default:
-		h.writer = tag.Direct{To: struct {
-			boot.UpdateRight
-			boot.UpdateImagesRight
-		}{app.VOD.Update, app.VOD.UpdateImages}}
+		return h
 	}
+	h.editor = newEditor(app)
 	return h
 }
 
-// rules reads RULES_FILE once it can be read: a function has no credentials for
-// STATE before its first invocation. A file with mistakes is refused each time,
-// with all of them; nothing is tagged then.
-func rules(app *boot.App) func(context.Context) (*tagging.Rules, error) {
-	if app.RulesFile == "" {
-		def := tagging.Default()
-		return func(context.Context) (*tagging.Rules, error) { return def, nil }
+// newEditor is the library's writer where no queue leads to another.
+func newEditor(app *boot.App) *edit.Editor {
+	c := edit.Config{
+		Library: struct {
+			boot.VideosRight
+			boot.ImagesRight
+			boot.UpdateRight
+			boot.UpdateImagesRight
+		}{app.Videos(), app.Images(), app.VOD.Update, app.VOD.UpdateImages},
+		Log: app.Log,
+		Rules: edit.Rules{
+			Read: app.Rules(), Media: app.Media(), Labels: app.VOD.Labels,
+			Reach: app.Reach(), Report: app.TaggingMode == "report",
+		},
 	}
-	var mu sync.Mutex
-	var read *tagging.Rules
-	return func(ctx context.Context) (*tagging.Rules, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		if read != nil {
-			return read, nil
-		}
-		raw, err := app.File(ctx, app.RulesFile)
-		if err != nil {
-			return nil, fmt.Errorf("RULES_FILE: %w", err)
-		}
-		read, err = tagging.Parse(app.RulesFile, raw)
-		return read, err
+	if app.State != nil { // a nil *State in an interface would not be nil
+		c.State, c.Follows = app.State, app.MetadataQueue != "" // then metadata is the library's writer
 	}
+	editor, err := edit.New(c)
+	if err != nil {
+		panic(err) // the library is always there
+	}
+	return editor
 }

@@ -80,6 +80,11 @@ func manifest(t testing.TB, intake string) string {
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, string(out))
+	if limit := os.Getenv("TEST_DATA_KB"); limit != "" { // of memory, for its process
+		main := filepath.Join(dir, "target", "main")
+		require.NoError(t, os.Rename(main, main+".real"))
+		require.NoError(t, os.WriteFile(main, []byte("#!/bin/sh\nulimit -d "+limit+"\nexec "+main+".real\n"), 0o700))
+	}
 
 	src, err := os.ReadFile("../../s.yaml")
 	require.NoError(t, err)

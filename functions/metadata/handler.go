@@ -10,18 +10,20 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"runtime/debug"
 	"strings"
 	"time"
 
 	"vodcurator/events"
+	"vodcurator/shared/act/edit"
 	"vodcurator/shared/boot"
 	"vodcurator/shared/report"
 	"vodcurator/shared/video"
 )
 
-// editor carries out changes; shared/act/edit has the promise.
+// editor carries out changes and runs rules; shared/act/edit has the promise.
 type editor interface {
-	Edit(ctx context.Context, run string, changes []video.Change) ([]video.Outcome, error)
+	Do(ctx context.Context, run string, items []edit.Item) ([]edit.Result, error)
 }
 
 // sender puts messages into a queue.
@@ -58,7 +60,11 @@ const (
 type answer struct {
 	Messages    int                  `json:"messages"`
 	Changes     int                  `json:"changes"`
-	Media       int                  `json:"media"` // that the changes are about
+	Media       int                  `json:"media"`             // that the changes are about
+	Retags      int                  `json:"retags,omitempty"`  // assets over which rules were run
+	Found       int                  `json:"found,omitempty"`   // of these by a sweep, and not as the rules want them: no event had seen to them
+	Waiting     int                  `json:"waiting,omitempty"` // of these with a rule that needs a fact not known yet
+	Dropped     int                  `json:"dropped,omitempty"` // of these with a tag or text that did not fit
 	Outcomes    map[video.Result]int `json:"outcomes"`
 	SentBack    int                  `json:"sentBack"`
 	DeadLetters int                  `json:"deadLetters"`
@@ -86,7 +92,7 @@ func (h handler) handle(ctx context.Context, raw []byte) (any, error) {
 		return nil, err
 	}
 	h.log.InfoContext(ctx, "metadata", slog.Int("messages", a.Messages), slog.Int("changes", a.Changes),
-		slog.Int("media", a.Media), slog.Any("outcomes", a.Outcomes), slog.Int("sent_back", a.SentBack), slog.Int("dead_letters", a.DeadLetters))
+		slog.Int("media", a.Media), slog.Int("retags", a.Retags), slog.Int("found", a.Found), slog.Any("outcomes", a.Outcomes), slog.Int("sent_back", a.SentBack), slog.Int("dead_letters", a.DeadLetters))
 	return a, nil
 }
 
@@ -110,55 +116,66 @@ const maxAhead = 24 * time.Hour
 // letter is one message on its way through.
 type letter struct {
 	events.Message
-	meta     events.Metadata
-	err      error // it cannot be read
-	outcomes []video.Outcome
+	meta    events.Metadata
+	err     error         // it cannot be read
+	results []edit.Result // of its changes, and behind them of its retags
+}
+
+// items are what a message asks for, in the order of its results.
+func (l *letter) items() []edit.Item {
+	var items []edit.Item
+	for _, c := range l.meta.Changes {
+		if l.meta.Origin == events.OriginRules { // the writer decides: what rules have decided elsewhere is a hint
+			items = append(items, edit.Item{Retag: &edit.Retag{ID: c.ID, Kind: c.Kind}})
+			continue
+		}
+		items = append(items, edit.Item{Change: c})
+	}
+	for _, r := range l.meta.Retag {
+		items = append(items, edit.Item{Retag: &edit.Retag{
+			ID: r.ID, Kind: r.Kind, Labels: r.Event == events.AIVideoTagComplete, Origin: r.Via, Rules: r.Rules,
+		}})
+	}
+	return items
+}
+
+// id is the asset that a result is about.
+func (l *letter) id(n int) video.ID {
+	if n < len(l.meta.Changes) {
+		return l.meta.Changes[n].ID
+	}
+	return l.meta.Retag[n-len(l.meta.Changes)].ID
 }
 
 func (h handler) process(ctx context.Context, messages []events.Message) (answer, error) {
 	messages = unpacked(messages)
 	now := time.Now()
 	letters := make([]letter, len(messages))
-	var changes []video.Change
-	var ends []*video.Outcome // of each of them
 	a := answer{Messages: len(messages), Outcomes: map[video.Result]int{}}
-	media := map[video.ID]bool{}
 	for i, m := range messages {
 		if m.At.IsZero() {
 			m.At = now
 		}
 		letters[i] = letter{Message: m}
-		l := &letters[i]
-		if l.meta, l.err = h.read(ctx, m.Body); errors.Is(l.err, errState) {
-			return answer{}, l.err
+		if err := h.open(ctx, &letters[i]); err != nil {
+			return answer{}, err
 		}
-		l.stamp()
-		l.outcomes = make([]video.Outcome, len(l.meta.Changes))
-		for n, c := range l.meta.Changes {
-			media[c.ID] = true
-			if err := l.check(c); err != nil {
-				l.outcomes[n] = video.Outcome{ID: c.ID, Result: video.Rejected, Reason: err.Error(), Err: err}
-				continue
-			}
-			changes, ends = append(changes, c), append(ends, &l.outcomes[n])
-		}
-		a.Changes += len(l.meta.Changes)
 	}
-	a.Media = len(media)
 	run := report.RequestID(ctx)
 	if run == "" {
 		run = now.UTC().Format("20060102T150405.000000000Z")
 	}
-	outcomes, err := h.editor.Edit(ctx, run, changes)
-	if err != nil {
-		return answer{}, fmt.Errorf("edit: %w", err)
+	if err := h.edit(ctx, run, letters); err != nil {
+		return answer{}, err
 	}
-	for i, o := range outcomes {
-		*ends[i] = o
-	}
+	media := map[video.ID]bool{}
 	for i := range letters {
-		for _, o := range letters[i].outcomes {
+		l := &letters[i]
+		a.Changes += len(l.meta.Changes)
+		for n, o := range l.results {
+			media[l.id(n)] = true
 			a.Outcomes[o.Result]++
+			a.count(l, n)
 			if o.Err != nil || o.Result == video.Done && o.Reason != "" { // the second: over another writer's
 				h.log.WarnContext(ctx, "change", slog.String("media", string(o.ID)), slog.String("result", string(o.Result)), slog.String("reason", o.Reason))
 			}
@@ -167,7 +184,115 @@ func (h handler) process(ctx context.Context, messages []events.Message) (answer
 			a.Outcomes[video.Rejected]++
 		}
 	}
+	a.Media = len(media)
 	return a, h.close(ctx, letters, &a)
+}
+
+// count counts what came of running rules.
+func (a *answer) count(l *letter, n int) {
+	if n < len(l.meta.Changes) {
+		return
+	}
+	r := l.results[n]
+	a.Retags++
+	if l.meta.Retag[n-len(l.meta.Changes)].Event == events.EventSweep && !r.Decision.Change.Empty() {
+		a.Found++
+	}
+	if len(r.Decision.Waiting) > 0 {
+		a.Waiting++
+	}
+	if len(r.Decision.Dropped)+len(r.Decision.Faults) > 0 {
+		a.Dropped++
+	}
+}
+
+// open reads a message and checks its changes. An error means that STATE does not
+// answer; what is wrong with the message itself is noted in it.
+func (h handler) open(ctx context.Context, l *letter) error {
+	fault := h.guard(ctx, l.ID, func() {
+		if l.meta, l.err = h.read(ctx, l.Body); l.err != nil {
+			return
+		}
+		l.stamp()
+		l.results = make([]edit.Result, len(l.meta.Changes)+len(l.meta.Retag))
+		for n, c := range l.meta.Changes {
+			l.results[n].ID = c.ID
+			if err := l.check(c); err != nil {
+				l.results[n] = refused(c.ID, err)
+			}
+		}
+		for n, r := range l.meta.Retag {
+			n += len(l.meta.Changes)
+			l.results[n].ID = r.ID
+			if err := r.Check(); err != nil {
+				l.results[n] = refused(r.ID, err)
+			}
+		}
+	})
+	if fault != nil {
+		l.meta, l.results, l.err = events.Metadata{FirstSeen: l.At.UTC()}, nil, fault
+	}
+	if errors.Is(l.err, errState) {
+		return l.err
+	}
+	return nil
+}
+
+func refused(id video.ID, err error) edit.Result {
+	return edit.Result{Outcome: video.Outcome{ID: id, Result: video.Rejected, Reason: err.Error(), Err: err}}
+}
+
+// guard runs f and turns a panic into an error, with its stack in the log: it belongs
+// to the message that caused it, and its neighbours go on.
+func (h handler) guard(ctx context.Context, message string, f func()) (err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("%w: handling the message panics: %v; the stack is in the log", errPanic, fault)
+			h.log.ErrorContext(ctx, "panic", slog.String("message", message), slog.Any("fault", fault), slog.String("stack", string(debug.Stack())))
+		}
+	}()
+	f()
+	return nil
+}
+
+// errPanic says that the program failed, not the world; no retry can cure it.
+var errPanic = fmt.Errorf("%w: panic", video.ErrInvalid)
+
+// edit carries out the changes of the messages. When that panics, each message is
+// carried out alone, and the one that panics again is refused.
+func (h handler) edit(ctx context.Context, run string, letters []letter) error {
+	var items []edit.Item
+	var ends []*edit.Result // of each of them
+	for i := range letters {
+		for n, item := range letters[i].items() {
+			if end := &letters[i].results[n]; end.Result == "" {
+				items, ends = append(items, item), append(ends, end)
+			}
+		}
+	}
+	var results []edit.Result
+	var err error
+	fault := h.guard(ctx, run, func() { results, err = h.editor.Do(ctx, run, items) })
+	switch {
+	case fault != nil && len(letters) > 1:
+		for i := range letters {
+			if err := h.edit(ctx, run, letters[i:i+1]); err != nil {
+				return err
+			}
+		}
+		return nil
+	case fault != nil:
+		for _, end := range ends {
+			*end = refused(end.ID, fault)
+		}
+		return nil
+	case err != nil:
+		return fmt.Errorf("edit: %w", err)
+	}
+	for i, r := range results {
+		*ends[i] = r
+	}
+	return nil
 }
 
 // errState says that a part of a message lies in STATE, which does not answer.
@@ -203,7 +328,7 @@ func (h handler) read(ctx context.Context, body []byte) (events.Metadata, error)
 	if err != nil {
 		return events.Metadata{}, err
 	}
-	whole.Attempts, whole.FirstSeen, whole.Reason = meta.Attempts, meta.FirstSeen, meta.Reason
+	whole.Attempts, whole.Before, whole.FirstSeen, whole.Reason = meta.Attempts, meta.Before, meta.FirstSeen, meta.Reason
 	if whole.Original == nil {
 		whole.Original = body
 	}
@@ -239,24 +364,12 @@ func (l *letter) check(c video.Change) error {
 func (h handler) close(ctx context.Context, letters []letter, a *answer) error {
 	var dead, back []boot.Message
 	for _, l := range letters {
-		again, reason := l.sort()
-		if reason != "" {
-			m, err := h.deadLetter(ctx, l, reason)
-			if err != nil {
-				return err
-			}
-			dead = append(dead, m)
+		some, again, err := h.end(ctx, l)
+		if err != nil {
+			return err
 		}
-		if len(again.Changes) > 0 {
-			wait := time.Duration(0) // what was not tried has waited already
-			if again.Attempts > l.meta.Attempts {
-				wait = delay(again.Attempts)
-			}
-			some, err := h.pack(ctx, again, wait)
-			if err != nil {
-				return err
-			}
-			back = append(back, some...)
+		dead = append(dead, some...)
+		if back = append(back, again...); len(again) > 0 {
 			a.SentBack++
 		}
 	}
@@ -267,6 +380,37 @@ func (h handler) close(ctx context.Context, letters []letter, a *answer) error {
 	return h.send(ctx, h.metadata, back)
 }
 
+// end says what becomes of one message. What cannot even be written again is a dead
+// letter as it came; only STATE, which is everybody's, ends the batch.
+func (h handler) end(ctx context.Context, l letter) (dead, back []boot.Message, err error) {
+	fault := h.guard(ctx, l.ID, func() { dead, back, err = h.finish(ctx, l) })
+	if fault = cmp.Or(fault, err); fault == nil || errors.Is(fault, errState) {
+		return dead, back, fault
+	}
+	h.log.ErrorContext(ctx, "message", slog.String("message", l.ID), slog.Any("error", fault))
+	m, err := h.deadLetter(ctx, letter{Message: events.Message{ID: l.ID, Body: l.Body}}, fault.Error())
+	return []boot.Message{m}, nil, err
+}
+
+func (h handler) finish(ctx context.Context, l letter) (dead, back []boot.Message, err error) {
+	again, reason := l.sort()
+	if reason != "" {
+		m, err := h.deadLetter(ctx, l, reason)
+		if err != nil {
+			return nil, nil, err
+		}
+		dead = append(dead, m)
+	}
+	if len(again.Changes)+len(again.Retag) > 0 {
+		wait := time.Duration(0) // what was not tried has waited already
+		if again.Attempts > l.meta.Attempts {
+			wait = delay(again.Attempts)
+		}
+		back, err = h.pack(ctx, again, wait)
+	}
+	return dead, back, err
+}
+
 // sort says what of a message is to be done again, and why the message is a dead
 // letter, if it is one.
 func (l letter) sort() (again events.Metadata, reason string) {
@@ -274,27 +418,37 @@ func (l letter) sort() (again events.Metadata, reason string) {
 		return events.Metadata{}, l.err.Error()
 	}
 	again = l.meta
-	again.Changes = nil
+	again.Changes, again.Retag = nil, nil
+	keep := func(i int) {
+		if n := i - len(l.meta.Changes); n >= 0 {
+			again.Retag = append(again.Retag, l.meta.Retag[n])
+		} else {
+			again.Changes = append(again.Changes, l.meta.Changes[i])
+		}
+	}
 	var hopeless []string
 	tried := false
-	for i, o := range l.outcomes {
+	for i, o := range l.results {
 		said := string(o.ID) + ": " + string(o.Result) + ": " + o.Reason
 		switch o.Result {
 		case video.Done, video.Unchanged, video.Stale:
 		case video.Failed, video.Unknown:
 			tried = true
 			again.Reason = said
-			again.Changes = append(again.Changes, l.meta.Changes[i])
+			keep(i)
 		case video.Deferred:
-			again.Changes = append(again.Changes, l.meta.Changes[i])
+			keep(i)
 		default:
+			if i >= len(l.meta.Changes) && !errors.Is(o.Err, edit.ErrPanic) && !errors.Is(o.Err, errPanic) {
+				break // nobody waits for it: the asset is gone or locked, or the next event asks again
+			}
 			hopeless = append(hopeless, said)
 		}
 	}
 	if tried {
 		if again.Attempts++; again.Attempts >= maxAttempts {
 			hopeless = append(hopeless, fmt.Sprintf("given up after %d attempts: %s", again.Attempts, again.Reason))
-			again.Changes = nil
+			again.Changes, again.Retag = nil, nil
 		}
 	}
 	return again, clip(strings.Join(hopeless, "\n"), 4<<10)
@@ -313,9 +467,10 @@ func (h handler) pack(ctx context.Context, m events.Metadata, wait time.Duration
 	if err != nil {
 		return nil, err
 	}
-	if half := len(m.Changes) / 2; len(body) > events.MaxMessage && half > 0 && h.objects == nil {
+	if half, rest := (len(m.Changes)+1)/2, len(m.Retag)/2; len(body) > events.MaxMessage && len(m.Changes)+len(m.Retag) > 1 && h.objects == nil {
 		one, two := m, m
 		one.Changes, two.Changes = m.Changes[:half], m.Changes[half:]
+		one.Retag, two.Retag = m.Retag[:rest], m.Retag[rest:]
 		first, err := h.pack(ctx, one, wait)
 		if err != nil {
 			return nil, err
@@ -328,7 +483,7 @@ func (h handler) pack(ctx context.Context, m events.Metadata, wait time.Duration
 		if err != nil {
 			return nil, err
 		}
-		if body, err = events.EncodeMetadata(events.Metadata{Ref: ref, Attempts: m.Attempts, FirstSeen: m.FirstSeen, Reason: m.Reason}); err != nil {
+		if body, err = events.EncodeMetadata(events.Metadata{Ref: ref, Attempts: m.Attempts, Before: m.Before, FirstSeen: m.FirstSeen, Reason: m.Reason}); err != nil {
 			return nil, err
 		}
 	}
@@ -348,7 +503,7 @@ func (h handler) deadLetter(ctx context.Context, l letter, reason string) (boot.
 	if original == nil {
 		original = l.Body
 	}
-	d := events.DeadLetter{ID: l.ID, Body: original, Reason: reason, Attempts: l.meta.Attempts, FirstSeen: l.meta.FirstSeen}
+	d := events.DeadLetter{ID: l.ID, Body: original, Reason: reason, Attempts: l.meta.Before + l.meta.Attempts + 1, FirstSeen: l.meta.FirstSeen}
 	body, err := events.EncodeDeadLetter(d)
 	switch {
 	case err != nil || len(body) <= events.MaxMessage:

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vodcurator/events"
+	"vodcurator/shared/act/edit"
 	"vodcurator/shared/boot"
 	"vodcurator/shared/decide/editing"
 	"vodcurator/shared/video"
@@ -27,24 +28,31 @@ type edits struct {
 	results map[video.ID]error // nil: done
 	err     error
 	asked   []video.Change
+	retags  []edit.Retag
 	runs    int
 }
 
-func (e *edits) Edit(_ context.Context, _ string, changes []video.Change) ([]video.Outcome, error) {
+func (e *edits) Do(_ context.Context, _ string, items []edit.Item) ([]edit.Result, error) {
 	e.runs++
-	e.asked = append(e.asked, changes...)
-	outcomes := make([]video.Outcome, len(changes))
-	for i, c := range changes {
+	results := make([]edit.Result, len(items))
+	for i, item := range items {
+		c := item.Change
+		if item.Retag != nil {
+			c.ID = item.Retag.ID
+			e.retags = append(e.retags, *item.Retag)
+		} else {
+			e.asked = append(e.asked, c)
+		}
 		err := c.Check()
 		if err == nil {
 			err = e.results[c.ID]
 		}
-		outcomes[i] = video.Outcome{ID: c.ID, Result: video.ResultOf(err), Err: err}
+		results[i].Outcome = video.Outcome{ID: c.ID, Result: video.ResultOf(err), Err: err}
 		if err != nil {
-			outcomes[i].Reason = err.Error()
+			results[i].Reason = err.Error()
 		}
 	}
-	return outcomes, e.err
+	return results, e.err
 }
 
 // queues keep what is sent to them, by name, and the order of the calls.
@@ -362,7 +370,7 @@ func TestTheBodyAsItWasSentGoesRound(t *testing.T) {
 				require.Equal(t, asked, r.edits.asked)
 			}
 			for _, l := range r.deadLetters(t) {
-				require.Equal(t, 2, l.Attempts)
+				require.Equal(t, 3, l.Attempts, "what was not tried is none")
 				body := l.Body
 				if l.Ref != "" {
 					body = kept[l.Ref]
@@ -606,4 +614,64 @@ func TestTenThousandMessagesAreOneBatch(t *testing.T) {
 	r := newRig()
 	a := r.run(t, batch(t, slices.Repeat([]string{message("v1")}, 10_000)...))
 	require.Equal(t, map[video.Result]int{video.Done: 10_000}, a.Outcomes)
+}
+
+// brittle panics when it meets one asset, in company or alone.
+type brittle struct{ edits }
+
+func (b *brittle) Do(ctx context.Context, run string, items []edit.Item) ([]edit.Result, error) {
+	for _, item := range items {
+		if item.Change.ID == "poison" {
+			panic("poison")
+		}
+	}
+	return b.edits.Do(ctx, run, items)
+}
+
+func TestAPanicIsTheDeadLetterOfItsMessageAlone(t *testing.T) {
+	r := newRig()
+	var log strings.Builder
+	r.editor, r.log = &brittle{edits{results: r.edits.results}}, slog.New(slog.NewTextHandler(&log, nil))
+	a := r.run(t, batch(t, message("v1"), message("poison", "v2"), message("v3")))
+	require.Equal(t, map[video.Result]int{video.Done: 2, video.Rejected: 2}, a.Outcomes)
+	require.Empty(t, r.queues.sent["metadata"])
+	letters := r.deadLetters(t)
+	require.Len(t, letters, 1)
+	require.Equal(t, message("poison", "v2"), string(letters[0].Body))
+	require.Contains(t, letters[0].Reason, "panics: poison")
+	require.Contains(t, log.String(), "handler_test.go", "with the stack")
+}
+
+// 130 bytes stopped the stream for good.
+func TestAMessageThatMadeTheFunctionPanicStopsNobody(t *testing.T) {
+	for _, moment := range []string{"ifUnmodifiedSince", "issuedAt"} {
+		poison := `{"v":1,"changes":[{"id":"v0","set":{"title":"x"},"` + moment + `":"9999-12-31T23:30:00-01:00"}]}`
+		r := newRig()
+		editor, err := edit.New(edit.Config{Library: shelf{}})
+		require.NoError(t, err)
+		r.editor = editor
+		a := r.run(t, batch(t, message("v1"), poison, message("v2")))
+		require.Equal(t, map[video.Result]int{video.Done: 2, video.Rejected: 1}, a.Outcomes)
+		require.Equal(t, poison, string(r.deadLetters(t)[0].Body))
+	}
+}
+
+func TestRulesAreRunWhereAMessageAsksForIt(t *testing.T) {
+	r := newRig()
+	maps.Copy(r.edits.results, map[video.ID]error{"gone": video.ErrNotFound, "slow": video.ErrThrottled, "later": video.ErrClosed})
+	a := r.run(t, batch(t,
+		`{"v":1,"origin":"rules","retag":[{"id":"v1","event":"AIVideoTagComplete"},{"id":"gone"},{"id":"slow","kind":"image"},{"id":"later","via":"live","rules":"abc"}]}`,
+		`{"v":1,"origin":"rules","changes":[{"id":"v2","set":{"title":"x"}}]}`, `{"v":1,"origin":"somebody","changes":[{"id":"v3","set":{"title":"x"}}]}`,
+		`{"v":1,"retag":[{"id":"a,b"}]}`,
+	))
+	require.Equal(t, []edit.Retag{
+		{ID: "v1", Labels: true}, {ID: "gone"}, {ID: "slow", Kind: "image"}, {ID: "later", Origin: "live", Rules: "abc"}, {ID: "v2"},
+	}, r.edits.retags, "what rules have decided elsewhere is decided again")
+	require.Empty(t, r.edits.asked)
+	back := r.sentBack(t)
+	require.Len(t, back, 1)
+	require.Equal(t, []events.Retag{{ID: "slow", Kind: "image"}, {ID: "later", Via: "live", Rules: "abc"}}, back[0].Retag)
+	require.Equal(t, 1, back[0].Attempts)
+	require.Equal(t, 5, a.Retags)
+	require.Equal(t, 1, a.DeadLetters, "an unknown origin; nobody waits for an asset that is gone")
 }

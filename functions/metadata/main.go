@@ -25,7 +25,10 @@ func main() {
 		boot.ImagesRight
 		boot.UpdateRight
 		boot.UpdateImagesRight
-	}{app.Videos(), app.Images(), app.VOD.Update, app.VOD.UpdateImages}}
+	}{app.Videos(), app.Images(), app.VOD.Update, app.VOD.UpdateImages}, Rules: edit.Rules{
+		Read: app.Rules(), Media: app.Media(), Labels: app.VOD.Labels,
+		Reach: app.Reach(), Report: app.TaggingMode == "report",
+	}}
 	h := handler{queue: boot.SendRight(app.Queue.Send), metadata: app.MetadataQueue, dead: app.DeadLetterQueue, log: app.Log}
 	if app.Intake == "pull" {
 		h.pull = struct {
@@ -36,6 +39,7 @@ func main() {
 	}
 	if app.State != nil { // a nil *State in an interface would not be nil
 		config.State, h.objects = app.State, app.State
+		config.Remove = boot.JournalRight{State: app.State}.Remove
 	} else {
 		app.Log.Warn("no STATE: the order of issue holds within a batch only", slog.String("unset", "STATE"))
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vodcurator/events"
+	"vodcurator/shared/act/edit"
 	"vodcurator/shared/boot"
 	"vodcurator/shared/video"
 )
@@ -138,12 +139,12 @@ type slow struct {
 	err   error
 }
 
-func (s slow) Edit(ctx context.Context, run string, changes []video.Change) ([]video.Outcome, error) {
+func (s slow) Do(ctx context.Context, run string, items []edit.Item) ([]edit.Result, error) {
 	time.Sleep(s.takes)
 	if s.err != nil {
 		return nil, s.err
 	}
-	return s.editor.Edit(ctx, run, changes)
+	return s.editor.Do(ctx, run, items)
 }
 
 func TestATickDrainsTheQueue(t *testing.T) {

@@ -27,21 +27,6 @@ func (a *App) Images() ImagesRight {
 	return within(a.App, a.VOD.Images, func(i video.Image) string { return i.App })
 }
 
-// Image is the right to vod.Client.Image within the application.
-func (a *App) Image() ImageRight {
-	app, read := a.App, a.VOD.Image
-	return func(ctx context.Context, id video.ID) (video.Image, error) {
-		image, err := read(ctx, id)
-		if err == nil {
-			err = foreign(app, image.App)
-		}
-		if err != nil {
-			return video.Image{}, err
-		}
-		return image, nil
-	}
-}
-
 // within limits a call that reads many.
 func within[T any](app string, read func(context.Context, []video.ID) ([]video.Answer[T], error), of func(T) string) func(context.Context, []video.ID) ([]video.Answer[T], error) {
 	if app == "" {

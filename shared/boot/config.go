@@ -34,7 +34,7 @@ type Config struct {
 	RateShare       float64      // RATE_SHARE: our part of the account's rate, default 0.25
 	RulesFile       string       // RULES_FILE: a path or a key under STATE; default: the embedded rules
 	PolicyFile      string       // POLICY_FILE, likewise
-	TaggingMode     string       // TAGGING_MODE: write (default) or report
+	TaggingMode     string       // TAGGING_MODE: write (default), add (nothing is taken away) or report
 	Intake          string       // METADATA_INTAKE: push (default) or pull
 	CallbackKeys    []vod.Secret // CALLBACK_KEYS, comma separated: the live keys
 	// CALLBACK_WINDOW: how far a callback's time may lie before or after ours, default 5m
@@ -145,9 +145,9 @@ func Read(getenv func(string) string, required ...string) (Config, error) {
 	switch c.TaggingMode {
 	case "":
 		c.TaggingMode = "write"
-	case "write", "report":
+	case "write", "report", "add":
 	default:
-		faults = append(faults, fmt.Errorf("TAGGING_MODE is %q, want write or report", c.TaggingMode))
+		faults = append(faults, fmt.Errorf("TAGGING_MODE is %q, want write, add or report", c.TaggingMode))
 	}
 	switch c.Intake {
 	case "":

@@ -31,8 +31,6 @@ type (
 	CategoriesRight func(context.Context) ([]video.Category, error)
 	// VideosRight is vod.Client.Videos.
 	VideosRight func(context.Context, []video.ID) ([]video.Answer[video.Video], error)
-	// ImageRight is vod.Client.Image.
-	ImageRight func(context.Context, video.ID) (video.Image, error)
 	// ImagesRight is vod.Client.Images.
 	ImagesRight func(context.Context, []video.ID) ([]video.Answer[video.Image], error)
 	// LabelsRight is vod.Client.Labels.
@@ -80,9 +78,6 @@ func (f CategoriesRight) Categories(ctx context.Context) ([]video.Category, erro
 func (f VideosRight) Videos(ctx context.Context, ids []video.ID) ([]video.Answer[video.Video], error) {
 	return f(ctx, ids)
 }
-
-// Image is vod.Client.Image.
-func (f ImageRight) Image(ctx context.Context, id video.ID) (video.Image, error) { return f(ctx, id) }
 
 // Images is vod.Client.Images.
 func (f ImagesRight) Images(ctx context.Context, ids []video.ID) ([]video.Answer[video.Image], error) {
@@ -162,4 +157,17 @@ func (f DeleteRight) Delete(ctx context.Context, name string, handles []string) 
 // Extend is queue.Client.Extend.
 func (f ExtendRight) Extend(ctx context.Context, name, handle string, d time.Duration) (string, time.Time, error) {
 	return f(ctx, name, handle, d)
+}
+
+// JournalRight takes away what the journal of metadata changes has replaced itself, and
+// refuses every other key: it is for the library's writer alone.
+type JournalRight struct{ State *State }
+
+// Remove takes one replaced shard or index away.
+func (r JournalRight) Remove(ctx context.Context, key string) error {
+	store, err := r.State.Open(ctx)
+	if err != nil {
+		return err
+	}
+	return state.RemoveReplaced(ctx, store, key)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"vodcurator/events"
@@ -42,23 +43,65 @@ func (s Sender) Send(ctx context.Context, changes []video.Change) ([]video.Outco
 		}
 		messages, of = append(messages, queue.Message{Body: body}), append(of, i)
 	}
+	at := make([][]int, len(of))
+	for k, i := range of {
+		at[k] = []int{i}
+	}
+	return outcomes, s.put(ctx, messages, at, outcomes)
+}
+
+// retagsInMessage is how many assets one message names: each has its own outcome all the
+// same, and what is open of a message goes back alone.
+const retagsInMessage = 20
+
+// Retag asks for rules to be run over assets. It returns one outcome for each, in
+// order: Done once the queue has it.
+func (s Sender) Retag(ctx context.Context, retags []events.Retag) ([]video.Outcome, error) {
+	outcomes := make([]video.Outcome, len(retags))
+	var good []int
+	for i, r := range retags {
+		outcomes[i].ID = r.ID
+		if err := r.Check(); err != nil {
+			outcomes[i] = video.Outcome{ID: r.ID, Result: video.ResultOf(err), Reason: err.Error(), Err: err}
+			continue
+		}
+		good = append(good, i)
+	}
+	var messages []queue.Message
+	var at [][]int
+	for some := range slices.Chunk(good, retagsInMessage) {
+		m := events.Metadata{Origin: events.OriginRules}
+		for _, i := range some {
+			m.Retag = append(m.Retag, retags[i])
+		}
+		body, err := events.EncodeMetadata(m)
+		if err != nil {
+			return outcomes, err
+		}
+		messages, at = append(messages, queue.Message{Body: body}), append(at, some)
+	}
+	return outcomes, s.put(ctx, messages, at, outcomes)
+}
+
+// put sends messages, and notes with the outcomes at these places what came of each.
+func (s Sender) put(ctx context.Context, messages []queue.Message, at [][]int, outcomes []video.Outcome) error {
 	if len(messages) == 0 {
-		return outcomes, nil
+		return nil
 	}
 	sent, err := s.Queue(ctx, s.Name, messages)
-	for k, i := range of {
-		switch {
-		case k >= len(sent):
-			outcomes[i].Err = err
-		default:
-			outcomes[i].Err = sent[k].Err
+	for k, places := range at {
+		fault := err
+		if k < len(sent) {
+			fault = sent[k].Err
 		}
-		outcomes[i].Result = video.ResultOf(outcomes[i].Err)
-		if outcomes[i].Err != nil {
-			outcomes[i].Reason = fmt.Sprintf("queue %s: %v", s.Name, outcomes[i].Err)
+		for _, i := range places {
+			outcomes[i].Result, outcomes[i].Err = video.ResultOf(fault), fault
+			if fault != nil {
+				outcomes[i].Reason = fmt.Sprintf("queue %s: %v", s.Name, fault)
+			}
 		}
 	}
-	return outcomes, err
+	return err
 }
 
 // Sender is the app's own; METADATA_QUEUE must be set.

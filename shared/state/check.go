@@ -14,11 +14,11 @@ import (
 )
 
 // Check reads every object, one after the other, and gives the keys of those that are
-// corrupt (ErrCorrupt) and of those that have no name of this program (ErrStray), with
-// why; a part that a plan needs and that is not there is given as well, while the plan
-// has not expired. Rules, policies, bodies of messages and marks are only read, and
-// whether the segments of the ledger follow each other is for VerifyLedger. An error
-// without a key is the end.
+// corrupt (ErrCorrupt), of those that a later version has written (ErrLater) and of those
+// that have no name of this program (ErrStray), with why; a part that a plan needs and
+// that is not there is given as well, while the plan has not expired. Rules, policies,
+// bodies of messages and marks are only read, and whether the segments of the ledger
+// follow each other is for VerifyLedger. An error without a key is the end.
 func Check(ctx context.Context, o Objects, now time.Time) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		parts := map[string]bool{} // they are listed before the plans
@@ -36,7 +36,7 @@ func Check(ctx context.Context, o Objects, now time.Time) iter.Seq2[string, erro
 			needs, err := whole(ctx, o, key, now)
 			switch {
 			case errors.Is(err, video.ErrNotFound): // expired or compacted since it was listed
-			case errors.Is(err, ErrCorrupt):
+			case errors.Is(err, ErrCorrupt), errors.Is(err, ErrLater):
 				if !yield(key, err) {
 					return
 				}
@@ -105,7 +105,7 @@ func whole(ctx context.Context, o Objects, key string, now time.Time) (needs []P
 			_, err = readWhole(ctx, o, key, &Lease{})
 		}
 	case "edits":
-		_, err = ReadEntry(ctx, o, key)
+		err = wholeEdits(ctx, o, key)
 	default:
 		var body []byte
 		if body, err = o.Read(ctx, key); err != nil {

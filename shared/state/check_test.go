@@ -43,9 +43,9 @@ func TestEveryCorruptObjectIsNamed(t *testing.T) {
 	require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Note}))
 	_, err = state.WriteCheckpoint(t.Context(), s, "anna", noon, false)
 	require.NoError(t, err)
-	_, err = state.NewJournal(s).Append(t.Context(), state.Entry{Run: "r"})
+	_, err = state.NewJournal(s, nil).Append(t.Context(), state.Entry{Run: "r"})
 	require.NoError(t, err)
-	for _, key := range []string{"policy.yaml", "messages/2026-06-01/" + strings.Repeat("ab", 32), "told/2026-06-01/" + strings.Repeat("ab", 8)} {
+	for _, key := range []string{"policy.yaml", "messages/2026-06-01/" + strings.Repeat("ab", 32), "messages/2026-06-01/dropped-" + strings.Repeat("ab", 32), "told/2026-06-01/" + strings.Repeat("ab", 8)} {
 		require.NoError(t, s.Create(t.Context(), key, []byte("as it likes")))
 	}
 	require.Empty(t, faultyKeys(t, s, noon))

@@ -1,296 +1,348 @@
 package state
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
+	"sync"
 	"time"
 
 	"vodcurator/shared/decide/editing"
+	"vodcurator/shared/decide/tagging"
 	"vodcurator/shared/video"
 )
 
-// JournalPrefix begins the keys of the journal of metadata changes.
-const JournalPrefix = "edits/"
-
-// Values are the absolute values of the fields that are set.
-type Values struct {
-	video.Fields
-	Tags *[]string `json:"tags,omitempty"`
-}
-
-// EditedMedia is what a batch was about to do to one media.
-type EditedMedia struct {
-	ID    video.ID      `json:"id"`
-	Image bool          `json:"image,omitempty"`
-	Set   Values        `json:"set,omitzero"` // what is sent; empty: only marks moved
-	Old   Values        `json:"old,omitzero"` // what the same fields held
-	Marks editing.Marks `json:"marks,omitempty"`
-	Void  editing.Marks `json:"void,omitempty"` // open marks that are taken back
-	Moved time.Time     `json:"moved,omitzero"` // in a base: when the marks last moved
-}
-
-// Key is the media's key.
-func (m EditedMedia) Key() editing.Key { return editing.Key{ID: m.ID, Image: m.Image} }
-
-// Entry is one object of the journal. Media says what is about to happen, and is
-// created before the writes; Settled says what came of the writes of earlier entries.
-type Entry struct {
-	Version int           `json:"v"`
-	Run     string        `json:"run,omitempty"` // the invocation
-	At      time.Time     `json:"at,omitzero"`
-	Media   []EditedMedia `json:"media,omitempty"`
-	Settled []Settlement  `json:"settled,omitempty"`
-}
-
-// Settlement tells what came of the writes that the entry Of announced: all have
-// succeeded but those of Open, which is not known or still to come, and those of
-// Void, which the library has refused. A refused change leaves no mark.
-type Settlement struct {
-	Of   string        `json:"of"`
-	Open []editing.Key `json:"open,omitempty"`
-	Void []editing.Key `json:"void,omitempty"`
-}
-
-// Written are the media of an entry for which something is sent, not only
-// remembered.
-func (e Entry) Written() []EditedMedia {
-	return slices.DeleteFunc(slices.Clone(e.Media), func(m EditedMedia) bool { return m.Set == Values{} })
-}
-
-// Journal holds the watermarks of every media that was changed, as the entries
-// under JournalPrefix tell them. Entries are numbered without gaps and only the
-// next number can be created, so of two writers one learns with ErrExists that
-// it decided on old knowledge. A Journal is not safe for concurrent use.
+// Journal remembers every asset that was changed: the watermarks of what people asked
+// for, and what rules gave. It is a log, of which entries are numbered without gaps and
+// only the next number can be created, so of two writers one learns with ErrExists that
+// it decided on old knowledge; and shards, by the digest of the id, that stand for the
+// log's older part. In memory is only what the log's younger part and the assets of one
+// batch need. A Journal is not safe for concurrent use.
 type Journal struct {
 	objects Objects
-	last    string // the key read last
-	marks   map[editing.Key]editing.Marks
-	moved   map[editing.Key]time.Time
-	open    map[string][]announced // by entry; what nobody has settled yet
-	mine    map[string]bool        // the entries in open that this journal appended
-	taken   int                    // entries since the last base
+	remove  func(ctx context.Context, key string) error // nil: what is replaced stays
+	begun   bool
+	index   shardIndex
+	made    time.Time                // of the youngest entry that was read
+	last    uint64                   // the entry read last
+	ops     map[editing.Key][]op     // of the log behind index.From
+	entries int                      // how many these are of
+	open    map[string][]editing.Key // by entry; what nobody has settled yet
+	mine    map[string]bool          // the entries in open that this journal appended
+	later   map[editing.Key]error    // assets that an entry of a later version is about
+	loaded  map[editing.Key]*asset   // those of this batch
+	refused map[editing.Key]error    // those of this batch whose shard cannot be used
+	cycle   *cycle                   // of compaction, under way
 }
 
-// announced is a media about to be written, and its marks before that.
+// op is what one entry says of one asset.
+type op struct {
+	number uint64
+	at     time.Time
+	marks  []byte // announced, as they are stored; nil: settled
+	of     string // the entry that is settled
+	void   bool
+}
+
+// asset is what is known of one asset, and what nobody has settled yet.
+type asset struct {
+	Remembered
+	open map[string]announced // by entry
+}
+
 type announced struct {
-	EditedMedia
-	was editing.Marks
+	marks, was editing.Marks
+	rules      *tagging.Memory
+	wrote      *Wrote
 }
 
-// NewJournal makes a journal that knows nothing until CatchUp.
-func NewJournal(o Objects) *Journal {
-	return &Journal{objects: o, marks: map[editing.Key]editing.Marks{}, moved: map[editing.Key]time.Time{}, open: map[string][]announced{}, mine: map[string]bool{}}
-}
-
-// Marks are the watermarks of one media. They are not to be changed.
-func (j *Journal) Marks(k editing.Key) editing.Marks { return j.marks[k] }
-
-// CatchUp reads the entries that were created since the last time.
-func (j *Journal) CatchUp(ctx context.Context) error {
-	for tries := 0; ; tries++ {
-		err := j.catchUp(ctx)
-		if tries < 3 && errors.Is(err, video.ErrNotFound) {
-			continue // compacted since it was listed: what replaces it is listed now
+func (a *asset) apply(o op) error {
+	if o.marks == nil {
+		was, ok := a.open[o.of]
+		if !ok {
+			return nil
 		}
-		return err
+		delete(a.open, o.of)
+		switch {
+		case o.void:
+			a.Marks = a.Marks.Without(was.marks, was.was)
+		default:
+			if a.Marks = a.Marks.Settle(was.marks); was.rules != nil {
+				a.Rules = *was.rules
+			}
+			if was.wrote != nil {
+				a.Wrote = was.wrote
+			}
+		}
+		if was.rules != nil {
+			a.Unsure = nil
+		}
+		return nil
 	}
-}
-
-func (j *Journal) catchUp(ctx context.Context) error {
-	var keys []string
-	for key, err := range named(ctx, j.objects, JournalPrefix, j.last) {
-		if err != nil {
-			return err
-		}
-		if j.last == "" && strings.HasSuffix(key, baseMark) {
-			keys = keys[:0] // it stands for all before it
-		}
-		keys = append(keys, key)
+	var m entryMarks
+	if err := json.Unmarshal(o.marks, &m); err != nil {
+		return fmt.Errorf("journal %s: %w: %w", entryKey(o.number), ErrCorrupt, err)
 	}
-	for _, key := range keys {
-		entry, err := ReadEntry(ctx, j.objects, key)
-		if err != nil {
-			return err
+	was := a.Marks.Without(m.Void, a.Marks)
+	a.Marks = was.Merge(m.Marks)
+	for _, at := range []time.Time{o.at, m.Moved} {
+		if at.After(a.Moved) {
+			a.Moved = at
 		}
-		j.take(key, entry)
+	}
+	rules := m.Rules
+	if m.Wrote != nil {
+		m.Wrote.At = o.at
+	}
+	switch {
+	case m.Written:
+		if a.open == nil {
+			a.open = map[string]announced{}
+		}
+		a.open[entryKey(o.number)] = announced{m.Marks, was, rules, m.Wrote}
+		a.Wrote = nil // until this one is known to have succeeded, either of the two may show
+		if rules != nil {
+			a.Unsure = rules
+		}
+	case rules != nil:
+		a.Rules, a.Unsure = *rules, nil
 	}
 	return nil
+}
+
+// NewJournal makes a journal that knows nothing until CatchUp. remove takes replaced
+// objects away below edits/shard/ and edits/index/; nil leaves them to the operator.
+func NewJournal(o Objects, remove func(ctx context.Context, key string) error) *Journal {
+	j := &Journal{objects: o, remove: remove}
+	j.reset()
+	return j
+}
+
+func (j *Journal) reset() {
+	*j = Journal{
+		objects: j.objects, remove: j.remove, ops: map[editing.Key][]op{}, open: map[string][]editing.Key{}, mine: map[string]bool{},
+		later: map[editing.Key]error{}, loaded: map[editing.Key]*asset{}, refused: map[editing.Key]error{},
+	}
+}
+
+// Known is what is remembered of an asset that was loaded; its parts are not to be
+// changed. The error says that the asset must be left alone, and which object is why.
+func (j *Journal) Known(k editing.Key) (Remembered, error) {
+	if err := j.later[k]; err != nil {
+		return Remembered{}, err
+	}
+	if err := j.refused[k]; err != nil {
+		return Remembered{}, err
+	}
+	if a := j.loaded[k]; a != nil {
+		return a.Remembered, nil
+	}
+	return Remembered{}, nil
+}
+
+// readers is how many objects are read or written side by side.
+const readers = 16
+
+// CatchUp reads the entries that were created since the last time, and takes over what
+// version 1 has left.
+func (j *Journal) CatchUp(ctx context.Context) error {
+	if !j.begun {
+		var err error
+		if j.index, err = readIndex(ctx, j.objects); err != nil {
+			return err
+		}
+		if j.index.number == 0 {
+			if j.index, err = migrate(ctx, j.objects); err != nil {
+				return fmt.Errorf("taking over the journal of version 1: %w", err)
+			}
+		}
+		j.last, j.begun = j.index.From, true
+	}
+	after := ""
+	if j.last > 0 {
+		after = entryKey(j.last)
+	}
+	keys, err := LogEntries(ctx, j.objects, after)
+	if err != nil {
+		return err
+	}
+	for some := range slices.Chunk(keys, readers) {
+		bodies, faults := make([][]byte, len(some)), make([]error, len(some))
+		sideBySide(len(some), func(i int) { bodies[i], faults[i] = j.objects.Read(ctx, some[i]) })
+		for i, key := range some {
+			err := faults[i]
+			if err == nil {
+				err = j.read(key, bodies[i])
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// read takes in an entry that was read. Of a later version's it knows only which assets
+// have to be left alone.
+func (j *Journal) read(key string, body []byte) error {
+	e, lines, err := splitEntry(key, body)
+	if errors.Is(err, ErrLater) && len(lines) > 0 {
+		for _, l := range lines {
+			j.later[l.key] = err
+		}
+		lines, err = nil, nil
+	}
+	if err != nil {
+		return err
+	}
+	number, err := entryNumber(key)
+	if err == nil {
+		err = j.take(number, e, lines)
+	}
+	return err
+}
+
+// sideBySide calls f for 0 to n-1, some of them at a time.
+func sideBySide(n int, f func(i int)) {
+	var wait sync.WaitGroup
+	slots := make(chan struct{}, readers)
+	for i := range n {
+		slots <- struct{}{}
+		wait.Go(func() {
+			defer func() { <-slots }()
+			f(i)
+		})
+	}
+	wait.Wait()
+}
+
+// Load reads the shards of some assets, whose places in memory are those of the assets
+// loaded before. An asset of a shard that cannot be used has that as its error.
+func (j *Journal) Load(ctx context.Context, keys []editing.Key) error {
+	j.loaded, j.refused = map[editing.Key]*asset{}, map[editing.Key]error{}
+	by := map[int][]editing.Key{}
+	for _, k := range keys {
+		by[shardOf(k)] = append(by[shardOf(k)], k)
+	}
+	shards := slices.Sorted(maps.Keys(by))
+	var mu sync.Mutex
+	var failed error
+	sideBySide(len(shards), func(i int) {
+		shard := shards[i]
+		lines, err := readShard(ctx, j.objects, shard, j.index.Shards[shard])
+		mu.Lock()
+		defer mu.Unlock()
+		if err != nil && !errors.Is(err, ErrLater) && !errors.Is(err, ErrCorrupt) {
+			failed = err
+			return
+		}
+		for _, k := range by[shard] {
+			a, findErr := &asset{}, err
+			if err == nil {
+				a.Remembered, findErr = lines.find(k)
+			}
+			if findErr == nil {
+				findErr = j.replay(a, k, j.last)
+			}
+			if findErr != nil {
+				j.refused[k] = findErr
+				continue
+			}
+			j.loaded[k] = a
+		}
+	})
+	return failed
+}
+
+// replay brings an asset from what its shard says of it to the log's entry with that number.
+func (j *Journal) replay(a *asset, k editing.Key, upTo uint64) error {
+	has := max(j.index.Shards[shardOf(k)], j.index.From)
+	for _, o := range j.ops[k] {
+		if o.number > has && o.number <= upTo {
+			if err := a.apply(o); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Refresh catches up and loads, also where another writer has compacted meanwhile.
+func (j *Journal) Refresh(ctx context.Context, keys []editing.Key) error {
+	for try := 1; ; try++ {
+		err := j.CatchUp(ctx)
+		if err == nil {
+			err = j.Load(ctx, keys)
+		}
+		if !errors.Is(err, video.ErrNotFound) || try == 4 {
+			return err
+		}
+		mine := j.mine
+		j.reset() // compacted since the index was read: what replaces it is there now
+		j.mine = mine
+	}
 }
 
 // Append creates the next entry and takes it in. With ErrExists another writer
 // was faster: catch up and decide again.
 func (j *Journal) Append(ctx context.Context, e Entry) (key string, err error) {
-	number := uint64(0)
-	if j.last != "" {
-		if number, err = entryNumber(j.last); err != nil {
-			return "", err
-		}
-	}
-	e.Version = 1
-	body, err := json.Marshal(e)
+	e.Version = entryVersion
+	lines, err := e.lines()
 	if err != nil {
 		return "", err
 	}
-	key = entryKey(number + 1)
+	body, err := e.encode(lines)
+	if err != nil {
+		return "", err
+	}
+	key = entryKey(j.last + 1)
 	if err := j.objects.Create(ctx, key, body); err != nil {
 		return "", err
 	}
-	j.take(key, e)
+	if err := j.take(j.last+1, e, lines); err != nil {
+		return "", err
+	}
 	if len(j.open[key]) > 0 {
 		j.mine[key] = true
-	}
-	// What others have left open may stay so for ever: they were killed.
-	if len(j.mine) == 0 && j.taken >= baseEvery {
-		// So that who starts reads one base and little more. It is no harm when this
-		// fails: the next writer to come so far tries again.
-		if body, err := json.Marshal(j.base(time.Now().Add(-baseKeeps))); err == nil {
-			base := strings.TrimSuffix(j.last, baseMark) + baseMark
-			if err := j.objects.Create(ctx, base, body); err == nil || errors.Is(err, ErrExists) {
-				j.last, j.taken = base, 0
-			}
-		}
 	}
 	return key, nil
 }
 
-// A base comes after so many entries, and remembers the changes issued or made in so
-// long: a message may lie a week in its queue and another among the dead letters.
-const (
-	baseEvery = 200
-	baseKeeps = 15 * 24 * time.Hour
-)
-
-func (j *Journal) take(key string, e Entry) {
-	j.last = key
-	if j.taken++; strings.HasSuffix(key, baseMark) {
-		j.taken = 0
+func (j *Journal) take(number uint64, e Entry, lines []entryLine) error {
+	j.last = number
+	j.entries++
+	if e.At.After(j.made) {
+		j.made = e.At
+	}
+	var fault error
+	add := func(k editing.Key, o op) {
+		j.ops[k] = append(j.ops[k], o)
+		if a := j.loaded[k]; a != nil {
+			fault = errors.Join(fault, a.apply(o))
+		}
 	}
 	for _, s := range e.Settled {
-		for _, m := range j.open[s.Of] {
-			k := m.Key()
-			switch {
-			case slices.Contains(s.Void, k):
-				j.marks[k] = j.marks[k].Without(m.Marks, m.was)
-			case !slices.Contains(s.Open, k):
-				j.marks[k] = j.marks[k].Settle(m.Marks)
+		for _, k := range j.open[s.Of] {
+			if void := slices.Contains(s.Void, k); void || !slices.Contains(s.Open, k) {
+				add(k, op{number: number, of: s.Of, void: void})
 			}
 		}
 		delete(j.open, s.Of)
 		delete(j.mine, s.Of)
 	}
-	for _, m := range e.Media {
-		was := j.marks[m.Key()]
-		was = was.Without(m.Void, was)
-		j.marks[m.Key()] = was.Merge(m.Marks)
-		for _, at := range []time.Time{e.At, m.Moved} {
-			if at.After(j.moved[m.Key()]) {
-				j.moved[m.Key()] = at
-			}
-		}
-		if m.Set != (Values{}) {
-			j.open[key] = append(j.open[key], announced{m, was})
+	key := entryKey(number)
+	for _, l := range lines {
+		add(l.key, op{number: number, at: e.At, marks: slices.Clone(l.marks)}) // the values are long, and told by the entry itself
+		if bytes.HasSuffix(l.marks, []byte(writtenMark)) {
+			j.open[key] = append(j.open[key], l.key)
 		}
 	}
+	return fault
 }
 
-// ReadEntry reads one entry of the journal.
-func ReadEntry(ctx context.Context, o Objects, key string) (Entry, error) {
-	body, err := o.Read(ctx, key)
-	if err != nil {
-		return Entry{}, err
-	}
-	var e Entry
-	if err := json.Unmarshal(body, &e); err != nil {
-		return Entry{}, fmt.Errorf("journal %s: %w: %w", key, ErrCorrupt, err)
-	}
-	if e.Version != 1 {
-		return Entry{}, fmt.Errorf("journal %s: %w: version %d, want 1", key, ErrCorrupt, e.Version)
-	}
-	return e, nil
-}
-
-// Compaction is what replaces the old part of the journal: once Base is created,
-// the keys in Remove tell nothing that it does not.
-type Compaction struct {
-	Base   string
-	Body   []byte
-	Remove []string
-}
-
-// YoungestCompacted is how old an entry must be to be compacted. A writer that was
-// held up between reading the journal and creating its next entry must not find
-// that number free again; no function runs longer than a day.
-const YoungestCompacted = 25 * time.Hour
-
-// Compact plans to replace the entries made before a moment by one that holds the
-// marks of changes issued since then, the open ones, and all of media written since
-// then. What is compacted can no longer be taken back, and a message issued earlier
-// that still comes is no longer known to be late. Where the last of the entries is such
-// a base, none has to be created.
-func Compact(ctx context.Context, o Objects, before time.Time) (Compaction, error) {
-	j := NewJournal(o)
-	var c Compaction
-	for key, err := range named(ctx, o, JournalPrefix, "") {
-		if err != nil {
-			return Compaction{}, err
-		}
-		e, err := ReadEntry(ctx, o, key)
-		if err != nil {
-			return Compaction{}, err
-		}
-		if !e.At.Before(before) {
-			break
-		}
-		j.take(key, e)
-		c.Remove = append(c.Remove, key)
-	}
-	switch n := len(c.Remove); {
-	case n == 0:
-		return Compaction{}, nil
-	case strings.HasSuffix(j.last, baseMark): // it stands for those before it already
-		c.Remove = c.Remove[:n-1]
-		return c, nil
-	}
-	c.Base = j.last + baseMark
-	var err error
-	c.Body, err = json.Marshal(j.base(before))
-	return c, err
-}
-
-// base is the entry that stands for all that the journal has taken: the marks of
-// changes issued since then, the open ones, and all of a media that was written since
-// then, however long ago the changes say that they were issued.
-func (j *Journal) base(since time.Time) Entry {
-	base := Entry{Version: 1}
-	for k, marks := range j.marks {
-		kept, moved := maps.Clone(marks), j.moved[k]
-		maps.DeleteFunc(kept, func(_ string, m editing.Mark) bool {
-			return !m.Open && m.At.Before(since) && moved.Before(since)
-		})
-		if len(kept) > 0 {
-			base.Media = append(base.Media, EditedMedia{ID: k.ID, Image: k.Image, Marks: kept, Moved: moved})
-		}
-	}
-	slices.SortFunc(base.Media, func(a, b EditedMedia) int { return strings.Compare(string(a.ID), string(b.ID)) })
-	return base
-}
-
-// baseMark ends the key of a base: it has the last number that it stands for, and
-// sorts behind it and before the next.
-const baseMark = "+"
-
-func entryKey(number uint64) string { return fmt.Sprintf("%s%012d", JournalPrefix, number) }
-
-func entryNumber(key string) (uint64, error) {
-	n, err := strconv.ParseUint(strings.TrimSuffix(strings.TrimPrefix(key, JournalPrefix), baseMark), 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("journal %s: %w: not an entry", key, ErrCorrupt)
-	}
-	return n, nil
-}
+// writtenMark ends what is stored of an asset for which something is sent.
+const writtenMark = `"written":true}`

@@ -1,14 +1,22 @@
 package state_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"maps"
+	"os"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"vodcurator/shared/decide/editing"
+	"vodcurator/shared/decide/tagging"
 	"vodcurator/shared/state"
 	"vodcurator/shared/video"
 )
@@ -21,122 +29,282 @@ func marked(id string, s int, openMark bool) state.EditedMedia {
 	}
 }
 
+// known catches up and gives what is remembered of some assets.
+func known(t *testing.T, j *state.Journal, ids ...string) []state.Remembered {
+	t.Helper()
+	var keys []editing.Key
+	for _, id := range ids {
+		keys = append(keys, editing.Key{ID: video.ID(id)})
+	}
+	require.NoError(t, j.Refresh(t.Context(), keys))
+	all := make([]state.Remembered, len(keys))
+	for i, k := range keys {
+		r, err := j.Known(k)
+		require.NoError(t, err)
+		all[i] = r
+	}
+	return all
+}
+
 func TestASecondWriterLearnsThatItsKnowledgeIsOld(t *testing.T) {
 	eachForm(t, func(t *testing.T, s *state.Store) {
-		a, b := state.NewJournal(s), state.NewJournal(s)
+		a, b := state.NewJournal(s, nil), state.NewJournal(s, nil)
 		key, err := a.Append(t.Context(), state.Entry{Run: "a", Media: []state.EditedMedia{marked("v", 1, true)}})
 		require.NoError(t, err)
 		_, err = b.Append(t.Context(), state.Entry{Run: "b", Media: []state.EditedMedia{marked("v", 2, true)}})
 		require.ErrorIs(t, err, state.ErrExists)
-		require.Empty(t, b.Marks(editing.Key{ID: "v"}), "what was not created counts for nothing")
 
-		require.NoError(t, b.CatchUp(t.Context()))
-		require.True(t, b.Marks(editing.Key{ID: "v"})["title"].Open)
+		require.True(t, known(t, b, "v")[0].Marks["title"].Open, "what was not created counts for nothing")
 		_, err = b.Append(t.Context(), state.Entry{Run: "b", Settled: []state.Settlement{{Of: key}}})
 		require.NoError(t, err)
-		require.NoError(t, a.CatchUp(t.Context()))
-		require.False(t, a.Marks(editing.Key{ID: "v"})["title"].Open, "settled by the other")
+		require.False(t, known(t, a, "v")[0].Marks["title"].Open, "settled by the other")
 	})
 }
 
-func TestABaseStandsForAllBeforeIt(t *testing.T) {
-	eachForm(t, func(t *testing.T, s *state.Store) {
-		old := state.NewJournal(s)
-		var keys []string
-		for i := range 4 { // at the moments 0, 10, 20 and 30; the first is open, the last too young
-			key, err := old.Append(t.Context(), state.Entry{
-				At: time.Unix(int64(10*i), 0), Media: []state.EditedMedia{marked(fmt.Sprintf("v%d", i), 10*i, i == 0)},
-			})
-			require.NoError(t, err)
-			keys = append(keys, key)
-		}
-		compact(t, s, time.Unix(15, 0))
-		compact(t, s, time.Unix(15, 0)) // twice is once
-		require.Equal(t, "edits/000000000002+", compact(t, s, time.Unix(15, 0)))
-		fresh := state.NewJournal(s)
-		require.NoError(t, fresh.CatchUp(t.Context()))
-		require.NotEmpty(t, fresh.Marks(editing.Key{ID: "v0"}), "old, but open")
-		require.Empty(t, fresh.Marks(editing.Key{ID: "v1"}), "old and closed")
-		require.NotEmpty(t, fresh.Marks(editing.Key{ID: "v2"}))
-
-		require.Equal(t, "edits/000000000003+", compact(t, s, time.Unix(25, 0)))
-		require.NoError(t, fresh.CatchUp(t.Context()))
-		key, err := fresh.Append(t.Context(), state.Entry{Media: []state.EditedMedia{marked("v4", 40, false)}})
-		require.NoError(t, err)
-		require.Greater(t, key, keys[3])
-		require.NoError(t, old.CatchUp(t.Context()))
-		require.NotEmpty(t, old.Marks(editing.Key{ID: "v4"}), "who was there before goes on")
-	})
-}
-
-// compact does what the operator's tool does, and gives the base there is then.
-func compact(t *testing.T, s *state.Store, before time.Time) string {
+// written makes assets known, one in an entry, each with a title's mark and a rule's tag.
+func written(t *testing.T, j *state.Journal, from, to int) {
 	t.Helper()
-	c, err := state.Compact(t.Context(), s, before)
+	for i := from; i < to; i++ {
+		e := state.Entry{Run: "r", At: time.Unix(int64(i), 0).UTC()}
+		for n := i; n < min(i+1, to); n++ {
+			m := marked(fmt.Sprint("v", n), n+1, true)
+			m.Rules = &tagging.Memory{Given: map[string]tagging.Gift{"promo": {By: "abc", At: time.Unix(int64(n), 0).UTC()}}}
+			e.Media = append(e.Media, m)
+		}
+		key, err := j.Append(t.Context(), e)
+		require.NoError(t, err)
+		_, err = j.Append(t.Context(), state.Entry{At: e.At, Settled: []state.Settlement{{Of: key}}})
+		require.NoError(t, err)
+	}
+}
+
+func requireWritten(t *testing.T, j *state.Journal, n int) {
+	t.Helper()
+	var ids []string
+	for i := range n {
+		ids = append(ids, fmt.Sprint("v", i))
+	}
+	for i, r := range known(t, j, ids...) {
+		mark := r.Marks["title"]
+		require.Equal(t, int64(i+1), mark.At.Unix(), ids[i])
+		require.False(t, mark.Open)
+		require.Equal(t, int64(i), r.Rules.Given["promo"].At.Unix())
+		require.Nil(t, r.Unsure)
+	}
+}
+
+func remover(s *state.Store) func(context.Context, string) error {
+	return func(ctx context.Context, key string) error { return state.Remove(ctx, s, key) }
+}
+
+func TestTheShardsStandForTheOldPartOfTheLog(t *testing.T) {
+	eachForm(t, func(t *testing.T, s *state.Store) {
+		j := state.NewJournal(s, remover(s))
+		require.NoError(t, j.CatchUp(t.Context()))
+		const n = 140
+		written(t, j, 0, n)
+		for more, rounds := true, 0; more; rounds++ {
+			var err error
+			more, err = j.Compact(t.Context(), 40)
+			require.NoError(t, err)
+			require.Equal(t, !more, rounds >= 3, "some at a time")
+			// A reader of any moment finds everything, and one who was there before goes on.
+			requireWritten(t, state.NewJournal(s, nil), n)
+			requireWritten(t, j, n)
+		}
+		counted := &reads{Objects: s}
+		fresh := state.NewJournal(counted, nil)
+		require.Len(t, known(t, fresh, "v7", "nobody"), 2)
+		require.LessOrEqual(t, counted.n, 4, "an index and a shard or two, of 140 entries")
+
+		// The next cycle replaces the objects of the first.
+		written(t, fresh, n, n+140)
+		for more := true; more; {
+			var err error
+			more, err = j.Compact(t.Context(), 40)
+			require.NoError(t, err)
+			if !more {
+				require.NoError(t, j.CatchUp(t.Context()))
+				more, err = j.Compact(t.Context(), 5000)
+				require.NoError(t, err)
+			}
+		}
+		requireWritten(t, state.NewJournal(s, nil), n+140)
+		require.LessOrEqual(t, len(keys(t, s.List(t.Context(), "edits/index/", ""))), 101)
+		old, err := state.Replaced(t.Context(), s, time.Unix(100, 0))
+		require.NoError(t, err)
+		require.Len(t, old, 200, "of the log only what is older, and no shard: the journal has removed those itself")
+		for _, key := range old {
+			require.NoError(t, state.Remove(t.Context(), s, key))
+		}
+		requireWritten(t, state.NewJournal(s, nil), n+140)
+		require.Empty(t, faultyKeys(t, s, noon), "all its names are known")
+	})
+}
+
+func TestACorruptShardAndACorruptIndexAreNamed(t *testing.T) {
+	s, dir := folder(t)
+	j := state.NewJournal(s, nil)
+	require.NoError(t, j.CatchUp(t.Context()))
+	written(t, j, 0, 140)
+	_, err := j.Compact(t.Context(), 4096)
 	require.NoError(t, err)
-	if c.Base != "" {
-		require.NoError(t, s.Create(t.Context(), c.Base, c.Body))
+	for _, prefix := range []string{"edits/shard/", "edits/index/"} {
+		key, was := keys(t, s.List(t.Context(), prefix, ""))[0], []byte(nil)
+		damage(t, dir, key, func(body []byte) []byte {
+			was = body
+			return body[:len(body)-2]
+		})
+		require.Equal(t, []string{key}, faultyKeys(t, s, noon))
+		damage(t, dir, key, func([]byte) []byte { return was })
 	}
-	for _, key := range c.Remove {
-		require.NoError(t, state.Remove(t.Context(), s, key))
+}
+
+// Two journals that compact by turns, one of which always knows too little.
+func TestARivalThatCompactsTakesNothingAway(t *testing.T) {
+	s := open(t, "file:"+t.TempDir())
+	a, b := state.NewJournal(s, remover(s)), state.NewJournal(s, remover(s))
+	for round := range 6 {
+		for i, j := range []*state.Journal{a, b} {
+			require.NoError(t, j.Refresh(t.Context(), nil))
+			from := 280*round + 140*i
+			written(t, j, from, from+140)
+			for range 1 + round%3 { // and stops in the middle
+				_, err := j.Compact(t.Context(), 30+20*round)
+				require.NoError(t, err)
+			}
+		}
+		requireWritten(t, a, 280*(round+1))
+		requireWritten(t, b, 280*(round+1))
 	}
-	for _, key := range keys(t, s.List(t.Context(), state.JournalPrefix, "")) {
-		return key
+	requireWritten(t, state.NewJournal(s, nil), 280*6)
+}
+
+func TestMarksOfTagsAreForgottenAndThoseOfFieldsAreNot(t *testing.T) {
+	s := open(t, "file:"+t.TempDir())
+	j := state.NewJournal(s, nil)
+	require.NoError(t, j.CatchUp(t.Context()))
+	start := time.Now().UTC()
+	mark := editing.Mark{Stamp: editing.Stamp{At: start}}
+	open := editing.Mark{Stamp: editing.Stamp{At: start}, Open: true}
+	_, err := j.Append(t.Context(), state.Entry{At: start, Media: []state.EditedMedia{
+		{ID: "v", Marks: editing.Marks{"title": mark, "tag:a": mark, "tag:b": open}}, {ID: "w", Marks: editing.Marks{"tag:a": mark}},
+	}})
+	require.NoError(t, err)
+	for i := range 260 {
+		at := start.AddDate(0, 0, i/10)
+		_, err := j.Append(t.Context(), state.Entry{At: at, Media: []state.EditedMedia{{ID: "x", Marks: editing.Marks{"tag:a": {Stamp: editing.Stamp{At: at}}}}}})
+		require.NoError(t, err)
 	}
-	return ""
+	more, err := j.Compact(t.Context(), 4096)
+	require.NoError(t, err)
+	require.False(t, more)
+	got := known(t, state.NewJournal(s, nil), "v", "w", "x")
+	require.Equal(t, editing.Marks{"title": mark, "tag:b": open}, got[0].Marks)
+	require.Empty(t, got[1].Marks)
+	require.NotEmpty(t, got[2].Marks)
+}
+
+// A journal as 64806e4 wrote it: entries, a base in between, open marks.
+func TestTheJournalOfVersion1IsTakenOver(t *testing.T) {
+	s := open(t, "file:"+t.TempDir())
+	file, err := os.Open("testdata/journal-v1.jsonl")
+	require.NoError(t, err)
+	defer func() { _ = file.Close() }()
+	want := map[string]editing.Marks{}
+	for lines := json.NewDecoder(file); ; {
+		var line struct {
+			Key, Body string
+			Marks     map[string]editing.Marks
+		}
+		if err := lines.Decode(&line); errors.Is(err, io.EOF) {
+			break
+		} else {
+			require.NoError(t, err)
+		}
+		if line.Key != "" {
+			require.NoError(t, s.Create(t.Context(), line.Key, []byte(line.Body)))
+		}
+		maps.Copy(want, line.Marks)
+	}
+	require.Len(t, want, 60)
+	check := func(j *state.Journal) {
+		for id, marks := range want {
+			require.Equal(t, marks, known(t, j, id)[0].Marks, id)
+		}
+	}
+	first := state.NewJournal(s, remover(s))
+	check(first)
+	key, err := first.Append(t.Context(), state.Entry{At: time.Now(), Media: []state.EditedMedia{marked("new", 1, false)}})
+	require.NoError(t, err)
+	require.Equal(t, "edits/000000000241", key, "the numbers go on")
+	counted := &reads{Objects: s}
+	second := state.NewJournal(counted, nil)
+	require.Len(t, known(t, second, "v07"), 1)
+	require.LessOrEqual(t, counted.n, 3, "what was taken over is not read again")
+	check(second)
+
+	old, err := state.Replaced(t.Context(), s, time.Now())
+	require.NoError(t, err)
+	require.Len(t, old, 241, "and may go: 240 entries and a base")
+}
+
+func TestAnObjectOfALaterVersionStopsOnlyItsAssets(t *testing.T) {
+	s := open(t, "file:"+t.TempDir())
+	j := state.NewJournal(s, nil)
+	require.NoError(t, j.CatchUp(t.Context()))
+	written(t, j, 0, 140)
+	_, err := j.Compact(t.Context(), 4096)
+	require.NoError(t, err)
+	require.NoError(t, s.Create(t.Context(), "edits/000000000281", []byte(`{"v":3,"settled":{"other":"form"}}`+"\nv3\t{}\tmore\tand more\n")))
+	shard := keys(t, s.List(t.Context(), "edits/shard/", ""))[0]
+	body, err := s.Read(t.Context(), shard)
+	require.NoError(t, err)
+	require.NoError(t, state.Remove(t.Context(), s, shard))
+	require.NoError(t, s.Create(t.Context(), shard, bytes.Replace(body, []byte(`{"v":2`), []byte(`{"v":3`), 1)))
+	require.Equal(t, []string{"edits/000000000281", shard}, faultyKeys(t, s, noon), "and ends no check")
+
+	fresh := state.NewJournal(s, nil)
+	var all []editing.Key
+	for i := range 140 {
+		all = append(all, editing.Key{ID: video.ID(fmt.Sprint("v", i))})
+	}
+	require.NoError(t, fresh.Refresh(t.Context(), all))
+	refused := 0
+	for _, k := range all {
+		if _, err := fresh.Known(k); err != nil {
+			refused++
+			require.ErrorIs(t, err, state.ErrLater)
+			require.Contains(t, err.Error(), "edits/", "by name")
+		}
+	}
+	require.Contains(t, []int{2, 3}, refused, "v3, and the one or two of the shard")
+	_, err = fresh.Append(t.Context(), state.Entry{Media: []state.EditedMedia{marked("v9", 900, false)}})
+	require.NoError(t, err, "the others go on")
+
+	require.NoError(t, s.Create(t.Context(), "edits/000000000283", []byte(`{"v":3}`)))
+	require.ErrorIs(t, state.NewJournal(s, nil).CatchUp(t.Context()), state.ErrLater, "whose it is is not known")
 }
 
 // reads counts what is read.
 type reads struct {
 	state.Objects
-	n int
+	mu sync.Mutex
+	n  int
 }
 
 func (r *reads) Read(ctx context.Context, key string) ([]byte, error) {
+	r.mu.Lock()
 	r.n++
+	r.mu.Unlock()
 	return r.Objects.Read(ctx, key)
 }
 
-func TestWhoStartsReadsTheLastBaseAndLittleMore(t *testing.T) {
-	s := open(t, "file:"+t.TempDir())
-	j, now := state.NewJournal(s), time.Now().UTC()
-	for i := range 115 {
-		m := marked(fmt.Sprintf("v%d", i%50), 1, true)
-		mark := m.Marks["title"]
-		written := now
-		switch mark.At = now.Add(time.Duration(i) * time.Second); i % 50 {
-		case 0: // v0: forgotten
-			mark.At, written = now.AddDate(0, 0, -20), now.AddDate(0, 0, -20)
-		case 1: // issued long ago, but written now
-			mark.At = now.AddDate(0, 0, -20)
-		}
-		m.Marks["title"] = mark
-		key, err := j.Append(t.Context(), state.Entry{At: written, Media: []state.EditedMedia{m}})
-		require.NoError(t, err)
-		_, err = j.Append(t.Context(), state.Entry{At: now, Settled: []state.Settlement{{Of: key}}})
-		require.NoError(t, err)
-	}
-	counted := &reads{Objects: s}
-	fresh := state.NewJournal(counted)
-	require.NoError(t, fresh.CatchUp(t.Context()))
-	require.Less(t, counted.n, 50, "of 230 entries")
-	for i := 1; i < 50; i++ {
-		k := editing.Key{ID: video.ID(fmt.Sprintf("v%d", i))}
-		require.Equal(t, j.Marks(k), fresh.Marks(k))
-		require.False(t, fresh.Marks(k)["title"].Open)
-	}
-	require.NoError(t, j.CatchUp(t.Context()))
-	key, err := fresh.Append(t.Context(), state.Entry{At: now})
-	require.NoError(t, err)
-	require.Equal(t, "edits/000000000231", key)
-	t.Logf("%d of 230 entries read", counted.n)
-}
-
 func TestAnEntryThatCannotBeReadStopsTheJournal(t *testing.T) {
-	for name, body := range map[string]string{"not JSON": "{", "another version": `{"v":2}`} {
+	for name, body := range map[string]string{"not JSON": "{", "no version": `{"run":"x"}`} {
 		s := open(t, "file:"+t.TempDir())
 		require.NoError(t, s.Create(t.Context(), "edits/000000000001", []byte(body)))
-		err := state.NewJournal(s).CatchUp(t.Context())
+		err := state.NewJournal(s, nil).CatchUp(t.Context())
 		require.ErrorIs(t, err, state.ErrCorrupt, name)
 		require.ErrorContains(t, err, "edits/000000000001")
 	}

@@ -43,7 +43,8 @@ var (
 	leaseName    = regexp.MustCompile(`^[a-z]+$`)
 	hashName     = regexp.MustCompile(`^[0-9a-f]{64}$`)
 	markName     = regexp.MustCompile(`^[0-9a-f]{16}$`)
-	entryName    = regexp.MustCompile(`^\d{12}\+?$`)
+	messageName  = regexp.MustCompile(`^(dropped-)?[0-9a-f]{64}$`)                           // of a message, or of a dead letter that was dropped
+	editsName    = regexp.MustCompile(`^(\d{12}\+?|shard/[0-9a-f]{3}/\d{12}|index/\d{12})$`) // an entry of the log, a shard, an index
 )
 
 // fit says whether the rest of a key, behind its prefix, is a name of this program, for
@@ -74,10 +75,10 @@ var fit = map[string]func(rest string) bool{
 		return ok && hashName.MatchString(hash)
 	}),
 	GonePrefix:    below(isDay, hashName.MatchString),
-	messagePrefix: below(isDay, hashName.MatchString),
+	messagePrefix: below(isDay, messageName.MatchString),
 	toldPrefix:    below(func(of string) bool { return isDay(of) || planName.MatchString(of) }, markName.MatchString),
 	imagedPrefix:  func(rest string) bool { _, ok := number(rest); return ok },
-	JournalPrefix: entryName.MatchString,
+	JournalPrefix: editsName.MatchString,
 }
 
 // CheckName is ErrStray when a key lies under a prefix of this package and does not look

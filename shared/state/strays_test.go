@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"vodcurator/shared/decide/editing"
 	"vodcurator/shared/state"
 	"vodcurator/shared/video"
 )
@@ -15,7 +16,7 @@ func TestNoReaderIsMisledByAStrayObject(t *testing.T) {
 	for _, key := range []string{
 		"aside/today.jsonl", "approvals/x", "drafts/zz/1.json", "drafts/20990101T000000Z-notes/00000001.json", "ended/zz.json", "ended/20990101T000000Z-x.json",
 		"gone/notes", "halt/notes.json", "halt/00000001.json.bak", "imaged/zz", "imaged/99999999.old", "lease/purge/x", "lease/purge/00000001-old.json", "ledger/README.txt",
-		"ledger/00000000.jsonl", "ledger/00000001.jsonl~", "plans/copy of plan.json", "plans/zz.json", "edits/notes", "edits/000000000001.bak", "runs/zz", "runs/takedown-/1.json", "written/zz",
+		"ledger/00000000.jsonl", "ledger/00000001.jsonl~", "plans/copy of plan.json", "plans/zz.json", "edits/notes", "edits/000000000001.bak", "edits/index/notes", "edits/index/000000000009.bak", "edits/shard/notes", "edits/shard/abc/notes", "runs/zz", "runs/takedown-/1.json", "written/zz",
 	} {
 		t.Run(key, func(t *testing.T) {
 			s, _ := folder(t)
@@ -60,11 +61,15 @@ func TestNoReaderIsMisledByAStrayObject(t *testing.T) {
 			require.Empty(t, corrupt)
 			_, err = state.VerifyLedger(t.Context(), s)
 			require.NoError(t, err)
-			_, err = state.NewJournal(s).Append(t.Context(), state.Entry{Run: "r"})
+			_, err = state.NewJournal(s, nil).Append(t.Context(), state.Entry{Run: "r"})
 			require.NoError(t, err)
-			require.NoError(t, state.NewJournal(s).CatchUp(t.Context()))
+			require.NoError(t, state.NewJournal(s, nil).CatchUp(t.Context()))
 			require.NoError(t, state.NewWrites(s).CatchUp(t.Context(), noon))
-			_, err = state.Compact(t.Context(), s, noon)
+			again := state.NewJournal(s, nil)
+			require.NoError(t, again.Refresh(t.Context(), []editing.Key{{ID: "a"}}))
+			_, err = again.Compact(t.Context(), 1)
+			require.NoError(t, err)
+			_, err = state.Replaced(t.Context(), s, noon)
 			require.NoError(t, err)
 			_, err = state.Reconcile(t.Context(), s)
 			require.NoError(t, err)

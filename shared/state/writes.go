@@ -5,7 +5,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"vodcurator/shared/decide/editing"
@@ -31,6 +30,10 @@ type write struct {
 // writesKept is how long a write is remembered beyond what was asked for last.
 const writesKept = time.Hour
 
+// writesBehind is how many of the entries that the shards stand for may be as young as
+// anybody asks for: more than ten minutes' worth of the highest rate.
+const writesBehind = 10_000
+
 // NewWrites makes one that knows nothing until CatchUp.
 func NewWrites(o Objects) *Writes { return &Writes{objects: o, made: map[write]time.Time{}} }
 
@@ -40,22 +43,20 @@ func (w *Writes) CatchUp(ctx context.Context, since time.Time) error {
 	after, back := w.last, w.last == "" || since.Before(w.reach)
 	if back {
 		after = ""
+		if x, err := readIndex(ctx, w.objects); err == nil && x.From > writesBehind {
+			after = entryKey(x.From - writesBehind) // a log that is never compacted is long
+		}
 	}
-	var keys []string
-	for key, err := range named(ctx, w.objects, JournalPrefix, after) {
-		if err != nil {
-			return err
-		}
-		if !strings.HasSuffix(key, baseMark) { // a base tells of marks, not of writes
-			keys = append(keys, key)
-		}
+	keys, err := LogEntries(ctx, w.objects, after)
+	if err != nil {
+		return err
 	}
 	for _, key := range slices.Backward(keys) {
 		e, err := ReadEntry(ctx, w.objects, key)
 		if errors.Is(err, video.ErrNotFound) {
 			break // compacted since it was listed, so it is older than anybody asks for
 		}
-		if err != nil {
+		if err != nil && !errors.Is(err, ErrLater) { // what a later version wrote counts as another's
 			return err
 		}
 		if back && e.At.Before(since) {

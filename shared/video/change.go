@@ -17,6 +17,8 @@ const (
 	MaxTags        = 16
 	MaxTag         = 32
 	MaxBatch       = 20 // ids or items in one call
+	// MaxRemove is our own: so many tags one change removes at most. A list holds 16.
+	MaxRemove = 64
 )
 
 // Fields are absolute values for a media. A nil field is left alone; a pointer
@@ -94,7 +96,7 @@ func (c Change) Check() error {
 		faults = append(faults, invalid("kind", "%q is not video, audio or image", c.Kind))
 	}
 	faults = append(faults, c.Set.check())
-	lists := [][]string{c.Tags.Add, c.Tags.Remove}
+	lists := [][]string{c.Tags.Add}
 	if c.Tags.Set != nil {
 		lists = append(lists, *c.Tags.Set)
 		faults = append(faults, checkTagCount(*c.Tags.Set))
@@ -102,8 +104,13 @@ func (c Change) Check() error {
 	if len(c.Tags.Add) > MaxTags {
 		faults = append(faults, invalid("tags.add", "%d tags, at most %d", len(c.Tags.Add), MaxTags))
 	}
+	if n := len(c.Tags.Remove); n > MaxRemove { // each of them would be looked at and remembered
+		faults = append(faults, invalid("tags.remove", "%d tags, at most %d", n, MaxRemove))
+	} else {
+		faults = append(faults, checkTags(c.Tags.Remove, maxOldTag))
+	}
 	for _, list := range lists {
-		faults = append(faults, checkTags(list))
+		faults = append(faults, checkTags(list, MaxTag))
 	}
 	faults = append(faults, checkTime("issuedAt", c.IssuedAt), checkTime("ifUnmodifiedSince", c.IfUnmodifiedSince))
 	return errors.Join(faults...)
@@ -125,7 +132,7 @@ func (u Update) Empty() bool { return u.Fields == Fields{} && u.Tags == nil }
 func (u Update) Check() error {
 	faults := []error{checkID(u.ID), u.check()}
 	if u.Tags != nil {
-		faults = append(faults, checkTagCount(*u.Tags), checkTags(*u.Tags))
+		faults = append(faults, checkTagCount(*u.Tags), checkTags(*u.Tags, MaxTag))
 	}
 	return errors.Join(faults...)
 }
@@ -175,7 +182,11 @@ func checkTagCount(tags []string) error {
 	return nil
 }
 
-func checkTags(tags []string) error {
+// maxOldTag is the longest tag that can be there to be removed: the creating call takes
+// 32 characters, and each may have four bytes.
+const maxOldTag = 4 * MaxTag
+
+func checkTags(tags []string, limit int) error {
 	var faults []error
 	for _, tag := range tags {
 		switch {
@@ -188,7 +199,7 @@ func checkTags(tags []string) error {
 		case strings.ContainsAny(tag, "\n\t"):
 			faults = append(faults, invalid("tags", "%q holds a tab or a line break", tag))
 		}
-		faults = append(faults, checkText("tags", tag, MaxTag))
+		faults = append(faults, checkText("tags", tag, limit))
 	}
 	return errors.Join(faults...)
 }

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"vodcurator/shared/decide/editing"
+	"vodcurator/shared/decide/tagging"
 	"vodcurator/shared/state"
 	"vodcurator/shared/video"
 )
@@ -42,6 +43,11 @@ type Config struct {
 	// State keeps watermarks and old values. Without it the order of issue holds
 	// within a batch only, and nothing can be taken back.
 	State state.Objects
+	// Remove takes replaced objects of the journal away; nil: they stay until the operator
+	// removes them.
+	Remove func(ctx context.Context, key string) error
+	// Follows says that another Editor compacts the journal, and that this one only reads it.
+	Follows bool
 	// Reserve is how long before the deadline of the context the last call may
 	// begin; default: a fifth of the time there is, at most 15 s.
 	Reserve time.Duration
@@ -50,6 +56,7 @@ type Config struct {
 	// Editor leaves half done.
 	Parallel int
 	Log      *slog.Logger
+	Rules    Rules // without Rules.Read a Retag is refused
 }
 
 // Editor carries out batches, one after the other.
@@ -57,6 +64,7 @@ type Editor struct {
 	c       Config
 	turn    chan struct{} // holds one token: whose turn it is
 	journal *state.Journal
+	warm    bool // a batch was carried out before
 }
 
 // New checks and fills the configuration. It makes no call.
@@ -72,7 +80,7 @@ func New(c Config) (*Editor, error) {
 	}
 	e := &Editor{c: c, turn: make(chan struct{}, 1)}
 	if c.State != nil {
-		e.journal = state.NewJournal(c.State)
+		e.journal = state.NewJournal(c.State, c.Remove)
 	}
 	return e, nil
 }
@@ -83,45 +91,123 @@ func New(c Config) (*Editor, error) {
 // be used; nothing was written then that it does not know of, and doing the whole
 // batch again is safe.
 func (e *Editor) Edit(ctx context.Context, run string, changes []video.Change) ([]video.Outcome, error) {
+	items := make([]Item, len(changes))
+	for i, c := range changes {
+		items[i].Change = c
+	}
+	results, err := e.Do(ctx, run, items)
+	if err != nil {
+		return nil, err
+	}
+	outcomes := make([]video.Outcome, len(results))
+	for i, r := range results {
+		outcomes[i] = r.Outcome
+	}
+	return outcomes, nil
+}
+
+// Do is Edit for changes and for assets over which rules are to be run. Each asset is
+// read once: the rules decide on what people's changes of the batch leave, and both go
+// into one write. People win over rules, whatever the order.
+func (e *Editor) Do(ctx context.Context, run string, items []Item) ([]Result, error) {
 	select {
 	case e.turn <- struct{}{}:
 		defer func() { <-e.turn }()
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	stop := e.stop(ctx)
-	outcomes, refused, err := e.pass(ctx, run, changes, stop)
+	stop, start := e.stop(ctx), time.Now()
+	b := batch{run: run, items: items, until: stop}
+	if slices.ContainsFunc(items, func(i Item) bool { return i.Retag != nil }) {
+		b.rules, b.noRules = e.readRules(ctx)
+	}
+	results, refused, err := e.pass(ctx, b)
 	if err != nil {
 		return nil, err
 	}
 	// The library refuses the fold of a media as a whole. Which of several changes
 	// is to blame shows when they go one by one.
-	for _, round := range apart(changes, refused) {
-		some := make([]video.Change, len(round))
+	for _, round := range apart(items, refused) {
+		some := make([]Item, len(round))
 		for n, i := range round {
-			some[n], outcomes[i] = changes[i], deferred(changes[i].ID)
+			some[n], results[i] = items[i], Result{Outcome: deferred(items[i].key().ID)}
 		}
 		if ctx.Err() != nil || !stop.IsZero() && !time.Now().Before(stop) {
 			continue
 		}
-		again, _, err := e.pass(ctx, run, some, stop)
+		b.items = some
+		again, _, err := e.pass(ctx, b)
 		if err != nil {
 			return nil, err
 		}
 		for n, i := range round {
-			outcomes[i] = again[n]
+			results[i] = again[n]
 		}
 	}
-	return outcomes, nil
+	e.compact(ctx, stop, time.Since(start))
+	return results, nil
 }
 
-// apart lists the changes, as places in the batch, of media whose fold was refused
+// readRules reads the rules that a batch keeps.
+func (e *Editor) readRules(ctx context.Context) (*tagging.Rules, error) {
+	if e.c.Rules.Read == nil {
+		return nil, fmt.Errorf("%w: no rules are set up here", video.ErrInvalid)
+	}
+	rules, err := e.c.Rules.Read(ctx)
+	if err != nil { // a file with mistakes is mended, and the batch comes again
+		return nil, fmt.Errorf("%w: rules: %w", video.ErrTransient, err)
+	}
+	return rules, nil
+}
+
+// key is the asset that an item is about.
+func (i Item) key() editing.Key {
+	if i.Retag != nil {
+		return editing.Key{ID: i.Retag.ID, Image: i.Retag.Kind == video.KindImage}
+	}
+	return editing.KeyOf(i.Change)
+}
+
+// A batch gives the journal a tenth of its own time, in these bounds, so that none waits
+// long for the one before; only a journal that is far behind gets what there is.
+const (
+	leastSpare = 250 * time.Millisecond
+	mostSpare  = 2 * time.Second
+	shardsOnce = 64
+)
+
+// compact uses the time that is left to bring the journal further.
+func (e *Editor) compact(ctx context.Context, stop time.Time, took time.Duration) {
+	if e.journal == nil || e.c.Follows {
+		return
+	}
+	if !e.warm { // the first batch has waited for the start already
+		e.warm = true
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if !stop.IsZero() {
+		ctx, cancel = context.WithDeadline(ctx, stop)
+		defer cancel()
+	}
+	until := time.Now().Add(min(max(took/10, leastSpare), mostSpare))
+	for more := true; more && (time.Now().Before(until) || e.journal.Behind()); {
+		var err error
+		if more, err = e.journal.Compact(ctx, shardsOnce); err != nil { // the next batch goes on
+			e.c.Log.WarnContext(ctx, "the journal was not compacted", slog.Any("error", err))
+			return
+		}
+	}
+}
+
+// apart lists the items, as places in the batch, of media whose fold was refused
 // although it was not of one change alone: in each round the next of every such
 // media, in the order of issue.
-func apart(changes []video.Change, refused map[editing.Key]bool) [][]int {
+func apart(items []Item, refused map[editing.Key]bool) [][]int {
 	of := map[editing.Key][]int{}
-	for i, c := range changes {
-		if k := editing.KeyOf(c); refused[k] && c.Check() == nil {
+	for i, item := range items {
+		if k := item.key(); refused[k] && (item.Retag != nil || item.Change.Check() == nil) {
 			of[k] = append(of[k], i)
 		}
 	}
@@ -131,7 +217,10 @@ func apart(changes []video.Change, refused map[editing.Key]bool) [][]int {
 			continue
 		}
 		slices.SortStableFunc(places, func(a, b int) int {
-			return editing.StampOf(changes[a]).Compare(editing.StampOf(changes[b]))
+			if rules := items[a].Retag != nil; rules != (items[b].Retag != nil) { // rules come last
+				return map[bool]int{true: 1, false: -1}[rules]
+			}
+			return editing.StampOf(items[a].Change).Compare(editing.StampOf(items[b].Change))
 		})
 		for r, i := range places {
 			if r == len(rounds) {
@@ -164,7 +253,7 @@ func (e *Editor) stop(ctx context.Context) time.Time {
 func isImage(k editing.Key) bool { return k.Image }
 
 // read reads media. Each has an entry in the answer, unless ctx ends before.
-func (e *Editor) read(ctx context.Context, keys []editing.Key) map[editing.Key]editing.Known {
+func (e *Editor) read(ctx context.Context, keys []editing.Key, rulings map[editing.Key]*ruling) map[editing.Key]editing.Known {
 	known := make(map[editing.Key]editing.Known, len(keys))
 	var mu sync.Mutex
 	var wait sync.WaitGroup
@@ -178,7 +267,7 @@ func (e *Editor) read(ctx context.Context, keys []editing.Key) map[editing.Key]e
 			break
 		}
 		wait.Go(func() {
-			some := e.readGroup(ctx, group)
+			some := e.safeGroup(ctx, group, rulings)
 			mu.Lock()
 			maps.Copy(known, some)
 			mu.Unlock()
@@ -189,8 +278,22 @@ func (e *Editor) read(ctx context.Context, keys []editing.Key) map[editing.Key]e
 	return known
 }
 
-// readGroup is one call. Answers carry their own errors.
-func (e *Editor) readGroup(ctx context.Context, group []editing.Key) map[editing.Key]editing.Known {
+// safeGroup is readGroup, of which a panic touches only the assets that cause it.
+func (e *Editor) safeGroup(ctx context.Context, group []editing.Key, rulings map[editing.Key]*ruling) map[editing.Key]editing.Known {
+	known := map[editing.Key]editing.Known{}
+	for _, some := range oneByOne(ctx, e, "read", group, func(group []editing.Key) []map[editing.Key]editing.Known {
+		return []map[editing.Key]editing.Known{e.readGroup(ctx, group, rulings)}
+	}, func(k editing.Key, err error) map[editing.Key]editing.Known {
+		return map[editing.Key]editing.Known{k: {Err: err}}
+	}) {
+		maps.Copy(known, some)
+	}
+	return known
+}
+
+// readGroup is one call. Answers carry their own errors. Of assets over which rules are
+// run it reads what these need, and notes that with them.
+func (e *Editor) readGroup(ctx context.Context, group []editing.Key, rulings map[editing.Key]*ruling) map[editing.Key]editing.Known {
 	ids := make([]video.ID, len(group))
 	for i, k := range group {
 		ids[i] = k.ID
@@ -200,6 +303,19 @@ func (e *Editor) readGroup(ctx context.Context, group []editing.Key) map[editing
 		answers, err := e.c.Library.Images(ctx, ids)
 		for i, a := range answers[:min(len(group), len(answers))] {
 			known[group[i]] = editing.Known{Value: editing.OfImage(a.Value), Err: curable(a.Err, err)}
+			if r := rulings[group[i]]; r != nil {
+				r.image = &a.Value
+			}
+		}
+		return known
+	}
+	if slices.ContainsFunc(group, func(k editing.Key) bool { return rulings[k] != nil }) {
+		answers, err := e.c.Rules.Media(ctx, ids)
+		for i, a := range answers[:min(len(group), len(answers))] {
+			known[group[i]] = editing.Known{Value: editing.OfVideo(a.Value.Video), Err: curable(a.Err, err)}
+			if r := rulings[group[i]]; r != nil {
+				r.media = &a.Value
+			}
 		}
 		return known
 	}
@@ -229,7 +345,7 @@ func (e *Editor) ask(ctx context.Context, group []video.Update, outcomes []video
 			keys = append(keys, keyOf(group[i]))
 		}
 	}
-	known := e.read(ctx, keys)
+	known := e.read(ctx, keys, nil)
 	for i, o := range outcomes {
 		now, ok := known[keyOf(group[i])]
 		switch {

@@ -111,6 +111,7 @@ func (l *library) Update(_ context.Context, us []video.Update) ([]video.Outcome,
 			if u.Tags != nil {
 				v.Tags = *u.Tags
 			}
+			v.Modified = v.Modified.Add(time.Nanosecond) // a library says that it was, and in these tests nobody asks when
 			l.videos[u.ID] = v
 			l.written = append(l.written, u)
 		}
@@ -192,8 +193,9 @@ func text(id string, s int, d string) video.Change {
 // that is refused takes none of its neighbours with it.
 func TestARefusedChangeNeverTakesAnotherOfItsMediaWithIt(t *testing.T) {
 	s := open(t)
+	var l *library
 	for _, s := range []state.Objects{nil, s} {
-		l := newLibrary(2)
+		l = newLibrary(2)
 		l.fault = func(_ int, u video.Update) (error, bool) {
 			if u.Description != nil && *u.Description == "bad" || u.Title != nil && *u.Title == "bad" {
 				return video.ErrInvalid, false
@@ -206,7 +208,7 @@ func TestARefusedChangeNeverTakesAnotherOfItsMediaWithIt(t *testing.T) {
 		require.Equal(t, "rejected done", run(t, editor(t, l, s), title("v00", 4, "bad"), title("v00", 3, "y")), "nor one that it would have won over")
 		require.Equal(t, "y", l.videos["v00"].Title)
 	}
-	l := newLibrary(2)
+	l.fault = nil
 	require.Equal(t, "done", run(t, editor(t, l, s), title("v00", 4, "bad, but redriven")), "nor does it leave a mark")
 }
 

@@ -1,14 +1,17 @@
 package edit
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
 	"time"
 
 	"vodcurator/shared/decide/editing"
+	"vodcurator/shared/decide/tagging"
 	"vodcurator/shared/state"
 	"vodcurator/shared/video"
 )
@@ -18,12 +21,15 @@ import (
 // journal knows of is written. Only the goroutine of the second touches the journal.
 type pass struct {
 	*Editor
-	run      string
-	changes  []video.Change
-	of       map[editing.Key][]int // the changes of each media
-	verdicts []editing.Verdict     // one for each change
-	stop     time.Time             // no call begins after it; zero: whenever
-	held     []reading             // read, and not decided yet
+	batch
+	keys     []editing.Key         // the assets that they are about
+	of       map[editing.Key][]int // the items of each asset
+	verdicts []editing.Verdict     // one for each item
+	rulings  map[editing.Key]*ruling
+	labelled map[editing.Key]bool            // the labels of these are to be read
+	heard    map[editing.Key]*tagging.Memory // what is to be remembered of rules and people
+	held     []reading                       // read, and not decided yet
+	panicked map[editing.Key]bool            // while their changes were folded
 
 	writes sync.WaitGroup
 	slots  chan struct{} // each write under way holds one
@@ -34,6 +40,15 @@ type pass struct {
 	written map[editing.Key]video.Outcome
 	under   map[string]*announced // by journal entry; whose writes are under way
 	settled []state.Settlement    // of entries whose writes have ended; not in the journal yet
+}
+
+// batch is what a pass is to do.
+type batch struct {
+	run     string
+	items   []Item
+	rules   *tagging.Rules
+	noRules error     // why there are none
+	until   time.Time // no call begins after it; zero: whenever
 }
 
 // reading is what one media held when so many rivals had been met.
@@ -51,19 +66,28 @@ type announced struct {
 
 // pass carries out a batch, but for media whose update the library refused as a
 // whole: what is then left undone of their changes, it does not say.
-// stop is when the last call may begin; zero: whenever.
-func (e *Editor) pass(ctx context.Context, run string, changes []video.Change, stop time.Time) (outcomes []video.Outcome, refused map[editing.Key]bool, err error) {
+func (e *Editor) pass(ctx context.Context, b batch) (results []Result, refused map[editing.Key]bool, err error) {
 	p := &pass{
-		Editor: e, run: run, changes: changes, of: map[editing.Key][]int{}, verdicts: make([]editing.Verdict, len(changes)),
-		stop: stop, slots: make(chan struct{}, e.c.Parallel), written: map[editing.Key]video.Outcome{}, under: map[string]*announced{},
+		Editor: e, batch: b, of: map[editing.Key][]int{}, verdicts: make([]editing.Verdict, len(b.items)),
+		rulings: map[editing.Key]*ruling{}, labelled: map[editing.Key]bool{}, heard: map[editing.Key]*tagging.Memory{},
+		slots: make(chan struct{}, e.c.Parallel), written: map[editing.Key]video.Outcome{}, under: map[string]*announced{},
+		panicked: map[editing.Key]bool{},
+	}
+	for i, item := range b.items {
+		k := item.key()
+		if p.of[k] == nil {
+			p.keys = append(p.keys, k)
+		}
+		p.of[k] = append(p.of[k], i)
+		p.verdicts[i] = editing.Verdict{Result: video.Deferred, Reason: "no time left", Err: video.ErrClosed}
 	}
 	if e.journal != nil {
-		if err := e.journal.CatchUp(ctx); err != nil {
+		if err := e.journal.Refresh(ctx, p.keys); err != nil {
 			return nil, nil, err
 		}
 	}
 	reading, cancel := context.WithCancel(ctx)
-	groups := p.readAhead(reading, p.sort())
+	groups := p.readAhead(reading, p.sort(ctx))
 	err = p.decide(ctx, groups)
 	cancel()
 	for range groups { // so that no reader outlives the pass
@@ -72,51 +96,91 @@ func (e *Editor) pass(ctx context.Context, run string, changes []video.Change, s
 	if err = errors.Join(err, p.settle(ctx)); err != nil {
 		return nil, nil, err
 	}
-	outcomes, refused = make([]video.Outcome, len(changes)), map[editing.Key]bool{}
+	results, refused = make([]Result, len(b.items)), map[editing.Key]bool{}
 	for i, v := range p.verdicts {
-		k := editing.KeyOf(changes[i])
-		outcomes[i] = video.Outcome{ID: k.ID, Result: v.Result, Reason: v.Reason, Err: v.Err}
+		k := b.items[i].key()
+		results[i].Outcome = video.Outcome{ID: k.ID, Result: v.Result, Reason: v.Reason, Err: v.Err}
+		if r := p.rulings[k]; r != nil && b.items[i].Retag != nil {
+			results[i].Decision = r.decision
+		}
 		if w := p.written[k]; v.Pending && w.Result != video.Done {
-			outcomes[i] = w
+			results[i].Outcome = w
 			refused[k] = w.Result == video.Rejected
 		}
 	}
-	return outcomes, refused, nil
+	for k := range p.panicked {
+		refused[k] = true
+	}
+	return results, refused, nil
 }
 
-// sort notes which changes are about which media and returns the media that have
-// to be read. The changes of the others get their verdicts without.
-func (p *pass) sort() []editing.Key {
-	var keys []editing.Key
-	for i, c := range p.changes {
-		k := editing.KeyOf(c)
-		if p.of[k] == nil {
-			keys = append(keys, k)
-		}
-		p.of[k] = append(p.of[k], i)
-		p.verdicts[i] = editing.Verdict{Result: video.Deferred, Reason: "no time left", Err: video.ErrClosed}
-	}
+// sort returns the assets that have to be read. The changes of the others get their verdicts without.
+func (p *pass) sort(ctx context.Context) []editing.Key {
 	var settled []reading
-	keys = slices.DeleteFunc(keys, func(k editing.Key) bool {
-		marks := p.marks(k)
-		if slices.ContainsFunc(p.of[k], func(i int) bool { return editing.Open(p.changes[i], marks) }) {
+	keys := slices.DeleteFunc(slices.Clone(p.keys), func(k editing.Key) bool {
+		known, err := p.remembered(k)
+		if err != nil {
+			for _, i := range p.of[k] {
+				p.verdicts[i] = editing.Verdict{Result: video.ResultOf(err), Reason: err.Error(), Err: err}
+			}
+			return true
+		}
+		open := false
+		if p.guard(ctx, "open "+string(k.ID), func() {
+			for _, i := range p.of[k] { // all of them: each notes what it asks for
+				if p.rule(i, k, known) || p.items[i].Retag == nil && !open && editing.Open(p.items[i].Change, known.Marks) {
+					open = true
+				}
+			}
+		}) != nil || open {
 			return false
 		}
 		settled = append(settled, reading{key: k, known: editing.Known{Err: video.ErrClosed}})
 		return true
 	})
-	_, places, verdicts := p.fold(settled)
+	_, places, verdicts := p.fold(ctx, settled)
 	for n, i := range places {
 		p.verdicts[i] = verdicts[n]
 	}
 	return keys
 }
 
-func (p *pass) marks(k editing.Key) editing.Marks {
-	if p.journal == nil {
-		return nil
+// rule notes that rules are to be run over an asset, unless they cannot.
+func (p *pass) rule(i int, k editing.Key, known state.Remembered) bool {
+	t := p.items[i].Retag
+	switch {
+	case t == nil:
+		return false
+	case p.noRules != nil:
+		p.verdicts[i] = editing.Verdict{Result: video.ResultOf(p.noRules), Reason: p.noRules.Error(), Err: p.noRules}
+		return false
+	case (video.Change{ID: t.ID}).Check() != nil:
+		err := (video.Change{ID: t.ID}).Check()
+		p.verdicts[i] = editing.Verdict{Result: video.Rejected, Reason: err.Error(), Err: err}
+		return false
+	case t.Rules != "" && t.Rules != p.rules.Version:
+		p.verdicts[i] = editing.Verdict{Result: video.Kept, Reason: fmt.Sprintf("asked for rules of version %s; those in force have version %s", t.Rules, p.rules.Version)}
+		return false
 	}
-	return p.journal.Marks(k)
+	if p.rulings[k] == nil {
+		p.rulings[k] = &ruling{}
+	}
+	p.rulings[k].merge(*t)
+	p.labelled[k] = p.rules.Uses("labels") && (p.rulings[k].retag.Labels || known.Rules.Labels)
+	return true
+}
+
+// remembered is what the journal knows of an asset. An error says that the asset has to
+// be left alone for now.
+func (p *pass) remembered(k editing.Key) (state.Remembered, error) {
+	if p.journal == nil {
+		return state.Remembered{}, nil
+	}
+	r, err := p.journal.Known(k)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", video.ErrTransient, err)
+	}
+	return r, err
 }
 
 // readAhead reads the media, a few calls ahead of whoever takes them, until there is
@@ -151,14 +215,19 @@ func (p *pass) readAhead(ctx context.Context, keys []editing.Key) <-chan []readi
 func (p *pass) timeToRead() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.stop.IsZero() || time.Until(p.stop) > 2*p.longest
+	return p.until.IsZero() || time.Until(p.until) > 2*p.longest
 }
 
 func (p *pass) readings(ctx context.Context, group []editing.Key) []reading {
 	p.mu.Lock()
 	rivals, start := p.rivals, time.Now()
 	p.mu.Unlock()
-	known := p.readGroup(ctx, group)
+	known := p.safeGroup(ctx, group, p.rulings)
+	for _, k := range group {
+		if r := p.rulings[k]; r != nil && known[k].Err == nil {
+			p.label(ctx, k, r)
+		}
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.longest = max(p.longest, time.Since(start))
@@ -201,7 +270,7 @@ func (p *pass) decide(ctx context.Context, groups <-chan []reading) error {
 func (p *pass) commit(ctx context.Context, last bool) (entry string, updates []video.Update, err error) {
 	for try := 1; ; try++ {
 		p.refresh(ctx)
-		edits, places, verdicts := p.fold(p.held)
+		edits, places, verdicts := p.fold(ctx, p.held)
 		back := map[editing.Key]bool{}
 		if !last {
 			edits, back = wholeCalls(edits)
@@ -217,7 +286,7 @@ func (p *pass) commit(ctx context.Context, last bool) (entry string, updates []v
 			return "", nil, err
 		}
 		for n, i := range places {
-			if !back[editing.KeyOf(p.changes[i])] {
+			if !back[p.items[i].key()] {
 				p.verdicts[i] = verdicts[n]
 			}
 		}
@@ -237,7 +306,7 @@ func (p *pass) meetRival(ctx context.Context) error {
 	p.mu.Lock()
 	p.rivals++
 	p.mu.Unlock()
-	return p.journal.CatchUp(ctx)
+	return p.journal.Refresh(ctx, p.keys)
 }
 
 // refresh reads again what was read before the last rival was met.
@@ -251,7 +320,7 @@ func (p *pass) refresh(ctx context.Context) {
 			keys = append(keys, r.key)
 		}
 	}
-	known := p.read(ctx, keys)
+	known := p.read(ctx, keys, p.rulings)
 	for i, r := range p.held {
 		if r.rivals == rivals {
 			continue
@@ -264,20 +333,70 @@ func (p *pass) refresh(ctx context.Context) {
 	}
 }
 
-// fold decides the changes of some media. It returns the verdicts of the changes at
-// those places in the batch.
-func (p *pass) fold(held []reading) (edits []editing.Edit, places []int, verdicts []editing.Verdict) {
-	known := map[editing.Key]editing.Known{}
-	var changes []video.Change
+// fold decides the changes of some assets. It returns the verdicts of the changes at
+// those places in the batch. An asset whose changes make it panic is refused by itself.
+func (p *pass) fold(ctx context.Context, held []reading) (edits []editing.Edit, places []int, verdicts []editing.Verdict) {
 	for _, r := range held {
-		r.known.Marks = p.marks(r.key)
-		known[r.key] = r.known
-		for _, i := range p.of[r.key] {
-			places, changes = append(places, i), append(changes, p.changes[i])
+		known, err := p.remembered(r.key)
+		if r.known.Marks = known.Marks; err != nil { // a rival of a later version has been here meanwhile
+			r.known.Err = err
+		}
+		if r.known.Err == nil && known.Wrote.Shows(r.known.Value, p.now()) {
+			r.known.Err = fmt.Errorf("%w: the library still shows what was there before our write of %s", video.ErrTransient, known.Wrote.At.Format(time.RFC3339))
+		}
+		r.known.Recent = p.now().Sub(known.Moved) < settling
+		r.known.Over = p.over(r.key, r, known)
+		var edit editing.Edit
+		var says []editing.Verdict
+		err = p.guard(ctx, "change "+string(r.key.ID), func() { edit, says = p.foldOne(r) })
+		if err != nil {
+			edit, says = editing.Edit{}, make([]editing.Verdict, len(p.of[r.key]))
+			for i := range says {
+				says[i] = editing.Verdict{Result: video.Rejected, Reason: err.Error(), Err: err}
+			}
+			p.panicked[r.key] = true
+		}
+		if p.tell(ctx, r.key, known); !edit.Empty() {
+			edits = append(edits, edit)
+		}
+		places, verdicts = append(places, p.of[r.key]...), append(verdicts, says...)
+	}
+	slices.SortFunc(edits, func(a, b editing.Edit) int {
+		return cmp.Or(cmp.Compare(a.Update.ID, b.Update.ID), cmp.Compare(a.Update.Kind, b.Update.Kind))
+	})
+	return edits, places, verdicts
+}
+
+// foldOne decides the items of one asset.
+func (p *pass) foldOne(r reading) (editing.Edit, []editing.Verdict) {
+	of := p.of[r.key]
+	verdicts := make([]editing.Verdict, len(of))
+	var changes []video.Change
+	var at []int
+	for n, i := range of {
+		if p.items[i].Retag == nil {
+			changes, at = append(changes, p.items[i].Change), append(at, n)
 		}
 	}
-	edits, verdicts = editing.Fold(changes, func(k editing.Key) editing.Known { return known[k] })
-	return edits, places, verdicts
+	edit, says := editing.FoldOne(r.key, changes, r.known)
+	for n, v := range says {
+		verdicts[at[n]] = v
+	}
+	for n, i := range of {
+		if p.items[i].Retag == nil {
+			continue
+		}
+		if verdicts[n] = p.verdicts[i]; p.asked(i) {
+			verdicts[n] = p.rulings[r.key].judge(r.known, edit)
+		}
+	}
+	return edit, verdicts
+}
+
+// asked says that the rules are run for this item.
+func (p *pass) asked(i int) bool {
+	t := p.items[i].Retag
+	return t != nil && p.noRules == nil && (t.Rules == "" || t.Rules == p.rules.Version) && (video.Change{ID: t.ID}).Check() == nil
 }
 
 // wholeCalls leaves of the edits those that fill calls, and says which media are
@@ -309,6 +428,10 @@ func (p *pass) remember(ctx context.Context, edits []editing.Edit) (key string, 
 	for i, edit := range edits {
 		k := keyOf(edit.Update)
 		entry.Media[i] = state.EditedMedia{ID: k.ID, Image: k.Image, Set: values(edit.Update), Old: values(edit.Old), Marks: edit.Marks, Void: edit.Void}
+		if edit.Remember {
+			entry.Media[i].Rules = p.heard[k]
+		}
+		entry.Media[i].Modified = edit.Modified
 	}
 	if key, err = p.journal.Append(ctx, entry); err == nil {
 		p.mu.Lock()
@@ -344,12 +467,17 @@ func (p *pass) write(ctx context.Context, entry string, updates []video.Update) 
 			if isImage(keyOf(group[0])) {
 				call = p.c.Library.UpdateImages
 			}
-			outcomes, err := call(ctx, group)
-			for i, o := range outcomes {
-				if e := curable(o.Err, err); o.Result == video.Forbidden {
-					outcomes[i] = video.Outcome{ID: o.ID, Result: video.ResultOf(e), Reason: e.Error(), Err: e}
+			outcomes := oneByOne(ctx, p.Editor, "update", group, func(group []video.Update) []video.Outcome {
+				outcomes, err := call(ctx, group)
+				for i, o := range outcomes {
+					if e := curable(o.Err, err); o.Result == video.Forbidden {
+						outcomes[i] = video.Outcome{ID: o.ID, Result: video.ResultOf(e), Reason: e.Error(), Err: e}
+					}
 				}
-			}
+				return outcomes
+			}, func(u video.Update, err error) video.Outcome { // it may have been written before
+				return video.Outcome{ID: u.ID, Result: video.Unknown, Reason: err.Error(), Err: err}
+			})
 			p.ask(ctx, group, outcomes)
 			p.end(entry, group, outcomes)
 		})
@@ -364,7 +492,7 @@ func (p *pass) slot(ctx context.Context) bool {
 	case <-ctx.Done():
 		return false
 	}
-	if ctx.Err() != nil || !p.stop.IsZero() && !time.Now().Before(p.stop) {
+	if ctx.Err() != nil || !p.until.IsZero() && !time.Now().Before(p.until) {
 		<-p.slots
 		return false
 	}

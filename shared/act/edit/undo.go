@@ -112,7 +112,7 @@ func Undo(ctx context.Context, library Library, o state.Objects, run string, now
 	if err != nil {
 		return nil, err
 	}
-	known := e.read(ctx, keys)
+	known := e.read(ctx, keys, nil)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -184,13 +184,11 @@ func only(u video.Update, field string) video.Update {
 
 // entries reads the whole journal.
 func entries(ctx context.Context, o state.Objects, each func(key string, e state.Entry)) error {
-	for key, err := range o.List(ctx, state.JournalPrefix, "") {
-		if err == nil && state.CheckName(key) != nil {
-			continue // stray
-		}
-		if err != nil {
-			return err
-		}
+	keys, err := state.LogEntries(ctx, o, "")
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
 		e, err := state.ReadEntry(ctx, o, key)
 		if err != nil {
 			return err

@@ -45,7 +45,7 @@ func TestUndoPutsBackWhatNobodyHasChangedSince(t *testing.T) {
 
 	require.Equal(t, "old", *reversals[0].Change.Set.Title)
 	require.Empty(t, *reversals[0].Change.Tags.Set)
-	require.Equal(t, at(0), reversals[0].Change.IfUnmodifiedSince)
+	require.Equal(t, l.videos[reversals[0].Change.ID].Modified, reversals[0].Change.IfUnmodifiedSince)
 	require.Nil(t, reversals[1].Change.Set.Title)
 	require.NotNil(t, reversals[1].Change.Tags.Set)
 	require.Equal(t, "title changed since", reversals[1].Outcome.Reason)

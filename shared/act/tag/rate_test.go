@@ -90,12 +90,24 @@ func backfill(ctx context.Context, rules *tagging.Rules, transport *http.Transpo
 		return nil, err
 	}
 	defer client.Close()
-	diff, tagger := tag.NewDiff(rules), tag.Tagger{Library: client, Rules: rules, Writer: tag.Direct{To: client}}
+	diff, tagger := tag.NewDiff(rules), tag.Tagger{Library: client, Rules: rules, Writer: rewriting{client}}
 	return diff, tagger.Backfill(ctx, tag.Hits(ctx, client, video.Query{Kind: video.KindVideo, OldestFirst: true}), at, func(s tag.Step) error {
 		diff.Add(s)
 		told(diff.Seen)
 		return nil
 	})
+}
+
+// rewriting writes what is wanted, by the tags that were read.
+type rewriting struct{ *vod.Client }
+
+func (r rewriting) Write(ctx context.Context, wanted []tag.Wanted) ([]video.Outcome, error) {
+	updates := make([]video.Update, len(wanted))
+	for i, w := range wanted {
+		tags := w.Change.Tags.Apply(w.Have)
+		updates[i] = video.Update{ID: w.Change.ID, Kind: w.Change.Kind, Fields: w.Change.Set, Tags: &tags}
+	}
+	return r.Update(ctx, updates)
 }
 
 func heap() uint64 {

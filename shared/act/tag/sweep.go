@@ -39,7 +39,9 @@ const chunk = 5 * video.MaxBatch
 // Sweep looks at all media created in [at-span, at), whatever announced them: the
 // provider drops an event after three tries. It goes on after a failure and joins
 // what failed; it stops between chunks when the context ends.
-func (t Tagger) Sweep(ctx context.Context, library Searcher, at time.Time, span time.Duration) (Swept, error) {
+//
+// run does what is to be done about some of them, and answers one result for each.
+func Sweep(ctx context.Context, library Searcher, at time.Time, span time.Duration, run func(context.Context, []Target) ([]Result, error)) (Swept, error) {
 	s := Swept{Results: map[video.Result]int{}}
 	var faults []error
 	for _, kind := range []video.Kind{video.KindVideo, video.KindAudio, video.KindImage} {
@@ -53,7 +55,7 @@ func (t Tagger) Sweep(ctx context.Context, library Searcher, at time.Time, span 
 				s.Left += len(batch)
 				continue
 			}
-			results, err := t.Run(ctx, batch, at)
+			results, err := run(ctx, batch)
 			if err != nil {
 				faults = append(faults, err)
 			}

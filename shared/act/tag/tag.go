@@ -39,6 +39,7 @@ type Writer interface {
 
 // Wanted is a change with the tags that the media had when it was decided.
 type Wanted struct {
+	Target Target
 	Change video.Change
 	Have   []string
 }
@@ -52,8 +53,7 @@ type Target struct {
 	Labels bool
 	// Origin is how the media came in, when a search said so: the reading call does not.
 	Origin string
-	// At is the moment for which the rules decide, the event's own; zero: that of the run.
-	At time.Time
+	Event  string // the kind of notification that led here; of interest to whoever counts
 }
 
 // Tagger applies rules to media.
@@ -62,6 +62,10 @@ type Tagger struct {
 	Labels  Labeller // nil: labels stay unknown
 	Rules   *tagging.Rules
 	Writer  Writer // nil: report only
+	// Memory tells what is remembered of assets, one for each; nil: nothing is. What no
+	// rule is known to have given is never taken back.
+	Memory func(ctx context.Context, targets []Target) ([]tagging.Memory, error)
+	Reach  tagging.Reach // empty: the whole
 }
 
 // Result is what was decided for one target, and what came of it.
@@ -81,12 +85,16 @@ func (t Tagger) Run(ctx context.Context, targets []Target, at time.Time) ([]Resu
 	merged, place := distinct(targets)
 	results := make([]Result, len(merged))
 	have := make([][]string, len(merged))
-	readErr := t.read(ctx, merged, at, results, have)
+	memory, err := t.memory(ctx, merged)
+	if err != nil {
+		return nil, err
+	}
+	readErr := t.read(ctx, merged, memory, at, results, have)
 	var wanted []Wanted
 	var which []int
 	for i := range results {
 		if results[i].Outcome.Result == "" {
-			wanted = append(wanted, Wanted{results[i].Decision.Change, have[i]})
+			wanted = append(wanted, Wanted{merged[i], results[i].Decision.Change, have[i]})
 			which = append(which, i)
 		}
 	}
@@ -125,9 +133,6 @@ func distinct(targets []Target) (merged []Target, place []int) {
 			merged = append(merged, target)
 		}
 		merged[j].Labels = merged[j].Labels || target.Labels
-		if target.At.After(merged[j].At) {
-			merged[j].At = target.At
-		}
 		place = append(place, j)
 	}
 	return merged, place
@@ -135,7 +140,7 @@ func distinct(targets []Target) (merged []Target, place []int) {
 
 // read fills in a decision for each target, and an outcome for those with which
 // nothing more is to be done.
-func (t Tagger) read(ctx context.Context, targets []Target, at time.Time, results []Result, have [][]string) error {
+func (t Tagger) read(ctx context.Context, targets []Target, memory []tagging.Memory, at time.Time, results []Result, have [][]string) error {
 	var videos, images []video.ID
 	var videoAt, imageAt []int
 	for i, target := range targets {
@@ -144,12 +149,6 @@ func (t Tagger) read(ctx context.Context, targets []Target, at time.Time, result
 		} else {
 			videos, videoAt = append(videos, target.ID), append(videoAt, i)
 		}
-	}
-	moment := func(i int) time.Time {
-		if targets[i].At.IsZero() {
-			return at
-		}
-		return targets[i].At
 	}
 	var faults []error
 	if len(videos) > 0 {
@@ -161,12 +160,12 @@ func (t Tagger) read(ctx context.Context, targets []Target, at time.Time, result
 				results[i].Outcome = outcome(targets[i].ID, fmt.Errorf("read: %w", err))
 				continue
 			}
-			facts, err := t.facts(ctx, targets[i], answer, moment(i))
+			facts, err := t.facts(ctx, targets[i], answer, at)
 			if err != nil {
 				results[i].Outcome = outcome(targets[i].ID, err)
 				continue
 			}
-			results[i], have[i] = t.decide(targets[i].ID, &facts), answer.Tags
+			results[i], have[i] = t.decide(targets[i].ID, &facts, memory[i], at), answer.Tags
 		}
 	}
 	if len(images) > 0 {
@@ -178,8 +177,8 @@ func (t Tagger) read(ctx context.Context, targets []Target, at time.Time, result
 				results[i].Outcome = outcome(targets[i].ID, fmt.Errorf("read: %w", err))
 				continue
 			}
-			facts := rule.FactsOfImage(answer, moment(i))
-			results[i], have[i] = t.decide(targets[i].ID, &facts), answer.Tags
+			facts := rule.FactsOfImage(answer, at)
+			results[i], have[i] = t.decide(targets[i].ID, &facts, memory[i], at), answer.Tags
 		}
 	}
 	return errors.Join(faults...)
@@ -234,7 +233,18 @@ func (t Tagger) Explain(ctx context.Context, target Target, at time.Time) (rule.
 			return facts, tagging.Explanation{}, err
 		}
 	}
-	return facts, t.Rules.Explain(&facts), nil
+	memory, err := t.memory(ctx, []Target{target})
+	if err != nil {
+		return facts, tagging.Explanation{}, err
+	}
+	return facts, t.Rules.ExplainFor(&facts, memory[0].Seen(facts.Tags, nil), t.Reach), nil
+}
+
+func (t Tagger) memory(ctx context.Context, targets []Target) ([]tagging.Memory, error) {
+	if t.Memory == nil {
+		return make([]tagging.Memory, len(targets)), nil
+	}
+	return t.Memory(ctx, targets)
 }
 
 func (t Tagger) label(ctx context.Context, target Target, facts *rule.Facts) error {
@@ -254,14 +264,16 @@ func (t Tagger) label(ctx context.Context, target Target, facts *rule.Facts) err
 			texts = append(texts, label.Text)
 		}
 	}
+	slices.Sort(texts) // so that the same ones fit each time, whatever order they come in
 	rule.Labelled(facts, texts)
 	return nil
 }
 
 // decide leaves the outcome empty when there is something to write.
-func (t Tagger) decide(id video.ID, facts *rule.Facts) Result {
+func (t Tagger) decide(id video.ID, facts *rule.Facts, m tagging.Memory, at time.Time) Result {
 	facts.ID = string(id)
-	r := Result{Decision: t.Rules.Decide(facts), Outcome: video.Outcome{ID: id}}
+	d, _ := t.Rules.DecideFor(facts, m.Seen(facts.Tags, nil), t.Reach, at)
+	r := Result{Decision: d, Outcome: video.Outcome{ID: id}}
 	switch {
 	case r.Decision.Locked != "":
 		r.Outcome.Result, r.Outcome.Reason = video.Kept, r.Decision.Locked

@@ -156,7 +156,7 @@ func rules(t *testing.T) *tagging.Rules {
 }
 
 func run(t *testing.T, l *library, targets ...tag.Target) ([]tag.Result, error) {
-	return tag.Tagger{Library: l, Labels: l, Rules: rules(t), Writer: tag.Direct{To: l}}.Run(t.Context(), targets, at)
+	return tag.Tagger{Library: l, Labels: l, Rules: rules(t), Writer: straight{l}}.Run(t.Context(), targets, at)
 }
 
 func TestAnEventCostsOneReadAndOneWriteAndARepeatOnlyTheRead(t *testing.T) {
@@ -212,7 +212,7 @@ func TestLabelsAreReadOnlyForTheirOwnNotification(t *testing.T) {
 	l = newLibrary()
 	plain, err := tagging.Parse("r", []byte(`rules: [{name: a, when: 'title == "Promo"', add: [promo]}]`))
 	require.NoError(t, err)
-	_, err = tag.Tagger{Library: l, Labels: l, Rules: plain, Writer: tag.Direct{To: l}}.Run(t.Context(), []tag.Target{{ID: "v1", Labels: true}}, at)
+	_, err = tag.Tagger{Library: l, Labels: l, Rules: plain, Writer: straight{l}}.Run(t.Context(), []tag.Target{{ID: "v1", Labels: true}}, at)
 	require.NoError(t, err)
 	require.NotContains(t, l.calls, "Labels v1", "rules that do not ask for labels cost no call")
 }
@@ -255,32 +255,61 @@ func TestEveryTargetHasAnOutcomeWhenTheLibraryDoesNotAnswer(t *testing.T) {
 	require.Equal(t, video.Done, results[1].Outcome.Result)
 }
 
-type sender struct {
-	got []video.Change
-	err error
-}
+// straight writes to the library of the test.
+type straight struct{ to *library }
 
-func (s *sender) Send(_ context.Context, changes []video.Change) (outcomes []video.Outcome, err error) {
-	s.got = append(s.got, changes...)
-	if s.err != nil {
-		return nil, s.err
+func (d straight) Write(ctx context.Context, wanted []tag.Wanted) ([]video.Outcome, error) {
+	outcomes := make([]video.Outcome, len(wanted))
+	var all [2][]video.Update
+	var at [2][]int
+	for i, w := range wanted {
+		tags := w.Change.Tags.Apply(w.Have)
+		u := video.Update{ID: w.Change.ID, Kind: w.Change.Kind, Fields: w.Change.Set, Tags: &tags}
+		sort := map[bool]int{true: 1, false: 0}[u.Kind == video.KindImage]
+		all[sort], at[sort] = append(all[sort], u), append(at[sort], i)
 	}
-	for _, c := range changes {
-		outcomes = append(outcomes, video.Outcome{ID: c.ID, Result: video.Done})
+	for sort, write := range []func(context.Context, []video.Update) ([]video.Outcome, error){d.to.Update, d.to.UpdateImages} {
+		if len(all[sort]) == 0 {
+			continue
+		}
+		got, err := write(ctx, all[sort])
+		if err != nil {
+			return outcomes, err
+		}
+		for j, i := range at[sort] {
+			outcomes[i] = got[j]
+		}
 	}
 	return outcomes, nil
 }
 
-func TestQueuedSendsTheChangeWithItsMoment(t *testing.T) {
+func sweep(ctx context.Context, t tag.Tagger, l *library, span time.Duration) (tag.Swept, error) {
+	return tag.Sweep(ctx, l, at, span, func(ctx context.Context, targets []tag.Target) ([]tag.Result, error) { return t.Run(ctx, targets, at) })
+}
+
+type sender struct {
+	got []tag.Target
+	err error
+}
+
+func (s *sender) Retag(_ context.Context, targets []tag.Target) (outcomes []video.Outcome, err error) {
+	s.got = append(s.got, targets...)
+	if s.err != nil {
+		return nil, s.err
+	}
+	for _, target := range targets {
+		outcomes = append(outcomes, video.Outcome{ID: target.ID, Result: video.Done})
+	}
+	return outcomes, nil
+}
+
+func TestQueuedSaysWhichAssetsAndNotWhatOfThem(t *testing.T) {
 	l, s := newLibrary(), &sender{}
-	tagger := tag.Tagger{Library: l, Rules: rules(t), Writer: tag.Queued{To: s, Now: func() time.Time { return at }}}
+	tagger := tag.Tagger{Library: l, Rules: rules(t), Writer: tag.Queued{To: s}}
 	results, err := tagger.Run(t.Context(), []tag.Target{{ID: "v1"}, {ID: "i1", Kind: video.KindImage}, {ID: "i2", Kind: video.KindImage}}, at)
 	require.NoError(t, err)
 	require.Equal(t, video.Done, results[0].Outcome.Result)
-	require.Equal(t, []video.Change{
-		{ID: "v1", Tags: video.TagEdit{Add: []string{"promo"}}, IssuedAt: at},
-		{ID: "i1", Kind: video.KindImage, Tags: video.TagEdit{Add: []string{"promo"}}, IssuedAt: at},
-	}, s.got)
+	require.Equal(t, []tag.Target{{ID: "v1"}, {ID: "i1", Kind: video.KindImage}}, s.got)
 	s.err = video.ErrTransient
 	results, err = tagger.Run(t.Context(), []tag.Target{{ID: "v1"}}, at)
 	require.ErrorIs(t, err, video.ErrTransient)
@@ -294,8 +323,8 @@ func TestTheSweepFindsWhatNoEventAnnounced(t *testing.T) {
 	l.media["v2"] = m
 	l.media["v3"] = video.Media{Video: video.Video{ID: "v3", Kind: video.KindVideo, Title: "Promo", Status: video.StatusUploading}}
 	l.order = append(l.order, "v3")
-	tagger := tag.Tagger{Library: l, Rules: rules(t), Writer: tag.Direct{To: l}}
-	swept, err := tagger.Sweep(t.Context(), l, at, 3*time.Hour)
+	tagger := tag.Tagger{Library: l, Rules: rules(t), Writer: straight{l}}
+	swept, err := sweep(t.Context(), tagger, l, 3*time.Hour)
 	require.NoError(t, err)
 	require.Equal(t, 4, swept.Seen)
 	require.Len(t, swept.Found, 3)
@@ -304,19 +333,19 @@ func TestTheSweepFindsWhatNoEventAnnounced(t *testing.T) {
 		"Search video 05:00-08:00", "Media [v1 v2]", "Update 2", "Search audio 05:00-08:00",
 		"Search image 05:00-08:00", "Images [i1 i2]", "UpdateImages 1",
 	}, l.calls)
-	swept, err = tagger.Sweep(t.Context(), l, at, 3*time.Hour)
+	swept, err = sweep(t.Context(), tagger, l, 3*time.Hour)
 	require.NoError(t, err)
 	require.Empty(t, swept.Found, "a second sweep finds nothing")
 
 	l = newLibrary()
 	l.fail["search video"] = video.ErrTransient
-	swept, err = tagger.Sweep(t.Context(), l, at, time.Hour)
+	swept, err = sweep(t.Context(), tagger, l, time.Hour)
 	require.ErrorIs(t, err, video.ErrTransient)
 	require.Equal(t, 2, swept.Seen, "images are looked at though videos could not be listed")
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	swept, err = tagger.Sweep(ctx, newLibrary(), at, time.Hour)
+	swept, err = sweep(ctx, tagger, newLibrary(), time.Hour)
 	require.ErrorIs(t, err, video.ErrClosed)
 	require.Equal(t, 4, swept.Left)
 	require.Zero(t, tag.Swept{}.LossRatio())
@@ -456,7 +485,11 @@ func TestADiffNamesWhatIsTakenBack(t *testing.T) {
 	m := l.media["v1"]
 	m.Title, m.Tags = "Other", []string{"promo"}
 	l.media["v1"] = m
-	tagger := tag.Tagger{Library: l, Rules: rules(t)}
+	tagger := tag.Tagger{Library: l, Rules: rules(t), Memory: func(_ context.Context, targets []tag.Target) ([]tagging.Memory, error) {
+		all := make([]tagging.Memory, len(targets))
+		all[0].Given = map[string]tagging.Gift{"promo": {}}
+		return all, nil
+	}}
 	diff := tag.NewDiff(tagger.Rules)
 	err := tagger.Backfill(t.Context(), tag.Hits(t.Context(), l, video.Query{Kind: video.KindVideo}), at, func(s tag.Step) error {
 		diff.Add(s)

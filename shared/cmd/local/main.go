@@ -121,7 +121,7 @@ func serve(ctx context.Context, o options, out, errs io.Writer) error {
 	}
 	options := localcloud.Options{
 		Manifest: o.manifest, State: o.state, Seed: o.seed, Callback: o.callback, Faults: faults,
-		Env: map[string]string{"POLICY_FILE": policy}, Log: report.NewLog(errs, level),
+		Env: map[string]string{"POLICY_FILE": policy, "TAGGING_MODE": "write"}, Log: report.NewLog(errs, level),
 	}
 	if o.state == "" {
 		options.Env["STATE"] = "file:" + filepath.Join(dir, "state")

@@ -29,7 +29,7 @@ import (
 
 func dlqCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "dlq", Short: "Look at dead letters, mend them and send them back"}
-	cmd.AddCommand(dlqList(a), dlqShow(a), dlqEdit(a), dlqRedrive(a))
+	cmd.AddCommand(dlqList(a), dlqShow(a), dlqEdit(a), dlqRedrive(a), dlqDrop(a))
 	return cmd
 }
 
@@ -46,10 +46,13 @@ type filter struct {
 	limit         int
 	wait          time.Duration
 	from, to      time.Time
+	ids           []string  // only these
+	start         time.Time // when the command began, if it ends with what was there then
 }
 
-func (f *filter) flags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.reason, "reason", "", "only letters whose reason contains this")
+// flags has the name of the flag that looks into the reasons as its last argument.
+func (f *filter) flags(cmd *cobra.Command, reason string) {
+	cmd.Flags().StringVar(&f.reason, reason, "", "only letters whose reason contains this")
 	cmd.Flags().StringVar(&f.media, "media", "", "only letters about this media")
 	cmd.Flags().StringVar(&f.since, "since", "", "only letters since this time (RFC 3339)")
 	cmd.Flags().StringVar(&f.until, "until", "", "only letters before this time (RFC 3339)")
@@ -80,7 +83,7 @@ func (f *filter) parse() error {
 
 func (f *filter) fits(l letter) bool {
 	at := l.taken.Enqueued
-	return strings.Contains(l.Reason, f.reason) && (f.media == "" || about(l, video.ID(f.media))) &&
+	return (len(f.ids) == 0 || slices.Contains(f.ids, l.taken.ID)) && strings.Contains(l.Reason, f.reason) && (f.media == "" || about(l, video.ID(f.media))) &&
 		(f.from.IsZero() || !at.Before(f.from)) && (f.to.IsZero() || at.Before(f.to))
 }
 
@@ -156,6 +159,11 @@ func (a *app) letters(ctx context.Context, app *boot.App, f filter, handle func(
 		for i, err := range hide(ctx, app, got, long) {
 			m := got[i]
 			held[m.ID] = m.Handle
+			if !f.start.IsZero() && m.Enqueued.After(f.start) {
+				// It died while this command was at work, perhaps by its own doing: another
+				// command's business, or this one would never end.
+				seen[m.ID] = true
+			}
 			switch {
 			case err == nil && !seen[m.ID]:
 				idle = 0
@@ -331,7 +339,7 @@ func dlqList(a *app) *cobra.Command {
 			return errors.Join(a.printLetters(all, false), err)
 		},
 	}
-	f.flags(cmd)
+	f.flags(cmd, "reason")
 	return cmd
 }
 
@@ -498,189 +506,6 @@ func remove(ctx context.Context, app *boot.App, handles ...string) error {
 		return err
 	}
 	return errors.Join(results...)
-}
-
-func dlqRedrive(a *app) *cobra.Command {
-	var f filter
-	var rate float64
-	var yes bool
-	cmd := &cobra.Command{
-		Use:   "redrive",
-		Short: "Send dead letters back to the metadata queue; without --yes only list them",
-		Long: `Send the original messages of dead letters back to the metadata queue, and remove
-each letter once the queue has its message. Interrupted, run it again: it goes on
-with what is left. A letter sent twice has its effect once.
-
-A letter whose message would be refused again is left; mend it with dlq edit.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := f.parse(); err != nil {
-				return err
-			}
-			if rate <= 0 {
-				return fmt.Errorf("%w: --rate %g", errUsage, rate)
-			}
-			app, err := a.bootDLQ("METADATA_QUEUE")
-			if err != nil {
-				return err
-			}
-			return a.redrive(cmd.Context(), app, f, rate, yes)
-		},
-	}
-	f.flags(cmd)
-	cmd.Flags().Float64Var(&rate, "rate", 50, "at most so many messages a second")
-	cmd.Flags().BoolVar(&yes, "yes", false, "send them back")
-	return cmd
-}
-
-func (a *app) redrive(ctx context.Context, app *boot.App, f filter, rate float64, yes bool) error {
-	var all []shown
-	back := 0
-	left := map[string]int{} // by reason
-	others, err := a.letters(ctx, app, f, func(batch []letter) (map[string]bool, error) {
-		var messages []queue.Message
-		var of []int // which letter of the batch a message is
-		first := len(all)
-		for i, l := range batch {
-			s := show(l)
-			if body, err := revived(ctx, app, l); err != nil {
-				s.Action = "left: " + err.Error()
-				left[err.Error()]++
-			} else {
-				s.Action = "goes back"
-				messages, of = append(messages, queue.Message{Body: body}), append(of, i)
-			}
-			all = append(all, s)
-		}
-		if !yes || len(messages) == 0 {
-			back += len(messages)
-			return nil, nil
-		}
-		sent, err := app.Queue.Send(ctx, app.MetadataQueue, messages)
-		var handles, ids []string
-		for k, i := range of {
-			if sent[k].Err != nil {
-				all[first+i].Action = "left: " + sent[k].Err.Error()
-				left[sent[k].Err.Error()]++
-				continue
-			}
-			all[first+i].Action = "sent"
-			handles, ids = append(handles, batch[i].taken.Handle), append(ids, batch[i].taken.ID)
-		}
-		back += len(handles)
-		// Also when ctx has just ended: what was sent need not be sent again.
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		removed := map[string]bool{}
-		results, removeErr := app.Queue.Delete(last, app.DeadLetterQueue, handles)
-		for k, id := range ids {
-			removed[id] = results[k] == nil
-		}
-		if err = errors.Join(err, removeErr); err == nil {
-			err = errors.Join(results...)
-		}
-		if err != nil {
-			return removed, err
-		}
-		pause := time.NewTimer(time.Duration(float64(len(messages)) / rate * float64(time.Second)))
-		defer pause.Stop()
-		select {
-		case <-ctx.Done():
-			return removed, ctx.Err()
-		case <-pause.C:
-			return removed, nil
-		}
-	})
-	sum := total(left)
-	if a.json() {
-		err = errors.Join(a.printJSON(struct {
-			Yes     bool    `json:"yes"`
-			Back    int     `json:"back"`
-			Left    int     `json:"left"`
-			Others  int     `json:"others"` // delayed, or taken by somebody else
-			Letters []shown `json:"letters"`
-		}{yes, back, sum, others, append([]shown{}, all...)}), err)
-	} else {
-		did := "sent back"
-		if !yes {
-			err = errors.Join(a.printLetters(all, true), err)
-			did = "would go back"
-		}
-		say := report.Sayf("%s %s to %s, %d left", report.Count(back, "letter"), did, app.MetadataQueue, sum) + reasons(left)
-		if others > 0 {
-			say += "\ndelayed, or taken by somebody else, and still to come: " + report.Count(others, "letter")
-		}
-		_, e := fmt.Fprintln(a.out, say)
-		err = errors.Join(err, e)
-	}
-	if !yes && back > 0 {
-		err = errors.Join(err, a.listedOnly())
-	}
-	return err
-}
-
-// reasons sums up why letters are left, the most frequent reasons first.
-func reasons(left map[string]int) string {
-	texts := slices.SortedFunc(maps.Keys(left), func(a, b string) int { return cmp.Or(left[b]-left[a], strings.Compare(a, b)) })
-	var out strings.Builder
-	for i, text := range texts[:min(5, len(texts))] {
-		if i == 0 {
-			out.WriteString(":")
-		}
-		fmt.Fprintf(&out, "\n  %d  %s", left[text], report.Cut(strings.ReplaceAll(text, "\n", "; "), 100))
-		delete(left, text)
-	}
-	if len(left) > 0 {
-		fmt.Fprintf(&out, "\n  %d  for other reasons", total(left))
-	}
-	return out.String()
-}
-
-func total(counts map[string]int) (n int) {
-	for _, c := range counts {
-		n += c
-	}
-	return n
-}
-
-// revived is the message of a letter as it goes back, or why it would only die
-// again. Its attempts begin anew.
-func revived(ctx context.Context, app *boot.App, l letter) ([]byte, error) {
-	body, key, err := whole(ctx, app, l)
-	if err != nil {
-		return nil, err
-	}
-	if _, whole := events.Undelivered(body); whole {
-		return body, nil // metadata takes its messages out of it
-	}
-	if notice, err := events.DecodeNotice(body); err == nil {
-		return nil, fmt.Errorf("a %s of VOD, not a change; the sweep finds its media by itself", notice.Kind)
-	}
-	m, err := events.DecodeMetadata(body)
-	if err == nil && m.Ref != "" {
-		err = fmt.Errorf("%w: %q points to %q", video.ErrInvalid, key, m.Ref)
-	}
-	if err == nil {
-		err = check(m.Changes, func(i int) string { return fmt.Sprintf("change %d", i+1) })
-	}
-	if err != nil {
-		return nil, err
-	}
-	// A change without a moment of issue counts as issued when it was first seen: sent
-	// back, it must not win over what was changed since.
-	m.Attempts, m.FirstSeen, m.Reason = 0, l.FirstSeen, ""
-	if m.Original == nil {
-		m.Original = body // should it die again; where it fits
-	}
-	out, err := events.EncodeMetadata(m)
-	if err == nil && len(out) > events.MaxMessage {
-		m.Original = nil
-		out, err = events.EncodeMetadata(m)
-	}
-	if err == nil && key != "" && len(out) > events.MaxMessage {
-		return events.EncodeMetadata(events.Metadata{Ref: key, FirstSeen: l.FirstSeen})
-	}
-	return out, err
 }
 
 // whole is the body of a letter, read under STATE where it lies there: at key. A

@@ -188,6 +188,7 @@ func TestDLQRedriveSendsBackWhatCanBeDone(t *testing.T) {
 		m, err := events.DecodeMetadata([]byte(body))
 		require.NoError(t, err)
 		require.Zero(t, m.Attempts, "they begin anew")
+		require.Contains(t, []int{0, 4}, m.Before, "and those before are kept")
 		require.Empty(t, m.Reason)
 		require.False(t, m.FirstSeen.IsZero())
 		got[m.Changes[0].ID] = m
@@ -290,7 +291,7 @@ func TestDLQRedriveKeepsItsRateAndResumes(t *testing.T) {
 func TestDLQRedriveFindsALargeBodyUnderState(t *testing.T) {
 	c, env := queues(t)
 	keep(t, env, map[string]string{
-		"abc": `{"v":1,"changes":[` + strings.Repeat(`{"id":"v1","set":{"title":"x"}},`, 3000) + `{"id":"v1","set":{"title":"y"}}]}`,
+		"abc": `{"v":1,"changes":[` + strings.Repeat(`{"id":"v1","set":{"title":"`+strings.Repeat("x", 100)+`"}},`, 900) + `{"id":"v1","set":{"title":"y"}}]}`,
 	})
 	bury(t, c, events.DeadLetter{Ref: "messages/abc", Reason: "missing", FirstSeen: time.Date(2026, 6, 21, 8, 0, 0, 0, time.UTC)}, events.DeadLetter{Ref: "messages/lost", Reason: "missing"})
 	code, out, errs := vodctl(t, env, "dlq", "redrive", "--yes", "-o", "json", "--wait", "0")
@@ -629,4 +630,70 @@ func TestDLQRedriveInterruptedGivesTheRestBack(t *testing.T) {
 	require.Len(t, waiting(t, c, "metadata"), 16)
 	s := c.MNS.Stats("dead")
 	require.Equal(t, 24, s.Active+s.Inactive, "what was sent is removed, the rest is there")
+}
+
+// One letter that is refused again was sent 4,273 times in 77 minutes.
+func TestDLQRedriveEndsThoughWhatItSendsDiesAgain(t *testing.T) {
+	c, env := queues(t)
+	bury(t, c, events.DeadLetter{Body: []byte(good), Reason: "refused", Attempts: 4})
+	time.Sleep(1100 * time.Millisecond) // the queue's clock may be a little behind or ahead
+	ctx, stop := context.WithCancel(t.Context())
+	refusing := make(chan int)
+	go func() { // what the function does with it
+		n := 0
+		for ctx.Err() == nil {
+			got, err := c.MNS.Receive(ctx, "metadata", 16, 0, time.Hour)
+			if err != nil {
+				break
+			}
+			for _, m := range got {
+				n++
+				body, _ := base64.StdEncoding.DecodeString(m.Body)
+				meta, _ := events.DecodeMetadata(body)
+				letter, _ := events.EncodeDeadLetter(events.DeadLetter{Body: body, Reason: "refused", Attempts: meta.Before + meta.Attempts + 1})
+				_, _ = c.MNS.Enqueue("dead", base64.StdEncoding.EncodeToString(letter))
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+		refusing <- n
+	}()
+	code, out, errs := vodctl(t, env, "dlq", "redrive", "--yes", "-o", "json", "--wait", "1s", "--rate", "1000")
+	require.Zero(t, code, errs)
+	require.Equal(t, 1, decode[redriven](t, out).Back)
+	stop()
+	require.Equal(t, 1, <-refusing)
+	code, out, errs = vodctl(t, env, "dlq", "list", "-o", "json", "--wait", "1s")
+	require.Zero(t, code, errs)
+	left := decode[[]shown](t, out)
+	require.Len(t, left, 1)
+	require.Equal(t, 5, left[0].Attempts, "the tries of both rounds")
+}
+
+func TestDLQDropTakesAwayWhatNothingCures(t *testing.T) {
+	c, env := queues(t)
+	ids := bury(t, c, events.DeadLetter{Body: []byte("poison"), Reason: "malformed", Attempts: 1}, events.DeadLetter{Body: []byte(good), Reason: "throttled"},
+		events.DeadLetter{Body: []byte("more"), Reason: "malformed"})
+	for _, args := range [][]string{{ids[0]}, {"--reason", "a test's"}, {"--reason", " ", ids[0]}} {
+		code, _, _ := vodctl(t, env, append([]string{"dlq", "drop", "--yes"}, args...)...)
+		require.Equal(t, 2, code, "%q: without a reason, or without a choice", args)
+	}
+	code, _, errs := vodctl(t, env, "dlq", "drop", ids[0], "--reason", "of a test", "--wait", "0")
+	require.Equal(t, 0, code, errs)
+	require.Equal(t, 3, c.MNS.Stats("dead").Active+c.MNS.Stats("dead").Inactive, "only listed")
+	time.Sleep(1100 * time.Millisecond)
+	code, out, errs := vodctl(t, env, "dlq", "drop", "--matching", "malformed", "--reason", "of a test", "--yes", "-o", "json", "--wait", "1s")
+	require.Zero(t, code, errs)
+	got := decode[dropped](t, out)
+	require.Equal(t, 2, got.Dropped)
+	require.Equal(t, 1, c.MNS.Stats("dead").Active+c.MNS.Stats("dead").Inactive)
+	for _, key := range got.Kept {
+		body, err := os.ReadFile(filepath.Join(strings.TrimPrefix(env["STATE"], "file:"), key))
+		require.NoError(t, err)
+		l, err := events.DecodeDeadLetter(body)
+		require.NoError(t, err)
+		require.Contains(t, l.Reason, "dropped: of a test\nmalformed")
+	}
+	require.Len(t, got.Kept, 2)
+	code, _, _ = vodctl(t, env, "dlq", "drop", "no-such-id", "--reason", "x", "--yes", "--wait", "0")
+	require.Equal(t, 1, code)
 }

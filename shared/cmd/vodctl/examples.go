@@ -44,6 +44,7 @@ var examples = []string{
 	`vodctl dlq show 5F290C926D472878-2-14D9529A8FA-200000001`,
 	`vodctl dlq edit 5F290C926D472878-2-14D9529A8FA-200000001 --body body.json --yes`,
 	`vodctl dlq redrive --since 2026-03-01T00:00:00Z --yes`,
+	`vodctl dlq drop --matching "not a message" --reason "sent by a test" --yes`,
 	`vodctl undo`,
 	`vodctl undo sweep-20260301T020000Z --yes`,
 	`vodctl state check`,

@@ -105,16 +105,18 @@ func (a *app) retag(ctx context.Context, r retag) error {
 			return err
 		}
 	}
-	t := tag.Tagger{Library: library, Rules: rules}
+	t := tag.Tagger{Library: library, Rules: rules, Reach: app.Reach(), Memory: remembered(app)}
 	if r.labels {
 		t.Labels = app.VOD
 	}
 	switch {
 	case !r.yes:
 	case app.MetadataQueue != "":
-		t.Writer = tag.Queued{To: app.Sender(), Now: time.Now}
+		t.Writer = tag.Queued{To: asking{app.Sender(), rules.Version}}
 	default:
-		t.Writer = tag.Direct{To: app.VOD}
+		if t.Writer, err = newWriter(app, rules); err != nil {
+			return err
+		}
 	}
 	query.After = state.Position
 	hits := tag.Hits(ctx, library, query)

@@ -222,7 +222,7 @@ func (a *app) rulesExplain(ctx context.Context, file, fixture string, ids []stri
 		if err != nil {
 			return err
 		}
-		t, at := tag.Tagger{Library: app.VOD, Labels: app.VOD, Rules: rules}, time.Now().UTC()
+		t, at := tag.Tagger{Library: app.VOD, Labels: app.VOD, Rules: rules, Reach: app.Reach(), Memory: remembered(app)}, time.Now().UTC()
 		target := tag.Target{Labels: labels}
 		if image {
 			target.Kind = video.KindImage
@@ -274,7 +274,11 @@ func (a *app) explain(e explained) error {
 	if len(e.Tags) > 0 {
 		tags := report.NewTable("TAG", "BECOMES", "OWNER", "WHY")
 		for _, t := range e.Tags {
-			tags.Row(t.Tag, t.Fate, strings.Join(t.Owner, ", "), t.Why)
+			owner := strings.Join(t.Owner, ", ")
+			if !t.Since.IsZero() {
+				owner += " since " + t.Since.Format(time.RFC3339)
+			}
+			tags.Row(t.Tag, t.Fate, owner, t.Why)
 		}
 		_ = a.say("\n")
 		if err := tags.Write(a.out, "  "); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -12,7 +13,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"vodcurator/events"
 	"vodcurator/shared/act/tag"
+	"vodcurator/shared/decide/tagging"
 	"vodcurator/shared/localcloud"
 	"vodcurator/shared/localcloud/calls"
 	"vodcurator/shared/localcloud/fakevod"
@@ -284,6 +287,13 @@ func TestRetagByWayOfTheQueue(t *testing.T) {
 	require.Zero(t, code, errs)
 	require.Contains(t, out, "20 videos looked at, 20 changed")
 	require.Zero(t, writes(c))
-	status := c.Status()
-	require.Contains(t, fmt.Sprint(status.Queues[c.Env()["METADATA_QUEUE"]]), "20")
+	got, err := c.MNS.Receive(t.Context(), c.Env()["METADATA_QUEUE"], 16, 0, time.Minute)
+	require.NoError(t, err)
+	require.Len(t, got, 1)
+	body, err := base64.StdEncoding.DecodeString(got[0].Body)
+	require.NoError(t, err)
+	m, err := events.DecodeMetadata(body)
+	require.NoError(t, err)
+	require.Len(t, m.Retag, 20, "which assets, and by which rules; the writer decides")
+	require.Equal(t, tagging.Default().Version, m.Retag[0].Rules)
 }

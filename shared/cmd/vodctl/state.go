@@ -28,7 +28,7 @@ func compactCommand(a *app) *cobra.Command {
 	var yes bool
 	var older int
 	cmd := &cobra.Command{
-		Use: "compact", Short: "Replace old entries of the metadata journal by one; what they wrote can then no longer be undone",
+		Use: "compact", Short: "Remove old entries of the metadata journal, which metadata itself has brought into shards; what they wrote can then no longer be undone",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			age := time.Duration(older) * 24 * time.Hour
@@ -36,11 +36,11 @@ func compactCommand(a *app) *cobra.Command {
 				return fmt.Errorf("%w: --older is at least 2 days", errUsage)
 			}
 			return a.withState(cmd.Context(), func(_ *boot.App, o *state.Store) error {
-				c, err := state.Compact(cmd.Context(), o, time.Now().Add(-age))
+				keys, err := state.Replaced(cmd.Context(), o, time.Now().Add(-age))
 				if err != nil {
 					return err
 				}
-				return a.remove(cmd.Context(), o, removal{c.Base, c.Remove, c.Body}, yes)
+				return a.remove(cmd.Context(), o, removal{Remove: keys}, yes)
 			})
 		},
 	}
@@ -117,21 +117,13 @@ func (a *app) checkState(ctx context.Context) error {
 	})
 }
 
-// removal is what a command wants to take away, and what it creates before that.
+// removal is what a command wants to take away.
 type removal struct {
-	Create string   `json:"create,omitempty"`
 	Remove []string `json:"remove"`
-	body   []byte
 }
 
 func (a *app) remove(ctx context.Context, o *state.Store, r removal, yes bool) error {
 	if yes {
-		if r.Create != "" {
-			// One that is there already is from a run that was cut short, and stands for the same entries.
-			if err := o.Create(ctx, r.Create, r.body); err != nil && !errors.Is(err, state.ErrExists) {
-				return err
-			}
-		}
 		for _, key := range r.Remove {
 			if err := state.Remove(ctx, o, key); err != nil {
 				return err
@@ -140,11 +132,6 @@ func (a *app) remove(ctx context.Context, o *state.Store, r removal, yes bool) e
 	}
 	if a.json() {
 		return a.printJSON(r)
-	}
-	if r.Create != "" {
-		if err := a.say("+ %s\n", r.Create); err != nil {
-			return err
-		}
 	}
 	for _, key := range r.Remove {
 		if err := a.say("- %s\n", key); err != nil {

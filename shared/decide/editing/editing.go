@@ -48,6 +48,29 @@ type Known struct {
 	Value Value
 	Err   error
 	Marks Marks
+	// Over says what rules want on top of what people's changes come to, and which parts
+	// of these were accepted; nil: nothing. It is called once, if the media could be read.
+	Over func(Asked) Overlay
+	// Recent says that marks have moved a moment ago: the library may show what was
+	// there before our own write.
+	Recent bool
+}
+
+// Asked is what rules decide on: the value after people's changes, the parts of these
+// that were accepted, in order, and the fields that are people's word.
+type Asked struct {
+	Value    Value
+	Accepted []video.Change
+	Said     map[string]bool // title, description, category, cover
+}
+
+// Overlay is what rules want. People win over them whatever the order: a field that
+// people have set, and that still is as they set it, is left alone, and so is a tag that
+// people asked for.
+type Overlay struct {
+	Set      video.Fields
+	Tags     video.TagEdit
+	Remember bool // something is to be remembered although nothing may be sent
 }
 
 // Edit is what one media comes to.
@@ -56,6 +79,16 @@ type Edit struct {
 	Old    video.Update // what the same fields held, for taking the change back
 	Marks  Marks        // to be kept before the write: the parts whose mark moved
 	Void   Marks        // to be taken back: open marks of changes that ended without a write
+	// Remember says that whoever laid something over the changes wants to remember it.
+	Remember bool
+	// Over says that what was laid over changes what is sent.
+	Over     bool
+	Modified time.Time // when the library said that it was modified, before this
+}
+
+// Empty says that there is nothing to send and nothing to remember.
+func (e Edit) Empty() bool {
+	return e.Update.Empty() && len(e.Marks)+len(e.Void) == 0 && !e.Remember
 }
 
 // Verdict is what came of one change. Pending says that it holds only once the
@@ -86,9 +119,7 @@ func Open(c video.Change, marks Marks) bool {
 // whoever receives it should fill in the moment of arrival.
 func Fold(changes []video.Change, known func(Key) Known) ([]Edit, []Verdict) {
 	groups := map[Key][]int{}
-	stamps := make([]Stamp, len(changes))
 	for i, c := range changes {
-		stamps[i] = StampOf(c)
 		groups[KeyOf(c)] = append(groups[KeyOf(c)], i)
 	}
 	keys := slices.SortedFunc(maps.Keys(groups), func(a, b Key) int {
@@ -100,31 +131,54 @@ func Fold(changes []video.Change, known func(Key) Known) ([]Edit, []Verdict) {
 	var edits []Edit
 	verdicts := make([]Verdict, len(changes))
 	for _, key := range keys {
-		order := groups[key]
-		slices.SortStableFunc(order, func(a, b int) int { return stamps[a].Compare(stamps[b]) })
-		f := newFolding(known(key))
-		for n, i := range order {
-			if n > 0 && stamps[i] == stamps[order[n-1]] {
-				continue // the same change again: it shares the first one's verdict
-			}
-			verdicts[i] = f.take(changes[i], stamps[i])
+		some := make([]video.Change, len(groups[key]))
+		for n, i := range groups[key] {
+			some[n] = changes[i]
 		}
-		edit := f.edit(key)
-		for n, i := range order {
-			if n > 0 && stamps[i] == stamps[order[n-1]] {
-				verdicts[i] = again(verdicts[order[n-1]])
-				continue
-			}
-			if verdicts[i].Result == video.Done {
-				verdicts[i] = f.verdict(changes[i], stamps[i], edit, verdicts[i].Reason)
-			}
-			verdicts[i].Pending = verdicts[i].Pending && !edit.Update.Empty()
+		edit, says := FoldOne(key, some, known(key))
+		for n, i := range groups[key] {
+			verdicts[i] = says[n]
 		}
-		if !edit.Update.Empty() || len(edit.Marks)+len(edit.Void) > 0 {
+		if !edit.Empty() {
 			edits = append(edits, edit)
 		}
 	}
 	return edits, verdicts
+}
+
+// FoldOne is Fold for the changes of one media, of which there may be none: what lies
+// over them decides alone then.
+func FoldOne(key Key, changes []video.Change, known Known) (Edit, []Verdict) {
+	var order []int
+	stamps, verdicts := make([]Stamp, len(changes)), make([]Verdict, len(changes))
+	for i, c := range changes {
+		if err := c.Check(); err != nil { // before anything is computed from it
+			verdicts[i] = refusal(err)
+			continue
+		}
+		stamps[i], order = StampOf(c), append(order, i)
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return stamps[a].Compare(stamps[b]) })
+	f := newFolding(known)
+	for n, i := range order {
+		if n > 0 && stamps[i] == stamps[order[n-1]] {
+			continue // the same change again: it shares the first one's verdict
+		}
+		verdicts[i] = f.take(changes[i], stamps[i])
+	}
+	f.overlay()
+	edit := f.edit(key)
+	for n, i := range order {
+		if n > 0 && stamps[i] == stamps[order[n-1]] {
+			verdicts[i] = again(verdicts[order[n-1]])
+			continue
+		}
+		if verdicts[i].Result == video.Done {
+			verdicts[i] = f.verdict(changes[i], stamps[i], edit, verdicts[i].Reason)
+		}
+		verdicts[i].Pending = verdicts[i].Pending && !edit.Update.Empty()
+	}
+	return edit, verdicts
 }
 
 func again(v Verdict) Verdict {
@@ -142,10 +196,20 @@ type folding struct {
 	changed bool             // an accepted change differs from what was there before it
 	waiting map[Stamp]string // changes that have to come again, and why
 	void    Marks
+	opened  map[Stamp][]string // the parts whose open marks these changes left before
+	taken   []video.Change     // what was accepted of the changes
+	over    Overlay
+	laid    bool // it changes the value
 }
 
 func newFolding(k Known) *folding {
-	return &folding{known: k, now: k.Value, marks: k.Marks.Merge(nil), waiting: map[Stamp]string{}, void: Marks{}}
+	f := &folding{known: k, now: k.Value, marks: k.Marks.Merge(nil), waiting: map[Stamp]string{}, void: Marks{}, opened: map[Stamp][]string{}}
+	for part, mark := range k.Marks {
+		if mark.Open {
+			f.opened[mark.Stamp] = append(f.opened[mark.Stamp], part)
+		}
+	}
+	return f
 }
 
 // take judges one change against all before it. Done is provisional: a later
@@ -155,21 +219,19 @@ func (f *folding) take(c video.Change, s Stamp) Verdict {
 	v := f.judge(c, s)
 	switch v.Result {
 	case video.Rejected, video.Missing, video.Forbidden, video.Stale:
-		for part, mark := range f.known.Marks {
-			if mark.Open && mark.Stamp == s {
-				f.void[part] = mark
-			}
+		for _, part := range f.opened[s] {
+			f.void[part] = f.known.Marks[part]
+			f.marks.takeBack(part, s)
 		}
-		f.marks = f.marks.Without(f.void, f.marks)
 	}
 	return v
 }
 
+func refusal(err error) Verdict {
+	return Verdict{Result: video.ResultOf(err), Reason: err.Error(), Err: err}
+}
+
 func (f *folding) judge(c video.Change, s Stamp) Verdict {
-	refuse := func(err error) Verdict { return Verdict{Result: video.ResultOf(err), Reason: err.Error(), Err: err} }
-	if err := c.Check(); err != nil {
-		return refuse(err)
-	}
 	if c.Empty() {
 		return Verdict{Result: video.Unchanged, Reason: "asks for nothing"}
 	}
@@ -182,13 +244,13 @@ func (f *folding) judge(c video.Change, s Stamp) Verdict {
 		return Verdict{Result: video.Stale, Reason: older}
 	}
 	if f.known.Err != nil {
-		return refuse(f.known.Err)
+		return refusal(f.known.Err)
 	}
 	if why := f.waiting[s]; why != "" {
 		// A newer change is still to be written, and whether it will be is not known.
 		// Should it be refused in the end, this one is what counts; half of it must not
 		// be done before.
-		return refuse(fmt.Errorf("%w: %s", video.ErrTransient, why))
+		return refusal(fmt.Errorf("%w: %s", video.ErrTransient, why))
 	}
 	next := f.apply(c, s)
 	differs := !diff(f.now, next).Empty()
@@ -197,13 +259,13 @@ func (f *folding) judge(c video.Change, s Stamp) Verdict {
 		case f.changed:
 			return Verdict{Result: video.Stale, Reason: fmt.Sprintf("ifUnmodifiedSince %s: an earlier change of this batch modifies it", show(since)), Pending: true}
 		case f.now.Modified.IsZero():
-			return refuse(fmt.Errorf("%w: ifUnmodifiedSince: the library does not say when this was modified", video.ErrInvalid))
+			return refusal(fmt.Errorf("%w: ifUnmodifiedSince: the library does not say when this was modified", video.ErrInvalid))
 		case f.now.Modified.After(since):
 			return Verdict{Result: video.Stale, Reason: fmt.Sprintf("ifUnmodifiedSince %s: modified %s", show(since), show(f.now.Modified))}
 		}
 	}
-	if differs && len(next.Tags) > video.MaxTags {
-		v := refuse(fmt.Errorf("%w: tags: %d tags after the change, at most %d", video.ErrInvalid, len(next.Tags), video.MaxTags))
+	if err := f.fits(c, next); differs && err != nil {
+		v := refusal(err)
 		v.Pending = f.changed // without the changes before it there may be room
 		return v
 	}
@@ -215,8 +277,74 @@ func (f *folding) judge(c video.Change, s Stamp) Verdict {
 		moved[listSum] = Mark{Stamp: f.marks[listSum].later(s)}
 	}
 	foreign := f.foreign(c)
-	f.now, f.marks, f.changed = next, f.marks.Merge(moved), f.changed || differs
+	f.marks.move(moved) // in place: a batch may hold a thousand changes of one asset
+	f.now, f.changed, f.taken = next, f.changed || differs, append(f.taken, c)
 	return Verdict{Result: video.Done, Reason: foreign}
+}
+
+// fits says why the library would refuse the whole tag list that a change comes to,
+// which it takes as a whole: somebody else's tag in it may be one that only the
+// creating call accepts.
+func (f *folding) fits(c video.Change, next Value) error {
+	if c.Tags.Empty() || diff(Value{Tags: f.known.Value.Tags}, Value{Tags: next.Tags}).Empty() {
+		return nil
+	}
+	if n := len(next.Tags); n > video.MaxTags {
+		return fmt.Errorf("%w: tags: %d tags after the change, at most %d", video.ErrInvalid, n, video.MaxTags)
+	}
+	if err := (video.Update{ID: c.ID, Tags: &next.Tags}).Check(); err != nil {
+		return fmt.Errorf("%w; not written: the library takes the tag list as a whole, and this tag is in it; remove or shorten it", err)
+	}
+	return nil
+}
+
+// overlay lays what rules want over what people's changes came to.
+func (f *folding) overlay() {
+	if f.known.Over == nil || f.known.Err != nil {
+		return
+	}
+	said := map[string]bool{}
+	for _, part := range []string{"title", "description", "category", "cover"} {
+		said[part] = f.said(part)
+	}
+	f.over = f.known.Over(Asked{f.now, f.taken, said})
+	next := f.now
+	for _, field := range []struct {
+		part string
+		set  func()
+	}{
+		{"title", func() { set(&next.Title, f.over.Set.Title) }},
+		{"description", func() { set(&next.Description, f.over.Set.Description) }},
+		{"category", func() { set(&next.Category, f.over.Set.Category) }},
+		{"cover", func() { set(&next.Cover, f.over.Set.Cover) }},
+	} {
+		if !said[field.part] {
+			field.set()
+		}
+	}
+	tags := f.over.Tags
+	tags.Remove = filter(tags.Remove, func(tag string) bool { return f.marks.of(oneTag+tag).Stamp == Stamp{} })
+	if !tags.Empty() {
+		next.Tags = tags.Apply(next.Tags)
+	}
+	if f.laid = !diff(f.now, next).Empty(); !f.laid {
+		return
+	}
+	if list, ok := f.marks[listSum]; ok && diff(Value{Tags: f.now.Tags}, Value{Tags: next.Tags}).Tags != nil {
+		list.Sum = "laid over" // the list is another now, and edit says which
+		f.marks[listSum] = list
+	}
+	f.now = next
+}
+
+// said says that a field is as people want it to be: they set it now or before, and
+// nobody has changed it since, as far as that can be known.
+func (f *folding) said(part string) bool {
+	mark, ok := f.marks[part]
+	if !ok {
+		return false
+	}
+	return mark != f.known.Marks[part] || mark.Open || mark.Sum == "" || mark.Sum == Sum(f.now, part) || f.known.Recent
 }
 
 // foreign names the fields which another writer has changed since we wrote them
@@ -311,7 +439,7 @@ func (f *folding) apply(c video.Change, s Stamp) Value {
 }
 
 func (f *folding) edit(key Key) Edit {
-	e := Edit{Update: diff(f.known.Value, f.now), Marks: Marks{}, Void: f.void}
+	e := Edit{Update: diff(f.known.Value, f.now), Marks: Marks{}, Void: f.void, Remember: f.over.Remember, Over: f.laid, Modified: f.known.Value.Modified}
 	e.Update.ID = key.ID
 	if key.Image {
 		e.Update.Kind = video.KindImage

@@ -534,8 +534,8 @@ func TestMarksMergeInAnyOrder(t *testing.T) {
 		for range rapid.IntRange(0, 4).Draw(t, "n") {
 			edits, _ := editing.Fold(batch().Draw(t, "changes"), drawLibrary(t).known)
 			for _, e := range edits {
-				for part, mark := range e.Marks { // whether it is open is decided by the last word
-					mark.Open = false
+				for part, mark := range e.Marks { // whether it is open and what it left is decided by the last word
+					mark.Open, mark.Sum = false, ""
 					e.Marks[part] = mark
 				}
 				all = append(all, e.Marks)

@@ -31,13 +31,13 @@ type Stamp struct {
 	Tie string    `json:"tie"`
 }
 
-// StampOf is the place of a change in the order.
+// StampOf is the place in the order of a change that Check accepts.
 func StampOf(c video.Change) Stamp {
 	at := c.IssuedAt.UTC()
 	c.IssuedAt, c.IfUnmodifiedSince = time.Time{}, c.IfUnmodifiedSince.UTC()
 	text, err := json.Marshal(c)
-	if err != nil {
-		panic(err) // a Change holds nothing that JSON does not take
+	if err != nil { // a moment beyond the year 9999: Check refuses it, and nothing is put in order by it
+		text = []byte(string(c.ID) + err.Error())
 	}
 	sum := sha256.Sum256(text)
 	return Stamp{at, hex.EncodeToString(sum[:8])}
@@ -150,17 +150,49 @@ func (m Marks) Merge(news Marks) Marks {
 	if out == nil {
 		out = Marks{}
 	}
+	out.put(news)
+	out.tidy()
+	return out
+}
+
+// put takes news in: of each part the later one, and of equal ones the new one.
+func (m Marks) put(news Marks) {
 	for part, mark := range news {
-		if have, ok := out[part]; !ok || mark.Compare(have.Stamp) >= 0 {
-			out[part] = mark
+		if have, ok := m[part]; !ok || mark.Compare(have.Stamp) >= 0 {
+			m[part] = mark
 		}
 	}
-	if list, ok := out[wholeList]; ok && !list.Open {
-		maps.DeleteFunc(out, func(part string, mark Mark) bool {
+}
+
+// tidy drops the marks of single tags that a later one of the whole list, known to be
+// written, stands for.
+func (m Marks) tidy() {
+	if list, ok := m[wholeList]; ok && !list.Open {
+		maps.DeleteFunc(m, func(part string, mark Mark) bool {
 			return strings.HasPrefix(part, oneTag) && mark.Compare(list.Stamp) <= 0
 		})
 	}
-	return out
+}
+
+// move is Merge in place, at the cost of the news where these do not have the whole list.
+func (m Marks) move(news Marks) {
+	m.put(news)
+	if _, ok := news[wholeList]; ok {
+		m.tidy()
+	}
+}
+
+// takeBack undoes in place the open mark that a change left for a part.
+func (m Marks) takeBack(part string, s Stamp) {
+	mark, ok := m[part]
+	switch {
+	case !ok || mark.Stamp != s:
+	case mark.Was == Stamp{}:
+		delete(m, part)
+	default:
+		m[part] = Mark{Stamp: mark.Was}
+		m.tidy()
+	}
 }
 
 // Settle returns the marks with those in done closed, unless a later change has
@@ -192,4 +224,9 @@ func (m Marks) Without(void, was Marks) Marks {
 	}
 	maps.DeleteFunc(before, func(_ string, mark Mark) bool { return mark.Stamp == Stamp{} })
 	return before.Merge(rest)
+}
+
+// OfTags says that a part is about tags, not about a field.
+func OfTags(part string) bool {
+	return part == wholeList || part == listSum || strings.HasPrefix(part, oneTag)
 }

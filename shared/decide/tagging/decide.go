@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"vodcurator/shared/decide/rule"
@@ -19,9 +20,11 @@ type Decision struct {
 	Reasons []Reason     `json:"reasons,omitempty"`
 	Matched []string     `json:"matched,omitempty"` // the rules that held
 	Waiting []string     `json:"waiting,omitempty"` // rules that need a fact which is not known yet, or come behind such a rule that stops
-	Dropped []string     `json:"dropped,omitempty"` // tags that did not fit, and texts that the provider would refuse
+	Dropped []string     `json:"dropped,omitempty"` // tags and texts that are not written, and why: they do not fit, or the provider would refuse them
 	Faults  []string     `json:"faults,omitempty"`  // rules that failed while they were evaluated
 	Locked  string       `json:"locked,omitempty"`  // why automation keeps its hands off; empty if it does not
+
+	wanted []string // the tags that rules produce, also those that are there
 }
 
 // Reason says where one part of a change comes from.
@@ -45,16 +48,65 @@ const maxRounds = 4
 // Decide says what a media should become. The same facts give the same decision,
 // and the facts after the change give none: conditions see people's tags and those
 // that earlier rules add, never the tags that automation left there last time.
-func (r *Rules) Decide(f *rule.Facts) Decision {
-	d := r.decide(f)
-	if !slices.ContainsFunc(d.Change.Tags.Remove, func(tag string) bool { return !r.managed(tag) }) {
+//
+// Decide knows nothing of what was written before: it takes every tag that the rules
+// can produce for theirs. DecideFor is for the library.
+func (r *Rules) Decide(f *rule.Facts) Decision { return r.check(f, owner{r, nil, false}) }
+
+// owner tells whose a tag is.
+type owner struct {
+	*Rules
+	memory *Memory // nil: whatever rules can produce is theirs
+	add    bool    // nothing is taken away
+}
+
+// ours says that a tag that is there is the rules' own.
+func (o owner) ours(tag string) bool {
+	if o.memory == nil {
+		return o.owned(tag)
+	}
+	_, given := o.memory.Given[tag]
+	return given
+}
+
+// ownWrite is how much later than our own write the library may say that it was.
+const ownWrite = 2 * time.Minute
+
+// idles says that a tag was given for idleness, which only our own write has ended.
+func (o owner) idles(tag string, f *rule.Facts) bool {
+	if o.memory == nil || f.Modified.After(o.memory.Wrote.Add(ownWrite)) {
+		return false
+	}
+	return slices.ContainsFunc(o.makers(tag), func(i int) bool {
+		uses := o.rules[i].when.Uses()
+		return slices.Contains(uses, "idle_days") || slices.Contains(uses, "modified")
+	})
+}
+
+// declined says that people took a tag away, and that the rules which give it are those
+// that gave it then.
+func (o owner) declined(tag string) bool {
+	if o.memory == nil {
+		return false
+	}
+	by, ok := o.memory.Declined[tag]
+	return ok && (by == "" || by == o.by(tag))
+}
+
+func (r *Rules) check(f *rule.Facts, o owner) Decision {
+	d := r.decide(f, o)
+	if !slices.ContainsFunc(d.Change.Tags.Remove, func(tag string) bool { return !o.ours(tag) && !r.isRetired(tag) }) {
 		return d
 	}
 	// A tag of people goes, and conditions may have asked for it: look whether the
 	// change would stand.
 	after := *f
 	d.apply(&after, r)
-	if next := r.decide(&after); !next.Change.Empty() {
+	if o.memory != nil {
+		next := d.remember(*o.memory, f, o, time.Time{})
+		o.memory = &next
+	}
+	if next := r.decide(&after, o); !next.Change.Empty() {
 		d.Faults = append(d.Faults, "nothing is written: the next event would change it again, since a rule asks for a tag that a rule removes: "+next.Reasons[0].String())
 		d.Change, d.Reasons = video.Change{ID: d.Change.ID, Kind: d.Change.Kind}, nil
 	}
@@ -75,7 +127,7 @@ func (d *Decision) apply(f *rule.Facts, r *Rules) {
 	}
 }
 
-func (r *Rules) decide(f *rule.Facts) Decision {
+func (r *Rules) decide(f *rule.Facts, o owner) Decision {
 	d := Decision{ID: video.ID(f.ID), Change: video.Change{ID: video.ID(f.ID)}}
 	if f.Kind == string(video.KindImage) {
 		d.Change.Kind = video.KindImage
@@ -84,13 +136,15 @@ func (r *Rules) decide(f *rule.Facts) Decision {
 		return d
 	}
 	view := *f
-	foreign := slices.Clip(slices.DeleteFunc(slices.Clone(f.Tags), r.managed)) // what is added to it is added to a copy
+	foreign := slices.Clip(slices.DeleteFunc(slices.Clone(f.Tags), func(tag string) bool { // what is added to it is added to a copy
+		return o.ours(tag) || r.isRetired(tag) && !o.add
+	}))
 	run := pass{}
 	machine := rule.NewMachine()
 	defer machine.Free()
 	for round := 1; ; round++ {
 		view.Tags = foreign
-		run = r.run(machine, f, &view, run.set)
+		run = r.run(machine, f, &view, run.set, o)
 		if !run.moved || round == maxRounds {
 			if run.moved {
 				d.Dropped = append(d.Dropped, "title, description or category: the rules that set them do not come to rest")
@@ -99,7 +153,7 @@ func (r *Rules) decide(f *rule.Facts) Decision {
 			break
 		}
 	}
-	r.tags(f, &run, &d)
+	r.tags(f, &run, &d, o)
 	r.fieldsOf(f, &run, &d)
 	for _, by := range []int{run.set.titleBy, run.set.descBy, run.set.catBy} { // it held in a round before
 		if by > 0 && !slices.Contains(run.matched, by-1) {
@@ -169,9 +223,6 @@ func (r *Rules) locks(tag string) (exactly, nearly bool) {
 	return false, nearly
 }
 
-// managed says that a tag is the rules' own: one of them can produce it, or it is retired.
-func (r *Rules) managed(tag string) bool { return r.owned(tag) || r.isRetired(tag) }
-
 func (r *Rules) owned(tag string) bool {
 	tag = rule.Compose(tag)
 	if len(r.makes[tag]) > 0 {
@@ -202,6 +253,7 @@ type pass struct {
 	apart            []string // tags of people that are not composed
 	people           int      // how many tags are not the rules' own: none is an empty list to them
 	moved            bool     // a field now differs from what the conditions saw
+	owner            owner
 }
 
 type made struct {
@@ -213,8 +265,8 @@ type made struct {
 // run evaluates the rules in order over view, which it moves along: tags that a
 // rule adds or removes are facts to the rules behind it. Fields were moved to
 // what the round before came to.
-func (r *Rules) run(m *rule.Machine, f, view *rule.Facts, before assigned) pass {
-	p := pass{set: before, people: len(view.Tags), apart: apart(view.Tags)} // what was set stays set, though its rule's condition may be gone by it
+func (r *Rules) run(m *rule.Machine, f, view *rule.Facts, before assigned, o owner) pass {
+	p := pass{owner: o, set: before, people: len(view.Tags), apart: apart(view.Tags)} // what was set stays set, though its rule's condition may be gone by it
 	view.Title, view.Description = f.Title, f.Description
 	category, name := int64(f.CategoryID), f.Category
 	if before.titleBy > 0 {
@@ -283,7 +335,7 @@ func (c *compiled) ready(f *rule.Facts) bool {
 
 func (p *pass) apply(i int, c *compiled, f, view *rule.Facts) {
 	for _, pat := range c.remove {
-		if c.fields.Tags != Merge { // a list to be left alone is not shortened either
+		if c.fields.Tags != Merge || p.owner.add { // a list to be left alone is not shortened either
 			break
 		}
 		p.removed = append(p.removed, pat)
@@ -303,7 +355,7 @@ func (p *pass) apply(i int, c *compiled, f, view *rule.Facts) {
 	}
 	if c.title != nil && allows(c.fields.Title, f.Title == "") {
 		if text := first(c.title.fill(view)); text != "" {
-			p.set.title, p.set.titleBy, p.set.titleMode = cut(text, video.MaxTitle), i+1, c.fields.Title
+			p.set.title, p.set.titleBy, p.set.titleMode = text, i+1, c.fields.Title
 		}
 	}
 	if c.description != nil && allows(c.fields.Description, f.Description == "") {
@@ -311,7 +363,7 @@ func (p *pass) apply(i int, c *compiled, f, view *rule.Facts) {
 			if c.fields.Description == Merge {
 				text = mergeLine(f.Description, text)
 			}
-			p.set.description, p.set.descBy, p.set.descMode = cut(text, video.MaxDescription), i+1, c.fields.Description
+			p.set.description, p.set.descBy, p.set.descMode = text, i+1, c.fields.Description
 		}
 	}
 	if c.setsCategory && allows(c.fields.Category, f.CategoryID == 0) {
@@ -320,6 +372,9 @@ func (p *pass) apply(i int, c *compiled, f, view *rule.Facts) {
 }
 
 func (p *pass) want(m made, view *rule.Facts) {
+	if p.owner.declined(m.tag) {
+		return
+	}
 	for i := range p.wanted {
 		if p.wanted[i].tag == m.tag {
 			return
@@ -377,16 +432,22 @@ func mergeLine(text, line string) string {
 
 // tags settles the tag list: people's tags stay, then come those of the rules in
 // rule order, as many as fit; what the rules no longer want goes.
-func (r *Rules) tags(f *rule.Facts, p *pass, d *Decision) {
+func (r *Rules) tags(f *rule.Facts, p *pass, d *Decision, o owner) {
 	stays := make([]bool, len(f.Tags))
 	room := video.MaxTags
 	for i, tag := range f.Tags {
 		switch {
+		case o.add:
+			stays[i] = true
+			room--
 		case fitsAny(p.removed, tag), r.isRetired(tag) && r.fields.Tags != Ignore:
-		case !r.owned(tag), r.keeps(tag, p):
+		case !o.ours(tag), r.keeps(tag, p), o.idles(tag, f):
 			stays[i] = true
 			room--
 		}
+	}
+	for _, m := range p.wanted {
+		d.wanted = append(d.wanted, m.tag)
 	}
 	if n := len(p.wanted); n > 0 {
 		d.Reasons = make([]Reason, 0, n)
@@ -429,11 +490,38 @@ func (r *Rules) tags(f *rule.Facts, p *pass, d *Decision) {
 		case r.isRetired(tag):
 			why = "it is retired"
 		default:
-			why = "no rule produces it any more, and it is a tag of: " + strings.Join(r.Owners(tag), ", ")
+			why = "a rule gave it, and none produces it any more"
+			if owners := r.Owners(tag); len(owners) > 0 {
+				why = "no rule produces it any more, and it is a tag of: " + strings.Join(owners, ", ")
+			}
 		}
 		d.Change.Tags.Remove = append(d.Change.Tags.Remove, tag)
 		d.Reasons = append(d.Reasons, Reason{"tags", "remove", tag, by, why})
 	}
+	d.whole(f)
+}
+
+// whole gives the tag changes up when the provider would refuse the list that they
+// come to, which it takes as a whole: people's tags may be some that only the creating
+// call accepts, since that one counts characters.
+func (d *Decision) whole(f *rule.Facts) {
+	if d.Change.Tags.Empty() {
+		return
+	}
+	after, fault := d.Change.Tags.Apply(f.Tags), ""
+	for _, tag := range after {
+		if fault = tagFault(tag); fault != "" {
+			break
+		}
+	}
+	if len(after) > video.MaxTags {
+		fault = fmt.Sprintf("tags: %d tags after the change, at most %d", len(after), video.MaxTags)
+	}
+	if fault == "" {
+		return
+	}
+	d.Dropped = append(d.Dropped, fault+": the tag list is not written; mend the tags of people first")
+	d.Change.Tags, d.Reasons = video.TagEdit{}, nil // the reasons of fields come later
 }
 
 // keeps says that a tag of the rules is not taken back though none produced it

@@ -2,7 +2,9 @@ package tagging
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"time"
 
 	"vodcurator/shared/decide/rule"
 )
@@ -23,20 +25,29 @@ type RuleView struct {
 }
 
 // TagView is one tag the media has or gets: what becomes of it (stays, added,
-// removed), and who owns it: rules by name, "retired", or "people".
+// removed, or declined by people), and who owns it: rules by name, "retired", or "people".
 type TagView struct {
 	Tag   string   `json:"tag"`
 	Fate  string   `json:"fate"`
 	Owner []string `json:"owner"`
 	Why   string   `json:"why,omitempty"`
+	// Since is when a rule gave it; zero: not known, or people's.
+	Since time.Time `json:"since,omitzero"`
 }
 
 // Explain decides and tells how it came to that. The conditions are shown with the
 // facts as the rules saw them, without the tags that the rules own.
-func (r *Rules) Explain(f *rule.Facts) Explanation {
-	e := Explanation{Decision: r.Decide(f)}
+func (r *Rules) Explain(f *rule.Facts) Explanation { return r.explain(f, owner{r, nil, false}) }
+
+// ExplainFor is Explain for an asset of which it is remembered what rules gave it.
+func (r *Rules) ExplainFor(f *rule.Facts, m Memory, reach Reach) Explanation {
+	return r.explain(f, owner{r, &m, reach == OnlyAdd})
+}
+
+func (r *Rules) explain(f *rule.Facts, o owner) Explanation {
+	e := Explanation{Decision: r.check(f, o)}
 	view := *f
-	view.Tags = slices.DeleteFunc(slices.Clone(f.Tags), r.managed)
+	view.Tags = slices.DeleteFunc(slices.Clone(f.Tags), func(tag string) bool { return o.ours(tag) || r.isRetired(tag) && !o.add })
 	people := len(view.Tags)
 	for i := range r.rules {
 		c := &r.rules[i]
@@ -46,7 +57,7 @@ func (r *Rules) Explain(f *rule.Facts) Explanation {
 			v.Result, v.Parts = "not reached", nil
 		case slices.Contains(e.Decision.Matched, c.name):
 			v.Result = "matched"
-			pass := pass{people: people, apart: apart(view.Tags)}
+			pass := pass{people: people, apart: apart(view.Tags), owner: o}
 			pass.apply(i, c, f, &view)
 		case slices.Contains(e.Decision.Waiting, c.name):
 			v.Result = "waiting"
@@ -65,19 +76,34 @@ func (r *Rules) Explain(f *rule.Facts) Explanation {
 		}
 	}
 	for _, tag := range f.Tags {
-		e.Tags = append(e.Tags, r.tagView(tag, "stays", e.Decision))
+		e.Tags = append(e.Tags, o.tagView(tag, "stays", e.Decision))
 	}
 	for _, tag := range e.Decision.Change.Tags.Add {
-		e.Tags = append(e.Tags, r.tagView(tag, "added", e.Decision))
+		e.Tags = append(e.Tags, o.tagView(tag, "added", e.Decision))
+	}
+	if o.memory != nil {
+		for _, tag := range slices.Sorted(maps.Keys(o.memory.Declined)) {
+			e.Tags = append(e.Tags, TagView{Tag: tag, Fate: "declined", Owner: []string{"people"}, Why: "people took it away; it comes back when the rules that give it change"})
+		}
 	}
 	return e
 }
 
-func (r *Rules) tagView(tag, fate string, d Decision) TagView {
-	v := TagView{Tag: tag, Fate: fate, Owner: r.Owners(tag)}
+func (o owner) tagView(tag, fate string, d Decision) TagView {
+	v := TagView{Tag: tag, Fate: fate, Owner: o.Owners(tag)}
+	if o.memory != nil && fate == "stays" {
+		if gift, ok := o.memory.Given[tag]; ok {
+			v.Since = gift.At
+			if len(v.Owner) == 0 {
+				v.Owner = []string{"a rule that is gone"}
+			}
+		} else {
+			v.Owner = nil
+		}
+	}
 	switch {
 	case len(v.Owner) > 0:
-	case r.isRetired(tag):
+	case o.isRetired(tag):
 		v.Owner = []string{"retired"}
 	default:
 		v.Owner = []string{"people"}

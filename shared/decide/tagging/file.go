@@ -108,6 +108,7 @@ type compiled struct {
 	setsCategory       bool
 	fields             modes
 	stop               bool
+	digest             string // of what it says about tags
 }
 
 // owned is a prefix with the rules that produce tags with it.
@@ -217,6 +218,8 @@ func (p parser) rules() *Rules {
 
 func (p parser) rule(path string, index int, one ruleSpec, r *Rules) compiled {
 	c := compiled{name: one.Name, holds: fmt.Sprintf("rule %q holds", one.Name), stop: one.Stop, fields: p.modes(path+".fields", one.Fields, r.fields)}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q", one.When, one.Add))
+	c.digest = hex.EncodeToString(sum[:6])
 	switch {
 	case p.Has(path + ".when"):
 		c.when = p.Compile(path+".when", one.When)
@@ -412,6 +415,20 @@ func (r *Rules) makers(tag string) []int {
 	}
 	slices.Sort(makers)
 	return slices.Compact(makers)
+}
+
+// by is the digest of the rules that can produce a tag: it changes when one of them does.
+func (r *Rules) by(tag string) string {
+	makers := r.makers(tag)
+	if len(makers) == 1 {
+		return r.rules[makers[0]].digest
+	}
+	var all []string
+	for _, i := range makers {
+		all = append(all, r.rules[i].digest)
+	}
+	sum := sha256.Sum256([]byte(strings.Join(all, " ")))
+	return hex.EncodeToString(sum[:6])
 }
 
 // own notes that a rule produces tags with a prefix.

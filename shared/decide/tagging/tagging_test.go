@@ -168,7 +168,9 @@ rules: [{name: a, when: "true", add: ["by:{user_data}", "ai:{labels}", ok], titl
 	require.Len(t, d.Dropped, 4)
 	require.Nil(t, d.Change.Set.Title)
 	d = decide(t, rules, rule.Sample{UserData: strings.Repeat("字", 50), Labels: []string{}})
-	require.Equal(t, strings.Repeat("字", 42), *d.Change.Set.Title, "cut at 128 bytes, between characters")
+	require.Nil(t, d.Change.Set.Title, "never cut")
+	require.Contains(t, d.Dropped[1], "has 150 bytes, at most 128")
+	require.Equal(t, strings.Repeat("字", 50), *d.Change.Set.Description)
 }
 
 func TestHandsOff(t *testing.T) {
@@ -381,12 +383,19 @@ tests:
 
 func TestTextsFitToTheByte(t *testing.T) {
 	rules := parse(t, `{fields: {title: overwrite}, rules: [{name: a, when: "true", title: "{user_data}"}]}`)
-	for in, want := range map[string]string{
-		strings.Repeat("x", 128):       strings.Repeat("x", 128),
-		strings.Repeat("x", 129):       strings.Repeat("x", 128),
-		strings.Repeat("x", 127) + "é": strings.Repeat("x", 127),
+	for in, fits := range map[string]bool{
+		strings.Repeat("x", 128):       true,
+		strings.Repeat("x", 129):       false,
+		strings.Repeat("x", 126) + "é": true,
+		strings.Repeat("x", 127) + "é": false,
 	} {
-		require.Equal(t, want, text(decide(t, rules, rule.Sample{UserData: in}).Change.Set.Title))
+		d := decide(t, rules, rule.Sample{UserData: in})
+		if fits {
+			require.Equal(t, in, text(d.Change.Set.Title))
+		} else {
+			require.Nil(t, d.Change.Set.Title, "a text is never cut silently")
+			require.Len(t, d.Dropped, 1)
+		}
 	}
 	exact := "rules: [{name: a, when: 'true', title: " + strings.Repeat("x", 128) + ", add: [" + strings.Repeat("t", 32) + "]}]"
 	parse(t, exact)
@@ -660,4 +669,24 @@ func TestWhatDoesNotApplyMakesNoTag(t *testing.T) {
 	d := decide(t, rules, rule.Sample{Kind: "audio", Duration: 5, Codec: "aac"})
 	require.Equal(t, []string{"codec:aac"}, d.Change.Tags.Add)
 	require.Empty(t, d.Waiting)
+}
+
+// The creating call counts characters and the update call bytes, so people's tags may
+// be some that no update can carry.
+func TestATagOfPeopleThatNoUpdateCanCarryStopsTheTagsOnly(t *testing.T) {
+	rules := parse(t, `{fields: {title: overwrite}, rules: [{name: a, when: "true", add: [promo], title: "new"}]}`)
+	long := strings.Repeat("字", 20)
+	d := decide(t, rules, rule.Sample{Tags: []string{long}})
+	require.True(t, d.Change.Tags.Empty(), "nothing is sent that cannot pass")
+	require.Equal(t, "new", text(d.Change.Set.Title))
+	require.Len(t, d.Dropped, 1)
+	require.Contains(t, d.Dropped[0], "has 60 bytes, at most 32")
+	require.Equal(t, []tagging.Reason{{Field: "title", Act: "set", Value: "new", Rule: "a", Why: `rule "a" holds (overwrite)`}}, d.Reasons)
+
+	facts := rule.Sample{Tags: []string{long}}.Facts()
+	for _, tag := range rules.Explain(&facts).Tags {
+		require.Equal(t, "stays", tag.Fate)
+	}
+	d = decide(t, parse(t, `rules: [{name: a, when: "true", remove: ["字*"]}]`), rule.Sample{Tags: []string{long, "mine"}})
+	require.Equal(t, []string{long}, d.Change.Tags.Remove, "the rest passes")
 }

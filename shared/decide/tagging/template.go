@@ -233,17 +233,6 @@ func (p piece) values(f *rule.Facts) []string {
 	return out
 }
 
-// cut shortens a text to a number of bytes without breaking a character.
-func cut(s string, limit int) string {
-	if len(s) <= limit {
-		return s
-	}
-	for limit > 0 && s[limit]&0xC0 == 0x80 {
-		limit--
-	}
-	return strings.TrimSpace(s[:limit])
-}
-
 // fieldFault says why the provider would not take a title or description.
 func fieldFault(set video.Fields) string {
 	err := video.Change{ID: "x", Set: set}.Check()

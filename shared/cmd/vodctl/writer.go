@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"vodcurator/events"
+	"vodcurator/shared/act/edit"
+	"vodcurator/shared/act/tag"
+	"vodcurator/shared/boot"
+	"vodcurator/shared/decide/editing"
+	"vodcurator/shared/decide/tagging"
+	"vodcurator/shared/state"
+	"vodcurator/shared/video"
+)
+
+// asking puts assets into the queue of the library's writer, which decides by these
+// rules or does nothing.
+type asking struct {
+	to    boot.Sender
+	rules string // their version
+}
+
+func (a asking) Retag(ctx context.Context, targets []tag.Target) ([]video.Outcome, error) {
+	retags := make([]events.Retag, len(targets))
+	for i, t := range targets {
+		retags[i] = events.Retag{ID: t.ID, Via: t.Origin, Rules: a.rules}
+		if t.Kind == video.KindImage {
+			retags[i].Kind = t.Kind
+		}
+		if t.Labels {
+			retags[i].Event = events.AIVideoTagComplete
+		}
+	}
+	return a.to.Retag(ctx, retags)
+}
+
+// writer is the library's writer where no queue leads to another.
+type writer struct {
+	editor *edit.Editor
+	run    string
+}
+
+func newWriter(app *boot.App, rules *tagging.Rules) (writer, error) {
+	c := edit.Config{Library: struct {
+		boot.VideosRight
+		boot.ImagesRight
+		boot.UpdateRight
+		boot.UpdateImagesRight
+	}{app.Videos(), app.Images(), app.VOD.Update, app.VOD.UpdateImages}, Log: app.Log, Rules: edit.Rules{
+		Read:  func(context.Context) (*tagging.Rules, error) { return rules, nil },
+		Media: app.Media(), Labels: app.VOD.Labels, Reach: app.Reach(),
+	}}
+	if app.State != nil {
+		c.State = app.State
+	}
+	e, err := edit.New(c)
+	return writer{e, "retag-" + time.Now().UTC().Format("20060102T150405.000000000Z")}, err
+}
+
+// Write runs the rules once more over what has to change, and writes.
+func (w writer) Write(ctx context.Context, wanted []tag.Wanted) ([]video.Outcome, error) {
+	items := make([]edit.Item, len(wanted))
+	for i, one := range wanted {
+		t := one.Target
+		items[i].Retag = &edit.Retag{ID: t.ID, Kind: t.Kind, Labels: t.Labels, Origin: t.Origin}
+	}
+	results, err := w.editor.Do(ctx, w.run, items)
+	outcomes := make([]video.Outcome, len(results))
+	for i, r := range results {
+		outcomes[i] = r.Outcome
+	}
+	return outcomes, err
+}
+
+// remembered tells what the library's writer remembers of assets; nil without STATE.
+func remembered(app *boot.App) func(context.Context, []tag.Target) ([]tagging.Memory, error) {
+	if app.State == nil {
+		return nil
+	}
+	var mu sync.Mutex
+	journal := state.NewJournal(app.State, nil)
+	return func(ctx context.Context, targets []tag.Target) ([]tagging.Memory, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		keys := make([]editing.Key, len(targets))
+		for i, t := range targets {
+			keys[i] = editing.Key{ID: t.ID, Image: t.Kind == video.KindImage}
+		}
+		if err := journal.Refresh(ctx, keys); err != nil {
+			return nil, err
+		}
+		all := make([]tagging.Memory, len(targets))
+		for i, k := range keys {
+			r, err := journal.Known(k)
+			if err != nil {
+				return nil, err
+			}
+			all[i] = r.Rules
+		}
+		return all, nil
+	}
+}
