@@ -619,3 +619,26 @@ func TestTheLedgerIsComparedWithWhatTheLibraryAnnounced(t *testing.T) {
 		require.ErrorIs(t, err, state.ErrCorrupt)
 	})
 }
+
+// A run whose clock was two months ahead died with the lease: who has watched its word for
+// as long as it was taken for may take it over, and nobody who has not.
+func TestALeaseOfAClockThatRanAheadIsFreeWhenNobodyRenewsIt(t *testing.T) {
+	s, _ := folder(t)
+	ahead := noon.AddDate(0, 2, 0)
+	dead, err := state.Acquire(t.Context(), s, "purge", "dead", ahead, 20*time.Second)
+	require.NoError(t, err)
+	_, err = state.Acquire(t.Context(), s, "purge", "b", noon, 20*time.Second)
+	var busy *state.BusyError
+	require.ErrorAs(t, err, &busy)
+	require.Equal(t, 24*time.Second, busy.Lasts)
+	renewed, err := dead.Renew(t.Context(), s, ahead.Add(5*time.Second), 20*time.Second)
+	require.NoError(t, err)
+	_, err = state.AcquireWatched(t.Context(), s, "purge", "b", noon, 20*time.Second, busy.Number)
+	require.ErrorIs(t, err, state.ErrBusy, "it is alive: it said another word")
+	require.ErrorAs(t, err, &busy)
+	lease, err := state.AcquireWatched(t.Context(), s, "purge", "b", noon, 20*time.Second, busy.Number)
+	require.NoError(t, err)
+	require.True(t, lease.Valid(noon.Add(time.Second)))
+	_, err = renewed.Renew(t.Context(), s, ahead.Add(10*time.Second), 20*time.Second)
+	require.ErrorIs(t, err, state.ErrBusy)
+}

@@ -18,6 +18,8 @@ var ErrBusy = errors.New("held by another run")
 type BusyError struct {
 	Name, Holder string
 	Free         time.Time
+	Number       int           // of its last word; whoever is alive says another within Lasts
+	Lasts        time.Duration // for how long it was taken, the margin added on both sides
 }
 
 // Error says who holds what.
@@ -54,6 +56,14 @@ func (l Lease) key(ending string) string { return numbered("lease/"+l.Name+"/", 
 // Acquire takes the lease until now+d, or says ErrBusy. The holder must be
 // unlike any other (NewRun).
 func Acquire(ctx context.Context, o Objects, name, holder string, now time.Time, d time.Duration) (Lease, error) {
+	return AcquireWatched(ctx, o, name, holder, now, d, 0)
+}
+
+// AcquireWatched is Acquire for one who has watched the lease's word of that number for
+// BusyError.Lasts: when there is no other by now its holder is not alive, whatever the
+// clock said by which it was taken. A clock that ran ahead for a night would else hold the
+// lease until the day that it told.
+func AcquireWatched(ctx context.Context, o Objects, name, holder string, now time.Time, d time.Duration, watched int) (Lease, error) {
 	l := Lease{Version: version, Name: name, Holder: holder, From: now.UTC(), Until: now.Add(d).UTC()}
 	last, err := lastOf(ctx, o, "lease/"+name+"/", 0)
 	if err != nil {
@@ -70,10 +80,10 @@ func Acquire(ctx context.Context, o Objects, name, holder string, now time.Time,
 				return Lease{}, fmt.Errorf("lease %s: %w: %w", name, ErrBusy, err)
 			}
 			if held.Until.IsZero() {
-				return Lease{}, &BusyError{name, held.Holder, time.Time{}}
+				return Lease{}, &BusyError{Name: name, Holder: held.Holder, Number: last}
 			}
-			if free := held.Until.Add(leaseMargin); now.Before(free) {
-				return Lease{}, &BusyError{name, held.Holder, free}
+			if free := held.Until.Add(leaseMargin); now.Before(free) && last > watched {
+				return Lease{}, &BusyError{name, held.Holder, free, last, held.Until.Sub(held.From) + 2*leaseMargin}
 			}
 		}
 	}

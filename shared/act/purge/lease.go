@@ -38,14 +38,19 @@ func (r *run) acquire(ctx context.Context, lane string) (state.Lease, error) {
 	if !errors.As(err, &busy) || busy.Free.IsZero() {
 		return lease, err
 	}
-	wait := time.NewTimer(min(busy.Free.Sub(r.Now()), 2*leaseTime))
+	free := busy.Free.Sub(r.Now())
+	watch := free > busy.Lasts // a clock that ran ahead, or ours is behind: what counts is that nobody renews it
+	wait := time.NewTimer(min(free, busy.Lasts))
 	defer wait.Stop()
 	select {
 	case <-ctx.Done():
 		return state.Lease{}, errors.Join(err, ctx.Err())
 	case <-wait.C:
-		return state.Acquire(ctx, r.State, lane, r.name, r.Now(), leaseTime)
 	}
+	if watch {
+		return state.AcquireWatched(ctx, r.State, lane, r.name, r.Now(), leaseTime, busy.Number)
+	}
+	return state.Acquire(ctx, r.State, lane, r.name, r.Now(), leaseTime)
 }
 
 // release gives the lease back, unless a call of which nobody heard the answer may still

@@ -84,8 +84,8 @@ func TestACallThatHangsEndsBeforeTheLeaseDoes(t *testing.T) {
 
 // tag gives an asset a tag, as an editor does.
 func (w *world) tag(id video.ID, tag string) {
-	w.library.mu.Lock()
-	defer w.library.mu.Unlock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	m := w.media[id]
 	m.Tags, m.Modified = append(m.Tags, tag), later
 	w.media[id] = m

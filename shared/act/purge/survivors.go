@@ -25,18 +25,19 @@ func (w *work) recheck(ctx context.Context, entries []retention.Verdict) ([][]re
 	if err != nil {
 		return nil, err
 	}
-	moment, err := w.usage.Outside(ctx, w.State, w.run, w.Policy, w.at)
-	if err == nil {
-		err = w.Policy.CheckInputs(moment)
-	}
-	if err != nil {
-		return nil, err
-	}
 	ids := make([]video.ID, len(entries))
 	for i, e := range entries {
 		ids[i] = e.ID
 	}
 	answers, err := w.media(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	// Behind the assets, so that a line that somebody adds to the hold list counts until then.
+	moment, err := w.usage.Outside(ctx, w.State, w.run, w.Policy, w.at)
+	if err == nil {
+		err = w.Policy.CheckInputs(moment)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -50,8 +51,36 @@ func (w *work) recheck(ctx context.Context, entries []retention.Verdict) ([][]re
 			Answer: answers[i], Moment: moment, Touched: w.tally.Touched(e.ID), App: w.App, Quota: quota,
 			Left: func(g retention.Group) (string, bool) { why, told := w.left[g]; return why, told },
 		})
+		if err := w.tellImages(ctx, found[i]); err != nil {
+			return nil, err
+		}
 	}
 	return found, nil
+}
+
+// tellImages says that images are gone where the ledger tells it: the library does not, and
+// "kept" would be no last word on what another plan has removed.
+func (w *work) tellImages(ctx context.Context, found []retention.Found) error {
+	for i := range found {
+		f := &found[i]
+		if f.Item.Kind != retention.Images || f.Presence != retention.Untold || f.Err != nil {
+			continue
+		}
+		if w.imaged == nil {
+			gone, corrupt, err := state.Imaged(ctx, w.State)
+			if err != nil {
+				return fmt.Errorf("read which images are gone: %w", err)
+			}
+			for _, fault := range corrupt {
+				w.Log.WarnContext(ctx, "which images it tells of is not known", slog.Any("error", fault))
+			}
+			w.imaged = gone
+		}
+		if w.imaged(f.Item.ID, f.Item.Part) {
+			f.Presence = retention.Absent
+		}
+	}
+	return nil
 }
 
 // media reads assets, and takes no answer about others.
