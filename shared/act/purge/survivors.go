@@ -162,7 +162,7 @@ func (w *work) gap(g retention.Group, answers map[video.ID]video.Answer[video.Me
 		case errors.Is(a.Err, video.ErrNotFound):
 			return fmt.Sprintf("%s, one of the newest, is gone", id), true, nil
 		case a.Err != nil:
-			return fmt.Sprintf("%s, one of the newest, cannot be read: %v", id, a.Err), true, nil
+			return fmt.Sprintf("%s, one of the newest, cannot be read: %v", id, a.Err), true, nil //nolint:nilerr // it is the reason
 		case !w.Policy.Stands(g, a.Value, retention.Moment{Now: w.at}):
 			return fmt.Sprintf("%s, one of the newest, has left its group", id), true, nil
 		}
