@@ -79,6 +79,7 @@ func (w *work) tellImages(ctx context.Context, found []retention.Found) error {
 		if w.imaged(f.Item.ID, f.Item.Part) {
 			f.Presence = retention.Absent
 		}
+		_, f.Unsure = w.removedTonight[keyOf(f.Item)]
 	}
 	return nil
 }

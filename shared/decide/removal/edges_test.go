@@ -98,6 +98,11 @@ func TestWhatWasReadOfAnEarlierCallIsGoodForTheNextAttempt(t *testing.T) {
 	}
 }
 
+func unsure(a removal.Attempt) removal.Attempt {
+	a.Found.Unsure = true
+	return a
+}
+
 func TestEveryMoveSaysWhy(t *testing.T) {
 	alive := open.Permit()
 	shut := open
@@ -162,6 +167,8 @@ func TestEveryMoveSaysWhy(t *testing.T) {
 		"missing at the second":       {twice, removal.Attempt{Answer: answer(video.Missing, "", nil)}, open, end(video.Done, removal.GoneAfterCall)},
 		"older, gone":                 {opened, read(retention.Absent, "", nil), open, end(video.Done, removal.GoneAfterCall)},
 		"older, there":                {opened, read(retention.Present, "", nil), open, end(video.Deferred, removal.StillThereRun)},
+		"kept, maybe by another plan": {removal.Progress{}, unsure(read(retention.Untold, "held", nil)), open, end(video.Unknown, removal.CannotBeRead)},
+		"kept, there":                 {removal.Progress{}, unsure(read(retention.Present, "held", nil)), open, end(video.Kept, "held")},
 		"older, there, in doubt":      {opened, doubtful(read(retention.Present, "", nil), now.Add(1)), open, leave(removal.MayStillHappen)},
 		"older, untold, in doubt":     {opened, doubtful(read(retention.Untold, "", nil), now.Add(1)), open, leave(removal.MayStillHappen)},
 		"older, gone, in doubt":       {opened, doubtful(read(retention.Absent, "", nil), now.Add(1)), open, end(video.Done, removal.GoneAfterCall)},

@@ -239,7 +239,7 @@ func fresh(p Progress, a Attempt, g Gate) Move {
 		return Move{Step: Recheck}
 	}
 	f := *a.Found
-	maybe := p.Tries > 0 && f.Presence == retention.Untold // an earlier call may have had its effect
+	maybe := (p.Tries > 0 || f.Unsure) && f.Presence == retention.Untold // an earlier call may have had its effect
 	switch {
 	case f.Presence == retention.Absent && p.Tries > 0:
 		return end(video.Done, GoneAfterCall)

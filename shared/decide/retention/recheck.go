@@ -23,6 +23,7 @@ const (
 type Found struct {
 	Item     Item // as it was planned
 	Presence Presence
+	Unsure   bool   // a call of another plan, whose outcome nobody knows, may have removed it
 	Judged   bool   // Keep was asked; false: only the presence was
 	Keep     string // why the item stays; empty: it may go
 	Err      error  // what the library answered in place of the asset; nil: it told of it
