@@ -2,6 +2,7 @@ package purge_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -23,4 +24,18 @@ func TestAWithdrawnPlanIsNotAppliedEvenByAPolicyThatApprovesItself(t *testing.T)
 			require.Empty(t, w.removed)
 		})
 	}
+}
+
+// A clock that ran three days ahead made a plan, and somebody approved it.
+func TestAPlanOfAClockThatRanAheadIsNotGoneOnWithWhenItsTimeComes(t *testing.T) {
+	w := newWorld(t, policy, temp("a"))
+	p := w.plan(t, made.AddDate(0, 0, 3))
+	w.approve(t, p)
+	r := w.purge(t, made.Add(time.Hour))
+	require.Equal(t, purge.Refused, r.Plans[0].Status)
+	require.Zero(t, w.purge(t, made.AddDate(0, 0, 3).Add(time.Hour)).Removed())
+	require.Empty(t, w.removed)
+	next := w.plan(t, made.AddDate(0, 0, 4))
+	w.approve(t, next)
+	require.Equal(t, 1, w.purge(t, made.AddDate(0, 0, 4).Add(time.Hour)).Removed(), "the next plan lists it")
 }
