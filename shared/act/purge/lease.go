@@ -39,8 +39,9 @@ func (r *run) acquire(ctx context.Context, lane string) (state.Lease, error) {
 		return lease, err
 	}
 	free := busy.Free.Sub(r.Now())
-	watch := free > busy.Lasts // a clock that ran ahead, or ours is behind: what counts is that nobody renews it
-	wait := time.NewTimer(min(free, busy.Lasts))
+	// A clock that ran ahead, or ours is behind: what counts is that nobody renews it.
+	watch := free > busy.Lasts && busy.Lasts <= 2*leaseTime
+	wait := time.NewTimer(min(free, busy.Lasts, 2*leaseTime))
 	defer wait.Stop()
 	select {
 	case <-ctx.Done():

@@ -69,7 +69,7 @@ type nights struct {
 // the server each morning what is missing. SOAK=1 plays 300 libraries for ninety
 // nights, otherwise five for forty-five.
 func TestSimulatedNights(t *testing.T) {
-	runs, length := 5, 45
+	runs, length := 3, 30
 	if os.Getenv("SOAK") != "" {
 		runs, length = 300, 90
 	}

@@ -235,14 +235,16 @@ func (w *world) troubles(t *testing.T, r *rand.Rand, at schedule) {
 	}
 	if chance(r, 0.03) {
 		w.count["plans of the future"]++
-		w.job.Go(func() { w.planAt(r.Int64(), w.now().AddDate(0, 0, pick(r, 2, 30, 365)), "plan", account) })
+		luck, days := r.Int64(), pick(r, 2, 30, 365)
+		w.job.Go(func() { w.planAt(luck, w.now().AddDate(0, 0, days), "plan", account) })
 	}
 	if chance(r, 0.03) {
 		w.count["plans of others"]++
 		at(5*time.Hour+30*time.Minute, func() { w.job.Go(func() { w.foreign() }) })
 	}
 	if len(w.book.categories) > 0 && chance(r, 0.06) {
-		at(moment(r), func() { w.fell(pick(r, int64(100), 110, 111, 200)) })
+		branch := pick(r, int64(100), 110, 111, 200)
+		at(moment(r), func() { w.fell(branch) })
 	}
 	if chance(r, 0.3) {
 		at(moment(r), w.plant)
@@ -317,11 +319,9 @@ var wholeTree = []video.Category{{ID: 100, Name: "held", Parent: -1}, {ID: 110, 
 
 // foreign plans the same library for another account, and its person approves.
 func (w *world) foreign() {
-	before := w.tonight
 	w.planAt(0, w.now(), "others", "2")
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.tonight = before
 	for _, q := range w.audit.plans {
 		if q.account == "2" && q.approved.IsZero() {
 			if err := approve(context.Background(), w.shelf, q.Plan, 0, w.now()); err == nil {
