@@ -69,7 +69,7 @@ type nights struct {
 // the server each morning what is missing. SOAK=1 plays 300 libraries for ninety
 // nights, otherwise five for forty-five.
 func TestSimulatedNights(t *testing.T) {
-	runs, length := 3, 30
+	runs, length := 4, 15
 	if os.Getenv("SOAK") != "" {
 		runs, length = 300, 90
 	}
