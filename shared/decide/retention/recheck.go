@@ -89,7 +89,10 @@ func (p *Policy) Recheck(planned Verdict, fresh Fresh) []Found {
 // changed says why the asset as a whole is not what the plan saw, or stands for others
 // that are not; empty: it is.
 func changed(planned, now Verdict, fresh Fresh) string {
-	m := fresh.Answer.Value
+	m, own := fresh.Answer.Value, fresh.Touched
+	if slices.ContainsFunc(planned.Items, func(i Item) bool { return i.Kind == Whole }) {
+		own = time.Time{} // a call for the whole removes it or changes nothing
+	}
 	switch {
 	case m.ID != planned.ID:
 		return fmt.Sprintf("asked about %s, told about %s", planned.ID, m.ID)
@@ -97,7 +100,7 @@ func changed(planned, now Verdict, fresh Fresh) string {
 		return "changed since the plan"
 	case m.Modified.IsZero() && !planned.Modified.IsZero():
 		return "the library does not tell any more when it was modified"
-	case !m.Modified.Equal(planned.Modified) && m.Modified.After(fresh.Touched):
+	case !m.Modified.Equal(planned.Modified) && m.Modified.After(own):
 		return "modified " + m.Modified.Format(time.RFC3339) + ", after the plan"
 	case fresh.App != "" && m.App == "":
 		return "the library does not tell its application"

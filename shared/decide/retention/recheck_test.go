@@ -60,6 +60,7 @@ type rechecked struct {
 
 func TestWhatMayGoIsAskedAgain(t *testing.T) {
 	const hold = "holds: {tags: [keep]}" + oldTemp
+	const parts = anyOld + "{streams: {definition: [LD]}}"
 	const newest = "keep:\n  - {name: newest, newest: 1, per: category}" + oldTemp
 	const quota = "quotas:\n  - {name: room, above: 1KB, older_than: 30d}"
 	group := retention.Group{Rule: 0, Key: "7"}
@@ -74,8 +75,9 @@ func TestWhatMayGoIsAskedAgain(t *testing.T) {
 		"another asset":                {policy: hold, change: func(m *video.Media) { m.ID = "b1" }, keep: "told about b1"},
 		"modified since":               {policy: hold, change: func(m *video.Media) { m.Modified = ago(1) }, keep: "after the plan"},
 		"modified before":              {policy: hold, change: func(m *video.Media) { m.Modified = ago(60) }, keep: "after the plan"},
-		"modified by our own call":     {policy: hold, change: func(m *video.Media) { m.Modified = ago(1) }, fresh: func(f *retention.Fresh) { f.Touched = ago(1) }},
-		"and later":                    {policy: hold, change: func(m *video.Media) { m.Modified = ago(1).Add(time.Second) }, fresh: func(f *retention.Fresh) { f.Touched = ago(1) }, keep: "after the plan"},
+		"modified by our own call":     {policy: parts, change: func(m *video.Media) { m.Modified = ago(1) }, fresh: func(f *retention.Fresh) { f.Touched = ago(1) }},
+		"a call for the whole":         {policy: hold, change: func(m *video.Media) { m.Modified = ago(1) }, fresh: func(f *retention.Fresh) { f.Touched = ago(1) }, keep: "after the plan"},
+		"and later":                    {policy: parts, change: func(m *video.Media) { m.Modified = ago(1).Add(time.Second) }, fresh: func(f *retention.Fresh) { f.Touched = ago(1) }, keep: "after the plan"},
 		"its time is not told":         {policy: hold, change: func(m *video.Media) { m.Modified = time.Time{} }, keep: "does not tell any more when it was modified"},
 		"nor was it when planned":      {policy: hold, plan: func(v *retention.Verdict) { v.Modified = time.Time{} }, change: func(m *video.Media) { m.Modified = time.Time{} }},
 		"of the application":           {policy: hold, plan: func(v *retention.Verdict) {}, fresh: func(f *retention.Fresh) { f.App = "app" }, keep: "does not tell its application"},
