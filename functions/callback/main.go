@@ -1,6 +1,11 @@
 // Command callback takes VOD's HTTP callbacks. It checks who sends them and passes them
 // into the queue from which autotag takes VOD's notifications, and nothing else: it is the
 // only function that strangers reach, so it has a pool of its own and no right but to send.
+//
+// # Why
+//
+// A path in autotag was turned down: here a flood takes instances and rate from nobody else,
+// and what strangers reach has one right, to send to a queue.
 package main
 
 import (

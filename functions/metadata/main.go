@@ -6,6 +6,13 @@
 // whole. So each message gets its own end here: done, back into the queue, or
 // among the dead letters; and only when the queue itself is out of reach does the
 // function fail and leave the batch to the platform.
+//
+// # Why
+//
+// One message is one change, so that what becomes of one never touches another; 20 in a
+// message would be fewer sends with a shared fate. The body goes round inside the message as
+// it was sent, so that a dead letter shows what its sender wrote after any number of rounds;
+// keeping each body under STATE would cost a write for every message that fails once.
 package main
 
 import (

@@ -1,6 +1,14 @@
 // Package boot turns the environment into checked configuration and wired
 // clients. It is the only place that reads the environment, and together with
 // the programs' main functions the only one that may end the process.
+//
+// # Why
+//
+// The account id comes from the environment, where s.yaml puts it, and is checked at start;
+// read from the first invocation, a fault would show late. Each function is handed single
+// methods and not clients, so that its binary holds no call that its role lacks: the
+// expression language makes the linker keep every method of a value. The rights in
+// ram-policy.json are then read off the linked binary; a list by hand drifts.
 package boot
 
 import (

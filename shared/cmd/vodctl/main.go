@@ -81,6 +81,7 @@ func run(ctx context.Context, args []string, a app) int {
 	for _, group := range groups {
 		root.AddCommand(group(&a))
 	}
+	root.AddCommand(topics()...)
 	exemplify(root)
 	root.SetArgs(args)
 	root.SetIn(a.in)

@@ -45,6 +45,14 @@
 //     open until it cannot: also a run that is killed next leaves an intent behind.
 //     "Kept" and "failed" are said only of what was read and was there; "done" only of
 //     what the call confirmed or what is gone after a call.
+//
+// # Why
+//
+// A delete is sent once by the client, and who asks again looks again first: a hold may come
+// while a call is throttled. A call that nobody answered stays open until its time is over,
+// up to 17 s; the run waits for it, and keeps its lease where it cannot. Reading at once was
+// turned down: the exploration of all interleavings found an item that was gone and
+// "deferred" for good.
 package removal
 
 import (

@@ -47,4 +47,12 @@
 // any, none and one over a list that was filtered from them and is empty.
 //
 // An error is unknown with a reason; like every unknown, it may be settled by the rest.
+//
+// # Why
+//
+// A small interpreter of our own computes with unknown facts, and the expression library
+// (expr-lang/expr, 2.6 MB) parses, checks types and evaluates where all is known. Every
+// operator follows one table, and a test compares both on 150,000 expressions. Conditions
+// rewritten into ones that ask for each fact first could be read by nobody; CEL costs 8 MB
+// more. goccy/go-yaml (0.8 MB) tells errors with a caret; yaml.v3 tells no columns.
 package rule
