@@ -118,8 +118,8 @@ func (j Job) goOn(ctx context.Context, d state.Draft, at time.Time) (Report, err
 	d.Tick = at
 	moment, err := state.Outside(ctx, j.State, j.Library, j.Policy, d.At)
 	if err == nil && j.Policy.RemovesImages() {
-		var damaged []error
-		moment.Imaged, damaged, err = state.Imaged(ctx, j.State)
+		images, damaged, failed := state.Imaged(ctx, j.State)
+		moment.Imaged, err = images.Gone, failed
 		for _, fault := range damaged {
 			j.Log.WarnContext(ctx, "which images it tells of is not known; they are listed once more", slog.Any("error", fault))
 		}
