@@ -49,6 +49,9 @@ func (w *work) recheck(ctx context.Context, entries []retention.Verdict) ([][]re
 		}
 		found[i] = w.Policy.Recheck(e, retention.Fresh{
 			Answer: answers[i], Moment: moment, Touched: w.tally.Touched(e.ID), App: w.App, Quota: quota,
+			Called: func(kind retention.Kind, part string) bool {
+				return w.tally.Of(removal.Key{ID: e.ID, Kind: kind, Part: part}).Tries > 0
+			},
 			Left: func(g retention.Group) (string, bool) { why, told := w.left[g]; return why, told },
 		})
 		if err := w.tellImages(ctx, found[i]); err != nil {

@@ -97,10 +97,13 @@ type Verdict struct {
 	Modified time.Time `json:"modified,omitzero"`
 	Seen     string    `json:"seen"` // fingerprint of what the decision saw
 	Class    string    `json:"class,omitempty"`
-	Items    []Item    `json:"items,omitempty"`
-	Keeps    []Keep    `json:"keeps,omitempty"`
-	Newest   []Group   `json:"newest,omitempty"`
-	Claims   []Claim   `json:"claims,omitempty"`
+	// Parts are fingerprints of the streams, by job, and of the source. Only where parts
+	// go: calls for them may modify what stays of the asset.
+	Parts  map[string]string `json:"parts,omitempty"`
+	Items  []Item            `json:"items,omitempty"`
+	Keeps  []Keep            `json:"keeps,omitempty"`
+	Newest []Group           `json:"newest,omitempty"`
+	Claims []Claim           `json:"claims,omitempty"`
 }
 
 // Empty says that no rule looked at the media.
@@ -147,6 +150,7 @@ func (p *Policy) Judge(m video.Media, at Moment) Verdict {
 	}
 	p.protect(c, &v)
 	wholesOnly(&v)
+	v.Parts = v.prints(m)
 	return v
 }
 
