@@ -146,8 +146,8 @@ func LatestPlan(ctx context.Context, o Objects, mine func(Plan) bool, now time.T
 }
 
 // farAhead is how much earlier the moment of a plan that was written later must be to say
-// that an earlier one is of a clock that ran ahead: a tick that is delivered again late in
-// a night is not.
+// that the one before it is of a clock that ran ahead: a run that was slow may finish behind
+// a later one of the same night.
 const farAhead = 12 * time.Hour
 
 // Ahead says which of some plans a clock that ran ahead has made: one that was written
