@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 
+	"vodcurator/shared/decide/removal"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/video"
 )
@@ -30,17 +31,29 @@ const imagedPrefix = "imaged/"
 // to remove it.
 const GoneBefore = "gone before the call"
 
-// Imaged reads from the ledger of which media the images of a type are gone: removed,
-// or not there by the word of the call. Nothing else knows, since the library tells of
-// covers only. It stays so when new images are made later. A media takes 16 bytes.
+// Images is what the ledger tells of the images of media, by type. Nothing else knows,
+// since the library tells of covers only. It stays so when new images are made later. A
+// media takes 16 bytes. The zero Images tells nothing.
+type Images struct {
+	gone   shorts
+	unsure shorts
+}
+
+// Gone says that the images of a type were removed, or not there by the word of the call.
+func (i Images) Gone(id video.ID, kind string) bool { return i.gone.has(id, kind) }
+
+// Unsure says that a call whose outcome nobody knows may have removed them.
+func (i Images) Unsure(id video.ID, kind string) bool { return i.unsure.has(id, kind) }
+
+// Imaged reads from the ledger what became of images.
 //
 // Objects that cannot be read as they were written are skipped and named: what only
 // they tell of is listed once more, and found to be gone. What was found is kept, where
 // objects can be created, so that the next does not read the whole ledger.
-func Imaged(ctx context.Context, o Objects) (gone func(id video.ID, kind string) bool, damaged []error, err error) {
-	known, last, damaged, err := keptImages(ctx, o)
+func Imaged(ctx context.Context, o Objects) (images Images, damaged []error, err error) {
+	images, last, damaged, err := keptImages(ctx, o)
 	if err != nil {
-		return nil, nil, err
+		return Images{}, nil, err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -58,9 +71,7 @@ func Imaged(ctx context.Context, o Objects) (gone func(id video.ID, kind string)
 				case err != nil:
 					cancel(err)
 				}
-				for _, row := range rows {
-					known[row.Part] = append(known[row.Part], shorten(row.ID))
-				}
+				images.add(rows)
 				mu.Unlock()
 			}
 		})
@@ -80,28 +91,18 @@ func Imaged(ctx context.Context, o Objects) (gone func(id video.ID, kind string)
 	close(keys)
 	wg.Wait()
 	if ctx.Err() != nil {
-		return nil, nil, context.Cause(ctx)
+		return Images{}, nil, context.Cause(ctx)
 	}
-	for kind, ids := range known {
-		slices.SortFunc(ids, short.compare)
-		known[kind] = slices.Compact(ids)
-	}
-	media := 0
-	for _, ids := range known {
-		media += len(ids)
-	}
+	media := images.gone.sort() + images.unsure.sort()
 	every := min(imagedEvery, 1+media/imagedPer) // so that neither reading again nor keeping grows
 	if len(damaged) > 0 {
 		every = imagedEvery // they may be restored from a copy
 	}
 	if fresh >= every {
-		err = keepImages(ctx, o, last, known)
+		err = keepImages(ctx, o, last, images)
 	}
 	slices.SortFunc(damaged, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return func(id video.ID, kind string) bool {
-		_, found := slices.BinarySearchFunc(known[kind], shorten(id), short.compare)
-		return found
-	}, damaged, err
+	return images, damaged, err
 }
 
 func isDamage(err error) bool {
@@ -109,10 +110,11 @@ func isDamage(err error) bool {
 }
 
 // imagedHead is the first line of what was found up to a segment; the ids of each type
-// follow it, 16 bytes each.
+// follow it, 16 bytes each, those that are gone before those that may be.
 type imagedHead struct {
 	Version int           `json:"version"`
 	Types   []imagedTypes `json:"types"`
+	Unsure  []imagedTypes `json:"unsure,omitempty"`
 	Sum     string        `json:"sum"` // hash of all behind this line
 }
 
@@ -122,38 +124,32 @@ type imagedTypes struct {
 }
 
 // keptImages reads the newest whole of what was kept, and up to which segment that goes.
-func keptImages(ctx context.Context, o Objects) (known map[string][]short, last string, damaged []error, err error) {
+func keptImages(ctx context.Context, o Objects) (images Images, last string, damaged []error, err error) {
 	var keys []string
 	for key, err := range named(ctx, o, imagedPrefix, "") {
 		if err != nil {
-			return nil, "", nil, err
+			return Images{}, "", nil, err
 		}
 		keys = append(keys, key)
 	}
 	for _, key := range slices.Backward(keys) {
 		body, err := o.Read(ctx, key)
 		if err == nil {
-			if known, err = decodeImages(key, body); err == nil {
-				return known, strings.TrimPrefix(key, imagedPrefix), damaged, nil
+			if images, err = decodeImages(key, body); err == nil {
+				return images, strings.TrimPrefix(key, imagedPrefix), damaged, nil
 			}
 		}
 		if !isDamage(err) {
-			return nil, "", nil, err
+			return Images{}, "", nil, err
 		}
 		damaged = append(damaged, err)
 	}
-	return map[string][]short{}, "00000000", damaged, nil
+	return Images{shorts{}, shorts{}}, "00000000", damaged, nil
 }
 
-func keepImages(ctx context.Context, o Objects, last string, known map[string][]short) error {
+func keepImages(ctx context.Context, o Objects, last string, images Images) error {
 	var ids []byte
-	head := imagedHead{Version: version}
-	for _, kind := range slices.Sorted(maps.Keys(known)) {
-		head.Types = append(head.Types, imagedTypes{kind, len(known[kind])})
-		for _, s := range known[kind] {
-			ids = append(ids, s[:]...)
-		}
-	}
+	head := imagedHead{Version: version, Types: images.gone.put(&ids), Unsure: images.unsure.put(&ids)}
 	head.Sum = digest(ids)
 	text, err := json.Marshal(head)
 	if err != nil {
@@ -166,36 +162,84 @@ func keepImages(ctx context.Context, o Objects, last string, known map[string][]
 	return err
 }
 
-func decodeImages(key string, body []byte) (map[string][]short, error) {
+func decodeImages(key string, body []byte) (Images, error) {
 	line, ids, _ := bytes.Cut(body, []byte("\n"))
 	var head imagedHead
 	if err := json.Unmarshal(line, &head); err != nil || head.Version != version || head.Sum != digest(ids) {
-		return nil, fmt.Errorf("%s: %w", key, ErrCorrupt)
+		return Images{}, fmt.Errorf("%s: %w", key, ErrCorrupt)
 	}
-	known := map[string][]short{}
-	for _, t := range head.Types {
-		if t.Media < 0 || t.Media > len(ids)/len(short{}) {
-			return nil, fmt.Errorf("%s: %w: cut short", key, ErrCorrupt)
-		}
-		all := make([]short, t.Media)
-		for i := range all {
-			ids = ids[copy(all[i][:], ids):]
-		}
-		known[t.Type] = all
+	images := Images{shorts{}, shorts{}}
+	if !images.gone.take(&ids, head.Types) || !images.unsure.take(&ids, head.Unsure) {
+		return Images{}, fmt.Errorf("%s: %w: cut short", key, ErrCorrupt)
 	}
-	return known, nil
+	return images, nil
 }
 
-// imageRows gives the outcomes of a segment after which images are gone.
+// imageRows gives the outcomes of a segment that tell of images.
 func imageRows(ctx context.Context, o Objects, key string) ([]Row, error) {
 	body, err := o.Read(ctx, key)
 	if err != nil || !bytes.Contains(body, []byte(`"`+retention.Images+`"`)) {
 		return nil, err
 	}
 	_, rows, err := decodeSegment(key, body)
-	return slices.DeleteFunc(rows, func(r Row) bool {
-		return r.Event != Outcome || r.Kind != retention.Images || r.Result != video.Done && (r.Result != video.Missing || r.Detail != GoneBefore)
-	}), err
+	return slices.DeleteFunc(rows, func(r Row) bool { return r.Event != Outcome || r.Kind != retention.Images }), err
+}
+
+// add takes in outcomes. An item that is asked for again after a call that nobody answered
+// is deferred.
+func (i Images) add(rows []Row) {
+	for _, r := range rows {
+		switch {
+		case r.Result == video.Done, r.Result == video.Missing && r.Detail == GoneBefore:
+			i.gone[r.Part] = append(i.gone[r.Part], shorten(r.ID))
+		case r.Result == video.Unknown, r.Result == video.Deferred && r.Detail == removal.AskedAgain:
+			i.unsure[r.Part] = append(i.unsure[r.Part], shorten(r.ID))
+		}
+	}
+}
+
+// shorts are ids by a type of images.
+type shorts map[string][]short
+
+func (s shorts) has(id video.ID, kind string) bool {
+	_, found := slices.BinarySearchFunc(s[kind], shorten(id), short.compare)
+	return found
+}
+
+// sort leaves each id once, and counts them.
+func (s shorts) sort() (n int) {
+	for kind, ids := range s {
+		slices.SortFunc(ids, short.compare)
+		s[kind] = slices.Compact(ids)
+		n += len(s[kind])
+	}
+	return n
+}
+
+// put appends the ids.
+func (s shorts) put(ids *[]byte) (types []imagedTypes) {
+	for _, kind := range slices.Sorted(maps.Keys(s)) {
+		types = append(types, imagedTypes{kind, len(s[kind])})
+		for _, one := range s[kind] {
+			*ids = append(*ids, one[:]...)
+		}
+	}
+	return types
+}
+
+// take cuts the ids of types off the front; false: there are fewer.
+func (s shorts) take(ids *[]byte, types []imagedTypes) bool {
+	for _, t := range types {
+		if t.Media < 0 || t.Media > len(*ids)/len(short{}) {
+			return false
+		}
+		all := make([]short, t.Media)
+		for i := range all {
+			*ids = (*ids)[copy(all[i][:], *ids):]
+		}
+		s[t.Type] = all
+	}
+	return true
 }
 
 // short is an id in 16 bytes: 32 hex digits as they are, and of every other id a hash.

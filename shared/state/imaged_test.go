@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"vodcurator/shared/decide/removal"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
 	"vodcurator/shared/video"
@@ -19,12 +20,13 @@ func TestTheLedgerKnowsWhichImagesAreGone(t *testing.T) {
 	s, dir := folder(t)
 	none, _, err := state.Imaged(t.Context(), s)
 	require.NoError(t, err)
-	require.False(t, none("a", "NormalSnapshot"))
+	require.False(t, none.Gone("a", "NormalSnapshot"))
 
 	ledger, err := state.OpenLedger(t.Context(), s, "purge", "run")
 	require.NoError(t, err)
 	hex := strings.Repeat("0a", 16)
 	gone := map[string]bool{}
+	unsure := map[string]bool{strings.Repeat("0c", 16) + " NormalSnapshot": true, "again NormalSnapshot": true}
 	for i, row := range []struct {
 		id, kind, event string
 		of              retention.Kind
@@ -42,6 +44,8 @@ func TestTheLedgerKnowsWhichImagesAreGone(t *testing.T) {
 		{strings.Repeat("0e", 16), "NormalSnapshot", state.Outcome, retention.Stream, video.Done, false, ""},
 		{strings.Repeat("0f", 16), "SpriteSnapshot", state.Outcome, retention.Images, video.Done, true, ""},
 		{strings.Repeat("zz", 16), "SpriteSnapshot", state.Outcome, retention.Images, video.Done, true, ""},
+		{"again", "NormalSnapshot", state.Outcome, retention.Images, video.Deferred, false, removal.AskedAgain},
+		{"throttled", "NormalSnapshot", state.Outcome, retention.Images, video.Deferred, false, "throttled"},
 		{hex, "SpriteSnapshot", state.Outcome, retention.Images, video.Forbidden, false, ""},
 		{hex, "NormalSnapshot", state.Outcome, retention.Images, video.Missing, true, state.GoneBefore}, // again
 	} {
@@ -49,25 +53,28 @@ func TestTheLedgerKnowsWhichImagesAreGone(t *testing.T) {
 		item := retention.Item{ID: video.ID(row.id), Kind: row.of, Part: row.kind}
 		require.NoError(t, ledger.Append(t.Context(), state.Row{Event: row.event, Item: item, Result: row.result, Detail: row.detail}), i)
 	}
-	imaged, damaged, err := state.Imaged(t.Context(), s)
-	require.NoError(t, err)
-	require.Empty(t, damaged)
-	for what, want := range gone {
-		id, kind, _ := strings.Cut(what, " ")
-		require.Equal(t, want, imaged(video.ID(id), kind), what)
+	for _, from := range []string{"the ledger", "what was kept"} {
+		imaged, damaged, err := state.Imaged(t.Context(), s)
+		require.NoError(t, err)
+		require.Empty(t, damaged)
+		for what, want := range gone {
+			id, kind, _ := strings.Cut(what, " ")
+			require.Equal(t, want, imaged.Gone(video.ID(id), kind), "%s, by %s", what, from)
+			require.Equal(t, unsure[what], imaged.Unsure(video.ID(id), kind), "%s, by %s", what, from)
+		}
 	}
 
 	for _, key := range keys(t, s.List(t.Context(), "imaged/", "")) { // what was found before knows
 		require.NoError(t, state.Remove(t.Context(), s, key))
 	}
 	damage(t, dir, "ledger/00000002.jsonl", func(text []byte) []byte { return text[:len(text)-1] })
-	imaged, damaged, err = state.Imaged(t.Context(), s)
+	imaged, damaged, err := state.Imaged(t.Context(), s)
 	require.NoError(t, err)
 	require.Len(t, damaged, 1)
 	require.ErrorIs(t, damaged[0], state.ErrCorrupt)
 	require.ErrorContains(t, damaged[0], "ledger/00000002.jsonl")
-	require.False(t, imaged("short", "NormalSnapshot"), "listed once more")
-	require.True(t, imaged(video.ID(hex), "NormalSnapshot"))
+	require.False(t, imaged.Gone("short", "NormalSnapshot"), "listed once more")
+	require.True(t, imaged.Gone(video.ID(hex), "NormalSnapshot"))
 	require.Empty(t, keys(t, s.List(t.Context(), "imaged/", "")), "it may be restored from a copy")
 }
 
@@ -101,8 +108,8 @@ func TestWhatWasFoundOfImagesIsNotReadAgainForEver(t *testing.T) {
 		require.NoError(t, err)
 		for i := range removed {
 			kinds := []string{"NormalSnapshot", "SpriteSnapshot"}
-			require.True(t, imaged(video.ID(fmt.Sprint("id", i)), kinds[i%2]), i)
-			require.False(t, imaged(video.ID(fmt.Sprint("id", i)), kinds[1-i%2]), i)
+			require.True(t, imaged.Gone(video.ID(fmt.Sprint("id", i)), kinds[i%2]), i)
+			require.False(t, imaged.Gone(video.ID(fmt.Sprint("id", i)), kinds[1-i%2]), i)
 		}
 		return o.n.Load(), damaged
 	}
@@ -161,7 +168,7 @@ func BenchmarkImaged(b *testing.B) {
 		kept := float64(after.HeapInuse-min(after.HeapInuse, before.HeapInuse)) / (1 << 20)
 		b.ReportMetric(kept, "MiB")
 		require.Less(b, kept, 32.0)
-		require.True(b, imaged(video.ID(fmt.Sprintf("%032x", 7919)), "NormalSnapshot"))
-		require.False(b, imaged(video.ID(fmt.Sprintf("%032x", 7918)), "NormalSnapshot"))
+		require.True(b, imaged.Gone(video.ID(fmt.Sprintf("%032x", 7919)), "NormalSnapshot"))
+		require.False(b, imaged.Gone(video.ID(fmt.Sprintf("%032x", 7918)), "NormalSnapshot"))
 	}
 }

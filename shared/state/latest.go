@@ -144,3 +144,55 @@ func LatestPlan(ctx context.Context, o Objects, mine func(Plan) bool, now time.T
 	}
 	return Plan{}, skipped, nil
 }
+
+// farAhead is how much earlier the moment of a plan that was written later must be to say
+// that the one before it is of a clock that ran ahead: a run that was slow may finish behind
+// a later one of the same night.
+const farAhead = 12 * time.Hour
+
+// Ahead says which of some plans a clock that ran ahead has made: one that was written
+// later, and is mine, is for a moment half a day earlier or more. It is known long after
+// that moment has come, and also where no run saw the plan before. Entries that are corrupt
+// say nothing.
+func Ahead(ctx context.Context, o Objects, mine func(Plan) bool, plans []Plan) (map[string]bool, error) {
+	waiting, ahead := map[string]time.Time{}, map[string]bool{}
+	for _, p := range plans {
+		waiting[p.ID] = p.Created
+	}
+	n, err := lastOf(ctx, o, writtenPrefix, 0)
+	if err != nil {
+		return nil, err
+	}
+	for ; n > 0 && len(waiting) > 0; n-- {
+		w, err := readWritten(ctx, o, n)
+		switch {
+		case errors.Is(err, video.ErrNotFound):
+			return ahead, nil // expired: nothing older is there
+		case errors.Is(err, ErrCorrupt):
+			continue
+		case err != nil:
+			return nil, err
+		}
+		delete(waiting, w.Plan)
+		var later []string
+		for id, made := range waiting {
+			if stamp(made.Add(-farAhead)) > w.Plan {
+				later = append(later, id)
+			}
+		}
+		if len(later) == 0 {
+			continue
+		}
+		p, err := ReadPlan(ctx, o, w.Plan)
+		if err != nil && !corruptOrGone(err) {
+			return nil, err
+		}
+		for _, id := range later {
+			if err == nil && mine(p) {
+				ahead[id] = true
+				delete(waiting, id)
+			}
+		}
+	}
+	return ahead, nil
+}

@@ -60,6 +60,32 @@ func TestTheLatestPlanIsTheOneWrittenLast(t *testing.T) {
 	require.ErrorContains(t, skipped[2], future.ID)
 }
 
+func TestAPlanBehindWhichOneForAnEarlierTimeWasWrittenIsOfAClockAhead(t *testing.T) {
+	s, dir := folder(t)
+	before := planAt(t, s, noon, "1")
+	ahead := planAt(t, s, noon.AddDate(0, 0, 2), "1")
+	far := planAt(t, s, noon.AddDate(1, 0, 0), "1")
+	others := planAt(t, s, noon.AddDate(0, 0, 3), "2")
+	next := planAt(t, s, noon.AddDate(0, 0, 1), "1")
+	again := planAt(t, s, noon.AddDate(0, 0, 1).Add(-11*time.Hour), "1")
+	all := []state.Plan{before, ahead, far, others, next, again}
+	got, err := state.Ahead(t.Context(), s, of("1"), all)
+	require.NoError(t, err)
+	require.Equal(t, map[string]bool{ahead.ID: true, far.ID: true, others.ID: true}, got, "of mine, those that are asked about")
+	got, err = state.Ahead(t.Context(), s, of("2"), all)
+	require.NoError(t, err)
+	require.Equal(t, map[string]bool{far.ID: true}, got)
+
+	damage(t, dir, "plans/"+next.ID+".json", func(b []byte) []byte { return b[:len(b)/2] })
+	damage(t, dir, "written/00000006.json", func(b []byte) []byte { return b[:len(b)/2] })
+	got, err = state.Ahead(t.Context(), s, of("1"), []state.Plan{ahead})
+	require.NoError(t, err)
+	require.Empty(t, got, "what is corrupt says nothing")
+	require.NoError(t, state.Remove(t.Context(), s, "written/00000003.json"))
+	_, err = state.Ahead(t.Context(), s, of("1"), all)
+	require.NoError(t, err, "expired")
+}
+
 func TestWithoutTheSeriesOfWhatWasWrittenNamesDecide(t *testing.T) {
 	s, _ := folder(t)
 	planAt(t, s, noon.AddDate(1, 0, 0), "1")

@@ -22,6 +22,10 @@
 // could write them could hide what it removed. Images that were removed are remembered by
 // the ledger for good, since VOD tells of covers only; ListSnapshots would cost a call for
 // each asset.
+//
+// A plan is of a clock that ran ahead when one written later is for a moment half a day
+// earlier: the order of writing depends on no clock, and half a day is more than two runs of
+// one night differ. The time of the run is no measure: it is the clock that ran ahead.
 package state
 
 import (

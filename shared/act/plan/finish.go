@@ -30,17 +30,22 @@ func (j Job) begin(at time.Time) state.Draft {
 // resume finds the night's plan, else the progress of an earlier tick, or begins. A plan
 // is of the night in which it is finished: its draft tells the tick of that.
 func (j Job) resume(ctx context.Context, at time.Time) (state.Draft, state.Plan, error) {
-	if p, ok, err := j.made(ctx, at.Add(-settled), at.Add(ahead)); ok || err != nil && !errors.Is(err, state.ErrCorrupt) {
+	tonight, err := j.made(ctx, at.Add(-settled), at.Add(ahead))
+	if err != nil && !errors.Is(err, state.ErrCorrupt) {
+		return state.Draft{}, state.Plan{}, err
+	}
+	if p, ok, err := j.timely(ctx, tonight); ok || err != nil {
 		return state.Draft{}, p, err
 	}
 	d, err := state.LastDraft(ctx, j.State, j.begin(at), at.Add(-fresh-settled))
 	over := d.At.Before(at.Add(-fresh))
 	if err == nil && d.Done && !d.At.Equal(at) { // that one became a plan, or will if asked again
-		p, made, madeErr := j.made(ctx, d.At, d.At)
-		if made && d.At.Before(at) && at.Sub(d.Tick) < settled {
+		made, madeErr := j.made(ctx, d.At, d.At)
+		p, ok, timelyErr := j.timely(ctx, made)
+		if ok && d.At.Before(at) && at.Sub(d.Tick) < settled {
 			return d, p, nil
 		}
-		over, err = over || made, madeErr
+		over, err = over || len(made) > 0, cmp.Or(madeErr, timelyErr)
 	}
 	switch {
 	case damaged(err):
@@ -138,12 +143,13 @@ type shelf struct {
 
 // shelf opens the last plan of the same account before this one, whatever its
 // policy was: a change of the policy does not start everybody's days anew. Plans of a
-// later moment are not looked at. Behind
+// later moment, and of a clock that ran ahead, are not looked at. Behind
 // what is not as it was written nobody knows what still matched: from there on the
 // days start anew, which only makes the wait longer.
 func (s *survey) shelf(ctx context.Context) (iter.Seq2[state.Leaving, error], error) {
-	var last state.Plan
+	var earlier []state.Plan
 	var lost error
+	lostAt := 0 // behind so many of those
 	for id, err := range state.Plans(ctx, s.State, s.draft.At.AddDate(0, 0, -60)) {
 		if err != nil {
 			return nil, err
@@ -154,12 +160,24 @@ func (s *survey) shelf(ctx context.Context) (iter.Seq2[state.Leaving, error], er
 		p, err := state.ReadPlan(ctx, s.State, id)
 		switch {
 		case errors.Is(err, state.ErrCorrupt):
-			last, lost = state.Plan{}, err
+			lost, lostAt = err, len(earlier)
 		case err != nil:
 			return nil, err
-		case p.Region == s.Region && p.Account == s.Account && p.App == s.App && p.Created.Before(s.draft.At):
-			last, lost, s.before = p, nil, p.Created
+		case s.sameLibrary(p) && p.Created.Before(s.draft.At):
+			earlier = append(earlier, p)
 		}
+	}
+	last, ok, err := s.timely(ctx, earlier)
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		s.before = last.Created
+	}
+	if at := slices.IndexFunc(earlier, func(p state.Plan) bool { return p.ID == last.ID }); at >= lostAt {
+		lost = nil
+	} else {
+		last = state.Plan{}
 	}
 	return func(yield func(state.Leaving, error) bool) {
 		for row, err := range state.ReadLines[state.Leaving](ctx, s.State, last.Leaving) {

@@ -301,6 +301,24 @@ func TestAPlanOfTheFutureHidesNoProgress(t *testing.T) {
 	require.Equal(t, 60, r.Plan.Shelf)
 }
 
+// Nor is it the night's plan when its time has come, and nothing waits since then.
+func TestAPlanOfAClockThatRanAheadIsNoNightOfTheGrace(t *testing.T) {
+	j := job(t, &shelf{media: many(2)}, "grace: 2d\n"+temps)
+	for tick, want := range []struct {
+		at    time.Time
+		items int
+	}{{now.Add(23 * time.Hour), 0}, {now, 0}, {now.AddDate(0, 0, 1), 0}, {now.AddDate(0, 0, 2), 2}} {
+		r, err := j.Run(t.Context(), want.at)
+		require.NoError(t, err)
+		require.False(t, r.Earlier, tick)
+		require.Equal(t, want.items, r.Plan.Items, tick)
+		for row, err := range state.ReadLines[state.Leaving](t.Context(), j.State, r.Plan.Leaving) {
+			require.NoError(t, err)
+			require.True(t, tick == 0 || row.Since.Equal(now), "%d: %s", tick, row.Since)
+		}
+	}
+}
+
 // Stray objects are no plans.
 func TestStrayObjectsAmongPlansAndDraftsStopNoNight(t *testing.T) {
 	j := job(t, &shelf{media: many(3)}, "grace: 1d\n"+temps)

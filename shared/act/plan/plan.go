@@ -124,8 +124,8 @@ func (j Job) goOn(ctx context.Context, d state.Draft, at time.Time) (Report, err
 	d.Tick = at
 	moment, err := state.Outside(ctx, j.State, j.Library, j.Policy, d.At)
 	if err == nil && j.Policy.RemovesImages() {
-		var damaged []error
-		moment.Imaged, damaged, err = state.Imaged(ctx, j.State)
+		images, damaged, failed := state.Imaged(ctx, j.State)
+		moment.Imaged, err = images.Gone, failed
 		for _, fault := range damaged {
 			j.Log.WarnContext(ctx, "which images it tells of is not known; they are listed once more", slog.Any("error", fault))
 		}
@@ -178,13 +178,12 @@ func (j Job) check(at time.Time) error {
 // night cannot be told, so one has after 20 hours, and one more after each day.
 func nights(from, to time.Time) int { return int((to.Sub(from) + 4*time.Hour) / (24 * time.Hour)) }
 
-// made finds the latest of our plans for a moment within these two; later ones are
-// not looked at. Where there is none, but one that is not as it was written, that is
-// state.ErrCorrupt.
-func (j Job) made(ctx context.Context, from, to time.Time) (last state.Plan, ok bool, damaged error) {
+// made lists our whole plans for moments within these two; later ones are not looked at.
+// Where there is none, but one that is not as it was written, that is state.ErrCorrupt.
+func (j Job) made(ctx context.Context, from, to time.Time) (whole []state.Plan, damaged error) {
 	for id, err := range state.Plans(ctx, j.State, from) {
 		if err != nil {
-			return state.Plan{}, false, err
+			return nil, err
 		}
 		if plannedAfter(id, to) {
 			break
@@ -194,15 +193,26 @@ func (j Job) made(ctx context.Context, from, to time.Time) (last state.Plan, ok 
 		case errors.Is(err, state.ErrCorrupt):
 			damaged = err
 		case err != nil:
-			return state.Plan{}, false, err
+			return nil, err
 		case !p.Created.After(to) && j.mine(p):
-			last, ok = p, true
+			whole = append(whole, p)
 		}
 	}
-	if ok {
-		return last, true, nil
+	if len(whole) > 0 {
+		damaged = nil
 	}
-	return state.Plan{}, false, damaged
+	return whole, damaged
+}
+
+// timely gives the last of some plans that no clock which ran ahead has made.
+func (j Job) timely(ctx context.Context, plans []state.Plan) (last state.Plan, ok bool, err error) {
+	for _, p := range slices.Backward(plans) {
+		ahead, err := state.Ahead(ctx, j.State, j.sameLibrary, []state.Plan{p})
+		if err != nil || !ahead[p.ID] {
+			return p, err == nil, err
+		}
+	}
+	return state.Plan{}, false, nil
 }
 
 // plannedAfter says that a plan's name, which begins with its moment, is of a later one.
@@ -210,8 +220,10 @@ func plannedAfter(id string, t time.Time) bool {
 	return id > t.UTC().Format("20060102T150405Z")+"~"
 }
 
-func (j Job) mine(p state.Plan) bool {
-	return p.Region == j.Region && p.Account == j.Account && p.App == j.App && p.Policy == j.Policy.Hash
+func (j Job) mine(p state.Plan) bool { return j.sameLibrary(p) && p.Policy == j.Policy.Hash }
+
+func (j Job) sameLibrary(p state.Plan) bool {
+	return p.Region == j.Region && p.Account == j.Account && p.App == j.App
 }
 
 // survey reads the library into drafts.

@@ -83,15 +83,19 @@ func (w *work) batch(ctx context.Context, entries []retention.Verdict) error {
 		if err := w.pause(ctx, try); err != nil {
 			return err
 		}
-		var again []retention.Verdict
-		for _, e := range entries {
-			e.Items = slices.DeleteFunc(slices.Clone(e.Items), func(i retention.Item) bool { return !off[keyOf(i)] })
-			if len(e.Items) > 0 {
-				again = append(again, e)
-			}
-		}
-		entries = again
+		entries = only(entries, func(i retention.Item) bool { return off[keyOf(i)] })
 	}
+}
+
+// only gives the entries with some of their items.
+func only(entries []retention.Verdict, keep func(retention.Item) bool) (some []retention.Verdict) {
+	for _, e := range entries {
+		e.Items = slices.DeleteFunc(slices.Clone(e.Items), func(i retention.Item) bool { return !keep(i) })
+		if len(e.Items) > 0 {
+			some = append(some, e)
+		}
+	}
+	return some
 }
 
 // pause waits before a repeat. It ends before the deadline.
@@ -111,29 +115,33 @@ func (w *work) attempt(ctx context.Context, entries []retention.Verdict) (off ma
 	if err := w.may(ctx); err != nil {
 		return nil, err
 	}
-	if w.Policy.Refresh && w.plan.Hash != "" {
-		if entries, err = w.refresh(ctx, entries); err != nil || len(entries) == 0 {
-			return nil, err
-		}
-	}
 	permit, began := w.gate().Permit(), w.Now()
 	found, err := w.judge(ctx, entries)
 	if err != nil {
 		return nil, err
 	}
-	var going []retention.Item
+	var going, cached []retention.Item
 	for i, e := range entries {
 		for n, item := range e.Items {
 			k := keyOf(item)
-			w.attempts[k] = w.attempts[k].AfterRead(permit, found[i][n], began)
+			a := w.attempts[k].AfterRead(permit, found[i][n], began)
+			a.Refresh = w.Policy.Refresh && w.plan.Hash != "" // a takedown has asked for it before
+			w.attempts[k] = a
 			move, err := w.next(ctx, item)
 			if err != nil {
 				return nil, err
 			}
-			if move.Step == removal.Intend {
+			switch move.Step {
+			case removal.Intend:
 				going = append(going, item)
+			case removal.Refresh:
+				cached = append(cached, item)
 			}
 		}
+	}
+	if fresh := w.refresh(ctx, cached); len(fresh) > 0 {
+		going = append(going, fresh...)
+		return w.attempt(ctx, only(entries, func(i retention.Item) bool { return slices.ContainsFunc(going, i.Same) }))
 	}
 	if len(going) == 0 {
 		return nil, nil
@@ -191,40 +199,19 @@ func refusedByLibrary(a removal.Attempt, move removal.Move, asOne bool) bool {
 	return false
 }
 
-// refresh takes assets that would go out of the CDN's caches while they still exist, and
-// gives the entries without the items of those for which that was not accepted.
-func (w *work) refresh(ctx context.Context, entries []retention.Verdict) ([]retention.Verdict, error) {
-	found, err := w.judge(ctx, entries)
-	if err != nil {
-		return nil, err
+// refresh takes the assets of items out of the CDN's caches while they still exist, and
+// gives the items of those for which that was accepted.
+func (w *work) refresh(ctx context.Context, items []retention.Item) (fresh []retention.Item) {
+	if len(items) == 0 {
+		return nil
 	}
-	var items []retention.Item
-	for i, e := range entries {
-		for n, item := range e.Items {
-			k := keyOf(item)
-			a := w.attempts[k]
-			a.Refresh = true
-			w.attempts[k] = a
-			if f := found[i][n]; f.Err == nil && f.Keep == "" && f.Presence != retention.Absent && !a.Refreshed {
-				items = append(items, item)
-			}
+	outcomes, err := w.CDN.RefreshPlayURLs(ctx, distinct(items))
+	for _, item := range items {
+		if w.refreshed(item, outcomes, err) {
+			fresh = append(fresh, item)
 		}
 	}
-	stays := map[removal.Key]bool{}
-	if len(items) > 0 {
-		outcomes, err := w.CDN.RefreshPlayURLs(ctx, distinct(items))
-		for _, item := range items {
-			stays[keyOf(item)] = !w.refreshed(item, outcomes, err)
-		}
-	}
-	var fresh []retention.Verdict
-	for _, e := range entries {
-		e.Items = slices.DeleteFunc(slices.Clone(e.Items), func(i retention.Item) bool { return stays[keyOf(i)] })
-		if len(e.Items) > 0 {
-			fresh = append(fresh, e)
-		}
-	}
-	return fresh, w.may(ctx)
+	return fresh
 }
 
 // refreshed says whether the CDN accepted to forget an asset; if not the item gets its outcome.

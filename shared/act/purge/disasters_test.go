@@ -542,6 +542,23 @@ func TestRefreshingTheCDNComesBeforeRemoval(t *testing.T) {
 	require.Equal(t, purge.Ended, r.Plans[0].Status)
 }
 
+// What stays or is gone needs no refresh, and its plan ends.
+func TestWhatDoesNotGoIsNotRefreshedAndHasItsOutcome(t *testing.T) {
+	w := newWorld(t, "refresh_cdn: true\n"+policy, temp("a"), temp("b"), temp("c"))
+	w.approve(t, w.plan(t, made))
+	delete(w.media, "a")
+	held := w.media["b"]
+	held.Tags = []string{"temp", "keep"}
+	w.media["b"] = held
+	j := w.job()
+	j.CDN = &refresher{library: w.library}
+	r, err := j.Run(t.Context(), later)
+	require.NoError(t, err)
+	require.Equal(t, map[video.Result]int{video.Done: 1, video.Kept: 1, video.Missing: 1}, r.Results())
+	require.Equal(t, purge.Ended, r.Plans[0].Status, r.Plans[0].Why)
+	require.Contains(t, w.calls, "refresh 1")
+}
+
 // One media that the CDN never forgets stays; what a halt leaves waits for it to end.
 func TestWhatWaitsKeepsNoOtherPlanFromItsTurn(t *testing.T) {
 	for name, tc := range map[string]struct {

@@ -74,7 +74,7 @@ func (w *work) portion(ctx context.Context) (portion, error) {
 			return portion{}, counting("what the night has removed", err)
 		}
 	}
-	if err := w.count9(ctx); err != nil {
+	if err := w.countMedian(ctx); err != nil {
 		return portion{}, counting("what is usual", err)
 	}
 	if err := w.whole(ctx); err != nil {
@@ -122,8 +122,8 @@ func (e *countError) Unwrap() error { return e.err }
 // overGuards says which guards so much would break.
 func (w *work) overGuards(all state.Totals) []string {
 	over := w.Policy.Guards.Over(all.Items, all.Media, all.Unknown, all.Bytes, w.plan.Base())
-	if limit := w.Policy.Guards.Usual * w.median; w.median > 0 && float64(all.Items) > limit {
-		over = append(over, fmt.Sprintf("%d items, usual are %.0f", all.Items, w.median))
+	if limit := w.Policy.Guards.Usual * w.medianRemoved; w.medianRemoved > 0 && float64(all.Items) > limit {
+		over = append(over, fmt.Sprintf("%d items, usual are %.0f", all.Items, w.medianRemoved))
 	}
 	return over
 }
@@ -195,12 +195,12 @@ func mayBeGone(row state.Row) bool {
 	return row.Event == state.Intent || row.Event == state.Outcome && (row.Result == video.Done || row.Result == video.Unknown)
 }
 
-// count9 finds the median number of items of the last nine plans of this account that
+// countMedian finds the median number of items of the last nine plans of this account that
 // ended, at least 10. It looks back as far as it needs to: a guard that was there does
 // not expire. Fewer than three plans ever are no measure. A portion that a person
 // approved is no measure either: it is within a backlog.
-func (r *run) count9(ctx context.Context) error {
-	if r.counted {
+func (r *run) countMedian(ctx context.Context) error {
+	if r.medianCounted {
 		return nil
 	}
 	var counts []int
@@ -226,10 +226,10 @@ func (r *run) count9(ctx context.Context) error {
 			break
 		}
 	}
-	r.counted = true
+	r.medianCounted = true
 	if len(counts) >= 3 {
 		slices.Sort(counts)
-		r.median = float64(max(counts[len(counts)/2], 10))
+		r.medianRemoved = float64(max(counts[len(counts)/2], 10))
 	}
 	return nil
 }

@@ -290,6 +290,27 @@ func TestWhatMayHaveGoneIsNotCalledKept(t *testing.T) {
 	require.Equal(t, purge.Ended, r.Plans[0].Status)
 }
 
+// Nor does a later plan call it so, however many nights have passed.
+func TestWhatAnotherPlanMayHaveRemovedIsNotCalledKept(t *testing.T) {
+	w := newWorld(t, policy, parts("a"))
+	w.approve(t, w.plan(t, made))
+	w.before = func(call string) error {
+		if call == "delete images" {
+			move(w, "a", 7)
+			return video.ErrUnknownOutcome
+		}
+		return nil
+	}
+	require.Equal(t, 1, w.purge(t, later).Results()[video.Unknown])
+	w.before = nil
+	move(w, "a", 1)
+	p := w.plan(t, made.AddDate(0, 0, 3))
+	require.Equal(t, 1, p.Items)
+	w.approve(t, p)
+	move(w, "a", 7)
+	require.Equal(t, map[video.Result]int{video.Unknown: 1}, w.purge(t, later.AddDate(0, 0, 3)).Results())
+}
+
 // The library tells of covers only: that it tells of none any more says nothing of the
 // images of other types, which a call that never arrived has left there.
 func TestImagesAreGoneOnlyByTheWordOfACall(t *testing.T) {
@@ -328,7 +349,7 @@ func TestImagesAreGoneOnlyByTheWordOfACall(t *testing.T) {
 			require.Equal(t, tc.want, r.Results())
 			imaged, _, err := state.Imaged(t.Context(), w.objects)
 			require.NoError(t, err)
-			require.Equal(t, tc.imaged, imaged("p", "NormalSnapshot"))
+			require.Equal(t, tc.imaged, imaged.Gone("p", "NormalSnapshot"))
 		})
 	}
 }

@@ -114,7 +114,8 @@ func (w *work) may(ctx context.Context) error {
 	return state.CheckHalt(ctx, w.State)
 }
 
-// gate is what is known since may was asked last.
+// gate is what is known since may was asked last. A halt, a withdrawal, guards and the
+// deadline shut it too: they come as errors, which end the run before it asks for a permit.
 func (r *run) gate() removal.Gate {
 	return removal.Gate{Now: r.Now(), Lease: r.lease.Until.Add(-leaseMargin), Failing: r.failing()}
 }

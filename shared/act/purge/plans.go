@@ -19,6 +19,9 @@ type plan struct {
 	state.Plan
 	refused string
 	mine    bool // it is of this region, account and application
+	// A clock that ran ahead made it, of assets that were not so old yet. Nobody goes on
+	// with it when that time has come: the next night's plan lists what may go.
+	ahead bool
 }
 
 // plans lists the plans that are not over, oldest first.
@@ -47,8 +50,11 @@ func (r *run) plans(ctx context.Context) ([]plan, error) {
 		case err != nil:
 			return nil, err
 		default:
-			all = append(all, plan{p, r.refuse(p), r.mine(p)})
+			all = append(all, plan{Plan: p, refused: r.refuse(p), mine: r.mine(p), ahead: p.Created.After(r.at.Add(mostAhead))})
 		}
+	}
+	if err := r.findAhead(ctx, all); err != nil {
+		return nil, err
 	}
 	ours := func(p state.Plan) bool { return r.mine(p) && p.Policy == r.Policy.Hash }
 	latest, skipped, err := state.LatestPlan(ctx, r.State, ours, r.at)
@@ -61,6 +67,23 @@ func (r *run) plans(ctx context.Context) ([]plan, error) {
 		r.doubted = r.doubted || errors.Is(err, state.ErrCorrupt)
 	}
 	return all, nil
+}
+
+// findAhead marks the plans of a clock that ran ahead whose time has come since.
+func (r *run) findAhead(ctx context.Context, all []plan) error {
+	var ours []state.Plan
+	for _, p := range all {
+		if p.mine && p.refused == "" {
+			ours = append(ours, p.Plan)
+		}
+	}
+	ahead, err := state.Ahead(ctx, r.State, r.mine, ours)
+	for i := range all {
+		if p := &all[i]; ahead[p.ID] {
+			p.ahead, p.refused = true, "it was made for "+p.Created.Format(time.RFC3339)+" by a clock that ran ahead: a plan that was written later is for an earlier time"
+		}
+	}
+	return err
 }
 
 func (r *run) mine(p state.Plan) bool {
@@ -154,7 +177,7 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 	}
 	if p.refused != "" {
 		if p.mine {
-			if err := r.tidy(ctx, p.Plan); err != nil {
+			if err := r.tidy(ctx, p); err != nil {
 				return Applied{}, err
 			}
 		}
@@ -170,7 +193,7 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 	case c.bad != "":
 		return refuse(state.IncidentCorrupt, c.bad)
 	case c.by == "" && r.Policy.SelfApproving && p.ID != r.latest.ID:
-		return Applied{}, r.tidy(ctx, p.Plan) // the latest stands in for it
+		return Applied{}, r.tidy(ctx, p) // the latest stands in for it
 	}
 	w := r.work(p.Plan, c, &a)
 	if err := w.open(ctx); err != nil {
@@ -189,9 +212,9 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 	switch {
 	case c.by == "":
 		a.Status, a.Why = Waiting, "not approved"
-		return a, r.tidy(ctx, p.Plan)
+		return a, r.tidy(ctx, p)
 	case len(portion.over) > 0: // somebody expects it to be applied
-		if err := r.tidy(ctx, p.Plan); err != nil {
+		if err := r.tidy(ctx, p); err != nil {
 			return Applied{}, err
 		}
 		return refuse(state.IncidentOverGuards, "over the guards: "+strings.Join(portion.over, "; ")+portion.remedy(p.ID, c))
@@ -235,12 +258,9 @@ const mostAhead = 10 * time.Minute
 // tidy finds out what became of calls that a run of a plan made before it died,
 // when the plan will not be applied any further. One that never will be is over then,
 // so that nobody reads again what it did.
-func (r *run) tidy(ctx context.Context, p state.Plan) error {
-	// A clock that ran ahead made it, of assets that were not so old yet. Nobody goes on
-	// with it when that time has come: the next night's plan lists what may go.
-	ahead := p.Hash != "" && p.Created.After(r.at.Add(mostAhead))
-	w := r.work(p, consent{}, &Applied{Results: map[video.Result]int{}})
-	if err := w.open(ctx); err != nil || !w.opened && !ahead {
+func (r *run) tidy(ctx context.Context, p plan) error {
+	w := r.work(p.Plan, consent{}, &Applied{Results: map[video.Result]int{}})
+	if err := w.open(ctx); err != nil || !w.opened && !p.ahead {
 		return err
 	}
 	err := w.settle(ctx, true)
@@ -255,7 +275,7 @@ func (r *run) tidy(ctx context.Context, p state.Plan) error {
 		why = string(state.PlanWithdrawn)
 	} else if !r.at.Before(p.Expires) {
 		why = string(state.PlanExpired)
-	} else if ahead {
+	} else if p.ahead {
 		why = string(state.PlanRefused)
 	}
 	if why == "" {

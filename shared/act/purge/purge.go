@@ -219,10 +219,10 @@ type run struct {
 
 	removedTonight map[removal.Key]retention.Item // what plans removed this night, or may have; nil until it is read
 	begun          map[removal.Key]retention.Item // what the plans that this run has begun can still take
-	median         float64                        // of the nights that were counted; 0: not known
-	counted        bool                           // median was counted
-	recent         []bool                         // which of the last items failed
-	waits          map[removal.Key]string         // what the library put off in this run, by the plan that asked
+	medianRemoved  float64                        // by the last plans that ended; 0: not known
+	medianCounted  bool
+	recent         []bool                 // which of the last items failed
+	waits          map[removal.Key]string // what the library put off in this run, by the plan that asked
 
 	quotas *quotas // nil until a plan needs them
 	others others

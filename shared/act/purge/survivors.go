@@ -49,6 +49,9 @@ func (w *work) recheck(ctx context.Context, entries []retention.Verdict) ([][]re
 		}
 		found[i] = w.Policy.Recheck(e, retention.Fresh{
 			Answer: answers[i], Moment: moment, Touched: w.tally.Touched(e.ID), App: w.App, Quota: quota,
+			Called: func(kind retention.Kind, part string) bool {
+				return w.tally.Of(removal.Key{ID: e.ID, Kind: kind, Part: part}).Tries > 0
+			},
 			Left: func(g retention.Group) (string, bool) { why, told := w.left[g]; return why, told },
 		})
 		if err := w.tellImages(ctx, found[i]); err != nil {
@@ -66,20 +69,21 @@ func (w *work) tellImages(ctx context.Context, found []retention.Found) error {
 		if f.Item.Kind != retention.Images || f.Presence != retention.Untold || f.Err != nil {
 			continue
 		}
-		if w.imaged == nil {
-			gone, corrupt, err := state.Imaged(ctx, w.State)
+		if w.images == nil {
+			images, corrupt, err := state.Imaged(ctx, w.State)
 			if err != nil {
 				return fmt.Errorf("read which images are gone: %w", err)
 			}
 			for _, fault := range corrupt {
 				w.Log.WarnContext(ctx, "which images it tells of is not known", slog.Any("error", fault))
 			}
-			w.imaged = gone
+			w.images = &images
 		}
-		if w.imaged(f.Item.ID, f.Item.Part) {
+		if w.images.Gone(f.Item.ID, f.Item.Part) {
 			f.Presence = retention.Absent
 		}
-		_, f.Unsure = w.removedTonight[keyOf(f.Item)]
+		_, open := w.removedTonight[keyOf(f.Item)]
+		f.Unsure = open || w.images.Unsure(f.Item.ID, f.Item.Part)
 	}
 	return nil
 }

@@ -39,3 +39,18 @@ func TestAPlanOfAClockThatRanAheadIsNotGoneOnWithWhenItsTimeComes(t *testing.T) 
 	w.approve(t, next)
 	require.Equal(t, 1, w.purge(t, made.AddDate(0, 0, 4).Add(time.Hour)).Removed(), "the next plan lists it")
 }
+
+// Every purge failed until the time had come that the plan was made for.
+func TestAPlanOfAClockThatRanAheadIsKnownByTheNextOne(t *testing.T) {
+	w := newWorld(t, policy, temp("a"))
+	p := w.plan(t, made.AddDate(0, 0, 2))
+	w.approve(t, p)
+	w.plan(t, made)
+	r := w.purge(t, made.AddDate(0, 0, 2).Add(time.Hour))
+	require.Equal(t, purge.Refused, r.Plans[len(r.Plans)-1].Status)
+	require.Contains(t, r.Plans[len(r.Plans)-1].Why, "a clock that ran ahead")
+	require.Empty(t, w.removed)
+	end, err := state.ReadEnd(t.Context(), w.objects, p.ID)
+	require.NoError(t, err)
+	require.Equal(t, string(state.PlanRefused), end.Why)
+}

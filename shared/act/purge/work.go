@@ -40,7 +40,7 @@ type work struct {
 	left      map[retention.Group]string     // why nothing of this batch may go out of a group; empty: it may
 	unread    map[retention.Group]error      // of groups of which one cannot be read now
 
-	imaged func(id video.ID, kind string) bool // which images are gone by the ledger; nil until it is asked
+	images *state.Images // what the ledger tells of images; nil until it is asked
 }
 
 func (r *run) work(p state.Plan, c consent, a *Applied) *work {

@@ -63,7 +63,9 @@ func (a *app) explainPlan(ctx context.Context, plan string, ids []video.ID) erro
 		}
 		moment, err := state.Outside(ctx, o, app.VOD, policy, p.Created)
 		if err == nil && policy.RemovesImages() {
-			moment.Imaged, _, err = state.Imaged(ctx, o)
+			var images state.Images
+			images, _, err = state.Imaged(ctx, o)
+			moment.Imaged = images.Gone
 		}
 		if err != nil {
 			return err

@@ -51,6 +51,7 @@ func TestAnAttemptRemembersWhatItsStepsDid(t *testing.T) {
 	permit := removal.Permit{Until: now.Add(time.Minute)}
 	read := removal.Attempt{Tries: 1, Refresh: true, Last: true}.AfterRefresh().AfterRead(permit, *found(retention.Present, "", nil), now)
 	require.Equal(t, removal.Attempt{Tries: 1, Refresh: true, Refreshed: true, Last: true, Permit: permit, Found: found(retention.Present, "", nil), Read: now}, read)
+	require.Equal(t, removal.Attempt{Tries: 1, Refreshed: true}, removal.Attempt{Tries: 1, Permit: permit, Found: found(retention.Present, "", nil)}.AfterRefresh(), "it is read again")
 	intended := read.AfterIntent()
 	require.True(t, intended.Intended)
 	require.False(t, read.Intended, "what was before stays")

@@ -27,10 +27,11 @@
 //	                                                                  deferred when it may go anew
 //	untried, deferred      -                            shut          Leave: the gate says why
 //	untried, deferred      tried often enough           open          Leave: the next run tries it
-//	untried, deferred      not refreshed, and must be   open          Refresh
 //	untried, deferred      not read, or permit is over  open          Recheck
 //	untried, deferred      read: gone                   open          End: missing (done if tried)
 //	untried, deferred      read: it stays               open          End: kept (unknown if it may be gone)
+//	untried, deferred      read: there and may go, but  open          Refresh, then Recheck
+//	                       not refreshed, and must be
 //	untried, deferred      read: there and may go       open          Intend
 //
 // # What this promises
@@ -69,8 +70,8 @@ type Step string
 // The steps, in the order in which an item that goes passes them.
 const (
 	Settle   Step = "settle"   // read the library: an earlier call may have had its effect
-	Refresh  Step = "refresh"  // take the asset out of the CDN's caches, while it exists
 	Recheck  Step = "recheck"  // read the library and judge again, under a new permit
+	Refresh  Step = "refresh"  // take an asset that would go out of the CDN's caches, while it exists
 	Intend   Step = "intend"   // write the intent to the ledger
 	Call     Step = "call"     // make the delete call, once, under the permit
 	End      Step = "end"      // write the outcome to the ledger; Move.Result says which
@@ -172,9 +173,9 @@ type Attempt struct {
 	Doubt    time.Time        // until when a call without an answer may still have its effect
 }
 
-// AfterRefresh follows Refresh.
+// AfterRefresh follows Refresh, which takes time: what was read before is no recheck.
 func (a Attempt) AfterRefresh() Attempt {
-	a.Refreshed = true
+	a.Refreshed, a.Found, a.Permit = true, nil, Permit{}
 	return a
 }
 
@@ -240,9 +241,6 @@ func fresh(p Progress, a Attempt, g Gate) Move {
 	if a.Tries >= MaxTries {
 		return Move{Step: Leave, Why: fmt.Sprintf("tried %d times in this run", a.Tries)}
 	}
-	if a.Refresh && !a.Refreshed {
-		return Move{Step: Refresh}
-	}
 	if a.Found == nil || !a.Permit.Alive(g.Now) {
 		return Move{Step: Recheck}
 	}
@@ -263,6 +261,8 @@ func fresh(p Progress, a Attempt, g Gate) Move {
 		return end(video.Unknown, CannotBeRead)
 	case f.Keep != "":
 		return end(video.Kept, f.Keep)
+	case a.Refresh && !a.Refreshed:
+		return Move{Step: Refresh}
 	}
 	return Move{Step: Intend}
 }

@@ -396,13 +396,44 @@ func told(size int64) int64 {
 // What our own removals change (streams, source, snapshots) is left out: the
 // items say it, and each is looked for again before it goes.
 func Seen(m video.Media) string {
-	text, err := json.Marshal([]any{m.ID, m.Kind, m.Title, m.Description, m.Tags, m.Category, m.Cover, m.Status,
+	return fingerprint([]any{m.ID, m.Kind, m.Title, m.Description, m.Tags, m.Category, m.Cover, m.Status,
 		m.Created.UTC(), m.StorageClass, m.Storage, m.App, m.UserData, m.Origin, m.TranscodeMode, m.Duration})
+}
+
+func fingerprint(facts any) string {
+	text, err := json.Marshal(facts)
 	if err != nil {
 		return "" // strings, numbers and times always marshal; an empty print matches nothing
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:8])
+}
+
+// sourcePart is the name of the source among fingerprints; no job has it.
+const sourcePart = "source"
+
+// prints are the fingerprints of the parts that are there.
+func prints(m video.Media) map[string]string {
+	parts := map[string]string{}
+	for _, s := range m.Streams {
+		s.Created = s.Created.UTC()
+		parts[s.Job] = fingerprint(s)
+	}
+	if m.Source != nil && !m.Source.Gone() {
+		source := *m.Source
+		source.Created = source.Created.UTC()
+		parts[sourcePart] = fingerprint(source)
+	}
+	return parts
+}
+
+// prints are those of the media, where something but the whole of it would go.
+func (v Verdict) prints(m video.Media) map[string]string {
+	ofPart := func(i Item) bool { return i.Kind != Whole }
+	if slices.ContainsFunc(v.Items, ofPart) || slices.ContainsFunc(v.Claims, func(c Claim) bool { return ofPart(c.Item) }) {
+		return prints(m)
+	}
+	return nil
 }
 
 // days words a duration in days, as policies do.

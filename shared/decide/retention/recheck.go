@@ -34,7 +34,9 @@ type Fresh struct {
 	Answer  video.Answer[video.Media]
 	Moment  Moment
 	Touched time.Time // until when our own calls may have modified the asset
-	App     string    // the application that the asset must be of; empty: any
+	// Called says that a call of this plan may have removed a stream or the source; nil: none.
+	Called func(Kind, string) bool
+	App    string // the application that the asset must be of; empty: any
 	// Left says why nothing may go out of a group of the newest; empty: it may. Told is
 	// false when the plan does not say what stays of it.
 	Left func(Group) (why string, told bool)
@@ -102,6 +104,8 @@ func changed(planned, now Verdict, fresh Fresh) string {
 		return "the library does not tell any more when it was modified"
 	case !m.Modified.Equal(planned.Modified) && m.Modified.After(own):
 		return "modified " + m.Modified.Format(time.RFC3339) + ", after the plan"
+	case !m.Modified.Equal(planned.Modified) && !ours(planned.Parts, prints(m), fresh.Called):
+		return "modified " + m.Modified.Format(time.RFC3339) + ", after the plan: a stream or the source is not what the plan saw"
 	case fresh.App != "" && m.App == "":
 		return "the library does not tell its application"
 	case fresh.App != "" && m.App != fresh.App:
@@ -120,6 +124,26 @@ func changed(planned, now Verdict, fresh Fresh) string {
 		}
 	}
 	return ""
+}
+
+// ours says that the parts of an asset are those that the plan saw, but for what its own
+// calls removed: then those calls, and nobody else, may have modified the asset.
+func ours(planned, now map[string]string, called func(Kind, string) bool) bool {
+	for part, print := range now {
+		if planned[part] != print || print == "" {
+			return false
+		}
+	}
+	for part := range planned {
+		kind, name := Stream, part
+		if part == sourcePart {
+			kind, name = Source, ""
+		}
+		if _, there := now[part]; !there && (called == nil || !called(kind, name)) {
+			return false
+		}
+	}
+	return true
 }
 
 // stays says why one item stays; empty: it may go.

@@ -1,6 +1,7 @@
 package retention_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -67,6 +68,14 @@ func TestWhatMayGoIsAskedAgain(t *testing.T) {
 	left := func(why string, told bool) func(*retention.Fresh) {
 		return func(f *retention.Fresh) { f.Left = func(retention.Group) (string, bool) { return why, told } }
 	}
+	touched := func(part string) func(*retention.Fresh) { // by our calls, among them one for a part
+		return func(f *retention.Fresh) {
+			f.Touched = ago(1)
+			f.Called = func(kind retention.Kind, name string) bool {
+				return kind == retention.Source && part == "source" && name == "" || kind == retention.Stream && name == part
+			}
+		}
+	}
 	for name, tc := range map[string]rechecked{
 		"as it was planned":            {policy: hold},
 		"a tag more":                   {policy: hold, change: func(m *video.Media) { m.Tags = append(m.Tags, "new") }, keep: "changed since the plan"},
@@ -76,6 +85,16 @@ func TestWhatMayGoIsAskedAgain(t *testing.T) {
 		"modified since":               {policy: hold, change: func(m *video.Media) { m.Modified = ago(1) }, keep: "after the plan"},
 		"modified before":              {policy: hold, change: func(m *video.Media) { m.Modified = ago(60) }, keep: "after the plan"},
 		"modified by our own call":     {policy: parts, change: func(m *video.Media) { m.Modified = ago(1) }, fresh: func(f *retention.Fresh) { f.Touched = ago(1) }},
+		"a stream goes by our call":    {policy: parts, change: func(m *video.Media) { m.Modified = ago(1); m.Streams = slices.Delete(m.Streams, 1, 2) }, fresh: touched("sd")},
+		"a stream goes by another's":   {policy: parts, change: func(m *video.Media) { m.Modified = ago(1); m.Streams = slices.Delete(m.Streams, 1, 2) }, fresh: touched(""), keep: "not what the plan saw"},
+		"goes by nobody knows whose":   {policy: parts, change: func(m *video.Media) { m.Modified = ago(1); m.Streams = slices.Delete(m.Streams, 1, 2) }, fresh: func(f *retention.Fresh) { f.Touched = ago(1) }, keep: "not what the plan saw"},
+		"a stream comes":               {policy: parts, change: func(m *video.Media) { m.Modified = ago(1); m.Streams = append(m.Streams, video.Stream{Job: "new"}) }, fresh: touched("sd"), keep: "not what the plan saw"},
+		"a stream breaks":              {policy: parts, change: func(m *video.Media) { m.Modified = ago(1); m.Streams[1].Duration = 0 }, fresh: touched("sd"), keep: "not what the plan saw"},
+		"a stream breaks, untold when": {policy: parts, change: func(m *video.Media) { m.Streams[1].Duration = 0 }},
+		"the source goes by our call":  {policy: parts, change: func(m *video.Media) { m.Modified = ago(1); m.Source = &video.Source{Status: "Deleted"} }, fresh: touched("source")},
+		"the source goes by another's": {policy: parts, change: func(m *video.Media) { m.Modified = ago(1); m.Source = &video.Source{Status: "Deleted"} }, fresh: touched("sd"), keep: "not what the plan saw"},
+		"the source is another":        {policy: parts, change: func(m *video.Media) { m.Modified = ago(1); s := *m.Source; s.Size++; m.Source = &s }, fresh: touched("source"), keep: "not what the plan saw"},
+		"a plan without fingerprints":  {policy: parts, plan: func(v *retention.Verdict) { v.Parts = nil }, change: func(m *video.Media) { m.Modified = ago(1) }, fresh: touched("sd"), keep: "not what the plan saw"},
 		"a call for the whole":         {policy: hold, change: func(m *video.Media) { m.Modified = ago(1) }, fresh: func(f *retention.Fresh) { f.Touched = ago(1) }, keep: "after the plan"},
 		"and later":                    {policy: parts, change: func(m *video.Media) { m.Modified = ago(1).Add(time.Second) }, fresh: func(f *retention.Fresh) { f.Touched = ago(1) }, keep: "after the plan"},
 		"its time is not told":         {policy: hold, change: func(m *video.Media) { m.Modified = time.Time{} }, keep: "does not tell any more when it was modified"},
@@ -125,6 +144,13 @@ func TestWhatMayGoIsAskedAgain(t *testing.T) {
 			require.Contains(t, found[0].Keep, tc.keep)
 		})
 	}
+}
+
+func TestOnlyAPlanOfPartsKnowsThem(t *testing.T) {
+	at := retention.Moment{Now: now}
+	require.Len(t, policy(t, anyOld+"{streams: {definition: [LD]}}").Judge(old(), at).Parts, 4, "three streams and the source")
+	require.Empty(t, policy(t, oldTemp).Judge(old(), at).Parts)
+	require.Empty(t, policy(t, "holds: {tags: [temp]}\n"+anyOld+"{streams: {definition: [LD]}}").Judge(old(), at).Parts, "nothing goes")
 }
 
 func TestAnAssetOfAnotherApplicationStays(t *testing.T) {

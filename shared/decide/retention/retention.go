@@ -27,6 +27,14 @@
 // empty uploads let 60 of 60 videos go. A superseded transcode may be up to 5 % richer in
 // bitrate than the newer one of the same height, since two encodings of one picture differ
 // by that much.
+//
+// Grace counts the nights in which a plan listed an item, whatever happened to the asset in
+// between and whichever rule takes it now: for so long people could see that it is to go.
+// Beginning anew with each change was turned down: what is edited often would never go, and
+// nobody would see why. Within an hour of our own call a modification counts as ours only
+// where all streams and the source are what the plan saw, since VOD does not document what
+// moves that time; keeping all of an asset after the first call for a part of it would leave
+// the rest of a killed run to the next plan.
 package retention
 
 import (
@@ -118,10 +126,13 @@ type Verdict struct {
 	Modified time.Time `json:"modified,omitzero"`
 	Seen     string    `json:"seen"` // fingerprint of what the decision saw
 	Class    string    `json:"class,omitempty"`
-	Items    []Item    `json:"items,omitempty"`
-	Keeps    []Keep    `json:"keeps,omitempty"`
-	Newest   []Group   `json:"newest,omitempty"`
-	Claims   []Claim   `json:"claims,omitempty"`
+	// Parts are fingerprints of the streams, by job, and of the source. Only where parts
+	// go: calls for them may modify what stays of the asset.
+	Parts  map[string]string `json:"parts,omitempty"`
+	Items  []Item            `json:"items,omitempty"`
+	Keeps  []Keep            `json:"keeps,omitempty"`
+	Newest []Group           `json:"newest,omitempty"`
+	Claims []Claim           `json:"claims,omitempty"`
 }
 
 // Empty says that no rule looked at the media.
@@ -168,6 +179,7 @@ func (p *Policy) Judge(m video.Media, at Moment) Verdict {
 	}
 	p.protect(c, &v)
 	wholesOnly(&v)
+	v.Parts = v.prints(m)
 	return v
 }
 

@@ -17,7 +17,7 @@ type asset struct {
 	video.Media
 	images    []string // types of snapshots that are there
 	version   int
-	since     int // the first night that can list it
+	since     int // the first night of those in a row whose plans listed the whole of it; -1: the last one did not
 	gone      bool
 	byPeople  bool   // somebody else removed it
 	odd       bool   // its answer cannot be decoded
@@ -81,10 +81,7 @@ func (w *world) upload(r *rand.Rand, created time.Time) *asset {
 	if a.Kind == video.KindAudio {
 		a.deaf()
 	}
-	a.since = w.night
-	if len(w.order) < adopted {
-		a.since = -10
-	}
+	a.since = -1
 	w.assets[id] = a
 	w.order = append(w.order, a)
 	w.tell(a, "uploaded %s, %s, %s, tags %q, category %d, source %d lines", created.Format(time.DateTime), a.Kind, a.Status, a.Tags, a.Category, a.Source.Height)

@@ -21,6 +21,7 @@ type audit struct {
 	plans   map[string]*planned
 	latest  string // of ours
 	planned map[video.ID]int
+	listed  map[video.ID]bool // by what planning was told last, whether the whole may be listed
 	intents map[part]intent
 	holder  *run // who took the lease last
 
@@ -60,7 +61,7 @@ type effect struct {
 }
 
 func newAudit(w *world) *audit {
-	return &audit{w: w, plans: map[string]*planned{}, planned: map[video.ID]int{}, intents: map[part]intent{},
+	return &audit{w: w, plans: map[string]*planned{}, planned: map[video.ID]int{}, listed: map[video.ID]bool{}, intents: map[part]intent{},
 		removed: map[part]bool{}, violations: map[string]int{}, late: map[string]int{}}
 }
 
@@ -76,6 +77,7 @@ func (u *audit) read(r *run, a *asset, told video.Media) {
 	r.reads[a.ID] = g
 	if r.name == "plan" {
 		u.planned[a.ID] = a.version
+		u.listed[a.ID] = u.w.book.selected(told, a.images, now)[part{a.ID, "video", ""}].may > no
 	} else if old == nil || old.version != a.version {
 		u.w.tell(a, "read by %s", r)
 	}
@@ -218,8 +220,25 @@ func (u *audit) register(r *run) {
 		}
 		u.plans[id] = q
 		u.w.count["plans"]++
+		if r.name == "plan" {
+			u.wait()
+		}
 		if p.Account == account && !p.Created.After(u.w.now().Add(10*time.Minute)) {
 			u.latest = id
+		}
+	}
+}
+
+// wait counts for how many nights assets are listed. Grace is the nights in which a plan
+// listed an item, whatever was done to the asset between two plans and whichever rule
+// takes it: for so long people could see it.
+func (u *audit) wait() {
+	for id, listed := range u.listed {
+		switch a := u.w.assets[id]; {
+		case !listed:
+			a.since = -1
+		case a.since < 0:
+			a.since = u.w.night
 		}
 	}
 }
@@ -405,8 +424,8 @@ func (u *audit) checkPlan(r *run, a *asset, p part, g *reading) {
 	if r.clock().After(q.Expires.Add(15 * time.Minute)) {
 		u.breach("expired", a, r, "%s: plan %s of %s", p, said.plan, q.Created)
 	}
-	if p.kind == "video" && u.w.night-a.since < u.w.book.grace {
-		u.breach("before its grace was over", a, r, "%s: it can be listed since night %d", p, a.since)
+	if p.kind == "video" && (a.since < 0 || u.w.night-a.since < u.w.book.grace) {
+		u.breach("before its grace was over", a, r, "%s: it is listed since night %d", p, a.since)
 	}
 	if q.policy != r.policy {
 		u.breach("another policy", a, r, "%s: plan %s", p, said.plan)

@@ -179,12 +179,7 @@ func (w *world) edit(r *rand.Rand, a *asset) {
 		a.Title += "!"
 		w.tell(a, "titled anew")
 	case 6:
-		whole := part{a.ID, "video", ""}
-		before := w.book.selected(a.Media, a.images, w.now())[whole].may
 		a.Tags = []string{pick(r, "temp", "film")}
-		if before == no && w.book.selected(a.Media, a.images, w.now())[whole].may > no {
-			a.since = w.night
-		}
 		w.tell(a, "tagged anew: %q", a.Tags)
 	case 7:
 		a.Category = pick(r, int64(110), 111, 200, 210, 300)
