@@ -7,6 +7,7 @@ LDFLAGS   := -s -w
 # The race detector needs a C compiler; without one the tests still run.
 RACE      := $(shell command -v gcc >/dev/null 2>&1 || command -v cc >/dev/null 2>&1 && echo -race)
 MAX_MB    := 18
+SCHEMA    := $(wildcard ../shared/reference/fc3.schema.json ../../shared/reference/fc3.schema.json ../../../shared/reference/fc3.schema.json)
 
 .PHONY: help
 help: ## show this list
@@ -34,9 +35,11 @@ up: build ## the local cloud, until stopped
 	@.bin/local
 
 .PHONY: test
-test: ## every test, shuffled, with the race detector where there is a C compiler
+test: build ## every test, shuffled, with the race detector where there is a C compiler
 	@test -n "$(RACE)" || echo "no C compiler: the tests run without the race detector"
-	$(GO) test $(RACE) -shuffle=on -timeout=10m ./...
+	@test "$$(uname)" = Linux || echo "not Linux: left out is TestAProcessOverItsMemoryIsKilled"
+	@test -n "$(SCHEMA)" || echo "no shared/reference/fc3.schema.json above this folder: left out is TestTheComponentsSchema"
+	BUILT=$(filter linux/amd64,$(shell $(GO) env GOOS)/$(shell $(GO) env GOARCH)) $(GO) test $(RACE) -shuffle=on -timeout=10m ./...
 
 .PHONY: check
 check: tidy fmt vet lint mutants-listed sizes ## format, vet, lint, module file, binary sizes

@@ -138,8 +138,7 @@ func TestTheComponentsSchema(t *testing.T) {
 	src, err := componentSchema()
 	if os.IsNotExist(err) {
 		require.Empty(t, os.Getenv("CI"), "CI has the component's schema beside the checkout")
-		t.Log("left out: fc3.schema.json is not beside this checkout")
-		return
+		t.Skip("fc3.schema.json is not beside this checkout") // make test tells
 	}
 	require.NoError(t, err)
 	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(string(src)))

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 
 	"vodcurator/shared/localcloud"
 	"vodcurator/shared/localcloud/fakefc"
+	"vodcurator/shared/localcloud/fakemns"
 	"vodcurator/shared/localcloud/fakevod"
 )
 
@@ -18,6 +20,7 @@ import (
 // each of what a dead letter holds, nothing is lost: a change is made, or its message is
 // among the dead letters or still in its queue.
 func TestTheManifestLosesNothingUnderEitherReading(t *testing.T) {
+	var all []*trouble
 	for _, reading := range []struct {
 		name   string
 		doubts fakefc.Doubts
@@ -25,91 +28,111 @@ func TestTheManifestLosesNothingUnderEitherReading(t *testing.T) {
 		{"false is synchronous", fakefc.Doubts{}},
 		{"false is asynchronous", fakefc.Doubts{AsyncMeansSync: true}},
 	} {
-		for _, trouble := range []struct {
-			name, faults string
-			lasts        time.Duration
-			poison       bool
-		}{
+		for _, tr := range []*trouble{
 			{name: "STATE does not answer for six seconds", faults: "oss * unavailable", lasts: 6 * time.Second},
 			// Without the client's own retries, so that the platform's come to their end.
 			{name: "STATE is forbidden for six seconds", faults: "oss * error status=403 code=AccessDenied", lasts: 6 * time.Second},
-			{name: "a poison message", poison: true},
+			{name: "a poison message", faults: "none", poison: true},
 			{name: "VOD is slow and fails now and then", faults: "vod * slow delay=700ms\nvod * error p=0.2", lasts: 8 * time.Second},
 			{name: "the function is killed now and then", faults: "functions queue kill p=0.5 delay=20ms", lasts: 5 * time.Second},
 			{name: "the queue does not take anything for three seconds", faults: "mns *Send* unavailable", lasts: 3 * time.Second},
 		} {
-			t.Run(reading.name+"/"+trouble.name, func(t *testing.T) {
-				t.Parallel()
-				loses(t, reading.doubts, trouble.faults, trouble.lasts, trouble.poison)
-			})
+			tr.name = reading.name + "/" + tr.name
+			tr.begin(t, reading.doubts)
+			all = append(all, tr)
 		}
+	}
+	for _, tr := range all { // they wait more than they work, so all of them go on meanwhile
+		t.Run(tr.name, tr.end)
 	}
 }
 
-func loses(t *testing.T, doubts fakefc.Doubts, faults string, lasts time.Duration, poison bool) {
+// trouble is what goes wrong for a while on a cloud of its own.
+type trouble struct {
+	name, faults string
+	lasts        time.Duration
+	poison       bool
+
+	cloud  *localcloud.Cloud
+	over   chan struct{}
+	failed atomic.Int64 // runs of metadata
+}
+
+// each is how many changes there are, and how many uploads.
+const each = 60
+
+var poisoned = []string{`{"v":1,`, `{"v":1,"changes":[{"id":"../x","set":{"title":""}}]}`, strings.Repeat("\x00", 1000), `[]`}
+
+// begin sends everything while the trouble lasts.
+func (tr *trouble) begin(t *testing.T, doubts fakefc.Doubts) {
 	t.Helper()
-	if faults == "" {
-		faults = "none"
-	}
-	failed := 0
-	c := cloud(t, localcloud.Options{Faults: faults, Pace: 0.01, Start: time.Now(), Tune: func(s *localcloud.Services) {
+	c := cloud(t, localcloud.Options{Faults: tr.faults, Pace: 0.01, Start: time.Now(), Tune: func(s *localcloud.Services) {
 		s.FC.Doubts = doubts
 		s.FC.Done = func(inv fakefc.Invocation) {
 			if inv.Function == "metadata" && inv.Error != "" {
-				failed++
+				tr.failed.Add(1)
 			}
 		}
 	}})
-	const n = 60
 	var assets []fakevod.Asset
-	for i := range 2 * n {
+	for i := range 2 * each {
 		assets = append(assets, fakevod.Asset{Kind: "video", Title: fmt.Sprint("old ", i), Tags: "mine", Status: "Normal", Created: c.Now().Add(-time.Hour),
 			Source: &fakevod.Source{Status: "Normal", FileName: "x.mp4", Media: fakevod.Media{Duration: 30, Width: 1280, Height: 720}}})
 	}
 	ids := c.VOD.Seed(assets...)
 	env := c.Env()
-	poisoned := []string{`{"v":1,`, `{"v":1,"changes":[{"id":"../x","set":{"title":""}}]}`, strings.Repeat("\x00", 1000), `[]`}
-	for i := range n {
+	for i := range each {
 		_, err := c.MNS.Enqueue(env["METADATA_QUEUE"], fmt.Sprintf(`{"v":1,"changes":[{"id":%q,"set":{"title":"new %d"}}]}`, ids[i], i))
 		require.NoError(t, err)
-		_, err = c.MNS.Enqueue(env["NOTICE_QUEUE"], fmt.Sprintf(`{"EventType":"FileUploadComplete","VideoId":%q,"Status":"success","EventTime":%q}`, ids[n+i], c.Now().UTC().Format(time.RFC3339)))
+		_, err = c.MNS.Enqueue(env["NOTICE_QUEUE"], fmt.Sprintf(`{"EventType":"FileUploadComplete","VideoId":%q,"Status":"success","EventTime":%q}`, ids[each+i], c.Now().UTC().Format(time.RFC3339)))
 		require.NoError(t, err)
-		if poison && i%20 == 7 {
+		if tr.poison && i%20 == 7 {
 			for _, body := range poisoned {
 				_, err = c.MNS.Enqueue(env["METADATA_QUEUE"], body)
 				require.NoError(t, err)
 			}
 		}
 	}
-	time.Sleep(lasts)
-	c.SetFaults() // all is well again
-	done := func() (changed, tagged int) {
-		for _, a := range c.VOD.Assets() {
-			if strings.HasPrefix(a.Title, "new ") {
-				changed++
-			}
-			if a.Tags != "mine" {
-				tagged++
+	tr.cloud, tr.over = c, make(chan struct{})
+	time.AfterFunc(tr.lasts, func() {
+		c.SetFaults() // all is well again
+		close(tr.over)
+	})
+}
+
+// end waits until all was done when all is well again.
+func (tr *trouble) end(t *testing.T) {
+	c, env := tr.cloud, tr.cloud.Env()
+	idle := func() bool {
+		none := fakemns.Stats{}
+		return c.MNS.Stats(env["NOTICE_QUEUE"]) == none && c.MNS.Stats(env["METADATA_QUEUE"]) == none
+	}
+	<-tr.over
+	require.Eventually(t, func() bool {
+		for range 3 { // what ends may have sent something that begins
+			if !idle() || c.FC.Quiet(t.Context()) != nil {
+				return false
 			}
 		}
-		return changed, tagged
+		return idle()
+	}, 4*time.Minute, 100*time.Millisecond, "nothing is left to do")
+	changed, tagged := 0, 0
+	for _, a := range c.VOD.Assets() {
+		if strings.HasPrefix(a.Title, "new ") {
+			changed++
+		}
+		if a.Tags != "mine" {
+			tagged++
+		}
 	}
-	settled := func() bool {
-		changed, tagged := done()
-		dead := c.MNS.Stats(env["DEAD_LETTER_QUEUE"])
-		return changed+tagged == 2*n && (!poison || dead.Active == 3*len(poisoned))
-	}
-	for end := time.Now().Add(40 * time.Second); !settled() && time.Now().Before(end); time.Sleep(100 * time.Millisecond) { //nolint:revive // it waits
-	}
-	changed, tagged := done()
 	letters := c.MNS.Stats(env["DEAD_LETTER_QUEUE"]).Active
-	t.Logf("%d of %d changed, %d of %d tagged, %d dead letters, %d failed runs of metadata, lost %d; streams %v", changed, n, tagged, n, letters, failed, c.FC.Lost(), c.FC.Streams())
+	t.Logf("%d of %d changed, %d of %d tagged, %d dead letters, %d failed runs of metadata, lost %d; streams %v", changed, each, tagged, each, letters, tr.failed.Load(), c.FC.Lost(), c.FC.Streams())
 	require.Zero(t, c.FC.Lost())
-	require.Equal(t, n, changed+about(t, c, "changes"), "each message has its effect, or is among the dead letters")
-	if letters == 0 || poison {
-		require.Equal(t, n, tagged, "each upload is tagged; one among the dead letters is left to the sweep")
+	require.Equal(t, each, changed+about(t, c, "changes"), "each message has its effect, or is among the dead letters")
+	if letters == 0 || tr.poison {
+		require.Equal(t, each, tagged, "each upload is tagged; one among the dead letters is left to the sweep")
 	}
-	if poison {
+	if tr.poison {
 		require.Equal(t, 3*len(poisoned), letters)
 	}
 	for name, state := range c.FC.Streams() {

@@ -1,14 +1,12 @@
 package functions_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,48 +16,31 @@ import (
 	"vodcurator/shared/localcloud/fakevod"
 )
 
-var built = struct {
-	sync.Once
-	dir string
-	err error
-}{}
+var programs localcloud.Programs
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	_ = os.RemoveAll(built.dir)
+	_ = programs.Close()
 	os.Exit(code)
 }
 
-// binaries builds the functions and vodctl once, for the tests that run them.
-func binaries(t *testing.T) string {
+// build builds a function or vodctl once, for the tests that run them.
+func build(t *testing.T, from string) string {
 	t.Helper()
-	built.Do(func() {
-		if built.dir, built.err = os.MkdirTemp("", "functions-test"); built.err != nil { //nolint:usetesting // it outlives the test that builds
-			return
-		}
-		for name, from := range map[string]string{
-			"autotag/main": "./autotag", "callback/main": "./callback", "metadata/main": "./metadata", "purgeplan/main": "./purgeplan", "purge/main": "./purge", "vodctl": "../shared/cmd/vodctl",
-		} {
-			build := exec.CommandContext(context.Background(), "go", "build", "-o", filepath.Join(built.dir, name), from)
-			if out, err := build.CombinedOutput(); err != nil {
-				built.err = fmt.Errorf("%w: %s", err, out)
-			}
-		}
-	})
-	require.NoError(t, built.err)
-	return built.dir
+	file, err := programs.Build(t.Context(), "..", from)
+	require.NoError(t, err)
+	return file
 }
 
 // cloud runs the built functions by the project's manifest and their roles, with STATE in
 // the bucket of its account. edit may change the manifest's text.
 func cloud(t *testing.T, opt localcloud.Options, edit ...func(manifest string) string) *localcloud.Cloud {
 	t.Helper()
-	dir := binaries(t)
 	src, err := os.ReadFile("../s.yaml")
 	require.NoError(t, err)
 	text := string(src)
 	for _, name := range folders(t) {
-		text = strings.ReplaceAll(text, "./functions/"+name+"/target", filepath.Join(dir, name))
+		text = strings.ReplaceAll(text, "./functions/"+name+"/target", filepath.Dir(build(t, "functions/"+name)))
 	}
 	for _, change := range edit {
 		text = change(text)
@@ -79,7 +60,7 @@ func cloud(t *testing.T, opt localcloud.Options, edit ...func(manifest string) s
 func vodctl(t *testing.T, c *localcloud.Cloud, policy string, args ...string) (string, error) {
 	t.Helper()
 	key := role(t, c, policy)
-	cmd := exec.CommandContext(t.Context(), filepath.Join(binaries(t), "vodctl"), args...)
+	cmd := exec.CommandContext(t.Context(), build(t, "shared/cmd/vodctl"), args...)
 	cmd.Env = os.Environ()
 	for k, v := range c.Env() {
 		cmd.Env = append(cmd.Env, k+"="+v)

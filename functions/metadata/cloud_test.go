@@ -7,7 +7,6 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -72,18 +71,28 @@ func newCloud(t testing.TB, opt localcloud.Options, done func(fakefc.Invocation)
 	return c
 }
 
+var programs localcloud.Programs
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	_ = programs.Close()
+	os.Exit(code)
+}
+
 // manifest builds the function and writes what s.yaml says of it.
 func manifest(t testing.TB, intake string) string {
 	t.Helper()
 	dir := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "target", "main"), ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	out, err := build.CombinedOutput()
-	require.NoError(t, err, string(out))
+	main, err := programs.Build(t.Context(), "../..", "functions/metadata")
+	require.NoError(t, err)
+	code := filepath.Dir(main)
 	if limit := os.Getenv("TEST_DATA_KB"); limit != "" { // of memory, for its process
-		main := filepath.Join(dir, "target", "main")
-		require.NoError(t, os.Rename(main, main+".real"))
-		require.NoError(t, os.WriteFile(main, []byte("#!/bin/sh\nulimit -d "+limit+"\nexec "+main+".real\n"), 0o700))
+		code = t.TempDir()
+		body, err := os.ReadFile(main)
+		require.NoError(t, err)
+		real := filepath.Join(code, "main.real") // a name by which its process is found
+		require.NoError(t, os.WriteFile(real, body, 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(code, "main"), []byte("#!/bin/sh\nulimit -d "+limit+"\nexec "+real+"\n"), 0o700))
 	}
 
 	src, err := os.ReadFile("../../s.yaml")
@@ -102,7 +111,7 @@ func manifest(t testing.TB, intake string) string {
 			delete(m.Resources, name)
 			continue
 		}
-		r.Props["code"] = "./target"
+		r.Props["code"] = code
 		r.Props["environmentVariables"].(map[string]any)["RATE_SHARE"] = "1"
 		if intake == "pull" {
 			r.Props["triggers"] = []any{map[string]any{

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -56,6 +55,14 @@ func newNights(t *testing.T) *nights {
 	return n
 }
 
+var programs localcloud.Programs
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	_ = programs.Close()
+	os.Exit(code)
+}
+
 // nightlyManifest builds the two functions and writes what s.yaml says of them.
 func nightlyManifest(t *testing.T, dir string) string {
 	t.Helper()
@@ -75,11 +82,9 @@ func nightlyManifest(t *testing.T, dir string) string {
 			delete(m.Resources, name)
 			continue
 		}
-		build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, name, "target", "main"), "../"+name)
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		out, err := build.CombinedOutput()
-		require.NoError(t, err, string(out))
-		r.Props["code"] = "./" + name + "/target"
+		main, err := programs.Build(t.Context(), "../..", "functions/"+name)
+		require.NoError(t, err)
+		r.Props["code"] = filepath.Dir(main)
 	}
 	src, err = yaml.Marshal(m)
 	require.NoError(t, err)

@@ -46,7 +46,6 @@ type options struct {
 	callback    string
 	listen      struct{ vod, mns, oss, functions string }
 
-	rebuild  bool              // build the programs even if they are there
 	patience time.Duration     // how long a statement may take to come true
 	lay      map[string]string // variables laid over the functions' environment
 }
@@ -94,7 +93,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 // serve starts everything, plays what was asked for, and stays up unless it was
 // told to end.
 func serve(ctx context.Context, o options, out, errs io.Writer) error {
-	if err := build(ctx, filepath.Dir(o.manifest), o.rebuild, errs); err != nil {
+	if err := build(ctx, filepath.Dir(o.manifest), false, errs); err != nil {
 		return err
 	}
 	if o.seed == 0 {
@@ -194,7 +193,7 @@ func build(ctx context.Context, root string, again bool, errs io.Writer) error {
 			continue
 		}
 		_, _ = fmt.Fprintf(errs, "building %s\n", from)
-		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", outputs[from], from)
+		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", outputs[from], from)
 		cmd.Dir, cmd.Stderr = root, errs
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if err := cmd.Run(); err != nil {

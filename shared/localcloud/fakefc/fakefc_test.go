@@ -39,7 +39,9 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir) //nolint:errcheck // a leftover in the temporary folder harms nobody
 		folder = dir
-		out, err := exec.CommandContext(context.Background(), "go", "build", "-o", filepath.Join(dir, "main"), "./testdata/fn").CombinedOutput()
+		build := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-o", filepath.Join(dir, "main"), "./testdata/fn")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0") // as make build does: what is compiled is shared
+		out, err := build.CombinedOutput()
 		if err != nil {
 			panic(string(out))
 		}
