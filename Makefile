@@ -84,9 +84,10 @@ bench: ## the benchmarks whose ratios the README quotes
 	$(GO) test -run='^$$' -bench=. -benchmem ./...
 
 .PHONY: conformance
-conformance: ## what the local cloud emulates, tried by the official clients, row by row; needs Node
+conformance: ## what the local cloud emulates, tried by the official clients, row by row, and the media probe by ffprobe; needs Node
 	cd testdata/conformance && npm ci --ignore-scripts --no-fund --no-audit --loglevel=error
 	CONFORMANCE=1 $(GO) test -count=1 -v -timeout=15m ./shared/localcloud/conformance
+	CONFORMANCE=1 $(GO) test -count=1 -v -timeout=15m -run=TestMatrix ./shared/localcloud/probe
 
 .PHONY: soak
 soak: build ## the long proofs: audit of metadata, 300 runs of 90 nights, 1,000 nights, every interleaving, 100,000 tagged

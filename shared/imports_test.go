@@ -50,6 +50,7 @@ var owners = map[string][]string{
 	"github.com/goccy/go-yaml":                     {"shared/decide/...", "shared/localcloud/...", "shared/cmd/vodctl"},
 	"github.com/robfig/cron/v3":                    {"shared/localcloud/..."},
 	"github.com/abema/go-mp4":                      {"shared/localcloud/..."},
+	"golang.org/x/image":                           {"shared/localcloud/..."},
 	"github.com/spf13/cobra":                       {"shared/cmd/vodctl", "shared/cmd/local"},
 	"golang.org/x/term":                            {"shared/report", "shared/cmd/vodctl", "shared/cmd/local"},
 	"github.com/stretchr/testify":                  nil,

@@ -69,7 +69,7 @@ func uploadCommand(out io.Writer) *cobra.Command {
 	var envFile, title string
 	cmd := &cobra.Command{
 		Use:   "upload FILE...",
-		Short: "Put MP4, MOV, M4A, JPEG or PNG files into the running local cloud",
+		Short: "Put video, audio, JPEG, PNG or GIF files into the running local cloud; it says which it cannot read",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, files []string) error {
 			env, err := readEnv(envFile)

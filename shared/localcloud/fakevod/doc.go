@@ -11,8 +11,9 @@
 // GetCallerIdentity on the same face. The operations of [Operations], with their
 // limits, partial outcomes and nesting. SearchMedia with the Match grammar, sort
 // orders, both ways of paging, and an index that may lag. Uploads with STS
-// credentials for exactly one object, MP4 and MOV probed for what they are. Template
-// groups, streams, snapshots; storage classes and restores; applications as a
+// credentials for exactly one object, probed for what they are (package probe lists the
+// containers); what the probe cannot read is refused with LocalCloud.NotEmulated, a code
+// that VOD does not have. Template groups, streams, snapshots; storage classes and restores; applications as a
 // partition of the library. Notifications by HTTP or into a queue, filtered per
 // application, in causal order for each media and otherwise in the order of the seed.
 //

@@ -94,6 +94,7 @@ type Doubtful struct {
 	StringMediaContent       bool // MediaBaseChangeComplete: MediaContent as a JSON string (table); default an object (sample)
 	Base64Notifications      bool // what goes into a queue is Base64; default plain JSON
 	ColonMillis              bool // ImageUploadComplete has milliseconds behind a colon, as in its sample; default seconds
+	StoredImageSize          bool // an image's width and height are as stored; default as shown, after its EXIF orientation
 	StringNotificationNumber bool // VideoAnalysisComplete quotes its numbers, as the sample does; default as the table types them
 }
 

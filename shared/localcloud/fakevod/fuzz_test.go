@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -104,24 +102,5 @@ func FuzzMatch(f *testing.F) {
 		}
 		require.Equal(t, 400, status)
 		require.Contains(t, []any{"ErrorMatchSyntax", "InvalidParameter"}, out["Code"])
-	})
-}
-
-func FuzzProbe(f *testing.F) {
-	for _, name := range []string{"landscape.mp4", "portrait.mp4", "audio-only.m4a"} {
-		b, err := os.ReadFile(filepath.Join("..", "..", "..", "testdata", "media", name))
-		require.NoError(f, err)
-		f.Add(b[:min(len(b), 6000)]) // the index comes first
-	}
-	f.Add([]byte("\x00\x00\x00\x00moov"))
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		m, err := fakevod.Probe(strings.NewReader(string(raw)))
-		if err != nil {
-			require.ErrorIs(t, err, fakevod.ErrUnreadable)
-			require.Zero(t, m)
-			return
-		}
-		require.Positive(t, m.Duration)
-		require.NotEmpty(t, m.Tracks)
 	})
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"vodcurator/shared/localcloud/probe"
 )
 
 // Asset is one media of the library. Assets are never changed in place: a write
@@ -60,6 +62,12 @@ type Source struct {
 	CRC64    string `json:",omitempty"`
 	Media
 }
+
+// Media and Track are what the probe reads off a source file.
+type (
+	Media = probe.Media
+	Track = probe.Track
+)
 
 // Stream is one transcoded output, or the source itself when it is played as it is (OD).
 type Stream struct {

@@ -278,11 +278,14 @@ func (s *Server) mezzanine(a *Asset, output string, video, audio bool) mezzanine
 		w.FileURL = s.host() + src.Key
 	}
 	for i, t := range src.Tracks {
+		if t.Cover { // album art is not a film
+			continue
+		}
 		base, index := fmt.Sprintf("1/%d", max(t.Timescale, 1)), strconv.Itoa(i)
 		switch {
 		case t.Kind == "video" && video:
 			w.VideoStreamList = append(w.VideoStreamList, videoStreamWire{Index: index, CodecName: t.Codec, Profile: t.Profile, CodecTagString: t.Tag,
-				Width: strconv.Itoa(t.Width), Height: strconv.Itoa(t.Height), Sar: "1:1", Level: strconv.Itoa(t.Level), Fps: text(t.FPS), AvgFPS: text(t.FPS),
+				Width: strconv.Itoa(t.Width), Height: strconv.Itoa(t.Height), Sar: cmp.Or(t.Sar, "1:1"), Dar: t.Dar, Level: strconv.Itoa(t.Level), Fps: text(t.FPS), AvgFPS: text(t.FPS),
 				Timebase: base, StartTime: "0.000000", Duration: text(t.Duration), Bitrate: text(t.Bitrate / 1000), NumFrames: strconv.FormatInt(t.Frames, 10),
 				Lang: t.Language, Rotate: rotate(t.Rotation)})
 		case t.Kind == "audio" && audio:

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"vodcurator/shared/localcloud/fakeram"
+	"vodcurator/shared/localcloud/probe"
 )
 
 // NoTranscode is the template group that plays the source as it is.
@@ -137,6 +138,9 @@ func createUploadVideo(s *Server, c *call) (any, *fault) {
 		kind = "audio"
 	case !slices.Contains(videoExt, ext):
 		return nil, refuse(400, "InvalidFileName.Extension", "The specified FileName's extension is illegal.")
+	}
+	if !probe.Reads(ext) {
+		return nil, refuse(400, "LocalCloud.NotEmulated", "VOD takes ."+ext+" files; the local cloud cannot read them. It reads "+strings.Join(probe.Known(), ", ")+".")
 	}
 	e, refused := c.describe(s)
 	if refused != nil {
@@ -265,7 +269,11 @@ func (s *Server) Arrived(bucket, key string) {
 }
 
 func (s *Server) arrive(id, key string, open func() (io.ReadSeekCloser, error)) {
-	size, crc, width, height := measure(open)
+	size, crc, picture := measure(open)
+	width, height := picture.Shown()
+	if s.opt.StoredImageSize {
+		width, height = picture.Width, picture.Height
+	}
 	_ = s.write(s.opt.Now(), func(ch *change) *fault { // a failing journal is in the log
 		a := s.lib.assets[id]
 		if a == nil || a.Status != "Uploading" {
@@ -293,19 +301,17 @@ func (s *Server) arrive(id, key string, open func() (io.ReadSeekCloser, error)) 
 
 var ecma = crc64.MakeTable(crc64.ECMA)
 
-// measure reads an object once; a picture's size is 0 when it is none.
-func measure(open func() (io.ReadSeekCloser, error)) (size int64, crc string, width, height int) {
+// measure reads an object once; a picture is zero when it is none.
+func measure(open func() (io.ReadSeekCloser, error)) (size int64, crc string, picture probe.Picture) {
 	r, err := open()
 	if err != nil {
-		return 0, "", 0, 0
+		return 0, "", probe.Picture{}
 	}
 	defer func() { _ = r.Close() }()
 	h := crc64.New(ecma)
-	size, _ = io.Copy(h, r) // a short read shows in the probe
-	if _, err := r.Seek(0, io.SeekStart); err == nil {
-		width, height, _, _ = ProbeImage(r) // no picture: no size
-	}
-	return size, strconv.FormatUint(h.Sum64(), 10), width, height
+	size, _ = io.Copy(h, r)           // a short read shows in the probe
+	picture, _ = probe.ReadPicture(r) // no picture: no size
+	return size, strconv.FormatUint(h.Sum64(), 10), picture
 }
 
 // start processes an uploaded asset in the background.
@@ -365,10 +371,15 @@ func (s *Server) process(id string) {
 	}
 	media, err := s.analyse(a.Source.Key)
 	if err != nil {
+		code, message := "InvalidParameter.ResourceContentBad", "The resource operated InputFile is bad"
+		if errors.Is(err, probe.ErrNotEmulated) {
+			code, message = "LocalCloud.NotEmulated", err.Error()
+		}
+		s.opt.Log.Warn("upload not read", "media", id, "file", a.Source.FileName, "error", err)
 		s.step(id, []string{"UploadSucc", "Transcoding"}, func(ch *change, b *Asset) {
 			b.Status = "TranscodeFail"
 			ch.tell(b, s.note(b, "VideoAnalysisComplete", ch.now, map[string]any{"VideoId": id, "Status": "fail",
-				"ErrorCode": "InvalidParameter.ResourceContentBad", "ErrorMessage": "The resource operated InputFile is bad"}))
+				"ErrorCode": code, "ErrorMessage": message}))
 		})
 		return
 	}
@@ -410,7 +421,7 @@ func (s *Server) analyse(key string) (Media, error) {
 		return Media{}, err
 	}
 	defer func() { _ = r.Close() }()
-	return Probe(r)
+	return probe.Read(r)
 }
 
 // original is the source, played as it is.
@@ -419,7 +430,7 @@ func (a *Asset) original(job string) Stream {
 	st := Stream{JobID: job, Definition: "OD", Format: cmp.Or(extension(src.FileName), "mp4"), Size: src.Size, Width: src.Width, Height: src.Height,
 		FPS: src.FPS, Bitrate: src.Bitrate, Duration: src.Duration, Created: a.Modified}
 	for _, t := range src.Tracks {
-		if t.Kind == a.Kind {
+		if t.Kind == a.Kind && !t.Cover {
 			st.Codec = t.Codec
 			break
 		}
@@ -427,14 +438,11 @@ func (a *Asset) original(job string) Stream {
 	return st
 }
 
-// transcode makes the streams of a template: upright, never larger than the
+// transcode makes the streams of a template: upright, in square pixels, never larger than the
 // source, with the bytes that their bit rate and duration give.
 func (a *Asset) transcode(t Template, now time.Time, newID func() string) []Stream {
 	src := a.Source
-	width, height := src.Width, src.Height
-	if src.Rotation%180 != 0 {
-		width, height = height, width
-	}
+	width, height := src.Shown()
 	short := min(width, height)
 	outputs := t.Video
 	if a.Kind == "audio" {

@@ -112,6 +112,84 @@ func TestAnUploadedImage(t *testing.T) {
 	require.Empty(t, h.heads[0].Get("X-Vod-Signature"), "no key, no signature")
 }
 
+// exifTurned is a JPEG whose EXIF says that it is shown turned by a quarter.
+func exifTurned(t *testing.T) []byte {
+	body := media(t, "cover.jpg")
+	block := "\xff\xe1\x00\x22Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00"
+	return slices.Concat(body[:2], []byte(block), body[2:])
+}
+
+func TestAnImageHasTheSizeInWhichItIsShown(t *testing.T) {
+	for stored, want := range map[bool][2]int{false: {360, 640}, true: {640, 360}} {
+		c := newCloud(t, func(o *fakevod.Options) { o.StoredImageSize = stored })
+		id, err := c.Upload(fakevod.Upload{FileName: "turned.jpg"}, exifTurned(t))
+		require.NoError(t, err)
+		c.settle(t)
+		a, _ := c.Lookup(id)
+		require.Equal(t, want, [2]int{a.Picture.Width, a.Picture.Height})
+	}
+}
+
+// VOD takes these; the local cloud says at once that it cannot, and does not end in
+// TranscodeFail as if the file were broken.
+func TestWhatIsNotEmulatedIsRefusedAtUpload(t *testing.T) {
+	c := newCloud(t, nil)
+	for _, name := range []string{"old.avi", "disc.VOB", "phone.wmv", "song.flac", "list.m3u8"} {
+		_, err := c.Upload(fakevod.Upload{FileName: name}, []byte("any"))
+		require.ErrorContains(t, err, "LocalCloud.NotEmulated", name)
+		require.ErrorContains(t, err, "It reads ", name)
+	}
+	_, err := c.Upload(fakevod.Upload{FileName: "program.exe"}, []byte("any"))
+	require.ErrorContains(t, err, "InvalidFileName.Extension", "what VOD refuses is refused in its words")
+}
+
+func TestAForeignFileUnderAKnownNameIsNamed(t *testing.T) {
+	h := newHook(t)
+	c := newCloud(t, func(o *fakevod.Options) {
+		o.Callback = &fakevod.Callback{CallbackType: "HTTP", CallbackURL: h.URL, EventTypeList: "VideoAnalysisComplete"}
+	})
+	_, err := c.Upload(fakevod.Upload{FileName: "renamed.mp4"}, []byte("RIFF\x00\x00\x00\x00AVI LIST"))
+	require.NoError(t, err)
+	c.settle(t)
+	require.Len(t, h.bodies, 1)
+	require.Equal(t, "LocalCloud.NotEmulated", h.bodies[0]["ErrorCode"])
+	require.Contains(t, h.bodies[0]["ErrorMessage"], "AVI")
+}
+
+func TestUploadsOfEveryContainer(t *testing.T) {
+	c := newCloud(t, nil)
+	for name, kind := range map[string]string{
+		"mp4-h264-aac.mp4": "video", "mov-prores.mov": "video", "3gp-h263-amr.3gp": "video", "m4a-alac.m4a": "audio", "mkv-h264-aac.mkv": "video",
+		"webm-vp9-opus.webm": "video", "webm-opus.webm": "audio", "ts-h264-aac.ts": "video", "ts-disc.m2t": "video", "flv-flv1-mp3.flv": "video",
+		"mp3-cover.mp3": "audio", "wav-s16.wav": "audio", "aac-mono.aac": "audio", "frag-empty-moov.mp4": "video",
+		"m4a-cover-track.mp4": "audio", "mov-cover-first.mov": "video", "mvhd-ones.mp4": "video",
+	} {
+		id, err := c.Upload(fakevod.Upload{FileName: name}, media(t, "matrix/"+name))
+		require.NoError(t, err, name)
+		c.settle(t)
+		a, _ := c.Lookup(id)
+		require.Equal(t, "Normal", a.Status, name)
+		require.Equal(t, kind, a.Kind, name)
+		require.NotEmpty(t, a.Streams, name)
+		require.Less(t, a.Duration, 10.0, name)
+		_, out := c.call(t, "GetMezzanineInfo", "VideoId", id, "AdditionType", "video,audio")
+		films, _ := out["Mezzanine"].(map[string]any)["VideoStreamList"].([]any)
+		require.Equal(t, kind == "video", len(films) == 1, name)
+	}
+}
+
+func TestStretchedPixelsShow(t *testing.T) {
+	c := newCloud(t, nil)
+	id, err := c.Upload(fakevod.Upload{FileName: "wide.mp4"}, media(t, "matrix/mp4-dar-16-9.mp4"))
+	require.NoError(t, err)
+	c.settle(t)
+	_, out := c.call(t, "GetMezzanineInfo", "VideoId", id, "AdditionType", "video,audio")
+	film := out["Mezzanine"].(map[string]any)["VideoStreamList"].([]any)[0].(map[string]any)
+	require.Equal(t, []any{"150", "160", "256:135", "16:9"}, []any{film["Width"], film["Height"], film["Sar"], film["Dar"]})
+	a, _ := c.Lookup(id)
+	require.Greater(t, a.Streams[0].Width, a.Streams[0].Height, "as shown")
+}
+
 func TestWhatCannotBeProbedFailsItsAnalysis(t *testing.T) {
 	h := newHook(t)
 	c := newCloud(t, func(o *fakevod.Options) {
