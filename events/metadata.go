@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -92,7 +93,7 @@ func (r Retag) Check() error {
 
 // refKey is where such messages are kept: whoever sends a message must not be able
 // to name whatever else lies under STATE.
-var refKey = regexp.MustCompile(`^messages/[A-Za-z0-9/_-]+$`)
+var refKey = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^messages/[A-Za-z0-9/_-]+$`) })
 
 // metadataWire is the message as it is written; video.Change has the names below it.
 type metadataWire struct {
@@ -156,7 +157,7 @@ func DecodeMetadata(body []byte) (Metadata, error) {
 		return Metadata{}, malformed("metadata message", "%d changes, at most %d; send more messages", len(m.Changes)+len(m.Retag), MaxChanges)
 	case m.Origin != "" && m.Origin != OriginPerson && m.Origin != OriginRules:
 		return Metadata{}, malformed("metadata message", "origin: %q is neither %s nor %s", clip(m.Origin), OriginPerson, OriginRules)
-	case m.Ref != "" && !refKey.MatchString(m.Ref):
+	case m.Ref != "" && !refKey().MatchString(m.Ref):
 		return Metadata{}, malformed("metadata message", "ref: %q is not a key under messages/", clip(m.Ref))
 	case m.Ref != "" && len(m.Changes)+len(m.Retag) > 0:
 		return Metadata{}, malformed("metadata message", "both changes and ref")

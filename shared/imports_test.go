@@ -52,6 +52,8 @@ var owners = map[string][]string{
 	"github.com/abema/go-mp4":                      {"shared/localcloud/..."},
 	"golang.org/x/image":                           {"shared/localcloud/..."},
 	"github.com/spf13/cobra":                       {"shared/cmd/vodctl", "shared/cmd/local"},
+	"github.com/mattn/go-runewidth":                {"shared/report"},
+	"golang.org/x/sync":                            {"shared/vod", "shared/state", "shared/act/...", "functions/...", "shared/cmd/vodctl"},
 	"golang.org/x/term":                            {"shared/report", "shared/cmd/vodctl", "shared/cmd/local"},
 	"github.com/stretchr/testify":                  nil,
 	"pgregory.net/rapid":                           nil,

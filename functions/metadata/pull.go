@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"vodcurator/events"
 	"vodcurator/shared/boot"
 	"vodcurator/shared/video"
@@ -127,18 +129,14 @@ func (h handler) hide(ctx context.Context, held *holding) {
 			return
 		case <-time.After(time.Until(next.Add(-pullMargin))):
 		}
-		slots := make(chan struct{}, pullCalls)
-		var calls sync.WaitGroup
+		var calls errgroup.Group
+		calls.SetLimit(pullCalls)
 		for i := range held.messages {
 			if m := &held.messages[i]; time.Until(m.NextVisible) <= 2*pullMargin {
-				slots <- struct{}{}
-				calls.Go(func() {
-					h.extend(ctx, m)
-					<-slots
-				})
+				calls.Go(func() error { h.extend(ctx, m); return nil })
 			}
 		}
-		calls.Wait()
+		_ = calls.Wait() // what is not extended comes back
 	}
 }
 

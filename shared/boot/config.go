@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"vodcurator/events"
+	"vodcurator/shared/act/notify"
 	"vodcurator/shared/vod"
 )
 
@@ -133,6 +134,9 @@ func Read(getenv func(string) string, required ...string) (Config, error) {
 	}
 	if (len(c.CallbackKeys) > 0) != (c.CallbackURL != "") {
 		faults = append(faults, errors.New("CALLBACK_KEYS and CALLBACK_URL go together: VOD signs the URL with the key"))
+	}
+	if err := notify.CheckKey(string(c.NotifyKey)); err != nil {
+		faults = append(faults, fmt.Errorf("NOTIFY_KEY %w", err))
 	}
 	if share := get("RATE_SHARE"); share != "" {
 		f, err := strconv.ParseFloat(share, 64)

@@ -15,8 +15,8 @@ import (
 // A file with mistakes is refused each time, with all of them.
 func (a *App) Rules() func(context.Context) (*tagging.Rules, error) {
 	if a.RulesFile == "" {
-		def := tagging.Default()
-		return func(context.Context) (*tagging.Rules, error) { return def, nil }
+		def := sync.OnceValue(tagging.Default) // a start need not wait for them
+		return func(context.Context) (*tagging.Rules, error) { return def(), nil }
 	}
 	var mu sync.Mutex
 	var text []byte

@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -80,10 +79,18 @@ func New(cfg Config) (*Client, error) {
 	return &Client{w}, nil
 }
 
-var (
-	accountLabel = regexp.MustCompile(`^[A-Za-z0-9]{1,63}$`)
-	regionLabel  = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
-)
+func validAccount(account string) bool {
+	return account != "" && len(account) <= 63 && consists(account, alphanumeric)
+}
+
+func validRegion(region string) bool {
+	for part := range strings.SplitSeq(region, "-") {
+		if part == "" || !consists(part, digitsAndLower) {
+			return false
+		}
+	}
+	return true
+}
 
 // address gives the scheme and host that are signed and sent, which always have the
 // real form, and the address to dial where it is another one.
@@ -91,10 +98,10 @@ func address(cfg Config) (host, dial string, err error) {
 	refuse := func(format string, args ...any) (string, string, error) {
 		return "", "", fmt.Errorf("queue endpoint: %w: "+format, append([]any{video.ErrInvalid}, args...)...)
 	}
-	if !accountLabel.MatchString(cfg.Account) {
+	if !validAccount(cfg.Account) {
 		return refuse("account %q is no account number", cfg.Account)
 	}
-	if !regionLabel.MatchString(cfg.Region) {
+	if !validRegion(cfg.Region) {
 		return refuse("region %q is no region", cfg.Region)
 	}
 	public := cfg.Account + ".mns." + cfg.Region + ".aliyuncs.com"
@@ -146,7 +153,7 @@ func (w *wire) manage(ctx context.Context, op, queue string, call func(mns.AliQu
 }
 
 func (w *wire) repeat(ctx context.Context, op, queue string, wait time.Duration, call func(mns.MNSClient) error) error {
-	if !queueName.MatchString(queue) {
+	if !validName(queue) {
 		return fmt.Errorf("%s: %w: queue name %.80q", op, video.ErrInvalid, queue)
 	}
 	for try := 1; ; try++ {

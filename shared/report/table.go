@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 
+	"github.com/mattn/go-runewidth"
+
 	"vodcurator/shared/video"
 )
 
@@ -81,44 +83,14 @@ func (t *Table) Write(w io.Writer, indent string) error {
 	return err
 }
 
+// columns counts as a terminal does whose owner does not write Chinese, Japanese or Korean:
+// the width of a table is the same wherever it is made.
+var columns = &runewidth.Condition{StrictEmojiNeutral: true}
+
 // Width is the number of terminal columns a text takes: CJK and full-width
-// characters take two.
-func Width(s string) int {
-	n := 0
-	for _, r := range s {
-		n++
-		if wide(r) {
-			n++
-		}
-	}
-	return n
-}
+// characters take two, combining ones none.
+func Width(s string) int { return columns.StringWidth(s) }
 
 // Cut shortens a text to so many columns, with an ellipsis where something went. It
 // counts, and gives, what video.Visible makes of the text.
-func Cut(s string, columns int) string {
-	s = video.Visible(s)
-	if Width(s) <= columns {
-		return s
-	}
-	n := 0
-	for i, r := range s {
-		w := 1
-		if wide(r) {
-			w = 2
-		}
-		if n+w > columns-1 {
-			return s[:i] + "…"
-		}
-		n += w
-	}
-	return s
-}
-
-// wide covers the East Asian wide and full-width blocks and pictographs.
-func wide(r rune) bool {
-	return r >= 0x1100 && r <= 0x115F || r >= 0x2E80 && r <= 0x303E || r >= 0x3041 && r <= 0xA4CF ||
-		r >= 0xAC00 && r <= 0xD7A3 || r >= 0xF900 && r <= 0xFAFF || r >= 0xFE30 && r <= 0xFE6F ||
-		r >= 0xFF00 && r <= 0xFF60 || r >= 0xFFE0 && r <= 0xFFE6 || r >= 0x1F300 && r <= 0x1FAFF ||
-		r >= 0x20000 && r <= 0x3FFFD
-}
+func Cut(s string, width int) string { return columns.Truncate(video.Visible(s), width, "…") }

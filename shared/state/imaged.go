@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 
+	"golang.org/x/sync/errgroup"
+
 	"vodcurator/shared/decide/removal"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/video"
@@ -55,43 +57,30 @@ func Imaged(ctx context.Context, o Objects) (images Images, damaged []error, err
 	if err != nil {
 		return Images{}, nil, err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	var mu sync.Mutex
-	var wg sync.WaitGroup
-	keys := make(chan string)
-	for range reads {
-		wg.Go(func() {
-			for key := range keys {
-				rows, err := imageRows(ctx, o, key)
-				mu.Lock()
-				switch {
-				case isDamage(err):
-					damaged = append(damaged, err)
-				case err != nil:
-					cancel(err)
-				}
-				images.add(rows)
-				mu.Unlock()
-			}
-		})
-	}
+	calls, one := errgroup.WithContext(ctx)
+	calls.SetLimit(reads)
 	fresh := 0
-	for key, err := range named(ctx, o, ledgerPrefix, ledgerPrefix+last+"~") { // ~ sorts behind every ending
+	for key, err := range named(one, o, ledgerPrefix, ledgerPrefix+last+"~") { // ~ sorts behind every ending
 		if err != nil {
-			cancel(err)
-		}
-		if ctx.Err() != nil {
+			calls.Go(func() error { return err })
 			break
 		}
-		keys <- key
+		calls.Go(func() error {
+			rows, err := imageRows(one, o, key)
+			mu.Lock()
+			defer mu.Unlock()
+			if isDamage(err) {
+				damaged, err = append(damaged, err), nil
+			}
+			images.add(rows)
+			return err
+		})
 		fresh++
 		last, _, _ = strings.Cut(strings.TrimPrefix(key, "ledger/"), ".")
 	}
-	close(keys)
-	wg.Wait()
-	if ctx.Err() != nil {
-		return Images{}, nil, context.Cause(ctx)
+	if err := calls.Wait(); err != nil {
+		return Images{}, nil, err
 	}
 	media := images.gone.sort() + images.unsure.sort()
 	every := min(imagedEvery, 1+media/imagedPer) // so that neither reading again nor keeping grows

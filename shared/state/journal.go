@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"vodcurator/shared/decide/editing"
 	"vodcurator/shared/decide/tagging"
 	"vodcurator/shared/video"
@@ -208,16 +210,12 @@ func (j *Journal) read(key string, body []byte) error {
 
 // sideBySide calls f for 0 to n-1, some of them at a time.
 func sideBySide(n int, f func(i int)) {
-	var wait sync.WaitGroup
-	slots := make(chan struct{}, readers)
+	var calls errgroup.Group
+	calls.SetLimit(readers)
 	for i := range n {
-		slots <- struct{}{}
-		wait.Go(func() {
-			defer func() { <-slots }()
-			f(i)
-		})
+		calls.Go(func() error { f(i); return nil })
 	}
-	wait.Wait()
+	_ = calls.Wait() // f keeps its errors
 }
 
 // Load reads the shards of some assets, whose places in memory are those of the assets

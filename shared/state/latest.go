@@ -57,7 +57,7 @@ func readWritten(ctx context.Context, o Objects, n int) (written, error) {
 	var w written
 	key := numbered(writtenPrefix, n, ".json")
 	_, err := readWhole(ctx, o, key, &w)
-	if err == nil && (w.Version != version || !planName.MatchString(w.Plan)) {
+	if err == nil && (w.Version != version || !planName(w.Plan)) {
 		err = fmt.Errorf("%s: %w", key, ErrCorrupt)
 	}
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -38,14 +39,20 @@ const (
 var ErrStray = errors.New("stray: no object of this program has such a name here; remove it")
 
 var (
-	planName     = regexp.MustCompile(`^\d{8}T\d{6}Z-[0-9a-f]{8}$`)
-	takedownName = regexp.MustCompile(`^` + Takedowns + `[0-9A-Za-z]+$`)
-	leaseName    = regexp.MustCompile(`^[a-z]+$`)
-	hashName     = regexp.MustCompile(`^[0-9a-f]{64}$`)
-	markName     = regexp.MustCompile(`^[0-9a-f]{16}$`)
-	messageName  = regexp.MustCompile(`^(dropped-)?[0-9a-f]{64}$`)                           // of a message, or of a dead letter that was dropped
-	editsName    = regexp.MustCompile(`^(\d{12}\+?|shard/[0-9a-f]{3}/\d{12}|index/\d{12})$`) // an entry of the log, a shard, an index
+	planName     = matcher(`^\d{8}T\d{6}Z-[0-9a-f]{8}$`)
+	takedownName = matcher(`^` + Takedowns + `[0-9A-Za-z]+$`)
+	leaseName    = matcher(`^[a-z]+$`)
+	hashName     = matcher(`^[0-9a-f]{64}$`)
+	markName     = matcher(`^[0-9a-f]{16}$`)
+	messageName  = matcher(`^(dropped-)?[0-9a-f]{64}$`)                           // of a message, or of a dead letter that was dropped
+	editsName    = matcher(`^(\d{12}\+?|shard/[0-9a-f]{3}/\d{12}|index/\d{12})$`) // an entry of the log, a shard, an index
 )
+
+// matcher compiles a pattern at its first use, so that no function does so at start.
+func matcher(pattern string) func(string) bool {
+	compiled := sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+	return func(s string) bool { return compiled().MatchString(s) }
+}
 
 // fit says whether the rest of a key, behind its prefix, is a name of this program, for
 // each prefix.
@@ -60,25 +67,25 @@ var fit = map[string]func(rest string) bool{
 	ledgerPrefix:     numberFile(".jsonl"),
 	partPrefix: func(rest string) bool {
 		hash, ok := strings.CutSuffix(rest, ".jsonl")
-		return ok && hashName.MatchString(hash)
+		return ok && hashName(hash)
 	},
-	draftPrefix:   below(planName.MatchString, numberFile(".json")), // the key of a draft looks like the hash of a plan
-	refusalPrefix: below(planName.MatchString, numberFile(".json")),
+	draftPrefix:   below(planName, numberFile(".json")), // the key of a draft looks like the hash of a plan
+	refusalPrefix: below(planName, numberFile(".json")),
 	runPrefix:     below(runName, numberFile(".json")),
 	endPrefix: func(rest string) bool {
 		name, ok := strings.CutSuffix(rest, ".json")
 		return ok && runName(name)
 	},
-	leasePrefix: below(leaseName.MatchString, numberFile(".json", ".released")),
+	leasePrefix: below(leaseName, numberFile(".json", ".released")),
 	asidePrefix: below(isDay, func(rest string) bool {
 		hash, ok := strings.CutSuffix(rest, ".jsonl")
-		return ok && hashName.MatchString(hash)
+		return ok && hashName(hash)
 	}),
-	GonePrefix:    below(isDay, hashName.MatchString),
-	messagePrefix: below(isDay, messageName.MatchString),
-	toldPrefix:    below(func(of string) bool { return isDay(of) || planName.MatchString(of) }, markName.MatchString),
+	GonePrefix:    below(isDay, hashName),
+	messagePrefix: below(isDay, messageName),
+	toldPrefix:    below(func(of string) bool { return isDay(of) || planName(of) }, markName),
 	imagedPrefix:  func(rest string) bool { _, ok := number(rest); return ok },
-	JournalPrefix: editsName.MatchString,
+	JournalPrefix: editsName,
 }
 
 // CheckName is ErrStray when a key lies under a prefix of this package and does not look
@@ -122,10 +129,10 @@ func Empty(ctx context.Context, o Objects) (bool, error) {
 
 func planFile(rest string) bool {
 	id, ok := strings.CutSuffix(rest, ".json")
-	return ok && planName.MatchString(id)
+	return ok && planName(id)
 }
 
-func runName(name string) bool { return planName.MatchString(name) || takedownName.MatchString(name) }
+func runName(name string) bool { return planName(name) || takedownName(name) }
 
 func isDay(name string) bool {
 	_, err := time.Parse(time.DateOnly, name)

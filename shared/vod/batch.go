@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 
+	"golang.org/x/sync/errgroup"
+
 	"vodcurator/shared/video"
 )
 
@@ -71,25 +73,16 @@ func inBatches[K comparable, V any](ctx context.Context, keys []K, call func(con
 		record(batch, some, err)
 	}
 
-	batches := slices.Collect(slices.Chunk(keys, video.MaxBatch))
-	if len(batches) == 1 {
-		do(batches[0])
-		return all, fatal
+	var calls errgroup.Group
+	calls.SetLimit(parallel)
+	for batch := range slices.Chunk(keys, video.MaxBatch) {
+		if len(batch) == len(keys) { // the only one needs no goroutine
+			do(batch)
+			break
+		}
+		calls.Go(func() error { do(batch); return nil })
 	}
-	work := make(chan []K)
-	var workers sync.WaitGroup
-	for range min(parallel, len(batches)) {
-		workers.Go(func() {
-			for batch := range work {
-				do(batch)
-			}
-		})
-	}
-	for _, batch := range batches {
-		work <- batch
-	}
-	close(work)
-	workers.Wait()
+	_ = calls.Wait() // record keeps the failures
 	return all, fatal
 }
 

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -247,7 +248,7 @@ func (e *Error) settle(ctx context.Context, op operation) {
 
 const maxMessage = 300
 
-var query = regexp.MustCompile(`\?[^\s"'<>]+`)
+var query = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\?[^\s"'<>]+`) })
 
 // scrub takes out of the provider's words what nobody may read. The service
 // repeats the string to sign, with key and token in it, when a signature is wrong.
@@ -260,7 +261,7 @@ func (e *Error) scrub(secrets ...string) {
 				*text = strings.ReplaceAll(*text, url.QueryEscape(secret), "[hidden]")
 			}
 		}
-		*text = clip(query.ReplaceAllString(*text, "?[hidden]"))
+		*text = clip(query().ReplaceAllString(*text, "?[hidden]"))
 	}
 }
 

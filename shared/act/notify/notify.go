@@ -13,6 +13,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -22,6 +23,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"vodcurator/shared/state"
@@ -62,13 +64,22 @@ type Webhook struct {
 	Log  *slog.Logger // default: none
 }
 
-// The headers of a message. A receiver computes the HMAC-SHA256 of the time
-// stamp, a dot and the body with the shared key, compares in constant time, and
-// refuses old time stamps. Two tries of one message have one delivery id.
+// The headers of a message are those of Standard Webhooks (standardwebhooks.com): a
+// receiver computes the HMAC-SHA256 of id, time stamp and body, with a dot between them,
+// compares in constant time, and refuses old time stamps. Two tries of one message have
+// one id.
 const (
-	HeaderSignature = "X-Vodcurator-Signature"
-	HeaderTime      = "X-Vodcurator-Time"
-	HeaderDelivery  = "X-Vodcurator-Delivery"
+	HeaderID        = "Webhook-Id"
+	HeaderTime      = "Webhook-Timestamp"
+	HeaderSignature = "Webhook-Signature"
+)
+
+// The headers of the version before, whose signature is that of time stamp, dot and body,
+// in hex. The next version does not send them.
+const (
+	oldSignature = "X-Vodcurator-Signature"
+	oldTime      = "X-Vodcurator-Time"
+	oldDelivery  = "X-Vodcurator-Delivery"
 )
 
 const tries = 3
@@ -121,10 +132,13 @@ func (w Webhook) post(ctx context.Context, body []byte) (again bool, err error) 
 	sum := sha256.Sum256(body)
 	stamp := strconv.FormatInt(time.Now().Unix(), 10)
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set(HeaderDelivery, hex.EncodeToString(sum[:8]))
-	req.Header.Set(HeaderTime, stamp)
+	id := hex.EncodeToString(sum[:8])
+	for name, value := range map[string]string{HeaderID: "msg_" + id, HeaderTime: stamp, oldDelivery: id, oldTime: stamp} {
+		req.Header.Set(name, value)
+	}
 	if w.Key != "" {
-		req.Header.Set(HeaderSignature, Sign(w.Key, stamp, body))
+		req.Header.Set(HeaderSignature, Sign(w.Key, "msg_"+id, stamp, body))
+		req.Header.Set(oldSignature, hex.EncodeToString(mac(w.Key, stamp+"."+string(body))))
 	}
 	client := w.HTTP
 	if client == nil {
@@ -146,9 +160,33 @@ func (w Webhook) post(ctx context.Context, body []byte) (again bool, err error) 
 	return resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests, fmt.Errorf("answered %d", resp.StatusCode)
 }
 
-// Sign is the signature of a message.
-func Sign(key, stamp string, body []byte) string {
-	mac := hmac.New(sha256.New, []byte(key))
-	_, _ = fmt.Fprintf(mac, "%s.%s", stamp, body) // a hash never fails
-	return hex.EncodeToString(mac.Sum(nil))
+// Sign is the signature of a message, as Webhook-Signature has it. A key that begins with
+// whsec_ is base64 behind that; every other one is taken as it is.
+func Sign(key, id, stamp string, body []byte) string {
+	if secret, ok := strings.CutPrefix(key, secretPrefix); ok {
+		if raw, err := base64.StdEncoding.DecodeString(secret); err == nil {
+			key = string(raw)
+		}
+	}
+	return "v1," + base64.StdEncoding.EncodeToString(mac(key, id+"."+stamp+"."+string(body)))
+}
+
+const secretPrefix = "whsec_"
+
+// CheckKey says whether a key that begins like one of Standard Webhooks is one.
+func CheckKey(key string) error {
+	secret, ok := strings.CutPrefix(key, secretPrefix)
+	if !ok {
+		return nil
+	}
+	if raw, err := base64.StdEncoding.DecodeString(secret); err != nil || len(raw) == 0 {
+		return errors.New("begins with whsec_ and is no base64 behind that") // the value is a secret
+	}
+	return nil
+}
+
+func mac(key, text string) []byte {
+	h := hmac.New(sha256.New, []byte(key))
+	_, _ = io.WriteString(h, text) // a hash never fails
+	return h.Sum(nil)
 }

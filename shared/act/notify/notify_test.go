@@ -2,8 +2,12 @@ package notify_test
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -49,12 +53,39 @@ func TestANoticeIsPostedOnceAndSigned(t *testing.T) {
 	require.Len(t, h.got, 1)
 	require.Empty(t, log.String())
 	head := h.got[0].Header
-	require.Equal(t, notify.Sign("sesame", head.Get(notify.HeaderTime), []byte(h.bodies[0])), head.Get(notify.HeaderSignature))
-	require.NotEqual(t, notify.Sign("other", head.Get(notify.HeaderTime), []byte(h.bodies[0])), head.Get(notify.HeaderSignature))
+	sign := func(key string) string {
+		return notify.Sign(key, head.Get(notify.HeaderID), head.Get(notify.HeaderTime), []byte(h.bodies[0]))
+	}
+	require.Equal(t, sign("sesame"), head.Get(notify.HeaderSignature))
+	require.NotEqual(t, sign("other"), head.Get(notify.HeaderSignature))
+	require.Regexp(t, "^msg_[0-9a-f]{16}$", head.Get(notify.HeaderID))
+	// Receivers of the version before find what they know.
+	require.Equal(t, head.Get(notify.HeaderTime), head.Get("X-Vodcurator-Time"))
+	require.Equal(t, head.Get(notify.HeaderID), "msg_"+head.Get("X-Vodcurator-Delivery"))
+	old := hmac.New(sha256.New, []byte("sesame"))
+	fmt.Fprintf(old, "%s.%s", head.Get("X-Vodcurator-Time"), h.bodies[0])
+	require.Equal(t, hex.EncodeToString(old.Sum(nil)), head.Get("X-Vodcurator-Signature"))
 	require.NotContains(t, h.bodies[0], "sesame")
 	var back notify.Notice
 	require.NoError(t, json.Unmarshal([]byte(h.bodies[0]), &back))
 	require.Equal(t, "2 items removed", back.Text)
+}
+
+// The first signature is the example of the Standard Webhooks specification; the second
+// one came from openssl dgst -sha256 -hmac sesame -binary | base64.
+func TestTheSignatureIsThatOfStandardWebhooks(t *testing.T) {
+	id, stamp, body := "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", []byte(`{"test": 2432232314}`)
+	require.Equal(t, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=", notify.Sign("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", id, stamp, body))
+	require.Equal(t, "v1,9JN84ql2FZPY4JL8M4tCtNockCs51tKJQSDrurk9Nvg=", notify.Sign("sesame", id, stamp, body))
+}
+
+func TestAKeyThatBeginsLikeOneOfStandardWebhooksIsChecked(t *testing.T) {
+	require.NoError(t, notify.CheckKey("sesame"))
+	require.NoError(t, notify.CheckKey("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"))
+	for _, bad := range []string{"whsec_", "whsec_not base64", "whsec_abc"} {
+		err := notify.CheckKey(bad)
+		require.Error(t, err, bad)
+	}
 }
 
 func TestANoticeShowsTextFromOutsideVisibly(t *testing.T) {
@@ -90,7 +121,7 @@ func TestAFailingWebhookIsTriedThreeTimesAndHarmsNobody(t *testing.T) {
 			require.NotContains(t, log.String(), "xyzzy", "the address may hold a secret")
 			require.NotContains(t, log.String(), "sesame")
 			for _, r := range h.got {
-				require.Equal(t, h.got[0].Header.Get(notify.HeaderDelivery), r.Header.Get(notify.HeaderDelivery))
+				require.Equal(t, h.got[0].Header.Get(notify.HeaderID), r.Header.Get(notify.HeaderID))
 			}
 		})
 	}

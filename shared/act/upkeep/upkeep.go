@@ -15,6 +15,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"vodcurator/shared/state"
 )
 
@@ -116,41 +118,30 @@ func (r *Report) lines(ctx context.Context, o Store, now time.Time, enough func(
 // remove takes the keys away, several at a time.
 func (r *Report) remove(ctx context.Context, o Store, rule rule, keys []string) error {
 	var mu sync.Mutex
-	var wg sync.WaitGroup
-	var fault error
-	next := make(chan string)
-	for range min(side, len(keys)) {
-		wg.Go(func() {
-			for key := range next {
-				err := mayRemove(rule, key)
-				if err == nil {
-					err = o.Remove(ctx, key)
-				}
-				mu.Lock()
-				if err == nil {
-					r.Removed[key[:strings.Index(key, "/")+1]]++
-				} else {
-					fault = err
-				}
-				mu.Unlock()
-			}
-		})
-	}
+	calls, one := errgroup.WithContext(ctx)
+	calls.SetLimit(side)
 	sent := 0
 	for _, key := range keys {
-		mu.Lock()
-		stop := fault != nil || ctx.Err() != nil
-		mu.Unlock()
-		if stop {
+		if one.Err() != nil {
 			break
 		}
-		next <- key
 		sent++
+		calls.Go(func() error {
+			if err := mayRemove(rule, key); err != nil {
+				return err
+			}
+			if err := o.Remove(ctx, key); err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			r.Removed[key[:strings.Index(key, "/")+1]]++
+			return nil
+		})
 	}
-	close(next)
-	wg.Wait()
+	err := calls.Wait()
 	r.Left += len(keys) - sent
-	return errors.Join(fault, ctx.Err())
+	return errors.Join(err, ctx.Err())
 }
 
 // mayRemove is the last word before a removal.

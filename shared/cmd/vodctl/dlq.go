@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"vodcurator/events"
 	"vodcurator/shared/boot"
@@ -214,16 +215,17 @@ func (a *app) letters(ctx context.Context, app *boot.App, f filter, handle func(
 // that could not be hidden its error.
 func hide(ctx context.Context, app *boot.App, taken []queue.Received, long time.Duration) []error {
 	errs := make([]error, len(taken))
-	var wg sync.WaitGroup
+	var calls errgroup.Group
 	for i := range taken {
-		wg.Go(func() {
+		calls.Go(func() error {
 			handle, until, err := app.Queue.Extend(ctx, app.DeadLetterQueue, taken[i].Handle, long)
 			if errs[i] = err; err == nil {
 				taken[i].Handle, taken[i].NextVisible = handle, until
 			}
+			return nil
 		})
 	}
-	wg.Wait()
+	_ = calls.Wait() // each has its error
 	return errs
 }
 
@@ -232,31 +234,26 @@ func hide(ctx context.Context, app *boot.App, taken []queue.Received, long time.
 func (a *app) giveBack(ctx context.Context, app *boot.App, handles []string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second+time.Duration(len(handles))*10*time.Millisecond)
 	defer cancel()
-	work := make(chan string)
 	var mu sync.Mutex
 	var first error
 	late := 0
-	var wg sync.WaitGroup
-	for range min(queue.MaxBatch, len(handles)) {
-		wg.Go(func() {
-			for handle := range work {
-				// A handle that ran out means that the letter is back already.
-				if _, _, err := app.Queue.Extend(ctx, app.DeadLetterQueue, handle, time.Second); err != nil && !errors.Is(err, video.ErrNotFound) {
-					mu.Lock()
-					late, first = late+1, cmp.Or(first, err)
-					mu.Unlock()
-				}
-			}
-		})
-	}
+	var calls errgroup.Group
+	calls.SetLimit(queue.MaxBatch)
 	bar := a.progress(" letters given back")
 	defer bar.end()
 	for i, handle := range handles {
-		work <- handle
+		calls.Go(func() error {
+			// A handle that ran out means that the letter is back already.
+			if _, _, err := app.Queue.Extend(ctx, app.DeadLetterQueue, handle, time.Second); err != nil && !errors.Is(err, video.ErrNotFound) {
+				mu.Lock()
+				late, first = late+1, cmp.Or(first, err)
+				mu.Unlock()
+			}
+			return nil
+		})
 		bar.tell(i+1, time.Time{}, time.Time{})
 	}
-	close(work)
-	wg.Wait()
+	_ = calls.Wait()
 	if late > 0 {
 		return fmt.Errorf("%s come back later, when their time is over: %w", report.Count(late, "letter"), first)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf16"
 
@@ -19,7 +20,9 @@ func HeldID(id video.ID) video.ID {
 }
 
 // libraryID is an id as the library writes it, or the same with the dashes of a UUID.
-var libraryID = regexp.MustCompile(`\b(?:[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\b`)
+var libraryID = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`\b(?:[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\b`)
+})
 
 // ParseHolds reads a hold list as people write them: an id on a line, in any case, with
 // or without dashes, in quotes or at the end of a URL, and around it a note. Every id of
@@ -41,7 +44,7 @@ func ParseHolds(body []byte) (map[video.ID]string, error) {
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		ids := libraryID.FindAllString(rule.Fold(line), -1)
+		ids := libraryID().FindAllString(rule.Fold(line), -1)
 		note := noteOf(line, ids)
 		library := len(ids) > 0
 		if !library {

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -15,12 +16,12 @@ const day = 24 * time.Hour
 // less, so nobody's six months are six minutes.
 type span time.Duration
 
-var spanText = regexp.MustCompile(`^([0-9]+) ?([\pL]*)$`)
+var spanText = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([0-9]+) ?([\pL]*)$`) })
 
 // UnmarshalText reads days and hours.
 func (s *span) UnmarshalText(text []byte) error {
 	t := strings.TrimSpace(string(text))
-	parts := spanText.FindStringSubmatch(t)
+	parts := spanText().FindStringSubmatch(t)
 	if parts == nil {
 		return fmt.Errorf("%q is not a span of time\nwrite it as 30d or 36h", t)
 	}
@@ -82,12 +83,12 @@ var units = map[string]float64{
 	"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40, "PiB": 1 << 50,
 }
 
-var sizeText = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]*)$`)
+var sizeText = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]*)$`) })
 
 // UnmarshalText reads bytes with their unit.
 func (s *size) UnmarshalText(text []byte) error {
 	t := strings.TrimSpace(string(text))
-	parts := sizeText.FindStringSubmatch(t)
+	parts := sizeText().FindStringSubmatch(t)
 	if parts == nil {
 		return fmt.Errorf("%q is not a size\nwrite it as 500GB or 2TB", t)
 	}

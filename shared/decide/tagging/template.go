@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -57,20 +58,22 @@ func filters(unwanted []string) map[string]filter {
 	return map[string]filter{
 		"stem":    stem,
 		"words":   words,
-		"undated": func(s string) string { return squeeze(dates.ReplaceAllString(s, "$1 $3")) },
+		"undated": func(s string) string { return squeeze(dates().ReplaceAllString(s, "$1 $3")) },
 		"wanted":  wanted,
 		"lower":   strings.ToLower,
 		"upper":   strings.ToUpper,
 		"caps":    capitals,
 		"clean": func(s string) string {
-			s = squeeze(dates.ReplaceAllString(stem(s), "$1 $3"))
+			s = squeeze(dates().ReplaceAllString(stem(s), "$1 $3"))
 			return wanted(words(s))
 		},
 	}
 }
 
 // dates finds a day, with or without separators, and a time of day behind it.
-var dates = regexp.MustCompile(`(^|[^0-9])((?:19|20)[0-9]{2}[-_. ]?(?:0[1-9]|1[0-2])[-_. ]?(?:0[1-9]|[12][0-9]|3[01])(?:[-_T ]?[0-2][0-9][-_:.]?[0-5][0-9](?:[-_:.]?[0-5][0-9])?)?)($|[^0-9])`)
+var dates = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(^|[^0-9])((?:19|20)[0-9]{2}[-_. ]?(?:0[1-9]|1[0-2])[-_. ]?(?:0[1-9]|[12][0-9]|3[01])(?:[-_T ]?[0-2][0-9][-_:.]?[0-5][0-9](?:[-_:.]?[0-5][0-9])?)?)($|[^0-9])`)
+})
 
 func squeeze(s string) string { return strings.Join(strings.Fields(s), " ") }
 
