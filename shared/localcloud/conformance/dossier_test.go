@@ -25,6 +25,8 @@ import (
 	"text/tabwriter"
 
 	"github.com/stretchr/testify/require"
+
+	"vodcurator/shared/localcloud/fakevod"
 )
 
 const (
@@ -188,6 +190,7 @@ func TestConformance(t *testing.T) {
 	part("queues", testMNS)
 	part("objects", testOSS)
 	part("functions", testFC)
+	part("raw", testRaw)
 	t.Log("\n" + d.counts())
 	if !all {
 		return // a part that failed or was left out has no say in the table
@@ -196,6 +199,10 @@ func TestConformance(t *testing.T) {
 	if os.Getenv("CONFORMANCE") != "" {
 		part("node", testNode)
 		fmt.Println(d.table())
+		fmt.Println("VOD: what is checked of each parameter; every other one is refused by its name")
+		for _, p := range fakevod.Parameters() {
+			fmt.Printf("  %-24s %s\n", p.Operation, p.Row)
+		}
 	}
 }
 

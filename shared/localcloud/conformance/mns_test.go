@@ -335,8 +335,8 @@ func (m *desk) topics() {
 		m.d.pass("MNS", "Subscribe", "parameter", name)
 	}
 	for kind, endpoint := range map[string]string{"http": "http://h/x", "mail": topic.GenerateMailEndpoint("a@b.c"), "sms": "sms:directsms:anonymous"} {
-		m.d.announce("MNS", "Subscribe", "parameter", "Endpoint:"+kind, "refused: EndpointInvalid")
-		m.refused("400 EndpointInvalid", m.send(mns.PUT, "topics/news/subscriptions/"+kind, "<Subscription><Endpoint>"+endpoint+"</Endpoint></Subscription>"))
+		m.d.announce("MNS", "Subscribe", "parameter", "Endpoint:"+kind, "refused by name")
+		m.refused("501 NotImplemented", m.send(mns.PUT, "topics/news/subscriptions/"+kind, "<Subscription><Endpoint>"+endpoint+"</Endpoint></Subscription>"))
 	}
 	m.refused("409 SubscriptionAlreadyExist", m.send(mns.PUT, "topics/news/subscriptions/plain", "<Subscription><Endpoint>"+queue+"</Endpoint><FilterTag>z</FilterTag></Subscription>"))
 	require.NoError(t, topic.Unsubscribe("plain"))

@@ -80,9 +80,13 @@ func objects(t *testing.T, d dossier, c *oss.Client, bucket string) {
 	done("GetBucketLocation", err)
 	_, err = c.GetBucketVersioning(ctx, &oss.GetBucketVersioningRequest{Bucket: b})
 	done("GetBucketVersioning", err)
-	list, err := c.ListBuckets(ctx, &oss.ListBucketsRequest{})
+	list, err := c.ListBuckets(ctx, &oss.ListBucketsRequest{Prefix: b, MaxKeys: 1})
 	done("ListBuckets", err)
-	require.NotEmpty(t, list.Buckets)
+	require.Equal(t, bucket, *list.Buckets[0].Name)
+	effect("ListBuckets", "prefix", "max-keys")
+	there, err := c.IsBucketExist(ctx, bucket)
+	require.NoError(t, err)
+	require.True(t, there)
 
 	key := "a/with space+&/標題.txt"
 	put, err := c.PutObject(ctx, &oss.PutObjectRequest{Bucket: b, Key: oss.Ptr(key), Body: strings.NewReader("hello"), Metadata: map[string]string{"note": "kept"}, ContentType: oss.Ptr("text/plain")})
@@ -143,6 +147,9 @@ func objects(t *testing.T, d dossier, c *oss.Client, bucket string) {
 	uploads, err := c.ListMultipartUploads(ctx, &oss.ListMultipartUploadsRequest{Bucket: b})
 	done("ListMultipartUploads", err)
 	require.Len(t, uploads.Uploads, 1)
+	copied, err := c.UploadPartCopy(ctx, &oss.UploadPartCopyRequest{Bucket: b, Key: oss.Ptr("big"), UploadId: start.UploadId, PartNumber: 2, SourceKey: oss.Ptr(key), Range: oss.Ptr("bytes=1-2")})
+	done("UploadPartCopy", err)
+	require.NotEmpty(t, copied.ETag)
 	complete := func(etag *string) error {
 		_, err := c.CompleteMultipartUpload(ctx, &oss.CompleteMultipartUploadRequest{Bucket: b, Key: oss.Ptr("big"), UploadId: start.UploadId,
 			CompleteMultipartUpload: &oss.CompleteMultipartUpload{Parts: []oss.UploadPart{{PartNumber: 1, ETag: etag}}}})
@@ -158,6 +165,8 @@ func objects(t *testing.T, d dossier, c *oss.Client, bucket string) {
 	_, err = c.AbortMultipartUpload(ctx, abort)
 	ossRefused(t, d, err, "404 NoSuchUpload")
 	presigned(t, d, c, b)
+	refusedByName(t, d, c, b, &key)
+	require.Equal(t, "hello", read(&oss.GetObjectRequest{Bucket: b, Key: oss.Ptr(key)}), "as it was")
 
 	_, err = c.DeleteBucket(ctx, &oss.DeleteBucketRequest{Bucket: b})
 	ossRefused(t, d, err, "409 BucketNotEmpty")
@@ -171,6 +180,49 @@ func objects(t *testing.T, d dossier, c *oss.Client, bucket string) {
 	done("DeleteBucket", err)
 	_, err = c.GetObject(ctx, &oss.GetObjectRequest{Bucket: b, Key: oss.Ptr(key)})
 	ossRefused(t, d, err, "404 NoSuchBucket")
+}
+
+// refusedByName calls what is not emulated: it must never become another operation.
+func refusedByName(t *testing.T, d dossier, c *oss.Client, b, key *string) {
+	ctx := t.Context()
+	tagging := &oss.Tagging{TagSet: &oss.TagSet{Tags: []oss.Tag{{Key: oss.Ptr("a"), Value: oss.Ptr("b")}}}}
+	for name, call := range map[string]func() error{
+		"tagging": func() error {
+			_, err := c.PutObjectTagging(ctx, &oss.PutObjectTaggingRequest{Bucket: b, Key: key, Tagging: tagging})
+			return err
+		},
+		"tagging ": func() error {
+			_, err := c.DeleteObjectTagging(ctx, &oss.DeleteObjectTaggingRequest{Bucket: b, Key: key})
+			return err
+		},
+		"acl": func() error {
+			_, err := c.PutObjectAcl(ctx, &oss.PutObjectAclRequest{Bucket: b, Key: key, Acl: oss.ObjectACLPublicRead})
+			return err
+		},
+		"symlink": func() error {
+			_, err := c.PutSymlink(ctx, &oss.PutSymlinkRequest{Bucket: b, Key: key, Target: oss.Ptr("big")})
+			return err
+		},
+		"append": func() error {
+			_, err := c.AppendObject(ctx, &oss.AppendObjectRequest{Bucket: b, Key: key, Position: oss.Ptr(int64(0)), Body: strings.NewReader("x")})
+			return err
+		},
+		"restore": func() error {
+			_, err := c.RestoreObject(ctx, &oss.RestoreObjectRequest{Bucket: b, Key: key})
+			return err
+		},
+		"lifecycle": func() error {
+			_, err := c.DeleteBucketLifecycle(ctx, &oss.DeleteBucketLifecycleRequest{Bucket: b})
+			return err
+		},
+		"acl ": func() error { _, err := c.GetBucketAcl(ctx, &oss.GetBucketAclRequest{Bucket: b}); return err },
+		"stat": func() error { _, err := c.GetBucketStat(ctx, &oss.GetBucketStatRequest{Bucket: b}); return err },
+	} {
+		err := call()
+		require.ErrorContains(t, err, "not implemented: ", name)
+		ossRefused(t, d, err, "501 NotImplemented")
+		d.pass("OSS", everyCall, "form", "refused by name: ?"+name)
+	}
 }
 
 func presigned(t *testing.T, d dossier, c *oss.Client, b *string) {

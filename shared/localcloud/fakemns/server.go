@@ -8,9 +8,13 @@
 // dead letters, RAM policies; topics with subscriptions of queues and, for triggers,
 // of functions; a journal that a kill cannot harm; faults that a test asks for.
 // Partly: user properties are carried, not judged; there is no flow limit but by
-// fault. Never: pushes of topics to HTTP addresses, mail and short messages, version 4
-// signatures, encryption, FIFO queues, the control plane's own API (what only it can
+// fault. Never: pushes of topics to HTTP addresses, mail and short messages,
+// encryption, FIFO queues, the control plane's own API (what only it can
 // set is set from Go or by an admin call of the local cloud).
+//
+// Of what a request brings each operation takes what its row of one table has: another
+// parameter is InvalidQueryString, another element or x-mns- header is NotImplemented, by
+// its name.
 //
 // Where the provider's documents leave a point open, Doubts names the choices.
 //
@@ -21,9 +25,7 @@ package fakemns
 import (
 	"cmp"
 	"context"
-	"crypto/hmac"
 	"crypto/md5"
-	"crypto/sha1"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -32,8 +34,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -213,8 +213,8 @@ func (s *Server) answer(r *http.Request, call *calls.Call) (_ answer, cut bool) 
 	if !s.opt.Keys.Allowed(key.ID, "mns:"+action, op.resource(s)) {
 		return failed(errDenied), false
 	}
-	if odd != "" {
-		return failed(errQuery(odd)), false
+	if err := unknown(r, op.name, q, odd, body); err != nil {
+		return failed(err), false
 	}
 	f := s.opt.Fault.For(op.name, key.ID, op.thing)
 	if f.Delay > 0 && !pause(r.Context(), f.Delay) {
@@ -268,85 +268,6 @@ func split(raw string) (path, query string) {
 		}
 	}
 	return path, query
-}
-
-func (s *Server) authenticate(r *http.Request, raw string) (fakeram.Key, error) {
-	var none fakeram.Key
-	auth := r.Header.Get("Authorization")
-	if auth == "" {
-		return none, refuse(400, "MissingAuthorizationHeader", "Authorization header is required.")
-	}
-	word, rest, _ := strings.Cut(auth, " ")
-	id, signature, ok := strings.Cut(rest, ":")
-	if word != "MNS" || !ok || id == "" || signature == "" {
-		return none, refuse(400, "InvalidAuthorizationHeader", "The Authorization header format is invalid.")
-	}
-	date := cmp.Or(r.Header.Get("x-mns-date"), r.Header.Get("Date"))
-	if date == "" {
-		return none, refuse(400, "MissingDateHeader", "Date header is required.")
-	}
-	at, err := http.ParseTime(date)
-	if err != nil {
-		return none, refuse(400, "InvalidDateHeader", "The Date header format is invalid.")
-	}
-	if off := time.Since(at); off > skew || off < -skew {
-		status := 408
-		if s.opt.Doubts.ExpiredIs400 {
-			status = 400
-		}
-		return none, refuse(status, "TimeExpired", "The http request you sent is expired.")
-	}
-	if r.Header.Get("x-mns-version") == "" {
-		return none, refuse(400, "MissingVersionHeader", "Version header is required.")
-	}
-	key, err := s.opt.Keys.Authenticate(id, r.Header.Get("security-token"))
-	if err != nil {
-		return fakeram.Key{ID: id}, refuse(403, "InvalidAccessKeyId", "The AccessKey Id you provided is not exist.")
-	}
-	if owner, _, ok := strings.Cut(r.Host, ".mns."); (ok && owner != s.opt.Account) || (key.Account != "" && key.Account != s.opt.Account) {
-		return key, errDenied
-	}
-	if !s.signed(r, raw, date, key.Secret, signature) {
-		return key, refuse(403, "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided. Check your key and signing method.")
-	}
-	return key, nil
-}
-
-// signed tries the target as it came, without its prefix, and with its path
-// decoded: clients differ in which of these they sign.
-func (s *Server) signed(r *http.Request, raw, date, secret, signature string) bool {
-	var names []string
-	for name := range r.Header {
-		if strings.HasPrefix(strings.ToLower(name), "x-mns-") {
-			names = append(names, strings.ToLower(name))
-		}
-	}
-	slices.Sort(names)
-	var head strings.Builder
-	fmt.Fprintf(&head, "%s\n%s\n%s\n%s\n", r.Method, r.Header.Get("Content-MD5"), r.Header.Get("Content-Type"), date)
-	for _, name := range names {
-		fmt.Fprintf(&head, "%s:%s\n", name, strings.Join(r.Header.Values(name), ","))
-	}
-	candidates := []string{raw}
-	path, query := split(raw)
-	join := func(path string) string {
-		if strings.Contains(raw, "?") {
-			return path + "?" + query
-		}
-		return path
-	}
-	candidates = append(candidates, join(path))
-	if decoded, err := url.PathUnescape(path); err == nil {
-		candidates = append(candidates, join(decoded))
-	}
-	for _, c := range candidates {
-		mac := hmac.New(sha1.New, []byte(secret))
-		mac.Write([]byte(head.String() + c))
-		if hmac.Equal([]byte(base64.StdEncoding.EncodeToString(mac.Sum(nil))), []byte(signature)) {
-			return true
-		}
-	}
-	return false
 }
 
 // digest checks Content-MD5 when it is there: base64 of the hex digits, as most

@@ -45,7 +45,7 @@ var (
 	errTopicExists   = refuse(409, "TopicAlreadyExist", "The topic you want to create is already exist.")
 	errSubNotExist   = refuse(404, "SubscriptionNotExist", "The subscription name you provided is not exist.")
 	errSubExists     = refuse(409, "SubscriptionAlreadyExist", "The subscription you want to create is already exist.")
-	errEndpoint      = refuse(400, "EndpointInvalid", "The endpoint you provided is invalid: the local cloud delivers to queues only.")
+	errEndpoint      = refuse(400, "EndpointInvalid", "The endpoint you provided is invalid.")
 )
 
 const maxSubscriptions = 100
@@ -139,14 +139,28 @@ func (s *Server) form(n Notice, format string) string {
 	return string(text)
 }
 
-var endpoint = regexp.MustCompile(`^acs:mns:[a-z0-9-]*:[0-9]*:/?queues/([A-Za-z0-9-]+)$`)
+var endpoint = regexp.MustCompile(`^acs:mns:([a-z0-9-]*):([0-9]*):/?queues/([A-Za-z0-9-]+)$`)
 
 // queueOf is the queue that an endpoint names, "" for another kind of endpoint.
 func queueOf(e string) string {
 	if m := endpoint.FindStringSubmatch(e); m != nil {
-		return m[1]
+		return m[3]
 	}
 	return ""
+}
+
+// checkEndpoint takes a queue of this region and account. One of another account needs
+// its owner's leave on the real service; here there is no other.
+func (s *Server) checkEndpoint(e string) error {
+	kind, _, _ := strings.Cut(e, ":")
+	m := endpoint.FindStringSubmatch(e)
+	switch {
+	case kind == "http" || kind == "https" || kind == "mail" || kind == "directmail" || kind == "sms" || kind == "directsms":
+		return notImplemented("the endpoint " + kind + " of Subscribe")
+	case m == nil || m[1] != "" && m[1] != s.opt.Region || m[2] != "" && m[2] != s.opt.Account:
+		return errEndpoint
+	}
+	return nil
 }
 
 type xmlTopic struct {
@@ -291,10 +305,13 @@ func (s *Server) getTopic(name string) answer {
 	if t == nil {
 		return failed(errTopicNotExist)
 	}
-	return answer{status: 200, body: xmlTopic{
-		XMLName: xml.Name{Space: namespace, Local: "Topic"}, Name: name, MaxSize: t.maxSize, Retention: 86400, Count: &t.published,
-		Created: t.created.Unix(), Changed: t.changed.Unix(), Logging: title(t.logging),
-	}}
+	return answer{status: 200, body: t.wire(xml.Name{Space: namespace, Local: "Topic"})}
+}
+
+func (t *topic) wire(root xml.Name) xmlTopic {
+	count := t.published
+	return xmlTopic{XMLName: root, Name: t.name, MaxSize: t.maxSize, Retention: 86400, Count: &count,
+		Created: t.created.Unix(), Changed: t.changed.Unix(), Logging: title(t.logging)}
 }
 
 func (s *Server) dropTopic(name string) answer {
@@ -322,7 +339,12 @@ func (s *Server) listTopics(r *http.Request) answer {
 	names, next := page(names, prefix, after, most)
 	out := xmlTopics{Next: next}
 	for _, name := range names {
-		out.Topics = append(out.Topics, xmlTopic{XMLName: xml.Name{Local: "Topic"}, URL: s.host() + "/topics/" + name})
+		x := xmlTopic{XMLName: xml.Name{Local: "Topic"}}
+		if r.Header.Get("x-mns-with-meta") == "true" {
+			x = s.topics[name].wire(xml.Name{Local: "Topic"})
+		}
+		x.URL = s.host() + "/topics/" + name
+		out.Topics = append(out.Topics, x)
 	}
 	return answer{status: 200, body: out}
 }
@@ -351,8 +373,9 @@ func (s *Server) putSubscription(name, sub string, body []byte, override bool) a
 		return failed(errSchema("NotifyContentFormat"))
 	case len(want.tag) > 16:
 		return failed(errSchema("FilterTag"))
-	case !override && queueOf(want.endpoint) == "":
-		return failed(errEndpoint)
+	}
+	if err := s.checkEndpoint(want.endpoint); err != nil && !override {
+		return failed(err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -389,10 +412,12 @@ func (s *Server) getSubscription(name, sub string) answer {
 	if x == nil {
 		return failed(errSubNotExist)
 	}
-	return answer{status: 200, body: xmlSubscription{
-		XMLName: xml.Name{Space: namespace, Local: "Subscription"}, Name: sub, Subscriber: s.opt.Account, Owner: s.opt.Account,
-		Topic: name, Endpoint: x.endpoint, Strategy: x.strategy, Format: x.format, Tag: x.tag, Created: x.created.Unix(), Changed: x.changed.Unix(),
-	}}
+	return answer{status: 200, body: s.subscription(xml.Name{Space: namespace, Local: "Subscription"}, name, x)}
+}
+
+func (s *Server) subscription(root xml.Name, topic string, x *subscription) xmlSubscription {
+	return xmlSubscription{XMLName: root, Name: x.name, Subscriber: s.opt.Account, Owner: s.opt.Account, Topic: topic, Endpoint: x.endpoint,
+		Strategy: x.strategy, Format: x.format, Tag: x.tag, Created: x.created.Unix(), Changed: x.changed.Unix()}
 }
 
 func (s *Server) dropSubscription(name, sub string) answer {
@@ -428,9 +453,12 @@ func (s *Server) listSubscriptions(r *http.Request, name string) answer {
 	names, next := page(names, prefix, after, most)
 	out := xmlSubscriptions{Next: next}
 	for _, sub := range names {
-		out.Subs = append(out.Subs, xmlSubscription{
-			XMLName: xml.Name{Local: "Subscription"}, URL: s.host() + "/topics/" + name + "/subscriptions/" + sub,
-		})
+		x := xmlSubscription{XMLName: xml.Name{Local: "Subscription"}}
+		if r.Header.Get("x-mns-with-meta") == "true" {
+			x = s.subscription(xml.Name{Local: "Subscription"}, name, t.subs[sub])
+		}
+		x.URL = s.host() + "/topics/" + name + "/subscriptions/" + sub
+		out.Subs = append(out.Subs, x)
 	}
 	return answer{status: 200, body: out}
 }

@@ -1,12 +1,14 @@
 // Package fakeoss is the little of OSS that uploads to VOD and our own state need:
 // objects in buckets over HTTP, signatures checked, on loopback.
 //
-// Emulated: put, get (ranges and conditions), head, copy within the store, delete
-// (one or many), list (V1 and V2), multipart (start, part, complete, abort, list
-// parts and uploads), x-oss-forbid-overwrite (409 FileAlreadyExists), bucket create,
+// Emulated: the operations of [Operations], with the parameters and headers of one
+// table: put, get (ranges, conditions, response-…), head, copy within the store, delete
+// (one or many), list (V1 and V2), multipart (start, part, part by copy, complete, abort,
+// list parts and uploads), x-oss-forbid-overwrite (409 FileAlreadyExists), bucket create,
 // delete, info, location, versioning; signatures V1 and V4 in header and query, with
 // STS tokens; RAM policies; path style and virtual-host style; objects on disk that
-// survive a kill.
+// survive a kill. Every other sub-resource, parameter and x-oss- header is refused with
+// 501 NotImplemented and its name; it never becomes another operation.
 //
 // Partly: a bucket with versioning on ignores x-oss-forbid-overwrite, as OSS does, but
 // keeps only the newest version. Unfinished multipart uploads do not survive a restart.
@@ -167,7 +169,9 @@ type answer struct {
 type target struct {
 	bucket, key string
 	query       url.Values
-	op          string
+	row         row    // nameless: the method does nothing with it
+	unknown     string // a parameter or header that is not emulated
+	op          string // the row's, for the log
 }
 
 // ServeHTTP answers one request.
@@ -180,9 +184,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var a *answer
 	var refused *fault
 	var f calls.Fault
-	if t.op == "" {
-		refused = refuse(405, "MethodNotAllowed", "The specified method is not allowed against this resource.")
-	} else if k, refused = s.authenticate(r, t.bucket, t.key); refused == nil {
+	if k, refused = s.authenticate(r, t); refused == nil {
 		f = s.opt.Fault.For(t.op, k.ID, t.bucket+"/"+t.key)
 		if f.Delay > 0 {
 			wait(r.Context(), f.Delay)
@@ -259,6 +261,9 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, a *answer) {
 			return
 		}
 		defer func() { _ = body.Close() }()
+		for k, v := range a.header { // what the request wants them to be
+			h.Set(k, v)
+		}
 		http.ServeContent(w, r, "", o.Modified, body)
 		return
 	}
@@ -292,76 +297,13 @@ func parse(r *http.Request) target {
 	} else {
 		t.bucket, t.key, _ = strings.Cut(path, "/")
 	}
-	t.op = operation(r, t)
+	t.row, t.unknown = operation(r, t)
+	t.op = t.row.op
+	if t.op == "" {
+		t.op = r.Method
+	}
+	if t.unknown != "" {
+		t.op += "?" + t.unknown
+	}
 	return t
-}
-
-func operation(r *http.Request, t target) string {
-	has := t.query.Has
-	switch {
-	case t.bucket == "":
-		return map[string]string{"GET": "ListBuckets"}[r.Method]
-	case t.key == "":
-		switch r.Method + " " {
-		case "PUT ":
-			if has("versioning") {
-				return "PutBucketVersioning"
-			}
-			return "PutBucket"
-		case "DELETE ":
-			return "DeleteBucket"
-		case "POST ":
-			if has("delete") {
-				return "DeleteMultipleObjects"
-			}
-		case "GET ", "HEAD ":
-			switch {
-			case has("bucketInfo"):
-				return "GetBucketInfo"
-			case has("location"):
-				return "GetBucketLocation"
-			case has("versioning"):
-				return "GetBucketVersioning"
-			case has("uploads"):
-				return "ListMultipartUploads"
-			case t.query.Get("list-type") == "2":
-				return "ListObjectsV2"
-			}
-			return "ListObjects"
-		}
-		return ""
-	}
-	switch r.Method {
-	case http.MethodPut:
-		switch {
-		case has("partNumber") && has("uploadId"):
-			return "UploadPart"
-		case r.Header.Get("X-Oss-Copy-Source") != "":
-			return "CopyObject"
-		}
-		return "PutObject"
-	case http.MethodPost:
-		switch {
-		case has("uploads"):
-			return "InitiateMultipartUpload"
-		case has("uploadId"):
-			return "CompleteMultipartUpload"
-		}
-	case http.MethodDelete:
-		if has("uploadId") {
-			return "AbortMultipartUpload"
-		}
-		return "DeleteObject"
-	case http.MethodGet:
-		if has("uploadId") {
-			return "ListParts"
-		}
-		return "GetObject"
-	case http.MethodHead:
-		if has("objectMeta") {
-			return "GetObjectMeta"
-		}
-		return "HeadObject"
-	}
-	return ""
 }

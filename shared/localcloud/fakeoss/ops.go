@@ -18,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"vodcurator/shared/localcloud/fakeram"
 )
@@ -55,12 +56,6 @@ type part struct {
 	at   time.Time
 }
 
-// rights are the RAM actions that differ from "oss:" + operation.
-var rights = map[string]string{
-	"HeadObject": "GetObject", "GetObjectMeta": "GetObject", "ListObjectsV2": "ListObjects", "CopyObject": "PutObject",
-	"UploadPart": "PutObject", "InitiateMultipartUpload": "PutObject", "CompleteMultipartUpload": "PutObject",
-}
-
 func (s *Server) allowed(k fakeram.Key, action, bucket, key string) bool {
 	resource := fmt.Sprintf("acs:oss:oss-%s:%s:%s", s.opt.Region, k.Account, bucket)
 	if key != "" {
@@ -69,146 +64,232 @@ func (s *Server) allowed(k fakeram.Key, action, bucket, key string) bool {
 	return s.opt.Keys.Allowed(k.ID, "oss:"+action, resource)
 }
 
+var denied = refuse(403, "AccessDenied", "You have no right to access this object.")
+
 func (s *Server) handle(r *http.Request, t target, k fakeram.Key) (*answer, *fault) {
-	action := t.op
-	if other, ok := rights[t.op]; ok {
-		action = other
+	if t.unknown != "" {
+		return nil, notImplemented(r, t.unknown)
 	}
-	denied := refuse(403, "AccessDenied", "You have no right to access this object.")
-	if t.op != "DeleteMultipleObjects" && !s.allowed(k, action, t.bucket, t.key) {
+	if t.row.run == nil {
+		if r.Method == http.MethodPost || r.Method == http.MethodOptions {
+			return nil, notImplemented(r, r.Method+" of a form or by another site") // PostObject, cross-origin checks
+		}
+		return nil, refuse(405, "MethodNotAllowed", "The specified method is not allowed against this resource.")
+	}
+	if t.op != "DeleteMultipleObjects" && !s.allowed(k, cmp.Or(t.row.right, t.op), t.bucket, t.key) {
 		return nil, denied
 	}
 	if t.bucket != "" && !bucketName.MatchString(t.bucket) {
 		return nil, refuse(400, "InvalidBucketName", "The specified bucket is not valid.")
 	}
-	if len(t.key) > maxKey || strings.HasPrefix(t.key, "/") || strings.HasPrefix(t.key, `\`) {
+	if !validKey(t.key) {
 		return nil, refuse(400, "InvalidObjectName", "The specified object is not valid.")
 	}
-	switch t.op {
-	case "ListBuckets":
-		return s.listBuckets(k)
-	case "PutBucket":
-		if err := s.CreateBucket(t.bucket, false); err != nil {
-			return nil, internal
-		}
-		return &answer{status: 200}, nil
-	case "PutObject":
-		return s.putObject(r, t)
-	case "CopyObject":
-		return s.copyObject(r, t, k)
-	case "InitiateMultipartUpload":
-		return s.initiate(r, t)
-	case "UploadPart":
-		return s.uploadPart(r, t)
-	case "CompleteMultipartUpload":
-		return s.complete(r, t)
-	case "AbortMultipartUpload":
-		return s.abort(t)
-	case "ListParts":
-		return s.listParts(t)
-	case "DeleteObject":
-		if refused := s.drop(t.bucket, t.key); refused != nil {
-			return nil, refused
-		}
-		return &answer{status: 204}, nil
-	case "DeleteMultipleObjects":
-		return s.deleteMany(r, t, k)
-	case "GetObject", "HeadObject", "GetObjectMeta":
-		o, refused := s.find(t.bucket, t.key)
-		if refused != nil {
-			return nil, refused
-		}
-		if m := r.Header.Get("If-Match"); m != "" && strings.Trim(m, `"`) != o.ETag {
-			return nil, refuse(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold.")
-		}
-		return &answer{status: 200, object: o}, nil
-	}
-	return s.aboutBucket(r, t, k)
+	return t.row.run(s, r, t, k)
 }
 
-func (s *Server) aboutBucket(r *http.Request, t target, k fakeram.Key) (*answer, *fault) {
+func validKey(key string) bool {
+	return len(key) <= maxKey && utf8.ValidString(key) && !strings.HasPrefix(key, "/") && !strings.HasPrefix(key, `\`)
+}
+
+// aboutBucket runs what only reads a bucket that is there, under s.mu.
+func aboutBucket(read func(s *Server, t target, b *bucket, k fakeram.Key) (*answer, *fault)) func(*Server, *http.Request, target, fakeram.Key) (*answer, *fault) {
+	return func(s *Server, _ *http.Request, t target, k fakeram.Key) (*answer, *fault) {
+		s.mu.RLock()
+		defer s.mu.RUnlock()
+		b := s.buckets[t.bucket]
+		if b == nil {
+			return nil, noSuchBucket
+		}
+		return read(s, t, b, k)
+	}
+}
+
+func putBucket(s *Server, r *http.Request, t target, _ fakeram.Key) (*answer, *fault) {
+	body, refused := read(r, 1<<16)
+	if refused != nil {
+		return nil, refused
+	}
+	var in struct {
+		XMLName                          xml.Name `xml:"CreateBucketConfiguration"`
+		StorageClass, DataRedundancyType string
+		LocationConstraint               string
+	}
+	if len(body) > 0 {
+		if err := xml.Unmarshal(body, &in); err != nil {
+			return nil, malformed
+		}
+	}
+	for value, plain := range map[string]string{in.StorageClass: "Standard", in.DataRedundancyType: "LRS"} {
+		if value != "" && value != plain {
+			return nil, notImplemented(r, value)
+		}
+	}
+	if err := s.CreateBucket(t.bucket, false); err != nil {
+		return nil, internal
+	}
+	return &answer{status: 200}, nil
+}
+
+func deleteBucket(s *Server, _ *http.Request, t target, _ fakeram.Key) (*answer, *fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b := s.buckets[t.bucket]
 	if b == nil {
 		return nil, noSuchBucket
 	}
-	region := "oss-" + s.opt.Region
-	switch t.op {
-	case "DeleteBucket":
-		if len(b.keys) > 0 {
-			return nil, refuse(409, "BucketNotEmpty", "The bucket you tried to delete is not empty.")
-		}
-		delete(s.buckets, t.bucket)
-		return &answer{status: 204}, s.removeBucketDir(t.bucket)
-	case "GetBucketInfo":
-		type info struct {
-			XMLName xml.Name `xml:"BucketInfo"`
-			Bucket  struct {
-				Name, Location, CreationDate, StorageClass, ExtranetEndpoint, IntranetEndpoint string
-				Versioning                                                                     string                           `xml:",omitempty"`
-				Owner                                                                          struct{ ID, DisplayName string } `xml:"Owner"`
-				AccessControlList                                                              struct{ Grant string }           `xml:"AccessControlList"`
-			}
-		}
-		var out info
-		out.Bucket.Name, out.Bucket.Location, out.Bucket.CreationDate = t.bucket, region, b.Created.UTC().Format(stampMilli)
-		out.Bucket.StorageClass, out.Bucket.AccessControlList.Grant = "Standard", "private"
-		out.Bucket.ExtranetEndpoint, out.Bucket.IntranetEndpoint = region+".aliyuncs.com", region+"-internal.aliyuncs.com"
-		owner := cmp.Or(s.opt.Owners[t.bucket], k.Account)
-		out.Bucket.Owner.ID, out.Bucket.Owner.DisplayName = owner, owner
-		if b.Versioned {
-			out.Bucket.Versioning = "Enabled"
-		}
-		return &answer{status: 200, xml: out}, nil
-	case "GetBucketLocation":
-		return &answer{status: 200, xml: struct {
-			XMLName xml.Name `xml:"LocationConstraint"`
-			Value   string   `xml:",chardata"`
-		}{Value: region}}, nil
-	case "GetBucketVersioning", "PutBucketVersioning":
-		type versioning struct {
-			XMLName xml.Name `xml:"VersioningConfiguration"`
-			Status  string   `xml:",omitempty"`
-		}
-		if t.op == "GetBucketVersioning" {
-			out := versioning{}
-			if b.Versioned {
-				out.Status = "Enabled"
-			}
-			return &answer{status: 200, xml: out}, nil
-		}
-		var in versioning
-		if err := xml.NewDecoder(io.LimitReader(r.Body, 1<<16)).Decode(&in); err != nil || in.Status != "Enabled" && in.Status != "Suspended" {
-			return nil, malformed
-		}
-		b.Versioned = in.Status == "Enabled"
-		if err := s.saveBucket(t.bucket, b); err != nil {
-			return nil, internal
-		}
-		return &answer{status: 200}, nil
-	case "ListMultipartUploads":
-		return s.listUploads(t)
+	if len(b.keys) > 0 {
+		return nil, refuse(409, "BucketNotEmpty", "The bucket you tried to delete is not empty.")
 	}
-	return listObjects(t, b)
+	delete(s.buckets, t.bucket)
+	return &answer{status: 204}, s.removeBucketDir(t.bucket)
 }
 
-func (s *Server) listBuckets(k fakeram.Key) (*answer, *fault) {
+func bucketInfo(s *Server, t target, b *bucket, k fakeram.Key) (*answer, *fault) {
+	region := "oss-" + s.opt.Region
+	type info struct {
+		XMLName xml.Name `xml:"BucketInfo"`
+		Bucket  struct {
+			Name, Location, CreationDate, StorageClass, ExtranetEndpoint, IntranetEndpoint string
+			Versioning                                                                     string                           `xml:",omitempty"`
+			Owner                                                                          struct{ ID, DisplayName string } `xml:"Owner"`
+			AccessControlList                                                              struct{ Grant string }           `xml:"AccessControlList"`
+		}
+	}
+	var out info
+	out.Bucket.Name, out.Bucket.Location, out.Bucket.CreationDate = t.bucket, region, b.Created.UTC().Format(stampMilli)
+	out.Bucket.StorageClass, out.Bucket.AccessControlList.Grant = "Standard", "private"
+	out.Bucket.ExtranetEndpoint, out.Bucket.IntranetEndpoint = region+".aliyuncs.com", region+"-internal.aliyuncs.com"
+	owner := cmp.Or(s.opt.Owners[t.bucket], k.Account)
+	out.Bucket.Owner.ID, out.Bucket.Owner.DisplayName = owner, owner
+	if b.Versioned {
+		out.Bucket.Versioning = "Enabled"
+	}
+	return &answer{status: 200, xml: out}, nil
+}
+
+func bucketLocation(s *Server, _ target, _ *bucket, _ fakeram.Key) (*answer, *fault) {
+	return &answer{status: 200, xml: struct {
+		XMLName xml.Name `xml:"LocationConstraint"`
+		Value   string   `xml:",chardata"`
+	}{Value: "oss-" + s.opt.Region}}, nil
+}
+
+type versioning struct {
+	XMLName xml.Name `xml:"VersioningConfiguration"`
+	Status  string   `xml:",omitempty"`
+}
+
+func getVersioning(_ *Server, _ target, b *bucket, _ fakeram.Key) (*answer, *fault) {
+	out := versioning{}
+	if b.Versioned {
+		out.Status = "Enabled"
+	}
+	return &answer{status: 200, xml: out}, nil
+}
+
+func putVersioning(s *Server, r *http.Request, t target, _ fakeram.Key) (*answer, *fault) {
+	body, refused := read(r, 1<<16)
+	if refused != nil {
+		return nil, refused
+	}
+	var in versioning
+	if err := xml.Unmarshal(body, &in); err != nil || in.Status != "Enabled" && in.Status != "Suspended" {
+		return nil, malformed
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.buckets[t.bucket]
+	if b == nil {
+		return nil, noSuchBucket
+	}
+	b.Versioned = in.Status == "Enabled"
+	if err := s.saveBucket(t.bucket, b); err != nil {
+		return nil, internal
+	}
+	return &answer{status: 200}, nil
+}
+
+// count reads how many entries a list may have; absent means otherwise.
+func (t target) count(name string, otherwise int) (int, *fault) {
+	text := t.query.Get(name)
+	if text == "" {
+		return otherwise, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > 1000 {
+		return 0, refuse(400, "InvalidArgument", "Argument "+name+" must be an integer between 1 and 1000.")
+	}
+	return n, nil
+}
+
+func listBuckets(s *Server, _ *http.Request, t target, k fakeram.Key) (*answer, *fault) {
 	type entry struct{ Name, CreationDate, Location, StorageClass, Region string }
 	var out struct {
-		XMLName     xml.Name                         `xml:"ListAllMyBucketsResult"`
-		Owner       struct{ ID, DisplayName string } `xml:"Owner"`
-		IsTruncated bool
-		Buckets     []entry `xml:"Buckets>Bucket"`
+		XMLName                    xml.Name `xml:"ListAllMyBucketsResult"`
+		Prefix, Marker, NextMarker string   `xml:",omitempty"`
+		MaxKeys                    int      `xml:",omitempty"`
+		IsTruncated                bool
+		Owner                      struct{ ID, DisplayName string } `xml:"Owner"`
+		Buckets                    []entry                          `xml:"Buckets>Bucket"`
+	}
+	most, refused := t.count("max-keys", 100)
+	if refused != nil {
+		return nil, refused
 	}
 	out.Owner.ID, out.Owner.DisplayName = k.Account, k.Account
+	out.Prefix, out.Marker = t.query.Get("prefix"), t.query.Get("marker")
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for name, b := range s.buckets {
-		out.Buckets = append(out.Buckets, entry{name, b.Created.UTC().Format(stampMilli), "oss-" + s.opt.Region, "Standard", s.opt.Region})
+		if strings.HasPrefix(name, out.Prefix) && name > out.Marker {
+			out.Buckets = append(out.Buckets, entry{name, b.Created.UTC().Format(stampMilli), "oss-" + s.opt.Region, "Standard", s.opt.Region})
+		}
 	}
 	slices.SortFunc(out.Buckets, func(a, b entry) int { return strings.Compare(a.Name, b.Name) })
+	if len(out.Buckets) > most {
+		out.Buckets, out.IsTruncated, out.MaxKeys = out.Buckets[:most], true, most
+		out.NextMarker = out.Buckets[most-1].Name
+	}
 	return &answer{status: 200, xml: out}, nil
+}
+
+// unmet says whether a condition on an object does not hold: 412, or 304 for a read.
+func unmet(o *Object, match, since string) bool {
+	if match != "" && strings.Trim(match, `"`) != o.ETag {
+		return true
+	}
+	at, err := http.ParseTime(since)
+	return err == nil && o.Modified.After(at)
+}
+
+var (
+	preconditionFailed = refuse(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold.")
+	notModified        = refuse(304, "NotModified", "Not Modified")
+)
+
+func getObject(s *Server, r *http.Request, t target, _ fakeram.Key) (*answer, *fault) {
+	o, refused := s.find(t.bucket, t.key)
+	if refused != nil {
+		return nil, refused
+	}
+	if unmet(o, r.Header.Get("If-Match"), r.Header.Get("If-Unmodified-Since")) {
+		return nil, preconditionFailed
+	}
+	a := &answer{status: 200, object: o, header: map[string]string{}}
+	for name := range t.query {
+		if header, ok := strings.CutPrefix(name, "response-"); ok {
+			a.header[header] = t.query.Get(name)
+		}
+	}
+	return a, nil
+}
+
+func deleteObject(s *Server, _ *http.Request, t target, _ fakeram.Key) (*answer, *fault) {
+	if refused := s.drop(t.bucket, t.key); refused != nil {
+		return nil, refused
+	}
+	return &answer{status: 204}, nil
 }
 
 func (s *Server) find(bucket, key string) (*Object, *fault) {
@@ -289,10 +370,13 @@ func read(r *http.Request, most int64) ([]byte, *fault) {
 	return data, nil
 }
 
+// kept are the headers of a put, beside x-oss-meta-…, that a get returns.
+var kept = strings.Fields("cache-control content-disposition content-encoding content-language expires")
+
 func meta(r *http.Request) map[string]string {
 	var m map[string]string
 	for name, v := range r.Header {
-		if low := strings.ToLower(name); strings.HasPrefix(low, "x-oss-meta-") {
+		if low := strings.ToLower(name); strings.HasPrefix(low, "x-oss-meta-") || slices.Contains(kept, low) && v[0] != "" {
 			if m == nil {
 				m = map[string]string{}
 			}
@@ -316,7 +400,7 @@ func (s *Server) arrived(bucket, key string) {
 	}
 }
 
-func (s *Server) putObject(r *http.Request, t target) (*answer, *fault) {
+func putObject(s *Server, r *http.Request, t target, k fakeram.Key) (*answer, *fault) {
 	data, refused := read(r, maxObject)
 	if refused != nil {
 		return nil, refused
@@ -329,27 +413,56 @@ func (s *Server) putObject(r *http.Request, t target) (*answer, *fault) {
 	return stored(o), nil
 }
 
-func (s *Server) copyObject(r *http.Request, t target, k fakeram.Key) (*answer, *fault) {
-	source, err := url.PathUnescape(strings.TrimPrefix(r.Header.Get("X-Oss-Copy-Source"), "/"))
-	bucket, key, ok := strings.Cut(source, "/")
-	if err != nil || !ok {
-		return nil, refuse(400, "InvalidArgument", "The copy source is invalid.")
+// source reads what a copy is made from. Its name is escaped; whether a + in it is a
+// blank is not documented and clients differ, so both are tried.
+func (s *Server) source(r *http.Request, k fakeram.Key) (*Object, []byte, *fault) {
+	given := strings.TrimPrefix(r.Header.Get("X-Oss-Copy-Source"), "/")
+	if _, version, ok := strings.Cut(given, "?"); ok {
+		return nil, nil, notImplemented(r, "x-oss-copy-source?"+version)
 	}
-	if !s.allowed(k, "GetObject", bucket, key) {
-		return nil, refuse(403, "AccessDenied", "You have no right to access this object.")
+	source, err := url.PathUnescape(given)
+	bucket, key, ok := strings.Cut(source, "/")
+	if err != nil || !ok || !validKey(key) {
+		return nil, nil, refuse(400, "InvalidArgument", "The copy source is invalid.")
 	}
 	from, refused := s.find(bucket, key)
+	if refused == noSuchKey {
+		if blanks, err := url.QueryUnescape(given); err == nil {
+			if o, other := s.find(bucket, strings.TrimPrefix(blanks, bucket+"/")); other == nil {
+				from, refused, key = o, nil, o.Key
+			}
+		}
+	}
+	if !s.allowed(k, "GetObject", bucket, key) {
+		return nil, nil, denied
+	}
 	if refused != nil {
-		return nil, refused
+		return nil, nil, refused
+	}
+	condition := func(name string) string { return r.Header.Get("X-Oss-Copy-Source-If-" + name) }
+	if unmet(from, condition("Match"), condition("Unmodified-Since")) {
+		return nil, nil, preconditionFailed
+	}
+	since, err := http.ParseTime(condition("Modified-Since"))
+	if none := condition("None-Match"); none != "" && strings.Trim(none, `"`) == from.ETag || err == nil && !from.Modified.After(since) {
+		return nil, nil, notModified
 	}
 	body, err := from.open()
 	if err != nil {
-		return nil, noSuchKey
+		return nil, nil, noSuchKey
 	}
 	defer func() { _ = body.Close() }()
 	data, err := io.ReadAll(body)
 	if err != nil {
-		return nil, internal
+		return nil, nil, internal
+	}
+	return from, data, nil
+}
+
+func copyObject(s *Server, r *http.Request, t target, k fakeram.Key) (*answer, *fault) {
+	from, data, refused := s.source(r, k)
+	if refused != nil {
+		return nil, refused
 	}
 	to := Object{ContentType: from.ContentType, Meta: from.Meta}
 	if strings.EqualFold(r.Header.Get("X-Oss-Metadata-Directive"), "REPLACE") {
@@ -368,7 +481,7 @@ func (s *Server) copyObject(r *http.Request, t target, k fakeram.Key) (*answer, 
 	return a, nil
 }
 
-func (s *Server) initiate(r *http.Request, t target) (*answer, *fault) {
+func initiate(s *Server, r *http.Request, t target, k fakeram.Key) (*answer, *fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b := s.buckets[t.bucket]
@@ -383,8 +496,9 @@ func (s *Server) initiate(r *http.Request, t target) (*answer, *fault) {
 		forbid: forbids(r), begun: s.opt.Now(), parts: map[int]part{}}
 	return &answer{status: 200, xml: struct {
 		XMLName               xml.Name `xml:"InitiateMultipartUploadResult"`
+		EncodingType          string   `xml:",omitempty"`
 		Bucket, Key, UploadId string
-	}{Bucket: t.bucket, Key: t.key, UploadId: id}}, nil
+	}{EncodingType: t.encoding(), Bucket: t.bucket, Key: encode(t.encoding(), t.key), UploadId: id}}, nil
 }
 
 // upload finds a begun upload; the caller holds s.mu.
@@ -396,28 +510,60 @@ func (s *Server) upload(t target) (*upload, *fault) {
 	return u, nil
 }
 
-func (s *Server) uploadPart(r *http.Request, t target) (*answer, *fault) {
-	n, err := strconv.Atoi(t.query.Get("partNumber"))
-	if err != nil || n < 1 || n > maxParts {
-		return nil, refuse(400, "InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive.")
-	}
+func uploadPart(s *Server, r *http.Request, t target, _ fakeram.Key) (*answer, *fault) {
 	data, refused := read(r, maxObject)
 	if refused != nil {
 		return nil, refused
 	}
+	p, refused := s.storePart(t, data)
+	if refused != nil {
+		return nil, refused
+	}
+	return &answer{status: 200, header: map[string]string{"ETag": `"` + p.etag + `"`, "x-oss-hash-crc64ecma": fmt.Sprint(crc64.Checksum(data, ecma))}}, nil
+}
+
+func uploadPartCopy(s *Server, r *http.Request, t target, k fakeram.Key) (*answer, *fault) {
+	_, data, refused := s.source(r, k)
+	if refused != nil {
+		return nil, refused
+	}
+	if text := r.Header.Get("X-Oss-Copy-Source-Range"); text != "" {
+		from, to, ok := strings.Cut(strings.TrimPrefix(text, "bytes="), "-")
+		first, err := strconv.Atoi(from)
+		last, err2 := strconv.Atoi(to)
+		if !ok || err != nil || err2 != nil || first < 0 || last < first || first >= len(data) {
+			return nil, refuse(416, "InvalidRange", "The requested range cannot be satisfied.")
+		}
+		data = data[first:min(last+1, len(data))]
+	}
+	p, refused := s.storePart(t, data)
+	if refused != nil {
+		return nil, refused
+	}
+	return &answer{status: 200, xml: struct {
+		XMLName            xml.Name `xml:"CopyPartResult"`
+		LastModified, ETag string
+	}{LastModified: p.at.UTC().Format(stampMilli), ETag: `"` + p.etag + `"`}}, nil
+}
+
+func (s *Server) storePart(t target, data []byte) (part, *fault) {
+	n, err := strconv.Atoi(t.query.Get("partNumber"))
+	if err != nil || n < 1 || n > maxParts {
+		return part{}, refuse(400, "InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive.")
+	}
 	sum := md5.Sum(data) //nolint:gosec // as above
-	etag := strings.ToUpper(hex.EncodeToString(sum[:]))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	u, refused := s.upload(t)
 	if refused != nil {
-		return nil, refused
+		return part{}, refused
 	}
-	u.parts[n] = part{data: data, etag: etag, at: s.opt.Now()}
-	return &answer{status: 200, header: map[string]string{"ETag": `"` + etag + `"`, "x-oss-hash-crc64ecma": fmt.Sprint(crc64.Checksum(data, ecma))}}, nil
+	p := part{data: data, etag: strings.ToUpper(hex.EncodeToString(sum[:])), at: s.opt.Now()}
+	u.parts[n] = p
+	return p, nil
 }
 
-func (s *Server) complete(r *http.Request, t target) (*answer, *fault) {
+func complete(s *Server, r *http.Request, t target, k fakeram.Key) (*answer, *fault) {
 	var in struct {
 		Part []struct {
 			PartNumber int
@@ -485,12 +631,13 @@ func (s *Server) complete(r *http.Request, t target) (*answer, *fault) {
 	a := stored(o)
 	a.xml = struct {
 		XMLName                     xml.Name `xml:"CompleteMultipartUploadResult"`
+		EncodingType                string   `xml:",omitempty"`
 		Location, Bucket, Key, ETag string
-	}{Location: "http://" + t.bucket + ".oss-" + s.opt.Region + ".aliyuncs.com/" + t.key, Bucket: t.bucket, Key: t.key, ETag: `"` + o.ETag + `"`}
+	}{EncodingType: t.encoding(), Location: "http://" + t.bucket + ".oss-" + s.opt.Region + ".aliyuncs.com/" + t.key, Bucket: t.bucket, Key: encode(t.encoding(), t.key), ETag: `"` + o.ETag + `"`}
 	return a, nil
 }
 
-func (s *Server) abort(t target) (*answer, *fault) {
+func abort(s *Server, r *http.Request, t target, k fakeram.Key) (*answer, *fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, refused := s.upload(t); refused != nil {
@@ -500,10 +647,14 @@ func (s *Server) abort(t target) (*answer, *fault) {
 	return &answer{status: 204}, nil
 }
 
-func (s *Server) listParts(t target) (*answer, *fault) {
+func listParts(s *Server, r *http.Request, t target, k fakeram.Key) (*answer, *fault) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	u, refused := s.upload(t)
+	if refused != nil {
+		return nil, refused
+	}
+	most, refused := t.count("max-parts", 1000)
 	if refused != nil {
 		return nil, refused
 	}
@@ -515,14 +666,12 @@ func (s *Server) listParts(t target) (*answer, *fault) {
 	}
 	out := struct {
 		XMLName                                          xml.Name `xml:"ListPartsResult"`
+		EncodingType                                     string   `xml:",omitempty"`
 		Bucket, Key, UploadId                            string
 		PartNumberMarker, NextPartNumberMarker, MaxParts int
 		IsTruncated                                      bool
 		Part                                             []entry
-	}{Bucket: t.bucket, Key: t.key, UploadId: t.query.Get("uploadId"), MaxParts: 1000}
-	if n, err := strconv.Atoi(t.query.Get("max-parts")); err == nil && n > 0 && n <= 1000 {
-		out.MaxParts = n
-	}
+	}{EncodingType: t.encoding(), Bucket: t.bucket, Key: encode(t.encoding(), t.key), UploadId: t.query.Get("uploadId"), MaxParts: most}
 	out.PartNumberMarker, _ = strconv.Atoi(t.query.Get("part-number-marker")) // absent: from the first
 	var numbers []int
 	for n := range u.parts {
@@ -543,30 +692,46 @@ func (s *Server) listParts(t target) (*answer, *fault) {
 	return &answer{status: 200, xml: out}, nil
 }
 
-// listUploads runs under s.mu.
-func (s *Server) listUploads(t target) (*answer, *fault) {
+func listUploads(s *Server, t target, _ *bucket, _ fakeram.Key) (*answer, *fault) {
 	type entry struct{ Key, UploadId, Initiated string }
+	most, refused := t.count("max-uploads", 1000)
+	if refused != nil {
+		return nil, refused
+	}
+	kind, prefix, after, afterID := t.encoding(), t.query.Get("prefix"), t.query.Get("key-marker"), t.query.Get("upload-id-marker")
 	out := struct {
-		XMLName     xml.Name `xml:"ListMultipartUploadsResult"`
-		Bucket      string
-		Prefix      string
-		MaxUploads  int
-		IsTruncated bool
-		Upload      []entry
-	}{Bucket: t.bucket, Prefix: t.query.Get("prefix"), MaxUploads: 1000}
+		XMLName                           xml.Name `xml:"ListMultipartUploadsResult"`
+		Bucket                            string
+		EncodingType                      string `xml:",omitempty"`
+		KeyMarker, UploadIdMarker         string `xml:",omitempty"`
+		NextKeyMarker, NextUploadIdMarker string `xml:",omitempty"`
+		Prefix                            string
+		MaxUploads                        int
+		IsTruncated                       bool
+		Upload                            []entry
+	}{Bucket: t.bucket, EncodingType: kind, KeyMarker: encode(kind, after), UploadIdMarker: afterID, Prefix: encode(kind, prefix), MaxUploads: most}
 	for id, u := range s.uploads {
-		if u.bucket == t.bucket && strings.HasPrefix(u.key, out.Prefix) {
+		if u.bucket == t.bucket && strings.HasPrefix(u.key, prefix) && (u.key > after || u.key == after && afterID != "" && id > afterID) {
 			out.Upload = append(out.Upload, entry{u.key, id, u.begun.UTC().Format(stampMilli)})
 		}
 	}
-	slices.SortFunc(out.Upload, func(a, b entry) int { return strings.Compare(a.Key+a.UploadId, b.Key+b.UploadId) })
+	slices.SortFunc(out.Upload, func(a, b entry) int {
+		return cmp.Or(strings.Compare(a.Key, b.Key), strings.Compare(a.UploadId, b.UploadId))
+	})
+	if len(out.Upload) > most {
+		out.Upload, out.IsTruncated = out.Upload[:most], true
+		out.NextKeyMarker, out.NextUploadIdMarker = encode(kind, out.Upload[most-1].Key), out.Upload[most-1].UploadId
+	}
+	for i, u := range out.Upload {
+		out.Upload[i].Key = encode(kind, u.Key)
+	}
 	return &answer{status: 200, xml: out}, nil
 }
 
-func (s *Server) deleteMany(r *http.Request, t target, k fakeram.Key) (*answer, *fault) {
+func deleteMany(s *Server, r *http.Request, t target, k fakeram.Key) (*answer, *fault) {
 	var in struct {
 		Quiet  bool
-		Object []struct{ Key string }
+		Object []struct{ Key, VersionId string }
 	}
 	body, refused := read(r, 2<<20)
 	if refused != nil {
@@ -581,10 +746,13 @@ func (s *Server) deleteMany(r *http.Request, t target, k fakeram.Key) (*answer, 
 		EncodingType string   `xml:",omitempty"`
 		Deleted      []entry
 	}
-	out.EncodingType = t.query.Get("encoding-type")
+	out.EncodingType = t.encoding()
 	for _, o := range in.Object {
+		if o.VersionId != "" {
+			return nil, notImplemented(r, "VersionId")
+		}
 		if !s.allowed(k, "DeleteObject", t.bucket, o.Key) {
-			return nil, refuse(403, "AccessDenied", "You have no right to access this object.")
+			return nil, denied
 		}
 	}
 	for _, o := range in.Object {
@@ -598,25 +766,23 @@ func (s *Server) deleteMany(r *http.Request, t target, k fakeram.Key) (*answer, 
 	return &answer{status: 200, xml: out}, nil
 }
 
+func (t target) encoding() string { return t.query.Get("encoding-type") }
+
 func encode(kind, key string) string {
 	if kind == "url" {
-		return url.QueryEscape(key)
+		return strings.ReplaceAll(url.QueryEscape(key), "+", "%20") // some clients leave a + as it is
 	}
 	return key
 }
 
 // listObjects answers both list versions; the caller holds s.mu.
-func listObjects(t target, b *bucket) (*answer, *fault) {
+func listObjects(_ *Server, t target, b *bucket, k fakeram.Key) (*answer, *fault) {
 	q, v2 := t.query, t.op == "ListObjectsV2"
-	most := 100
-	if text := q.Get("max-keys"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > 1000 {
-			return nil, refuse(400, "InvalidArgument", "Argument max-keys must be an integer between 1 and 1000.")
-		}
-		most = n
+	most, refused := t.count("max-keys", 100)
+	if refused != nil {
+		return nil, refused
 	}
-	kind, prefix, delimiter, after := q.Get("encoding-type"), q.Get("prefix"), q.Get("delimiter"), q.Get("marker")
+	kind, prefix, delimiter, after := t.encoding(), q.Get("prefix"), q.Get("delimiter"), q.Get("marker")
 	if v2 {
 		after = q.Get("start-after")
 		if token := q.Get("continuation-token"); token != "" {
@@ -654,6 +820,10 @@ func listObjects(t target, b *bucket) (*answer, *fault) {
 	} else {
 		out.Marker = encode(kind, after)
 	}
+	var who *owner // the first version of the call always says it
+	if !v2 || q.Get("fetch-owner") == "true" {
+		who = &owner{k.Account, k.Account}
+	}
 	last := ""
 	i, _ := slices.BinarySearch(b.keys, max(prefix, after))
 	for ; i < len(b.keys) && strings.HasPrefix(b.keys[i], prefix); i++ {
@@ -680,7 +850,7 @@ func listObjects(t target, b *bucket) (*answer, *fault) {
 		}
 		o := b.objects[key]
 		out.Contents = append(out.Contents, content{Key: encode(kind, key), LastModified: o.Modified.Format(stampMilli),
-			ETag: `"` + o.ETag + `"`, Type: "Normal", Size: o.Size, StorageClass: "Standard"})
+			ETag: `"` + o.ETag + `"`, Type: "Normal", Size: o.Size, StorageClass: "Standard", Owner: who})
 	}
 	if out.IsTruncated {
 		if v2 {

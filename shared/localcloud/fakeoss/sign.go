@@ -1,6 +1,7 @@
 package fakeoss
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha1" //nolint:gosec // signature V1 is defined with it
 	"crypto/sha256"
@@ -8,7 +9,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,18 +22,21 @@ const skew = 15 * time.Minute
 
 // authenticate finds the key of a request and checks its signature, V1 or V4, in
 // the header or in the query.
-func (s *Server) authenticate(r *http.Request, bucket, key string) (fakeram.Key, *fault) {
+func (s *Server) authenticate(r *http.Request, t target) (fakeram.Key, *fault) {
 	header := r.Header.Get("Authorization")
-	query := r.URL.Query()
 	switch {
 	case strings.HasPrefix(header, "OSS4-HMAC-SHA256 "):
-		return s.v4(r, bucket, key, header, query)
-	case query.Get("x-oss-signature-version") != "":
-		return s.v4(r, bucket, key, "", query)
+		return s.v4(r, t, header)
+	case t.query.Get("x-oss-signature-version") == "OSS4-HMAC-SHA256":
+		return s.v4(r, t, "")
 	case strings.HasPrefix(header, "OSS "):
-		return s.v1(r, bucket, key, header, query)
-	case query.Get("OSSAccessKeyId") != "":
-		return s.v1(r, bucket, key, "", query)
+		return s.v1(r, t, header)
+	case t.query.Get("OSSAccessKeyId") != "":
+		return s.v1(r, t, "")
+	case strings.HasPrefix(header, "OSS2 ") || t.query.Get("x-oss-signature-version") == "OSS2":
+		return fakeram.Key{}, notImplemented(r, "signature version 2")
+	case t.query.Has("x-oss-signature-version"):
+		return fakeram.Key{}, mismatch
 	case header != "":
 		return fakeram.Key{}, refuse(400, "InvalidArgument", "The Authorization header is invalid.")
 	}
@@ -74,28 +77,31 @@ func init() {
 	}
 }
 
-func (s *Server) v1(r *http.Request, bucket, key, header string, query url.Values) (fakeram.Key, *fault) {
-	var id, given, date, token string
+func (s *Server) v1(r *http.Request, t target, header string) (fakeram.Key, *fault) {
+	var id, given, token string
+	var dates []string // that may stand in the text that is signed
 	if header != "" {
 		id, given, _ = strings.Cut(strings.TrimPrefix(header, "OSS "), ":")
 		token = r.Header.Get("X-Oss-Security-Token")
-		date = r.Header.Get("Date")
-		stamp := date
+		// A client that sends x-oss-date signs it in the place of Date, or leaves that place
+		// to Date, which it may not send.
+		dates = append(dates, r.Header.Get("Date"))
 		if x := r.Header.Get("X-Oss-Date"); x != "" {
-			stamp = x
+			dates = []string{x, dates[0]}
 		}
-		at, err := http.ParseTime(stamp)
-		if err != nil {
+		at, ok := moment(dates[0])
+		if !ok {
 			return fakeram.Key{}, refuse(403, "AccessDenied", "OSS authentication requires a valid Date.")
 		}
 		if time.Since(at).Abs() > skew {
 			return fakeram.Key{}, skewed
 		}
 	} else {
-		id, given, date, token = query.Get("OSSAccessKeyId"), query.Get("Signature"), query.Get("Expires"), query.Get("security-token")
-		until, err := strconv.ParseInt(date, 10, 64)
+		expires := t.query.Get("Expires")
+		id, given, dates, token = t.query.Get("OSSAccessKeyId"), t.query.Get("Signature"), []string{expires}, t.query.Get("security-token")
+		until, err := strconv.ParseInt(expires, 10, 64)
 		if err != nil {
-			return fakeram.Key{}, refuse(403, "AccessDenied", "Invalid date (should be seconds since epoch): "+date)
+			return fakeram.Key{}, refuse(403, "AccessDenied", "Invalid date (should be seconds since epoch): "+expires)
 		}
 		if time.Now().Unix() > until {
 			return fakeram.Key{}, expired
@@ -105,18 +111,44 @@ func (s *Server) v1(r *http.Request, bucket, key, header string, query url.Value
 	if refused != nil {
 		return k, refused
 	}
+	for _, date := range dates {
+		for _, all := range []bool{false, true} {
+			h := hmac.New(sha1.New, []byte(k.Secret))
+			h.Write([]byte(textV1(r, t, date, all)))
+			if hmac.Equal([]byte(base64.StdEncoding.EncodeToString(h.Sum(nil))), []byte(given)) {
+				return k, nil
+			}
+		}
+	}
+	return fakeram.Key{}, mismatch
+}
+
+// moment reads a date in either of the forms that clients send.
+func moment(text string) (time.Time, bool) {
+	if at, err := http.ParseTime(text); err == nil {
+		return at, true
+	}
+	at, err := time.Parse(isoBasic, text)
+	return at, err == nil
+}
+
+const isoBasic = "20060102T150405Z"
+
+// textV1 is what V1 signs. all takes every parameter for a sub-resource: clients know
+// newer ones than the list.
+func textV1(r *http.Request, t target, date string, all bool) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n%s\n%s\n%s\n", r.Method, r.Header.Get("Content-Md5"), r.Header.Get("Content-Type"), date)
 	for _, name := range headers(r, func(name string) bool { return strings.HasPrefix(name, "x-oss-") }) {
 		fmt.Fprintf(&b, "%s:%s\n", name, joined(r, name))
 	}
 	b.WriteString("/")
-	if bucket != "" {
-		b.WriteString(bucket + "/" + key)
+	if t.bucket != "" {
+		b.WriteString(t.bucket + "/" + t.key)
 	}
 	var sub []string
-	for name, values := range query {
-		if signedV1[name] || strings.HasPrefix(name, "x-oss-") {
+	for name, values := range t.query {
+		if signedV1[name] || strings.HasPrefix(name, "x-oss-") || all && !slices.Contains([]string{"OSSAccessKeyId", "Expires", "Signature"}, name) {
 			if values[0] != "" {
 				name += "=" + values[0]
 			}
@@ -127,15 +159,11 @@ func (s *Server) v1(r *http.Request, bucket, key, header string, query url.Value
 	if len(sub) > 0 {
 		b.WriteString("?" + strings.Join(sub, "&"))
 	}
-	h := hmac.New(sha1.New, []byte(k.Secret))
-	h.Write([]byte(b.String()))
-	if !hmac.Equal([]byte(base64.StdEncoding.EncodeToString(h.Sum(nil))), []byte(given)) {
-		return fakeram.Key{}, mismatch
-	}
-	return k, nil
+	return b.String()
 }
 
-func (s *Server) v4(r *http.Request, bucket, key, header string, query url.Values) (fakeram.Key, *fault) {
+func (s *Server) v4(r *http.Request, t target, header string) (fakeram.Key, *fault) {
+	query := t.query
 	credential, given, extra := query.Get("x-oss-credential"), query.Get("x-oss-signature"), query.Get("x-oss-additional-headers")
 	date, token := query.Get("x-oss-date"), query.Get("x-oss-security-token")
 	if header != "" {
@@ -150,11 +178,11 @@ func (s *Server) v4(r *http.Request, bucket, key, header string, query url.Value
 				given = value
 			}
 		}
-		date, token = r.Header.Get("X-Oss-Date"), r.Header.Get("X-Oss-Security-Token")
+		date, token = cmp.Or(r.Header.Get("X-Oss-Date"), r.Header.Get("Date")), r.Header.Get("X-Oss-Security-Token")
 	}
 	scope := strings.Split(credential, "/")
-	at, err := time.Parse("20060102T150405Z", date)
-	if len(scope) != 5 || err != nil || scope[1] != date[:8] || scope[3] != "oss" || scope[4] != "aliyun_v4_request" {
+	at, ok := moment(date)
+	if len(scope) != 5 || !ok || scope[1] != at.UTC().Format("20060102") || scope[3] != "oss" || scope[4] != "aliyun_v4_request" {
 		return fakeram.Key{}, refuse(400, "InvalidArgument", "The Authorization header is invalid.")
 	}
 	if s.opt.Region != "" && scope[2] != s.opt.Region {
@@ -178,10 +206,29 @@ func (s *Server) v4(r *http.Request, bucket, key, header string, query url.Value
 		return k, refused
 	}
 
+	sum := sha256.Sum256([]byte(canonicalV4(r, t, extra)))
+	// A client without x-oss-date signs its Date as it stands.
+	for _, date := range []string{date, at.UTC().Format(isoBasic)} {
+		text := "OSS4-HMAC-SHA256\n" + date + "\n" + strings.Join(scope[1:], "/") + "\n" + hex.EncodeToString(sum[:])
+		mac := []byte("aliyun_v4" + k.Secret)
+		for _, part := range append(slices.Clone(scope[1:]), text) {
+			h := hmac.New(sha256.New, mac)
+			h.Write([]byte(part))
+			mac = h.Sum(nil)
+		}
+		if hmac.Equal([]byte(hex.EncodeToString(mac)), []byte(given)) {
+			return k, nil
+		}
+	}
+	return fakeram.Key{}, mismatch
+}
+
+// canonicalV4 is the request as V4 signs it.
+func canonicalV4(r *http.Request, t target, extra string) string {
 	var b strings.Builder
 	path := "/"
-	if bucket != "" {
-		path += bucket + "/" + key
+	if t.bucket != "" {
+		path += t.bucket + "/" + t.key
 	}
 	fmt.Fprintf(&b, "%s\n%s\n%s\n", r.Method, escape(path), canonicalQuery(r.URL.RawQuery))
 	also := strings.Split(extra, ";")
@@ -190,24 +237,8 @@ func (s *Server) v4(r *http.Request, bucket, key, header string, query url.Value
 	}) {
 		fmt.Fprintf(&b, "%s:%s\n", name, joined(r, name))
 	}
-	payload := r.Header.Get("X-Oss-Content-Sha256")
-	if payload == "" {
-		payload = "UNSIGNED-PAYLOAD"
-	}
-	fmt.Fprintf(&b, "\n%s\n%s", extra, payload)
-
-	sum := sha256.Sum256([]byte(b.String()))
-	text := "OSS4-HMAC-SHA256\n" + date + "\n" + strings.Join(scope[1:], "/") + "\n" + hex.EncodeToString(sum[:])
-	mac := []byte("aliyun_v4" + k.Secret)
-	for _, part := range append(scope[1:], text) {
-		h := hmac.New(sha256.New, mac)
-		h.Write([]byte(part))
-		mac = h.Sum(nil)
-	}
-	if !hmac.Equal([]byte(hex.EncodeToString(mac)), []byte(given)) {
-		return fakeram.Key{}, mismatch
-	}
-	return k, nil
+	fmt.Fprintf(&b, "\n%s\n%s", extra, cmp.Or(r.Header.Get("X-Oss-Content-Sha256"), "UNSIGNED-PAYLOAD"))
+	return b.String()
 }
 
 // canonicalQuery sorts the raw parameters, without the signature itself.

@@ -171,6 +171,23 @@ func (t *Keys) Authenticate(id, token string) (Key, error) {
 	return k, nil
 }
 
+// Bearer finds the role credentials whose token a request bears in place of a
+// signature.
+func (t *Keys) Bearer(token string) (Key, error) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	for _, k := range t.byID {
+		if k.Token == "" || !hmac.Equal([]byte(k.Token), []byte(token)) {
+			continue
+		}
+		if !k.Expires.IsZero() && !time.Now().Before(k.Expires) {
+			return Key{}, ErrTokenExpired
+		}
+		return k, nil
+	}
+	return Key{}, ErrTokenWrong
+}
+
 // Allowed says whether the key may do this action ("vod:DeleteVideo") on this
 // resource. An unknown key may do nothing, a key without a policy everything.
 func (t *Keys) Allowed(id, action, resource string) bool {

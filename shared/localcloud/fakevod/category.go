@@ -39,26 +39,11 @@ func (s *Server) category(c Category) categoryWire {
 }
 
 func getCategories(s *Server, c *call) (any, *fault) {
-	id, refused := c.number("CateId", -1, -1, 1<<62)
-	if refused != nil {
-		return nil, refused
-	}
-	kind, refused := c.choice("Type", "default", "material")
-	if refused != nil {
-		return nil, refused
-	}
-	page, refused := c.number("PageNo", 1, 1, 1<<40)
-	if refused != nil {
-		return nil, refused
-	}
-	size, refused := c.number("PageSize", 10, 1, 100)
-	if refused != nil {
-		return nil, refused
-	}
-	sort, refused := c.choice("SortBy", "CreationTime:Desc", "CreationTime:Asc")
-	if refused != nil {
-		return nil, refused
-	}
+	id := c.number("CateId")
+	kind := c.choice("Type")
+	page := c.number("PageNo")
+	size := c.number("PageSize")
+	sort := c.choice("SortBy")
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	out := reply{}
@@ -81,27 +66,10 @@ func getCategories(s *Server, c *call) (any, *fault) {
 	return out, nil
 }
 
-func (c *call) cateName() (string, *fault) {
-	name, refused := c.need("CateName")
-	if refused == nil && len(name) > maxCateName {
-		refused = tooLong("CateName", maxCateName)
-	}
-	return strings.TrimSpace(name), refused
-}
-
 func addCategory(s *Server, c *call) (any, *fault) {
-	name, refused := c.cateName()
-	if refused != nil {
-		return nil, refused
-	}
-	parent, refused := c.number("ParentId", -1, -1, 1<<62)
-	if refused != nil {
-		return nil, refused
-	}
-	kind, refused := c.choice("Type", "default", "material")
-	if refused != nil {
-		return nil, refused
-	}
+	name := strings.TrimSpace(c.q.Get("CateName"))
+	parent := c.number("ParentId")
+	kind := c.choice("Type")
 	out := reply{}
 	return out, s.write(c.now, func(ch *change) *fault {
 		node := Category{Name: name, ParentID: parent, Type: kind}
@@ -132,17 +100,8 @@ func addCategory(s *Server, c *call) (any, *fault) {
 }
 
 func updateCategory(s *Server, c *call) (any, *fault) {
-	name, refused := c.cateName()
-	if refused != nil {
-		return nil, refused
-	}
-	if _, refused := c.need("CateId"); refused != nil {
-		return nil, refused
-	}
-	id, refused := c.number("CateId", 0, 1, 1<<62)
-	if refused != nil {
-		return nil, refused
-	}
+	name := strings.TrimSpace(c.q.Get("CateName"))
+	id := c.number("CateId")
 	return reply{}, s.write(c.now, func(ch *change) *fault {
 		node, ok := s.lib.categories[id]
 		if !ok {
@@ -157,13 +116,7 @@ func updateCategory(s *Server, c *call) (any, *fault) {
 
 // deleteCategory takes the subtree out, and the category off its media.
 func deleteCategory(s *Server, c *call) (any, *fault) {
-	if _, refused := c.need("CateId"); refused != nil {
-		return nil, refused
-	}
-	id, refused := c.number("CateId", 0, 1, 1<<62)
-	if refused != nil {
-		return nil, refused
-	}
+	id := c.number("CateId")
 	return reply{}, s.write(c.now, func(ch *change) *fault {
 		if _, ok := s.lib.categories[id]; !ok {
 			return noCategory

@@ -6,10 +6,13 @@
 // # Emulated
 //
 // The gateway, in the documented order: method, action and version, common
-// parameters, timestamp (±15 min of the real clock), access key and STS token,
-// signature v1 over query and form, nonce reuse, calls per second, RAM policy. STS
-// GetCallerIdentity on the same face. The operations of [Operations], with their
-// limits, partial outcomes and nesting. SearchMedia with the Match grammar, sort
+// parameters, timestamp (±15 min of the real clock), access key and STS token or bearer
+// token, signature (v1 over query and form, or ACS3-HMAC-SHA256 over headers, query and
+// the hash of a form or JSON body), nonce reuse, calls per second, RAM policy. Answers in
+// XML, the default, and JSON. STS GetCallerIdentity on the same face. The operations of
+// [Operations], with their partial outcomes and nesting, and of each the parameters of
+// [Parameters] with their types and limits; any other parameter is refused with 501
+// NotImplemented and its name. SearchMedia with the Match grammar, sort
 // orders, both ways of paging, and an index that may lag. Uploads with STS
 // credentials for exactly one object, probed for what they are (package probe lists the
 // containers); what the probe cannot read is refused with LocalCloud.NotEmulated, a code
@@ -28,7 +31,7 @@
 //
 // # Never
 //
-// XML answers (refused), attached media (searches find none), review, DRM, editing,
+// Attached media (searches find none), review, DRM, editing,
 // live recording, CDN caches, real transcoding.
 //
 // # Doubtful

@@ -2,15 +2,10 @@ package fakevod
 
 import (
 	"bytes"
-	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha1" //nolint:gosec // signature v1 is defined with it
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -34,6 +29,7 @@ const (
 // call is one request that has passed the gateway.
 type call struct {
 	op  string
+	row operation
 	q   url.Values
 	key fakeram.Key
 	now time.Time // the library's
@@ -46,6 +42,8 @@ type operation struct {
 	rate float64 // documented calls per second and account; 0: none known
 	run  func(*Server, *call) (any, *fault)
 	of   string // the parameter that names the media, for the log
+	// params are all that the operation reads, in the order in which they are checked.
+	params []param
 }
 
 // gate is what the gateway remembers: used nonces and the rates.
@@ -101,27 +99,27 @@ func (g *gate) fresh(nonce string) bool {
 // ServeHTTP answers one RPC call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := requestID()
-	q, refused := params(r)
-	op := q.Get("Action")
-	c := &call{op: op, q: q, now: s.opt.Now().UTC()}
-	var row operation
+	e, refused := open(r)
+	c := &call{op: e.action, q: e.q, now: s.opt.Now().UTC()}
 	if refused == nil {
-		row, refused = s.enter(r, c)
+		c.row, refused = s.enter(e, c)
 	}
 	var body any
 	var f calls.Fault
-	note := calls.Call{At: time.Now(), Op: op, KeyID: c.key.ID}
-	if row.of != "" {
-		note.Detail = clip(q.Get(row.of), 200)
+	note := calls.Call{At: time.Now(), Op: c.op, KeyID: c.key.ID}
+	if c.row.of != "" {
+		note.Detail = clip(c.q.Get(c.row.of), 200)
 	}
 	if refused == nil {
-		f = s.opt.Fault.For(op, c.key.ID, note.Detail)
+		f = s.opt.Fault.For(c.op, c.key.ID, note.Detail)
 		if f.Delay > 0 {
 			s.pause(r.Context(), f.Delay)
 		}
 		c.stale = f.Stale
 		if !f.Spoils() || f.After {
-			body, refused = row.run(s, c)
+			if refused = s.checkParams(c, c.row); refused == nil {
+				body, refused = c.row.run(s, c)
+			}
 		}
 		if f.Spoils() {
 			refused = refuse(f.Status, f.Code, f.Message)
@@ -130,7 +128,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if refused == nil {
 		note.Status = http.StatusOK
 		s.log.Add(note)
-		s.answer(w, id, body)
+		s.answer(w, e, id, body)
 		return
 	}
 	note.Status, note.Code = refused.status, refused.code
@@ -138,10 +136,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if f.Reset {
 		panic(http.ErrAbortHandler) // net/http cuts the connection
 	}
-	s.refuse(w, r, q, id, refused)
+	s.refuse(w, r, e, id, refused)
 }
 
-func (s *Server) answer(w http.ResponseWriter, id string, body any) {
+func (s *Server) answer(w http.ResponseWriter, e envelope, id string, body any) {
 	var out []byte
 	switch to := body.(type) {
 	case *searchReply:
@@ -153,33 +151,30 @@ func (s *Server) answer(w http.ResponseWriter, id string, body any) {
 	if s.opt.StringNumbers {
 		out = quoteNumbers(out)
 	}
-	w.Header().Set("Content-Type", "application/json;charset=utf-8")
+	kind := "application/json;charset=utf-8"
+	if e.xml {
+		kind, out = "text/xml;charset=utf-8", asXML(e.action+"Response", out)
+	}
+	w.Header().Set("Content-Type", kind)
 	w.Header().Set("x-acs-request-id", id)
 	w.Header().Set("Content-Length", strconv.Itoa(len(out)))
 	_, _ = w.Write(out) // the client is gone: nothing to tell it
 }
 
-func (s *Server) refuse(w http.ResponseWriter, r *http.Request, q url.Values, id string, f *fault) {
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, e envelope, id string, f *fault) {
 	host := r.Host
 	if strings.HasPrefix(host, "127.") || strings.HasPrefix(host, "localhost") {
 		host = "vod." + s.opt.Region + ".aliyuncs.com"
 	}
-	w.Header().Set("x-acs-request-id", id)
-	if strings.EqualFold(q.Get("Format"), "XML") {
-		w.Header().Set("Content-Type", "text/xml;charset=utf-8")
-		w.WriteHeader(f.status)
-		_, _ = fmt.Fprintf(w, "<?xml version='1.0' encoding='UTF-8'?><Error><RequestId>%s</RequestId><HostId>%s</HostId><Code>%s</Code><Message>%s</Message></Error>",
-			id, escapeXML(host), escapeXML(f.code), escapeXML(f.message))
-		return
+	kind, out := "application/json;charset=utf-8", marshal(map[string]string{"RequestId": id, "HostId": host, "Code": f.code, "Message": f.message})
+	if e.xml {
+		kind, out = "text/xml;charset=utf-8", asXML("Error", out)
 	}
-	w.Header().Set("Content-Type", "application/json;charset=utf-8")
+	w.Header().Set("x-acs-request-id", id)
+	w.Header().Set("Content-Type", kind)
 	w.WriteHeader(f.status)
-	_, _ = w.Write(marshal(map[string]string{"RequestId": id, "HostId": host, "Code": f.code, "Message": f.message}))
+	_, _ = w.Write(out)
 }
-
-var xmlEscaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
-
-func escapeXML(s string) string { return xmlEscaper.Replace(strings.ToValidUTF8(s, "?")) }
 
 // plainJSON keeps < > & as they are, as the service does.
 func plainJSON(v any) []byte {
@@ -192,89 +187,45 @@ func plainJSON(v any) []byte {
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
 }
 
-// params merges query and form; the form wins, as in the string that is signed.
-func params(r *http.Request) (url.Values, *fault) {
-	if r.Method != http.MethodGet && r.Method != http.MethodPost {
-		return url.Values{}, refuse(400, "UnsupportedHTTPMethod", "This http method is not supported.")
-	}
-	bad := refuse(400, "InvalidParameter", "The specified parameter is not valid.")
-	q, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return q, bad
-	}
-	if r.Method == http.MethodPost {
-		kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-		body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
-		if err != nil || len(body) > maxBody {
-			return q, bad
-		}
-		if kind == "application/x-www-form-urlencoded" && len(body) > 0 {
-			form, err := url.ParseQuery(string(body))
-			if err != nil {
-				return q, bad
-			}
-			for name, values := range form {
-				q[name] = values
-			}
-		}
-	}
-	return q, nil
-}
-
 // enter is the gateway: its checks in the order of vod-api.md 1.5.
-func (s *Server) enter(r *http.Request, c *call) (operation, *fault) {
-	missing := func(name string) *fault { return refuse(400, "Missing"+name, name+" is mandatory for this action.") }
-	invalid := func(name string) *fault {
-		return refuse(400, "Invalid"+name, "Specified parameter "+name+" is not valid.")
-	}
-	for _, name := range []string{"Action", "Version"} {
-		if c.q.Get(name) == "" {
-			return operation{}, missing(name)
-		}
-	}
+func (s *Server) enter(e envelope, c *call) (operation, *fault) {
 	row, known := operations[c.op]
-	if sts := c.op == "GetCallerIdentity"; !known || c.q.Get("Version") != map[bool]string{true: stsVersion, false: apiVersion}[sts] {
+	if sts := c.op == "GetCallerIdentity"; !known || e.version != map[bool]string{true: stsVersion, false: apiVersion}[sts] {
 		return operation{}, refuse(404, "InvalidApi.NotFound", "Specified api is not found, please check your url and method.")
 	}
-	for _, name := range []string{"AccessKeyId", "SignatureMethod", "SignatureVersion", "SignatureNonce", "Timestamp", "Signature"} {
-		if c.q.Get(name) == "" {
-			return row, missing(name)
-		}
+	if e.refused != nil {
+		return row, e.refused
 	}
-	if f := c.q.Get("Format"); f != "" && !strings.EqualFold(f, "JSON") {
-		return row, invalid("Format") // XML answers are not emulated
-	}
-	if c.q.Get("SignatureMethod") != "HMAC-SHA1" {
-		return row, invalid("SignatureMethod")
-	}
-	if c.q.Get("SignatureVersion") != "1.0" {
-		return row, invalid("SignatureVersion")
-	}
-	at, err := time.Parse(wireTime, c.q.Get("Timestamp"))
+	at, err := time.Parse(wireTime, e.date)
 	if err != nil {
 		return row, refuse(400, "InvalidTimeStamp.Format", "Specified time stamp or date value is not well formatted.")
 	}
 	if time.Since(at).Abs() > clockSkew {
 		return row, refuse(400, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired.")
 	}
-	id, token := c.q.Get("AccessKeyId"), c.q.Get("SecurityToken")
-	k, err := s.opt.Keys.Authenticate(id, token)
+	var k fakeram.Key
+	if e.bearer != "" {
+		k, err = s.opt.Keys.Bearer(e.bearer)
+	} else {
+		k, err = s.opt.Keys.Authenticate(e.keyID, e.token)
+	}
 	switch {
 	case errors.Is(err, fakeram.ErrTokenExpired):
 		return row, refuse(400, "InvalidSecurityToken.Expired", "Specified SecurityToken is expired.")
-	case errors.Is(err, fakeram.ErrTokenWrong) && token != "":
+	case errors.Is(err, fakeram.ErrTokenWrong) && e.bearer != "":
+		return row, refuse(400, "InvalidBearerToken", "Specified bearer token is not valid.") // the code is not documented
+	case errors.Is(err, fakeram.ErrTokenWrong) && e.token != "":
 		return row, refuse(400, "InvalidSecurityToken.MismatchWithAccessKey", "Specified SecurityToken mismatch with the AccessKey.")
 	case err != nil:
 		return row, refuse(404, "InvalidAccessKeyId.NotFound", "Specified access key is not found.")
 	}
 	c.key = k
-	text := stringToSign(r.Method, c.q)
-	h := hmac.New(sha1.New, []byte(k.Secret+"&"))
-	h.Write(text)
-	if want := base64.StdEncoding.EncodeToString(h.Sum(nil)); !hmac.Equal([]byte(want), []byte(c.q.Get("Signature"))) {
-		return row, refuse(400, "SignatureDoesNotMatch", "Specified signature is not matched with our calculation. server string to sign is:"+string(text))
+	if e.bearer == "" {
+		if refused := e.verify(k.Secret); refused != nil {
+			return row, refused
+		}
 	}
-	if !s.gate.fresh(k.ID + " " + c.q.Get("SignatureNonce")) {
+	if !s.gate.fresh(k.ID + " " + e.nonce) {
 		return row, refuse(400, "SignatureNonceUsed", "Specified signature nonce was used already.")
 	}
 	if scale := s.opt.RateScale; row.rate > 0 && scale >= 0 {
@@ -285,11 +236,10 @@ func (s *Server) enter(r *http.Request, c *call) (operation, *fault) {
 			return row, refuse(400, "Throttling.User", "Request was denied due to user flow control.")
 		}
 	}
-	action := "vod:" + c.op
 	if c.op == "GetCallerIdentity" {
 		return row, nil // STS asks for no right to it
 	}
-	if !s.opt.Keys.Allowed(k.ID, action, "acs:vod:"+s.opt.Region+":"+k.Account+":*") {
+	if !s.opt.Keys.Allowed(k.ID, "vod:"+c.op, "acs:vod:"+s.opt.Region+":"+k.Account+":*") {
 		return row, refuse(403, "Forbidden.RAM", "User not authorized to operate on the specified resource, or this API doesn't support RAM.")
 	}
 	return row, nil
@@ -375,8 +325,6 @@ func quoteNumbers(in []byte) []byte {
 	return out
 }
 
-// What follows reads parameters the way most operations do.
-
 func invalidParam(name string) *fault {
 	return refuse(400, "InvalidParameter", "The specified parameter "+name+" is not valid.")
 }
@@ -385,62 +333,10 @@ func missingParam(name string) *fault {
 	return refuse(400, "MissingParameter", "The input parameter "+name+" that is mandatory for processing this request is not supplied.")
 }
 
-// need returns a parameter that must not be empty.
+// need returns a parameter that must not be empty beside another one.
 func (c *call) need(name string) (string, *fault) {
 	if v := c.q.Get(name); v != "" {
 		return v, nil
 	}
 	return "", missingParam(name)
-}
-
-// number reads an integer parameter; absent means otherwise.
-func (c *call) number(name string, otherwise, least, most int64) (int64, *fault) {
-	text := c.q.Get(name)
-	if text == "" {
-		return otherwise, nil
-	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < least || n > most {
-		return 0, invalidParam(name)
-	}
-	return n, nil
-}
-
-// choice reads a parameter that has to be one of these; absent means the first.
-func (c *call) choice(name string, values ...string) (string, *fault) {
-	v := c.q.Get(name)
-	if v == "" {
-		return values[0], nil
-	}
-	if !slices.Contains(values, v) {
-		return "", invalidParam(name)
-	}
-	return v, nil
-}
-
-// ids reads a comma separated list of at most most, without empty elements and
-// repetitions; over is the code for too many.
-func (c *call) ids(name string, most int, over, words string) ([]string, *fault) {
-	text, refused := c.need(name)
-	if refused != nil {
-		return nil, refused
-	}
-	var out []string
-	for id := range strings.SplitSeq(text, ",") {
-		id = strings.TrimSpace(id)
-		if id != "" && !slices.Contains(out, id) {
-			out = append(out, id)
-		}
-		if len(out) > most {
-			return nil, refuse(400, over, words)
-		}
-	}
-	if len(out) == 0 {
-		return nil, missingParam(name)
-	}
-	return out, nil
-}
-
-func (c *call) mediaIDs(name string) ([]string, *fault) {
-	return c.ids(name, 20, name+"ExceededMax", "The "+name+" exceeded maximum.")
 }

@@ -14,25 +14,10 @@ import (
 // deleting: storage classes, snapshots, smart tags, and purging what a CDN holds.
 
 func listSnapshots(s *Server, c *call) (any, *fault) {
-	id, refused := c.need("VideoId")
-	if refused != nil {
-		return nil, refused
-	}
-	kind, refused := c.choice("SnapshotType", "", "CoverSnapshot", "NormalSnapshot", "SpriteSnapshot", "SpriteOriginSnapshot", "WebVttSnapshot")
-	if refused != nil {
-		return nil, refused
-	}
-	page, refused := c.number("PageNo", 1, 1, 1<<40)
-	if refused != nil {
-		return nil, refused
-	}
-	size, refused := c.number("PageSize", 20, 1, 100)
-	if refused != nil {
-		return nil, refused
-	}
-	if _, refused := c.number("AuthTimeout", 3600, 3600, 2_592_000); refused != nil {
-		return nil, refused
-	}
+	id := c.q.Get("VideoId")
+	kind := c.choice("SnapshotType")
+	page := c.number("PageNo")
+	size := c.number("PageSize")
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	a, refused := s.video(c, id)
@@ -64,10 +49,7 @@ func listSnapshots(s *Server, c *call) (any, *fault) {
 }
 
 func getAIVideoTagResult(s *Server, c *call) (any, *fault) {
-	id, refused := c.need("MediaId")
-	if refused != nil {
-		return nil, refused
-	}
+	id := c.q.Get("MediaId")
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	a, refused := s.video(c, id)
@@ -110,27 +92,9 @@ func (s *Server) sortMedia(c *call, ids []string, ignore func(*Asset) bool) (tak
 }
 
 func updateMediaStorageClass(s *Server, c *call) (any, *fault) {
-	ids, refused := c.mediaIDs("MediaIds")
-	if refused != nil {
-		return nil, refused
-	}
-	if _, refused := c.need("StorageClass"); refused != nil {
-		return nil, refused
-	}
-	class, refused := c.choice("StorageClass", "Standard", "IA", "Archive", "ColdArchive")
-	if refused != nil {
-		return nil, refused
-	}
-	scope, refused := c.choice("Scope", "All", "SourceFile")
-	if refused == nil {
-		_, refused = c.choice("RestoreTier", "Standard", "Expedited", "Bulk")
-	}
-	if refused == nil {
-		_, refused = c.choice("AllowUpdateWithoutTimeLimit", "false", "true")
-	}
-	if refused != nil {
-		return nil, refused
-	}
+	ids := c.list("MediaIds")
+	class := c.choice("StorageClass")
+	scope := c.choice("Scope")
 	goal, during := class, "Changing"
 	if scope == "SourceFile" {
 		during = "SourceChanging"
@@ -140,7 +104,7 @@ func updateMediaStorageClass(s *Server, c *call) (any, *fault) {
 	}
 	var moving []string
 	out := reply{"Status": "Processing"}
-	refused = s.write(c.now, func(ch *change) *fault {
+	refused := s.write(c.now, func(ch *change) *fault {
 		take, ignored, no := s.sortMedia(c, ids, func(a *Asset) bool { return a.storageClass() == goal })
 		for _, a := range take {
 			b := a.edit(ch.now)
@@ -200,23 +164,11 @@ func (ch *change) moved(a *Asset) {
 }
 
 func restoreMedia(s *Server, c *call) (any, *fault) {
-	ids, refused := c.mediaIDs("MediaIds")
-	if refused != nil {
-		return nil, refused
-	}
-	days, refused := c.number("RestoreDays", 1, 1, 365)
-	if refused == nil {
-		_, refused = c.choice("RestoreTier", "Standard", "Expedited", "Bulk")
-	}
-	if refused == nil {
-		_, refused = c.choice("Scope", "All", "SourceFile")
-	}
-	if refused != nil {
-		return nil, refused
-	}
+	ids := c.list("MediaIds")
+	days := c.number("RestoreDays")
 	var moving []string
 	out := reply{"Success": true}
-	refused = s.write(c.now, func(ch *change) *fault {
+	refused := s.write(c.now, func(ch *change) *fault {
 		take, ignored, no := s.sortMedia(c, ids, func(a *Asset) bool { return !strings.HasSuffix(a.StorageClass, "Archive") })
 		for _, a := range take {
 			if days > 7 && !strings.HasSuffix(a.StorageClass, "ColdArchive") {
@@ -264,35 +216,13 @@ type refreshes struct {
 }
 
 func refreshMediaPlayUrls(s *Server, c *call) (any, *fault) {
-	ids, refused := c.mediaIDs("MediaIds")
-	if refused != nil {
-		return nil, refused
-	}
-	if _, refused := c.need("TaskType"); refused != nil {
-		return nil, refused
-	}
-	task, refused := c.choice("TaskType", "Refresh", "Preload")
-	if refused != nil {
-		return nil, refused
-	}
-	result, refused := c.choice("ResultType", "Single", "Multiple")
-	if refused != nil {
-		return nil, refused
-	}
-	slice, refused := c.choice("SliceFlag", "false", "true")
-	if refused == nil {
-		_, refused = c.number("SliceCount", 5, 1, 20)
-	}
-	if refused != nil {
-		return nil, refused
-	}
-	wants := func(name, value string) bool {
-		list := c.q.Get(name)
-		return list == "" || slices.Contains(strings.Split(list, ","), value)
-	}
+	ids := c.list("MediaIds")
+	task := c.choice("TaskType")
+	result := c.choice("ResultType")
+	slice := c.choice("SliceFlag")
 	var job string
 	var missing, hidden []string
-	refused = s.write(c.now, func(ch *change) *fault {
+	refused := s.write(c.now, func(ch *change) *fault {
 		job = s.newID()
 		for _, id := range ids {
 			a, no := s.video(c, id)
@@ -308,7 +238,7 @@ func refreshMediaPlayUrls(s *Server, c *call) (any, *fault) {
 				FilterPolicy: fmt.Sprintf(`{"SliceFlag":%s,"ResultType":%q}`, slice, result)}
 			var urls, tasks []string
 			for _, st := range a.Streams {
-				if wants("Formats", st.Format) && wants("Definitions", st.Definition) && wants("StreamType", st.kind()) && (result == "Multiple" || !st.Invisible) {
+				if c.wants("Formats", st.Format) && c.wants("Definitions", st.Definition) && c.wants("StreamType", st.kind()) && (result == "Multiple" || !st.Invisible) {
 					s.refreshes.tasks++
 					urls, tasks = append(urls, s.host()+a.streamKey(st)), append(tasks, strconv.FormatInt(14621028990+s.refreshes.tasks, 10))
 				}
@@ -328,10 +258,7 @@ func refreshMediaPlayUrls(s *Server, c *call) (any, *fault) {
 }
 
 func getMediaRefreshJobs(s *Server, c *call) (any, *fault) {
-	job, refused := c.need("MediaRefreshJobId")
-	if refused != nil {
-		return nil, refused
-	}
+	job := c.q.Get("MediaRefreshJobId")
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	out := []refresh{}
@@ -352,14 +279,8 @@ func refreshVodObjectCaches(s *Server, c *call) (any, *fault) {
 	if s.opt.Region != "cn-shanghai" {
 		return nil, refuse(404, "InvalidApi.NotFound", "Specified api is not found, please check your url and method.")
 	}
-	text, refused := c.need("ObjectPath")
-	if refused != nil {
-		return nil, refused
-	}
-	kind, no := c.choice("ObjectType", "File", "Directory", "Regex", "IgnoreParams")
-	if no != nil {
-		return nil, refuse(400, "InvalidObjectType.ValueNotSupported", `The specified value of "ObjectType" is not supported.`)
-	}
+	text := c.q.Get("ObjectPath")
+	kind := c.choice("ObjectType")
 	paths := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' })
 	for _, p := range paths {
 		u, err := url.Parse(strings.TrimSpace(p))

@@ -5,44 +5,103 @@ import (
 	"slices"
 )
 
-// operations is the API: what is not here is InvalidApi.NotFound. The rates are
-// those of vod-api.md 1.6; where it gives a range or none, the lower or that of the
-// operation's nearest kin.
-var operations = map[string]operation{
-	"CreateUploadVideo":       {80, createUploadVideo, "FileName"},
-	"RefreshUploadVideo":      {80, refreshUploadVideo, "VideoId"},
-	"CreateUploadImage":       {80, createUploadImage, "OriginalFileName"},
-	"GetVideoInfo":            {100, getVideoInfo, "VideoId"},
-	"GetVideoInfos":           {100, getVideoInfos, "VideoIds"},
-	"BatchGetMediaInfos":      {50, batchGetMediaInfos, "MediaIds"},
-	"UpdateVideoInfo":         {100, updateVideoInfo, "VideoId"},
-	"UpdateVideoInfos":        {30, updateVideoInfos, "UpdateContent"},
-	"SearchMedia":             {50, searchMedia, "Match"},
-	"GetVideoList":            {50, getVideoList, "Status"},
-	"GetPlayInfo":             {360, getPlayInfo, "VideoId"},
-	"GetMezzanineInfo":        {100, getMezzanineInfo, "VideoId"},
-	"DeleteStream":            {50, deleteStream, "VideoId"},
-	"DeleteMezzanines":        {50, deleteMezzanines, "VideoIds"},
-	"DeleteVideo":             {30, deleteVideo, "VideoIds"},
-	"GetImageInfo":            {100, getImageInfo, "ImageId"},
-	"GetImageInfos":           {30, getImageInfos, "ImageIds"},
-	"UpdateImageInfos":        {30, updateImageInfos, "UpdateContent"},
-	"DeleteImage":             {50, deleteImage, "DeleteImageType"},
-	"SetMessageCallback":      {15, setMessageCallback, "AppId"},
-	"GetMessageCallback":      {15, getMessageCallback, "AppId"},
-	"DeleteMessageCallback":   {15, deleteMessageCallback, "AppId"},
-	"GetCategories":           {50, getCategories, "CateId"},
-	"AddCategory":             {30, addCategory, "CateName"},
-	"UpdateCategory":          {100, updateCategory, "CateId"},
-	"DeleteCategory":          {10, deleteCategory, "CateId"},
-	"ListSnapshots":           {30, listSnapshots, "VideoId"},
-	"GetAIVideoTagResult":     {50, getAIVideoTagResult, "MediaId"},
-	"UpdateMediaStorageClass": {50, updateMediaStorageClass, "MediaIds"},
-	"RestoreMedia":            {50, restoreMedia, "MediaIds"},
-	"RefreshMediaPlayUrls":    {50, refreshMediaPlayUrls, "MediaIds"},
-	"GetMediaRefreshJobs":     {50, getMediaRefreshJobs, "MediaRefreshJobId"},
-	"RefreshVodObjectCaches":  {50, refreshVodObjectCaches, "ObjectPath"},
-	"GetCallerIdentity":       {0, getCallerIdentity, ""},
+var (
+	video    = str("VideoId").must()
+	videos   = list("VideoIds", 20).must()
+	media    = list("MediaIds", 20).must()
+	category = num("CateId", 0, 1, many).must()
+	inCate   = num("CateId", 0, -1, many)
+	app      = str("AppId")
+	userData = str("UserData")
+	pageNo   = num("PageNo", 1, 1, many)
+	pageSize = num("PageSize", 10, 1, 100)
+	byTime   = oneOf("SortBy", "CreationTime:Desc", "CreationTime:Asc")
+	cateType = oneOf("Type", "default", "material")
+	cateName = str("CateName").upTo(maxCateName).inBytes().must()
+	// How addresses are signed. With OutputType oss they end within 30 days (output).
+	output      = oneOf("OutputType", "cdn", "oss")
+	authTimeout = num("AuthTimeout", 3600, 1, many)
+	formats     = someOf("Formats", "mp4", "m3u8", "mp3", "flv", "mpd")
+	definition  = someOf("Definition", "FD", "LD", "SD", "HD", "OD", "2K", "4K", "SQ", "HQ", "AUTO")
+	states      = someOf("Status", "Uploading", "UploadFail", "UploadSucc", "Transcoding", "TranscodeFail", "Checking", "Blocked", "Normal", "ProduceFail")
+	restoreTier = oneOf("RestoreTier", "Standard", "Expedited", "Bulk")
+	scope       = oneOf("Scope", "All", "SourceFile")
+)
+
+// described are what people say of an asset: new ones count characters, changes bytes.
+func described(more ...param) []param {
+	return append(more, words("Description", maxDescription), tags("Tags"), inCate, userData)
+}
+
+func changed(more ...param) []param {
+	for _, p := range []param{words("Title", maxTitle), words("Description", maxDescription), tags("Tags")} {
+		more = append(more, p.inBytes())
+	}
+	return more
+}
+
+// each are the fields of the objects in UpdateContent.
+func each(id string, fields ...param) []param {
+	out := []param{str("UpdateContent").must()}
+	for _, p := range changed(append([]param{str(id).must()}, fields...)...) {
+		p.name = "UpdateContent[]." + p.name
+		out = append(out, p)
+	}
+	return out
+}
+
+// operations is the API: what is not here is InvalidApi.NotFound, and a parameter that
+// is not in an operation's list is NotImplemented. The rates are those of vod-api.md 1.6;
+// where it gives a range or none, the lower or that of the operation's nearest kin.
+var operations map[string]operation
+
+func init() { // the operations read the table
+	operations = map[string]operation{
+		"CreateUploadVideo": {80, createUploadVideo, "FileName", described(str("FileName").must(), words("Title", maxTitle).must(), str("CoverURL"),
+			str("TemplateGroupId"), str("StorageLocation"), app, num("FileSize", 0, 1, many))},
+		"RefreshUploadVideo": {80, refreshUploadVideo, "VideoId", []param{video}},
+		"CreateUploadImage": {80, createUploadImage, "OriginalFileName", described(oneOf("ImageType", "default", "cover").must(), oneOf("ImageExt", imageExt...), words("Title", maxTitle),
+			str("OriginalFileName"), str("StorageLocation"), app)},
+		"GetVideoInfo":       {100, getVideoInfo, "VideoId", []param{video}},
+		"GetVideoInfos":      {100, getVideoInfos, "VideoIds", []param{videos}},
+		"BatchGetMediaInfos": {50, batchGetMediaInfos, "MediaIds", []param{media}},
+		"UpdateVideoInfo":    {100, updateVideoInfo, "VideoId", changed(video, str("CoverURL"), inCate, userData)},
+		"UpdateVideoInfos":   {30, updateVideoInfos, "UpdateContent", each("VideoId", str("CoverURL"), inCate)},
+		"SearchMedia": {50, searchMedia, "Match", []param{str("Match"), str("Fields"), oneOf("SearchType", "video", "audio", "image", "attached"), str("SortBy"),
+			pageNo, pageSize, str("ScrollToken")}},
+		"GetVideoList": {50, getVideoList, "Status", []param{num("CateId", 0, -many, many), states, when("StartTime"), when("EndTime"), pageNo, pageSize, byTime, str("StorageLocation")}},
+		"GetPlayInfo": {360, getPlayInfo, "VideoId", []param{video, oneOf("OutputType", "oss", "cdn"), authTimeout, formats, definition,
+			someOf("StreamType", "video", "audio"), oneOf("ResultType", "Single", "Multiple")}},
+		"GetMezzanineInfo": {100, getMezzanineInfo, "VideoId", []param{video, output, authTimeout, someOf("AdditionType", "video", "audio")}},
+		"DeleteStream":     {50, deleteStream, "VideoId", []param{video, list("JobIds", 20).must()}},
+		"DeleteMezzanines": {50, deleteMezzanines, "VideoIds", []param{videos, oneOf("Force", "false", "true")}},
+		"DeleteVideo":      {30, deleteVideo, "VideoIds", []param{videos}},
+		"GetImageInfo":     {100, getImageInfo, "ImageId", []param{str("ImageId").must(), output, authTimeout}},
+		"GetImageInfos":    {30, getImageInfos, "ImageIds", []param{list("ImageIds", 20).must(), output, authTimeout}},
+		"UpdateImageInfos": {30, updateImageInfos, "UpdateContent", each("ImageId", inCate)},
+		"DeleteImage": {50, deleteImage, "DeleteImageType", []param{oneOf("DeleteImageType", "ImageId", "ImageURL", "VideoId").must(), list("ImageIds", 20), list("ImageURLs", 20),
+			str("VideoId"), someOf("ImageType", "CoverSnapshot", "NormalSnapshot", "SpriteSnapshot", "SpriteOriginSnapshot", "All")}},
+		"SetMessageCallback": {15, setMessageCallback, "AppId", []param{oneOf("CallbackType", "HTTP", "MNS"), str("CallbackURL").upTo(256).inBytes().otherFault(invalidParam("CallbackURL")),
+			someOf("EventTypeList", eventTypes...), oneOf("AuthSwitch", "off", "on"), str("AuthKey"), str("MnsEndpoint"), str("MnsQueueName"), app}},
+		"GetMessageCallback":    {15, getMessageCallback, "AppId", []param{app}},
+		"DeleteMessageCallback": {15, deleteMessageCallback, "AppId", []param{app}},
+		"GetCategories":         {50, getCategories, "CateId", []param{num("CateId", -1, -1, many), cateType, pageNo, pageSize, byTime}},
+		"AddCategory":           {30, addCategory, "CateName", []param{cateName, num("ParentId", -1, -1, many), cateType}},
+		"UpdateCategory":        {100, updateCategory, "CateId", []param{cateName, category}},
+		"DeleteCategory":        {10, deleteCategory, "CateId", []param{category}},
+		"ListSnapshots": {30, listSnapshots, "VideoId", []param{video, oneOf("SnapshotType", "", "CoverSnapshot", "NormalSnapshot", "SpriteSnapshot", "SpriteOriginSnapshot", "WebVttSnapshot"),
+			pageNo, num("PageSize", 20, 1, 100), num("AuthTimeout", 3600, 3600, maxAuthOSS)}},
+		"GetAIVideoTagResult": {50, getAIVideoTagResult, "MediaId", []param{str("MediaId").must()}},
+		"UpdateMediaStorageClass": {50, updateMediaStorageClass, "MediaIds", []param{media, oneOf("StorageClass", "Standard", "IA", "Archive", "ColdArchive").must(), scope, restoreTier,
+			oneOf("AllowUpdateWithoutTimeLimit", "false", "true")}},
+		"RestoreMedia": {50, restoreMedia, "MediaIds", []param{media, num("RestoreDays", 1, 1, 365), restoreTier, scope}},
+		"RefreshMediaPlayUrls": {50, refreshMediaPlayUrls, "MediaIds", []param{media, oneOf("TaskType", "Refresh", "Preload").must(), str("Formats"), str("Definitions"), str("StreamType"),
+			oneOf("ResultType", "Single", "Multiple"), oneOf("SliceFlag", "false", "true"), num("SliceCount", 5, 1, 20), userData}},
+		"GetMediaRefreshJobs": {50, getMediaRefreshJobs, "MediaRefreshJobId", []param{str("MediaRefreshJobId").must(), str("MediaId")}},
+		"RefreshVodObjectCaches": {50, refreshVodObjectCaches, "ObjectPath", []param{str("ObjectPath").must(), oneOf("ObjectType", "File", "Directory", "Regex", "IgnoreParams").
+			otherFault(refuse(400, "InvalidObjectType.ValueNotSupported", `The specified value of "ObjectType" is not supported.`))}},
+		"GetCallerIdentity": {0, getCallerIdentity, "", nil},
+	}
 }
 
 // Operations lists what is emulated, sorted.

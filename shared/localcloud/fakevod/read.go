@@ -138,10 +138,7 @@ func (a *Asset) snapshotFormat(j SnapshotJob) string {
 }
 
 func getVideoInfo(s *Server, c *call) (any, *fault) {
-	id, refused := c.need("VideoId")
-	if refused != nil {
-		return nil, refused
-	}
+	id := c.q.Get("VideoId")
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	a, refused := s.video(c, id)
@@ -157,10 +154,7 @@ func getVideoInfo(s *Server, c *call) (any, *fault) {
 }
 
 func getVideoInfos(s *Server, c *call) (any, *fault) {
-	ids, refused := c.mediaIDs("VideoIds")
-	if refused != nil {
-		return nil, refused
-	}
+	ids := c.list("VideoIds")
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	list, missing := []mediaWire{}, []string{}
@@ -184,10 +178,7 @@ func getVideoInfos(s *Server, c *call) (any, *fault) {
 }
 
 func batchGetMediaInfos(s *Server, c *call) (any, *fault) {
-	ids, refused := c.mediaIDs("MediaIds")
-	if refused != nil {
-		return nil, refused
-	}
+	ids := c.list("MediaIds")
 	type info struct {
 		MediaID       string `json:"MediaId"`
 		MediaInfo     mediaWire
@@ -216,7 +207,7 @@ func batchGetMediaInfos(s *Server, c *call) (any, *fault) {
 		one := info{MediaID: a.ID, MediaInfo: w, PlayInfoList: []playWire{}}
 		if a.Source != nil {
 			m := s.mezzanine(a, "oss", true, true)
-			m.VideoID, m.MediaID = "", a.ID
+			m.VideoID, m.MediaID, m.OutputType, m.PreprocessStatus, m.StorageClass, m.RestoreStatus, m.RestoreExpiration = "", a.ID, "", "", "", "", ""
 			one.MezzanineInfo = &m
 		}
 		for _, st := range a.Streams {
@@ -251,15 +242,63 @@ type mezzanineWire struct {
 }
 
 type videoStreamWire struct {
-	Index, CodecName, Profile, CodecTagString, Width, Height, Sar, Dar, PixFmt string `json:",omitempty"`
-	Level, Fps, AvgFPS, Timebase, StartTime, Duration, Bitrate, NumFrames      string `json:",omitempty"`
-	Lang, Rotate                                                               string `json:",omitempty"`
+	Index, CodecName, CodecLongName, Profile, CodecTimeBase, CodecTagString, CodecTag string `json:",omitempty"`
+	Width, Height, HasBFrames, Sar, Dar, PixFmt, Level, Fps, AvgFPS                   string `json:",omitempty"`
+	Timebase, StartTime, Duration, Bitrate, NumFrames, Lang, Rotate                   string `json:",omitempty"`
 }
 
 type audioStreamWire struct {
-	Index, CodecName, CodecTagString, SampleRate, Channels, ChannelLayout string `json:",omitempty"`
-	Timebase, StartTime, Duration, Bitrate, NumFrames, Lang               string `json:",omitempty"`
+	Index, CodecName, CodecLongName, CodecTimeBase, CodecTagString, CodecTag string `json:",omitempty"`
+	SampleFmt, SampleRate, Channels, ChannelLayout                           string `json:",omitempty"`
+	Timebase, StartTime, Duration, Bitrate, NumFrames, Lang                  string `json:",omitempty"`
 }
+
+// longNames are ffmpeg's, which the service prints.
+var longNames = map[string]string{"h264": "H.264 / AVC / MPEG-4 AVC / MPEG-4 part 10", "hevc": "H.265 / HEVC (High Efficiency Video Coding)",
+	"aac": "AAC (Advanced Audio Coding)", "mp3": "MP3 (MPEG audio layer 3)", "vp9": "Google VP9", "av1": "Alliance for Open Media AV1", "opus": "Opus"}
+
+// codecTag is the four letters as the number that they are in a file.
+func codecTag(tag string) string {
+	if len(tag) != 4 {
+		return ""
+	}
+	return fmt.Sprintf("0x%02x%02x%02x%02x", tag[3], tag[2], tag[1], tag[0])
+}
+
+// aspect is the shape of the pixels that are shown, in lowest terms.
+func aspect(width, height int) string {
+	a, b := width, height
+	for b > 0 {
+		a, b = b, a%b
+	}
+	if a == 0 {
+		return "0:1"
+	}
+	return fmt.Sprintf("%d:%d", width/a, height/a)
+}
+
+// pictures and sounds are what a stream's details say of one track. What the prober does
+// not read has the value that such files have nearly always.
+func pictures(index string, t Track) videoStreamWire {
+	frames := "2"
+	if strings.Contains(t.Profile, "Baseline") {
+		frames = "0"
+	}
+	return videoStreamWire{Index: index, CodecName: t.Codec, CodecLongName: cmp.Or(longNames[t.Codec], t.Codec), Profile: t.Profile,
+		CodecTimeBase: "1/" + cmp.Or(text(t.FPS*2), "50"), CodecTagString: t.Tag, CodecTag: codecTag(t.Tag), Width: strconv.Itoa(t.Width), Height: strconv.Itoa(t.Height),
+		HasBFrames: frames, Sar: cmp.Or(t.Sar, "1:1"), Dar: cmp.Or(t.Dar, aspect(t.Width, t.Height)), PixFmt: "yuv420p", Level: strconv.Itoa(t.Level), Fps: text(t.FPS), AvgFPS: text(t.FPS),
+		Timebase: timebase(t), StartTime: "0.000000", Duration: text(t.Duration), Bitrate: text(t.Bitrate / 1000), NumFrames: strconv.FormatInt(t.Frames, 10),
+		Lang: t.Language, Rotate: strconv.Itoa(t.Rotation)}
+}
+
+func sounds(index string, t Track) audioStreamWire {
+	return audioStreamWire{Index: index, CodecName: t.Codec, CodecLongName: cmp.Or(longNames[t.Codec], t.Codec), CodecTimeBase: fmt.Sprintf("1/%d", max(t.SampleRate, 1)),
+		CodecTagString: t.Tag, CodecTag: codecTag(t.Tag), SampleFmt: "fltp", SampleRate: strconv.Itoa(t.SampleRate), Channels: strconv.Itoa(t.Channels),
+		ChannelLayout: map[int]string{1: "mono", 2: "stereo"}[t.Channels], Timebase: timebase(t), StartTime: "0.000000", Duration: text(t.Duration),
+		Bitrate: text(t.Bitrate / 1000), NumFrames: strconv.FormatInt(t.Frames, 10), Lang: t.Language}
+}
+
+func timebase(t Track) string { return fmt.Sprintf("1/%d", max(t.Timescale, 1)) }
 
 // text prints a number the shortest way, without noise from binary fractions.
 func text(v float64) string {
@@ -281,35 +320,19 @@ func (s *Server) mezzanine(a *Asset, output string, video, audio bool) mezzanine
 		if t.Cover { // album art is not a film
 			continue
 		}
-		base, index := fmt.Sprintf("1/%d", max(t.Timescale, 1)), strconv.Itoa(i)
-		switch {
+		switch index := strconv.Itoa(i); {
 		case t.Kind == "video" && video:
-			w.VideoStreamList = append(w.VideoStreamList, videoStreamWire{Index: index, CodecName: t.Codec, Profile: t.Profile, CodecTagString: t.Tag,
-				Width: strconv.Itoa(t.Width), Height: strconv.Itoa(t.Height), Sar: cmp.Or(t.Sar, "1:1"), Dar: t.Dar, Level: strconv.Itoa(t.Level), Fps: text(t.FPS), AvgFPS: text(t.FPS),
-				Timebase: base, StartTime: "0.000000", Duration: text(t.Duration), Bitrate: text(t.Bitrate / 1000), NumFrames: strconv.FormatInt(t.Frames, 10),
-				Lang: t.Language, Rotate: rotate(t.Rotation)})
+			w.VideoStreamList = append(w.VideoStreamList, pictures(index, t))
 		case t.Kind == "audio" && audio:
-			w.AudioStreamList = append(w.AudioStreamList, audioStreamWire{Index: index, CodecName: t.Codec, CodecTagString: t.Tag,
-				SampleRate: strconv.Itoa(t.SampleRate), Channels: strconv.Itoa(t.Channels), ChannelLayout: map[int]string{1: "mono", 2: "stereo"}[t.Channels],
-				Timebase: base, StartTime: "0.000000", Duration: text(t.Duration), Bitrate: text(t.Bitrate / 1000), NumFrames: strconv.FormatInt(t.Frames, 10), Lang: t.Language})
+			w.AudioStreamList = append(w.AudioStreamList, sounds(index, t))
 		}
 	}
 	return w
 }
 
-func rotate(deg int) string {
-	if deg == 0 {
-		return ""
-	}
-	return strconv.Itoa(deg)
-}
-
 func getMezzanineInfo(s *Server, c *call) (any, *fault) {
-	id, refused := c.need("VideoId")
-	if refused != nil {
-		return nil, refused
-	}
-	output, refused := c.output("cdn")
+	id := c.q.Get("VideoId")
+	output, refused := c.output()
 	if refused != nil {
 		return nil, refused
 	}
@@ -326,19 +349,16 @@ func getMezzanineInfo(s *Server, c *call) (any, *fault) {
 	return reply{"Mezzanine": s.mezzanine(a, output, slices.Contains(addition, "video"), slices.Contains(addition, "audio"))}, nil
 }
 
+// maxAuthOSS is the longest that an address of the bucket itself may hold, in seconds.
+const maxAuthOSS = 2_592_000
+
 // output reads OutputType and AuthTimeout, which belong together.
-func (c *call) output(otherwise string) (string, *fault) {
-	other := map[string]string{"cdn": "oss", "oss": "cdn"}[otherwise]
-	out, refused := c.choice("OutputType", otherwise, other)
-	if refused != nil {
-		return "", refused
+func (c *call) output() (string, *fault) {
+	out := c.choice("OutputType")
+	if out == "oss" && c.number("AuthTimeout") > maxAuthOSS {
+		return "", invalidParam("AuthTimeout")
 	}
-	most := int64(math.MaxInt64)
-	if out == "oss" {
-		most = 2_592_000
-	}
-	_, refused = c.number("AuthTimeout", 3600, 1, most)
-	return out, refused
+	return out, nil
 }
 
 type playWire struct {
@@ -404,22 +424,15 @@ func (a *Asset) streamKey(st Stream) string {
 func clip16(id string) string { return id[:min(16, len(id))] }
 
 func getPlayInfo(s *Server, c *call) (any, *fault) {
-	id, refused := c.need("VideoId")
+	id := c.q.Get("VideoId")
+	if s.opt.PlayOutputCDN && c.q.Get("OutputType") == "" {
+		c.q.Set("OutputType", "cdn")
+	}
+	output, refused := c.output()
 	if refused != nil {
 		return nil, refused
 	}
-	otherwise := "oss"
-	if s.opt.PlayOutputCDN {
-		otherwise = "cdn"
-	}
-	output, refused := c.output(otherwise)
-	if refused != nil {
-		return nil, refused
-	}
-	result, refused := c.choice("ResultType", "Single", "Multiple")
-	if refused != nil {
-		return nil, refused
-	}
+	result := c.choice("ResultType")
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	a, refused := s.video(c, id)
@@ -429,14 +442,10 @@ func getPlayInfo(s *Server, c *call) (any, *fault) {
 	if a.Status != "Normal" {
 		return nil, refuse(403, "Forbidden.IllegalStatus", "Status of the video is illegal. Current Status is "+a.Status+".")
 	}
-	wants := func(name, value string) bool {
-		list := c.q.Get(name)
-		return list == "" || slices.Contains(strings.Split(list, ","), value)
-	}
 	plays, locked := []playWire{}, false
 	for _, st := range a.Streams {
 		switch {
-		case !wants("Formats", st.Format) || !wants("Definition", st.Definition) || !wants("StreamType", st.kind()):
+		case !c.wants("Formats", st.Format) || !c.wants("Definition", st.Definition) || !c.wants("StreamType", st.kind()):
 		case result == "Single" && st.Invisible:
 		case result == "Single" && st.Encrypted:
 			locked = true
@@ -476,10 +485,8 @@ func (s *Server) image(a *Asset) mediaWire {
 }
 
 func getImageInfo(s *Server, c *call) (any, *fault) {
-	id, refused := c.need("ImageId")
-	if refused == nil {
-		_, refused = c.output("cdn")
-	}
+	id := c.q.Get("ImageId")
+	_, refused := c.output()
 	if refused != nil {
 		return nil, refused
 	}
@@ -498,10 +505,8 @@ func getImageInfo(s *Server, c *call) (any, *fault) {
 }
 
 func getImageInfos(s *Server, c *call) (any, *fault) {
-	ids, refused := c.mediaIDs("ImageIds")
-	if refused == nil {
-		_, refused = c.output("cdn")
-	}
+	ids := c.list("ImageIds")
+	_, refused := c.output()
 	if refused != nil {
 		return nil, refused
 	}

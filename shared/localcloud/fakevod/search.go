@@ -188,16 +188,8 @@ func (q search) scrollable() bool {
 func (c *call) search() (search, *fault) {
 	q := search{match: c.q.Get("Match"), token: c.q.Get("ScrollToken")}
 	var refused *fault
-	if q.kind, refused = c.choice("SearchType", "video", "audio", "image", "attached"); refused != nil {
-		return q, refused
-	}
+	q.kind, q.size, q.page = c.choice("SearchType"), c.number("PageSize"), c.number("PageNo")
 	if q.orders, refused = parseOrder(c.q.Get("SortBy")); refused != nil {
-		return q, refused
-	}
-	if q.size, refused = c.number("PageSize", 10, 1, 100); refused != nil {
-		return q, refused
-	}
-	if q.page, refused = c.number("PageNo", 1, 1, 1<<40); refused != nil {
 		return q, refused
 	}
 	q.query = q.kind + "\x00" + q.match + "\x00" + c.q.Get("SortBy")
@@ -445,9 +437,13 @@ var fieldWriters = map[string]func(*jsonText, *Server, *Asset){
 	"StorageClass":      played(func(o *jsonText, _ *Server, a *Asset) { o.str("StorageClass", a.storageClass()) }),
 	"RestoreStatus":     played(func(o *jsonText, _ *Server, a *Asset) { o.str("RestoreStatus", a.RestoreStatus) }),
 	"RestoreExpiration": played(func(o *jsonText, _ *Server, a *Asset) { o.time("RestoreExpiration", a.restored()) }),
-	"TemplateGroupId":   played(func(o *jsonText, _ *Server, a *Asset) { o.str("TemplateGroupId", a.TemplateGroupID) }),
-	"UserData":          played(func(o *jsonText, _ *Server, a *Asset) { o.str("UserData", a.UserData) }),
-	"Snapshots":         played(func(o *jsonText, s *Server, a *Asset) { o.urls("Snapshots", s.snapshotURLs(a.full(), "CoverSnapshot")) }),
+	"TemplateGroupId": func(o *jsonText, _ *Server, a *Asset) { // an audio has no such field
+		if a.Kind == "video" {
+			o.str("TemplateGroupId", a.TemplateGroupID)
+		}
+	},
+	"UserData":  played(func(o *jsonText, _ *Server, a *Asset) { o.str("UserData", a.UserData) }),
+	"Snapshots": played(func(o *jsonText, s *Server, a *Asset) { o.urls("Snapshots", s.snapshotURLs(a.full(), "CoverSnapshot")) }),
 	"SpriteSnapshots": played(func(o *jsonText, s *Server, a *Asset) {
 		o.urls("SpriteSnapshots", s.snapshotURLs(a.full(), "SpriteSnapshot"))
 	}),
@@ -519,22 +515,10 @@ func (s *Server) found(o *jsonText, a *Asset, want []func(*jsonText, *Server, *A
 }
 
 func getVideoList(s *Server, c *call) (any, *fault) {
-	size, refused := c.number("PageSize", 10, 1, 100)
-	if refused != nil {
-		return nil, refused
-	}
-	page, refused := c.number("PageNo", 1, 1, 1<<40)
-	if refused != nil {
-		return nil, refused
-	}
-	sort, refused := c.choice("SortBy", "CreationTime:Desc", "CreationTime:Asc")
-	if refused != nil {
-		return nil, refused
-	}
-	cate, refused := c.number("CateId", 0, -1<<62, 1<<62)
-	if refused != nil {
-		return nil, refused
-	}
+	size := c.number("PageSize")
+	page := c.number("PageNo")
+	sort := c.choice("SortBy")
+	cate := c.number("CateId")
 	var bounds [2]time.Time
 	for i, name := range []string{"StartTime", "EndTime"} {
 		if text := c.q.Get(name); text != "" {

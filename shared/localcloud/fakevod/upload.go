@@ -87,10 +87,7 @@ func (c *call) describe(s *Server) (edit, *fault) {
 		}
 	}
 	if c.q.Get("CateId") != "" {
-		n, refused := c.number("CateId", 0, -1, 1<<62)
-		if refused != nil {
-			return e, refused
-		}
+		n := c.number("CateId")
 		e.CateID = &n
 	}
 	if location := c.q.Get("StorageLocation"); location != "" && location != s.storage() {
@@ -124,13 +121,7 @@ func (c *call) newApp() string {
 }
 
 func createUploadVideo(s *Server, c *call) (any, *fault) {
-	name, refused := c.need("FileName")
-	if refused != nil {
-		return nil, refused
-	}
-	if _, refused := c.need("Title"); refused != nil {
-		return nil, refused
-	}
+	name := c.q.Get("FileName")
 	ext := extension(name)
 	kind := "video"
 	switch {
@@ -155,11 +146,11 @@ func createUploadVideo(s *Server, c *call) (any, *fault) {
 	}
 	var a *Asset
 	refused = s.write(c.now, func(ch *change) *fault {
-		if refused := e.check(s, s.opt.CreateInBytes); refused != nil {
+		if refused := e.check(s, c); refused != nil {
 			return refused
 		}
 		id := s.newID()
-		a = &Asset{ID: id, Kind: kind, Status: "Uploading", Created: ch.now, Modified: ch.now, AppID: c.newApp(), UserData: c.q.Get("UserData"),
+		a = &Asset{ID: id, Kind: kind, Status: "Uploading", Created: ch.now, Modified: ch.now, AppID: c.newApp(), UserData: c.q.Get("UserData"), Size: c.number("FileSize"),
 			TemplateGroupID: cmp.Or(group, DefaultTemplate), StorageClass: "Standard"}
 		if group == NoTranscode {
 			a.TranscodeMode = "NoTranscode"
@@ -187,10 +178,7 @@ func createUploadVideo(s *Server, c *call) (any, *fault) {
 }
 
 func refreshUploadVideo(s *Server, c *call) (any, *fault) {
-	id, refused := c.need("VideoId")
-	if refused != nil {
-		return nil, refused
-	}
+	id := c.q.Get("VideoId")
 	s.mu.RLock()
 	a, refused := s.video(c, id)
 	s.mu.RUnlock()
@@ -205,24 +193,15 @@ func refreshUploadVideo(s *Server, c *call) (any, *fault) {
 }
 
 func createUploadImage(s *Server, c *call) (any, *fault) {
-	if _, refused := c.need("ImageType"); refused != nil {
-		return nil, refused
-	}
-	kind, refused := c.choice("ImageType", "default", "cover")
-	if refused != nil {
-		return nil, refused
-	}
-	ext, refused := c.choice("ImageExt", imageExt...)
-	if refused != nil {
-		return nil, refused
-	}
+	kind := c.choice("ImageType")
+	ext := c.choice("ImageExt")
 	e, refused := c.describe(s)
 	if refused != nil {
 		return nil, refused
 	}
 	var a *Asset
 	refused = s.write(c.now, func(ch *change) *fault {
-		if refused := e.check(s, s.opt.CreateInBytes); refused != nil {
+		if refused := e.check(s, c); refused != nil {
 			return refused
 		}
 		id := s.newID()
@@ -490,15 +469,21 @@ func (s *Server) Upload(u Upload, body []byte) (string, error) {
 	if u.CateID != 0 {
 		q.Set("CateId", strconv.FormatInt(u.CateID, 10))
 	}
-	c := &call{op: "CreateUploadVideo", q: q, now: s.opt.Now().UTC()}
-	create, name := createUploadVideo, "VideoId"
+	c, name := &call{op: "CreateUploadVideo", q: q, now: s.opt.Now().UTC()}, "VideoId"
 	if slices.Contains(imageExt, extension(u.FileName)) {
 		q.Set("ImageType", "default")
 		q.Set("ImageExt", extension(u.FileName))
 		q.Set("OriginalFileName", u.FileName)
-		create, name = createUploadImage, "ImageId"
+		q.Del("FileName")
+		q.Del("TemplateGroupId")
+		c.op, name = "CreateUploadImage", "ImageId"
 	}
-	out, refused := create(s, c)
+	c.row = operations[c.op]
+	var out any
+	refused := s.checkParams(c, c.row)
+	if refused == nil {
+		out, refused = c.row.run(s, c)
+	}
 	if refused != nil {
 		return "", fmt.Errorf("upload %s: %s: %s", u.FileName, refused.code, refused.message)
 	}

@@ -29,41 +29,19 @@ type edit struct {
 	UserData    *string
 }
 
-// check refuses what is too long or not allowed; in characters or in bytes.
-func (e edit) check(s *Server, bytes bool) *fault {
-	length := func(v string) int {
-		if bytes {
-			return len(v)
-		}
-		return utf8.RuneCountInString(v)
-	}
-	for _, f := range []struct {
-		name string
-		v    *string
-		most int
-	}{{"Title", e.Title, maxTitle}, {"Description", e.Description, maxDescription}} {
-		if f.v == nil {
+// check refuses what a field of UpdateContent must not hold, by its row of the table of
+// parameters, and a category that is not there. The fields of other calls are checked
+// by the gateway.
+func (e edit) check(s *Server, c *call) *fault {
+	for _, p := range c.row.params {
+		var ok bool
+		if p.name, ok = strings.CutPrefix(p.name, "UpdateContent[]."); !ok {
 			continue
 		}
-		if length(*f.v) > f.most {
-			return tooLong(f.name, f.most)
-		}
-		if pictured(*f.v) {
-			return illegal(f.name)
-		}
-	}
-	if e.Tags != nil && *e.Tags != "" {
-		tags := strings.Split(*e.Tags, ",")
-		if len(tags) > maxTags {
-			return refuse(400, "TagsExceededMax", "The specified Tags count has exceeded 16.")
-		}
-		for _, t := range tags {
-			if length(t) > maxTag {
-				return tooLong("Tags", maxTag)
+		if v := map[string]*string{"Title": e.Title, "Description": e.Description, "Tags": e.Tags}[p.name]; v != nil && *v != "" {
+			if refused := p.check(*v); refused != nil {
+				return refused
 			}
-		}
-		if pictured(*e.Tags) {
-			return illegal("Tags")
 		}
 	}
 	if e.CateID != nil && *e.CateID > 0 {
@@ -125,10 +103,7 @@ func oldNew(before, now any, had, has bool) string {
 }
 
 func updateVideoInfo(s *Server, c *call) (any, *fault) {
-	id, refused := c.need("VideoId")
-	if refused != nil {
-		return nil, refused
-	}
+	id := c.q.Get("VideoId")
 	e := edit{VideoID: id}
 	for name, to := range map[string]**string{"Title": &e.Title, "Description": &e.Description, "Tags": &e.Tags, "CoverURL": &e.CoverURL, "UserData": &e.UserData} {
 		if c.q.Has(name) {
@@ -137,16 +112,13 @@ func updateVideoInfo(s *Server, c *call) (any, *fault) {
 		}
 	}
 	if c.q.Get("CateId") != "" {
-		n, refused := c.number("CateId", 0, -1, 1<<62)
-		if refused != nil {
-			return nil, refused
-		}
+		n := c.number("CateId")
 		e.CateID = &n
 	}
 	return reply{}, s.write(c.now, func(ch *change) *fault {
 		a, refused := s.video(c, id)
 		if refused == nil {
-			refused = e.check(s, true)
+			refused = e.check(s, c)
 		}
 		if refused == nil {
 			ch.update(a, e)
@@ -165,20 +137,24 @@ func (ch *change) update(a *Asset, e edit) {
 
 // content reads UpdateContent: an array of at most 20 objects, as text.
 func (c *call) content() ([]edit, *fault) {
-	text, refused := c.need("UpdateContent")
-	if refused != nil {
-		return nil, refused
-	}
+	text := c.q.Get("UpdateContent")
+	var objects []map[string]json.RawMessage
 	var edits []edit
-	if err := json.Unmarshal([]byte(text), &edits); err != nil || len(edits) == 0 {
+	if json.Unmarshal([]byte(text), &objects) != nil || json.Unmarshal([]byte(text), &edits) != nil || len(edits) == 0 {
 		return nil, invalidParam("UpdateContent")
 	}
 	if len(edits) > 20 {
 		return nil, refuse(400, "CountExceededMax", "The UpdateContent count has exceeded 20.")
 	}
-	for i := range edits {
-		edits[i].UserData = nil // not a field of a batch
-		if cmp.Or(edits[i].VideoID, edits[i].ImageID) == "" {
+	for _, o := range objects {
+		for name := range o {
+			if name = "UpdateContent[]." + name; !slices.ContainsFunc(c.row.params, func(p param) bool { return p.name == name }) {
+				return nil, refuse(501, "NotImplemented", "The field "+name+" of "+c.op+" is not emulated.")
+			}
+		}
+	}
+	for _, e := range edits {
+		if cmp.Or(e.VideoID, e.ImageID) == "" {
 			return nil, invalidParam("UpdateContent")
 		}
 	}
@@ -194,7 +170,7 @@ func updateVideoInfos(s *Server, c *call) (any, *fault) {
 	done := 0
 	refused = s.write(c.now, func(ch *change) *fault {
 		for _, e := range edits {
-			if refused := e.check(s, true); refused != nil && !s.opt.PartialInvalid {
+			if refused := e.check(s, c); refused != nil && !s.opt.PartialInvalid {
 				return refused
 			}
 		}
@@ -210,7 +186,7 @@ func updateVideoInfos(s *Server, c *call) (any, *fault) {
 				missing = append(missing, e.VideoID)
 				continue
 			}
-			if refused := e.check(s, true); refused != nil {
+			if refused := e.check(s, c); refused != nil {
 				bad = refused
 				continue
 			}
@@ -233,7 +209,7 @@ func updateImageInfos(s *Server, c *call) (any, *fault) {
 	missing := []string{}
 	refused = s.write(c.now, func(ch *change) *fault {
 		for _, e := range edits {
-			if refused := e.check(s, true); refused != nil {
+			if refused := e.check(s, c); refused != nil {
 				return refused
 			}
 		}
@@ -254,12 +230,9 @@ func updateImageInfos(s *Server, c *call) (any, *fault) {
 }
 
 func deleteVideo(s *Server, c *call) (any, *fault) {
-	ids, refused := c.mediaIDs("VideoIds")
-	if refused != nil {
-		return nil, refused
-	}
+	ids := c.list("VideoIds")
 	missing, hidden := []string{}, []string{}
-	refused = s.write(c.now, func(ch *change) *fault {
+	refused := s.write(c.now, func(ch *change) *fault {
 		for _, id := range ids {
 			a, refused := s.video(c, id)
 			switch refused {
@@ -287,14 +260,8 @@ func deleteVideo(s *Server, c *call) (any, *fault) {
 }
 
 func deleteStream(s *Server, c *call) (any, *fault) {
-	id, refused := c.need("VideoId")
-	if refused != nil {
-		return nil, refused
-	}
-	jobs, refused := c.mediaIDs("JobIds")
-	if refused != nil {
-		return nil, refused
-	}
+	id := c.q.Get("VideoId")
+	jobs := c.list("JobIds")
 	return reply{}, s.write(c.now, func(ch *change) *fault {
 		a, refused := s.video(c, id)
 		if refused != nil {
@@ -323,16 +290,10 @@ func deleteStream(s *Server, c *call) (any, *fault) {
 }
 
 func deleteMezzanines(s *Server, c *call) (any, *fault) {
-	ids, refused := c.mediaIDs("VideoIds")
-	if refused != nil {
-		return nil, refused
-	}
-	force, refused := c.choice("Force", "false", "true")
-	if refused != nil {
-		return nil, refused
-	}
+	ids := c.list("VideoIds")
+	force := c.choice("Force")
 	missing, kept := []string{}, []string{}
-	refused = s.write(c.now, func(ch *change) *fault {
+	refused := s.write(c.now, func(ch *change) *fault {
 		for _, id := range ids {
 			a, refused := s.video(c, id)
 			switch {
@@ -365,21 +326,18 @@ func deleteMezzanines(s *Server, c *call) (any, *fault) {
 }
 
 func deleteImage(s *Server, c *call) (any, *fault) {
-	how, refused := c.need("DeleteImageType")
-	if refused != nil {
-		return nil, refused
-	}
+	how := c.q.Get("DeleteImageType")
 	switch how {
 	case "ImageId":
-		ids, refused := c.mediaIDs("ImageIds")
-		if refused != nil {
-			return nil, refused
+		ids := c.list("ImageIds")
+		if len(ids) == 0 {
+			return nil, missingParam("ImageIds")
 		}
 		return reply{}, s.removeImages(c, ids, func(id string) *Asset { return s.lib.assets[id] })
 	case "ImageURL":
-		urls, refused := c.mediaIDs("ImageURLs")
-		if refused != nil {
-			return nil, refused
+		urls := c.list("ImageURLs")
+		if len(urls) == 0 {
+			return nil, missingParam("ImageURLs")
 		}
 		for i, u := range urls {
 			if plain, err := url.QueryUnescape(u); err == nil { // each is encoded before they are joined
@@ -436,19 +394,15 @@ func (s *Server) removeImages(c *call, names []string, find func(string) *Asset)
 }
 
 func (s *Server) removeSnapshots(c *call) (any, *fault) {
-	id, refused := c.need("VideoId")
-	if refused != nil {
-		return nil, refused
-	}
-	types, refused := c.mediaIDs("ImageType")
-	if refused != nil {
-		return nil, refused
-	}
-	all := slices.Contains(types, "All")
-	for _, t := range types {
-		if !slices.Contains([]string{"CoverSnapshot", "NormalSnapshot", "SpriteSnapshot", "SpriteOriginSnapshot", "All"}, t) || all && len(types) > 1 {
-			return nil, invalidParam("ImageType")
+	for _, name := range []string{"VideoId", "ImageType"} {
+		if c.q.Get(name) == "" {
+			return nil, missingParam(name)
 		}
+	}
+	id, types := c.q.Get("VideoId"), c.list("ImageType")
+	all := slices.Contains(types, "All")
+	if all && len(types) > 1 {
+		return nil, invalidParam("ImageType")
 	}
 	return reply{}, s.write(c.now, func(ch *change) *fault {
 		a, refused := s.video(c, id)
