@@ -135,7 +135,7 @@ func TestAnInvocationForNextYearStopsNoNight(t *testing.T) {
 	answer := n.byHand(t, "purgeplan", n.cloud.Now().AddDate(1, 0, 0))
 	require.Contains(t, answer, "in the future of this function's clock")
 	require.Len(t, n.incidents(t), 1)
-	require.Contains(t, n.incidents(t)[0], "the tick of 2027-11-22T17:00:00Z lies 8760h0m0s in the future of this function's clock")
+	require.Regexp(t, `the tick of 2027-11-22T17:00:0\dZ lies 87(60h0m0|59h59m\d+)s in the future of this function's clock`, n.incidents(t)[0])
 	for i := range 6 {
 		n.seed(fmt.Sprint(i+1), 60, "temp")
 		n.cloud.Advance(24 * time.Hour) // the timers of s.yaml fire

@@ -185,7 +185,7 @@ func (w *world) portion(t *testing.T, p state.Plan, first int) {
 // portions, oldest first, and the nights go on by themselves then.
 func TestABacklogAfterAHaltDrainsInPortions(t *testing.T) {
 	w := newWorld(t, selfApproved+"guards: {count: 100, percent: 100, unknown: 1000, bytes: 1TB, times_usual: 1000}\n")
-	w.fill("other", 3000, at(90))
+	w.fill("other", 300, at(90))
 	require.NoError(t, state.SetHalt(t.Context(), w.objects, state.Halt{Halted: true, By: "anna", At: made, Reason: "holidays"}))
 	approved := 0
 	for n := range 20 {

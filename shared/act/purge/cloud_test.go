@@ -157,18 +157,25 @@ func TestASlowDeleteDoesNotOutliveItsLease(t *testing.T) {
 			sent <- true
 		}
 	}
+	// Only waiting moves the clock of the leases.
+	var waited atomic.Int64
+	start, one, another := time.Now(), c.job(), c.job()
+	one.Now = func() time.Time { return start.Add(time.Duration(waited.Load())) }
+	one.Wait = func(_ context.Context, until time.Time) { waited.Store(int64(until.Sub(start))) }
 	first := make(chan error)
 	go func() {
-		_, err := c.job().Run(t.Context(), c.now().Add(time.Hour))
+		_, err := one.Run(t.Context(), c.now().Add(time.Hour))
 		first <- err
 	}()
 	<-sent
 	c.tag(a.ID, "keep")
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	_, second := c.job().Run(ctx, c.now().Add(time.Hour))
+	another.Now, another.Wait = one.Now, func(context.Context, time.Time) { cancel() } // its time ends before the lease
+	_, second := another.Run(ctx, c.now().Add(time.Hour))
 	require.ErrorIs(t, second, state.ErrBusy)
 	require.NoError(t, <-first)
+	require.Greater(t, time.Duration(waited.Load()), 10*time.Second, "nearly as long as its lease")
 	end, err := state.ReadEnd(t.Context(), c.objects, p.ID)
 	require.NoError(t, err)
 	_, there := c.cloud.VOD.Lookup(a.ID)

@@ -80,7 +80,7 @@ func TestTheGuardsCountWhatTheNightHasRemovedAlready(t *testing.T) {
 			for id, err := range state.Plans(t.Context(), w.objects, time.Time{}) {
 				require.NoError(t, err)
 				if _, err := state.ReadEnd(t.Context(), w.objects, id); err == nil {
-					require.NoError(t, state.Remove(t.Context(), w.objects.(*state.Store), "plans/"+id+".json"))
+					require.NoError(t, w.objects.(*memory).Remove(t.Context(), "plans/"+id+".json"))
 				}
 			}
 		}, later.Add(time.Hour), purge.Refused},
@@ -118,7 +118,7 @@ func TestTheGuardsCountWhatMayHaveGone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, unguarded+"guards: {percent: 100, count: 30}")
 			old := w.planOf(t, "y", 20, made.AddDate(0, 0, -1))
-			require.NoError(t, state.Remove(t.Context(), w.objects.(*state.Store), "approvals/"+old.ID+".json"))
+			require.NoError(t, w.objects.(*memory).Remove(t.Context(), "approvals/"+old.ID+".json"))
 			w.planOf(t, "x", 20, made)
 			asked := false
 			w.before = func(call string) error {
@@ -146,7 +146,7 @@ func TestTheGuardsCountWhatMayHaveGone(t *testing.T) {
 func TestWhatIsSettledMeanwhileCountsOnce(t *testing.T) {
 	w := newWorld(t, unguarded+"guards: {percent: 100, count: 30}")
 	old := w.planOf(t, "z", 1, made.AddDate(0, 0, -2)) // it is run first, and has the night counted
-	require.NoError(t, state.Remove(t.Context(), w.objects.(*state.Store), "approvals/"+old.ID+".json"))
+	require.NoError(t, w.objects.(*memory).Remove(t.Context(), "approvals/"+old.ID+".json"))
 	x := w.planOf(t, "x", 20, made.AddDate(0, 0, -1))
 	w.after = func(call string) error {
 		if strings.HasPrefix(call, "delete videos 20") {

@@ -41,12 +41,9 @@ func (r *run) acquire(ctx context.Context, lane string) (state.Lease, error) {
 	free := busy.Free.Sub(r.Now())
 	// A clock that ran ahead, or ours is behind: what counts is that nobody renews it.
 	watch := free > busy.Lasts && busy.Lasts <= 2*leaseTime
-	wait := time.NewTimer(min(free, busy.Lasts, 2*leaseTime))
-	defer wait.Stop()
-	select {
-	case <-ctx.Done():
+	r.Wait(ctx, r.Now().Add(min(free, busy.Lasts, 2*leaseTime)))
+	if ctx.Err() != nil {
 		return state.Lease{}, errors.Join(err, ctx.Err())
-	case <-wait.C:
 	}
 	if watch {
 		return state.AcquireWatched(ctx, r.State, lane, r.name, r.Now(), leaseTime, busy.Number)

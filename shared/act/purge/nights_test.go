@@ -247,7 +247,8 @@ func (n *nights) run(t *testing.T, at int) {
 	m := &mortal{at: at, half: n.IntN(2) == 0}
 	j := purge.Job{Library: n.library(t, m), State: mortalState{n.objects, m}, Policy: n.policy, Region: "cn-shanghai", Account: "1"}
 	// Each night's lease is of another day; only the dead hold one over.
-	j.Now = func() time.Time { return n.now() }
+	j.Now = n.now
+	j.Wait = func(_ context.Context, until time.Time) { n.cloud.Advance(until.Sub(n.now())) }
 	r, err := j.Run(t.Context(), n.now())
 	if at > 0 && m.steps >= at {
 		n.kills++

@@ -252,10 +252,7 @@ func newWorld(t *testing.T, policy string, all ...video.Media) *world {
 	t.Helper()
 	p, err := retention.Parse("policy.yaml", []byte(policy))
 	require.NoError(t, err)
-	s, err := state.Open(t.Context(), "file:"+t.TempDir(), state.Options{})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	return &world{library: newLibrary(all...), objects: s, policy: p}
+	return &world{library: newLibrary(all...), objects: &memory{bodies: map[string][]byte{}}, policy: p}
 }
 
 func (w *world) plan(t *testing.T, at time.Time) state.Plan {
