@@ -174,25 +174,29 @@ func Ahead(ctx context.Context, o Objects, mine func(Plan) bool, plans []Plan) (
 			return nil, err
 		}
 		delete(waiting, w.Plan)
-		var later []string
-		for id, made := range waiting {
-			if stamp(made.Add(-farAhead)) > w.Plan {
-				later = append(later, id)
-			}
-		}
-		if len(later) == 0 {
+		some := madeAfter(waiting, w.Plan)
+		if len(some) == 0 {
 			continue
 		}
-		p, err := ReadPlan(ctx, o, w.Plan)
-		if err != nil && !corruptOrGone(err) {
-			return nil, err
-		}
-		for _, id := range later {
-			if err == nil && mine(p) {
+		switch p, err := ReadPlan(ctx, o, w.Plan); {
+		case err == nil && mine(p):
+			for _, id := range some {
 				ahead[id] = true
 				delete(waiting, id)
 			}
+		case err != nil && !corruptOrGone(err):
+			return nil, err
 		}
 	}
 	return ahead, nil
+}
+
+// madeAfter gives the plans for moments far later than that of another.
+func madeAfter(made map[string]time.Time, other string) (ids []string) {
+	for id, at := range made {
+		if stamp(at.Add(-farAhead)) > other {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }

@@ -129,8 +129,8 @@ func changed(planned, now Verdict, fresh Fresh) string {
 // ours says that the parts of an asset are those that the plan saw, but for what its own
 // calls removed: then those calls, and nobody else, may have modified the asset.
 func ours(planned, now map[string]string, called func(Kind, string) bool) bool {
-	for part, print := range now {
-		if planned[part] != print || print == "" {
+	for part, seen := range now {
+		if planned[part] != seen || seen == "" {
 			return false
 		}
 	}
