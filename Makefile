@@ -39,7 +39,7 @@ test: ## every test, shuffled, with the race detector where there is a C compile
 	$(GO) test $(RACE) -shuffle=on -timeout=10m ./...
 
 .PHONY: check
-check: tidy fmt vet lint mutants-listed sizes ## format, vet, lint, module file, binary sizes
+check: tidy fmt vet lint vulns mutants-listed sizes ## format, vet, lint, vulnerabilities, module file, binary sizes
 
 .PHONY: tidy
 tidy:
@@ -56,6 +56,10 @@ vet:
 .PHONY: lint
 lint:
 	@$(LINT) run ./...
+
+.PHONY: vulns
+vulns: build
+	@GO="$(GO)" .ci/vulns
 
 # The rooms whose tests must notice 95 of 100 slips; each survivor has its reason
 # in testdata/mutants.txt.
