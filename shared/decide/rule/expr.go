@@ -151,7 +151,7 @@ func (f *File) Compile(path, text string) *Program {
 	if text == "" && slices.ContainsFunc(f.faults, func(fault *Fault) bool { return fault.Path == path }) {
 		return nil // there is none because of a mistake that is told already
 	}
-	if len(f.faults) >= maxFileFaults || f.conditions > maxConditions || f.patterns > maxPatterns {
+	if len(f.faults) >= maxFileFaults || f.conditions > MaxConditions || f.patterns > maxPatterns {
 		return nil
 	}
 	p, err := Compile(text)
@@ -160,8 +160,8 @@ func (f *File) Compile(path, text string) *Program {
 		f.patterns += p.patterns.size()
 	}
 	switch {
-	case f.conditions > maxConditions:
-		f.Add(path, fmt.Sprintf("more than %d conditions in one file", maxConditions), "")
+	case f.conditions > MaxConditions:
+		f.Add(path, fmt.Sprintf("more than %d conditions in one file", MaxConditions), "")
 	case f.patterns > maxPatterns:
 		f.Add(path, fmt.Sprintf("the patterns of this file have more than %d steps together", maxPatterns), "use startsWith, contains or has_word where they do")
 	}

@@ -193,6 +193,10 @@ func (p parser) rules() *Rules {
 	if len(s.Rules) == 0 {
 		p.Add("$.rules", "no rules", "a file without rules would take nothing but retired tags back; add at least one")
 	}
+	if n := len(s.Rules); n > rule.MaxConditions { // none is looked into, since that would take long
+		p.Add("$.rules", fmt.Sprintf("%d rules, at most %d", n, rule.MaxConditions), "")
+		return r
+	}
 	named := map[string]int{}
 	for i, one := range s.Rules {
 		if p.Full() {

@@ -613,6 +613,7 @@ func TestAFileHoldsSoManyRetiredTagsAndBeginnings(t *testing.T) {
 	parse(t, file(2_000, 1_000))
 	for text, want := range map[string]string{
 		file(2_001, 1): "2001 tags, at most 2000", file(1, 1_001): "more than 1000 different beginnings", file(5_000, 10): "5000 tags, at most 2000",
+		file(1, 4_001): "4001 rules, at most 4000",
 	} {
 		_, err := tagging.Parse("rules.yaml", []byte(text))
 		require.ErrorContains(t, err, want)
