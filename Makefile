@@ -42,7 +42,7 @@ test: build ## every test, shuffled, with the race detector where there is a C c
 	BUILT=$(filter linux/amd64,$(shell $(GO) env GOOS)/$(shell $(GO) env GOARCH)) $(GO) test $(RACE) -shuffle=on -timeout=10m ./...
 
 .PHONY: check
-check: tidy fmt vet lint mutants-listed sizes ## format, vet, lint, module file, binary sizes
+check: tidy fmt vet lint vulns mutants-listed sizes ## format, vet, lint, vulnerabilities, module file, binary sizes
 
 .PHONY: tidy
 tidy:
@@ -59,6 +59,10 @@ vet:
 .PHONY: lint
 lint:
 	@$(LINT) run ./...
+
+.PHONY: vulns
+vulns: build
+	@GO="$(GO)" .ci/vulns
 
 # The rooms whose tests must notice 95 of 100 slips; each survivor has its reason
 # in testdata/mutants.txt.

@@ -177,7 +177,7 @@ var details = map[string]func(object) any{
 	},
 	VideoAnalysisComplete: func(o object) any {
 		return Analysis{
-			Duration: seconds(o.float("duration")),
+			Duration: video.Length(o.float("duration")),
 			Width:    int(o.integer("width")),
 			Height:   int(o.integer("height")),
 			FPS:      o.float("fps"),
@@ -291,7 +291,7 @@ func output(o object) Output {
 		Job:        o.word("jobid"),
 		Definition: o.word("definition"),
 		Format:     o.word("format"),
-		Duration:   seconds(o.float("duration")),
+		Duration:   video.Length(o.float("duration")),
 		Width:      int(o.integer("width")),
 		Height:     int(o.integer("height")),
 		FPS:        o.float("fps"),

@@ -104,13 +104,6 @@ func millis(o object, key string) time.Time {
 	return time.Time{}
 }
 
-func seconds(f float64) time.Duration {
-	if f < 0 || f > 1e9 {
-		return 0
-	}
-	return time.Duration(math.Round(f*1e6)) * time.Microsecond
-}
-
 // list is an array of objects, one object, or a string holding either.
 func (o object) list(key string) []object { return objects(o[key]) }
 

@@ -135,6 +135,15 @@ func (s *State) Read(ctx context.Context, key string) ([]byte, error) {
 	return store.Read(ctx, key)
 }
 
+// ReadNewer is state.Store.ReadNewer.
+func (s *State) ReadNewer(ctx context.Context, key, have string) (body []byte, version string, err error) {
+	store, err := s.Open(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	return store.ReadNewer(ctx, key, have)
+}
+
 // Create is state.Objects.Create.
 func (s *State) Create(ctx context.Context, key string, body []byte) error {
 	store, err := s.Open(ctx)

@@ -106,15 +106,29 @@ func (b *bucket) close() error {
 }
 
 func (b *bucket) Read(ctx context.Context, key string) ([]byte, error) {
-	answer, err := b.get(ctx, &oss.GetObjectRequest{Bucket: &b.name, Key: oss.Ptr(b.prefix + key)})
+	body, _, err := b.readNewer(ctx, key, "")
+	return body, err
+}
+
+// readNewer leaves it to OSS to compare ETags.
+func (b *bucket) readNewer(ctx context.Context, key, have string) (body []byte, version string, err error) {
+	request := &oss.GetObjectRequest{Bucket: &b.name, Key: oss.Ptr(b.prefix + key)}
+	if have != "" {
+		request.IfNoneMatch = &have
+	}
+	answer, err := b.get(ctx, request)
+	var e *oss.ServiceError
+	if have != "" && errors.As(err, &e) && e.StatusCode == http.StatusNotModified {
+		return nil, have, nil
+	}
 	if err != nil {
-		return nil, b.kindOf(ctx, err)
+		return nil, "", b.kindOf(ctx, err)
 	}
-	body, err := io.ReadAll(answer.Body)
+	body, err = io.ReadAll(answer.Body)
 	if err = errors.Join(err, answer.Body.Close()); err != nil {
-		return nil, b.kindOf(ctx, err)
+		return nil, "", b.kindOf(ctx, err)
 	}
-	return body, nil
+	return body, oss.ToString(answer.ETag), nil
 }
 
 // Create puts an object that must not be there. A put that took effect although

@@ -91,6 +91,7 @@ type Store struct {
 // backend is one form. Keys are checked before they come here.
 type backend interface {
 	Objects
+	readNewer(ctx context.Context, key, have string) (body []byte, version string, err error)
 	remove(ctx context.Context, key string) error
 	close() error
 }
@@ -138,6 +139,18 @@ func (s *Store) Read(ctx context.Context, key string) ([]byte, error) {
 		}
 	}
 	return nil, fmt.Errorf("state: read %q: %w", key, err)
+}
+
+// ReadNewer is Read for a reader that may have the object already, in the version that
+// an earlier call gave; empty: it has none. A nil body says that the object is still of
+// that version. It is one request, and what has not changed is not sent again.
+func (s *Store) ReadNewer(ctx context.Context, key, have string) (body []byte, version string, err error) {
+	if err = check(ctx, key); err == nil {
+		if body, version, err = s.form.readNewer(ctx, key, have); err == nil {
+			return body, version, nil
+		}
+	}
+	return nil, "", fmt.Errorf("state: read %q: %w", key, err)
 }
 
 // Create implements Objects.

@@ -1,6 +1,7 @@
 package video_test
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -74,6 +75,15 @@ func TestTagEditLaws(t *testing.T) {
 		}
 		require.ElementsMatch(t, once, video.SplitTags(video.JoinTags(once)), "tags survive the wire")
 	})
+}
+
+func TestALengthIsToTheMicrosecond(t *testing.T) {
+	for seconds, want := range map[float64]time.Duration{
+		4.004: 4004 * time.Millisecond, 0.0000004: 0, 0.0000006: time.Microsecond, 1e9: 1e9 * time.Second,
+		0: 0, -1: 0, 1e9 + 1: 0, math.Inf(1): 0, math.NaN(): 0,
+	} {
+		require.Equal(t, want, video.Length(seconds), "%v", seconds)
+	}
 }
 
 func TestResultOf(t *testing.T) {

@@ -6,6 +6,7 @@
 package video
 
 import (
+	"math"
 	"strings"
 	"time"
 )
@@ -138,6 +139,16 @@ type Image struct {
 	Modified     time.Time `json:"modified,omitzero"` // zero: the read that filled this does not say
 	App          string    `json:"app,omitempty"`
 	Region       string    `json:"region,omitempty"`
+}
+
+// Length is a duration that was told in seconds, to the microsecond, which no measure of the
+// provider exceeds: 4.004 s is 4.004 s, and not what the nearest binary fraction is. What is
+// no length of a media, such as one below zero or of more than 30 years, is zero: not known.
+func Length(seconds float64) time.Duration {
+	if !(seconds > 0 && seconds <= 1e9) { // so that NaN is none either
+		return 0
+	}
+	return time.Duration(math.Round(seconds*1e6)) * time.Microsecond
 }
 
 // SplitTags reads the provider's comma-separated tag list: blanks around a tag

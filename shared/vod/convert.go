@@ -20,7 +20,7 @@ func ofVideoInfo(v api.VideoInGetVideoInfo) video.Video {
 	return video.Video{
 		ID: video.ID(v.VideoId), Title: v.Title, Description: v.Description, Tags: video.SplitTags(v.Tags),
 		Category: v.CateId, CategoryName: v.CateName, Cover: v.CoverURL, Status: video.Status(v.Status),
-		Size: told(v.Size), Duration: seconds(v.Duration), Created: when(cmp.Or(v.CreationTime, v.CreateTime)), Modified: when(cmp.Or(v.ModificationTime, v.ModifyTime)),
+		Size: told(v.Size), Duration: video.Length(v.Duration), Created: when(cmp.Or(v.CreationTime, v.CreateTime)), Modified: when(cmp.Or(v.ModificationTime, v.ModifyTime)),
 		StorageClass: v.StorageClass, Storage: v.StorageLocation, App: v.AppId, Region: v.RegionId,
 		UserData: v.UserData, Snapshots: v.Snapshots.Snapshot,
 	}
@@ -31,7 +31,7 @@ func ofVideo(v videoWire) video.Video {
 	return video.Video{
 		ID: video.ID(cmp.Or(v.VideoID, v.AudioID)), Kind: video.Kind(v.MediaType), Title: string(v.Title), Description: string(v.Description), Tags: video.SplitTags(string(v.Tags)),
 		Category: int64(v.CateID), CategoryName: string(v.CateName), Cover: string(v.CoverURL), Status: video.Status(v.Status),
-		Size: told(int64(v.Size)), Duration: seconds(number(string(v.Duration))),
+		Size: told(int64(v.Size)), Duration: video.Length(number(string(v.Duration))),
 		Created: when(string(cmp.Or(v.CreationTime, v.CreateTime))), Modified: when(string(cmp.Or(v.ModificationTime, v.ModifyTime))),
 		StorageClass: string(v.StorageClass), Storage: string(v.StorageLocation), App: string(v.AppID), Region: string(v.RegionID),
 		UserData: string(v.UserData), Origin: string(v.MediaSource), TranscodeMode: string(v.TranscodeMode), Snapshots: texts(v.Snapshots),
@@ -42,7 +42,7 @@ func ofListed(v api.VideoInGetVideoList) video.Video {
 	return video.Video{
 		ID: video.ID(v.VideoId), Title: v.Title, Description: v.Description, Tags: video.SplitTags(v.Tags),
 		Category: v.CateId, CategoryName: v.CateName, Cover: v.CoverURL, Status: video.Status(v.Status),
-		Size: told(v.Size), Duration: seconds(v.Duration), Created: when(cmp.Or(v.CreationTime, v.CreateTime)), Modified: when(cmp.Or(v.ModificationTime, v.ModifyTime)),
+		Size: told(v.Size), Duration: video.Length(v.Duration), Created: when(cmp.Or(v.CreationTime, v.CreateTime)), Modified: when(cmp.Or(v.ModificationTime, v.ModifyTime)),
 		StorageClass: v.StorageClass, Storage: v.StorageLocation, App: v.AppId,
 		UserData: v.UserData, Snapshots: v.Snapshots.Snapshot,
 	}
@@ -66,7 +66,7 @@ func ofMedia(m mediaWire) (video.Media, error) {
 	media := video.Media{Video: video.Video{
 		ID: video.ID(m.MediaID), Title: string(i.Title), Description: string(i.Description), Tags: video.SplitTags(string(i.Tags)),
 		Category: int64(i.CateID), CategoryName: string(i.CateName), Cover: string(i.CoverURL), Status: video.Status(i.Status),
-		Size: told(int64(f.Size)), Duration: seconds(number(string(f.Duration))), Created: when(string(i.CreationTime)), Modified: when(string(i.ModificationTime)),
+		Size: told(int64(f.Size)), Duration: video.Length(number(string(f.Duration))), Created: when(string(i.CreationTime)), Modified: when(string(i.ModificationTime)),
 		StorageClass: string(i.StorageClass), Storage: string(i.StorageLocation), App: string(i.AppID), Region: string(i.RegionID),
 		UserData: string(i.UserData), Snapshots: texts(i.Snapshots),
 	}, Streams: ofPlays(m.PlayInfoList)}
@@ -93,7 +93,7 @@ func ofMedia(m mediaWire) (video.Media, error) {
 
 func ofMezzanine(m api.MezzanineInGetMezzanineInfo) video.Source {
 	s := video.Source{
-		Status: m.Status, FileName: m.FileName, Size: told(m.Size), Duration: seconds(number(m.Duration)),
+		Status: m.Status, FileName: m.FileName, Size: told(m.Size), Duration: video.Length(number(m.Duration)),
 		Width: told(int(m.Width)), Height: told(int(m.Height)), FPS: number(m.Fps), Bitrate: number(m.Bitrate),
 		StorageClass: m.StorageClass, Created: when(m.CreationTime),
 	}
@@ -135,7 +135,7 @@ func ofPlays(infos []playWire) []video.Stream {
 		streams[i] = video.Stream{
 			Job: string(p.JobID), Definition: string(p.Definition), Format: string(p.Format), Codec: string(p.CodecName), Kind: string(p.StreamType), Status: string(p.Status),
 			Size: told(int64(p.Size)), Width: told(int(p.Width)), Height: told(int(p.Height)), FPS: number(string(p.Fps)), Bitrate: number(string(p.Bitrate)),
-			Duration: seconds(number(string(p.Duration))), Encrypted: p.Encrypt != 0, Created: when(string(p.CreationTime)),
+			Duration: video.Length(number(string(p.Duration))), Encrypted: p.Encrypt != 0, Created: when(string(p.CreationTime)),
 		}
 	}
 	return streams
@@ -212,13 +212,3 @@ func number(text string) float64 {
 
 // told is zero for a measure that VOD does not say: none is below zero.
 func told[N int | int64](n N) N { return max(0, n) }
-
-// seconds is to the microsecond, which no measure of VOD exceeds: 4.004 s is
-// 4.004 s, and not what the nearest binary fraction is.
-func seconds(s float64) time.Duration {
-	const most = 1e9 // s, 30 years: more does not fit a duration and is no length of a media
-	if s <= 0 || s > most {
-		return 0
-	}
-	return time.Duration(math.Round(s*1e6)) * time.Microsecond
-}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ import (
 
 	"vodcurator/events"
 	"vodcurator/shared/boot"
+	"vodcurator/shared/decide/rule"
 	"vodcurator/shared/queue"
 	"vodcurator/shared/report"
 	"vodcurator/shared/video"
@@ -43,7 +45,7 @@ A JSON file holds one message ({"v":1,"changes":[...]}, or the array that
 UpdateVideoInfos takes), or one on each line. A CSV begins with the names of its
 columns, of: id, kind, title, description, category, cover, tags (replaces the list), add,
 remove, issuedAt, ifUnmodifiedSince. An empty cell leaves the field alone, ` + emptied + ` empties it;
-tags are separated by commas.
+tags are separated by "," and by no other sign. Empty rows and columns are left out.
 
 Everything is checked first: one fault, and nothing is sent. Changes without issuedAt
 are issued now, in the order of the file. Where some could not be sent it says how to
@@ -278,13 +280,16 @@ func changesOfJSON(text []byte) ([]video.Change, error) {
 // changesOfCSV reads a table, all faults at once, each with its line.
 func changesOfCSV(text []byte) ([]video.Change, error) {
 	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(text, []byte("\ufeff")))) // spreadsheets like to begin with a mark
-	columns, err := r.Read()
+	r.FieldsPerRecord = -1
+	columns, err := nextRow(r)
 	if err != nil {
 		return nil, fmt.Errorf("the first line: %w", err)
 	}
 	set, faults := map[string]bool{}, []error(nil)
 	for i, name := range columns {
-		columns[i] = strings.TrimSpace(name)
+		if columns[i] = strings.TrimSpace(name); columns[i] == "" {
+			continue // a column that a spreadsheet left: its cells have to be empty
+		}
 		if _, ok := cells[columns[i]]; !ok || set[columns[i]] {
 			faults = append(faults, fmt.Errorf("%w: column %q is unknown or there twice", video.ErrInvalid, name))
 		}
@@ -299,7 +304,7 @@ func changesOfCSV(text []byte) ([]video.Change, error) {
 	var changes []video.Change
 	var at []int
 	for {
-		row, err := r.Read()
+		row, err := nextRow(r)
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -308,12 +313,20 @@ func changesOfCSV(text []byte) ([]video.Change, error) {
 		}
 		line, _ := r.FieldPos(0)
 		var c video.Change
+		if len(row) < len(columns) { // its end may be lost
+			faults = append(faults, fmt.Errorf("line %d: %w: %s, and the table has %d columns", line, video.ErrInvalid, report.Count(len(row), "cell"), len(columns)))
+		}
 		for i, cell := range row {
 			if cell == "" {
 				continue
 			}
-			if err := cells[columns[i]](&c, cell); err != nil {
-				faults = append(faults, fmt.Errorf("line %d: %w: %s: %w", line, video.ErrInvalid, columns[i], err))
+			switch {
+			case i < len(columns) && columns[i] != "":
+				if err := cells[columns[i]](&c, cell); err != nil {
+					faults = append(faults, fmt.Errorf("line %d: %w: %s: %w", line, video.ErrInvalid, columns[i], err))
+				}
+			case !blank(cell):
+				faults = append(faults, fmt.Errorf("line %d: %w: %.40q stands in column %d, which has no name", line, video.ErrInvalid, cell, i+1))
 			}
 		}
 		changes, at = append(changes, c), append(at, line)
@@ -321,6 +334,18 @@ func changesOfCSV(text []byte) ([]video.Change, error) {
 	faults = append(faults, check(changes, func(i int) string { return fmt.Sprintf("line %d", at[i]) }))
 	return changes, errors.Join(faults...)
 }
+
+// nextRow is the next row in which something stands.
+func nextRow(r *csv.Reader) ([]string, error) {
+	for {
+		row, err := r.Read()
+		if err != nil || slices.ContainsFunc(row, func(cell string) bool { return !blank(cell) }) {
+			return row, err
+		}
+	}
+}
+
+func blank(cell string) bool { return strings.TrimSpace(cell) == "" }
 
 // cells reads each column into a change.
 var cells = map[string]func(*video.Change, string) error{
@@ -335,17 +360,32 @@ var cells = map[string]func(*video.Change, string) error{
 		return err
 	},
 	"tags": func(c *video.Change, s string) error {
-		tags := video.SplitTags(*textCell(s))
+		tags, err := tagsCell(*textCell(s))
 		if tags == nil {
 			tags = []string{}
 		}
 		c.Tags.Set = &tags
-		return nil
+		return err
 	},
-	"add":               func(c *video.Change, s string) error { c.Tags.Add = video.SplitTags(s); return nil },
+	"add": func(c *video.Change, s string) (err error) {
+		c.Tags.Add, err = tagsCell(s)
+		return err
+	},
 	"remove":            func(c *video.Change, s string) error { c.Tags.Remove = video.SplitTags(s); return nil },
 	"issuedAt":          func(c *video.Change, s string) error { return timeCell(&c.IssuedAt, s) },
 	"ifUnmodifiedSince": func(c *video.Change, s string) error { return timeCell(&c.IfUnmodifiedSince, s) },
+}
+
+// tagsCell refuses a tag that was meant to be several, by a comma of another script,
+// ";" or "|". Removing such a tag is no mistake.
+func tagsCell(s string) ([]string, error) {
+	tags := video.SplitTags(s)
+	for _, tag := range tags {
+		if len(rule.Protective("x"+tag+"x")) > 1 {
+			return tags, fmt.Errorf("%q looks like several tags: write \",\" between tags; one tag that holds such a sign is sent as JSON", tag)
+		}
+	}
+	return tags, nil
 }
 
 func textCell(s string) *string {

@@ -59,6 +59,46 @@ func TestQueueSendReadsACSV(t *testing.T) {
 	}, changesIn(t, waiting(t, c, "metadata")))
 }
 
+// A spreadsheet leaves rows and columns in which nothing stands.
+func TestQueueSendLeavesEmptyRowsAndColumnsOut(t *testing.T) {
+	for name, sheet := range map[string]string{
+		"rows":               "id,title\nv1,Harbour\n,\n,\n",
+		"rows before":        ",\nid,title\n , \nv1,Harbour\n",
+		"columns":            "id,,title,,\nv1,,Harbour, ,\n,,,,\n",
+		"cells to the right": "id,title\nv1,Harbour,,\n,,,\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, env := queues(t)
+			code, out, errs := vodctlIn(t, env, sheet, "queue", "send", "--csv", "-", "--yes")
+			require.Zero(t, code, errs)
+			require.Contains(t, out, "1 of 1 change sent")
+			title := "Harbour"
+			require.Equal(t, []video.Change{{ID: "v1", Set: video.Fields{Title: &title}}}, changesIn(t, waiting(t, c, "metadata")))
+		})
+	}
+	_, env := queues(t)
+	code, _, errs := vodctlIn(t, env, "id,,title\nv1,x,Harbour\nv2,,Quay,lost\nv3\n", "queue", "send", "--csv", "-", "--yes")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, `line 2: invalid: "x" stands in column 2, which has no name`)
+	require.Contains(t, errs, `line 3: invalid: "lost" stands in column 4, which has no name`)
+	require.Contains(t, errs, "line 4: invalid: 1 cell, and the table has 3 columns")
+}
+
+// A comma of another script separates nothing in VOD: one long tag would come of it, silently.
+func TestQueueSendRefusesATagThatLooksLikeSeveral(t *testing.T) {
+	_, env := queues(t)
+	for _, cell := range []string{"上海，夏天、海", "夏天、海", "a；b", "a;b", "a|b", "a،b", "fine,a，b"} {
+		for _, column := range []string{"tags", "add"} {
+			code, _, errs := vodctlIn(t, env, "id,"+column+"\nv1,\""+cell+"\"\n", "queue", "send", "--csv", "-", "--yes")
+			require.Equal(t, 1, code, cell)
+			require.Contains(t, errs, "line 2: invalid: "+column+": ")
+			require.Contains(t, errs, "looks like several tags")
+		}
+		code, _, errs := vodctlIn(t, env, "id,remove\nv1,\""+cell+"\"\n", "queue", "send", "--csv", "-", "--yes")
+		require.Zero(t, code, "%s: what is there can be taken away: %s", cell, errs)
+	}
+}
+
 func TestQueueSendTakesEveryJSONForm(t *testing.T) {
 	for name, text := range map[string]string{
 		"one message":       `{"v":1,"changes":[{"id":"v1","set":{"title":"a"}},{"id":"v2","tags":{"add":["b"]}}]}`,

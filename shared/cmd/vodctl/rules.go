@@ -272,13 +272,9 @@ func (a *app) explain(e explained) error {
 		return err
 	}
 	if len(e.Tags) > 0 {
-		tags := report.NewTable("TAG", "BECOMES", "OWNER", "WHY")
+		tags := report.NewTable("TAG", "BECOMES", "OWNER", "SINCE", "WHY")
 		for _, t := range e.Tags {
-			owner := strings.Join(t.Owner, ", ")
-			if !t.Since.IsZero() {
-				owner += " since " + t.Since.Format(time.RFC3339)
-			}
-			tags.Row(t.Tag, t.Fate, owner, t.Why)
+			tags.Row(t.Tag, t.Fate, strings.Join(t.Owner, ", "), since(t), t.Why)
 		}
 		_ = a.say("\n")
 		if err := tags.Write(a.out, "  "); err != nil {
@@ -297,6 +293,17 @@ func (a *app) explain(e explained) error {
 		_ = a.say("  no change\n")
 	}
 	return a.say("\n")
+}
+
+// since is when a rule gave a tag that is there.
+func since(t tagging.TagView) string {
+	switch {
+	case !t.Since.IsZero():
+		return t.Since.Format(time.RFC3339)
+	case t.Fate == "added" || slices.Contains([]string{"people", "retired"}, t.Owner[0]):
+		return ""
+	}
+	return "unknown"
 }
 
 // values shows facts in the order of their names; one that is missing says so. What is

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -87,7 +88,7 @@ func readManifest(file string) (m manifest, err error) {
 	if err != nil {
 		return m, err
 	}
-	if err := yaml.Unmarshal(src, &m); err != nil {
+	if err := yaml.Unmarshal(bytes.TrimPrefix(src, []byte("\ufeff")), &m); err != nil { // some editors put that mark first
 		return m, fmt.Errorf("%s: %w", file, err)
 	}
 	return m, nil

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"vodcurator/shared/decide/retention"
 )
 
 const (
@@ -99,6 +101,34 @@ func TestSetupTakesTheManifestThatIsDeployed(t *testing.T) {
 	before, _, found := strings.Cut(deploy, "\n\ts deploy")
 	require.True(t, found)
 	require.Contains(t, before, "vodctl setup --manifest s.yaml")
+}
+
+// Some editors put a byte order mark before the text of whatever they write.
+func TestFilesAreReadAsWithoutTheirByteOrderMark(t *testing.T) {
+	const mark = "\ufeff"
+	dir := t.TempDir()
+	marked := func(name, text string) string {
+		file := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(file, []byte(mark+text), 0o600))
+		return file
+	}
+	text := func(file string) string {
+		raw, err := os.ReadFile(file)
+		require.NoError(t, err)
+		return string(raw)
+	}
+	library := `{"id":"v1","kind":"video","title":"x","status":"Normal"}` + "\n"
+	rules, policy := marked("rules.yaml", text("testdata/explain.yaml")), marked("policy.yaml", string(retention.DefaultSource()))
+	for name, args := range map[string][]string{
+		"s.yaml":  {"setup", "--manifest", marked("s.yaml", text("../../../s.yaml"))},
+		"rules":   {"rules", "check", rules},
+		"policy":  {"policy", "check", policy},
+		"fixture": {"rules", "explain", "--rules", rules, "--fixture", marked("fixture.json", text("testdata/explain.json"))},
+		"library": {"retag", "--rules", rules, "--library", marked("library.jsonl", library)},
+	} {
+		code, _, errs := vodctl(t, nil, args...)
+		require.Zero(t, code, "%s: %s", name, errs)
+	}
 }
 
 func TestSetupSaysWhatItCannotRead(t *testing.T) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -165,6 +166,9 @@ func readSnapshot(r io.Reader) (*shelf, error) {
 			return nil, err
 		}
 		var m snapshotLine
+		if number == 1 {
+			line = bytes.TrimPrefix(line, []byte("\ufeff")) // some editors put that mark first
+		}
 		if err := json.Unmarshal(line, &m); err != nil || m.ID == "" && m.Tree == nil {
 			return nil, fmt.Errorf("%w: line %d is not a media", video.ErrInvalid, number)
 		}

@@ -110,7 +110,8 @@ func Compile(text string) (*Program, error) {
 	if err != nil {
 		return nil, exprError(text, err)
 	}
-	c := &checker{text: text, patterns: patterns{}}
+	c := &checker{text: text, patterns: patterns{}, lets: declared{}}
+	ast.Walk(&tree.Node, c.lets)
 	ast.Walk(&tree.Node, c)
 	if len(c.faults) > 0 {
 		return nil, errors.Join(c.faults...)
@@ -150,7 +151,7 @@ func (f *File) Compile(path, text string) *Program {
 	if text == "" && slices.ContainsFunc(f.faults, func(fault *Fault) bool { return fault.Path == path }) {
 		return nil // there is none because of a mistake that is told already
 	}
-	if len(f.faults) >= maxFileFaults || f.conditions > maxConditions || f.patterns > maxPatterns {
+	if len(f.faults) >= maxFileFaults || f.conditions > MaxConditions || f.patterns > maxPatterns {
 		return nil
 	}
 	p, err := Compile(text)
@@ -159,8 +160,8 @@ func (f *File) Compile(path, text string) *Program {
 		f.patterns += p.patterns.size()
 	}
 	switch {
-	case f.conditions > maxConditions:
-		f.Add(path, fmt.Sprintf("more than %d conditions in one file", maxConditions), "")
+	case f.conditions > MaxConditions:
+		f.Add(path, fmt.Sprintf("more than %d conditions in one file", MaxConditions), "")
 	case f.patterns > maxPatterns:
 		f.Add(path, fmt.Sprintf("the patterns of this file have more than %d steps together", maxPatterns), "use startsWith, contains or has_word where they do")
 	}
@@ -268,6 +269,17 @@ type checker struct {
 	faults []error
 	// patterns that are written out in it, compiled
 	patterns patterns
+	lets     declared
+}
+
+// declared are the names of let whose bodies are still ahead, and how many: a body is
+// walked before its variable.
+type declared map[string]int
+
+func (d declared) Visit(node *ast.Node) {
+	if n, ok := (*node).(*ast.VariableDeclaratorNode); ok {
+		d[n.Name]++
+	}
 }
 
 // words are the facts with few possible values: another value is a slip.
@@ -279,11 +291,14 @@ var words = map[string][]string{
 func (c *checker) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
 	case *ast.VariableDeclaratorNode:
-		c.known(n.Name) // the body came before its variable
+		if c.lets[n.Name] > 0 {
+			c.lets[n.Name]--
+		}
 	case *ast.IdentifierNode:
 		switch b, ok := bit[n.Value]; {
 		case ok:
 			c.uses |= b
+		case c.lets[n.Value] > 0, len(c.faults) >= maxFaults:
 		case slices.Contains(functionNames(), n.Value): // it is being called
 		default:
 			c.fault(n, unknownName(n.Value), Suggest(n.Value, slices.Sorted(keys(bit))))

@@ -149,6 +149,9 @@ func (f *File) Err() error {
 	return errors.Join(all...)
 }
 
+// Full says that no further mistake would be told, so that there is no use in looking.
+func (f *File) Full() bool { return len(f.faults) > maxFileFaults }
+
 // Has says that the file holds a value at the path, for instance $.rules[0].when.
 func (f *File) Has(path string) bool { return f.places[path] != nil }
 
@@ -466,17 +469,34 @@ func last(path string) string {
 	return path[strings.LastIndex(path, ".")+1:]
 }
 
+// Of names that are longer, and of more of them, no nearest one is looked for: comparing
+// two takes as long as their lengths multiplied.
+const (
+	longestName = 48
+	mostNames   = 200
+	namesShown  = 60
+)
+
 // Suggest is a hint for a name that is not among those known: the nearest one,
 // or all of them when none is near.
 func Suggest(name string, known []string) string {
 	best, distance := "", 1+max(1, utf8.RuneCountInString(name)/3)
-	for _, k := range known {
+	for i, k := range known {
+		if len(name) > longestName || i == mostNames {
+			break
+		}
+		if len(k) > longestName {
+			continue
+		}
 		if d := edits(strings.ToLower(name), strings.ToLower(k)); d < distance {
 			best, distance = k, d
 		}
 	}
 	if best != "" {
 		return fmt.Sprintf("did you mean %s?", best)
+	}
+	if more := len(known) - namesShown; more > 0 {
+		return fmt.Sprintf("known: %s and %d more", strings.Join(known[:namesShown], ", "), more)
 	}
 	return "known: " + strings.Join(known, ", ")
 }

@@ -23,7 +23,7 @@ const (
 // What one file may hold.
 const (
 	maxFileFaults = 100     // mistakes that are told; the rest is for the next check
-	maxConditions = 4_000   // in all
+	MaxConditions = 4_000   // in all: nobody writes so many
 	maxPatterns   = 100_000 // steps of all patterns together
 )
 

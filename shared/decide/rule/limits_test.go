@@ -28,6 +28,15 @@ func lines(head string, n int, f func(i int) string) string {
 	return b.String()
 }
 
+// chain is an expression in which each variable is the one before it, twice.
+func chain(n int, first string) string {
+	text := "let v0 = " + first + "; "
+	for i := 1; i < n; i++ {
+		text += fmt.Sprintf("let v%d = v%d + v%d; ", i, i-1, i-1)
+	}
+	return text
+}
+
 // A file of any content is read or refused in a moment, and with little memory: some of
 // these took minutes, gigabytes or the whole program.
 func TestNoFileTakesLongToCheck(t *testing.T) {
@@ -39,7 +48,9 @@ func TestNoFileTakesLongToCheck(t *testing.T) {
 		"lists in one line":   {"rows:\n " + strings.Repeat("- ", 400_000), "lists begin in one line"},
 		"one key again":       {lines("", 200_000, func(int) string { return "a: b\n" }), "keys or lines of text in one place"},
 		"many keys":           {lines("count:\n", 200_000, func(i int) string { return fmt.Sprintf("  a%d: b\n", i) }), "keys or lines of text in one place"},
-		"unknown keys":        {lines("rows:\n", 40_000, func(int) string { return "  - whan: x\n" }), "there are more mistakes"},
+		"unknown keys":        {lines("rows:\n", 20_000, func(int) string { return "  - whan: x\n" }), "there are more mistakes"},
+		"many entries":        {lines("rows:\n", 40_000, func(int) string { return "  - whan: x\n" }), "more than 20000 entries of lists"},
+		"many variables":      {lines("rows:\n", 800, when(chain(60, "title")+`v59 == "x"`)), ""},
 		"unknown names":       {lines("rows:\n", 400, when(strings.Repeat("abcx and ", 300)+"true")), "unknown name abcx"},
 		"open brackets":       {lines("rows:\n", 1, when(strings.Repeat("(", 900_000))), "900000 characters, at most 8000"},
 		"many conditions":     {lines("rows:\n", 20_000, when("size > 1")), "more than 4000 conditions"},
@@ -64,6 +75,21 @@ func TestNoFileTakesLongToCheck(t *testing.T) {
 			require.LessOrEqual(t, len(rule.Faults(err)), 101)
 			require.Less(t, len(err.Error()), 1<<18)
 		})
+	}
+}
+
+// Sixty doublings of a title would be 2^66 bytes.
+func TestATextDoesNotGrowWithoutEnd(t *testing.T) {
+	f := rule.Sample{Title: strings.Repeat("a", 64)}.Facts()
+	for n, want := range map[int]rule.Truth{9: rule.Yes, 10: rule.Unknown, 60: rule.Unknown} { // 64 * 2^8 = 16,384
+		p, err := rule.Compile(chain(n, "title") + fmt.Sprintf(`v%d contains "a"`, n-1))
+		require.NoError(t, err)
+		holds, missing, err := p.Ask(&f)
+		require.NoError(t, err)
+		require.Equal(t, want, holds, "%d variables", n)
+		if want == rule.Unknown {
+			require.Equal(t, []string{"a text of more than 16384 bytes"}, missing)
+		}
 	}
 }
 

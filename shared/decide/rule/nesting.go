@@ -11,11 +11,12 @@ const (
 	maxBrackets = 200 // open at once, or opened in one line
 	maxDashes   = 32  // lists begun in one line
 	maxKeys     = 1_000
+	maxEntries  = 20_000 // of lists, in one file: five for each condition there may be
 )
 
 // nested finds the first line at which a file nests too deeply, without parsing it.
 func nested(lines []string) (line int, message string) {
-	open := 0
+	open, entries := 0, 0
 	var keys block
 	for i, text := range lines {
 		if strings.Count(text, "[")+strings.Count(text, "{") > maxBrackets {
@@ -26,6 +27,12 @@ func nested(lines []string) (line int, message string) {
 		}
 		if keys.line(text) > maxKeys {
 			return i + 1, fmt.Sprintf("more than %d keys or lines of text in one place", maxKeys)
+		}
+		if strings.HasPrefix(strings.TrimLeft(text, " \t"), "- ") {
+			entries++
+		}
+		if entries > maxEntries {
+			return i + 1, fmt.Sprintf("more than %d entries of lists in one file", maxEntries)
 		}
 		dashes := 0
 		for rest := strings.TrimLeft(text, " \t"); rest != "" && strings.ContainsAny(rest[:1], "-?&!*|>:"); dashes++ {

@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"time"
@@ -43,6 +44,9 @@ func (in *interpreter) binary(n *ast.BinaryNode) value {
 	case "..":
 		return spread(a.v, b.v)
 	case "+", "-", "*", "/", "%", "**", "^":
+		if x, y := textLength(a.v), textLength(b.v); x+y > maxText {
+			return cannotTell(fmt.Sprintf("a text of more than %d bytes", maxText))
+		}
 		return arithmetic(n.Operator, a.v, b.v)
 	}
 	x, isText := a.v.(string)
@@ -198,4 +202,12 @@ func number(v any) float64 {
 		return v
 	}
 	return math.NaN()
+}
+
+// maxText is how long a text may grow: a few times the longest one of an asset.
+const maxText = 16_384
+
+func textLength(v any) int {
+	text, _ := v.(string)
+	return len(text)
 }

@@ -2,7 +2,6 @@ package rule
 
 import (
 	"cmp"
-	"math"
 	"time"
 
 	"vodcurator/shared/video"
@@ -79,12 +78,12 @@ func (s Sample) Media() video.Media {
 		ID: s.id(), Kind: video.Kind(s.Kind), Title: s.Title, Description: s.Description,
 		Tags: s.Tags, Category: s.CategoryID, CategoryName: s.Category, Status: video.Status(s.Status),
 		Origin: s.Origin, UserData: s.UserData, StorageClass: s.Storage, Snapshots: s.Snapshots,
-		Created: ago(s.AgeDays), Modified: ago(s.IdleDays), Size: s.Size, Duration: seconds(s.Duration),
+		Created: ago(s.AgeDays), Modified: ago(s.IdleDays), Size: s.Size, Duration: video.Length(s.Duration),
 	}}
 	m.Category = category(m.Category, s.Category)
 	if s.FileName != "" || s.Width != 0 || s.Duration != 0 || s.Size != 0 || s.FPS != 0 || s.Codec != "" || s.SourceStatus != "" {
 		m.Source = &video.Source{
-			Status: cmp.Or(s.SourceStatus, "Normal"), FileName: s.FileName, Size: s.Size, Duration: seconds(s.Duration),
+			Status: cmp.Or(s.SourceStatus, "Normal"), FileName: s.FileName, Size: s.Size, Duration: video.Length(s.Duration),
 			Width: s.Width, Height: s.Height, FPS: s.FPS, Bitrate: s.Bitrate, VideoCodec: s.Codec, AudioCodec: s.Codec,
 			Created: m.Created,
 		}
@@ -96,7 +95,7 @@ func (s Sample) Media() video.Media {
 		m.Streams = append(m.Streams, video.Stream{
 			Job: stream.Job, Definition: stream.Definition, Format: stream.Format, Codec: stream.Codec, Status: stream.Status,
 			Width: stream.Width, Height: stream.Height, Size: stream.Size, Bitrate: stream.Bitrate, FPS: stream.FPS,
-			Created: ago(stream.AgeDays), Encrypted: stream.Encrypted, Kind: stream.Kind, Duration: seconds(stream.Duration),
+			Created: ago(stream.AgeDays), Encrypted: stream.Encrypted, Kind: stream.Kind, Duration: video.Length(stream.Duration),
 		})
 	}
 	return m
@@ -131,5 +130,3 @@ func ago(days *float64) time.Time {
 	}
 	return SampleTime.Add(-span(*days))
 }
-
-func seconds(s float64) time.Duration { return time.Duration(math.Round(s*1e6)) * time.Microsecond }

@@ -25,13 +25,14 @@ type RuleView struct {
 }
 
 // TagView is one tag the media has or gets: what becomes of it (stays, added,
-// removed, or declined by people), and who owns it: rules by name, "retired", or "people".
+// removed, or declined by people), and who owns it: rules by name, "retired", "people", or
+// "unknown" where rules can produce it and nothing is remembered of who did.
 type TagView struct {
 	Tag   string   `json:"tag"`
 	Fate  string   `json:"fate"`
 	Owner []string `json:"owner"`
 	Why   string   `json:"why,omitempty"`
-	// Since is when a rule gave it; zero: not known, or people's.
+	// Since is when a rule gave it; zero: not known, or no rule did.
 	Since time.Time `json:"since,omitzero"`
 }
 
@@ -89,15 +90,22 @@ func (r *Rules) explain(f *rule.Facts, o owner) Explanation {
 	return e
 }
 
+// unknownOwner is the owner of a tag of which nobody knows whose it is.
+const unknownOwner = "unknown"
+
 func (o owner) tagView(tag, fate string, d Decision) TagView {
 	v := TagView{Tag: tag, Fate: fate, Owner: o.Owners(tag)}
 	if o.memory != nil && fate == "stays" {
-		if gift, ok := o.memory.Given[tag]; ok {
+		gift, given := o.memory.Given[tag]
+		_, met := o.memory.Met[rule.Compose(tag)]
+		switch {
+		case given && len(v.Owner) == 0:
+			v.Owner, v.Since = []string{"a rule that is gone"}, gift.At
+		case given:
 			v.Since = gift.At
-			if len(v.Owner) == 0 {
-				v.Owner = []string{"a rule that is gone"}
-			}
-		} else {
+		case len(v.Owner) > 0 && !met:
+			v.Owner, v.Why = []string{unknownOwner}, "who gave it is not remembered: it counts as a tag of people"
+		default:
 			v.Owner = nil
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	_ "embed"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -161,7 +162,7 @@ func Parse(name string, raw []byte) (*Rules, error) {
 	f := rule.Decode(name, raw, &s)
 	var rules *Rules
 	if f.Has("$") { // it is YAML
-		rules = parser{File: f, spec: &s}.rules()
+		rules = parser{File: f, spec: &s, filters: filters(s.Unwanted)}.rules()
 	}
 	if err := f.Err(); err != nil {
 		return nil, err
@@ -173,7 +174,8 @@ func Parse(name string, raw []byte) (*Rules, error) {
 
 type parser struct {
 	*rule.File
-	spec *spec
+	spec    *spec
+	filters map[string]filter
 }
 
 func (p parser) rules() *Rules {
@@ -191,8 +193,15 @@ func (p parser) rules() *Rules {
 	if len(s.Rules) == 0 {
 		p.Add("$.rules", "no rules", "a file without rules would take nothing but retired tags back; add at least one")
 	}
+	if n := len(s.Rules); n > rule.MaxConditions { // none is looked into, since that would take long
+		p.Add("$.rules", fmt.Sprintf("%d rules, at most %d", n, rule.MaxConditions), "")
+		return r
+	}
 	named := map[string]int{}
 	for i, one := range s.Rules {
+		if p.Full() {
+			break
+		}
 		path := fmt.Sprintf("$.rules[%d]", i)
 		if before, again := named[one.Name]; one.Name == "" {
 			p.Add(path+".name", "a rule without a name", "names appear in every reason")
@@ -203,17 +212,48 @@ func (p parser) rules() *Rules {
 		}
 		r.rules = append(r.rules, p.rule(path, i, one, r))
 	}
-	for i, pat := range r.retired {
-		for _, c := range r.rules {
-			for _, t := range c.add {
-				if pat.fits(t.prefix) || !t.literal && pat.prefix && strings.HasPrefix(pat.text, t.prefix) {
-					p.Add(fmt.Sprintf("$.retired[%d]", i), fmt.Sprintf("%q is retired, but rule %q produces it", pat, c.name), "remove it from one of the two")
-				}
-			}
-		}
-	}
+	p.retired(r)
 	p.tests(named)
 	return r
+}
+
+// What one file may hold: each tag of an asset is compared with all of these.
+const (
+	maxRetired  = 2_000
+	maxPrefixes = 1_000
+)
+
+// retired refuses tags that a rule produces. A file may hold thousands of both, so those
+// of the rules are looked up and not gone through.
+func (p parser) retired(r *Rules) {
+	if n := len(r.retired); n > maxRetired {
+		p.Add("$.retired", fmt.Sprintf("%d tags, at most %d", n, maxRetired), "a * at the end stands for all tags that begin so")
+		return
+	}
+	if len(r.prefixes) > maxPrefixes {
+		p.Add("$.rules", fmt.Sprintf("tags that are filled in have more than %d different beginnings", maxPrefixes), "")
+		return
+	}
+	tags := slices.Sorted(maps.Keys(r.makes))
+	for i, pat := range r.retired {
+		var makers []int
+		from, _ := slices.BinarySearch(tags, pat.text)
+		for _, tag := range tags[from:] {
+			if !pat.fits(tag) {
+				break
+			}
+			makers = append(makers, r.makes[tag]...)
+		}
+		for _, own := range r.prefixes {
+			if pat.fits(own.prefix) || pat.prefix && strings.HasPrefix(pat.text, own.prefix) {
+				makers = append(makers, own.rules...)
+			}
+		}
+		slices.Sort(makers)
+		for _, rule := range slices.Compact(makers) {
+			p.Add(fmt.Sprintf("$.retired[%d]", i), fmt.Sprintf("%q is retired, but rule %q produces it", pat, r.rules[rule].name), "remove it from one of the two")
+		}
+	}
 }
 
 func (p parser) rule(path string, index int, one ruleSpec, r *Rules) compiled {
@@ -433,7 +473,9 @@ func (r *Rules) by(tag string) string {
 
 // own notes that a rule produces tags with a prefix.
 func (r *Rules) own(prefix string, index int) {
-	prefix = rule.Compose(prefix)
+	if prefix = rule.Compose(prefix); len(r.prefixes) > maxPrefixes { // they are too many already
+		return
+	}
 	i := slices.IndexFunc(r.prefixes, func(p owned) bool { return p.prefix == prefix })
 	if i < 0 {
 		i = len(r.prefixes)

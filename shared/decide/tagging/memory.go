@@ -36,7 +36,7 @@ type Memory struct {
 	Wrote time.Time `json:"wrote,omitzero"`
 }
 
-// Gift is who gave a tag, as a digest of the rules that make it, and when.
+// Gift is who gave a tag, as a digest of the rules that make it, and when; zero: not known.
 type Gift struct {
 	By string
 	At time.Time
@@ -44,14 +44,21 @@ type Gift struct {
 
 // MarshalText writes the digest and the second, to be short: there is one for each tag.
 func (g Gift) MarshalText() ([]byte, error) {
+	if g.At.IsZero() {
+		return []byte(g.By), nil
+	}
 	return fmt.Appendf(nil, "%s@%d", g.By, g.At.Unix()), nil
 }
 
 // UnmarshalText reads what MarshalText writes.
 func (g *Gift) UnmarshalText(text []byte) error {
-	by, at, ok := strings.Cut(string(text), "@")
+	by, at, dated := strings.Cut(string(text), "@")
+	if !dated {
+		*g = Gift{By: by}
+		return nil
+	}
 	second, err := strconv.ParseInt(at, 10, 64)
-	if !ok || err != nil {
+	if err != nil {
 		return fmt.Errorf("%q is not a gift, as digest@second", text)
 	}
 	*g = Gift{by, time.Unix(second, 0).UTC()}

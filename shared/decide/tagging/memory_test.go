@@ -189,7 +189,15 @@ func TestAMemoryIsTheSameAfterItWasKept(t *testing.T) {
 	var got tagging.Memory
 	require.NoError(t, json.Unmarshal(text, &got))
 	require.Equal(t, m, got)
-	require.Error(t, json.Unmarshal([]byte(`{"given":{"a":"no second"}}`), &got))
+	require.Error(t, json.Unmarshal([]byte(`{"given":{"a":"0123456789ab@noon"}}`), &got))
+
+	const undated = `{"given":{"a":"0123456789ab"}}`
+	got = tagging.Memory{}
+	require.NoError(t, json.Unmarshal([]byte(undated), &got))
+	require.Equal(t, tagging.Memory{Given: map[string]tagging.Gift{"a": {By: "0123456789ab"}}}, got, "since when is not known")
+	text, err = json.Marshal(got)
+	require.NoError(t, err)
+	require.JSONEq(t, undated, string(text))
 }
 
 func memory(given, declined, met string) tagging.Memory {
@@ -259,7 +267,7 @@ func TestMemoriesAreAlikeWhenAllOfThemIs(t *testing.T) {
 	for _, one := range []tagging.Memory{memory("a", "", ""), memory("", "a", ""), memory("", "", "a"), {Told: "x"}, {Labels: true}} {
 		require.False(t, one.IsZero())
 	}
-	for _, bad := range []string{"no second", "by@soon", "@"} {
+	for _, bad := range []string{"no@second", "by@soon", "@"} {
 		require.Error(t, new(tagging.Gift).UnmarshalText([]byte(bad)), bad)
 	}
 }
@@ -324,12 +332,27 @@ func TestExplainSaysWhoseATagIs(t *testing.T) {
 		return all
 	}
 	require.Equal(t, []string{
-		"a stays [one] false", "b stays [people] true", "gone removed [a rule that is gone] false", "mine stays [people] true", "old removed [retired] true",
+		"a stays [one] false", "b stays [unknown] true", "gone removed [a rule that is gone] false", "mine stays [people] true", "old removed [retired] true",
 	}, view(r.ExplainFor(&facts, memory("a gone", "", ""), tagging.Whole)))
 	require.Contains(t, r.ExplainFor(&facts, memory("a gone", "", ""), tagging.Whole).Tags[2].Why, "a rule gave it, and none produces it any more")
 	require.Equal(t, []string{
-		"a stays [one] false", "b stays [people] true", "gone stays [a rule that is gone] false", "mine stays [people] true", "old stays [retired] true",
+		"a stays [one] false", "b stays [unknown] true", "gone stays [a rule that is gone] false", "mine stays [people] true", "old stays [retired] true",
 	}, view(r.ExplainFor(&facts, memory("a gone", "", ""), tagging.OnlyAdd)))
+}
+
+// A tag that a rule can produce is a rule's since a day, people's or of unknown owner.
+func TestExplainSaysSinceWhen(t *testing.T) {
+	r := parse(t, `rules: [{name: one, when: "true", add: [a, b, c, d]}]`)
+	m := memory("a b", "", "c")
+	m.Given["b"] = tagging.Gift{By: "by-b"}
+	facts := rule.Sample{Tags: []string{"a", "b", "c", "d"}}.Facts()
+	tags := r.ExplainFor(&facts, m, tagging.Whole).Tags
+	require.Equal(t, []tagging.TagView{
+		{Tag: "a", Fate: "stays", Owner: []string{"one"}, Since: now, Why: "belongs to one"},
+		{Tag: "b", Fate: "stays", Owner: []string{"one"}, Why: "belongs to one"},
+		{Tag: "c", Fate: "stays", Owner: []string{"people"}, Why: "belongs to people"},
+		{Tag: "d", Fate: "stays", Owner: []string{"unknown"}, Why: "who gave it is not remembered: it counts as a tag of people"},
+	}, tags)
 }
 
 func TestIdlenessIsNotEndedByOurOwnWrite(t *testing.T) {

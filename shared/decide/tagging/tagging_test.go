@@ -67,7 +67,7 @@ rules:
 	require.Equal(t, []string{"plain"}, d.Change.Tags.Remove)
 	require.Equal(t, []string{"short", "ai", "size"}, d.Waiting)
 	d = decide(t, rules, rule.Sample{Title: "y", Duration: 90, Width: 9, Height: 8, Labels: []string{"dog", "bike"}, Tags: []string{"short", "ai:cat", "plain", "size:720"}})
-	require.Equal(t, []string{"ai:dog", "ai:bike", "size:8"}, d.Change.Tags.Add)
+	require.Equal(t, []string{"ai:bike", "ai:dog", "size:8"}, d.Change.Tags.Add)
 	require.Equal(t, []string{"short", "ai:cat", "plain", "size:720"}, d.Change.Tags.Remove)
 }
 
@@ -157,6 +157,32 @@ func TestTooManyTagsAreSettledByRuleOrderAndReported(t *testing.T) {
 	d = decide(t, rules, rule.Sample{Tags: many})
 	require.True(t, d.Change.Empty(), "more tags of people than fit are theirs to settle")
 	require.Len(t, d.Dropped, 20)
+}
+
+// VOD gives labels in any order. Where there is no room for all of them, the same ones are
+// tags whatever it is, and no look changes what the one before has written.
+func TestLabelsBeyondSixteenTagsHaveAStableOrder(t *testing.T) {
+	rules := parse(t, `rules: [{name: ai, when: len(labels) > 0, add: ["ai:{labels|lower}"]}]`)
+	var labels []string
+	for i := range 30 {
+		labels = append(labels, fmt.Sprintf("Label %02d", i))
+	}
+	want := func(labels []string, memory tagging.Memory, tags ...string) (tagging.Decision, tagging.Memory) {
+		f := rule.Sample{Tags: tags, Labels: labels}.Facts()
+		return rules.DecideFor(&f, memory, tagging.Whole, now)
+	}
+	first, memory := want(labels, tagging.Memory{}, "mine", "also mine")
+	require.Len(t, first.Change.Tags.Add, 14)
+	require.Equal(t, "ai:label 00", first.Change.Tags.Add[0])
+	require.Len(t, first.Dropped, 16)
+	tags := first.Change.Tags.Apply([]string{"mine", "also mine"})
+	turned := slices.Clone(labels)
+	slices.Reverse(turned)
+	again, next := want(turned, memory, tags...)
+	require.True(t, again.Change.Empty(), again.Reasons)
+	require.Equal(t, memory.Told, next.Told, "what is dropped is told once")
+	other, _ := want(turned, tagging.Memory{}, "mine", "also mine")
+	require.Equal(t, first.Change, other.Change)
 }
 
 func TestATextTheProviderWouldRefuseIsDroppedAndReported(t *testing.T) {
@@ -429,6 +455,19 @@ func TestARuleThatFailsKeepsItsTags(t *testing.T) {
 	require.Contains(t, d.Faults[0], "a: ")
 }
 
+// What stands behind the last dot of a title is mostly no ending of a file.
+func TestOnlyEndingsOfMediaFilesAreCut(t *testing.T) {
+	rules := parse(t, `
+fields: {title: overwrite}
+rules: [{name: a, when: "true", title: "{title|stem}"}]`)
+	for _, title := range []string{"Lesson No. 12", "Ep.10", "St. Ann", "Show Vol.2", "v1.2", "Dr.Who", "a.tar.gz", ".mp4", "mp4"} {
+		require.Nil(t, decide(t, rules, rule.Sample{Title: title}).Change.Set.Title, title)
+	}
+	for title, want := range map[string]string{"a.mp4": "a", "Ep.10.MOV": "Ep.10", "Show Vol.2.mkv": "Show Vol.2"} {
+		require.Equal(t, want, *decide(t, rules, rule.Sample{Title: title}).Change.Set.Title)
+	}
+}
+
 func TestFileNamesAreCleaned(t *testing.T) {
 	rules := parse(t, `
 unwanted: [final, copy, IMG]
@@ -444,7 +483,16 @@ rules: [{name: a, when: "true", title: "{file_name|clean|caps}"}]`)
 		"season2026.mp4":                 "Season2026",
 		"no extension":                   "No Extension",
 		".hidden":                        "Hidden",
-		"a.b":                            "A",
+		"a.b":                            "A B",
+		"a.tar.gz":                       "A Tar Gz",
+		"Harbour.M2TS":                   "Harbour",
+		"poster.HEIC ":                   "Poster",
+		".mp4":                           "Mp4",
+		"Lesson No. 12":                  "Lesson No 12",
+		"Ep.10":                          "Ep 10",
+		"St. Ann":                        "St Ann",
+		"Show Vol.2":                     "Show Vol 2",
+		"Show Vol.2.mp4":                 "Show Vol 2",
 		"v1.2 long.sentence. with dots":  "V1 2 Long Sentence With Dots",
 		"12345678.mp4":                   "12345678",
 		"20261399.mp4":                   "20261399",
@@ -497,6 +545,80 @@ func cmpLines(raw []byte, err error) (differences []string) {
 		differences = append(differences, fmt.Sprintf("announced in lines %v, told in %v", want, got))
 	}
 	return differences
+}
+
+// What a file may make of one asset is bounded, whatever it holds.
+func TestATextIsFilledInInAMoment(t *testing.T) {
+	rules := func(add, title string) string {
+		return fmt.Sprintf("rules: [{name: r, when: 'true', add: [%q], title: %q}]", add, title)
+	}
+	for text, want := range map[string]string{
+		rules("ai:{labels}{labels}", "x"):                         "{labels} is a list and stands here twice",
+		rules("x", strings.Repeat("{file_name}", 41)):             "more than 40 parts",
+		rules("x", "{file_name"+strings.Repeat("|lower", 11)+"}"): "more than 10 filters",
+		rules("x", "{file_name|lowr}"):                            "did you mean lower?",
+	} {
+		_, err := tagging.Parse("rules.yaml", []byte(text))
+		require.ErrorContains(t, err, want)
+	}
+	parse(t, rules("ai:{labels}", strings.Repeat("{file_name}", 40)))
+	parse(t, rules("x", "{file_name"+strings.Repeat("|lower", 10)+"}"))
+
+	var b strings.Builder // names to be compared with thousands of others
+	b.WriteString("rules:\n")
+	for i := range 300 {
+		fmt.Fprintf(&b, "  - {name: %s%d, when: 'true', add: [x]}\n", strings.Repeat("n", 40), i)
+	}
+	b.WriteString("tests:\n")
+	for i := range 200 {
+		fmt.Fprintf(&b, "  - {name: t%d, media: {}, expect: {waiting: [%s]}}\n", i, strings.Repeat("q", 40))
+	}
+	_, err := tagging.Parse("rules.yaml", []byte(b.String()))
+	require.ErrorContains(t, err, "there are more mistakes")
+	require.Less(t, len(err.Error()), 1<<20)
+}
+
+func TestEveryRuleThatProducesARetiredTagIsNamed(t *testing.T) {
+	_, err := tagging.Parse("rules.yaml", []byte(`
+retired: [a, "bb*", "c:x*", "d", "e:1", "éx*", fine, "c"]
+rules:
+  - {name: one, when: "true", add: [a, b, bb, "d:{codec}", x, "e\u0301xy"]}
+  - {name: two, when: "true", add: ["c:{codec}", a, "bb:{codec}"]}`))
+	var got []string
+	for _, fault := range rule.Faults(err) {
+		got = append(got, fault.Message)
+	}
+	require.Equal(t, []string{
+		`"a" is retired, but rule "one" produces it`, `"a" is retired, but rule "two" produces it`,
+		`"bb*" is retired, but rule "one" produces it`, `"bb*" is retired, but rule "two" produces it`,
+		`"c:x*" is retired, but rule "two" produces it`, `"éx*" is retired, but rule "one" produces it`,
+	}, got)
+}
+
+// What each tag of an asset is compared with is bounded, and so is the time that it takes
+// to compare a file with itself.
+func TestAFileHoldsSoManyRetiredTagsAndBeginnings(t *testing.T) {
+	file := func(retired, rules int) string {
+		var b strings.Builder
+		b.WriteString("retired:\n")
+		for i := range retired {
+			fmt.Fprintf(&b, "  - t%d*\n", i)
+		}
+		b.WriteString("rules:\n")
+		for i := range rules {
+			fmt.Fprintf(&b, "  - {name: r%d, when: 'true', add: [\"u%d:{codec}\"]}\n", i, i)
+		}
+		return b.String()
+	}
+	parse(t, file(2_000, 1_000))
+	for text, want := range map[string]string{
+		file(2_001, 1): "2001 tags, at most 2000", file(1, 1_001): "more than 1000 different beginnings", file(5_000, 10): "5000 tags, at most 2000",
+		file(1, 4_001): "4001 rules, at most 4000",
+	} {
+		_, err := tagging.Parse("rules.yaml", []byte(text))
+		require.ErrorContains(t, err, want)
+		require.Len(t, rule.Faults(err), 1)
+	}
 }
 
 func TestTestsInAFileFailWhenTheRulesDoNotAgree(t *testing.T) {

@@ -2,6 +2,7 @@ package tagging
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"reflect"
 	"regexp"
@@ -34,9 +35,14 @@ type filter func(string) string
 
 // filters are what may follow a fact in a template, behind a bar each.
 func filters(unwanted []string) map[string]filter {
+	drop := map[string]bool{}
+	for _, word := range unwanted {
+		drop[smallest(word)] = true
+	}
 	stem := func(s string) string {
-		if ext := path.Ext(s); len(ext) > 1 && len(ext) < 6 && ext != s {
-			return strings.TrimSuffix(s, ext)
+		name := strings.TrimRight(s, " ")
+		if ext := path.Ext(name); ext != name && slices.Contains(endings, strings.ToLower(ext)) {
+			return strings.TrimSuffix(name, ext)
 		}
 		return s
 	}
@@ -50,9 +56,7 @@ func filters(unwanted []string) map[string]filter {
 	}
 	wanted := func(s string) string {
 		fields := strings.Fields(s)
-		fields = slices.DeleteFunc(fields, func(w string) bool {
-			return slices.ContainsFunc(unwanted, func(u string) bool { return strings.EqualFold(strings.Trim(w, "()[]"), u) })
-		})
+		fields = slices.DeleteFunc(fields, func(w string) bool { return drop[smallest(strings.Trim(w, "()[]"))] })
 		return strings.Join(fields, " ")
 	}
 	return map[string]filter{
@@ -69,6 +73,24 @@ func filters(unwanted []string) map[string]filter {
 		},
 	}
 }
+
+// smallest writes each letter as the smallest of those that differ from it in case alone:
+// two words are the same then if strings.EqualFold says that they are alike.
+func smallest(word string) string {
+	return strings.Map(func(r rune) rune {
+		least := r
+		for q := unicode.SimpleFold(r); q != r; q = unicode.SimpleFold(q) {
+			least = min(least, q)
+		}
+		return least
+	}, word)
+}
+
+// endings are those of media files. Whatever else stands behind a dot is part of the
+// name: "Lesson No. 12", "Show Vol.2".
+var endings = strings.Fields(".3g2 .3gp .aac .ac3 .acm .aif .aiff .amr .ape .asf .avi .avif .bmp .caf .dat .dv .f4v .flac .flv .gif " +
+	".heic .heif .jpeg .jpg .m2t .m2ts .m2v .m3u8 .m4a .m4b .m4v .mj2 .mka .mkv .mov .mp2 .mp3 .mp4 .mpe .mpeg .mpg .mts .mxf .oga .ogg .ogv " +
+	".opus .png .qt .ra .rm .rmvb .svg .swf .tif .tiff .ts .vob .wav .webm .webp .wma .wmv")
 
 // dates finds a day, with or without separators, and a time of day behind it.
 var dates = sync.OnceValue(func() *regexp.Regexp {
@@ -92,13 +114,11 @@ func capitals(s string) string {
 
 func (p parser) template(at, text string) *template {
 	t := &template{literal: true}
-	known := filters(p.spec.Unwanted)
-	var names []string
-	for name := range known {
-		names = append(names, name)
-	}
-	slices.Sort(names)
 	for rest := text; rest != ""; {
+		if len(t.parts) >= maxParts {
+			p.Add(at, fmt.Sprintf("more than %d parts", maxParts), "")
+			return nil
+		}
 		before, after, found := strings.Cut(rest, "{")
 		if before != "" {
 			t.parts = append(t.parts, piece{text: before})
@@ -116,15 +136,12 @@ func (p parser) template(at, text string) *template {
 		if !p.fillable(at, one.fact) {
 			return nil
 		}
-		for name := range strings.SplitSeq(pipe, "|") {
-			if name = strings.TrimSpace(name); name == "" {
-				continue
-			}
-			if known[name] == nil {
-				p.Add(at, fmt.Sprintf("unknown filter %q", name), rule.Suggest(name, names))
-				return nil
-			}
-			one.filters = append(one.filters, known[name])
+		if slices.Contains(t.uses, one.fact) && isList(one.fact) { // 20 labels, three times, were 8,000 tags
+			p.Add(at, fmt.Sprintf("{%s} is a list and stands here twice", one.fact), "it becomes one tag for each, so once is enough")
+			return nil
+		}
+		if !p.filter(at, pipe, &one) {
+			return nil
 		}
 		t.parts = append(t.parts, one)
 		t.uses = append(t.uses, one.fact)
@@ -140,6 +157,33 @@ func (p parser) template(at, text string) *template {
 	}
 	return t
 }
+
+// What one text may hold: it is filled in for each asset.
+const (
+	maxParts   = 40
+	maxFilters = 10
+)
+
+// filter finds the filters behind a fact.
+func (p parser) filter(at, pipe string, one *piece) bool {
+	for name := range strings.SplitSeq(pipe, "|") {
+		name = strings.TrimSpace(name)
+		switch {
+		case name == "":
+			continue
+		case p.filters[name] == nil:
+			p.Add(at, fmt.Sprintf("unknown filter %q", name), rule.Suggest(name, slices.Sorted(maps.Keys(p.filters))))
+			return false
+		case len(one.filters) == maxFilters:
+			p.Add(at, fmt.Sprintf("more than %d filters", maxFilters), "")
+			return false
+		}
+		one.filters = append(one.filters, p.filters[name])
+	}
+	return true
+}
+
+func isList(fact string) bool { return fact == "labels" } // tags cannot be filled in
 
 // fillable says whether a fact can stand in a text.
 func (p parser) fillable(at, fact string) bool {
@@ -214,11 +258,12 @@ func (p piece) values(f *rule.Facts) []string {
 		return []string{text}
 	}
 	var texts []string
+	several := false
 	switch v := value.(type) {
 	case string:
 		texts = []string{v}
 	case []string:
-		texts = slices.Clone(v)
+		texts, several = slices.Clone(v), true
 	case float64:
 		texts = []string{strconv.FormatFloat(v, 'f', -1, 64)}
 	default:
@@ -232,6 +277,9 @@ func (p piece) values(f *rule.Facts) []string {
 		if text = strings.TrimSpace(text); text != "" {
 			out = append(out, text)
 		}
+	}
+	if several { // VOD promises no order, and where there is no room for all, the same ones have to stay
+		slices.Sort(out)
 	}
 	return out
 }

@@ -444,6 +444,15 @@ func TestAStreamThatMayNotTolerateErrorsStopsAndKeepsTheMessage(t *testing.T) {
 	require.Equal(t, fakemns.Stats{Active: 1}, queues.Stats("jobs"))
 }
 
+func TestAManifestIsReadAsWithoutItsByteOrderMark(t *testing.T) {
+	const text = "resources: {b: {component: fc3, props: {functionName: b, runtime: go1, handler: m, code: ./x}}}"
+	want, err := fakefc.ParseManifest([]byte(text), t.TempDir(), fakefc.Variables{})
+	require.NoError(t, err)
+	got, err := fakefc.ParseManifest([]byte("\ufeff"+text), t.TempDir(), fakefc.Variables{})
+	require.NoError(t, err)
+	require.Equal(t, len(want), len(got))
+}
+
 func TestAManifestIsRefusedWithAllItsFaults(t *testing.T) {
 	_, err := fakefc.ParseManifest([]byte(`
 resources:

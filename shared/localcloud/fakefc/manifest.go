@@ -1,6 +1,7 @@
 package fakefc
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -92,7 +93,7 @@ func ReadManifest(file string, v Variables) ([]Function, error) {
 // ParseManifest is ReadManifest of a text; code folders are relative to folder.
 func ParseManifest(text []byte, folder string, v Variables) ([]Function, error) {
 	var tree map[string]any
-	if err := yaml.Unmarshal(text, &tree); err != nil {
+	if err := yaml.Unmarshal(bytes.TrimPrefix(text, []byte("\ufeff")), &tree); err != nil { // some editors put that mark first
 		return nil, err
 	}
 	resources, _ := tree["resources"].(map[string]any)
