@@ -54,6 +54,7 @@ var duties = map[string][7]string{
 	"shards/":             {"", "", "", "crd", "", "crd"},
 	"messages/":           {"", "", "cr", "d", "", "crd"},
 	"told/":               {"", "", "", "crd", "cr", "crd"},
+	"swept/":              {"cr", "cr", "", "d", "", "crd"},
 	"gone/":               {"cr", "cr", "", "d", "", "crd"},
 	"imaged/":             {"", "", "", "crd", "", "crd"},
 	"edits/":              {"r", "cr", "cr", "", "", "crd"},

@@ -30,12 +30,16 @@ func main() {
 		Reach: app.Reach(), Report: app.TaggingMode == "report",
 	}}
 	h := handler{queue: boot.SendRight(app.Queue.Send), metadata: app.MetadataQueue, dead: app.DeadLetterQueue, log: app.Log}
+	taking := struct {
+		boot.ReceiveRight
+		boot.DeleteRight
+		boot.ExtendRight
+	}{app.Queue.Receive, app.Queue.Delete, app.Queue.Extend}
 	if app.Intake == "pull" {
-		h.pull = struct {
-			boot.ReceiveRight
-			boot.DeleteRight
-			boot.ExtendRight
-		}{app.Queue.Receive, app.Queue.Delete, app.Queue.Extend}
+		h.pull = taking
+	}
+	if app.BulkQueue != "" {
+		h.bulk = &bulk{puller: taking, queue: app.BulkQueue}
 	}
 	if app.State != nil { // a nil *State in an interface would not be nil
 		config.State, h.objects = app.State, app.State

@@ -30,6 +30,7 @@ const (
 	asidePrefix      = "aside/"       // DAY/HASH.jsonl: what cannot go
 	shardPrefix      = "shards/"      // NUMBER.json: who needs which lines, for upkeep
 	messagePrefix    = "messages/"    // DAY/HASH: bodies of messages
+	sweptPrefix      = "swept/"       // DAY/TICK-KIND-SECONDS-open or -done: how far sweeps came
 	toldPrefix       = "told/"        // DAY or ID/HASH: marks of notices
 )
 
@@ -77,6 +78,7 @@ var fit = map[string]func(rest string) bool{
 	GonePrefix:    below(isDay, hashName.MatchString),
 	messagePrefix: below(isDay, messageName.MatchString),
 	toldPrefix:    below(func(of string) bool { return isDay(of) || planName.MatchString(of) }, markName.MatchString),
+	sweptPrefix:   below(isDay, sweptName.MatchString),
 	imagedPrefix:  func(rest string) bool { _, ok := number(rest); return ok },
 	JournalPrefix: editsName.MatchString,
 }
