@@ -106,6 +106,8 @@ func fill(v reflect.Value) {
 		fill(v.Index(0))
 	case reflect.String:
 		v.SetString("video")
+	case reflect.Bool:
+		v.SetBool(true)
 	case reflect.Uint8:
 		v.SetUint('x')
 	default:
@@ -121,7 +123,9 @@ func TestSchemaKnowsEveryFieldThatIsWritten(t *testing.T) {
 	m.Ref, ref.Ref = "", "messages/1"
 	ref.Changes, ref.Retag = nil, nil
 	m.Origin, ref.Origin = events.OriginRules, ""
-	for _, m := range []events.Metadata{m, ref} {
+	bulk := ref
+	m.Bulk, ref.Bulk, bulk.Ref = false, false, ""
+	for _, m := range []events.Metadata{m, ref, bulk} {
 		body, err := events.EncodeMetadata(m)
 		require.NoError(t, err)
 		require.NoError(t, fits(t, s, string(body)))
@@ -159,13 +163,13 @@ func TestDecoderKnowsEveryFieldOfTheSchema(t *testing.T) {
 		_, err := events.DecodeMetadata(fmt.Appendf(nil, form, "surprise"))
 		require.ErrorIs(t, err, events.ErrUnknownField, def)
 	}
-	require.Equal(t, 10+5+6+4+3+6, seen)
+	require.Equal(t, 11+5+6+4+3+6, seen)
 }
 
 func TestSchemaAndDecoderAgree(t *testing.T) {
 	s := schema(t)
 	for _, body := range []string{
-		lesson, `{"v":1,"ref":"messages/2026-11-24/1"}`, `[{"VideoId":"a","CateId":"7"}]`, `[{"VideoId":"a","CateId":7,"Tags":""}]`,
+		lesson, `{"v":1,"ref":"messages/2026-11-24/1"}`, `{"v":1,"bulk":true}`, `[{"VideoId":"a","CateId":"7"}]`, `[{"VideoId":"a","CateId":7,"Tags":""}]`,
 		`{"v":1,"changes":[{"id":"a","kind":"audio","set":{"title":""},"tags":{"set":[]}}],"attempts":3,"firstSeen":"2026-06-21T08:15:08+08:00"}`,
 	} {
 		require.NoError(t, fits(t, s, body), body)
@@ -176,7 +180,7 @@ func TestSchemaAndDecoderAgree(t *testing.T) {
 		}
 	}
 	for _, body := range []string{
-		`7`, `{}`, `[]`, `{"v":2,"changes":[{"id":"a"}]}`, `{"v":1}`, `{"v":1,"changes":[]}`, `{"v":1,"ref":"messages/k","changes":[{"id":"a"}]}`, `{"v":1,"ref":"ledger/1"}`, `{"v":1,"ref":"messages/../k"}`,
+		`7`, `{}`, `[]`, `{"v":2,"changes":[{"id":"a"}]}`, `{"v":1}`, `{"v":1,"changes":[]}`, `{"v":1,"ref":"messages/k","changes":[{"id":"a"}]}`, `{"v":1,"ref":"ledger/1"}`, `{"v":1,"bulk":false}`, `{"v":1,"bulk":true,"changes":[{"id":"a"}]}`, `{"v":1,"bulk":true,"ref":"messages/k"}`, `{"v":1,"ref":"messages/../k"}`,
 		`{"v":1,"changes":[{}]}`, `{"v":1,"changes":[{"id":"a,b"}]}`, `{"v":1,"changes":[{"id":"a\n"}]}`, `{"v":1,"changes":[{"id":"a","kind":"song"}]}`,
 		`{"v":1,"changes":[{"id":"a","set":{"titel":"x"}}]}`, `{"v":1,"changes":[{"id":"a","set":{"title":7}}]}`,
 		`{"v":1,"changes":[{"id":"a","tags":{"add":["a,b"]}}]}`, `{"v":1,"changes":[{"id":"a","tags":["x"]}]}`,

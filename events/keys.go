@@ -17,7 +17,7 @@ var (
 	changeKeys  = keys{"id": nil, "kind": nil, "set": fieldKeys, "tags": tagKeys, "issuedAt": nil, "ifUnmodifiedSince": nil}
 	retagKeys   = keys{"id": nil, "kind": nil, "event": nil, "via": nil, "rules": nil}
 	messageKeys = keys{
-		"v": nil, "changes": changeKeys, "retag": retagKeys, "origin": nil, "attempts": nil, "before": nil,
+		"v": nil, "changes": changeKeys, "retag": retagKeys, "bulk": nil, "origin": nil, "attempts": nil, "before": nil,
 		"firstSeen": nil, "ref": nil, "reason": nil, "original": nil,
 	}
 	contentKeys = keys{"VideoId": nil, "Title": nil, "Description": nil, "Tags": nil, "CateId": nil, "CoverURL": nil}

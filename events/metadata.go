@@ -47,6 +47,8 @@ type Metadata struct {
 	// Retag names assets over which the tagging rules are to be run. It says nothing of
 	// them: whoever writes reads them again, and decides with a clock of its own.
 	Retag []Retag
+	// Bulk says that changes wait in the queue of bulk changes. Such a message says nothing else.
+	Bulk bool
 	// Origin is who wants the changes: OriginPerson or, the same, nobody named; or
 	// OriginRules, and then the rules are run again instead.
 	Origin    string
@@ -100,6 +102,7 @@ type metadataWire struct {
 	Version   int            `json:"v"`
 	Changes   []video.Change `json:"changes,omitempty"`
 	Retag     []Retag        `json:"retag,omitempty"`
+	Bulk      bool           `json:"bulk,omitempty"`
 	Origin    string         `json:"origin,omitempty"`
 	Attempts  int            `json:"attempts,omitempty"`
 	Before    int            `json:"before,omitempty"`
@@ -143,7 +146,7 @@ func DecodeMetadata(body []byte) (Metadata, error) {
 	if err := exactly(body, messageKeys); err != nil {
 		return Metadata{}, malformed("metadata message", "%w", err)
 	}
-	m := Metadata{Changes: wire.Changes, Retag: wire.Retag, Origin: wire.Origin, Attempts: wire.Attempts, Before: wire.Before, FirstSeen: wire.FirstSeen, Ref: wire.Ref, Reason: wire.Reason, Original: wire.Original}
+	m := Metadata{Changes: wire.Changes, Retag: wire.Retag, Bulk: wire.Bulk, Origin: wire.Origin, Attempts: wire.Attempts, Before: wire.Before, FirstSeen: wire.FirstSeen, Ref: wire.Ref, Reason: wire.Reason, Original: wire.Original}
 	switch {
 	case m.Attempts < 0 || m.Attempts > maxTries:
 		return Metadata{}, malformed("metadata message", "attempts is %d, 0 to %d", m.Attempts, maxTries)
@@ -151,7 +154,9 @@ func DecodeMetadata(body []byte) (Metadata, error) {
 		return Metadata{}, malformed("metadata message", "before is %d, 0 to %d", m.Before, maxTries)
 	case !dated(m.FirstSeen):
 		return Metadata{}, malformed("metadata message", "firstSeen: year %d, 1 to 9999", m.FirstSeen.UTC().Year())
-	case m.Ref == "" && len(m.Changes)+len(m.Retag) == 0:
+	case m.Bulk && (m.Ref != "" || len(m.Changes)+len(m.Retag) > 0):
+		return Metadata{}, malformed("metadata message", "bulk goes alone")
+	case m.Ref == "" && len(m.Changes)+len(m.Retag) == 0 && !m.Bulk:
 		return Metadata{}, malformed("metadata message", "no changes")
 	case len(m.Changes)+len(m.Retag) > MaxChanges:
 		return Metadata{}, malformed("metadata message", "%d changes, at most %d; send more messages", len(m.Changes)+len(m.Retag), MaxChanges)
@@ -195,7 +200,7 @@ func EncodeMetadata(m Metadata) ([]byte, error) {
 		// The JSON encoder would quietly put U+FFFD in its place.
 		return nil, fmt.Errorf("metadata message: %w: text that is not UTF-8", video.ErrInvalid)
 	}
-	wire := metadataWire{MetadataVersion, m.Changes, m.Retag, m.Origin, m.Attempts, m.Before, m.FirstSeen, m.Ref, m.Reason, m.Original}
+	wire := metadataWire{MetadataVersion, m.Changes, m.Retag, m.Bulk, m.Origin, m.Attempts, m.Before, m.FirstSeen, m.Ref, m.Reason, m.Original}
 	var body bytes.Buffer
 	e := json.NewEncoder(&body)
 	e.SetEscapeHTML(false)

@@ -109,6 +109,7 @@ func TestMetadataHasOneIntake(t *testing.T) {
 			text, err := json.Marshal(raw)
 			require.NoError(t, err)
 			require.Equal(t, name == "metadata", strings.Contains(string(text), "vars.metadataQueue"), "%s: nobody else takes from the queue", name)
+			require.NotContains(t, string(text), "vars.bulkQueue", "%s: metadata alone takes from it, and unasked", name)
 		}
 	}
 }

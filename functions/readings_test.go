@@ -104,8 +104,12 @@ func (tr *trouble) begin(t *testing.T, doubts fakefc.Doubts) {
 func (tr *trouble) end(t *testing.T) {
 	c, env := tr.cloud, tr.cloud.Env()
 	idle := func() bool {
-		none := fakemns.Stats{}
-		return c.MNS.Stats(env["NOTICE_QUEUE"]) == none && c.MNS.Stats(env["METADATA_QUEUE"]) == none
+		for _, queue := range []string{"NOTICE_QUEUE", "METADATA_QUEUE", "METADATA_BULK_QUEUE"} {
+			if c.MNS.Stats(env[queue]) != (fakemns.Stats{}) {
+				return false
+			}
+		}
+		return true
 	}
 	<-tr.over
 	require.Eventually(t, func() bool {

@@ -17,6 +17,7 @@ import (
 
 	"vodcurator/shared/localcloud"
 	"vodcurator/shared/localcloud/fakeram"
+	"vodcurator/shared/queue"
 	"vodcurator/shared/state"
 	"vodcurator/shared/video"
 	"vodcurator/shared/vod"
@@ -54,6 +55,7 @@ var duties = map[string][7]string{
 	"shards/":             {"", "", "", "crd", "", "crd"},
 	"messages/":           {"", "", "cr", "d", "", "crd"},
 	"told/":               {"", "", "", "crd", "cr", "crd"},
+	"swept/":              {"cr", "cr", "", "d", "", "crd"},
 	"gone/":               {"cr", "cr", "", "d", "", "crd"},
 	"imaged/":             {"", "", "", "crd", "", "crd"},
 	"edits/":              {"r", "cr", "cr", "", "", "crd"},
@@ -267,4 +269,36 @@ func TestEveryRoleHasTheRightsOfItsDutyAtVODAndNoOther(t *testing.T) {
 		require.Positive(t, c.VOD.Log().Count(op), "%s reached the server", op)
 	}
 	t.Log("\n" + out.String())
+}
+
+// Who may put into the metadata queues and take from them. metadata alone takes from the
+// queue of bulk changes, which no trigger does for it.
+func TestEveryRoleHasTheRightsOfItsDutyAtTheQueuesAndNoOther(t *testing.T) {
+	c := localcloud.RunT(t, localcloud.Options{Callback: "none", Faults: "none"})
+	env := c.Env()
+	for _, duty := range []struct {
+		queue      string
+		send, take [7]bool // autotag, direct, metadata, purgeplan, purge, operator, callback
+	}{
+		{env["METADATA_QUEUE"], [7]bool{0: true, 2: true, 5: true}, [7]bool{2: true}},
+		{env["METADATA_BULK_QUEUE"], [7]bool{0: true, 2: true, 5: true}, [7]bool{2: true}},
+		{env["DEAD_LETTER_QUEUE"], [7]bool{2: true, 5: true}, [7]bool{5: true}},
+	} {
+		for i, file := range policies {
+			key := role(t, c, file)
+			client, err := queue.New(queue.Config{
+				Region: env["ALIBABA_CLOUD_REGION"], Account: env["ALIBABA_CLOUD_ACCOUNT_ID"], Endpoint: env["MNS_ENDPOINT"],
+				Credentials: func(context.Context) (string, string, string, error) { return key.ID, key.Secret, key.Token, nil },
+			})
+			require.NoError(t, err)
+			t.Cleanup(client.Close)
+			sent, err := client.Send(t.Context(), duty.queue, []queue.Message{{Body: []byte("x")}})
+			for _, one := range sent {
+				err = errors.Join(err, one.Err)
+			}
+			require.Equal(t, duty.send[i], !refused(err), "%s: send to %s: %v", file, duty.queue, err)
+			_, err = client.Receive(t.Context(), duty.queue, 1, 0)
+			require.Equal(t, duty.take[i], !refused(err), "%s: take from %s: %v", file, duty.queue, err)
+		}
+	}
 }

@@ -19,6 +19,9 @@ import (
 	"vodcurator/shared/video"
 )
 
+// wakePayload is the payload of the timer that only says that bulk changes may wait.
+const wakePayload = "wake"
+
 // defaultSpan is how far the sweep looks back: several hourly ticks, so that one
 // that fails loses nothing. The timer's payload may name another, such as 48h.
 const defaultSpan = 3 * time.Hour
@@ -31,9 +34,11 @@ var acts = []string{
 }
 
 type handler struct {
-	editor   editor   // decides and writes, or only reports
-	writer   retagger // asks the library's writer to decide instead; nil: there is none beside us
+	editor   editor                          // decides and writes, or only reports
+	writer   retagger                        // asks the library's writer to decide instead; nil: there is none beside us
+	wake     func(ctx context.Context) error // says that bulk changes may wait for that writer; nil: none can
 	search   tag.Searcher
+	places   tag.Places                                                     // nil: each sweep begins anew
 	watch    watcher                                                        // nil: who changed what cannot be told
 	gone     func(ctx context.Context, at time.Time, all []boot.Gone) error // keeps them; nil: nowhere
 	signer   events.Signer
@@ -71,6 +76,7 @@ type summary struct {
 	Found     int                  `json:"found,omitempty"`   // by a sweep: no event had seen to them
 	LossRatio float64              `json:"lossRatio,omitempty"`
 	Left      int                  `json:"left,omitempty"`    // by a sweep whose time was up
+	Resumed   int                  `json:"resumed,omitempty"` // kinds of media with which a sweep went on where one before had stopped
 	Foreign   int                  `json:"foreign,omitempty"` // media that another writer changed
 	Gone      int                  `json:"gone,omitempty"`    // announced deletions that were kept for the ledger
 	Status    int                  `json:"status,omitempty"`
@@ -214,15 +220,21 @@ func (h *handler) sweep(ctx context.Context, raw []byte, s *summary) error {
 		s.Malformed++
 		return err
 	}
+	if tick.Payload == wakePayload {
+		if h.wake == nil {
+			return nil
+		}
+		return h.wake(ctx)
+	}
 	span := defaultSpan
 	if tick.Payload != "" {
 		if span, err = time.ParseDuration(tick.Payload); err != nil || span <= 0 {
 			return fmt.Errorf("timer payload %q is no span of time such as 48h", tick.Payload)
 		}
 	}
-	swept, err := tag.Sweep(ctx, h.search, tick.At, span, h.run)
+	swept, err := tag.Sweep(ctx, h.search, tick.At, span, h.places, h.run)
 	s.Seen, s.Found, s.LossRatio, s.Left = swept.Seen, len(swept.Found), swept.LossRatio(), swept.Left
-	s.Outcomes = swept.Results
+	s.Resumed, s.Outcomes = swept.Resumed, swept.Results
 	h.tell(ctx, swept.Failed)
 	return err
 }

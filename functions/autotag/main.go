@@ -37,7 +37,10 @@ func newHandler(app *boot.App) *handler {
 		h.signer.Keys = append(h.signer.Keys, string(key))
 	}
 	if app.State != nil {
-		h.gone = app.State.NoteGone
+		h.gone, h.places = app.State.NoteGone, app.State
+	}
+	if app.BulkQueue != "" {
+		h.wake = app.Sender().Wake
 	}
 	if app.MetadataQueue != "" && app.TaggingMode != "report" {
 		h.writer = app.Sender().Retag

@@ -23,6 +23,7 @@ import (
 
 const (
 	metadataQueue = "vodcurator-metadata"
+	bulkQueue     = "vodcurator-bulk"
 	deadQueue     = "vodcurator-dead"
 )
 
@@ -44,7 +45,7 @@ func newCloud(t testing.TB, opt localcloud.Options, done func(fakefc.Invocation)
 		intake, streams = "pull", map[string]string{}
 	}
 	opt.Manifest, opt.Root, opt.Callback = manifest(t, intake), "../..", "none"
-	opt.Env = map[string]string{"VOD_ENDPOINT": front.URL, "METADATA_INTAKE": intake}
+	opt.Env = map[string]string{"VOD_ENDPOINT": front.URL, "METADATA_INTAKE": intake, "TAGGING_MODE": "write"}
 	tune := opt.Tune
 	opt.Tune = func(s *localcloud.Services) {
 		s.FC.Done = done
@@ -131,6 +132,11 @@ func manifest(t testing.TB, intake string) string {
 // again what was not taken.
 func (c *cloud) send(t testing.TB, producers int, bodies []string) {
 	t.Helper()
+	c.sendTo(t, metadataQueue, producers, bodies)
+}
+
+func (c *cloud) sendTo(t testing.TB, to string, producers int, bodies []string) {
+	t.Helper()
 	var wait sync.WaitGroup
 	for p := range producers {
 		wait.Go(func() {
@@ -140,7 +146,7 @@ func (c *cloud) send(t testing.TB, producers int, bodies []string) {
 			}
 			for some := range slices.Chunk(mine, 160) {
 				for len(some) > 0 && t.Context().Err() == nil {
-					sent, _ := c.queue.Send(t.Context(), metadataQueue, some) // each has its own error
+					sent, _ := c.queue.Send(t.Context(), to, some) // each has its own error
 					var again []queue.Message
 					for i, s := range sent {
 						if s.Err != nil {

@@ -42,6 +42,8 @@ type handler struct {
 	editor         editor
 	queue          sender
 	pull           puller // nil: messages are pushed, and a tick is refused
+	bulk           *bulk  // nil: there is one queue
+	lane           bool   // this is the second
 	objects        objects
 	metadata, dead string // queue names
 	log            *slog.Logger
@@ -59,6 +61,7 @@ const (
 // messages that cannot be read as rejected.
 type answer struct {
 	Messages    int                  `json:"messages"`
+	Bulk        int                  `json:"bulk,omitempty"` // of these from the queue of bulk changes
 	Changes     int                  `json:"changes"`
 	Media       int                  `json:"media"`             // that the changes are about
 	Retags      int                  `json:"retags,omitempty"`  // assets over which rules were run
@@ -68,31 +71,42 @@ type answer struct {
 	Outcomes    map[video.Result]int `json:"outcomes"`
 	SentBack    int                  `json:"sentBack"`
 	DeadLetters int                  `json:"deadLetters"`
+
+	woken bool          // a message said that bulk changes wait
+	later time.Duration // when the last of what was sent back can be seen
 }
 
 func (h handler) handle(ctx context.Context, raw []byte) (any, error) {
 	ctx = boot.Invocation(ctx)
 	var a answer
 	var err error
-	if h.pull != nil {
-		// A second intake on the same queue would be a second writer.
-		if _, err = events.DecodeTick(raw); err == nil {
-			a, err = h.drain(ctx)
-		}
-	} else {
-		var messages []events.Message
-		if messages, err = decode(raw); err == nil {
-			if a, err = h.process(ctx, messages); err != nil {
-				a, err = h.putBack(ctx, messages, err)
-			}
-		}
+	if h.pull == nil {
+		a, err = h.pushed(ctx, raw)
+	} else if _, err = events.DecodeTick(raw); err == nil { // a second intake on the same queue would be a second writer
+		a, err = h.drain(ctx)
 	}
 	if err != nil {
 		h.log.ErrorContext(ctx, "metadata: the messages stay where they are", slog.Any("error", err))
 		return nil, err
 	}
-	h.log.InfoContext(ctx, "metadata", slog.Int("messages", a.Messages), slog.Int("changes", a.Changes),
+	h.log.InfoContext(ctx, "metadata", slog.Int("messages", a.Messages), slog.Int("bulk", a.Bulk), slog.Int("changes", a.Changes),
 		slog.Int("media", a.Media), slog.Int("retags", a.Retags), slog.Int("found", a.Found), slog.Any("outcomes", a.Outcomes), slog.Int("sent_back", a.SentBack), slog.Int("dead_letters", a.DeadLetters))
+	return a, nil
+}
+
+// pushed handles a batch that was pushed, and then bulk changes if it says that some wait.
+func (h handler) pushed(ctx context.Context, raw []byte) (answer, error) {
+	messages, err := decode(raw)
+	if err != nil {
+		return answer{}, err
+	}
+	a, err := h.process(ctx, messages)
+	switch {
+	case err != nil:
+		return h.putBack(ctx, messages, err)
+	case a.woken:
+		a.add(h.slice(ctx))
+	}
 	return a, nil
 }
 
@@ -165,6 +179,9 @@ func (h handler) process(ctx context.Context, messages []events.Message) (answer
 	if run == "" {
 		run = now.UTC().Format("20060102T150405.000000000Z")
 	}
+	if h.lane { // not to be taken back with people's
+		run += "-bulk"
+	}
 	if err := h.edit(ctx, run, letters); err != nil {
 		return answer{}, err
 	}
@@ -172,6 +189,7 @@ func (h handler) process(ctx context.Context, messages []events.Message) (answer
 	for i := range letters {
 		l := &letters[i]
 		a.Changes += len(l.meta.Changes)
+		a.woken = a.woken || l.meta.Bulk && l.err == nil
 		for n, o := range l.results {
 			media[l.id(n)] = true
 			a.Outcomes[o.Result]++
@@ -210,7 +228,10 @@ func (a *answer) count(l *letter, n int) {
 // answer; what is wrong with the message itself is noted in it.
 func (h handler) open(ctx context.Context, l *letter) error {
 	fault := h.guard(ctx, l.ID, func() {
-		if l.meta, l.err = h.read(ctx, l.Body); l.err != nil {
+		if l.meta, l.err = h.read(ctx, l.Body); l.err == nil && l.meta.Bulk && h.bulk == nil {
+			l.err = errNoBulk
+		}
+		if l.err != nil {
 			return
 		}
 		l.stamp()
@@ -371,6 +392,9 @@ func (h handler) close(ctx context.Context, letters []letter, a *answer) error {
 		dead = append(dead, some...)
 		if back = append(back, again...); len(again) > 0 {
 			a.SentBack++
+		}
+		for _, m := range again {
+			a.later = max(a.later, m.Delay)
 		}
 	}
 	a.DeadLetters = len(dead)

@@ -30,15 +30,16 @@ func (h handler) putBack(ctx context.Context, messages []events.Message, cause e
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), putBackTime)
 	defer cancel()
 	now := time.Now()
-	back := make([]boot.Message, len(messages))
+	back, wait := make([]boot.Message, len(messages)), time.Duration(0)
 	for i, m := range messages {
 		back[i] = later(m, now)
+		wait = max(wait, back[i].Delay)
 	}
 	if err := h.send(ctx, h.metadata, back); err != nil {
 		return answer{}, errors.Join(cause, fmt.Errorf("and the messages could not be sent back: %w", err))
 	}
 	h.log.ErrorContext(ctx, "metadata: the messages went back into the queue", slog.Int("messages", len(messages)), slog.Any("error", cause))
-	return answer{Messages: len(messages), SentBack: len(messages)}, nil
+	return answer{Messages: len(messages), SentBack: len(messages), later: wait}, nil
 }
 
 // unpacked puts in the place of a message what it holds, where it is a batch that the

@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"vodcurator/events"
 	"vodcurator/shared/boot"
 	"vodcurator/shared/video"
 )
@@ -43,27 +42,42 @@ func (h handler) drain(ctx context.Context) (answer, error) {
 	if deadline, ok := ctx.Deadline(); ok {
 		half = time.Now().Add(time.Until(deadline) / 2)
 	}
-	for time.Now().Before(half) {
-		held, err := h.take(ctx, min(pullWait, time.Until(half)))
-		if err != nil || len(held.messages) == 0 {
-			return total, err
+	for busy := h.bulk != nil; time.Now().Before(half); { // then people's changes are not waited for
+		wait := min(pullWait, time.Until(half))
+		if busy {
+			wait = 0
 		}
-		a, err := h.work(ctx, held)
+		held, err := h.take(ctx, pullBatch, wait, pullGather)
 		if err != nil {
 			return total, err
 		}
-		total.add(a)
+		if len(held.messages) > 0 {
+			a, err := h.work(ctx, held)
+			if err != nil {
+				return total, err
+			}
+			total.add(a)
+		}
+		if h.bulk != nil {
+			a := h.slice(ctx)
+			total.add(a)
+			busy = a.Bulk > 0
+		}
+		if len(held.messages) == 0 && !busy && wait > 0 {
+			break
+		}
 	}
 	return total, nil
 }
 
-// take collects one batch: it waits for the first messages and takes what else
-// is there already. An answer may hold few of many, so only an empty one ends it.
-func (h handler) take(ctx context.Context, wait time.Duration) (*holding, error) {
+// take collects one batch of at most so many messages: it waits for the first ones and
+// takes what else is there already. An answer may hold few of many, so only an empty one
+// ends it.
+func (h handler) take(ctx context.Context, limit int, wait, gather time.Duration) (*holding, error) {
 	held := &holding{}
 	var until time.Time
-	for len(held.messages) < pullBatch && (until.IsZero() || time.Now().Before(until)) {
-		some, err := h.pull.Receive(ctx, h.metadata, 16, wait)
+	for len(held.messages) < limit && (until.IsZero() || time.Now().Before(until)) {
+		some, err := h.pull.Receive(ctx, h.metadata, min(16, limit-len(held.messages)), wait)
 		if err != nil && len(held.messages) == 0 {
 			return held, fmt.Errorf("queue %s: %w", h.metadata, err)
 		}
@@ -71,7 +85,7 @@ func (h handler) take(ctx context.Context, wait time.Duration) (*holding, error)
 			break // an error now is an error again at the next batch
 		}
 		if until.IsZero() {
-			wait, until = time.Second, time.Now().Add(pullGather)
+			wait, until = min(wait, time.Second), time.Now().Add(gather)
 		}
 		held.messages = append(held.messages, some...)
 	}
@@ -80,16 +94,20 @@ func (h handler) take(ctx context.Context, wait time.Duration) (*holding, error)
 
 // work treats a batch while it keeps its messages hidden, and deletes them.
 func (h handler) work(ctx context.Context, held *holding) (answer, error) {
-	messages := make([]events.Message, len(held.messages))
-	for i, m := range held.messages {
-		messages[i] = events.Message{ID: m.ID, Body: m.Body, At: m.Enqueued}
+	messages, dead, err := h.worn(ctx, held)
+	if err != nil {
+		return answer{}, err
 	}
 	hiding, stop := context.WithCancel(ctx)
 	var hider sync.WaitGroup
 	hider.Go(func() { h.hide(hiding, held) })
 	a, err := h.process(ctx, messages)
+	if err != nil && h.lane { // of a queue that nobody else counts the takes of
+		a, err = h.putBack(ctx, messages, err)
+	}
 	stop()
 	hider.Wait()
+	a.DeadLetters += dead
 	if err != nil {
 		return a, err
 	}
@@ -160,6 +178,12 @@ func (a *answer) add(b answer) {
 	a.Messages += b.Messages
 	a.Changes += b.Changes
 	a.Media += b.Media
+	a.Bulk += b.Bulk
+	a.Retags += b.Retags
+	a.Found += b.Found
+	a.Waiting += b.Waiting
+	a.Dropped += b.Dropped
+	a.later = max(a.later, b.later)
 	a.SentBack += b.SentBack
 	a.DeadLetters += b.DeadLetters
 	for result, n := range b.Outcomes {

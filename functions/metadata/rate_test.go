@@ -161,3 +161,58 @@ func sendToVisible(b *testing.B, doubt func(*localcloud.Services)) {
 		b.ReportMetric(took[len(took)-1].Seconds(), "max-s")
 	}
 }
+
+// BenchmarkBehindBulk says how long a person's change takes to be in the library while
+// 100,000 assets wait for their rules to be run, and how much of VOD's rate those use
+// meanwhile: real processes, queues and HTTP.
+func BenchmarkBehindBulk(b *testing.B) { eachWindow(b, behindBulk) }
+
+func behindBulk(b *testing.B, doubt func(*localcloud.Services)) {
+	b.Helper()
+	const retags, persons = 100_000, 30
+	for range b.N {
+		w, c, _ := newWitness(b, 0, doubt)
+		assets := make([]fakevod.Asset, retags+persons)
+		for i := range assets {
+			assets[i] = fakevod.Asset{Kind: "video", Title: "old", Status: "Normal", Created: c.Now(), Modified: c.Now(),
+				Source: &fakevod.Source{Status: "Normal", FileName: "x.mp4", Media: fakevod.Media{Duration: 30, Width: 1280, Height: 720}}}
+		}
+		ids := c.VOD.Seed(assets...)
+		var bodies []string
+		for some := range slices.Chunk(ids[:retags], 20) {
+			var m events.Metadata
+			for _, id := range some {
+				m.Retag = append(m.Retag, events.Retag{ID: video.ID(id)})
+			}
+			body, err := events.EncodeMetadata(m)
+			require.NoError(b, err)
+			bodies = append(bodies, string(body))
+		}
+		c.sendTo(b, bulkQueue, 8, bodies)
+		c.send(b, 1, []string{wake})
+		for c.VOD.Log().Count("UpdateVideoInfos") < 2*writesPerSecond {
+			time.Sleep(10 * time.Millisecond)
+		}
+		from, before := time.Now(), c.VOD.Log().Count("UpdateVideoInfos")
+		var took []time.Duration
+		for i, id := range ids[retags:] {
+			title, sent := "of "+id, time.Now()
+			c.send(b, 1, []string{titleMessage(b, id, title)})
+			var seen time.Time
+			for seen.IsZero() {
+				time.Sleep(5 * time.Millisecond)
+				w.mu.Lock()
+				seen = w.titles[title]
+				w.mu.Unlock()
+			}
+			took = append(took, seen.Sub(sent))
+			time.Sleep(time.Duration(i*137%1000) * time.Millisecond) // at any point of a slice
+		}
+		writes, span := c.VOD.Log().Count("UpdateVideoInfos")-before, time.Since(from)
+		slices.Sort(took)
+		b.ReportMetric(took[len(took)/2].Seconds(), "p50-s")
+		b.ReportMetric(took[len(took)-1].Seconds(), "max-s")
+		b.ReportMetric(float64(c.MNS.Stats(bulkQueue).Active), "still-waiting")
+		b.ReportMetric(float64(writes)/span.Seconds()/writesPerSecond, "of-the-rate")
+	}
+}

@@ -15,6 +15,7 @@ import (
 	"vodcurator/shared/queue"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
+	"vodcurator/shared/video"
 	"vodcurator/shared/vod"
 )
 
@@ -159,6 +160,17 @@ type Gone = state.Gone
 // NoteGone keeps announcements that came at a moment; state.NoteGone has the promise.
 func (s *State) NoteGone(ctx context.Context, at time.Time, all []Gone) error {
 	return state.NoteGone(ctx, s, at, all)
+}
+
+// Place is how far the last sweep over a kind came; state.LastSwept has the promise.
+func (s *State) Place(ctx context.Context, kind video.Kind, at time.Time) (upTo time.Time, done bool, err error) {
+	last, _, err := state.LastSwept(ctx, s, kind, at)
+	return last.UpTo, last.Done, err
+}
+
+// NotePlace keeps that.
+func (s *State) NotePlace(ctx context.Context, kind video.Kind, at, upTo time.Time, done bool) error {
+	return state.NoteSwept(ctx, s, state.Swept{Kind: kind, At: at, UpTo: upTo, Done: done})
 }
 
 // List is state.Objects.List.

@@ -35,6 +35,7 @@ type Config struct {
 	OSSEndpoint     string       // OSS_ENDPOINT, likewise
 	STSEndpoint     string       // STS_ENDPOINT, default: VOD_ENDPOINT where that is on this machine, else sts.aliyuncs.com
 	MetadataQueue   string       // METADATA_QUEUE: when set, metadata is the only writer
+	BulkQueue       string       // METADATA_BULK_QUEUE: what waits behind people's changes; means nothing without MetadataQueue
 	DeadLetterQueue string       // DEAD_LETTER_QUEUE
 	CallbackURL     string       // CALLBACK_URL: the exact URL that VOD was given
 	State           string       // STATE: file:DIR or oss://bucket/prefix; ACCOUNT in the bucket's name stands for Account
@@ -87,6 +88,7 @@ func Read(getenv func(string) string, required ...string) (Config, error) {
 		Account:         first("ALIBABA_CLOUD_ACCOUNT_ID", "FC_ACCOUNT_ID"),
 		App:             get("APP_ID"),
 		MetadataQueue:   get("METADATA_QUEUE"),
+		BulkQueue:       get("METADATA_BULK_QUEUE"),
 		DeadLetterQueue: get("DEAD_LETTER_QUEUE"),
 		State:           get("STATE"),
 		RulesFile:       get("RULES_FILE"),
@@ -176,6 +178,11 @@ func Read(getenv func(string) string, required ...string) (Config, error) {
 			faults = append(faults, fmt.Errorf("STATE is %s: its %s stands for ALIBABA_CLOUD_ACCOUNT_ID, which is not set", c.State, accountWord))
 		}
 		c.State = "oss://" + strings.ReplaceAll(bucket, accountWord, c.Account) + "/" + prefix
+	}
+	if c.MetadataQueue == "" { // who writes without a queue needs no second one
+		c.BulkQueue = ""
+	} else if c.BulkQueue == c.MetadataQueue {
+		faults = append(faults, fmt.Errorf("METADATA_BULK_QUEUE and METADATA_QUEUE are both %s: leave the first out, or name another queue", c.BulkQueue))
 	}
 	if (own.id == "") != (own.secret == "") {
 		faults = append(faults, errors.New("ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET go together"))

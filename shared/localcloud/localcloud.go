@@ -248,7 +248,7 @@ func (c *Cloud) start(ctx context.Context) (err error) {
 		"VOD_ENDPOINT": url("VOD"), "MNS_ENDPOINT": url("MNS"), "OSS_ENDPOINT": url("OSS"), "FUNCTIONS_ENDPOINT": url("FC"),
 		"ALIBABA_CLOUD_REGION": c.opt.Region, "ALIBABA_CLOUD_ACCOUNT_ID": c.opt.Account,
 		"ALIBABA_CLOUD_ACCESS_KEY_ID": owner.ID, "ALIBABA_CLOUD_ACCESS_KEY_SECRET": owner.Secret,
-		"NOTICE_QUEUE": "vodcurator-notices", "METADATA_QUEUE": "vodcurator-metadata", "DEAD_LETTER_QUEUE": "vodcurator-dead",
+		"NOTICE_QUEUE": "vodcurator-notices", "METADATA_QUEUE": "vodcurator-metadata", "METADATA_BULK_QUEUE": "vodcurator-bulk", "DEAD_LETTER_QUEUE": "vodcurator-dead",
 		"CALLBACK_KEYS": word(16), "CALLBACK_URL": url("FC") + httpTrigger(c.opt.Manifest),
 		"STATE": "file:" + filepath.Join(c.opt.State, "functions"),
 	}
@@ -303,7 +303,7 @@ func (c *Cloud) start(ctx context.Context) (err error) {
 	if err := c.OSS.CreateBucket(c.VOD.Bucket(), false); err != nil {
 		return err
 	}
-	for _, name := range []string{"NOTICE_QUEUE", "METADATA_QUEUE", "DEAD_LETTER_QUEUE"} {
+	for _, name := range []string{"NOTICE_QUEUE", "METADATA_QUEUE", "METADATA_BULK_QUEUE", "DEAD_LETTER_QUEUE"} {
 		if c.env[name] != "" {
 			c.MNS.Create(c.env[name])
 		}

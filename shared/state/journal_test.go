@@ -233,6 +233,13 @@ func TestTheJournalOfVersion1IsTakenOver(t *testing.T) {
 			require.Equal(t, marks, known(t, j, id)[0].Marks, id)
 		}
 	}
+	before := keys(t, s.List(t.Context(), "", ""))
+	reader := state.NewReader(s)
+	check(reader)
+	check(reader)
+	_, err = reader.Append(t.Context(), state.Entry{At: time.Now(), Media: []state.EditedMedia{marked("new", 1, false)}})
+	require.ErrorIs(t, err, state.ErrReadOnly)
+	require.Equal(t, before, keys(t, s.List(t.Context(), "", "")), "who only reads creates nothing")
 	first := state.NewJournal(s, remover(s))
 	check(first)
 	key, err := first.Append(t.Context(), state.Entry{At: time.Now(), Media: []state.EditedMedia{marked("new", 1, false)}})
@@ -243,6 +250,8 @@ func TestTheJournalOfVersion1IsTakenOver(t *testing.T) {
 	require.Len(t, known(t, second, "v07"), 1)
 	require.LessOrEqual(t, counted.n, 3, "what was taken over is not read again")
 	check(second)
+	check(reader)
+	check(state.NewReader(s))
 
 	old, err := state.Replaced(t.Context(), s, time.Now())
 	require.NoError(t, err)

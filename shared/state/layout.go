@@ -31,6 +31,7 @@ const (
 	asidePrefix      = "aside/"       // DAY/HASH.jsonl: what cannot go
 	shardPrefix      = "shards/"      // NUMBER.json: who needs which lines, for upkeep
 	messagePrefix    = "messages/"    // DAY/HASH: bodies of messages
+	sweptPrefix      = "swept/"       // DAY/TICK-KIND-SECONDS-open or -done: how far sweeps came
 	toldPrefix       = "told/"        // DAY or ID/HASH: marks of notices
 )
 
@@ -84,6 +85,7 @@ var fit = map[string]func(rest string) bool{
 	GonePrefix:    below(isDay, hashName),
 	messagePrefix: below(isDay, messageName),
 	toldPrefix:    below(func(of string) bool { return isDay(of) || planName(of) }, markName),
+	sweptPrefix:   below(isDay, sweptName),
 	imagedPrefix:  func(rest string) bool { _, ok := number(rest); return ok },
 	JournalPrefix: editsName,
 }

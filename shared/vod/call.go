@@ -54,7 +54,7 @@ func (c *Client) ask(ctx context.Context, req requests.AcsRequest, answer respon
 			call.Throttles++
 			bucket.slow(time.Now())
 		}
-		if !last.again || call.Attempts == maxAttempts || !c.budget.take() || !sleep(ctx, backoff(call.Attempts, last.retryAfter)) {
+		if !last.again || call.Attempts == maxAttempts || !c.budget.take() || !rest(ctx, backoff(call.Attempts, last.retryAfter)) {
 			break
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"vodcurator/shared/video"
 )
 
 const (
@@ -50,7 +52,8 @@ func newBuckets(share float64) map[string]*bucket {
 // errNoTime says that the rate leaves no room for a call before its context ends.
 var errNoTime = errors.New("the rate leaves no time for it")
 
-// wait returns when the next call may go, or an error at once when ctx ends before.
+// wait returns when the next call may go, or an error at once when ctx ends before, or
+// video.BeginBefore.
 func (b *bucket) wait(ctx context.Context) error {
 	rate := b.recover(time.Now())
 	if math.IsInf(rate, 1) {
@@ -58,7 +61,7 @@ func (b *bucket) wait(ctx context.Context) error {
 	}
 	before := b.waiting.Add(1) - 1
 	defer b.waiting.Add(-1)
-	deadline, limited := ctx.Deadline()
+	deadline, limited := video.LastBegin(ctx)
 	if least := (float64(before) - rate - 1) / rate; limited && time.Until(deadline).Seconds() < least {
 		return errNoTime
 	}

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"vodcurator/shared/video"
 )
 
 const (
@@ -52,6 +54,14 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	}
+}
+
+// rest is sleep, but not at all when no attempt could begin after it.
+func rest(ctx context.Context, d time.Duration) bool {
+	if last, ok := video.LastBegin(ctx); ok && time.Until(last) < d {
+		return false
+	}
+	return sleep(ctx, d)
 }
 
 // backoff is exponential with full jitter, and never shorter than the service asks for.

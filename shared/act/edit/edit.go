@@ -54,7 +54,8 @@ type Config struct {
 	// Remove takes replaced objects of the journal away; nil: they stay until the operator
 	// removes them.
 	Remove func(ctx context.Context, key string) error
-	// Follows says that another Editor compacts the journal, and that this one only reads it.
+	// Follows says that the journal is another Editor's. This one only reads it, so it can
+	// do no more than report.
 	Follows bool
 	// Reserve is how long before the deadline of the context the last call may
 	// begin; default: a fifth of the time there is, at most 15 s.
@@ -87,15 +88,19 @@ func New(c Config) (*Editor, error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	e := &Editor{c: c, turn: make(chan struct{}, 1)}
-	if c.State != nil {
+	switch {
+	case c.State == nil:
+	case c.Follows:
+		e.journal = state.NewReader(c.State)
+	default:
 		e.journal = state.NewJournal(c.State, c.Remove)
 	}
 	return e, nil
 }
 
 // Edit carries out a batch and returns one outcome for each change, in the order
-// given. run names the batch in the journal. What there was no time for is
-// Deferred: nothing was done about it. An error means that the journal could not
+// given. run names the batch in the journal. What there was no time for, by the deadline
+// or video.BeginBefore, is Deferred: nothing was done about it. An error means that the journal could not
 // be used; nothing was written then that it does not know of, and doing the whole
 // batch again is safe.
 func (e *Editor) Edit(ctx context.Context, run string, changes []video.Change) ([]video.Outcome, error) {
@@ -125,6 +130,10 @@ func (e *Editor) Do(ctx context.Context, run string, items []Item) ([]Result, er
 		return nil, ctx.Err()
 	}
 	stop, start := e.stop(ctx), time.Now()
+	whole := stop // what compaction may use: nobody's call waits for it
+	if begin, ok := video.LastBegin(ctx); ok && begin.Before(stop) || ok && stop.IsZero() {
+		stop = begin
+	}
 	b := batch{run: run, items: items, until: stop}
 	if slices.ContainsFunc(items, func(i Item) bool { return i.Retag != nil }) {
 		b.rules, b.noRules = e.readRules(ctx)
@@ -152,7 +161,7 @@ func (e *Editor) Do(ctx context.Context, run string, items []Item) ([]Result, er
 			results[i] = again[n]
 		}
 	}
-	e.compact(ctx, stop, time.Since(start))
+	e.compact(ctx, whole, time.Since(start), stop.Equal(whole))
 	return results, nil
 }
 
@@ -184,8 +193,9 @@ const (
 	shardsOnce = 64
 )
 
-// compact uses the time that is left to bring the journal further.
-func (e *Editor) compact(ctx context.Context, stop time.Time, took time.Duration) {
+// compact uses the time that is left to bring the journal further; of a batch in a hurry
+// no more than its tenth.
+func (e *Editor) compact(ctx context.Context, stop time.Time, took time.Duration, leisure bool) {
 	if e.journal == nil || e.c.Follows {
 		return
 	}
@@ -200,7 +210,7 @@ func (e *Editor) compact(ctx context.Context, stop time.Time, took time.Duration
 		defer cancel()
 	}
 	until := time.Now().Add(min(max(took/10, leastSpare), mostSpare))
-	for more := true; more && (time.Now().Before(until) || e.journal.Behind()); {
+	for more := true; more && (time.Now().Before(until) || leisure && e.journal.Behind()); {
 		var err error
 		if more, err = e.journal.Compact(ctx, shardsOnce); err != nil { // the next batch goes on
 			e.c.Log.WarnContext(ctx, "the journal was not compacted", slog.Any("error", err))
@@ -334,12 +344,15 @@ func (e *Editor) readGroup(ctx context.Context, group []editing.Key, rulings map
 	return known
 }
 
+// ErrNoRight says that a call was forbidden as a whole: the credentials lack a right.
+var ErrNoRight = errors.New("the call is forbidden")
+
 // curable is an item's error, but that a call which was forbidden as a whole says
 // nothing about its media: a role has lost a right, and whoever gives it back must
 // not find all messages among the dead.
 func curable(item, call error) error {
 	if errors.Is(call, video.ErrForbidden) && errors.Is(item, video.ErrForbidden) {
-		return fmt.Errorf("%w: the call is forbidden: %s", video.ErrTransient, item.Error())
+		return fmt.Errorf("%w: %w: %s", video.ErrTransient, ErrNoRight, item.Error())
 	}
 	return item
 }

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -284,7 +285,7 @@ func (d straight) Write(ctx context.Context, wanted []tag.Wanted) ([]video.Outco
 }
 
 func sweep(ctx context.Context, t tag.Tagger, l *library, span time.Duration) (tag.Swept, error) {
-	return tag.Sweep(ctx, l, at, span, func(ctx context.Context, targets []tag.Target) ([]tag.Result, error) { return t.Run(ctx, targets, at) })
+	return tag.Sweep(ctx, l, at, span, nil, func(ctx context.Context, targets []tag.Target) ([]tag.Result, error) { return t.Run(ctx, targets, at) })
 }
 
 type sender struct {
@@ -501,4 +502,102 @@ func TestADiffNamesWhatIsTakenBack(t *testing.T) {
 	require.Equal(t, 1, last.Changes)
 	require.Equal(t, "remove", last.Examples[0].Wants.Act)
 	require.Equal(t, 2, diff.Waiting)
+}
+
+// places keep how far sweeps came.
+type places map[video.Kind]struct {
+	upTo time.Time
+	done bool
+}
+
+func (p places) Place(_ context.Context, kind video.Kind, _ time.Time) (time.Time, bool, error) {
+	return p[kind].upTo, p[kind].done, nil
+}
+
+func (p places) NotePlace(_ context.Context, kind video.Kind, _, upTo time.Time, done bool) error {
+	p[kind] = struct {
+		upTo time.Time
+		done bool
+	}{upTo, done}
+	return nil
+}
+
+// uploads are videos that were created one a second, the last one a second before at.
+type uploads int
+
+func (n uploads) Search(_ context.Context, q video.Query) iter.Seq2[video.Found, error] {
+	return func(yield func(video.Found, error) bool) {
+		for i := range n {
+			v := video.Video{ID: video.ID(fmt.Sprint("v", i)), Kind: video.KindVideo, Status: video.StatusNormal, Created: at.Add(time.Duration(i-n) * time.Second)}
+			if q.Kind != video.KindVideo || v.Created.Before(q.CreatedFrom) || !v.Created.Before(q.CreatedTo) {
+				continue
+			}
+			if !yield(video.Found{Video: v}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// A sweep that is killed, or that has more to do than it has time for, is gone on with by
+// the next ticks; nothing is left out, and little is done again.
+func TestASweepGoesOnWhereOneBeforeStopped(t *testing.T) {
+	for name, kill := range map[string]bool{"out of time": false, "killed": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const n = 9000 // of 2,5 hours; each sweep has time for 3,000
+				kept, seen := places{}, map[video.ID]int{}
+				sweeps := 0
+				for tick := at; len(seen) < n; tick = tick.Add(time.Hour) {
+					sweeps++
+					require.Less(t, sweeps, 6)
+					ctx, cancel := context.WithTimeout(t.Context(), 300*time.Second)
+					runs := 0
+					swept, err := tag.Sweep(ctx, uploads(n), tick, 3*time.Hour, kept, func(ctx context.Context, targets []tag.Target) ([]tag.Result, error) {
+						if runs++; kill && runs > 25 { // what the dead process would still have done does not count
+							cancel()
+							return nil, ctx.Err()
+						}
+						time.Sleep(10 * time.Second)
+						for _, target := range targets {
+							seen[target.ID]++
+						}
+						return make([]tag.Result, len(targets)), nil
+					})
+					if sweeps > 1 {
+						require.Equal(t, 1, swept.Resumed)
+					}
+					if len(seen) < n {
+						require.Error(t, err)
+					}
+					cancel()
+				}
+				again := 0
+				for _, times := range seen {
+					again += times - 1
+				}
+				t.Logf("%d media in %d sweeps, %d looked at again", n, sweeps, again)
+				require.LessOrEqual(t, again, 200*sweeps)
+			})
+		})
+	}
+}
+
+// A tick that never came is made up for, as far as is remembered.
+func TestASweepLooksBackToTheLastOne(t *testing.T) {
+	kept := places{}
+	require.NoError(t, kept.NotePlace(t.Context(), video.KindVideo, at, at.Add(-5*time.Hour), true))
+	l := newLibrary()
+	_, err := tag.Sweep(t.Context(), l, at, 3*time.Hour, kept, func(_ context.Context, targets []tag.Target) ([]tag.Result, error) {
+		return make([]tag.Result, len(targets)), nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, "Search video 03:00-08:00", l.calls[0])
+	require.Equal(t, at, kept[video.KindVideo].upTo)
+
+	_, err = tag.Sweep(t.Context(), l, at.Add(time.Hour), 3*time.Hour, kept, func(context.Context, []tag.Target) ([]tag.Result, error) {
+		return nil, video.ErrTransient
+	})
+	require.Error(t, err)
+	require.Equal(t, at, kept[video.KindVideo].upTo, "what failed is looked at again")
 }

@@ -42,6 +42,7 @@ var rules = []rule{
 	{[]string{"told/"}, "marks of notices", "notify, purge and purgeplan", "8 days; of a plan 61", state.OldMarks},
 	{[]string{"messages/"}, "bodies of messages over 64 KB", "metadata, vodctl dlq", "31 days", state.OldMessages},
 	{[]string{"gone/"}, "announcements of deletions", "vodctl ledger reconcile", "31 days", state.OldGone},
+	{[]string{"swept/"}, "how far sweeps came", "autotag", "8 days", state.OldSwept},
 	{[]string{"aside/"}, "items that cannot go", "purgeplan", "until they end, 30 days at most", state.OldAside},
 	{[]string{"imaged/"}, "images that are gone, summed up", "purgeplan", "the last two", state.OldImaged},
 	{[]string{"written/"}, "the order in which plans were written", "purge, purgeplan, notify, vodctl", "the last 500", state.OldWritten},

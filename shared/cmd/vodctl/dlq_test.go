@@ -205,6 +205,18 @@ func TestDLQRedriveSendsBackWhatCanBeDone(t *testing.T) {
 	require.Zero(t, decode[redriven](t, out).Back, "again: nothing is left to do")
 }
 
+func TestDLQRedriveSendsRulesBehindPeople(t *testing.T) {
+	c, env := queues(t)
+	bury(t, c, events.DeadLetter{Body: []byte(good), Reason: "missing"}, events.DeadLetter{Body: []byte(`{"v":1,"retag":[{"id":"v1"}],"origin":"rules"}`), Reason: "given up"})
+	code, _, errs := vodctl(t, env, "dlq", "redrive", "--yes", "--rate", "1000", "--wait", "0")
+	require.Zero(t, code, errs)
+	rules, people := messages(t, c, "vodcurator-bulk"), messages(t, c, "metadata")
+	require.Len(t, rules, 1)
+	require.Len(t, rules[0].Retag, 1)
+	require.Len(t, people, 2, "one change, and that bulk changes wait")
+	require.Zero(t, c.MNS.Stats("dead"))
+}
+
 func TestDLQRedriveSumsUpWhatItLeft(t *testing.T) {
 	c, env := queues(t)
 	bury(t, c, events.DeadLetter{Body: []byte(good), Reason: "missing"})

@@ -38,6 +38,7 @@ var examples = []string{
 	`vodctl snapshot library.jsonl`,
 	`vodctl queue send changes.jsonl --yes`,
 	`vodctl queue send --csv changes.csv`,
+	`vodctl queue send --csv thousands.csv --bulk --yes`,
 	`vodctl queue peek --limit 5`,
 	`vodctl queue stats`,
 	`vodctl dlq list --reason forbidden`,

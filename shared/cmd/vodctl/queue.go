@@ -35,7 +35,7 @@ func queueCommand(a *app) *cobra.Command {
 func queueSend(a *app) *cobra.Command {
 	var table, at string
 	var skip int
-	var yes bool
+	var yes, bulk bool
 	cmd := &cobra.Command{
 		Use:   "send [FILE|-]",
 		Short: "Send metadata changes from JSON or CSV; without --yes only check and count them",
@@ -49,7 +49,10 @@ tags are separated by "," and by no other sign. Empty rows and columns are left 
 
 Everything is checked first: one fault, and nothing is sent. Changes without issuedAt
 are issued now, in the order of the file. Where some could not be sent it says how to
-go on, with the same moment of issue: what is sent twice then has its effect once.`,
+go on, with the same moment of issue: what is sent twice then has its effect once.
+
+With --bulk they go into METADATA_BULK_QUEUE, and wait until no other person's change
+does: for thousands of them, so that an editor's one need not wait.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := "-"
@@ -87,20 +90,29 @@ go on, with the same moment of issue: what is sent twice then has its effect onc
 					changes[i].IssuedAt = issued.Add(time.Duration(i)) // of two about one media the lower wins
 				}
 			}
-			return a.send(cmd.Context(), changes, skip, issued, yes)
+			return a.send(cmd.Context(), changes, skip, issued, bulk, yes)
 		},
 	}
 	cmd.Flags().StringVar(&table, "csv", "", "read this CSV file, - for standard input")
 	cmd.Flags().IntVar(&skip, "skip", 0, "leave out so many changes, which were sent before")
 	cmd.Flags().StringVar(&at, "issued-at", "", "when changes without issuedAt are issued (RFC 3339), instead of now")
+	cmd.Flags().BoolVar(&bulk, "bulk", false, "send them behind other people's changes")
 	cmd.Flags().BoolVar(&yes, "yes", false, "send")
 	return cmd
 }
 
-func (a *app) send(ctx context.Context, changes []video.Change, skip int, issued time.Time, yes bool) error {
-	app, err := a.boot("ALIBABA_CLOUD_ACCOUNT_ID", "METADATA_QUEUE")
+func (a *app) send(ctx context.Context, changes []video.Change, skip int, issued time.Time, bulk, yes bool) error {
+	required := []string{"ALIBABA_CLOUD_ACCOUNT_ID", "METADATA_QUEUE"}
+	if bulk {
+		required = append(required, "METADATA_BULK_QUEUE")
+	}
+	app, err := a.boot(required...)
 	if err != nil {
 		return err
+	}
+	to, put := app.MetadataQueue, app.Sender().Send
+	if bulk {
+		to, put = app.BulkQueue, app.Sender().SendBulk
 	}
 	rest := changes[skip:]
 	result := struct {
@@ -108,10 +120,10 @@ func (a *app) send(ctx context.Context, changes []video.Change, skip int, issued
 		Changes int             `json:"changes"`
 		Sent    int             `json:"sent"`
 		Failed  []video.Outcome `json:"failed"`
-	}{Queue: app.MetadataQueue, Changes: len(rest), Failed: []video.Outcome{}}
+	}{Queue: to, Changes: len(rest), Failed: []video.Outcome{}}
 	if yes {
 		// What keeps a call from its end is the reason of each change that it did not send.
-		outcomes, _ := app.Sender().Send(ctx, rest)
+		outcomes, _ := put(ctx, rest)
 		for i, o := range outcomes {
 			if o.Result == video.Done {
 				result.Sent++
@@ -126,9 +138,9 @@ func (a *app) send(ctx context.Context, changes []video.Change, skip int, issued
 	if a.json() {
 		err = a.printJSON(result)
 	} else {
-		say := fmt.Sprintf("%s for %s", report.Count(len(rest), "change"), app.MetadataQueue)
+		say := fmt.Sprintf("%s for %s", report.Count(len(rest), "change"), to)
 		if yes {
-			say = fmt.Sprintf("%d of %s sent to %s", result.Sent, report.Count(len(rest), "change"), app.MetadataQueue)
+			say = fmt.Sprintf("%d of %s sent to %s", result.Sent, report.Count(len(rest), "change"), to)
 		}
 		err = a.say("%s\n", say)
 	}
@@ -178,7 +190,7 @@ func queuePeek(a *app) *cobra.Command {
 			return t.Write(a.out, "")
 		},
 	}
-	cmd.Flags().StringVar(&name, "queue", "", "another queue than METADATA_QUEUE")
+	cmd.Flags().StringVar(&name, "queue", "", "another queue than METADATA_QUEUE, as METADATA_BULK_QUEUE names it")
 	cmd.Flags().IntVar(&limit, "limit", queue.MaxBatch, "how many")
 	return cmd
 }
@@ -186,7 +198,7 @@ func queuePeek(a *app) *cobra.Command {
 func queueStats(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "stats",
-		Short: "Count the messages of the metadata queue and of the dead letters",
+		Short: "Count the messages of the metadata queues and of the dead letters",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			app, err := a.boot("ALIBABA_CLOUD_ACCOUNT_ID", "METADATA_QUEUE")
@@ -200,7 +212,7 @@ func queueStats(a *app) *cobra.Command {
 				Delayed int64  `json:"delayed"`
 			}
 			var lines []line
-			for _, name := range []string{app.MetadataQueue, app.DeadLetterQueue} {
+			for _, name := range []string{app.MetadataQueue, app.BulkQueue, app.DeadLetterQueue} {
 				if name == "" {
 					continue
 				}

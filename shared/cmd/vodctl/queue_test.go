@@ -117,6 +117,20 @@ func TestQueueSendTakesEveryJSONForm(t *testing.T) {
 	}
 }
 
+func TestQueueSendBulkGoesBehindPeoplesChanges(t *testing.T) {
+	c, env := queues(t)
+	code, out, errs := vodctlIn(t, env, "id,title\nv1,a\nv2,b\n", "queue", "send", "--csv", "-", "--bulk", "--yes", "-o", "json")
+	require.Zero(t, code, errs)
+	require.JSONEq(t, `{"queue":"vodcurator-bulk","changes":2,"sent":2,"failed":[]}`, out)
+	require.Len(t, messages(t, c, "vodcurator-bulk"), 2)
+	require.Equal(t, []events.Metadata{{Bulk: true}}, messages(t, c, "metadata"), "metadata hears of them")
+
+	delete(env, "METADATA_BULK_QUEUE")
+	code, _, errs = vodctlIn(t, env, "id,title\nv1,a\n", "queue", "send", "--csv", "-", "--bulk")
+	require.NotZero(t, code)
+	require.Contains(t, errs, "METADATA_BULK_QUEUE is not set")
+}
+
 func TestQueueSendNamesEveryFaultAndSendsNothing(t *testing.T) {
 	c, env := queues(t)
 	bad := "id,title,add,category,issuedAt\n" +
@@ -221,7 +235,7 @@ func TestQueuePeekAndStats(t *testing.T) {
 	require.NoError(t, err)
 	code, out, errs := vodctl(t, env, "queue", "stats", "-o", "json")
 	require.Zero(t, code, errs)
-	require.JSONEq(t, `[{"queue":"metadata","waiting":3,"taken":0,"delayed":0},{"queue":"dead","waiting":1,"taken":0,"delayed":0}]`, out)
+	require.JSONEq(t, `[{"queue":"metadata","waiting":3,"taken":0,"delayed":0},{"queue":"vodcurator-bulk","waiting":0,"taken":0,"delayed":0},{"queue":"dead","waiting":1,"taken":0,"delayed":0}]`, out)
 	code, out, errs = vodctl(t, env, "queue", "stats")
 	require.Zero(t, code, errs)
 	require.Contains(t, out, "WAITING")

@@ -29,7 +29,8 @@ func dlqRedrive(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "redrive",
 		Short: "Send dead letters back to the metadata queue; without --yes only list them",
-		Long: `Send the original messages of dead letters back to the metadata queue, and remove
+		Long: `Send the original messages of dead letters back to the metadata queue (what only has
+rules run to the METADATA_BULK_QUEUE, where there is one), and remove
 each letter once the queue has its message. Interrupted, run it again: it goes on
 with what is left. A letter sent twice has its effect once. It takes the letters that
 were there when it began, so that one which is refused again is not sent again; the
@@ -81,7 +82,7 @@ func (a *app) redrive(ctx context.Context, app *boot.App, f filter, rate float64
 			back += len(messages)
 			return nil, nil
 		}
-		sent, err := app.Queue.Send(ctx, app.MetadataQueue, messages)
+		sent, err := sendBack(ctx, app, messages)
 		var handles, ids []string
 		for k, i := range of {
 			if sent[k].Err != nil {
@@ -142,6 +143,45 @@ func (a *app) redrive(ctx context.Context, app *boot.App, f filter, rate float64
 		err = errors.Join(err, a.listedOnly())
 	}
 	return err
+}
+
+// sendBack puts messages into the queues that they belong to, and tells of each what came
+// of it. What has rules run, and nothing else, may wait behind people's changes.
+func sendBack(ctx context.Context, app *boot.App, messages []queue.Message) ([]queue.Sent, error) {
+	sent := make([]queue.Sent, len(messages))
+	var err error
+	for _, bulk := range []bool{false, true} {
+		var some []queue.Message
+		var of []int
+		for i, m := range messages {
+			if slow := app.BulkQueue != "" && onlyRules(m.Body); slow == bulk {
+				some, of = append(some, m), append(of, i)
+			}
+		}
+		if len(some) == 0 {
+			continue
+		}
+		to := app.MetadataQueue
+		if bulk {
+			to = app.BulkQueue
+		}
+		got, sendErr := app.Queue.Send(ctx, to, some)
+		if bulk && sendErr == nil {
+			sendErr = app.Sender().Wake(ctx)
+		}
+		for k, i := range of {
+			if sent[i].Err = sendErr; k < len(got) {
+				sent[i] = got[k]
+			}
+		}
+		err = errors.Join(err, sendErr)
+	}
+	return sent, err
+}
+
+func onlyRules(body []byte) bool {
+	m, err := events.DecodeMetadata(body)
+	return err == nil && (len(m.Retag) > 0 && len(m.Changes) == 0 || m.Origin == events.OriginRules)
 }
 
 // reasons sums up why letters are left, the most frequent reasons first.

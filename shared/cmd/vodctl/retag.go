@@ -16,7 +16,9 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"vodcurator/shared/act/edit"
 	"vodcurator/shared/act/tag"
+	"vodcurator/shared/boot"
 	"vodcurator/shared/decide/tagging"
 	"vodcurator/shared/report"
 	"vodcurator/shared/video"
@@ -129,7 +131,7 @@ func (a *app) retag(ctx context.Context, r retag) error {
 		last := step.Hits[len(step.Hits)-1]
 		state.Position = last.Position
 		bar.tell(state.Diff.Seen, step.Hits[0].Created, last.Created)
-		return r.save(state)
+		return errors.Join(r.save(state), r.right(app, step))
 	})
 	bar.end()
 	if runErr == nil {
@@ -139,6 +141,16 @@ func (a *app) retag(ctx context.Context, r retag) error {
 		runErr = fmt.Errorf("%w\nthe same command goes on behind %s of them", runErr, report.Number(state.Diff.Seen))
 	}
 	return errors.Join(a.show(r, state.Diff), runErr)
+}
+
+// right says what is missing where retag writes by itself and may not.
+func (r retag) right(app *boot.App, step tag.Step) error {
+	for _, one := range step.Results {
+		if r.yes && app.MetadataQueue == "" && errors.Is(one.Outcome.Err, edit.ErrNoRight) {
+			return fmt.Errorf("%w: without METADATA_QUEUE retag --yes writes to VOD itself, and these credentials may not (functions/operator-policy.json leaves that to metadata): set METADATA_QUEUE, or allow vod:UpdateVideoInfos and vod:UpdateImageInfos", one.Outcome.Err)
+		}
+	}
+	return nil
 }
 
 func (r retag) query() (video.Query, error) {

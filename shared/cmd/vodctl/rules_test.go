@@ -18,6 +18,7 @@ import (
 	"vodcurator/shared/decide/tagging"
 	"vodcurator/shared/localcloud"
 	"vodcurator/shared/localcloud/calls"
+	"vodcurator/shared/localcloud/fakeram"
 	"vodcurator/shared/localcloud/fakevod"
 )
 
@@ -283,17 +284,59 @@ func TestRetagGoesOnWhereItStopped(t *testing.T) {
 
 func TestRetagByWayOfTheQueue(t *testing.T) {
 	c, _ := cloud(t, 20)
-	code, out, errs := vodctl(t, c.Env(), "retag", "--yes")
+	for _, bulk := range []string{c.Env()["METADATA_BULK_QUEUE"], ""} { // with one queue all share it
+		env := c.Env()
+		env["METADATA_BULK_QUEUE"] = bulk
+		code, out, errs := vodctl(t, env, "retag", "--yes")
+		require.Zero(t, code, errs)
+		require.Contains(t, out, "20 videos looked at, 20 changed")
+		require.Zero(t, writes(c))
+		people := messages(t, c, env["METADATA_QUEUE"])
+		require.Len(t, people, 1)
+		m := people[0]
+		if bulk != "" {
+			require.Equal(t, events.Metadata{Bulk: true}, m)
+			m = messages(t, c, bulk)[0]
+		}
+		require.Len(t, m.Retag, 20, "which assets, and by which rules; the writer decides")
+		require.Equal(t, tagging.Default().Version, m.Retag[0].Rules)
+	}
+}
+
+// messages takes what waits in a queue.
+func messages(t *testing.T, c *localcloud.Cloud, queue string) (all []events.Metadata) {
+	t.Helper()
+	got, err := c.MNS.Receive(t.Context(), queue, 16, 0, time.Minute)
+	require.NoError(t, err)
+	for _, one := range got {
+		body, err := base64.StdEncoding.DecodeString(one.Body)
+		require.NoError(t, err)
+		m, err := events.DecodeMetadata(body)
+		require.NoError(t, err)
+		all = append(all, m)
+	}
+	return all
+}
+
+// The operator's role changes nothing by itself: without a queue retag says so at once.
+func TestRetagWithoutAQueueSaysWhichRightIsMissing(t *testing.T) {
+	c, _ := cloud(t, 20)
+	env := c.Env()
+	text, err := os.ReadFile("../../../functions/operator-policy.json")
+	require.NoError(t, err)
+	policy, err := fakeram.ParsePolicy(text)
+	require.NoError(t, err)
+	key := c.Keys.MintWith("operator", env["ALIBABA_CLOUD_ACCOUNT_ID"], time.Hour, policy)
+	env["ALIBABA_CLOUD_ACCESS_KEY_ID"], env["ALIBABA_CLOUD_ACCESS_KEY_SECRET"], env["ALIBABA_CLOUD_SECURITY_TOKEN"] = key.ID, key.Secret, key.Token
+	delete(env, "METADATA_QUEUE")
+	code, _, errs := vodctl(t, env, "retag", "--yes", "--quiet")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "without METADATA_QUEUE")
+	require.Contains(t, errs, "vod:UpdateVideoInfos")
+	tried := writes(c)
+	env["METADATA_QUEUE"] = c.Env()["METADATA_QUEUE"]
+	code, out, errs := vodctl(t, env, "retag", "--yes", "--quiet")
 	require.Zero(t, code, errs)
-	require.Contains(t, out, "20 videos looked at, 20 changed")
-	require.Zero(t, writes(c))
-	got, err := c.MNS.Receive(t.Context(), c.Env()["METADATA_QUEUE"], 16, 0, time.Minute)
-	require.NoError(t, err)
-	require.Len(t, got, 1)
-	body, err := base64.StdEncoding.DecodeString(got[0].Body)
-	require.NoError(t, err)
-	m, err := events.DecodeMetadata(body)
-	require.NoError(t, err)
-	require.Len(t, m.Retag, 20, "which assets, and by which rules; the writer decides")
-	require.Equal(t, tagging.Default().Version, m.Retag[0].Rules)
+	require.Contains(t, out, "20 changed")
+	require.Equal(t, tried, writes(c), "none beside the one that was refused")
 }

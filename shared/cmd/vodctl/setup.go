@@ -126,17 +126,26 @@ func (a *app) checkManifest(file string) error {
 	if intake != "push" && intake != "pull" {
 		wrong("metadata: METADATA_INTAKE is %q, want push or pull", intake)
 	}
+	bulk := value(metadata.Props.Environment["METADATA_BULK_QUEUE"])
+	if bulk == queue {
+		wrong("metadata: METADATA_BULK_QUEUE and METADATA_QUEUE are both %s", queue)
+	}
 	intakes := 0
 	for _, name := range slices.Sorted(maps.Keys(m.Resources)) {
 		props := m.Resources[name].Props
 		if name != "metadata" && intakeOf(props.Environment) == "pull" && value(props.Environment["METADATA_QUEUE"]) == queue {
 			wrong("%s: METADATA_INTAKE is pull: a second function that takes from %s", name, queue)
 		}
+		if other := value(props.Environment["METADATA_BULK_QUEUE"]); other != bulk && value(props.Environment["METADATA_QUEUE"]) == queue {
+			wrong("%s: METADATA_BULK_QUEUE is %q, and that of metadata is %q", name, other, bulk)
+		}
 		for _, t := range props.Triggers {
 			off := t.Config.Timer != nil && !*t.Config.Timer || t.Config.Pushed != nil && !*t.Config.Pushed
 			takes := value(t.Config.Source.Parameters.MNS.Queue) == queue
 			fits := intake == "push" && takes || intake == "pull" && t.Type == "timer"
 			switch {
+			case !off && bulk != "" && value(t.Config.Source.Parameters.MNS.Queue) == bulk:
+				wrong("%s: trigger %s: takes from %s, which metadata itself does", name, t.Name, bulk)
 			case off, intake == "push" && t.Type == "mns_topic": // a topic is no second reader of the queue
 			case name != "metadata" && takes:
 				wrong("%s: trigger %s: a second function that takes from %s", name, t.Name, queue)
@@ -156,7 +165,7 @@ func (a *app) checkManifest(file string) error {
 	if len(faults) > 0 {
 		return errors.Join(faults...)
 	}
-	err = a.say("%s: metadata has one intake, %s\n", file, intake)
+	err = a.say("%s: metadata has one intake, %s%s\n", file, intake, map[bool]string{true: ", and takes bulk changes from " + bulk}[bulk != ""])
 	return err
 }
 
@@ -199,6 +208,7 @@ func (a *app) setup(manifest string) error {
 	for _, q := range []struct{ name, why string }{
 		{"vodcurator-notices", "VOD writes its notifications into it; retention 4 days or more"},
 		{name(app.MetadataQueue, "vodcurator-metadata"), "metadata messages; retention 7 days"},
+		{name(app.BulkQueue, "vodcurator-bulk"), "what rules and backfills ask for, behind people's changes; retention 7 days, no long polling of its own (PollingWaitSeconds 0)"},
 		{name(app.DeadLetterQueue, "vodcurator-dead"), "what cannot be done, with its reason; retention 7 days, alarm on its length"},
 	} {
 		add("queue", q.name, "MNS, region "+app.Region+": "+q.why)

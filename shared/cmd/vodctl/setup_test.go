@@ -67,6 +67,11 @@ resources:
 		"called directly":          {intake: "pull", triggers: strings.ReplaceAll(timerTrigger, "timer", "http"), wrong: []string{"trigger drain is of type http", "no timer"}},
 		"a topic beside it":        {intake: "push", triggers: pushTrigger + strings.ReplaceAll(timerTrigger, "timer", "mns_topic")},
 		"switched off":             {intake: "push", triggers: strings.ReplaceAll(pushTrigger, "triggerConfig:", "triggerConfig:\n            triggerEnable: false"), wrong: []string{"no EventBridge trigger"}},
+		"two queues":               {intake: "push\n        METADATA_BULK_QUEUE: slow", triggers: pushTrigger, rest: other("METADATA_QUEUE: vodcurator-metadata, METADATA_BULK_QUEUE: slow", timerTrigger)},
+		"two queues, drained":      {intake: "pull\n        METADATA_BULK_QUEUE: slow", triggers: timerTrigger},
+		"the second is pushed":     {intake: "push\n        METADATA_BULK_QUEUE: slow", triggers: pushTrigger + strings.NewReplacer("messages", "more", "${vars.metadataQueue}", "slow").Replace(pushTrigger), wrong: []string{"trigger more: takes from slow"}},
+		"another second":           {intake: "push\n        METADATA_BULK_QUEUE: slow", triggers: pushTrigger, rest: other("METADATA_QUEUE: vodcurator-metadata", " []"), wrong: []string{`other: METADATA_BULK_QUEUE is ""`}},
+		"the same twice":           {intake: "push\n        METADATA_BULK_QUEUE: vodcurator-metadata", triggers: pushTrigger, wrong: []string{"are both vodcurator-metadata"}},
 		"another word":             {intake: "poll", triggers: pushTrigger, wrong: []string{`METADATA_INTAKE is "poll"`}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -80,7 +80,7 @@ func remembered(app *boot.App) func(context.Context, []tag.Target) ([]tagging.Me
 		return nil
 	}
 	var mu sync.Mutex
-	journal := state.NewJournal(app.State, nil)
+	journal := state.NewReader(app.State)
 	return func(ctx context.Context, targets []tag.Target) ([]tagging.Memory, error) {
 		mu.Lock()
 		defer mu.Unlock()

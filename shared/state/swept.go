@@ -1,0 +1,64 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"vodcurator/shared/video"
+)
+
+var sweptName = matcher(`^\d{8}T\d{6}Z-(video|audio|image)-\d{10}-(open|done)$`)
+
+// Swept says how far a sweep came: it has looked at all assets of one kind that were created
+// before UpTo.
+type Swept struct {
+	Kind video.Kind
+	At   time.Time // the planned time of its tick
+	UpTo time.Time // in whole seconds
+	Done bool      // it came to its end
+}
+
+func (s Swept) key() string {
+	end := "open"
+	if s.Done {
+		end = "done"
+	}
+	return fmt.Sprintf("%s%s/%s-%s-%010d-%s", sweptPrefix, s.At.UTC().Format(time.DateOnly), stamp(s.At), s.Kind, s.UpTo.Unix(), end)
+}
+
+// NoteSwept keeps how far a sweep came. The same twice is kept once.
+func NoteSwept(ctx context.Context, o Objects, s Swept) error {
+	err := o.Create(ctx, s.key(), []byte("{}")) // its name says it all
+	if errors.Is(err, ErrExists) {
+		return nil
+	}
+	return err
+}
+
+// LastSwept is how far the last sweep over a kind came that began in the week before a
+// moment; false: there was none.
+func LastSwept(ctx context.Context, o Objects, kind video.Kind, before time.Time) (last Swept, found bool, err error) {
+	after := sweptPrefix + before.Add(-7*24*time.Hour).UTC().Format(time.DateOnly)
+	for key, err := range named(ctx, o, sweptPrefix, after) {
+		if err != nil {
+			return Swept{}, false, err
+		}
+		parts := strings.Split(key[strings.LastIndex(key, "/")+1:], "-")
+		at, _ := time.Parse("20060102T150405Z", parts[0])
+		if video.Kind(parts[1]) != kind || at.After(before) {
+			continue
+		}
+		upTo, _ := strconv.ParseInt(parts[2], 10, 64)
+		last, found = Swept{Kind: kind, At: at, UpTo: time.Unix(upTo, 0).UTC(), Done: parts[3] == "done"}, true
+	}
+	return last, found, nil
+}
+
+// OldSwept lists how far sweeps came that nobody goes on from any more.
+func OldSwept(ctx context.Context, o Objects, now time.Time) ([]string, error) {
+	return oldDays(ctx, o, sweptPrefix, now.Add(-dayKept))
+}
