@@ -80,6 +80,7 @@ type Source struct {
 	Width        int           `json:"width,omitempty"`  // pixels as stored, before rotation
 	Height       int           `json:"height,omitempty"` // pixels as stored, before rotation
 	Rotation     int           `json:"rotation,omitempty"`
+	Aspect       float64       `json:"aspect,omitempty"` // width to height as shown, before rotation, of stretched pixels; 0: square, or not said; below 0: said in two ways that differ
 	FPS          float64       `json:"fps,omitempty"`
 	Bitrate      float64       `json:"bitrate,omitempty"` // kbit/s
 	VideoCodec   string        `json:"videoCodec,omitempty"`

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	api "github.com/aliyun/alibaba-cloud-sdk-go/services/vod"
@@ -99,7 +100,7 @@ func ofMezzanine(m api.MezzanineInGetMezzanineInfo) video.Source {
 	}
 	var pictures, sounds []trackWire
 	for _, v := range m.VideoStreamList {
-		pictures = append(pictures, trackWire{word(v.CodecName), word(v.Width), word(v.Height), word(v.Rotate), word(v.AvgFPS), word(v.Fps)})
+		pictures = append(pictures, trackWire{word(v.CodecName), word(v.Width), word(v.Height), word(v.Rotate), word(v.AvgFPS), word(v.Fps), word(v.Sar), word(v.Dar)})
 	}
 	for _, a := range m.AudioStreamList {
 		sounds = append(sounds, trackWire{CodecName: word(a.CodecName)})
@@ -119,10 +120,43 @@ func tracks(s *video.Source, pictures, sounds []trackWire) {
 		if s.FPS == 0 {
 			s.FPS = number(string(cmp.Or(v.AvgFPS, v.Fps)))
 		}
+		s.Aspect = aspect(v, s.Width, s.Height)
 	}
 	if len(sounds) > 0 {
 		s.AudioCodec = string(sounds[0].CodecName)
 	}
+}
+
+// aspect is how a picture of stretched pixels is shown, from the shape of a pixel (Sar)
+// and of the whole (Dar); see [video.Source]. Two per cent are rounding.
+func aspect(v trackWire, width, height int) float64 {
+	if w, h := int(number(string(v.Width))), int(number(string(v.Height))); w > 0 && h > 0 {
+		width, height = w, h
+	}
+	if width <= 0 || height <= 0 {
+		return 0
+	}
+	stored := float64(width) / float64(height)
+	same := func(a, b float64) bool { return math.Abs(a-b) <= 0.02*b }
+	byPixel, byPicture := fraction(v.Sar)*stored, fraction(v.Dar)
+	switch shown := cmp.Or(byPicture, byPixel); {
+	case byPixel > 0 && byPicture > 0 && !same(byPixel, byPicture):
+		return -1
+	case shown == 0 || math.Abs(shown-stored) <= 1e-4*stored:
+		return 0
+	default:
+		return shown
+	}
+}
+
+// fraction reads 16:9; 0 is what cannot be one, such as 0:1 and N/A.
+func fraction(text word) float64 {
+	a, b, _ := strings.Cut(strings.ReplaceAll(string(text), "/", ":"), ":")
+	num, den := number(a), number(b)
+	if f := num / den; num > 0 && den > 0 && f >= 0.01 && f <= 100 {
+		return f
+	}
+	return 0
 }
 
 // ofPlays keeps apart what VOD did not tell of (nil) and what it says there is none of.

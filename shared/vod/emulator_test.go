@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"vodcurator/shared/decide/rule"
 	"vodcurator/shared/localcloud"
 	"vodcurator/shared/localcloud/calls"
 	"vodcurator/shared/localcloud/fakevod"
@@ -206,4 +207,31 @@ func TestKnownFaultsOfOthers(t *testing.T) {
 		require.Equal(t, 1, cloud.VOD.Log().Count("DeleteVideo"))
 		require.Zero(t, cloud.VOD.Len())
 	})
+}
+
+// From the file to the fact that rules ask for: turned, stretched, with a cover.
+func TestTheFactsOfAnUploadAreAsShown(t *testing.T) {
+	cloud, c := onEmulator(t, nil)
+	for name, want := range map[string][3]string{
+		"mp4-h264-aac.mp4":    {"video", "landscape", "h264"},
+		"mp4-90.mp4":          {"video", "portrait", "h264"},
+		"mp4-dar-16-9.mp4":    {"video", "landscape", "h264"}, // stored 150x160
+		"mp4-dar-9-16.mp4":    {"video", "portrait", "h264"},  // stored 160x150
+		"mp4-dar-90.mp4":      {"video", "portrait", "h264"},
+		"mkv-dar-16-9.mkv":    {"video", "landscape", "mpeg4"},
+		"mov-cover-first.mov": {"video", "landscape", "h264"}, // a square JPEG comes first
+		"m4a-cover-track.mp4": {"audio", "", "aac"},
+		"mp4-mp3-alone.mp4":   {"audio", "", "mp3"},
+	} {
+		body, err := os.ReadFile(filepath.Join("..", "..", "testdata", "media", "matrix", name))
+		require.NoError(t, err)
+		id, err := cloud.VOD.Upload(fakevod.Upload{FileName: name}, body)
+		require.NoError(t, err)
+		require.NoError(t, cloud.VOD.Settle(t.Context()))
+		answers, err := c.Media(t.Context(), []video.ID{video.ID(id)})
+		require.NoError(t, err)
+		require.NoError(t, answers[0].Err)
+		f := rule.FactsOf(answers[0].Value, start)
+		require.Equal(t, want, [3]string{f.Kind, f.Orientation, f.Codec}, name)
+	}
 }

@@ -35,6 +35,29 @@ func TestMediaJoinsSourceAndStreams(t *testing.T) {
 	require.ErrorIs(t, answers[3].Err, video.ErrTransient, "what the answer leaves out is not missing")
 }
 
+// Sar is the shape of a pixel and Dar that of the picture, as ffprobe words them.
+func TestTheAspectOfStretchedPixels(t *testing.T) {
+	for _, c := range []struct {
+		sar, dar string
+		want     float64
+	}{
+		{"", "", 0}, {"1:1", "15:16", 0}, {"1:1", "", 0}, {"0:1", "0:1", 0}, {"N/A", "N/A", 0}, {"1:0", "x:y", 0}, {"-4:3", "16:-9", 0}, {"1:1000", "1e9:1", 0},
+		{"256:135", "16:9", 16. / 9}, {"256:135", "", 16. / 9}, {"", "16:9", 16. / 9}, {"0:1", "16/9", 16. / 9}, {"15:16", "225:256", 225. / 256},
+		{"1:1", "16:9", -1}, {"256:135", "4:3", -1}, {"256:135", "1.78:1", 1.78},
+	} {
+		s := serve(t, func(r request) (int, string) {
+			return ok(map[string]any{"MediaInfos": []any{map[string]any{
+				"MediaId": "v", "MediaInfo": map[string]any{"MediaId": "v", "Status": "Normal"},
+				"MezzanineInfo": map[string]any{"MediaId": "v", "Status": "Normal", "Width": 600, "Height": 640,
+					"VideoStreamList": []any{map[string]any{"CodecName": "h264", "Sar": c.sar, "Dar": c.dar}}},
+			}}})
+		})
+		answers, err := s.client(t).Media(t.Context(), []video.ID{"v"})
+		require.NoError(t, err)
+		require.InDelta(t, c.want, answers[0].Value.Source.Aspect, 1e-4, c)
+	}
+}
+
 // An answer that leaves out the pictures of a film is not about a sound.
 func TestAFilmWhosePicturesAreNotToldIsNoSound(t *testing.T) {
 	s := serve(t, func(r request) (int, string) {

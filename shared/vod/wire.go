@@ -100,7 +100,7 @@ type (
 		PlayInfoList []playWire
 	}
 	trackWire struct {
-		CodecName, Width, Height, Rotate, AvgFPS, Fps word
+		CodecName, Width, Height, Rotate, AvgFPS, Fps, Sar, Dar word
 	}
 	playWire struct {
 		JobID                                                                                   word `json:"JobId"`

@@ -33,7 +33,7 @@ type Facts struct {
 	Width       int       `expr:"width" doc:"pixels as shown, after rotation"`
 	Height      int       `expr:"height" doc:"pixels as shown, after rotation"`
 	Short       int       `expr:"short_side" doc:"the smaller of width and height: 1080 for full HD, upright or not"`
-	Orientation string    `expr:"orientation" doc:"landscape, portrait or square; empty for audio"`
+	Orientation string    `expr:"orientation" doc:"landscape, portrait or square, as shown: turned, and with pixels that are not square; empty for audio"`
 	FPS         float64   `expr:"fps" doc:"frames a second"`
 	Bitrate     float64   `expr:"bitrate" doc:"kbit a second"`
 	Codec       string    `expr:"codec" doc:"video codec, or audio codec for audio: h264, hevc, aac, …"`
@@ -46,8 +46,9 @@ type Facts struct {
 	Streams     []Stream  `expr:"streams" doc:"transcoded outputs: definition, format, codec, status, width, height, size, bitrate, fps, age_days, encrypted"`
 	Bytes       int       `expr:"bytes" doc:"bytes of the source file and all streams together"`
 
-	missing mask // not known
-	never   mask // does not apply
+	missing mask    // not known
+	never   mask    // does not apply
+	aspect  float64 // of the picture as shown, where pixels are not square: see video.Source
 }
 
 // Stream is one transcoded output, as expressions see it. Its fields may be unknown

@@ -88,8 +88,12 @@ func FactsOfImage(m video.Image, at time.Time) Facts {
 
 func (f *Facts) fromSource(s *video.Source) {
 	f.Width, f.Height, f.FPS, f.Bitrate, f.Codec = s.Width, s.Height, s.FPS, s.Bitrate, s.VideoCodec
+	f.aspect = s.Aspect
 	if quarter := s.Rotation % 180; quarter != 0 {
 		f.Width, f.Height = f.Height, f.Width
+		if f.aspect > 0 {
+			f.aspect = 1 / f.aspect
+		}
 	}
 	if f.Kind == "" { // the parts that were found in the file tell it
 		switch {
@@ -206,11 +210,15 @@ func (f *Facts) settle(created, modified, at time.Time) {
 
 func (f *Facts) shape() {
 	f.Short, f.Orientation = min(f.Width, f.Height), ""
+	wide, high := float64(f.Width), float64(f.Height)
+	if f.aspect > 0 {
+		wide, high = f.aspect, 1
+	}
 	switch {
-	case f.Width == 0 || f.Height == 0:
-	case f.Width > f.Height:
+	case f.Width == 0 || f.Height == 0 || f.aspect < 0:
+	case wide > high:
 		f.Orientation = "landscape"
-	case f.Width < f.Height:
+	case wide < high:
 		f.Orientation = "portrait"
 	default:
 		f.Orientation = "square"

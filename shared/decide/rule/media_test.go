@@ -50,6 +50,22 @@ func TestTheShapeIsAsShown(t *testing.T) {
 	}
 }
 
+func TestStretchedPixelsDecideTheOrientation(t *testing.T) {
+	for _, c := range []struct {
+		width, height, turned int
+		aspect                float64
+		want                  string
+	}{
+		{600, 640, 0, 16. / 9, "landscape"}, {600, 640, 90, 16. / 9, "portrait"}, {640, 600, 0, 9. / 16, "portrait"}, {640, 600, -90, 9. / 16, "landscape"},
+		{600, 640, 0, 1, "square"}, {600, 640, 90, 1, "square"}, {600, 640, 0, 0, "portrait"}, {600, 640, 0, -1, ""}, {600, 640, 90, -1, ""},
+		{0, 640, 0, 16. / 9, ""}, {600, 0, 0, 16. / 9, ""},
+	} {
+		f := rule.FactsOf(video.Media{Source: &video.Source{Width: c.width, Height: c.height, Rotation: c.turned, Aspect: c.aspect}}, at)
+		require.Equal(t, c.want, f.Orientation, c)
+		require.Equal(t, min(c.width, c.height), f.Short, "pixels as stored: %v", c)
+	}
+}
+
 func TestTheStorageClassIsTheMediasOrItsSources(t *testing.T) {
 	m := video.Media{Source: &video.Source{StorageClass: "IA"}}
 	require.Equal(t, "IA", rule.FactsOf(m, at).Storage)

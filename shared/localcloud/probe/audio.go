@@ -26,23 +26,28 @@ var (
 	}
 )
 
+// adts reads the header of a frame of AAC.
+func adts(b []byte) (f frame, ok bool) {
+	rate, channels := int(b[2]>>2&15), int(b[2]&1)<<2|int(b[3]>>6)
+	f = frame{codec: "aac", profile: aacProfiles[int(b[2]>>6)+1], channels: channels, samples: 1024 * (int(b[6]&3) + 1),
+		bytes: int(b[3]&3)<<11 | int(b[4])<<3 | int(b[5]>>5)}
+	if rate >= len(aacRates) || f.bytes < 7 {
+		return f, false
+	}
+	if channels == 7 {
+		f.channels = 8
+	}
+	f.rate = aacRates[rate]
+	return f, true
+}
+
 // frameAt reads the frame that begins here.
 func frameAt(b []byte) (f frame, ok bool) {
 	if len(b) < 7 || b[0] != 0xff || b[1]&0xe0 != 0xe0 {
 		return f, false
 	}
-	if b[1]&0xf6 == 0xf0 { // ADTS: twelve ones and layer 0
-		rate, channels := int(b[2]>>2&15), int(b[2]&1)<<2|int(b[3]>>6)
-		f = frame{codec: "aac", profile: aacProfiles[int(b[2]>>6)+1], channels: channels, samples: 1024 * (int(b[6]&3) + 1),
-			bytes: int(b[3]&3)<<11 | int(b[4])<<3 | int(b[5]>>5)}
-		if rate >= len(aacRates) || f.bytes < 7 {
-			return f, false
-		}
-		if channels == 7 {
-			f.channels = 8
-		}
-		f.rate = aacRates[rate]
-		return f, true
+	if b[1]&0xf6 == 0xf0 { // twelve ones and layer 0
+		return adts(b)
 	}
 	version, layer, bitrate, rate := b[1]>>3&3, 4-int(b[1]>>1&3), int(b[2]>>4), int(b[2]>>2&3)
 	if version == 1 || layer == 4 || bitrate == 0 || bitrate == 15 || rate == 3 {
@@ -99,13 +104,13 @@ func frameStart(b []byte) int {
 
 const maxSound = 16 << 20 // of frames are counted; the rest goes on like them
 
-// readFrames reads MP3 and ADTS: an ID3 tag, then frames.
-func readFrames(s *source, m *Media) error {
+// behindTags is where the ID3 tags at the beginning end.
+func (s *source) behindTags() (int64, error) {
 	at := int64(0)
 	for range 8 { // tags may follow each other
 		h, err := s.read(at, 10)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if len(h) < 10 || string(h[:3]) != "ID3" {
 			break
@@ -114,6 +119,15 @@ func readFrames(s *source, m *Media) error {
 		if h[5]&0x10 != 0 {
 			at += 10
 		}
+	}
+	return at, nil
+}
+
+// readFrames reads MP3 and ADTS: an ID3 tag, then frames.
+func readFrames(s *source, m *Media) error {
+	at, err := s.behindTags()
+	if err != nil {
+		return err
 	}
 	b, err := s.read(at, maxSound)
 	if err != nil {
@@ -174,57 +188,63 @@ func xing(b []byte) (frames uint32, constant bool) {
 
 var wavCodecs = map[uint16]string{0x11: "adpcm_ima_wav", 2: "adpcm_ms", 6: "pcm_alaw", 7: "pcm_mulaw", 0x50: "mp2", 0x55: "mp3", 0xff: "aac"}
 
+// wav is a WAV file under way.
+type wav struct {
+	Track
+	perSecond float64 // bytes
+	data      int64   // bytes; -1: not seen yet
+	long      int64   // bytes, in RF64
+	samples   float64 // of a packed format
+}
+
 // readWAV reads RIFF and RF64.
 func readWAV(s *source, m *Media) error {
-	le := binary.LittleEndian
 	m.Format = "wav"
-	t := Track{Kind: "audio", Language: "und"}
-	perSecond, data, long, samples := 0.0, int64(-1), int64(0), 0.0
-	for at := int64(12); at+8 <= s.size && data < 0; {
+	v := &wav{Track: Track{Kind: "audio", Language: "und"}, data: -1}
+	for at := int64(12); at+8 <= s.size && v.data < 0; {
 		h, err := s.read(at, 8+40)
 		if err != nil || len(h) < 8 {
 			return err
 		}
-		n, body := int64(le.Uint32(h[4:])), h[8:]
-		switch string(h[:4]) {
-		case "ds64":
-			if len(body) >= 16 {
-				long = int64(min(le.Uint64(body[8:]), 1<<60))
-			}
-		case "fmt ":
-			if len(body) < 16 {
-				return errors.New("short fmt chunk")
-			}
-			format, depth := le.Uint16(body), le.Uint16(body[14:])
-			if format == 0xfffe && len(body) >= 26 {
-				format = le.Uint16(body[24:])
-			}
-			t.Channels, t.SampleRate, perSecond = int(le.Uint16(body[2:])), int(le.Uint32(body[4:])), float64(le.Uint32(body[8:]))
-			t.Codec = wavCodec(format, depth)
-		case "fact": // how many samples a packed format holds
-			if len(body) >= 4 && n >= 4 {
-				samples = float64(le.Uint32(body))
-			}
-		case "data":
-			data = n
-			if rest := s.size - at - 8; n == 0 || n > rest { // never finished, or too long to say
-				data = rest
-			}
-			if long > 0 && long < data {
-				data = long
-			}
-		}
+		n := int64(binary.LittleEndian.Uint32(h[4:]))
+		v.chunk(string(h[:4]), h[8:], n, s.size-at-8)
 		at += 8 + n + n&1
 	}
-	if t.Codec == "" || perSecond == 0 || data < 0 {
+	if v.Codec == "" || v.perSecond == 0 || v.data < 0 {
 		return errors.New("no fmt and data chunks")
 	}
-	t.Timescale, t.Bitrate, t.Duration = t.SampleRate, perSecond*8, float64(data)/perSecond
-	if samples > 0 && samples < math.MaxUint32 && t.SampleRate > 0 && strings.HasPrefix(t.Codec, "adpcm") {
-		t.Duration = samples / float64(t.SampleRate)
+	v.Timescale, v.Bitrate, v.Duration = v.SampleRate, v.perSecond*8, float64(v.data)/v.perSecond
+	if v.samples > 0 && v.samples < math.MaxUint32 && v.SampleRate > 0 && strings.HasPrefix(v.Codec, "adpcm") {
+		v.Duration = v.samples / float64(v.SampleRate)
 	}
-	m.Tracks = []Track{t}
+	m.Tracks = []Track{v.Track}
 	return nil
+}
+
+// chunk takes what a chunk of n bytes says; rest is what the file still has.
+func (v *wav) chunk(kind string, body []byte, n, rest int64) {
+	le := binary.LittleEndian
+	switch {
+	case kind == "ds64" && len(body) >= 16:
+		v.long = int64(min(le.Uint64(body[8:]), 1<<60))
+	case kind == "fmt " && len(body) >= 16:
+		format, depth := le.Uint16(body), le.Uint16(body[14:])
+		if format == 0xfffe && len(body) >= 26 {
+			format = le.Uint16(body[24:])
+		}
+		v.Channels, v.SampleRate, v.perSecond = int(le.Uint16(body[2:])), int(le.Uint32(body[4:])), float64(le.Uint32(body[8:]))
+		v.Codec = wavCodec(format, depth)
+	case kind == "fact" && len(body) >= 4 && n >= 4:
+		v.samples = float64(le.Uint32(body))
+	case kind == "data":
+		v.data = n
+		if n == 0 || n > rest { // never finished, or too long to say
+			v.data = rest
+		}
+		if v.long > 0 && v.long < v.data {
+			v.data = v.long
+		}
+	}
 }
 
 func wavCodec(format, depth uint16) string {

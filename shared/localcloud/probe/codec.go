@@ -143,17 +143,7 @@ func avcSPS(unit []byte) (p picture, ok bool) {
 	}
 	r.u(1)
 	p.width, p.height = wide*16, high*16*(2-frames)
-	if r.u(1) == 1 { // cropped
-		unitX, unitY := 1, 2-frames
-		if planes == 0 && (chroma == 1 || chroma == 2) {
-			unitX = 2
-		}
-		if planes == 0 && chroma == 1 {
-			unitY *= 2
-		}
-		p.width -= (r.ue() + r.ue()) * unitX
-		p.height -= (r.ue() + r.ue()) * unitY
-	}
+	p.crop(r, chroma, planes, 2-frames)
 	if r.u(1) == 1 {
 		p.vui(r)
 		if r.u(1) == 1 {
@@ -213,6 +203,23 @@ func (p *picture) vui(r *bits) {
 	}
 }
 
+// crop takes off the edges that are not shown; rows are the lines of one unit, before
+// those of its color.
+func (p *picture) crop(r *bits, chroma, planes, rows int) {
+	if r.u(1) == 0 {
+		return
+	}
+	columns := 1
+	if planes == 0 && (chroma == 1 || chroma == 2) {
+		columns = 2
+	}
+	if planes == 0 && chroma == 1 {
+		rows *= 2
+	}
+	p.width -= (r.ue() + r.ue()) * columns
+	p.height -= (r.ue() + r.ue()) * rows
+}
+
 // timing reads units and scale; a picture takes so many units.
 func (p *picture) timing(r *bits, units int) {
 	tick, scale := r.u(32), r.u(32)
@@ -270,17 +277,7 @@ func hevcSPS(unit []byte) (p picture, ok bool) {
 		planes = r.u(1)
 	}
 	p.width, p.height = r.ue(), r.ue()
-	if r.u(1) == 1 { // cropped
-		unitX, unitY := 1, 1
-		if planes == 0 && (chroma == 1 || chroma == 2) {
-			unitX = 2
-		}
-		if planes == 0 && chroma == 1 {
-			unitY = 2
-		}
-		p.width -= (r.ue() + r.ue()) * unitX
-		p.height -= (r.ue() + r.ue()) * unitY
-	}
+	p.crop(r, chroma, planes, 1)
 	r.ue()
 	r.ue()
 	order := r.ue() + 4
@@ -307,19 +304,23 @@ func hevcSPS(unit []byte) (p picture, ok bool) {
 		r.u(1)
 	}
 	if skipReferences(r) && p.longTerm(r, order) && r.u(1) == 1 {
-		p.vui(r)
-		r.u(3)
-		if r.u(1) == 1 { // default display window
-			r.ue()
-			r.ue()
-			r.ue()
-			r.ue()
-		}
-		if r.u(1) == 1 {
-			p.timing(r, 1)
-		}
+		p.hevcVUI(r)
 	}
 	return p, p.plausible()
+}
+
+func (p *picture) hevcVUI(r *bits) {
+	p.vui(r)
+	r.u(3)
+	if r.u(1) == 1 { // default display window
+		r.ue()
+		r.ue()
+		r.ue()
+		r.ue()
+	}
+	if r.u(1) == 1 {
+		p.timing(r, 1)
+	}
 }
 
 // tier reads profile_tier_level.
@@ -459,17 +460,23 @@ func (t *Track) aacConfig(b []byte) {
 	if channels > 0 && channels < 8 {
 		t.Channels = []int{0, 1, 2, 3, 4, 5, 6, 8}[channels]
 	}
-	if object == 2 && len(b) >= 5 { // a backward compatible mark of SBR behind the rest
-		for at := 16; at+17 <= len(b)*8; at++ {
-			s := &bits{b: b, at: at}
-			if s.u(11) == 0x2b7 && s.u(5) == 5 && s.u(1) == 1 {
-				r = s
-				if doubled := rate(); doubled > 0 {
-					t.Profile, t.SampleRate = aacProfiles[5], doubled
-				}
-				return
-			}
+	if object == 2 {
+		t.doubled(b)
+	}
+}
+
+// doubled looks for a backward compatible mark of SBR behind the rest of a
+// configuration: the sound has twice the rate.
+func (t *Track) doubled(b []byte) {
+	for at := 16; at+17 <= len(b)*8; at++ {
+		r := &bits{b: b, at: at}
+		if r.u(11) != 0x2b7 || r.u(5) != 5 || r.u(1) != 1 {
+			continue
 		}
+		if n := r.u(4); n < len(aacRates) {
+			t.Profile, t.SampleRate = aacProfiles[5], aacRates[n]
+		}
+		return
 	}
 }
 

@@ -78,7 +78,14 @@ func TestMatrixEqualsFfprobe(t *testing.T) {
 		total += len(body)
 	}
 	require.Less(t, total, 4<<20, "the files together")
-	compare(t, files, said)
+	table := compare(t, files, said)
+	golden := kept + ".txt"
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		require.NoError(t, os.WriteFile(golden, []byte(table), 0o644))
+	}
+	want, err := os.ReadFile(golden)
+	require.NoError(t, err)
+	require.Equal(t, string(want), table, "UPDATE_GOLDEN=1 writes the table anew")
 }
 
 // TestMatrixMadeAnew is the part of make conformance.
@@ -172,7 +179,8 @@ func ask(t *testing.T, ffprobe, path string) answer {
 }
 
 // compare prints the matrix, and wants exactly the differences that have a reason.
-func compare(t *testing.T, files map[string][]byte, said map[string]answer) {
+func compare(t *testing.T, files map[string][]byte, said map[string]answer) string {
+	t.Helper()
 	var out bytes.Buffer
 	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "FILE\tOURS\tFFPROBE\tEQUAL")
@@ -210,8 +218,10 @@ func compare(t *testing.T, files map[string][]byte, said map[string]answer) {
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", name, strings.Join(shown, ", "), strings.Join(wanted, ", "), verdict)
 	}
 	_ = w.Flush() // into memory
-	t.Logf("\n%s%d files, %d equal in every field, %d with a reason", out.String(), len(files), equal, len(differences))
+	_, _ = fmt.Fprintf(&out, "%d files, %d equal in every field, %d with a reason\n", len(files), equal, len(differences))
+	t.Logf("\n%s", &out)
 	require.Empty(t, wrong)
+	return out.String()
 }
 
 func summary(f map[string]string) string {

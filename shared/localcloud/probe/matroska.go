@@ -197,16 +197,7 @@ func (v *mkv) segment(seg element) error {
 		}
 		switch {
 		case e.id == mkvInfo || e.id == mkvTracks:
-			if e.n < 0 || e.n > maxIndex || e.n > v.size-e.at {
-				return errors.New("the index of the file is cut off")
-			}
-			body, err := v.read(e.at, e.n)
-			if err != nil {
-				return err
-			}
-			if e.id == mkvInfo {
-				v.info(body)
-			} else if err := v.entries(body); err != nil {
+			if err := v.head(e); err != nil {
 				return err
 			}
 		case e.id == mkvCluster && v.enough():
@@ -227,6 +218,22 @@ func (v *mkv) segment(seg element) error {
 		at = e.at + e.n
 	}
 	return v.settle()
+}
+
+// head reads the element of the file's times, or that of its tracks.
+func (v *mkv) head(e element) error {
+	if e.n < 0 || e.n > maxIndex || e.n > v.size-e.at {
+		return errors.New("the index of the file is cut off")
+	}
+	body, err := v.read(e.at, e.n)
+	if err != nil {
+		return err
+	}
+	if e.id == mkvTracks {
+		return v.entries(body)
+	}
+	v.info(body)
+	return nil
 }
 
 // enough says that the duration and the frame rates are known.

@@ -188,7 +188,17 @@ func (v *movie) moov(at, n int64, m *Media) error {
 			v.tracks = append(v.tracks, t)
 		}
 	}
-	for kind, body := range boxes(inside(moov, "mvex")) {
+	mvex := inside(moov, "mvex")
+	v.defaults(mvex)
+	if mehd := decode[mp4.Mehd](inside(mvex, "mehd")); mehd != nil && m.Duration == 0 {
+		m.Duration = told(mehd.GetFragmentDuration(), mehd.GetVersion(), mvhd.Timescale)
+	}
+	return nil
+}
+
+// defaults notes what the samples of fragments are where a fragment does not say.
+func (v *movie) defaults(mvex []byte) {
+	for kind, body := range boxes(mvex) {
 		if trex := decode[mp4.Trex](body); kind == "trex" && trex != nil {
 			for _, t := range v.tracks {
 				if t.id == trex.TrackID {
@@ -197,10 +207,6 @@ func (v *movie) moov(at, n int64, m *Media) error {
 			}
 		}
 	}
-	if mehd := decode[mp4.Mehd](inside(moov, "mvex", "mehd")); mehd != nil && m.Duration == 0 {
-		m.Duration = told(mehd.GetFragmentDuration(), mehd.GetVersion(), mvhd.Timescale)
-	}
-	return nil
 }
 
 // told is a duration in seconds. All ones means that the writer did not know it

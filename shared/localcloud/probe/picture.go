@@ -160,13 +160,22 @@ func heif(b []byte) (Picture, error) {
 	if !ok {
 		return p, errors.New("no primary item")
 	}
+	p.properties(inside(meta, "iprp"), item)
+	if p.Width <= 0 || p.Height <= 0 || p.Width > 1<<20 || p.Height > 1<<20 {
+		return p, errors.New("no size of the primary item")
+	}
+	return p, nil
+}
+
+// properties takes size and turn of an item.
+func (p *Picture) properties(iprp []byte, item uint32) {
 	var properties [][]byte
 	var kinds []string
-	for kind, body := range boxes(inside(meta, "iprp", "ipco")) {
+	for kind, body := range boxes(inside(iprp, "ipco")) {
 		kinds, properties = append(kinds, kind), append(properties, body)
 	}
 	turn := 0
-	for _, i := range associations(inside(meta, "iprp", "ipma"), item) {
+	for _, i := range associations(inside(iprp, "ipma"), item) {
 		if i < 1 || i > len(properties) {
 			continue
 		}
@@ -178,10 +187,6 @@ func heif(b []byte) (Picture, error) {
 		}
 	}
 	p.Orientation = []int{1, 8, 3, 6}[turn]
-	if p.Width <= 0 || p.Height <= 0 || p.Width > 1<<20 || p.Height > 1<<20 {
-		return p, errors.New("no size of the primary item")
-	}
-	return p, nil
 }
 
 // primary reads a pitm box.

@@ -204,16 +204,21 @@ func (m *Media) finish() error {
 		if t.Width <= 0 || t.Height <= 0 {
 			return errors.New("video track without a size")
 		}
-		sar := ratioOf(t.Sar)
-		if !sar.valid() || sar.num > 100*sar.den || sar.den > 100*sar.num { // not said, or forged
-			sar = ratio{1, 1}
-		}
-		t.Sar, t.Dar = sar.String(), ratio{int64(t.Width) * sar.num, int64(t.Height) * sar.den}.String()
+		t.stretch()
 		if !t.Cover && m.Width == 0 {
 			m.Width, m.Height, m.Sar, m.Dar, m.FPS, m.Rotation = t.Width, t.Height, t.Sar, t.Dar, t.FPS, t.Rotation
 		}
 	}
 	return nil
+}
+
+// stretch settles the shape of a pixel, and of the picture with it.
+func (t *Track) stretch() {
+	sar := ratioOf(t.Sar)
+	if !sar.valid() || sar.num > 100*sar.den || sar.den > 100*sar.num { // not said, or forged
+		sar = ratio{1, 1}
+	}
+	t.Sar, t.Dar = sar.String(), ratio{int64(t.Width) * sar.num, int64(t.Height) * sar.den}.String()
 }
 
 // stills are the codecs of single pictures.
