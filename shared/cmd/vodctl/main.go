@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -25,7 +26,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	typing := term.IsTerminal(int(os.Stdin.Fd()))
-	code := run(ctx, os.Args[1:], app{in: os.Stdin, typing: typing, out: os.Stdout, err: os.Stderr, load: boot.FromEnvironment, env: boot.Variable})
+	code := run(ctx, os.Args[1:], app{in: os.Stdin, typing: typing, out: os.Stdout, err: os.Stderr, load: boot.FromEnvironment, env: boot.Getenv})
 	stop()
 	os.Exit(code)
 }
@@ -81,6 +82,7 @@ func run(ctx context.Context, args []string, a app) int {
 	for _, group := range groups {
 		root.AddCommand(group(&a))
 	}
+	root.AddCommand(variablesTopic())
 	exemplify(root)
 	root.SetArgs(args)
 	root.SetIn(a.in)
@@ -95,6 +97,20 @@ func run(ctx context.Context, args []string, a app) int {
 		return 2
 	}
 	return 1
+}
+
+// variablesTopic is what vodctl help variables shows.
+func variablesTopic() *cobra.Command {
+	var b strings.Builder
+	b.WriteString("Variables of the environment, for the functions and for vodctl.\n")
+	for _, v := range boot.Variables() {
+		fmt.Fprintf(&b, "\n%s (default: %s)\n    %s\n", v.Name, v.Shown(), v.Meaning)
+		if len(v.For) > 0 {
+			fmt.Fprintf(&b, "    needed by: %s\n", strings.Join(v.For, ", "))
+		}
+	}
+	text := strings.TrimSpace(strings.ReplaceAll(b.String(), "`", ""))
+	return &cobra.Command{Use: "variables", Short: "The variables of the environment", Long: text} // without Run it is a topic
 }
 
 // boot wires the clients for a command that needs them.
