@@ -39,7 +39,7 @@ test: ## every test, shuffled, with the race detector where there is a C compile
 	$(GO) test $(RACE) -shuffle=on -timeout=10m ./...
 
 .PHONY: check
-check: tidy fmt vet lint mutants-listed sizes ## format, vet, lint, module file, binary sizes
+check: tidy fmt vet lint deadcode mutants-listed sizes ## format, vet, lint, dead code, module file, binary sizes
 
 .PHONY: tidy
 tidy:
@@ -56,6 +56,10 @@ vet:
 .PHONY: lint
 lint:
 	@$(LINT) run ./...
+
+.PHONY: deadcode
+deadcode: ## functions that neither a program nor a test reaches
+	@out=$$($(GO) tool -modfile=.ci/tools/go.mod deadcode -test ./...); test -z "$$out" || { echo "$$out"; exit 1; }
 
 # The rooms whose tests must notice 95 of 100 slips; each survivor has its reason
 # in testdata/mutants.txt.
