@@ -42,7 +42,7 @@ test: build ## every test, shuffled, with the race detector where there is a C c
 	BUILT=$(filter linux/amd64,$(shell $(GO) env GOOS)/$(shell $(GO) env GOARCH)) $(GO) test $(RACE) -shuffle=on -timeout=10m ./...
 
 .PHONY: check
-check: tidy fmt vet lint vulns mutants-listed sizes ## format, vet, lint, vulnerabilities, module file, binary sizes
+check: tidy fmt vet lint deadcode vulns mutants-listed words sizes ## format, vet, lint, dead code, vulnerabilities, words, module file, binary sizes
 
 .PHONY: tidy
 tidy:
@@ -63,6 +63,14 @@ lint:
 .PHONY: vulns
 vulns: build
 	@GO="$(GO)" .ci/vulns
+
+.PHONY: deadcode
+deadcode: ## functions that neither a program nor a test reaches
+	@out=$$($(GO) tool -modfile=.ci/tools/go.mod deadcode -test ./...); test -z "$$out" || { echo "$$out"; exit 1; }
+
+.PHONY: words
+words: ## the vocabulary of what people read, and the length of the README
+	@$(GO) run -C .ci/tools ./words ../..
 
 # The rooms whose tests must notice 95 of 100 slips; each survivor has its reason
 # in testdata/mutants.txt.

@@ -14,7 +14,7 @@ import (
 )
 
 func main() {
-	app := boot.Must()
+	app := boot.Must("autotag")
 	h := newHandler(app)
 	fc.RegisterInitializerFunction(func(ctx context.Context) {
 		ctx = boot.Invocation(ctx)

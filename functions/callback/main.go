@@ -18,8 +18,8 @@ import (
 )
 
 func main() {
-	app := boot.Must("NOTICE_QUEUE", "ALIBABA_CLOUD_ACCOUNT_ID")
-	fc.Start(newHandler(app, boot.Variable("NOTICE_QUEUE")).handle)
+	app := boot.Must("callback")
+	fc.Start(newHandler(app, boot.Getenv("NOTICE_QUEUE")).handle)
 }
 
 func newHandler(app *boot.App, queue string) *handler {

@@ -31,7 +31,7 @@ import (
 )
 
 func main() {
-	app := boot.Must("METADATA_QUEUE", "DEAD_LETTER_QUEUE", "ALIBABA_CLOUD_ACCOUNT_ID")
+	app := boot.Must("metadata")
 	config := edit.Config{Log: app.Log, Library: struct {
 		boot.VideosRight
 		boot.ImagesRight

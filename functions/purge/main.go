@@ -15,7 +15,7 @@ import (
 )
 
 func main() {
-	app := boot.Must("STATE", "ALIBABA_CLOUD_ACCOUNT_ID")
+	app := boot.Must("purge")
 	h := handler{
 		job: purge.Job{
 			Library: struct {

@@ -16,7 +16,7 @@ import (
 )
 
 func main() {
-	app := boot.Must("STATE", "ALIBABA_CLOUD_ACCOUNT_ID")
+	app := boot.Must("purgeplan")
 	h := handler{
 		job: plan.Job{
 			Library: struct {

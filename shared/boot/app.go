@@ -28,15 +28,17 @@ type App struct {
 	State *State        // nil without STATE
 }
 
-// Must is New for a function: it reads the process's environment, logs to
+// Must is New for a function, by its name: it reads the process's environment, logs to
 // standard output, and when something is missing says everything that is and
 // ends the process. It also slows the runtime's loop, see Gentle.
-func Must(required ...string) *App {
+func Must(function string) *App {
 	http.DefaultTransport = Gentle(http.DefaultTransport)
-	config, err := Read(os.Getenv, required...)
+	config, err := Read(os.Getenv, Required(function)...)
+	log := report.NewLog(os.Stdout, slog.LevelInfo)
+	tellSlips(log)
 	if err == nil {
 		var app *App
-		if app, err = New(config, report.NewLog(os.Stdout, slog.LevelInfo)); err == nil {
+		if app, err = New(config, log); err == nil {
 			return app
 		}
 	}
@@ -45,14 +47,22 @@ func Must(required ...string) *App {
 	return nil
 }
 
-// Variable is one variable of the environment, for programs that have to know what
+// Getenv is one variable of the environment, for programs that have to know what
 // somebody else will make of it.
-func Variable(name string) string { return strings.TrimSpace(os.Getenv(name)) }
+func Getenv(name string) string { return strings.TrimSpace(os.Getenv(name)) }
+
+// tellSlips names what somebody set in vain. It says no values: they may be secrets.
+func tellSlips(log *slog.Logger) {
+	for _, slip := range Slips(os.Environ()) {
+		log.Warn("nobody reads this variable", slog.String("name", slip[0]), slog.String("nearest", slip[1]))
+	}
+}
 
 // FromEnvironment is New for a program that a person runs. Without keys in the
 // environment it takes those of the aliyun command line tool, if that is set up:
 // the profile that ALIBABA_CLOUD_PROFILE names, else the current one.
 func FromEnvironment(log *slog.Logger, required ...string) (*App, error) {
+	tellSlips(log)
 	config, err := Read(os.Getenv, required...)
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@
 package boot
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -20,7 +21,6 @@ import (
 	"strings"
 	"time"
 
-	"vodcurator/events"
 	"vodcurator/shared/act/notify"
 	"vodcurator/shared/vod"
 )
@@ -73,122 +73,155 @@ type keys struct{ id, secret, token string }
 // Read takes the configuration from getenv. Variables that must be set are
 // named by the caller. Every fault is reported, not only the first.
 func Read(getenv func(string) string, required ...string) (Config, error) {
-	var faults []error
-	get := func(name string) string { return strings.TrimSpace(getenv(name)) }
-	first := func(names ...string) string {
-		for _, name := range names {
-			if value := get(name); value != "" {
-				return value
-			}
-		}
-		return ""
-	}
+	r := &reader{getenv: getenv, all: Variables()}
 	c := Config{
-		Region:          first("ALIBABA_CLOUD_REGION", "FC_REGION"),
-		Account:         first("ALIBABA_CLOUD_ACCOUNT_ID", "FC_ACCOUNT_ID"),
-		App:             get("APP_ID"),
-		MetadataQueue:   get("METADATA_QUEUE"),
-		BulkQueue:       get("METADATA_BULK_QUEUE"),
-		DeadLetterQueue: get("DEAD_LETTER_QUEUE"),
-		State:           get("STATE"),
-		RulesFile:       get("RULES_FILE"),
-		PolicyFile:      get("POLICY_FILE"),
-		TaggingMode:     get("TAGGING_MODE"),
-		Intake:          get("METADATA_INTAKE"),
-		CallbackURL:     get("CALLBACK_URL"),
-		NotifyKey:       vod.Secret(get("NOTIFY_KEY")),
-		RateShare:       0.25,
-		CallbackWindow:  events.DefaultWindow,
+		Region:          cmp.Or(r.given("ALIBABA_CLOUD_REGION"), r.given("FC_REGION"), r.get("ALIBABA_CLOUD_REGION")),
+		Account:         cmp.Or(r.get("ALIBABA_CLOUD_ACCOUNT_ID"), r.given("FC_ACCOUNT_ID")),
+		App:             r.get("APP_ID"),
+		VODEndpoint:     r.url("VOD_ENDPOINT"),
+		MNSEndpoint:     r.url("MNS_ENDPOINT"),
+		OSSEndpoint:     r.url("OSS_ENDPOINT"),
+		STSEndpoint:     r.url("STS_ENDPOINT"),
+		MetadataQueue:   r.get("METADATA_QUEUE"),
+		BulkQueue:       r.get("METADATA_BULK_QUEUE"),
+		DeadLetterQueue: r.get("DEAD_LETTER_QUEUE"),
+		CallbackURL:     r.url("CALLBACK_URL"),
+		NotifyURL:       r.url("NOTIFY_URL"),
+		NotifyKey:       r.notifyKey(),
+		RateShare:       r.share(),
+		RulesFile:       r.get("RULES_FILE"),
+		PolicyFile:      r.get("POLICY_FILE"),
+		TaggingMode:     r.oneOf("TAGGING_MODE", "write", "add", "report"),
+		Intake:          r.oneOf("METADATA_INTAKE", "push", "pull"),
+		CallbackWindow:  r.window(),
 	}
-	own := keys{get("ALIBABA_CLOUD_ACCESS_KEY_ID"), get("ALIBABA_CLOUD_ACCESS_KEY_SECRET"), get("ALIBABA_CLOUD_SECURITY_TOKEN")}
-	c.own = func() keys { return own }
-	if c.Region == "" {
-		c.Region = "cn-shanghai"
-	}
-	for _, name := range required {
-		if name != "ALIBABA_CLOUD_ACCOUNT_ID" && get(name) == "" || name == "ALIBABA_CLOUD_ACCOUNT_ID" && c.Account == "" {
-			faults = append(faults, fmt.Errorf("%s is not set", name))
-		}
-	}
-	for name, queue := range map[string]string{"METADATA_QUEUE": c.MetadataQueue, "DEAD_LETTER_QUEUE": c.DeadLetterQueue} {
-		if queue != "" && c.Account == "" && !slices.Contains(required, "ALIBABA_CLOUD_ACCOUNT_ID") {
-			faults = append(faults, fmt.Errorf("%s and ALIBABA_CLOUD_ACCOUNT_ID go together: a queue belongs to an account", name))
-		}
-	}
-	for name, into := range map[string]*string{
-		"VOD_ENDPOINT": &c.VODEndpoint, "MNS_ENDPOINT": &c.MNSEndpoint, "OSS_ENDPOINT": &c.OSSEndpoint, "STS_ENDPOINT": &c.STSEndpoint, "NOTIFY_URL": &c.NotifyURL,
-	} {
-		*into = get(name)
-		if *into != "" && !isURL(*into) {
-			faults = append(faults, fmt.Errorf("%s is not a http or https URL", name)) // the value may hold a password
-		}
-	}
-	if local := get("LOCAL_CLOCK_URL"); onThisMachine(local, c.VODEndpoint, c.MNSEndpoint, c.OSSEndpoint, get("FUNCTIONS_ENDPOINT")) {
-		c.localClock = local
-	}
-	if c.CallbackURL != "" && !isURL(c.CallbackURL) {
-		faults = append(faults, errors.New("CALLBACK_URL is not a http or https URL"))
-	}
-	for key := range strings.SplitSeq(get("CALLBACK_KEYS"), ",") {
+	for key := range strings.SplitSeq(r.get("CALLBACK_KEYS"), ",") {
 		if key = strings.TrimSpace(key); key != "" {
 			c.CallbackKeys = append(c.CallbackKeys, vod.Secret(key))
 		}
 	}
-	if (len(c.CallbackKeys) > 0) != (c.CallbackURL != "") {
-		faults = append(faults, errors.New("CALLBACK_KEYS and CALLBACK_URL go together: VOD signs the URL with the key"))
-	}
-	if err := notify.CheckKey(string(c.NotifyKey)); err != nil {
-		faults = append(faults, fmt.Errorf("NOTIFY_KEY %w", err))
-	}
-	if share := get("RATE_SHARE"); share != "" {
-		f, err := strconv.ParseFloat(share, 64)
-		if err != nil || !(f > 0 && f <= 1) {
-			faults = append(faults, fmt.Errorf("RATE_SHARE is %q, want a number above 0, at most 1", share))
-		} else {
-			c.RateShare = f
-		}
-	}
-	if window := get("CALLBACK_WINDOW"); window != "" {
-		d, err := time.ParseDuration(window)
-		if err != nil || d <= 0 || d > maxWindow {
-			faults = append(faults, fmt.Errorf("CALLBACK_WINDOW is %q, want a time such as 5m, above 0, at most 1h", window))
-		} else {
-			c.CallbackWindow = d
-		}
-	}
-	switch c.TaggingMode {
-	case "":
-		c.TaggingMode = "write"
-	case "write", "report", "add":
-	default:
-		faults = append(faults, fmt.Errorf("TAGGING_MODE is %q, want write, add or report", c.TaggingMode))
-	}
-	switch c.Intake {
-	case "":
-		c.Intake = "push"
-	case "push", "pull":
-	default:
-		faults = append(faults, fmt.Errorf("METADATA_INTAKE is %q, want push or pull", c.Intake))
-	}
-	if c.State != "" && !strings.HasPrefix(c.State, "file:") && !strings.HasPrefix(c.State, "oss://") {
-		faults = append(faults, fmt.Errorf("STATE is %q, want file:DIR or oss://bucket/prefix", c.State))
-	}
-	if bucket, prefix, _ := strings.Cut(strings.TrimPrefix(c.State, "oss://"), "/"); strings.HasPrefix(c.State, "oss://") && strings.Contains(bucket, accountWord) {
-		if c.Account == "" {
-			faults = append(faults, fmt.Errorf("STATE is %s: its %s stands for ALIBABA_CLOUD_ACCOUNT_ID, which is not set", c.State, accountWord))
-		}
-		c.State = "oss://" + strings.ReplaceAll(bucket, accountWord, c.Account) + "/" + prefix
+	own := keys{r.get("ALIBABA_CLOUD_ACCESS_KEY_ID"), r.get("ALIBABA_CLOUD_ACCESS_KEY_SECRET"), r.get("ALIBABA_CLOUD_SECURITY_TOKEN")}
+	c.own = func() keys { return own }
+	if local := r.get("LOCAL_CLOCK_URL"); onThisMachine(local, c.VODEndpoint, c.MNSEndpoint, c.OSSEndpoint, r.get("FUNCTIONS_ENDPOINT")) {
+		c.localClock = local
 	}
 	if c.MetadataQueue == "" { // who writes without a queue needs no second one
 		c.BulkQueue = ""
-	} else if c.BulkQueue == c.MetadataQueue {
-		faults = append(faults, fmt.Errorf("METADATA_BULK_QUEUE and METADATA_QUEUE are both %s: leave the first out, or name another queue", c.BulkQueue))
+	}
+	c.State = r.state(c.Account)
+	r.need(c, required)
+	r.together(c, own)
+	slices.SortFunc(r.faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return c, errors.Join(r.faults...)
+}
+
+// reader reads variables and keeps what is wrong with them.
+type reader struct {
+	getenv func(string) string
+	all    []Variable
+	faults []error
+}
+
+func (r *reader) fault(format string, args ...any) {
+	r.faults = append(r.faults, fmt.Errorf(format, args...))
+}
+
+// given is the value of a variable, empty without one.
+func (r *reader) given(name string) string { return strings.TrimSpace(r.getenv(name)) }
+
+// get is the value of a variable of the list, or its default.
+func (r *reader) get(name string) string {
+	return cmp.Or(r.given(name), r.all[slices.IndexFunc(r.all, func(v Variable) bool { return v.Name == name })].Default)
+}
+
+func (r *reader) url(name string) string {
+	value := r.get(name)
+	if value != "" && !isURL(value) {
+		r.fault("%s is not a http or https URL", name) // the value may hold a password
+	}
+	return value
+}
+
+func (r *reader) oneOf(name string, words ...string) string {
+	value := r.get(name)
+	if !slices.Contains(words, value) {
+		last := len(words) - 1
+		r.fault("%s is %q, want %s or %s", name, value, strings.Join(words[:last], ", "), words[last])
+	}
+	return value
+}
+
+func (r *reader) share() float64 {
+	text := r.get("RATE_SHARE")
+	share, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(share > 0 && share <= 1) {
+		r.fault("RATE_SHARE is %q, want a number above 0, at most 1", text)
+	}
+	return share
+}
+
+func (r *reader) window() time.Duration {
+	text := r.get("CALLBACK_WINDOW")
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 || d > maxWindow {
+		r.fault("CALLBACK_WINDOW is %q, want a time such as 5m, above 0, at most 1h", text)
+	}
+	return d
+}
+
+func (r *reader) notifyKey() vod.Secret {
+	key := r.get("NOTIFY_KEY")
+	if err := notify.CheckKey(key); err != nil {
+		r.fault("NOTIFY_KEY %w", err)
+	}
+	return vod.Secret(key)
+}
+
+// state reads STATE, with the account in its place.
+func (r *reader) state(account string) string {
+	text := r.get("STATE")
+	if text != "" && !strings.HasPrefix(text, "file:") && !strings.HasPrefix(text, "oss://") {
+		r.fault("STATE is %q, want file:DIR or oss://bucket/prefix", text)
+	}
+	rest, isBucket := strings.CutPrefix(text, "oss://")
+	bucket, prefix, _ := strings.Cut(rest, "/")
+	if !isBucket || !strings.Contains(bucket, accountWord) {
+		return text
+	}
+	if account == "" {
+		r.fault("STATE is %s: its %s stands for ALIBABA_CLOUD_ACCOUNT_ID, which is not set", text, accountWord)
+	}
+	return "oss://" + strings.ReplaceAll(bucket, accountWord, account) + "/" + prefix
+}
+
+// need finds the variables that must be set and are not.
+func (r *reader) need(c Config, required []string) {
+	for _, name := range required {
+		if name == "ALIBABA_CLOUD_ACCOUNT_ID" && c.Account == "" || name != "ALIBABA_CLOUD_ACCOUNT_ID" && r.given(name) == "" {
+			r.fault("%s is not set", name)
+		}
+	}
+	if c.Account != "" || slices.Contains(required, "ALIBABA_CLOUD_ACCOUNT_ID") {
+		return
+	}
+	for _, name := range []string{"METADATA_QUEUE", "DEAD_LETTER_QUEUE"} {
+		if r.given(name) != "" {
+			r.fault("%s and ALIBABA_CLOUD_ACCOUNT_ID go together: a queue belongs to an account", name)
+		}
+	}
+}
+
+// together finds what is set without its other half.
+func (r *reader) together(c Config, own keys) {
+	if (len(c.CallbackKeys) > 0) != (c.CallbackURL != "") {
+		r.fault("CALLBACK_KEYS and CALLBACK_URL go together: VOD signs the URL with the key")
+	}
+	if c.BulkQueue != "" && c.BulkQueue == c.MetadataQueue {
+		r.fault("METADATA_BULK_QUEUE and METADATA_QUEUE are both %s: leave the first out, or name another queue", c.BulkQueue)
 	}
 	if (own.id == "") != (own.secret == "") {
-		faults = append(faults, errors.New("ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET go together"))
+		r.fault("ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET go together")
 	}
-	slices.SortFunc(faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return c, errors.Join(faults...)
 }
 
 func isURL(s string) bool {

@@ -33,8 +33,6 @@ type (
 	VideosRight func(context.Context, []video.ID) ([]video.Answer[video.Video], error)
 	// ImagesRight is vod.Client.Images.
 	ImagesRight func(context.Context, []video.ID) ([]video.Answer[video.Image], error)
-	// LabelsRight is vod.Client.Labels.
-	LabelsRight func(context.Context, video.ID) ([]video.Label, error)
 	// UpdateRight is vod.Client.Update.
 	UpdateRight func(context.Context, []video.Update) ([]video.Outcome, error)
 	// UpdateImagesRight is vod.Client.UpdateImages.
@@ -82,11 +80,6 @@ func (f VideosRight) Videos(ctx context.Context, ids []video.ID) ([]video.Answer
 // Images is vod.Client.Images.
 func (f ImagesRight) Images(ctx context.Context, ids []video.ID) ([]video.Answer[video.Image], error) {
 	return f(ctx, ids)
-}
-
-// Labels is vod.Client.Labels.
-func (f LabelsRight) Labels(ctx context.Context, id video.ID) ([]video.Label, error) {
-	return f(ctx, id)
 }
 
 // Update is vod.Client.Update.

@@ -25,7 +25,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	typing := term.IsTerminal(int(os.Stdin.Fd()))
-	code := run(ctx, os.Args[1:], app{in: os.Stdin, typing: typing, out: os.Stdout, err: os.Stderr, load: boot.FromEnvironment, env: boot.Variable})
+	code := run(ctx, os.Args[1:], app{in: os.Stdin, typing: typing, out: os.Stdout, err: os.Stderr, load: boot.FromEnvironment, env: boot.Getenv})
 	stop()
 	os.Exit(code)
 }

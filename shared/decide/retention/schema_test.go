@@ -6,12 +6,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vodcurator/shared/decide/retention"
-	"vodcurator/shared/decide/rule"
+	"vodcurator/shared/decide/rule/ruletest"
 )
 
 func TestTheSchemaNamesTheKeysOfTheFileAndNoOther(t *testing.T) {
-	keys, err := rule.SchemaKeys(retention.Schema())
+	keys, err := ruletest.SchemaKeys(retention.Schema())
 	require.NoError(t, err)
-	require.Equal(t, rule.Keys(retention.FileType), keys)
+	require.Equal(t, ruletest.Keys(retention.FileType), keys)
 	t.Logf("%d keys compared", len(keys))
 }

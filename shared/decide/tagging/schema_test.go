@@ -6,14 +6,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"vodcurator/shared/decide/rule"
+	"vodcurator/shared/decide/rule/ruletest"
 	"vodcurator/shared/decide/tagging"
 )
 
 func TestTheSchemaNamesTheKeysOfTheFileAndNoOther(t *testing.T) {
-	keys, err := rule.SchemaKeys(tagging.Schema())
+	keys, err := ruletest.SchemaKeys(tagging.Schema())
 	require.NoError(t, err)
-	require.Equal(t, rule.Keys(tagging.FileType), keys)
+	require.Equal(t, ruletest.Keys(tagging.FileType), keys)
 	t.Logf("%d keys compared", len(keys))
 }
 

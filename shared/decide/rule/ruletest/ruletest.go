@@ -1,4 +1,6 @@
-package rule
+// Package ruletest compares what a reader of YAML files knows with the JSON Schema of the
+// file. Tests use it, and nothing that is shipped.
+package ruletest
 
 import (
 	"encoding/json"

@@ -1,4 +1,4 @@
-package rule_test
+package ruletest_test
 
 import (
 	"reflect"
@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"vodcurator/shared/decide/rule"
+	"vodcurator/shared/decide/rule/ruletest"
 )
 
 func TestTheKeysOfAFileAndOfItsSchemaAreListedAlike(t *testing.T) {
@@ -21,8 +21,8 @@ func TestTheKeysOfAFileAndOfItsSchemaAreListedAlike(t *testing.T) {
 		Name string `yaml:"name"`
 	}
 	want := []string{"name", "rows", "rows[].also", "rows[].also.not", "rows[].when"}
-	require.Equal(t, want, rule.Keys(reflect.TypeFor[file]()))
-	got, err := rule.SchemaKeys([]byte(`{"additionalProperties": false, "properties": {
+	require.Equal(t, want, ruletest.Keys(reflect.TypeFor[file]()))
+	got, err := ruletest.SchemaKeys([]byte(`{"additionalProperties": false, "properties": {
 		"rows": {"type": "array", "items": {"$ref": "#/$defs/line"}}, "name": {"type": "string"}},
 		"$defs": {"line": {"additionalProperties": false, "properties": {"when": {}, "also": {"additionalProperties": false, "properties": {"not": {"items": {}}}}}}}}`))
 	require.NoError(t, err)
@@ -37,10 +37,10 @@ func TestASchemaThatAllowsWhatItDoesNotNameIsAnError(t *testing.T) {
 		`{"additionalProperties": false, "properties": {"a": {"properties": {"b": {}}}}}`:            "a allows keys it does not name",
 		`{"additionalProperties": false, "properties": {"a": {"items": {"properties": {"b": {}}}}}}`: "a[] allows keys it does not name",
 	} {
-		_, err := rule.SchemaKeys([]byte(schema))
+		_, err := ruletest.SchemaKeys([]byte(schema))
 		require.EqualError(t, err, want, schema)
 	}
-	keys, err := rule.SchemaKeys([]byte(`{}`))
+	keys, err := ruletest.SchemaKeys([]byte(`{}`))
 	require.NoError(t, err)
 	require.Empty(t, keys)
 }
