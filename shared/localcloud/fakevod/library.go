@@ -63,11 +63,11 @@ type Source struct {
 	Media
 }
 
-// Media and Track are what the probe reads off a source file.
-type (
-	Media = probe.Media
-	Track = probe.Track
-)
+// Media is what the probe reads off a source file.
+type Media = probe.Media
+
+// Track is one of its tracks.
+type Track = probe.Track
 
 // Stream is one transcoded output, or the source itself when it is played as it is (OD).
 type Stream struct {

@@ -26,6 +26,8 @@ func (r *bits) u(n int) int {
 	return v
 }
 
+func (r *bits) flag() bool { return r.u(1) == 1 }
+
 // ue is an Exp-Golomb number, se one with a sign (ISO 14496-10, 9.1).
 func (r *bits) ue() int {
 	zeros := 0
@@ -293,7 +295,7 @@ func hevcSPS(unit []byte) (p picture, ok bool) {
 	for range 6 {
 		r.ue()
 	}
-	if r.u(1) == 1 && r.u(1) == 1 { // scaling lists of their own: too long a way for an aspect
+	if r.u(1) == 1 && r.flag() { // scaling lists of their own: too long a way for an aspect
 		return p, p.plausible()
 	}
 	r.u(2)
@@ -355,7 +357,7 @@ func skipReferences(r *bits) bool {
 			r.ue()
 			kept := 0
 			for range before + 1 {
-				if r.u(1) == 1 || r.u(1) == 1 {
+				if r.u(1) == 1 || r.flag() {
 					kept++
 				}
 			}

@@ -9,7 +9,7 @@ import (
 var codecs = map[string]string{
 	"avc1": "h264", "avc3": "h264", "hev1": "hevc", "hvc1": "hevc", "av01": "av1", "vp08": "vp8", "vp09": "vp9",
 	"mp4v": "mpeg4", "mp4a": "aac", "ac-3": "ac3", "ec-3": "eac3", "Opus": "opus", "fLaC": "flac", "alac": "alac",
-	"jpeg": "mjpeg", "mjpa": "mjpeg", "mjp2": "jpeg2000", "png ": "png", "s263": "h263", "h263": "h263", "samr": "amr_nb", "sawb": "amr_wb",
+	"jpeg": "mjpeg", "mjpa": "mjpeg", "mjp2": "jpeg2000", "png": "png", "s263": "h263", "h263": "h263", "samr": "amr_nb", "sawb": "amr_wb",
 	"apch": "prores", "apcn": "prores", "apcs": "prores", "apco": "prores", "ap4h": "prores", "ap4x": "prores",
 	"sowt": "pcm_s16le", "twos": "pcm_s16be", "in24": "pcm_s24be", "ulaw": "pcm_mulaw", "alaw": "pcm_alaw", ".mp3": "mp3",
 	"encv": "encrypted", "enca": "encrypted",
@@ -34,7 +34,7 @@ func (t *mp4Track) sampleEntry(stsd []byte) error {
 		entry = entry[:n]
 	}
 	t.Tag = string(entry[4:8])
-	t.Codec = codecs[t.Tag]
+	t.Codec = codecs[strings.TrimSpace(t.Tag)]
 	if t.Codec == "" {
 		t.Codec = strings.ToLower(strings.TrimSpace(strings.ToValidUTF8(t.Tag, "?")))
 	}
