@@ -78,7 +78,7 @@ func start(t testing.TB, binary string, event []byte, env ...string) (took, busy
 	}
 }
 
-func build(t testing.TB, dir, name, from string) string {
+func compile(t testing.TB, dir, name, from string) string {
 	t.Helper()
 	binary := filepath.Join(dir, name)
 	cmd := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", binary, from)
@@ -102,7 +102,7 @@ func acknowledged(t testing.TB) []byte {
 // that a busy machine is busy for both. It fails over twice the empty function's time.
 func BenchmarkColdStart(b *testing.B) {
 	dir := b.TempDir()
-	binaries := []string{build(b, dir, "empty", "./testdata/empty"), build(b, dir, "autotag", "./autotag")}
+	binaries := []string{compile(b, dir, "empty", "./testdata/empty"), compile(b, dir, "autotag", "./autotag")}
 	event := acknowledged(b)
 	var took, busy [2][]time.Duration
 	for b.Loop() {
