@@ -31,10 +31,11 @@ func testNode(t *testing.T, d dossier) {
 		return fmt.Sprint("f", slices.IndexFunc(fcForms, func(f fcForm) bool { return f.form == form }))
 	}
 	extra := map[string]string{"BASE": string(base), "ECHO": name("func(ctx, T) (T, error)"), "FAILS": name("error: plain"), "LOGS": name("log")}
-	for client, script := range map[string]string{"@alicloud/pop-core": "pop-core.mjs", "@alicloud/mns": "mns.mjs", "ali-mns": "ali-mns.mjs", "@alicloud/fc20230330": "fc.mjs"} {
+	for client, script := range map[string]string{"@alicloud/pop-core": "pop-core.mjs", "@alicloud/openapi-core": "acs3.mjs", "@alicloud/mns": "mns.mjs", "ali-mns": "ali-mns.mjs",
+		"ali-oss": "ali-oss.mjs", "@alicloud/fc20230330": "fc.mjs", "@alicloud/fc2": "fc2.mjs"} {
 		t.Run(client, func(t *testing.T) {
 			env := c.Env()
-			if client == "@alicloud/pop-core" {
+			if client == "@alicloud/pop-core" || client == "@alicloud/openapi-core" {
 				env = newFace(t, nil).Env() // a library that its calls may use up
 			}
 			if client == "ali-mns" {
