@@ -124,6 +124,11 @@ func vodCases(t *testing.T, f *face) []vodCase {
 		{op: "GetMezzanineInfo", in: p("VideoId", "v"), shows: p("VideoId"), then: p("Mezzanine.Status=Normal", "Mezzanine.OutputType=cdn", "Mezzanine.Duration=60", "!Mezzanine.VideoStreamList")},
 		{op: "GetMezzanineInfo", in: p("VideoId", "v", "AdditionType", "video,audio", "OutputType", "oss"), shows: p("AdditionType", "OutputType"),
 			then: p("Mezzanine.OutputType=oss", "Mezzanine.VideoStreamList.0.CodecName=h264", "Mezzanine.AudioStreamList.0.CodecName=aac")},
+		{op: "GetMezzanineInfo", in: p("VideoId", "v", "OutputType", "oss", "AuthTimeout", "60"), shows: p("AuthTimeout"), then: p("Mezzanine.FileURL")}, // that it ends: fakevod's own tests
+		{op: "GetPlayInfo", in: p("VideoId", "v", "AuthTimeout", "60"), shows: p("AuthTimeout"), then: p("PlayInfoList.PlayInfo.0.PlayURL")},
+		{op: "GetImageInfo", in: p("ImageId", "i", "OutputType", "oss", "AuthTimeout", "60"), shows: p("AuthTimeout", "OutputType"), then: p("ImageInfo.URL")},
+		{op: "GetImageInfos", in: p("ImageIds", "i", "OutputType", "oss", "AuthTimeout", "60"), shows: p("AuthTimeout", "OutputType"), then: p("ImageInfo.0.URL")},
+		{op: "ListSnapshots", in: p("VideoId", "v", "AuthTimeout", "3600"), shows: p("AuthTimeout"), then: p("MediaSnapshot.Snapshots.Snapshot.0.Url")},
 		{op: "GetMezzanineInfo", in: p("VideoId", "none"), want: "404 InvalidVideo.NotFound"},
 		{op: "GetMezzanineInfo", in: p("VideoId", "lost"), want: "404 InvalidFile.NotFound"},
 		{op: "GetPlayInfo", in: p("VideoId", "v"), shows: p("VideoId"), then: p("VideoBase.Title=one", "VideoBase.OutputType=oss", "PlayInfoList.PlayInfo.#=3", "PlayInfoList.PlayInfo.0.JobId=j-ld")},
@@ -276,7 +281,7 @@ func (f *face) chains(t *testing.T) []vodCase {
 		return fmt.Sprint(v)
 	}
 	job := id("MediaRefreshJobId", "RefreshMediaPlayUrls", "MediaIds", "v,w", "TaskType", "Refresh", "Formats", "mp4", "Definitions", "SD", "StreamType", "video", "ResultType", "Multiple", "SliceFlag", "true", "UserData", "u")
-	video := id("VideoId", "CreateUploadVideo", "Title", "t", "FileName", "dir/a.mp4", "Description", "d", "Tags", "x,y", "CoverURL", "http://c/3", "CateId", judo, "UserData", "{}", "TemplateGroupId", fakevod.NoTranscode, "AppId", "app-2")
+	video := id("VideoId", "CreateUploadVideo", "Title", "t", "FileName", "dir/a.mp4", "Description", "d", "Tags", "x,y", "CoverURL", "http://c/3", "CateId", judo, "UserData", "{}", "TemplateGroupId", fakevod.NoTranscode, "AppId", "app-2", "FileSize", "77")
 	image := id("ImageId", "CreateUploadImage", "ImageType", "cover", "Title", "t", "Description", "d", "Tags", "x", "CateId", judo, "OriginalFileName", "o.png", "UserData", "{}")
 	token := id("ScrollToken", "SearchMedia", "PageSize", "3")
 	f.saved = f.VOD.Snapshot() // with what was made above
@@ -284,8 +289,8 @@ func (f *face) chains(t *testing.T) []vodCase {
 		{op: "GetMediaRefreshJobs", in: p("MediaRefreshJobId", job), shows: p("MediaRefreshJobId"), then: p("MediaRefreshJobs.#=2", "MediaRefreshJobs.0.Status=success")},
 		{op: "GetMediaRefreshJobs", in: p("MediaRefreshJobId", job, "MediaId", "v"), shows: p("MediaId"), then: p("MediaRefreshJobs.#=1", "MediaRefreshJobs.0.UserData=u", `MediaRefreshJobs.0.FilterPolicy={"SliceFlag":true,"ResultType":"Multiple"}`)},
 		{op: "RefreshMediaPlayUrls", in: p("MediaIds", "v", "TaskType", "Refresh"), shows: p("Formats", "Definitions", "StreamType", "ResultType", "SliceFlag", "UserData")},
-		{op: "CreateUploadVideo", in: vodBase["CreateUploadVideo"], shows: p("Description", "Tags", "CoverURL", "CateId", "UserData", "TemplateGroupId", "AppId"),
-			then: p("@"+video+".Description=d", "@"+video+".Tags=x,y", "@"+video+".CoverURL=http://c/3", "@"+video+".CateID="+judo, "@"+video+".UserData={}", "@"+video+".TranscodeMode=NoTranscode", "@"+video+".AppID=app-2", "@"+video+".Source.FileName=a.mp4")},
+		{op: "CreateUploadVideo", in: vodBase["CreateUploadVideo"], shows: p("Description", "Tags", "CoverURL", "CateId", "UserData", "TemplateGroupId", "AppId", "FileSize"),
+			then: p("@"+video+".Description=d", "@"+video+".Tags=x,y", "@"+video+".CoverURL=http://c/3", "@"+video+".CateID="+judo, "@"+video+".UserData={}", "@"+video+".TranscodeMode=NoTranscode", "@"+video+".AppID=app-2", "@"+video+".Source.Size=77", "@"+video+".Source.FileName=a.mp4")},
 		{op: "GetImageInfo", in: p("ImageId", image), then: p("ImageInfo.ImageType=cover", "ImageInfo.Mezzanine.OriginalFileName=o.png")},
 		{op: "CreateUploadImage", in: vodBase["CreateUploadImage"], shows: p("Title", "Description", "Tags", "CateId", "OriginalFileName", "UserData"),
 			then: p("@"+image+".Title=t", "@"+image+".Description=d", "@"+image+".Tags=x", "@"+image+".CateID="+judo, "@"+image+".UserData={}")},

@@ -41,6 +41,9 @@ func listSnapshots(s *Server, c *call) (any, *fault) {
 	only.Snapshots = []SnapshotJob{job}
 	for n, u := range s.snapshotURLs(&only, job.Type) {
 		if int64(n) >= (page-1)*size && int64(n) < page*size {
+			if c.q.Get("AuthTimeout") != "" {
+				u = s.lasting("oss", u, c.number("AuthTimeout"))
+			}
 			list = append(list, picture{int64(n + 1), u})
 		}
 	}
