@@ -60,6 +60,9 @@ var vodBase = map[string][]string{
 	"RefreshMediaPlayUrls":    {"MediaIds", "v", "TaskType", "Refresh"},
 	"GetMediaRefreshJobs":     {"MediaRefreshJobId", "none"},
 	"RefreshVodObjectCaches":  {"ObjectPath", "http://" + library + "/x"},
+	"CreateAudit":             {"AuditContent", `[{"VideoId":"v","Status":"Blocked"}]`},
+	"GetAuditHistory":         {"VideoId", "v"},
+	"MoveAppResource":         {"ResourceType", "video", "ResourceIds", "v", "TargetAppId", "app-2"},
 }
 
 // vodCompanions are what a value needs beside it.
@@ -233,6 +236,24 @@ func vodCases(t *testing.T, f *face) []vodCase {
 		{op: "DeleteCategory", in: p("CateId", sports), shows: p("CateId")},
 		{op: "DeleteCategory", in: p("CateId", "5"), want: "404 InvalidCateId.NotFound"},
 		{op: "GetCategories", before: [][]string{p("DeleteCategory", "CateId", sports)}, in: p("CateId", judo), want: "404 InvalidCateId.NotFound"},
+
+		// Verdicts and applications.
+		{op: "CreateAudit", in: p("AuditContent", `[{"VideoId":"v","Status":"Blocked","Reason":"r","Comment":"c"},{"VideoId":"w","Status":"Normal"}]`), shows: p("AuditContent"),
+			then: p("@v.Status=Blocked", "@w.Status=Normal"), limit: "Status: Blocked|Normal"},
+		{op: "CreateAudit", before: [][]string{p("CreateAudit", "AuditContent", `[{"VideoId":"v","Status":"Blocked"}]`)}, in: p("AuditContent", `[{"VideoId":"v","Status":"Normal"}]`), then: p("@v.Status=Normal")},
+		{op: "CreateAudit", in: p("AuditContent", `[{"VideoId":"v","Status":"Blocked"},{"VideoId":"none","Status":"Blocked"}]`), want: "404 InvalidVideo.NotFound"},
+		{op: "CreateAudit", in: p("AuditContent", `[{"VideoId":"v","Status":"Blocked","Reason":"`+strings.Repeat("x", 129)+`"}]`), want: "400 LengthExceededMax", limit: "Reason ≤ 128 bytes"},
+		{op: "CreateAudit", in: p("AuditContent", `[{"VideoId":"v","Status":"Blocked","Comment":"`+strings.Repeat("x", 513)+`"}]`), want: "400 LengthExceededMax", limit: "Comment ≤ 512 bytes"},
+		{op: "CreateAudit", in: p("AuditContent", "["+strings.Repeat(`{"VideoId":"v","Status":"Blocked"},`, 100)+`{"VideoId":"v","Status":"Normal"}]`), want: "400 InvalidParameter", limit: "AuditContent ≤ 100 entries"},
+		{op: "GetAuditHistory", before: [][]string{p("CreateAudit", "AuditContent", `[{"VideoId":"v","Status":"Blocked","Reason":"r","Comment":"c"},{"VideoId":"v","Status":"Normal"}]`)},
+			in: p("VideoId", "v", "SortBy", "CreationTime:Asc", "PageSize", "1"), shows: p("VideoId", "SortBy", "PageSize"),
+			then: p("Status=Normal", "Total=2", "Histories.#=1", "Histories.0.Status=Blocked", "Histories.0.Reason=r", "Histories.0.Comment=c")},
+		{op: "GetAuditHistory", before: [][]string{p("CreateAudit", "AuditContent", `[{"VideoId":"v","Status":"Blocked"},{"VideoId":"v","Status":"Normal"}]`)},
+			in: p("VideoId", "v", "PageNo", "2", "PageSize", "1"), shows: p("PageNo"), then: p("Histories.0.Status=Blocked")},
+		{op: "GetAuditHistory", in: p("VideoId", "none"), want: "404 InvalidVideo.NotFound"},
+		{op: "MoveAppResource", in: p("ResourceType", "video", "ResourceIds", "v,none,i", "TargetAppId", "app-2"), shows: p("ResourceType", "ResourceIds", "TargetAppId"),
+			then: p("NonExistResourceIds.#=2", "@v.AppID=app-2")},
+		{op: "MoveAppResource", in: p("ResourceType", "video", "ResourceIds", "theirs", "TargetAppId", "app-3"), as: "one-app", then: p("FailedResourceIds.0=theirs", "@theirs.AppID=app-2")},
 
 		// Storage and caches.
 		{op: "UpdateMediaStorageClass", in: p("MediaIds", "v,none", "StorageClass", "Archive"), shows: p("MediaIds", "StorageClass"), then: p("Status=Processing", "ForbiddenList.MediaForbiddenReasonDTO.0.MediaId=none")},

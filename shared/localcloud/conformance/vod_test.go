@@ -47,7 +47,8 @@ var creators = map[string]any{
 	"ListSnapshots": vod.CreateListSnapshotsRequest, "GetAIVideoTagResult": vod.CreateGetAIVideoTagResultRequest,
 	"UpdateMediaStorageClass": vod.CreateUpdateMediaStorageClassRequest, "RestoreMedia": vod.CreateRestoreMediaRequest,
 	"RefreshMediaPlayUrls": vod.CreateRefreshMediaPlayUrlsRequest, "GetMediaRefreshJobs": vod.CreateGetMediaRefreshJobsRequest,
-	"RefreshVodObjectCaches": vod.CreateRefreshVodObjectCachesRequest,
+	"RefreshVodObjectCaches": vod.CreateRefreshVodObjectCachesRequest, "CreateAudit": vod.CreateCreateAuditRequest,
+	"GetAuditHistory": vod.CreateGetAuditHistoryRequest, "MoveAppResource": vod.CreateMoveAppResourceRequest,
 }
 
 // face is a local cloud with a library, and the bare SDK in front of it.

@@ -31,7 +31,7 @@
 //
 // # Never
 //
-// Attached media (searches find none), review, DRM, editing,
+// Attached media (searches find none), automatic review, DRM, editing,
 // live recording, CDN caches, real transcoding.
 //
 // # Doubtful

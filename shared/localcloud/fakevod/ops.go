@@ -105,6 +105,10 @@ func init() { // the operations read the table
 		"GetMediaRefreshJobs": {50, getMediaRefreshJobs, "MediaRefreshJobId", []param{str("MediaRefreshJobId").must(), str("MediaId")}},
 		"RefreshVodObjectCaches": {50, refreshVodObjectCaches, "ObjectPath", []param{str("ObjectPath").must(), oneOf("ObjectType", "File", "Directory", "Regex", "IgnoreParams").
 			otherFault(refuse(400, "InvalidObjectType.ValueNotSupported", `The specified value of "ObjectType" is not supported.`))}},
+		"CreateAudit":     {20, createAudit, "AuditContent", []param{str("AuditContent").must()}},
+		"GetAuditHistory": {20, getAuditHistory, "VideoId", []param{video, pageNo, pageSize, byTime}},
+		"MoveAppResource": {30, moveAppResource, "ResourceIds", []param{oneOf("ResourceType", "video", "image", "attached").must(), list("ResourceIds", 20).must(),
+			str("TargetAppId").must()}},
 		"GetCallerIdentity": {0, getCallerIdentity, "", nil},
 		"AssumeRole":        {100, assumeRole, "RoleArn", []param{str("RoleArn").must(), str("RoleSessionName").must().upTo(64), num("DurationSeconds", 3600, 900, 43200), str("Policy").upTo(2048)}},
 	}

@@ -112,7 +112,7 @@ func (s *Server) wire(a *Asset) mediaWire {
 		Size: a.Size, Duration: a.Duration, StorageLocation: s.storage(), StorageClass: a.storageClass(),
 		RestoreStatus: a.RestoreStatus, RestoreExpiration: stamp(a.restored()),
 		AppID: a.app(), RegionID: s.opt.Region, PreprocessStatus: "UnPreprocess", DownloadSwitch: "on",
-		TemplateGroupID: a.TemplateGroupID, UserData: a.UserData, AuditStatus: "Normal",
+		TemplateGroupID: a.TemplateGroupID, UserData: a.UserData, AuditStatus: a.auditStatus(),
 	}
 }
 
