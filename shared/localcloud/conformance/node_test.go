@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"vodcurator/shared/localcloud"
 	"vodcurator/shared/localcloud/fakefc"
 )
 
@@ -86,6 +87,25 @@ func node(t *testing.T, env map[string]string, folder string, arguments ...strin
 	out, err := cmd.Output()
 	require.NoError(t, err, "%s\n%s%s", strings.Join(arguments, " "), out, &stderr)
 	return string(out)
+}
+
+// testOlderGo runs the module below clients, which fetches the older SDK of OSS.
+func testOlderGo(t *testing.T, d dossier) {
+	c := localcloud.RunT(t, localcloud.Options{Faults: "none"})
+	cmd := exec.CommandContext(t.Context(), "go", "run", "-C", "clients", ".")
+	cmd.Env = os.Environ()
+	for k, v := range c.Env() {
+		cmd.Env = append(cmd.Env, k+"="+v)
+	}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	require.NoError(t, err, "%s%s", out, &stderr)
+	lines := regexp.MustCompile(`(?m)^ok\t(.+)$`).FindAllStringSubmatch(string(out), -1)
+	require.NotEmpty(t, lines)
+	for _, line := range lines {
+		d.pass("Go", "aliyun-oss-go-sdk", "operation", line[1])
+	}
 }
 
 // The lock file says what is installed, not from where.
