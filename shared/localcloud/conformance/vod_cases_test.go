@@ -60,8 +60,9 @@ var vodBase = map[string][]string{
 	"RefreshMediaPlayUrls":    {"MediaIds", "v", "TaskType", "Refresh"},
 	"GetMediaRefreshJobs":     {"MediaRefreshJobId", "none"},
 	"RefreshVodObjectCaches":  {"ObjectPath", "http://" + library + "/x"},
-	"CreateAudit":             {"AuditContent", `[{"VideoId":"v","Status":"Blocked"}]`},
+	"CreateAudit":             {"AuditContent", `[{"VideoId":"v","Status":"Normal"}]`},
 	"GetAuditHistory":         {"VideoId", "v"},
+	"SubmitSnapshotJob":       {"VideoId", "v"},
 	"MoveAppResource":         {"ResourceType", "video", "ResourceIds", "v", "TargetAppId", "app-2"},
 }
 
@@ -236,6 +237,13 @@ func vodCases(t *testing.T, f *face) []vodCase {
 		{op: "DeleteCategory", in: p("CateId", sports), shows: p("CateId")},
 		{op: "DeleteCategory", in: p("CateId", "5"), want: "404 InvalidCateId.NotFound"},
 		{op: "GetCategories", before: [][]string{p("DeleteCategory", "CateId", sports)}, in: p("CateId", judo), want: "404 InvalidCateId.NotFound"},
+
+		{op: "SubmitSnapshotJob", in: p("VideoId", "v", "SpecifiedOffsetTime", "30000", "Interval", "10", "Count", "9"), shows: p("VideoId", "SpecifiedOffsetTime", "Interval"),
+			after: p("ListSnapshots", "VideoId", "v", "SnapshotType", "NormalSnapshot"), then: p("MediaSnapshot.Total=4", "@v.Snapshots.#=6")},
+		{op: "SubmitSnapshotJob", in: p("VideoId", "v", "Count", "2"), shows: p("Count"), then: p("SnapshotJob.JobId", "@v.Snapshots.0.Count=2")},
+		{op: "SubmitSnapshotJob", in: p("VideoId", "none"), want: "404 InvalidVideo.NotFound"},
+		{op: "SubmitSnapshotJob", in: p("VideoId", "up"), want: "400 Forbidden.IllegalStatus"},
+		{op: "SubmitSnapshotJob", in: p("VideoId", "lost"), want: "404 NoSuchResource"},
 
 		// Verdicts and applications.
 		{op: "CreateAudit", in: p("AuditContent", `[{"VideoId":"v","Status":"Blocked","Reason":"r","Comment":"c"},{"VideoId":"w","Status":"Normal"}]`), shows: p("AuditContent"),

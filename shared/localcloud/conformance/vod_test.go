@@ -49,6 +49,7 @@ var creators = map[string]any{
 	"RefreshMediaPlayUrls": vod.CreateRefreshMediaPlayUrlsRequest, "GetMediaRefreshJobs": vod.CreateGetMediaRefreshJobsRequest,
 	"RefreshVodObjectCaches": vod.CreateRefreshVodObjectCachesRequest, "CreateAudit": vod.CreateCreateAuditRequest,
 	"GetAuditHistory": vod.CreateGetAuditHistoryRequest, "MoveAppResource": vod.CreateMoveAppResourceRequest,
+	"SubmitSnapshotJob": vod.CreateSubmitSnapshotJobRequest,
 }
 
 // face is a local cloud with a library, and the bare SDK in front of it.

@@ -96,6 +96,7 @@ func init() { // the operations read the table
 		"DeleteCategory":        {10, deleteCategory, "CateId", []param{category}},
 		"ListSnapshots": {30, listSnapshots, "VideoId", []param{video, oneOf("SnapshotType", "", "CoverSnapshot", "NormalSnapshot", "SpriteSnapshot", "SpriteOriginSnapshot", "WebVttSnapshot"),
 			pageNo, num("PageSize", 20, 1, 100), num("AuthTimeout", 3600, 3600, maxAuthOSS)}},
+		"SubmitSnapshotJob":   {30, submitSnapshotJob, "VideoId", []param{video, num("SpecifiedOffsetTime", 0, 0, many), num("Interval", 1, 0, many), num("Count", 1, 1, many)}},
 		"GetAIVideoTagResult": {50, getAIVideoTagResult, "MediaId", []param{str("MediaId").must()}},
 		"UpdateMediaStorageClass": {50, updateMediaStorageClass, "MediaIds", []param{media, oneOf("StorageClass", "Standard", "IA", "Archive", "ColdArchive").must(), scope, restoreTier,
 			oneOf("AllowUpdateWithoutTimeLimit", "false", "true")}},
