@@ -133,9 +133,8 @@ func BenchmarkColdStart(b *testing.B) {
 // counts are compared, since times depend on the machine.
 func TestOurPackagesBuildLittleAtStart(t *testing.T) {
 	const mostBytes, mostAllocs = 16 << 10, 100
-	dir := binaries(t)
 	for _, name := range folders(t) {
-		cmd := exec.CommandContext(t.Context(), filepath.Join(dir, name, "main"))
+		cmd := exec.CommandContext(t.Context(), build(t, "functions/"+name))
 		cmd.Env = []string{"GODEBUG=inittrace=1"} // without a runtime API it ends at once
 		var trace bytes.Buffer
 		cmd.Stderr = &trace

@@ -36,6 +36,7 @@ func main() {
 // options are the flags.
 type options struct {
 	once, story bool
+	open        bool
 	envFile     string
 	manifest    string
 	seed        uint64
@@ -67,11 +68,12 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	flags.BoolVar(&o.once, "once", false, "play the story and end: 0 when every statement held, 1 when not")
 	flags.BoolVar(&o.story, "story", false, "play the story, then stay up")
 	flags.StringVar(&o.envFile, "env-file", envDefault, "write the endpoints as KEY=VALUE lines here once everything answers")
-	flags.StringVar(&o.manifest, "manifest", "s.yaml", "the functions to run")
+	flags.StringVar(&o.manifest, "manifest", "s.yaml", "the functions to run; one outside this repository brings its own, already built")
 	flags.Uint64Var(&o.seed, "seed", 0, "seed of every chance; 0 takes one from the clock and prints it")
 	flags.StringSliceVar(&o.kill, "kill", nil, "kill a process of these functions in the middle of the story: metadata (purge is killed in every story)")
 	flags.StringVar(&o.state, "state", "", "keep everything in this folder, over restarts and kills; default: memory")
 	flags.StringArrayVar(&o.faults, "faults", nil, "what goes wrong: a rule such as 'vod * throttle p=0.1', or @FILE with a rule a line; may be given again")
+	flags.BoolVar(&o.open, "open", true, "take invocations of functions without a signature; --open=false refuses them (a signature that is sent is always checked)")
 	flags.StringVar(&o.callback, "callback", "mns", "how VOD tells of events: mns, http or none")
 	flags.StringVar(&o.listen.vod, "vod", "127.0.0.1:0", "address of VOD; loopback only")
 	flags.StringVar(&o.listen.mns, "mns", "127.0.0.1:0", "address of the queues")
@@ -93,8 +95,17 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 // serve starts everything, plays what was asked for, and stays up unless it was
 // told to end.
 func serve(ctx context.Context, o options, out, errs io.Writer) error {
-	if err := build(ctx, filepath.Dir(o.manifest), false, errs); err != nil {
+	root, err := repository(filepath.Dir(o.manifest))
+	if err != nil {
 		return err
+	}
+	if root == "" && (o.once || o.story) {
+		return fmt.Errorf("the story needs the functions of this repository, and %s is outside of it: leave --once and --story out", o.manifest)
+	}
+	if root != "" {
+		if err := build(ctx, root, false, errs); err != nil {
+			return err
+		}
 	}
 	if o.seed == 0 {
 		o.seed = uint64(time.Now().UnixNano())
@@ -108,19 +119,19 @@ func serve(ctx context.Context, o options, out, errs io.Writer) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	// The built-in policy stops a run that touches more than a tenth of a library;
-	// of the story's small one every quarter is more than that.
-	policy, err := filepath.Abs(filepath.Join(filepath.Dir(o.manifest), "testdata", "policies", "story.yaml"))
-	if err != nil {
-		return err
-	}
 	faults, err := faultRules(o.faults)
 	if err != nil {
 		return err
 	}
 	options := localcloud.Options{
 		Manifest: o.manifest, State: o.state, Seed: o.seed, Callback: o.callback, Faults: faults,
-		Env: map[string]string{"POLICY_FILE": policy, "TAGGING_MODE": "write"}, Log: report.NewLog(errs, level),
+		Env: map[string]string{"TAGGING_MODE": "write"}, Log: report.NewLog(errs, level),
+		Tune: func(s *localcloud.Services) { s.FC.Signed = !o.open },
+	}
+	if root != "" {
+		// The built-in policy stops a run that touches more than a tenth of a library;
+		// of the story's small one every quarter is more than that.
+		options.Env["POLICY_FILE"] = filepath.Join(root, "testdata", "policies", "story.yaml")
 	}
 	if o.state == "" {
 		options.Env["STATE"] = "file:" + filepath.Join(dir, "state")
@@ -138,7 +149,7 @@ func serve(ctx context.Context, o options, out, errs io.Writer) error {
 	}
 	s := newScreen(out)
 	if o.once || o.story {
-		wrong, err := play(ctx, s, cloud, o)
+		wrong, err := play(ctx, s, cloud, root, o)
 		if err != nil {
 			return err
 		}
@@ -158,6 +169,26 @@ func serve(ctx context.Context, o options, out, errs io.Writer) error {
 	s.printf("\n  .bin/local upload FILE   puts an MP4 or JPEG of yours in\n  .bin/local clock 90d     moves the library's clock\n\nstop with ctrl-C\n")
 	<-ctx.Done()
 	return nil
+}
+
+// repository is the root of the checkout that a manifest's folder is in; "" when it is in
+// none, and brings its own functions, already built.
+func repository(folder string) (string, error) {
+	folder, err := filepath.Abs(folder)
+	if err != nil {
+		return "", err
+	}
+	for {
+		text, err := os.ReadFile(filepath.Join(folder, "go.mod"))
+		if err == nil && strings.HasPrefix(string(text), "module vodcurator\n") {
+			return folder, nil
+		}
+		up := filepath.Dir(folder)
+		if up == folder {
+			return "", nil
+		}
+		folder = up
+	}
 }
 
 // faultRules gathers the rules of the flags, those of files included.

@@ -49,7 +49,7 @@ type member struct {
 
 // play tells the story and returns how many of its statements did not hold. An
 // error means that it could not be told to its end.
-func play(ctx context.Context, screen *screen, cloud *localcloud.Cloud, o options) (int, error) {
+func play(ctx context.Context, screen *screen, cloud *localcloud.Cloud, root string, o options) (int, error) {
 	env := cloud.Env()
 	lib, err := library(env)
 	if err != nil {
@@ -63,7 +63,7 @@ func play(ctx context.Context, screen *screen, cloud *localcloud.Cloud, o option
 		return 0, err
 	}
 	defer mail.Close()
-	s := &story{screen: screen, cloud: cloud, lib: lib, mail: mail, env: env, root: filepath.Dir(o.manifest), kill: o.kill, wait: o.patience}
+	s := &story{screen: screen, cloud: cloud, lib: lib, mail: mail, env: env, root: root, kill: o.kill, wait: o.patience}
 	started := time.Now()
 	s.printf("%s\n", s.paint("1", "vodcurator: five functions, one library, no account"))
 	for _, chapter := range []func(context.Context) error{s.arrival, s.forgery, s.burst, s.quarter, s.removal} {

@@ -3,8 +3,9 @@
 // the provider's own clients, unmodified, and becomes a row that says passed, not
 // emulated, or doubtful with the switch that chooses.
 //
-// The clients in Go run with every test. Those in JavaScript need Node and run when
-// CONFORMANCE=1 is set, as make conformance does, which prints all rows too. It
+// The clients in Go run with every test. Those in JavaScript need Node, and one in Go a
+// module of its own: they run when CONFORMANCE=1 is set, as make conformance does, which
+// prints all rows too. It
 // holds tests only and refuses to judge by reading: a row that no call has shown is
 // not emulated.
 package conformance_test
@@ -66,7 +67,7 @@ func (d dossier) sorted() []key {
 }
 
 // services in the order of the table.
-var services = []string{"VOD", "STS", "MNS", "OSS", "FC", "Node"}
+var services = []string{"VOD", "STS", "MNS", "OSS", "FC", "Node", "Go"}
 
 // table is the whole dossier, and a line of counts for each service.
 func (d dossier) table() string {
@@ -198,6 +199,7 @@ func TestConformance(t *testing.T) {
 	part("readme", testReadme)
 	if os.Getenv("CONFORMANCE") != "" {
 		part("node", testNode)
+		part("older", testOlderGo)
 		fmt.Println(d.table())
 		fmt.Println("VOD: what is checked of each parameter; every other one is refused by its name")
 		for _, p := range fakevod.Parameters() {

@@ -1,7 +1,11 @@
 package conformance_test
 
 import (
+	"cmp"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,10 +14,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"vodcurator/shared/localcloud"
+	"vodcurator/shared/localcloud/fakeram"
 )
 
 // fcForm is a handler of testdata/forms with an event and what must come of it: a
@@ -66,6 +72,56 @@ func formsCloud(t *testing.T) (c *localcloud.Cloud, stopped string) {
 	file := filepath.Join(folder, "s.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(manifest.String()), 0o600))
 	return localcloud.RunT(t, localcloud.Options{Manifest: file, Faults: "none"}), stopped
+}
+
+// testFCSignature invokes with version 2.0 of the signature, from its description; that of
+// 3.0 is the client's own.
+func testFCSignature(t *testing.T, d dossier, c *localcloud.Cloud, function string) {
+	env := c.Env()
+	role := c.Keys.Mint("caller", env["ALIBABA_CLOUD_ACCOUNT_ID"], time.Hour)
+	none, err := fakeram.ParsePolicy([]byte(`{"Statement":[{"Effect":"Allow","Action":"vod:*","Resource":"*"}]}`))
+	require.NoError(t, err)
+	other := c.Keys.MintWith("other", env["ALIBABA_CLOUD_ACCOUNT_ID"], time.Hour, none)
+	id, secret := env["ALIBABA_CLOUD_ACCESS_KEY_ID"], env["ALIBABA_CLOUD_ACCESS_KEY_SECRET"]
+	for _, tc := range []struct {
+		id, secret, token, path, date string
+		status                        int
+		code                          string
+	}{
+		{id, secret, "", "/2016-08-15/services/any/functions/" + function + "/invocations", "", 200, ""},
+		{id, secret, "", "/2016-08-15/services/any.LATEST/functions/" + function + "/invocations", "", 200, ""},
+		{id, secret, "", "/2023-03-30/functions/" + function + "/invocations", "", 200, ""},
+		{role.ID, role.Secret, role.Token, "/2023-03-30/functions/" + function + "/invocations", "", 200, ""},
+		{role.ID, role.Secret, "wrong", "/2023-03-30/functions/" + function + "/invocations", "", 403, "AccessDenied"},
+		{other.ID, other.Secret, other.Token, "/2023-03-30/functions/" + function + "/invocations", "", 403, "AccessDenied"},
+		{id, "wrong", "", "/2023-03-30/functions/" + function + "/invocations", "", 403, "SignatureNotMatch"},
+		{"nobody", secret, "", "/2023-03-30/functions/" + function + "/invocations", "", 403, "InvalidAccessKeyID"},
+		{id, secret, "", "/2023-03-30/functions/" + function + "/invocations", "Fri, 01 Jan 2021 00:00:00 GMT", 403, "AccessDenied"},
+		{id, secret, "", "/2023-03-30/functions/" + function + "/stop", "", 400, "PathNotSupported"},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, env["FUNCTIONS_ENDPOINT"]+tc.path, strings.NewReader("{}"))
+		require.NoError(t, err)
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Date", cmp.Or(tc.date, time.Now().UTC().Format(http.TimeFormat)))
+		lines := ""
+		if tc.token != "" {
+			r.Header.Set("X-Fc-Security-Token", tc.token)
+			lines = "x-fc-security-token:" + tc.token + "\n"
+		}
+		mac := hmac.New(sha256.New, []byte(tc.secret))
+		mac.Write([]byte("POST\n\napplication/json\n" + r.Header.Get("Date") + "\n" + lines + tc.path))
+		r.Header.Set("Authorization", "FC "+tc.id+":"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+		resp, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		body, err := io.ReadAll(resp.Body)
+		require.NoError(t, errors.Join(err, resp.Body.Close()))
+		require.Equal(t, tc.status, resp.StatusCode, "%s", body)
+		require.Contains(t, string(body), tc.code)
+		if tc.code != "" {
+			d.pass("FC", "InvokeFunction", "error", tc.code)
+		}
+	}
+	d.pass("FC", "InvokeFunction", "parameter", "Authorization (signature of version 2.0)")
 }
 
 func testFC(t *testing.T, d dossier) {
@@ -128,9 +184,14 @@ func testFC(t *testing.T, d dossier) {
 		require.Contains(t, body, code)
 		d[key{"FC", "InvokeFunction", "error", code}] = verdict{passed, fmt.Sprint(fault.Status, ", as a fault")}
 	}
-	for _, name := range []string{"X-Fc-Async-Task-Id", "X-Fc-Async-Delay", "qualifier", "Authorization (signature)"} {
-		d.announce("FC", "InvokeFunction", "parameter", name, "")
+	for _, name := range []string{"X-Fc-Async-Task-Id", "X-Fc-Async-Delay", "X-Fc-Stateful-Async-Invocation"} {
+		d.announce("FC", "InvokeFunction", "parameter", name, "refused by name")
+		resp, body := invoke(last, "", name, "1")
+		require.Equal(t, http.StatusNotImplemented, resp.StatusCode, body)
+		require.Contains(t, strings.ToLower(body), strings.ToLower(name))
 	}
+	d.announce("FC", "InvokeFunction", "parameter", "qualifier", "LATEST only; others refused by name")
+	testFCSignature(t, d, c, last)
 	for _, form := range []string{"hooks: preFreeze", "HTTP functions of version 2"} {
 		d.announce("FC", "runtime go1", "form", form, "of version 2")
 	}

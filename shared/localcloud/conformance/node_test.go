@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"vodcurator/shared/localcloud"
 	"vodcurator/shared/localcloud/fakefc"
 )
 
@@ -31,10 +32,11 @@ func testNode(t *testing.T, d dossier) {
 		return fmt.Sprint("f", slices.IndexFunc(fcForms, func(f fcForm) bool { return f.form == form }))
 	}
 	extra := map[string]string{"BASE": string(base), "ECHO": name("func(ctx, T) (T, error)"), "FAILS": name("error: plain"), "LOGS": name("log")}
-	for client, script := range map[string]string{"@alicloud/pop-core": "pop-core.mjs", "@alicloud/mns": "mns.mjs", "ali-mns": "ali-mns.mjs", "@alicloud/fc20230330": "fc.mjs"} {
+	for client, script := range map[string]string{"@alicloud/pop-core": "pop-core.mjs", "@alicloud/openapi-core": "acs3.mjs", "@alicloud/mns": "mns.mjs", "ali-mns": "ali-mns.mjs",
+		"ali-oss": "ali-oss.mjs", "@alicloud/fc20230330": "fc.mjs", "@alicloud/fc2": "fc2.mjs"} {
 		t.Run(client, func(t *testing.T) {
 			env := c.Env()
-			if client == "@alicloud/pop-core" {
+			if client == "@alicloud/pop-core" || client == "@alicloud/openapi-core" {
 				env = newFace(t, nil).Env() // a library that its calls may use up
 			}
 			if client == "ali-mns" {
@@ -85,6 +87,25 @@ func node(t *testing.T, env map[string]string, folder string, arguments ...strin
 	out, err := cmd.Output()
 	require.NoError(t, err, "%s\n%s%s", strings.Join(arguments, " "), out, &stderr)
 	return string(out)
+}
+
+// testOlderGo runs the module below clients, which fetches the older SDK of OSS.
+func testOlderGo(t *testing.T, d dossier) {
+	c := localcloud.RunT(t, localcloud.Options{Faults: "none"})
+	cmd := exec.CommandContext(t.Context(), "go", "run", "-C", "clients", ".")
+	cmd.Env = os.Environ()
+	for k, v := range c.Env() {
+		cmd.Env = append(cmd.Env, k+"="+v)
+	}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	require.NoError(t, err, "%s%s", out, &stderr)
+	lines := regexp.MustCompile(`(?m)^ok\t(.+)$`).FindAllStringSubmatch(string(out), -1)
+	require.NotEmpty(t, lines)
+	for _, line := range lines {
+		d.pass("Go", "aliyun-oss-go-sdk", "operation", line[1])
+	}
 }
 
 // The lock file says what is installed, not from where.

@@ -60,6 +60,10 @@ var vodBase = map[string][]string{
 	"RefreshMediaPlayUrls":    {"MediaIds", "v", "TaskType", "Refresh"},
 	"GetMediaRefreshJobs":     {"MediaRefreshJobId", "none"},
 	"RefreshVodObjectCaches":  {"ObjectPath", "http://" + library + "/x"},
+	"CreateAudit":             {"AuditContent", `[{"VideoId":"v","Status":"Normal"}]`},
+	"GetAuditHistory":         {"VideoId", "v"},
+	"SubmitSnapshotJob":       {"VideoId", "v"},
+	"MoveAppResource":         {"ResourceType", "video", "ResourceIds", "v", "TargetAppId", "app-2"},
 }
 
 // vodCompanions are what a value needs beside it.
@@ -124,6 +128,11 @@ func vodCases(t *testing.T, f *face) []vodCase {
 		{op: "GetMezzanineInfo", in: p("VideoId", "v"), shows: p("VideoId"), then: p("Mezzanine.Status=Normal", "Mezzanine.OutputType=cdn", "Mezzanine.Duration=60", "!Mezzanine.VideoStreamList")},
 		{op: "GetMezzanineInfo", in: p("VideoId", "v", "AdditionType", "video,audio", "OutputType", "oss"), shows: p("AdditionType", "OutputType"),
 			then: p("Mezzanine.OutputType=oss", "Mezzanine.VideoStreamList.0.CodecName=h264", "Mezzanine.AudioStreamList.0.CodecName=aac")},
+		{op: "GetMezzanineInfo", in: p("VideoId", "v", "OutputType", "oss", "AuthTimeout", "60"), shows: p("AuthTimeout"), then: p("Mezzanine.FileURL")}, // that it ends: fakevod's own tests
+		{op: "GetPlayInfo", in: p("VideoId", "v", "AuthTimeout", "60"), shows: p("AuthTimeout"), then: p("PlayInfoList.PlayInfo.0.PlayURL")},
+		{op: "GetImageInfo", in: p("ImageId", "i", "OutputType", "oss", "AuthTimeout", "60"), shows: p("AuthTimeout", "OutputType"), then: p("ImageInfo.URL")},
+		{op: "GetImageInfos", in: p("ImageIds", "i", "OutputType", "oss", "AuthTimeout", "60"), shows: p("AuthTimeout", "OutputType"), then: p("ImageInfo.0.URL")},
+		{op: "ListSnapshots", in: p("VideoId", "v", "AuthTimeout", "3600"), shows: p("AuthTimeout"), then: p("MediaSnapshot.Snapshots.Snapshot.0.Url")},
 		{op: "GetMezzanineInfo", in: p("VideoId", "none"), want: "404 InvalidVideo.NotFound"},
 		{op: "GetMezzanineInfo", in: p("VideoId", "lost"), want: "404 InvalidFile.NotFound"},
 		{op: "GetPlayInfo", in: p("VideoId", "v"), shows: p("VideoId"), then: p("VideoBase.Title=one", "VideoBase.OutputType=oss", "PlayInfoList.PlayInfo.#=3", "PlayInfoList.PlayInfo.0.JobId=j-ld")},
@@ -229,6 +238,31 @@ func vodCases(t *testing.T, f *face) []vodCase {
 		{op: "DeleteCategory", in: p("CateId", "5"), want: "404 InvalidCateId.NotFound"},
 		{op: "GetCategories", before: [][]string{p("DeleteCategory", "CateId", sports)}, in: p("CateId", judo), want: "404 InvalidCateId.NotFound"},
 
+		{op: "SubmitSnapshotJob", in: p("VideoId", "v", "SpecifiedOffsetTime", "30000", "Interval", "10", "Count", "9"), shows: p("VideoId", "SpecifiedOffsetTime", "Interval"),
+			after: p("ListSnapshots", "VideoId", "v", "SnapshotType", "NormalSnapshot"), then: p("MediaSnapshot.Total=4", "@v.Snapshots.#=6")},
+		{op: "SubmitSnapshotJob", in: p("VideoId", "v", "Count", "2"), shows: p("Count"), then: p("SnapshotJob.JobId", "@v.Snapshots.0.Count=2")},
+		{op: "SubmitSnapshotJob", in: p("VideoId", "none"), want: "404 InvalidVideo.NotFound"},
+		{op: "SubmitSnapshotJob", in: p("VideoId", "up"), want: "400 Forbidden.IllegalStatus"},
+		{op: "SubmitSnapshotJob", in: p("VideoId", "lost"), want: "404 NoSuchResource"},
+
+		// Verdicts and applications.
+		{op: "CreateAudit", in: p("AuditContent", `[{"VideoId":"v","Status":"Blocked","Reason":"r","Comment":"c"},{"VideoId":"w","Status":"Normal"}]`), shows: p("AuditContent"),
+			then: p("@v.Status=Blocked", "@w.Status=Normal"), limit: "Status: Blocked|Normal"},
+		{op: "CreateAudit", before: [][]string{p("CreateAudit", "AuditContent", `[{"VideoId":"v","Status":"Blocked"}]`)}, in: p("AuditContent", `[{"VideoId":"v","Status":"Normal"}]`), then: p("@v.Status=Normal")},
+		{op: "CreateAudit", in: p("AuditContent", `[{"VideoId":"v","Status":"Blocked"},{"VideoId":"none","Status":"Blocked"}]`), want: "404 InvalidVideo.NotFound"},
+		{op: "CreateAudit", in: p("AuditContent", `[{"VideoId":"v","Status":"Blocked","Reason":"`+strings.Repeat("x", 129)+`"}]`), want: "400 LengthExceededMax", limit: "Reason ≤ 128 bytes"},
+		{op: "CreateAudit", in: p("AuditContent", `[{"VideoId":"v","Status":"Blocked","Comment":"`+strings.Repeat("x", 513)+`"}]`), want: "400 LengthExceededMax", limit: "Comment ≤ 512 bytes"},
+		{op: "CreateAudit", in: p("AuditContent", "["+strings.Repeat(`{"VideoId":"v","Status":"Blocked"},`, 100)+`{"VideoId":"v","Status":"Normal"}]`), want: "400 InvalidParameter", limit: "AuditContent ≤ 100 entries"},
+		{op: "GetAuditHistory", before: [][]string{p("CreateAudit", "AuditContent", `[{"VideoId":"v","Status":"Blocked","Reason":"r","Comment":"c"},{"VideoId":"v","Status":"Normal"}]`)},
+			in: p("VideoId", "v", "SortBy", "CreationTime:Asc", "PageSize", "1"), shows: p("VideoId", "SortBy", "PageSize"),
+			then: p("Status=Normal", "Total=2", "Histories.#=1", "Histories.0.Status=Blocked", "Histories.0.Reason=r", "Histories.0.Comment=c")},
+		{op: "GetAuditHistory", before: [][]string{p("CreateAudit", "AuditContent", `[{"VideoId":"v","Status":"Blocked"},{"VideoId":"v","Status":"Normal"}]`)},
+			in: p("VideoId", "v", "PageNo", "2", "PageSize", "1"), shows: p("PageNo"), then: p("Histories.0.Status=Blocked")},
+		{op: "GetAuditHistory", in: p("VideoId", "none"), want: "404 InvalidVideo.NotFound"},
+		{op: "MoveAppResource", in: p("ResourceType", "video", "ResourceIds", "v,none,i", "TargetAppId", "app-2"), shows: p("ResourceType", "ResourceIds", "TargetAppId"),
+			then: p("NonExistResourceIds.#=2", "@v.AppID=app-2")},
+		{op: "MoveAppResource", in: p("ResourceType", "video", "ResourceIds", "theirs", "TargetAppId", "app-3"), as: "one-app", then: p("FailedResourceIds.0=theirs", "@theirs.AppID=app-2")},
+
 		// Storage and caches.
 		{op: "UpdateMediaStorageClass", in: p("MediaIds", "v,none", "StorageClass", "Archive"), shows: p("MediaIds", "StorageClass"), then: p("Status=Processing", "ForbiddenList.MediaForbiddenReasonDTO.0.MediaId=none")},
 		{op: "UpdateMediaStorageClass", in: p("MediaIds", "v", "StorageClass", "Standard"), then: p("IgnoredList.MediaId.0=v")},
@@ -276,7 +310,7 @@ func (f *face) chains(t *testing.T) []vodCase {
 		return fmt.Sprint(v)
 	}
 	job := id("MediaRefreshJobId", "RefreshMediaPlayUrls", "MediaIds", "v,w", "TaskType", "Refresh", "Formats", "mp4", "Definitions", "SD", "StreamType", "video", "ResultType", "Multiple", "SliceFlag", "true", "UserData", "u")
-	video := id("VideoId", "CreateUploadVideo", "Title", "t", "FileName", "dir/a.mp4", "Description", "d", "Tags", "x,y", "CoverURL", "http://c/3", "CateId", judo, "UserData", "{}", "TemplateGroupId", fakevod.NoTranscode, "AppId", "app-2")
+	video := id("VideoId", "CreateUploadVideo", "Title", "t", "FileName", "dir/a.mp4", "Description", "d", "Tags", "x,y", "CoverURL", "http://c/3", "CateId", judo, "UserData", "{}", "TemplateGroupId", fakevod.NoTranscode, "AppId", "app-2", "FileSize", "77")
 	image := id("ImageId", "CreateUploadImage", "ImageType", "cover", "Title", "t", "Description", "d", "Tags", "x", "CateId", judo, "OriginalFileName", "o.png", "UserData", "{}")
 	token := id("ScrollToken", "SearchMedia", "PageSize", "3")
 	f.saved = f.VOD.Snapshot() // with what was made above
@@ -284,8 +318,8 @@ func (f *face) chains(t *testing.T) []vodCase {
 		{op: "GetMediaRefreshJobs", in: p("MediaRefreshJobId", job), shows: p("MediaRefreshJobId"), then: p("MediaRefreshJobs.#=2", "MediaRefreshJobs.0.Status=success")},
 		{op: "GetMediaRefreshJobs", in: p("MediaRefreshJobId", job, "MediaId", "v"), shows: p("MediaId"), then: p("MediaRefreshJobs.#=1", "MediaRefreshJobs.0.UserData=u", `MediaRefreshJobs.0.FilterPolicy={"SliceFlag":true,"ResultType":"Multiple"}`)},
 		{op: "RefreshMediaPlayUrls", in: p("MediaIds", "v", "TaskType", "Refresh"), shows: p("Formats", "Definitions", "StreamType", "ResultType", "SliceFlag", "UserData")},
-		{op: "CreateUploadVideo", in: vodBase["CreateUploadVideo"], shows: p("Description", "Tags", "CoverURL", "CateId", "UserData", "TemplateGroupId", "AppId"),
-			then: p("@"+video+".Description=d", "@"+video+".Tags=x,y", "@"+video+".CoverURL=http://c/3", "@"+video+".CateID="+judo, "@"+video+".UserData={}", "@"+video+".TranscodeMode=NoTranscode", "@"+video+".AppID=app-2", "@"+video+".Source.FileName=a.mp4")},
+		{op: "CreateUploadVideo", in: vodBase["CreateUploadVideo"], shows: p("Description", "Tags", "CoverURL", "CateId", "UserData", "TemplateGroupId", "AppId", "FileSize"),
+			then: p("@"+video+".Description=d", "@"+video+".Tags=x,y", "@"+video+".CoverURL=http://c/3", "@"+video+".CateID="+judo, "@"+video+".UserData={}", "@"+video+".TranscodeMode=NoTranscode", "@"+video+".AppID=app-2", "@"+video+".Source.Size=77", "@"+video+".Source.FileName=a.mp4")},
 		{op: "GetImageInfo", in: p("ImageId", image), then: p("ImageInfo.ImageType=cover", "ImageInfo.Mezzanine.OriginalFileName=o.png")},
 		{op: "CreateUploadImage", in: vodBase["CreateUploadImage"], shows: p("Title", "Description", "Tags", "CateId", "OriginalFileName", "UserData"),
 			then: p("@"+image+".Title=t", "@"+image+".Description=d", "@"+image+".Tags=x", "@"+image+".CateID="+judo, "@"+image+".UserData={}")},

@@ -47,7 +47,9 @@ var creators = map[string]any{
 	"ListSnapshots": vod.CreateListSnapshotsRequest, "GetAIVideoTagResult": vod.CreateGetAIVideoTagResultRequest,
 	"UpdateMediaStorageClass": vod.CreateUpdateMediaStorageClassRequest, "RestoreMedia": vod.CreateRestoreMediaRequest,
 	"RefreshMediaPlayUrls": vod.CreateRefreshMediaPlayUrlsRequest, "GetMediaRefreshJobs": vod.CreateGetMediaRefreshJobsRequest,
-	"RefreshVodObjectCaches": vod.CreateRefreshVodObjectCachesRequest,
+	"RefreshVodObjectCaches": vod.CreateRefreshVodObjectCachesRequest, "CreateAudit": vod.CreateCreateAuditRequest,
+	"GetAuditHistory": vod.CreateGetAuditHistoryRequest, "MoveAppResource": vod.CreateMoveAppResourceRequest,
+	"SubmitSnapshotJob": vod.CreateSubmitSnapshotJobRequest,
 }
 
 // face is a local cloud with a library, and the bare SDK in front of it.
@@ -327,7 +329,7 @@ func (f *face) unknown(t *testing.T, known map[string]operation) {
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, "404 InvalidApi.NotFound", fmt.Sprint(e.HttpStatus(), " ", e.ErrorCode()), op)
 	}
-	require.Len(t, fakevod.Operations(), len(known)-n+1, "and GetCallerIdentity")
+	require.Len(t, fakevod.Operations(), len(known)-n+2, "and two of STS")
 }
 
 // cases makes the calls of vodCases, each on the library as it was seeded.
@@ -615,7 +617,60 @@ func (f *face) gateway(t *testing.T, d dossier) {
 	require.NoError(t, err)
 	require.Equal(t, account, me.AccountId)
 	d.pass("STS", "GetCallerIdentity", "operation", "call")
-	d.announce("STS", "AssumeRole", "operation", "call", "roles are given by s.yaml")
+	f.assume(t, d)
+}
+
+// assume takes on a role with the SDK, and uses what it was given: no more than both the
+// role's policy and the session's allow.
+func (f *face) assume(t *testing.T, d dossier) {
+	env := f.Env()
+	reads, err := fakeram.ParsePolicy([]byte(`{"Version":"1","Statement":[{"Effect":"Allow","Action":"vod:Get*","Resource":"*"}]}`))
+	require.NoError(t, err)
+	f.Keys.SetRole("curator", reads)
+	by := func(id, secret string) *sts.Client {
+		c, err := sts.NewClientWithAccessKey("cn-shanghai", id, secret)
+		require.NoError(t, err)
+		c.Domain = f.clients[""].Domain
+		return c
+	}
+	own := by(env["ALIBABA_CLOUD_ACCESS_KEY_ID"], env["ALIBABA_CLOUD_ACCESS_KEY_SECRET"])
+	arn := "acs:ram::" + env["ALIBABA_CLOUD_ACCOUNT_ID"] + ":role/"
+	assume := func(c *sts.Client, role, session, policy, seconds string) (*sts.AssumeRoleResponse, error) {
+		r := sts.CreateAssumeRoleRequest()
+		r.Scheme, r.RoleArn, r.RoleSessionName, r.Policy, r.DurationSeconds = "http", role, session, policy, requests.Integer(seconds)
+		return c.AssumeRole(r)
+	}
+	for policy, allowed := range map[string][2]string{"": {"200", "200"}, `{"Version":"1","Statement":[{"Effect":"Allow","Action":["vod:GetVideoInfo","vod:DeleteVideo"],"Resource":"*"}]}`: {"200", "403 Forbidden.RAM"}} {
+		got, err := assume(own, arn+"curator", "night", policy, "900")
+		require.NoError(t, err)
+		require.Equal(t, "acs:ram::"+env["ALIBABA_CLOUD_ACCOUNT_ID"]+":assumed-role/curator/night", got.AssumedRoleUser.Arn)
+		k := got.Credentials
+		c := f.client(t, k.AccessKeyId, k.AccessKeySecret, k.SecurityToken, nil)
+		require.Equal(t, allowed[0], f.try(t, c, "GetVideoInfo", "VideoId", "v"))
+		require.Equal(t, allowed[1], f.try(t, c, "GetVideoInfos", "VideoIds", "v"))
+		require.Equal(t, "403 Forbidden.RAM", f.try(t, c, "DeleteVideo", "VideoIds", "v"))
+	}
+	d.pass("STS", "AssumeRole", "operation", "call")
+	for _, name := range []string{"RoleArn", "RoleSessionName", "Policy", "DurationSeconds"} {
+		d.pass("STS", "AssumeRole", "parameter", name)
+	}
+	d.announce("STS", "AssumeRole", "parameter", "ExternalId", "refused by name")
+	for want, err := range map[string]func() (*sts.AssumeRoleResponse, error){
+		"404 EntityNotExist.Role":              func() (*sts.AssumeRoleResponse, error) { return assume(own, arn+"none", "night", "", "") },
+		"400 InvalidParameter.RoleArn":         func() (*sts.AssumeRoleResponse, error) { return assume(own, "curator", "night", "", "") },
+		"400 InvalidParameter.RoleSessionName": func() (*sts.AssumeRoleResponse, error) { return assume(own, arn+"curator", "a b", "", "") },
+		"400 InvalidParameter.PolicyGrammar":   func() (*sts.AssumeRoleResponse, error) { return assume(own, arn+"curator", "night", "x", "") },
+		"400 InvalidParameter":                 func() (*sts.AssumeRoleResponse, error) { return assume(own, arn+"curator", "night", "", "899") },
+		"403 NoPermission": func() (*sts.AssumeRoleResponse, error) {
+			return assume(by("reader", "s"), arn+"curator", "night", "", "")
+		},
+	} {
+		_, got := err()
+		var e *sdkerrors.ServerError
+		require.ErrorAs(t, got, &e)
+		require.Equal(t, want, fmt.Sprint(e.HttpStatus(), " ", e.ErrorCode()))
+		d.pass("STS", "AssumeRole", "error", e.ErrorCode())
+	}
 }
 
 // trouble shows the errors that are nobody's fault: they come when a test asks for them.

@@ -31,6 +31,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case len(parts) == 4 && parts[0] == "2023-03-30" && parts[1] == "functions" && parts[3] == "invocations":
 		s.serveInvoke(w, r, parts[2])
+	case len(parts) == 4 && parts[0] == "2016-08-15" && parts[1] == "services" && parts[2] != "":
+		// Version 2.0 of the call. A service's name stands before its functions'.
+		if name, ok := strings.CutSuffix(strings.TrimPrefix(parts[3], "functions/"), "/invocations"); ok && !strings.Contains(name, "/") {
+			s.serveInvoke(w, r, name)
+			return
+		}
+		s.refuse(w, requestID(), http.StatusBadRequest, "PathNotSupported", "the path is not supported")
 	case len(parts) >= 3 && parts[0] == "http":
 		rest := "/"
 		if len(parts) == 4 {
@@ -80,13 +87,26 @@ func (s *Server) InvokeAsync(function string, event []byte) (id string, err erro
 
 func (s *Server) serveInvoke(w http.ResponseWriter, r *http.Request, name string) {
 	id := requestID()
+	if r.Method != http.MethodPost {
+		s.refuse(w, id, http.StatusBadRequest, "PathNotSupported", "the method is not supported")
+		return
+	}
+	event, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxSync))
+	if err != nil {
+		s.refuse(w, id, http.StatusBadRequest, "EntityTooLarge", fmt.Sprintf("the event is larger than %d bytes", maxSync))
+		return
+	}
+	if code, why := s.authorize(r, name, event); code != "" {
+		s.refuse(w, id, http.StatusForbidden, code, why)
+		return
+	}
 	f := s.find(name)
 	if f == nil {
 		s.refuse(w, id, http.StatusNotFound, "FunctionNotFound", "function '"+name+"' does not exist")
 		return
 	}
-	if r.Method != http.MethodPost {
-		s.refuse(w, id, http.StatusBadRequest, "PathNotSupported", "the method is not supported")
+	if what := unknown(r); what != "" {
+		s.refuse(w, id, http.StatusNotImplemented, "NotImplemented", "the local cloud does not emulate "+what+" of InvokeFunction")
 		return
 	}
 	kind := or(r.Header.Get("X-Fc-Invocation-Type"), "Sync")
@@ -95,13 +115,8 @@ func (s *Server) serveInvoke(w http.ResponseWriter, r *http.Request, name string
 		s.refuse(w, id, http.StatusBadRequest, "InvalidArgument", "x-fc-invocation-type is Sync or Async, x-fc-log-type None or Tail")
 		return
 	}
-	most := int64(maxSync)
-	if kind == "Async" {
-		most = maxAsync
-	}
-	event, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
-	if err != nil {
-		s.refuse(w, id, http.StatusBadRequest, "EntityTooLarge", fmt.Sprintf("the event is larger than %d bytes", most))
+	if kind == "Async" && len(event) > maxAsync {
+		s.refuse(w, id, http.StatusBadRequest, "EntityTooLarge", fmt.Sprintf("the event is larger than %d bytes", maxAsync))
 		return
 	}
 	c := call{id: id, kind: "invoke", event: event}

@@ -12,8 +12,9 @@
 // CPU and disk are not limited; HTTP triggers without authentication only; elsewhere than
 // on Linux memory is not limited, idle instances are not frozen and do not die with a
 // killed local cloud. Never: other runtimes, containers, layers, VPC, NAS, tracing,
-// versions and aliases, async tasks, provisioned instances, the signature of the
-// invocation call (whoever reaches the loopback address may invoke).
+// versions and aliases, async tasks, provisioned instances (whatever asks for one is
+// NotImplemented by its name). The invocation call takes the signatures of versions 3.0 and
+// 2.0; without Options.Signed it also takes none, since it is on loopback.
 //
 // Where the provider's documents leave a point open, Doubts names the choices.
 package fakefc
@@ -75,6 +76,8 @@ type Options struct {
 	// killed, with its children, and the call fails as that of any process that exits
 	// (what else the platform says then is not documented). Needs Linux to be noticed.
 	FreeMemory bool
+	// Signed refuses invocations without a signature; one that is there is always checked.
+	Signed bool
 	// Fault chooses what goes wrong: op is the kind of the invocation, or batch for
 	// what a queue trigger has gathered; detail is the function.
 	Fault calls.Hook

@@ -540,7 +540,7 @@ func uploadPartCopy(s *Server, r *http.Request, t target, k fakeram.Key) (*answe
 	if refused != nil {
 		return nil, refused
 	}
-	return &answer{status: 200, xml: struct {
+	return &answer{status: 200, header: map[string]string{"ETag": `"` + p.etag + `"`}, xml: struct {
 		XMLName            xml.Name `xml:"CopyPartResult"`
 		LastModified, ETag string
 	}{LastModified: p.at.UTC().Format(stampMilli), ETag: `"` + p.etag + `"`}}, nil

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -142,10 +143,7 @@ func textV1(r *http.Request, t target, date string, all bool) string {
 	for _, name := range headers(r, func(name string) bool { return strings.HasPrefix(name, "x-oss-") }) {
 		fmt.Fprintf(&b, "%s:%s\n", name, joined(r, name))
 	}
-	b.WriteString("/")
-	if t.bucket != "" {
-		b.WriteString(t.bucket + "/" + t.key)
-	}
+	b.WriteString(t.resource())
 	var sub []string
 	for name, values := range t.query {
 		if signedV1[name] || strings.HasPrefix(name, "x-oss-") || all && !slices.Contains([]string{"OSSAccessKeyId", "Expires", "Signature"}, name) {
@@ -223,14 +221,18 @@ func (s *Server) v4(r *http.Request, t target, header string) (fakeram.Key, *fau
 	return fakeram.Key{}, mismatch
 }
 
+// resource is what is signed of a request's target, whichever style it has.
+func (t target) resource() string {
+	if t.bucket == "" {
+		return "/"
+	}
+	return "/" + t.bucket + "/" + t.key
+}
+
 // canonicalV4 is the request as V4 signs it.
 func canonicalV4(r *http.Request, t target, extra string) string {
 	var b strings.Builder
-	path := "/"
-	if t.bucket != "" {
-		path += t.bucket + "/" + t.key
-	}
-	fmt.Fprintf(&b, "%s\n%s\n%s\n", r.Method, escape(path), canonicalQuery(r.URL.RawQuery))
+	fmt.Fprintf(&b, "%s\n%s\n%s\n", r.Method, escape(t.resource()), canonicalQuery(r.URL.RawQuery))
 	also := strings.Split(extra, ";")
 	for _, name := range headers(r, func(name string) bool {
 		return strings.HasPrefix(name, "x-oss-") || name == "content-type" || name == "content-md5" || slices.Contains(also, name)
@@ -241,16 +243,23 @@ func canonicalV4(r *http.Request, t target, extra string) string {
 	return b.String()
 }
 
-// canonicalQuery sorts the raw parameters, without the signature itself.
+// canonicalQuery sorts the parameters, without the signature itself. Clients escape fewer
+// letters on the way than they sign, so each is escaped anew.
 func canonicalQuery(raw string) string {
+	again := func(s string) string {
+		if plain, err := url.QueryUnescape(s); err == nil {
+			s = plain
+		}
+		return strings.ReplaceAll(escape(s), "/", "%2F")
+	}
 	var params []string
-	for p := range strings.SplitSeq(strings.ReplaceAll(raw, "+", "%20"), "&") {
+	for p := range strings.SplitSeq(raw, "&") {
 		name, value, _ := strings.Cut(p, "=")
 		if name == "" || name == "x-oss-signature" {
 			continue
 		}
-		if value != "" {
-			name += "=" + value
+		if name = again(name); value != "" {
+			name += "=" + again(value)
 		}
 		params = append(params, name)
 	}

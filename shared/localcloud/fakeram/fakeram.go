@@ -5,7 +5,8 @@
 // Every fake of the local cloud asks it; it speaks no protocol itself. Tokens expire
 // by the real clock, as signatures do: the library's clock has no say here.
 //
-// Emulated: static keys, role credentials (id, secret, token, expiry), policies of
+// Emulated: static keys, role credentials (id, secret, token, expiry), session policies,
+// bearer tokens (which are the tokens of role credentials here), policies of
 // Allow and Deny statements over actions and resources with * and ?. Refused, so that
 // a policy never seems to grant less or more than it does: conditions, NotAction,
 // NotResource, principals. Never: users, groups, password logins, trust policies.
@@ -34,6 +35,9 @@ type Key struct {
 	// Role is the name of the role that was assumed; empty for the account's own keys.
 	Role   string
 	Policy *Policy
+	// Session is the policy that the caller of AssumeRole gave: the key may do what both
+	// policies allow.
+	Session *Policy
 	// Apps are the VOD applications whose media the key may see; nil: all.
 	Apps    []string
 	Expires time.Time
@@ -125,6 +129,21 @@ func (t *Keys) Mint(role, account string, ttl time.Duration) Key {
 	return t.MintWith(role, account, ttl, policy)
 }
 
+// Assume is Mint for a role that SetRole knows, with a session policy on top; false for
+// another role.
+func (t *Keys) Assume(role, account string, ttl time.Duration, session *Policy) (Key, bool) {
+	t.mu.RLock()
+	policy, known := t.roles[role]
+	t.mu.RUnlock()
+	if !known {
+		return Key{}, false
+	}
+	k := t.MintWith(role, account, ttl, policy)
+	k.Session = session
+	t.Add(k)
+	return k, true
+}
+
 // MintWith is Mint with a policy of its own, for credentials that are narrower than their role.
 func (t *Keys) MintWith(role, account string, ttl time.Duration, policy *Policy) Key {
 	now := time.Now()
@@ -192,7 +211,7 @@ func (t *Keys) Bearer(token string) (Key, error) {
 // resource. An unknown key may do nothing, a key without a policy everything.
 func (t *Keys) Allowed(id, action, resource string) bool {
 	k, ok := t.Lookup(id)
-	return ok && k.Policy.Allows(action, resource)
+	return ok && k.Policy.Allows(action, resource) && k.Session.Allows(action, resource)
 }
 
 // Identity is what STS GetCallerIdentity answers. RoleID is set for roles, UserID for the rest.

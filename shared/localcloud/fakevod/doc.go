@@ -9,7 +9,7 @@
 // parameters, timestamp (±15 min of the real clock), access key and STS token or bearer
 // token, signature (v1 over query and form, or ACS3-HMAC-SHA256 over headers, query and
 // the hash of a form or JSON body), nonce reuse, calls per second, RAM policy. Answers in
-// XML, the default, and JSON. STS GetCallerIdentity on the same face. The operations of
+// XML, the default, and JSON. STS GetCallerIdentity and AssumeRole on the same face. The operations of
 // [Operations], with their partial outcomes and nesting, and of each the parameters of
 // [Parameters] with their types and limits; any other parameter is refused with 501
 // NotImplemented and its name. SearchMedia with the Match grammar, sort
@@ -22,8 +22,9 @@
 //
 // # Partly
 //
-// Streams and snapshots are records without bytes. URLs have the provider's form and
-// lead nowhere here. A notification that was not delivered when the process died is
+// Streams and snapshots are records without bytes. URLs have the provider's form;
+// those of the bucket (OutputType oss) are signed, lead to the object store and end after
+// AuthTimeout, those of a CDN lead nowhere here. A notification that was not delivered when the process died is
 // lost, as it is when three attempts fail. Fuzzy search is "contains" (or words, by a
 // switch). UserData passes Extend through and may divert an upload's notifications to
 // an HTTP address of its own; to a queue of its own it may not. A media in Archive can
@@ -31,7 +32,7 @@
 //
 // # Never
 //
-// Attached media (searches find none), review, DRM, editing,
+// Attached media (searches find none), automatic review, DRM, editing,
 // live recording, CDN caches, real transcoding.
 //
 // # Doubtful

@@ -4,11 +4,10 @@ import (
 	"bytes"
 	"crypto/hmac"
 	"crypto/sha1" //nolint:gosec // signature v1 is defined with it
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"io"
 	"maps"
 	"mime"
@@ -16,6 +15,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"vodcurator/shared/localcloud/acs"
 )
 
 // envelope is what the gateway needs of a request, whichever generation of the
@@ -34,35 +35,28 @@ type envelope struct {
 func open(r *http.Request) (envelope, *fault) {
 	e := envelope{q: url.Values{}}
 	bad := refuse(400, "InvalidParameter", "The specified parameter is not valid.")
-	q, err := url.ParseQuery(r.URL.RawQuery)
-	if err == nil {
-		e.q = q
-	}
-	third := strings.HasPrefix(r.Header.Get("Authorization"), "ACS3-") || r.Header.Get("X-Acs-Action") != "" && e.q.Get("Action") == "" && e.q.Get("Signature") == ""
-	e.xml = inXML(e.q)
-	if third {
-		e.xml = strings.Contains(r.Header.Get("Accept"), "xml")
-	}
-	if r.Method != http.MethodGet && r.Method != http.MethodPost {
-		return e, refuse(400, "UnsupportedHTTPMethod", "This http method is not supported.")
-	}
-	if err != nil {
+	if q, err := url.ParseQuery(r.URL.RawQuery); err != nil {
 		return e, bad
+	} else if e.q = q; r.Method != http.MethodGet && r.Method != http.MethodPost {
+		e.xml = inXML(e.q)
+		return e, refuse(400, "UnsupportedHTTPMethod", "This http method is not supported.")
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	if err != nil || len(body) > maxBody {
 		return e, bad
 	}
-	form, ok := parameters(r.Header.Get("Content-Type"), body, third)
-	if !ok {
-		return e, bad
-	}
-	maps.Copy(e.q, form)
-	if third {
+	more, ok := parameters(r.Header.Get("Content-Type"), body)
+	maps.Copy(e.q, more)
+	switch third := acs.Sent(r) && e.q.Get("Action") == ""; { // older clients name it in headers too
+	case third:
+		e.xml = strings.Contains(r.Header.Get("Accept"), "xml")
 		e.third(r, body)
-	} else {
+	default:
 		e.xml = inXML(e.q)
 		e.first(r.Method)
+	}
+	if !ok {
+		return e, bad
 	}
 	for _, f := range []struct{ name, value string }{{"Action", e.action}, {"Version", e.version}} {
 		if f.value == "" {
@@ -77,16 +71,15 @@ func inXML(q url.Values) bool {
 	return q.Get("Format") == "" || strings.EqualFold(q.Get("Format"), "XML")
 }
 
-// parameters reads a body: a form, or for the third version also a JSON object whose
-// values that are no text stay JSON.
-func parameters(contentType string, body []byte, third bool) (url.Values, bool) {
+// parameters reads a body: a form, or a JSON object, whose values that are no text stay JSON.
+func parameters(contentType string, body []byte) (url.Values, bool) {
 	kind, _, _ := mime.ParseMediaType(contentType)
 	switch {
 	case len(body) == 0:
 	case kind == "application/x-www-form-urlencoded":
 		form, err := url.ParseQuery(string(body))
 		return form, err == nil
-	case third && kind == "application/json":
+	case kind == "application/json":
 		var object map[string]json.RawMessage
 		if err := json.Unmarshal(body, &object); err != nil {
 			return nil, false
@@ -151,94 +144,23 @@ func (e *envelope) first(method string) {
 
 // third is ACS3-HMAC-SHA256. Its own error words are not documented; v1's stand for them.
 func (e *envelope) third(r *http.Request, body []byte) {
-	h := r.Header
-	e.action, e.version, e.token = h.Get("X-Acs-Action"), h.Get("X-Acs-Version"), h.Get("X-Acs-Security-Token")
-	e.date, e.nonce = h.Get("X-Acs-Date"), h.Get("X-Acs-Signature-Nonce")
-	for name, as := range map[string]string{"X-Acs-Date": "Timestamp", "X-Acs-Signature-Nonce": "SignatureNonce"} {
-		if h.Get(name) == "" {
-			e.refused = missingCommon(as)
-			return
-		}
-	}
-	if h.Get("X-Acs-Signature-Type") == "BEARERTOKEN" || e.q.Get("SignatureType") == "BEARERTOKEN" {
-		if e.bearer = h.Get("X-Acs-Bearer-Token"); e.bearer == "" {
-			e.refused = missingCommon("BearerToken")
-		}
-		return
-	}
-	auth, ok := strings.CutPrefix(h.Get("Authorization"), "ACS3-HMAC-SHA256 ")
+	sig, err := acs.Read(r, body)
+	e.action, e.version, e.keyID, e.token, e.bearer, e.date, e.nonce = sig.Action, sig.Version, sig.KeyID, sig.Token, sig.Bearer, sig.Date, sig.Nonce
+	var missing acs.Missing
 	switch {
-	case h.Get("Authorization") == "":
-		e.refused = missingCommon("Authorization")
-		return
-	case !ok:
+	case errors.As(err, &missing):
+		e.refused = missingCommon(string(missing))
+	case errors.Is(err, acs.ErrAlgorithm):
 		e.refused = invalidCommon("SignatureMethod")
-		return
-	}
-	fields := map[string]string{}
-	for part := range strings.SplitSeq(auth, ",") {
-		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
-		fields[name] = value
-	}
-	signed := strings.Split(fields["SignedHeaders"], ";")
-	sum := sha256.Sum256(body)
-	given := h.Get("X-Acs-Content-Sha256")
-	if e.keyID = fields["Credential"]; e.keyID == "" || fields["Signature"] == "" || !covers(h, signed) || !strings.EqualFold(given, hex.EncodeToString(sum[:])) {
+	case err != nil:
 		e.refused = refuse(400, "IncompleteSignature", "The request signature does not conform to Aliyun standards.")
-		return
 	}
-	canonical := canonicalRequest(r, signed, given)
 	e.verify = func(secret string) *fault {
-		sum := sha256.Sum256([]byte(canonical))
-		text := "ACS3-HMAC-SHA256\n" + hex.EncodeToString(sum[:])
-		mac := hmac.New(sha256.New, []byte(secret))
-		mac.Write([]byte(text))
-		if !hmac.Equal([]byte(hex.EncodeToString(mac.Sum(nil))), []byte(fields["Signature"])) {
-			return refuse(400, "SignatureDoesNotMatch", "Specified signature is not matched with our calculation. server StringToSign is ["+text+"], server CanonicalRequest is ["+canonical+"].")
+		if ok, text := sig.Verify(secret); !ok {
+			return refuse(400, "SignatureDoesNotMatch", "Specified signature is not matched with our calculation. server CanonicalRequest is ["+text+"].")
 		}
 		return nil
 	}
-}
-
-// covers says whether everything that has to be signed is.
-func covers(h http.Header, signed []string) bool {
-	if !slices.Contains(signed, "host") {
-		return false
-	}
-	for name := range h {
-		if low := strings.ToLower(name); strings.HasPrefix(low, "x-acs-") && !slices.Contains(signed, low) {
-			return false
-		}
-	}
-	return true
-}
-
-func canonicalRequest(r *http.Request, signed []string, payload string) string {
-	var b strings.Builder
-	path := r.URL.EscapedPath()
-	if path == "" {
-		path = "/"
-	}
-	b.WriteString(r.Method + "\n" + path + "\n")
-	q := r.URL.Query()
-	for i, name := range sortedNames(q) {
-		if i > 0 {
-			b.WriteByte('&')
-		}
-		b.Write(percent(nil, name))
-		b.WriteByte('=')
-		b.Write(percent(nil, q.Get(name)))
-	}
-	b.WriteByte('\n')
-	for _, name := range signed {
-		value := strings.Join(r.Header.Values(name), ",")
-		if name == "host" {
-			value = r.Host
-		}
-		b.WriteString(name + ":" + strings.TrimSpace(value) + "\n")
-	}
-	b.WriteString("\n" + strings.Join(signed, ";") + "\n" + payload)
-	return b.String()
 }
 
 // asXML writes a JSON object as the XML of the same answer: members become elements,

@@ -189,7 +189,7 @@ func TestNoParameterIsPassedOver(t *testing.T) {
 	id := c.Seed(fakevod.Asset{Title: "as it was"})[0]
 	for _, op := range fakevod.Operations() {
 		q := common(op)
-		if op == "GetCallerIdentity" {
+		if op == "GetCallerIdentity" || op == "AssumeRole" {
 			q.Set("Version", "2015-04-01")
 		}
 		q.Set("ReferenceId", "x")

@@ -113,6 +113,7 @@ type Server struct {
 	rng *rand.Rand
 
 	refreshes refreshes // guarded by mu too
+	reader    fakeram.Key
 
 	scrolls scrolls
 	outbox  outbox
@@ -156,6 +157,7 @@ func New(opt Options) (*Server, error) {
 		opt.HTTP = &http.Transport{Proxy: nil, IdleConnTimeout: 5 * time.Second, MaxIdleConnsPerHost: 8}
 	}
 	s := &Server{opt: opt, lib: newLibrary()}
+	s.addReader()
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if err := s.openJournal(); err != nil {
 		s.cancel()

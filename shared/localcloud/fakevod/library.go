@@ -47,6 +47,7 @@ type Asset struct {
 	Picture   *Picture      `json:",omitempty"` // of an image
 	// AITags is what GetAIVideoTagResult answers: VideoTagResult as JSON; empty: never analysed.
 	AITags json.RawMessage `json:",omitempty"`
+	Audit  *Audit          `json:",omitempty"` // nil: nobody has judged it
 
 	// Made, when not zero, says that source, streams and snapshots are those that
 	// Generate makes from this number; they are made when somebody looks.

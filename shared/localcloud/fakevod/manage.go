@@ -41,11 +41,46 @@ func listSnapshots(s *Server, c *call) (any, *fault) {
 	only.Snapshots = []SnapshotJob{job}
 	for n, u := range s.snapshotURLs(&only, job.Type) {
 		if int64(n) >= (page-1)*size && int64(n) < page*size {
+			if c.q.Get("AuthTimeout") != "" {
+				u = s.lasting("oss", u, c.number("AuthTimeout"))
+			}
 			list = append(list, picture{int64(n + 1), u})
 		}
 	}
 	return reply{"MediaSnapshot": map[string]any{"Total": job.Count, "JobId": job.JobID, "CreationTime": stamp(job.Created),
 		"Regular": s.host() + a.snapshotFormat(job), "Snapshots": map[string]any{"Snapshot": list}}}, nil
+}
+
+// submitSnapshotJob takes pictures at fixed distances. It is done at once; templates,
+// sizes and sprites are not emulated.
+func submitSnapshotJob(s *Server, c *call) (any, *fault) {
+	job := map[string]string{}
+	refused := s.write(c.now, func(ch *change) *fault {
+		a, refused := s.video(c, c.q.Get("VideoId"))
+		if refused != nil {
+			return refused
+		}
+		if !slices.Contains([]string{"UploadSucc", "Transcoding", "TranscodeFail", "Normal", "Checking", "Blocked"}, a.Status) {
+			return refuse(400, "Forbidden.IllegalStatus", "Status of the video is illegal.")
+		}
+		if a.Source == nil || a.Source.Status == "Deleted" {
+			return refuse(404, "NoSuchResource", "The specified resource source does not exist.")
+		}
+		n := c.number("Count")
+		if every, left := c.number("Interval"), a.Duration-float64(c.number("SpecifiedOffsetTime"))/1000; every > 0 && a.Duration > 0 {
+			n = max(1, min(n, int64(left)/every+1))
+		}
+		b := a.full().edit(ch.now)
+		made := SnapshotJob{"NormalSnapshot", s.newID(), int(n), ch.now}
+		b.Made, b.Snapshots = 0, append([]SnapshotJob{made}, b.Snapshots...) // the newest of its type is the one that is listed
+		ch.put(b)
+		only := *b
+		only.Snapshots = []SnapshotJob{made}
+		ch.tell(b, s.snapshotNote(&only, ch.now, "SpecifiedTime"))
+		job["JobId"] = made.JobID
+		return nil
+	})
+	return reply{"SnapshotJob": job}, refused
 }
 
 func getAIVideoTagResult(s *Server, c *call) (any, *fault) {

@@ -133,19 +133,24 @@ func (s *Server) tellTranscoded(ch *change, a *Asset) {
 	s.rng.Shuffle(len(parallel), func(i, j int) { parallel[i], parallel[j] = parallel[j], parallel[i] })
 	order := slices.Concat(parallel, []note{s.note(a, "TranscodeComplete", ch.now, map[string]any{"VideoId": a.ID, "StreamInfos": infos})})
 	if len(a.Snapshots) > 0 {
-		order = slices.Insert(order, s.rng.IntN(len(order)+1), s.snapshotNote(a, ch.now))
+		order = slices.Insert(order, s.rng.IntN(len(order)+1), s.snapshotNote(a, ch.now, ""))
 	}
 	ch.tell(a, order...)
 }
 
-func (s *Server) snapshotNote(a *Asset, now time.Time) note {
+// snapshotNote tells of an asset's snapshots; subType of those that a job of its own made.
+func (s *Server) snapshotNote(a *Asset, now time.Time, subType string) note {
 	var infos []map[string]any
 	for _, j := range a.Snapshots {
 		format := a.snapshotFormat(j)
 		infos = append(infos, map[string]any{"Status": "success", "SnapshotType": j.Type, "SnapshotCount": j.Count, "SnapshotFormat": format,
 			"SnapshotRegular": s.host() + format, "JobId": j.JobID})
 	}
-	return s.note(a, "SnapshotComplete", now, map[string]any{"VideoId": a.ID, "CoverUrl": a.CoverURL, "SnapshotInfos": infos})
+	body := map[string]any{"VideoId": a.ID, "CoverUrl": a.CoverURL, "SnapshotInfos": infos}
+	if subType != "" {
+		body["SubType"] = subType
+	}
+	return s.note(a, "SnapshotComplete", now, body)
 }
 
 // callback is an application's setting, the zero one when it has none; the caller holds s.mu.

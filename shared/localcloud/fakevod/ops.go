@@ -2,7 +2,12 @@ package fakevod
 
 import (
 	"maps"
+	"regexp"
 	"slices"
+	"strings"
+	"time"
+
+	"vodcurator/shared/localcloud/fakeram"
 )
 
 var (
@@ -91,6 +96,7 @@ func init() { // the operations read the table
 		"DeleteCategory":        {10, deleteCategory, "CateId", []param{category}},
 		"ListSnapshots": {30, listSnapshots, "VideoId", []param{video, oneOf("SnapshotType", "", "CoverSnapshot", "NormalSnapshot", "SpriteSnapshot", "SpriteOriginSnapshot", "WebVttSnapshot"),
 			pageNo, num("PageSize", 20, 1, 100), num("AuthTimeout", 3600, 3600, maxAuthOSS)}},
+		"SubmitSnapshotJob":   {30, submitSnapshotJob, "VideoId", []param{video, num("SpecifiedOffsetTime", 0, 0, many), num("Interval", 1, 0, many), num("Count", 1, 1, many)}},
 		"GetAIVideoTagResult": {50, getAIVideoTagResult, "MediaId", []param{str("MediaId").must()}},
 		"UpdateMediaStorageClass": {50, updateMediaStorageClass, "MediaIds", []param{media, oneOf("StorageClass", "Standard", "IA", "Archive", "ColdArchive").must(), scope, restoreTier,
 			oneOf("AllowUpdateWithoutTimeLimit", "false", "true")}},
@@ -100,14 +106,58 @@ func init() { // the operations read the table
 		"GetMediaRefreshJobs": {50, getMediaRefreshJobs, "MediaRefreshJobId", []param{str("MediaRefreshJobId").must(), str("MediaId")}},
 		"RefreshVodObjectCaches": {50, refreshVodObjectCaches, "ObjectPath", []param{str("ObjectPath").must(), oneOf("ObjectType", "File", "Directory", "Regex", "IgnoreParams").
 			otherFault(refuse(400, "InvalidObjectType.ValueNotSupported", `The specified value of "ObjectType" is not supported.`))}},
+		"CreateAudit":     {20, createAudit, "AuditContent", []param{str("AuditContent").must()}},
+		"GetAuditHistory": {20, getAuditHistory, "VideoId", []param{video, pageNo, pageSize, byTime}},
+		"MoveAppResource": {30, moveAppResource, "ResourceIds", []param{oneOf("ResourceType", "video", "image", "attached").must(), list("ResourceIds", 20).must(),
+			str("TargetAppId").must()}},
 		"GetCallerIdentity": {0, getCallerIdentity, "", nil},
+		"AssumeRole":        {100, assumeRole, "RoleArn", []param{str("RoleArn").must(), str("RoleSessionName").must().upTo(64), num("DurationSeconds", 3600, 900, 43200), str("Policy").upTo(2048)}},
 	}
 }
+
+// ofSTS says whether an operation is one of STS, on the same face.
+func ofSTS(op string) bool { return op == "GetCallerIdentity" || op == "AssumeRole" }
 
 // Operations lists what is emulated, sorted.
 func Operations() []string {
 	return slices.Sorted(maps.Keys(operations))
 }
+
+var roleARN = regexp.MustCompile(`^acs:ram::(\d+):role/([A-Za-z0-9._-]+)$`)
+
+// assumeRole gives credentials of a role of this account; a policy narrows them further.
+// Trust policies are not emulated: whoever may call may assume. The error words are those
+// of the provider's general list, not verified.
+func assumeRole(s *Server, c *call) (any, *fault) {
+	m := roleARN.FindStringSubmatch(c.q.Get("RoleArn"))
+	if m == nil || m[1] != s.opt.Account {
+		return nil, refuse(400, "InvalidParameter.RoleArn", "The parameter RoleArn is wrongly formed.")
+	}
+	if !sessionName.MatchString(c.q.Get("RoleSessionName")) {
+		return nil, refuse(400, "InvalidParameter.RoleSessionName", "The parameter RoleSessionName is wrongly formed.")
+	}
+	if !s.opt.Keys.Allowed(c.key.ID, "sts:AssumeRole", c.q.Get("RoleArn")) {
+		return nil, refuse(403, "NoPermission", "You are not authorized to do this action. You should be authorized by RAM.")
+	}
+	var session *fakeram.Policy
+	if text := c.q.Get("Policy"); text != "" {
+		var err error
+		if session, err = fakeram.ParsePolicy([]byte(text)); err != nil {
+			return nil, refuse(400, "InvalidParameter.PolicyGrammar", "The parameter Policy has not passed grammar check.")
+		}
+	}
+	k, ok := s.opt.Keys.Assume(m[2], s.opt.Account, time.Duration(c.number("DurationSeconds"))*time.Second, session)
+	if !ok {
+		return nil, refuse(404, "EntityNotExist.Role", "The specified Role not exists.")
+	}
+	id, _ := s.opt.Keys.Identity(k.ID)
+	return reply{
+		"AssumedRoleUser": map[string]string{"Arn": strings.Replace(id.ARN, "/local", "/"+c.q.Get("RoleSessionName"), 1), "AssumedRoleId": id.RoleID + ":" + c.q.Get("RoleSessionName")},
+		"Credentials":     map[string]string{"AccessKeyId": k.ID, "AccessKeySecret": k.Secret, "SecurityToken": k.Token, "Expiration": stamp(k.Expires)},
+	}, nil
+}
+
+var sessionName = regexp.MustCompile(`^[A-Za-z0-9.@_-]{2,64}$`)
 
 func getCallerIdentity(s *Server, c *call) (any, *fault) {
 	id, _ := s.opt.Keys.Identity(c.key.ID) // the gateway has found it

@@ -112,7 +112,7 @@ func (s *Server) wire(a *Asset) mediaWire {
 		Size: a.Size, Duration: a.Duration, StorageLocation: s.storage(), StorageClass: a.storageClass(),
 		RestoreStatus: a.RestoreStatus, RestoreExpiration: stamp(a.restored()),
 		AppID: a.app(), RegionID: s.opt.Region, PreprocessStatus: "UnPreprocess", DownloadSwitch: "on",
-		TemplateGroupID: a.TemplateGroupID, UserData: a.UserData, AuditStatus: "Normal",
+		TemplateGroupID: a.TemplateGroupID, UserData: a.UserData, AuditStatus: a.auditStatus(),
 	}
 }
 
@@ -346,7 +346,9 @@ func getMezzanineInfo(s *Server, c *call) (any, *fault) {
 	if a.Source == nil || a.Source.Status == "Deleted" && s.opt.SourceGoneNotFound {
 		return nil, refuse(404, "InvalidFile.NotFound", "The file does not exist.")
 	}
-	return reply{"Mezzanine": s.mezzanine(a, output, slices.Contains(addition, "video"), slices.Contains(addition, "audio"))}, nil
+	m := s.mezzanine(a, output, slices.Contains(addition, "video"), slices.Contains(addition, "audio"))
+	m.FileURL = s.lasting(output, m.FileURL, c.number("AuthTimeout"))
+	return reply{"Mezzanine": m}, nil
 }
 
 // maxAuthOSS is the longest that an address of the bucket itself may hold, in seconds.
@@ -450,7 +452,9 @@ func getPlayInfo(s *Server, c *call) (any, *fault) {
 		case result == "Single" && st.Encrypted:
 			locked = true
 		default:
-			plays = append(plays, s.play(a, st))
+			p := s.play(a, st)
+			p.PlayURL = s.lasting(output, p.PlayURL, c.number("AuthTimeout"))
+			plays = append(plays, p)
 		}
 	}
 	if len(plays) == 0 && locked {
@@ -484,9 +488,19 @@ func (s *Server) image(a *Asset) mediaWire {
 	return w
 }
 
+// lastingImage is an image whose addresses end when the caller wants it.
+func (s *Server) lastingImage(c *call, output string, a *Asset) mediaWire {
+	w := s.image(a)
+	w.URL = s.lasting(output, w.URL, c.number("AuthTimeout"))
+	if w.Mezzanine != nil {
+		w.Mezzanine.FileURL = s.lasting(output, w.Mezzanine.FileURL, c.number("AuthTimeout"))
+	}
+	return w
+}
+
 func getImageInfo(s *Server, c *call) (any, *fault) {
 	id := c.q.Get("ImageId")
-	_, refused := c.output()
+	output, refused := c.output()
 	if refused != nil {
 		return nil, refused
 	}
@@ -499,14 +513,14 @@ func getImageInfo(s *Server, c *call) (any, *fault) {
 	if !c.sees(a) {
 		return nil, forbidden
 	}
-	w := s.image(a)
+	w := s.lastingImage(c, output, a)
 	w.ModificationTime, w.Ext, w.Type = "", "", ""
 	return reply{"ImageInfo": w}, nil
 }
 
 func getImageInfos(s *Server, c *call) (any, *fault) {
 	ids := c.list("ImageIds")
-	_, refused := c.output()
+	output, refused := c.output()
 	if refused != nil {
 		return nil, refused
 	}
@@ -515,7 +529,7 @@ func getImageInfos(s *Server, c *call) (any, *fault) {
 	list, missing := []mediaWire{}, []string{}
 	for _, id := range ids {
 		if a := s.look(c, id); a != nil && a.Kind == "image" && c.sees(a) {
-			list = append(list, s.image(a))
+			list = append(list, s.lastingImage(c, output, a))
 		} else {
 			missing = append(missing, id)
 		}

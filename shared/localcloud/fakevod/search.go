@@ -422,7 +422,7 @@ var fieldWriters = map[string]func(*jsonText, *Server, *Asset){
 	"StorageLocation":  func(o *jsonText, s *Server, _ *Asset) { o.str("StorageLocation", s.storage()) },
 	"AppId":            func(o *jsonText, _ *Server, a *Asset) { o.str("AppId", a.app()) },
 	"RegionId":         func(o *jsonText, s *Server, _ *Asset) { o.str("RegionId", s.opt.Region) },
-	"AuditStatus":      func(o *jsonText, _ *Server, _ *Asset) { o.str("AuditStatus", "Normal") },
+	"AuditStatus":      func(o *jsonText, _ *Server, a *Asset) { o.str("AuditStatus", a.auditStatus()) },
 	"ModificationTime": func(o *jsonText, _ *Server, a *Asset) { o.time("ModificationTime", a.Modified) },
 	"CateId":           func(o *jsonText, _ *Server, a *Asset) { o.num("CateId", float64(a.CateID)) },
 	"CateName":         func(o *jsonText, s *Server, a *Asset) { o.str("CateName", s.lib.categories[a.CateID].Name) },

@@ -150,13 +150,13 @@ func createUploadVideo(s *Server, c *call) (any, *fault) {
 			return refused
 		}
 		id := s.newID()
-		a = &Asset{ID: id, Kind: kind, Status: "Uploading", Created: ch.now, Modified: ch.now, AppID: c.newApp(), UserData: c.q.Get("UserData"), Size: c.number("FileSize"),
+		a = &Asset{ID: id, Kind: kind, Status: "Uploading", Created: ch.now, Modified: ch.now, AppID: c.newApp(), UserData: c.q.Get("UserData"),
 			TemplateGroupID: cmp.Or(group, DefaultTemplate), StorageClass: "Standard"}
 		if group == NoTranscode {
 			a.TranscodeMode = "NoTranscode"
 		}
 		e.fill(a)
-		a.Source = &Source{Status: "Uploading", FileName: path.Base(name), Key: fmt.Sprintf("sv/%s/%s.%s", id[:8], id, ext), Created: ch.now}
+		a.Source = &Source{Status: "Uploading", FileName: path.Base(name), Key: fmt.Sprintf("sv/%s/%s.%s", id[:8], id, ext), Created: ch.now, Media: Media{Size: c.number("FileSize")}}
 		ch.put(a)
 		content := map[string]string{"Title": oldNew(nil, a.Title, false, true)}
 		for name, v := range map[string]string{"Description": a.Description, "Tags": a.Tags, "CoverURL": a.CoverURL} {
