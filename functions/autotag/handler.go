@@ -340,7 +340,7 @@ func (h *handler) others(ctx context.Context, notices []events.Notice, at time.T
 		if slices.Contains(f.Parts, "title") {
 			retitled[f.ID] = true
 		}
-		h.log.WarnContext(ctx, "another writer changed a media", slog.String("media", string(f.ID)), slog.Any("parts", f.Parts))
+		h.log.WarnContext(ctx, "another writer changed an asset", slog.String("media", string(f.ID)), slog.Any("parts", f.Parts))
 	}
 	return retitled
 }

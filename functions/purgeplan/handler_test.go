@@ -170,7 +170,7 @@ func TestEveryNightIsToldAndWhatIsAboutToLeave(t *testing.T) {
 			require.NotContains(t, told, "incidents", "day %d", day)
 			continue
 		}
-		require.Contains(t, told, `"incidents":["1 item on the shelf will go `+want+`: vodctl leaving"]`, "day %d", day)
+		require.Contains(t, told, `"incidents":["1 item pending will go `+want+`: vodctl pending"]`, "day %d", day)
 	}
 	require.Contains(t, hook.bodies[6], "lists 1 item")
 	require.Contains(t, hook.bodies[6], "0 items removed since 2026-11-27 17:00:00, 0 B")
@@ -248,7 +248,7 @@ func TestDamagedProgressIsTold(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, answer.(report.PlanAnswer).Plan)
 	require.Len(t, hook.bodies, 1)
-	require.Contains(t, hook.bodies[0], `"planning begins anew: the progress of earlier ticks is damaged: `)
+	require.Contains(t, hook.bodies[0], `"planning begins anew: the progress of earlier ticks is corrupt: `)
 }
 
 // down is a webhook that answers 403 until it is up.

@@ -67,7 +67,7 @@ func Plan(w io.Writer, p state.Plan) error {
 		e.say("    %s", odd)
 	}
 	if p.Shelf > 0 {
-		e.say("\n  %s in their grace: vodctl leaving", Count(p.Shelf, "item"))
+		e.say("\n  %s in their grace: vodctl pending", Count(p.Shelf, "item"))
 	}
 	return e.err
 }

@@ -89,7 +89,7 @@ func (a PlanAnswer) Told(err error) (text string, incidents []notify.Incident) {
 		say(state.IncidentAnew, "%s", lost)
 	}
 	if a.Soon > 0 && a.InDays <= soonDays {
-		say(state.IncidentLeaving, "%s on the shelf will go in %s: vodctl leaving", Count(a.Soon, "item"), Count(a.InDays, "day"))
+		say(state.IncidentLeaving, "%s pending will go in %s: vodctl pending", Count(a.Soon, "item"), Count(a.InDays, "day"))
 	}
 	if a.Missed > 0 {
 		say(state.IncidentMissed, "%s without a plan before this one", Count(a.Missed, "night"))
@@ -121,7 +121,7 @@ func (a PlanAnswer) Night(s notify.Since) (text string, incidents []notify.Incid
 	a.Missed = max(a.Missed, s.Missed) // the run that made the plan may have told nobody
 	text, incidents = a.Told(nil)
 	if text += fmt.Sprintf("; %s removed since %s, %s", Count(s.Removed.Items, "item"), s.From.Format(time.DateTime), Bytes(s.Removed.Bytes)); s.Err != nil {
-		incidents = append(incidents, notify.Incident{Code: state.IncidentNoRun, Text: "what was removed cannot be told: " + s.Err.Error()})
+		incidents = append(incidents, notify.Incident{Code: state.IncidentNoRun, Text: "what was removed cannot be reported: " + s.Err.Error()})
 	}
 	for _, id := range s.Idle {
 		incidents = append(incidents, notify.Incident{Code: state.IncidentIdle, Text: fmt.Sprintf("plan %s is approved, and no run has taken it up for more than a day", id)})

@@ -97,7 +97,7 @@ func (b *bucket) refusesToOverwrite(ctx context.Context) error {
 			return err
 		}
 	}
-	return fmt.Errorf("%w: bucket %s overwrites objects although it was told not to, as one with versioning does: nothing may be written there", video.ErrInvalid, b.name)
+	return fmt.Errorf("%w: bucket %s overwrites objects although it was asked not to, as one with versioning does: nothing may be written there", video.ErrInvalid, b.name)
 }
 
 func (b *bucket) close() error {

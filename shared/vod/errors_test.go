@@ -42,7 +42,7 @@ var badAnswers = map[string]struct {
 	"skewed clock":         {400, `{"RequestId":"R","Code":"InvalidTimeStamp.Expired","Message":"expired"}`, video.ErrForbidden, video.ErrForbidden, "set the clock", 1},
 	"no right, plainly":    {403, `{"RequestId":"R","Code":"Forbidden","Message":"no"}`, video.ErrForbidden, video.ErrForbidden, "RAM policy", 1},
 	"a key without more":   {400, `{"RequestId":"R","Code":"InvalidAccessKeyId","Message":"no"}`, video.ErrForbidden, video.ErrForbidden, "check the access key id", 1},
-	"too early to play":    {403, `{"RequestId":"R","Code":"Forbidden.IllegalStatus","Message":"Current Status is Transcoding."}`, video.ErrInvalid, video.ErrInvalid, "status of the media", 1},
+	"too early to play":    {403, `{"RequestId":"R","Code":"Forbidden.IllegalStatus","Message":"Current Status is Transcoding."}`, video.ErrInvalid, video.ErrInvalid, "status of the asset", 1},
 	"no right":             {403, `{"RequestId":"R","Code":"NoPermission","Message":"no","AccessDeniedDetail":"text where an object is usual"}`, video.ErrForbidden, video.ErrForbidden, "RAM policy", 1},
 	"unpaid":               {403, `{"RequestId":"R","Code":"OperationDenied.Suspended","Message":"suspended"}`, video.ErrForbidden, video.ErrForbidden, "suspended", 1},
 	"not found":            {404, `{"RequestId":"R","Code":"InvalidVideo.NotFound","Message":"The video does not exist."}`, video.ErrNotFound, video.ErrNotFound, "InvalidVideo.NotFound", 1},

@@ -58,7 +58,7 @@ type storageAnswer struct {
 }
 
 var (
-	errIgnored = errors.New("it is so already, or it does not apply to this media")
+	errIgnored = errors.New("it is so already, or it does not apply to this asset")
 	errFailed  = fmt.Errorf("%w: VOD says that it failed", video.ErrTransient)
 )
 

@@ -147,7 +147,7 @@ func readOne(raw json.RawMessage, into any) error {
 		return nil
 	case errors.As(err, &misfit):
 		return fmt.Errorf("%w: VOD answers %s as %s, and documents %s", video.ErrInvalid,
-			cmp.Or(misfit.Field, "the media"), given(misfit.Value), documented(misfit.Type))
+			cmp.Or(misfit.Field, "the asset"), given(misfit.Value), documented(misfit.Type))
 	}
 	return fmt.Errorf("%w: the answer about it is no JSON", video.ErrInvalid) // the decoder's words may hold some of it
 }

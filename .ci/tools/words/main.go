@@ -35,11 +35,10 @@ var banned = []struct {
 	{regexp.MustCompile(`(?i)\bletters?\b`), "dead letter, delivery"},
 	{regexp.MustCompile(`(?i)\bstanding\b`), "survivors"},
 	{regexp.MustCompile(`(?i)\blately\b`), "tonight, in the last 20 hours"},
-	{regexp.MustCompile(`(?i)whether it happened`), "unknown outcome"},
 }
 
 // fine is English that holds a banned word in another sense.
-var fine = regexp.MustCompile(`(?i)dead[- ]letters?|lower-?case letters?|capital letters?|letters?(,| and| or) digits|letters of `)
+var fine = regexp.MustCompile(`(?i)dead[- ]letters?|lower-?case letters?|capital letters?|letters?( and|,| or) |video\.Damaged|has been Damaged`)
 
 func main() {
 	root := os.Args[1]

@@ -16,7 +16,7 @@ import (
 )
 
 // errProgress says that what earlier ticks recorded is missing or altered.
-var errProgress = errors.New("the progress of earlier ticks is damaged")
+var errProgress = errors.New("the progress of earlier ticks is corrupt")
 
 // damaged says that an object is not there, or not as it was written.
 func damaged(err error) bool {

@@ -99,7 +99,7 @@ func (w *work) media(ctx context.Context, ids []video.ID) ([]video.Answer[video.
 	}
 	for i, a := range answers {
 		if a.ID != ids[i] {
-			return nil, fmt.Errorf("asked about %s, told about %s", ids[i], a.ID)
+			return nil, fmt.Errorf("asked about %s, got an answer about %s", ids[i], a.ID)
 		}
 	}
 	return answers, nil
@@ -197,7 +197,7 @@ func (w *work) readSurvivors(ctx context.Context) error {
 	w.survivors = map[retention.Group][]video.ID{}
 	for s, err := range state.ReadLines[retention.Standing](ctx, w.State, w.plan.Standing) {
 		if err = corrupt(err); errors.Is(err, errCorrupt) {
-			w.Log.WarnContext(ctx, "what stays as the newest is not told", slog.String("plan", w.plan.ID), slog.Any("error", err))
+			w.Log.WarnContext(ctx, "the survivors of the newest are not reported", slog.String("plan", w.plan.ID), slog.Any("error", err))
 			return nil
 		}
 		if err != nil {

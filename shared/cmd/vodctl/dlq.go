@@ -53,16 +53,16 @@ type filter struct {
 
 // flags has the name of the flag that looks into the reasons as its last argument.
 func (f *filter) flags(cmd *cobra.Command, reason string) {
-	cmd.Flags().StringVar(&f.reason, reason, "", "only letters whose reason contains this")
-	cmd.Flags().StringVar(&f.media, "media", "", "only letters about this media")
-	cmd.Flags().StringVar(&f.since, "since", "", "only letters since this time (RFC 3339)")
-	cmd.Flags().StringVar(&f.until, "until", "", "only letters before this time (RFC 3339)")
-	cmd.Flags().IntVar(&f.limit, "limit", 0, "at most so many letters; 0 means all")
+	cmd.Flags().StringVar(&f.reason, reason, "", "only dead letters whose reason contains this")
+	cmd.Flags().StringVar(&f.media, "media", "", "only dead letters about this asset")
+	cmd.Flags().StringVar(&f.since, "since", "", "only dead letters since this time (RFC 3339)")
+	cmd.Flags().StringVar(&f.until, "until", "", "only dead letters before this time (RFC 3339)")
+	cmd.Flags().IntVar(&f.limit, "limit", 0, "at most so many dead letters; 0 means all")
 	waitFlag(cmd, &f.wait)
 }
 
 func waitFlag(cmd *cobra.Command, wait *time.Duration) {
-	cmd.Flags().DurationVar(wait, "wait", 2*time.Second, "wait so long for letters that another command has just given back")
+	cmd.Flags().DurationVar(wait, "wait", 2*time.Second, "wait so long for dead letters that another command has just given back")
 }
 
 func (f *filter) parse() error {
@@ -136,7 +136,7 @@ func hidden(waiting int64) time.Duration {
 func (a *app) letters(ctx context.Context, app *boot.App, f filter, handle func([]letter) (removed map[string]bool, err error)) (others int, err error) {
 	held := map[string]string{} // the handles of letters to give back, by id
 	defer func() { err = errors.Join(err, a.giveBack(ctx, app, slices.Collect(maps.Values(held)))) }()
-	bar := a.progress(" letters")
+	bar := a.progress(" dead letters")
 	defer bar.end()
 	stats, err := app.Queue.Stats(ctx, app.DeadLetterQueue)
 	if err != nil {
@@ -206,7 +206,7 @@ func (a *app) letters(ctx context.Context, app *boot.App, f filter, handle func(
 		missed = max(missed, int(stats.Active))
 	}
 	if missed > 0 {
-		err = fmt.Errorf("not looked at: %s; run it again: %w", report.Count(missed, "letter"), why)
+		err = fmt.Errorf("not looked at: %s; run it again: %w", report.Count(missed, "dead letter"), why)
 	}
 	return int(stats.Delayed) + max(0, int(stats.Inactive)-len(held)), err
 }
@@ -239,7 +239,7 @@ func (a *app) giveBack(ctx context.Context, app *boot.App, handles []string) err
 	late := 0
 	var calls errgroup.Group
 	calls.SetLimit(queue.MaxBatch)
-	bar := a.progress(" letters given back")
+	bar := a.progress(" dead letters given back")
 	defer bar.end()
 	for i, handle := range handles {
 		calls.Go(func() error {
@@ -255,7 +255,7 @@ func (a *app) giveBack(ctx context.Context, app *boot.App, handles []string) err
 	}
 	_ = calls.Wait()
 	if late > 0 {
-		return fmt.Errorf("%s come back later, when their time is over: %w", report.Count(late, "letter"), first)
+		return fmt.Errorf("%s come back later, when their time is over: %w", report.Count(late, "dead letter"), first)
 	}
 	return nil
 }
@@ -475,7 +475,7 @@ func dlqEdit(a *app) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&file, "body", "", "the file with the new body, - for standard input")
-	cmd.Flags().BoolVar(&yes, "yes", false, "replace the letter")
+	cmd.Flags().BoolVar(&yes, "yes", false, "replace the dead letter")
 	waitFlag(cmd, &wait)
 	return cmd
 }

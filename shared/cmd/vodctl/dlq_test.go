@@ -236,7 +236,7 @@ func TestDLQRedriveSumsUpWhatItLeft(t *testing.T) {
   1  change 1: invalid: id: "a,2" holds ','
   1  change 1: invalid: id: "a,3" holds ','
   5  for other reasons
-delayed, or taken by somebody else, and still to come: 2 letters
+delayed, or taken by somebody else, and still to come: 2 dead letters
 `, out)
 	code, out, errs = vodctl(t, env, "dlq", "redrive", "--yes", "--wait", "1s", "-o", "json")
 	require.Zero(t, code, errs)
@@ -508,14 +508,14 @@ func TestDLQRedriveLooksAtEveryLetterOfALongQueue(t *testing.T) {
 func TestLongWorkShowsThatItGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b strings.Builder
-		p := (&app{bar: &b}).progress(" letters")
+		p := (&app{bar: &b}).progress(" dead letters")
 		p.tell(16, time.Time{}, time.Time{})
 		require.Empty(t, b.String(), "short work says nothing")
 		time.Sleep(10 * time.Second)
 		p.tell(1600, time.Time{}, time.Time{})
 		p.tell(1616, time.Time{}, time.Time{})
 		p.end()
-		require.Equal(t, "1,600 letters, 160 a second\n", b.String())
+		require.Equal(t, "1,600 dead letters, 160 a second\n", b.String())
 	})
 }
 
@@ -535,7 +535,7 @@ func TestDLQSaysHowManyLettersItCouldNotLookAt(t *testing.T) {
 				c.SetFaults(mine)
 				code, _, errs := vodctl(t, env, append(strings.Fields("dlq "+args), "--wait", "0", "-o", "json")...)
 				require.Equal(t, 1, code)
-				require.Contains(t, errs, "not looked at: 3 letters; run it again: ")
+				require.Contains(t, errs, "not looked at: 3 dead letters; run it again: ")
 				s := c.MNS.Stats("dead")
 				require.Equal(t, 3, s.Active+s.Inactive)
 				require.Zero(t, c.MNS.Stats("metadata"))

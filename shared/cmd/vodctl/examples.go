@@ -29,7 +29,7 @@ var examples = []string{
 	`vodctl approve 20260301T020000Z-0a1b2c3d --withdraw`,
 	`vodctl halt --reason "wrong policy rolled out"`,
 	`vodctl resume --reason "the policy is right again"`,
-	`vodctl leaving`,
+	`vodctl pending`,
 	`vodctl ledger verify`,
 	`vodctl ledger verify --full --checkpoint`,
 	`vodctl ledger report -o json`,

@@ -20,11 +20,11 @@ import (
 func explainPlanCommand(a *app) *cobra.Command {
 	var plan string
 	cmd := &cobra.Command{
-		Use: "explain ID...", Short: "Say of single media what would go and what stays, and why", Args: cobra.RangeArgs(1, video.MaxBatch),
-		Long: `Say of single media what the policy takes and what it leaves, and why: for the moment of
+		Use: "explain ID...", Short: "Say of single assets what would go and what stays, and why", Args: cobra.RangeArgs(1, video.MaxBatch),
+		Long: `Say of single assets what the policy takes and what it leaves, and why: for the moment of
 the plan (default: the latest, or now when there is none), by what the library holds now.
 What waits for the rest of the library (the newest of a category, quotas) is taken from
-the plan. Where a fact is missing, and the media is kept for it, the fact is named.`,
+the plan. Where a fact is missing, and the asset is kept for it, the fact is named.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ids := make([]video.ID, len(args))
 			for i, arg := range args {

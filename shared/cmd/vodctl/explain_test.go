@@ -44,7 +44,7 @@ func TestAPlanTellsItsWarningsAndWhatIsSetAside(t *testing.T) {
 	require.Empty(t, errs)
 	for _, want := range []string{
 		"  WARNING: hold tags that no asset carries: \"kepe\"\n", "  Set aside and kept, since they cannot be judged:\n    v1: createTime cannot be read\n    and 3 more media\n",
-		"A person can approve a portion of it, the oldest first: vodctl approve " + p.ID + " --first N\n", "Standing: refused: over its guards: 7 items, at most 5\n",
+		"A person can approve a portion of it, the oldest first: vodctl approve " + p.ID + " --first N\n", "Status: refused: over its guards: 7 items, at most 5\n",
 	} {
 		require.Contains(t, out, want)
 	}

@@ -30,7 +30,7 @@ func planCommand(a *app) *cobra.Command {
 		},
 	}
 	show.Flags().BoolVar(&asCSV, "csv", false, "every item as CSV")
-	show.Flags().BoolVar(&items, "items", false, "every media with its items as JSON, one a line")
+	show.Flags().BoolVar(&items, "items", false, "every asset with its items as JSON, one a line")
 	cmd.AddCommand(show, explainPlanCommand(a), whatIfCommand(a), &cobra.Command{
 		Use: "list", Short: "List the plans, the newest last", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.listPlans(cmd.Context()) },
@@ -100,7 +100,7 @@ func (a *app) showPlan(ctx context.Context, id string, asCSV, items bool) error 
 			return err
 		}
 		policy, _ := app.Policy(ctx) // the plan is shown without it as well
-		return errors.Join(a.say("\n"), a.tellQuota(policy, p), a.say("  Standing: %s\n", stands))
+		return errors.Join(a.say("\n"), a.tellQuota(policy, p), a.say("  Status: %s\n", stands))
 	})
 }
 
@@ -136,7 +136,7 @@ func (a *app) listPlans(ctx context.Context) error {
 
 func leavingCommand(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use: "leaving", Short: "Show the shelf: items in their grace, and when they go", Args: cobra.NoArgs,
+		Use: "pending", Aliases: []string{"leaving"}, Short: "Show the items in their grace, and when they go", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.leaving(cmd.Context()) },
 	}
 }

@@ -53,7 +53,7 @@ func TestAPlanIsShownAndApprovedOnlyOnPurpose(t *testing.T) {
 	env, p := planned(t)
 	code, out, errs := vodctl(t, env, "plan", "show")
 	require.Zero(t, code, errs)
-	for _, want := range []string{p.ID, "account 1234, region cn-shanghai", "1 item: 1.5 kB", "temporary", "40d since upload", "1 held", "Standing: not approved"} {
+	for _, want := range []string{p.ID, "account 1234, region cn-shanghai", "1 item: 1.5 kB", "temporary", "40d since upload", "1 held", "Status: not approved"} {
 		require.Contains(t, out, want)
 	}
 
@@ -103,7 +103,7 @@ func TestAPlanThatPurgeWouldRefuseIsNotApproved(t *testing.T) {
 		require.Contains(t, errs, want)
 		require.NotContains(t, errs, "Type")
 		_, out, _ = vodctl(t, env, "plan", "show", p.ID)
-		require.NotContains(t, out, "Standing: approved")
+		require.NotContains(t, out, "Status: approved")
 	}
 }
 
@@ -134,7 +134,7 @@ func TestRegionAndAccountAreTypedByHand(t *testing.T) {
 			require.Contains(t, errs, "nothing was changed")
 		}
 		_, out, _ = vodctl(t, env, "plan", "show", p.ID)
-		require.Contains(t, out, "Standing: "+stands)
+		require.Contains(t, out, "Status: "+stands)
 	}
 }
 
@@ -366,7 +366,7 @@ func TestOneDamagedObjectHidesNoOtherPlan(t *testing.T) {
 		require.Regexp(t, p.ID+" .* refused: "+key+": corrupt.*; restore it from a copy\n"+later.ID+" .* not approved\n", out)
 		code, out, errs = vodctl(t, env, "plan", "show", p.ID)
 		require.Zero(t, code, errs)
-		require.Contains(t, out, "Standing: refused: "+key+": corrupt")
+		require.Contains(t, out, "Status: refused: "+key+": corrupt")
 		code, _, errs = vodctl(t, env, "approve", p.ID, "--yes")
 		require.Equal(t, 1, code)
 		require.Contains(t, errs, "plan "+p.ID+" is refused: "+key+": corrupt")

@@ -31,12 +31,12 @@ func dlqRedrive(a *app) *cobra.Command {
 		Short: "Send dead letters back to the metadata queue; without --yes only list them",
 		Long: `Send the original messages of dead letters back to the metadata queue (what only has
 rules run to the METADATA_BULK_QUEUE, where there is one), and remove
-each letter once the queue has its message. Interrupted, run it again: it goes on
-with what is left. A letter sent twice has its effect once. It takes the letters that
+each dead letter once the queue has its message. Interrupted, run it again: it goes on
+with what is left. A dead letter sent twice has its effect once. It takes those that
 were there when it began, so that one which is refused again is not sent again; the
 count of its tries goes on.
 
-A letter whose message would be refused again is left; mend it with dlq edit.`,
+A dead letter whose message would be refused again is left; mend it with dlq edit.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.parse(); err != nil {
@@ -132,9 +132,9 @@ func (a *app) redrive(ctx context.Context, app *boot.App, f filter, rate float64
 			err = errors.Join(a.printLetters(all, true), err)
 			did = "would go back"
 		}
-		say := report.Sayf("%s %s to %s, %d left", report.Count(back, "letter"), did, app.MetadataQueue, sum) + reasons(left)
+		say := report.Sayf("%s %s to %s, %d left", report.Count(back, "dead letter"), did, app.MetadataQueue, sum) + reasons(left)
 		if others > 0 {
-			say += "\ndelayed, or taken by somebody else, and still to come: " + report.Count(others, "letter")
+			say += "\ndelayed, or taken by somebody else, and still to come: " + report.Count(others, "dead letter")
 		}
 		_, e := fmt.Fprintln(a.out, say)
 		err = errors.Join(err, e)
@@ -264,7 +264,7 @@ func dlqDrop(a *app) *cobra.Command {
 		Use:   "drop [ID...] --reason TEXT",
 		Short: "Take dead letters away that nothing can cure; without --yes only list them",
 		Long: `Take dead letters away for good, those with the ids given and those that the flags
-select. The reason is kept with the letter under STATE, in messages/, until that is
+select. The reason is kept with the dead letter under STATE, in messages/, until that is
 expired; without STATE it is only printed.`,
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			switch err := f.parse(); {
@@ -273,7 +273,7 @@ expired; without STATE it is only printed.`,
 			case strings.TrimSpace(why) == "":
 				return fmt.Errorf("%w: --reason says why they are dropped", errUsage)
 			case len(ids) == 0 && f.reason == "" && f.media == "" && f.since == "" && f.until == "":
-				return fmt.Errorf("%w: name letters by id, or select them by --matching, --media, --since or --until", errUsage)
+				return fmt.Errorf("%w: name dead letters by id, or select them by --matching, --media, --since or --until", errUsage)
 			}
 			app, err := a.bootDLQ()
 			if err != nil {
@@ -317,7 +317,7 @@ func (a *app) drop(ctx context.Context, app *boot.App, f filter, why string, yes
 		return removed, nil
 	})
 	if err == nil && len(f.ids) > len(result.Letters) {
-		err = fmt.Errorf("%d of %s: %w (or another command has taken them for now)", len(f.ids)-len(result.Letters), report.Count(len(f.ids), "letter"), video.ErrNotFound)
+		err = fmt.Errorf("%d of %s: %w (or another command has taken them for now)", len(f.ids)-len(result.Letters), report.Count(len(f.ids), "dead letter"), video.ErrNotFound)
 	}
 	if a.json() {
 		err = errors.Join(a.printJSON(result), err)
@@ -326,7 +326,7 @@ func (a *app) drop(ctx context.Context, app *boot.App, f filter, why string, yes
 		if !yes {
 			did = "would be dropped"
 		}
-		told := a.say("%s %s: %s\n", report.Count(result.Dropped, "letter"), did, why)
+		told := a.say("%s %s: %s\n", report.Count(result.Dropped, "dead letter"), did, why)
 		err = errors.Join(a.printLetters(result.Letters, true), told, err)
 	}
 	if !yes && result.Dropped > 0 {

@@ -61,7 +61,7 @@ func retagCommand(a *app) *cobra.Command {
 	f.Int64Var(&r.category, "category", 0, "only media of this category")
 	f.StringVar(&r.ids, "ids", "", "a file with an id in each line instead of a search; - is standard input")
 	f.StringVar(&r.resume, "resume", "", "a file that remembers how far it came; the same command goes on from there")
-	f.BoolVar(&r.labels, "labels", false, "read the labels of smart tagging too: one call for each media")
+	f.BoolVar(&r.labels, "labels", false, "read the labels of smart tagging too: one call for each asset")
 	f.BoolVar(&r.yes, "yes", false, "write the changes")
 	f.BoolVar(&r.quiet, "quiet", false, "no progress on standard error")
 	return cmd

@@ -23,7 +23,7 @@ import (
 func rulesCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rules",
-		Short: "Write, check and try tagging rules; tell what they make of a media",
+		Short: "Write, check and try tagging rules; show what they make of an asset",
 	}
 	check := &cobra.Command{
 		Use:   "check [FILE]",
@@ -54,7 +54,7 @@ func rulesCommand(a *app) *cobra.Command {
 	var image, labels bool
 	explain := &cobra.Command{
 		Use:   "explain ID...",
-		Short: "Tell for each rule whether it holds for a media and why, and whose each tag is",
+		Short: "Show for each rule whether it holds for an asset and why, and whose each tag is",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if (fixture == "") == (len(args) == 0) {
 				return fmt.Errorf("%w: name media, or a file with one by --fixture", errUsage)
@@ -63,7 +63,7 @@ func rulesCommand(a *app) *cobra.Command {
 		},
 	}
 	explain.Flags().StringVar(&file, "rules", "", "rules file (default: RULES_FILE, else the built-in rules)")
-	explain.Flags().StringVar(&fixture, "fixture", "", "a JSON file with a media, instead of reading one")
+	explain.Flags().StringVar(&fixture, "fixture", "", "a JSON file with an asset, instead of reading one")
 	explain.Flags().BoolVar(&image, "image", false, "the ids are images")
 	explain.Flags().BoolVar(&labels, "labels", false, "read the labels of smart tagging too")
 	cmd.AddCommand(check, test, explain, show)

@@ -170,7 +170,7 @@ func readSnapshot(r io.Reader) (*shelf, error) {
 			line = bytes.TrimPrefix(line, []byte("\ufeff")) // some editors put that mark first
 		}
 		if err := json.Unmarshal(line, &m); err != nil || m.ID == "" && m.Tree == nil {
-			return nil, fmt.Errorf("%w: line %d is not a media", video.ErrInvalid, number)
+			return nil, fmt.Errorf("%w: line %d is not an asset", video.ErrInvalid, number)
 		}
 		s.size += int64(len(line))
 		if m.Tree != nil {

@@ -320,7 +320,7 @@ func (b builder) policy(doc document) *Policy {
 		if err := (video.Change{ID: "x", Tags: video.TagEdit{Add: []string{tag}}}).Check(); err != nil {
 			b.f.Add(path, "no asset can carry this tag: "+err.Error(), "")
 		} else if len(rule.Protective(tag)) == 0 {
-			b.f.Add(path, "a hold tag without a letter that can be seen", "write the word")
+			b.f.Add(path, "a hold tag without a character that can be seen", "write the word")
 		}
 	}
 	for i, k := range doc.Keep {
@@ -430,9 +430,9 @@ func (b builder) rule(path string, r ruleDoc, usage bool) *removal {
 	if program := out.when.program; program != nil {
 		switch {
 		case len(program.Uses()) == 0:
-			b.f.Add(path+".select", "this select catches everything", "ask for a fact of the media")
+			b.f.Add(path+".select", "this select catches everything", "ask for a fact of the asset")
 		case !r.Unsafe && out.video && catchesAll(program):
-			b.f.Add(path+".select", "this select catches every media of a wide sample", "name what may go, not what may stay; or add unsafe: true")
+			b.f.Add(path+".select", "this select catches every asset of a wide sample", "name what may go, not what may stay; or add unsafe: true")
 		}
 	}
 	if !bounded && (!r.Unsafe || r.Select == "") {

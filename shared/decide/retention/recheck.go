@@ -97,7 +97,7 @@ func changed(planned, now Verdict, fresh Fresh) string {
 	}
 	switch {
 	case m.ID != planned.ID:
-		return fmt.Sprintf("asked about %s, told about %s", planned.ID, m.ID)
+		return fmt.Sprintf("asked about %s, got an answer about %s", planned.ID, m.ID)
 	case planned.Seen == "" || Seen(m) != planned.Seen:
 		return "changed since the plan"
 	case m.Modified.IsZero() && !planned.Modified.IsZero():

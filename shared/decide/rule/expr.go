@@ -36,9 +36,9 @@ var helpers = []struct {
 		func(args ...any) (any, error) { return span(args[0].(float64)), nil }, new(func(float64) time.Duration))},
 	{"date", `date("2026-01-31"): midnight UTC of that day`, expr.Function("date",
 		func(args ...any) (any, error) { return time.Parse(time.DateOnly, args[0].(string)) }, new(func(string) time.Time))},
-	{"mentions", `mentions(title, "intro", "预告"): the text holds one of these, whatever the case and the width of letters`, expr.Function("mentions",
+	{"mentions", `mentions(title, "intro", "预告"): the text holds one of these, whatever the case and the width of characters`, expr.Function("mentions",
 		func(args ...any) (any, error) { return anyOf(args, false), nil }, new(func(string, string, ...string) bool))},
-	{"has_word", `has_word(title, "cat"): one of these stands there as a whole word, whatever the case and the width of letters`, expr.Function("has_word",
+	{"has_word", `has_word(title, "cat"): one of these stands there as a whole word, whatever the case and the width of characters`, expr.Function("has_word",
 		func(args ...any) (any, error) { return anyOf(args, true), nil }, new(func(string, string, ...string) bool))},
 }
 
@@ -134,7 +134,7 @@ func Compile(text string) (*Program, error) {
 		case holds == Unknown && why.err != nil:
 			return nil, &ExprError{Text: text, Line: 1, Message: "cannot be evaluated: " + why.err.Error()}
 		case holds != Yes:
-			return nil, &ExprError{Text: text, Line: 1, Message: "cannot be true", Hint: "compare with a fact of the media, such as title or duration"}
+			return nil, &ExprError{Text: text, Line: 1, Message: "cannot be true", Hint: "compare with a fact of the asset, such as title or duration"}
 		}
 	}
 	if err := contradiction(text, tree.Node); err != nil {

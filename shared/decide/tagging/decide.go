@@ -464,7 +464,7 @@ func (r *Rules) tags(f *rule.Facts, p *pass, d *Decision, o owner) {
 		case fault != "":
 			d.Dropped = append(d.Dropped, fmt.Sprintf("%s (rule %q)", fault, name))
 		case room <= 0:
-			d.Dropped = append(d.Dropped, fmt.Sprintf("tags: no room for %q, a media has at most %d (rule %q)", m.tag, video.MaxTags, name))
+			d.Dropped = append(d.Dropped, fmt.Sprintf("tags: no room for %q, an asset has at most %d (rule %q)", m.tag, video.MaxTags, name))
 		default:
 			room--
 			if have >= 0 {

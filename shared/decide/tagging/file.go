@@ -270,7 +270,7 @@ func (p parser) rule(path string, index int, one ruleSpec, r *Rules) compiled {
 		p.Add(path, "a rule that does nothing", "give it add, remove, title, description, category or stop")
 	}
 	if len(one.Add) > video.MaxTags {
-		p.Add(path+".add", fmt.Sprintf("%d tags, a media can have %d", len(one.Add), video.MaxTags), "")
+		p.Add(path+".add", fmt.Sprintf("%d tags, an asset can have %d", len(one.Add), video.MaxTags), "")
 	}
 	for i, text := range one.Add {
 		at := fmt.Sprintf("%s.add[%d]", path, i)
@@ -363,7 +363,7 @@ func (p parser) modes(path string, given, base modes) modes {
 		{"tags", &given.Tags, &base.Tags, Overwrite, "tags that no rule produces belong to people; use merge"},
 		{"title", &given.Title, &base.Title, Merge, "use overwrite or if-empty"},
 		{"description", &given.Description, &base.Description, "", ""},
-		{"category", &given.Category, &base.Category, Merge, "a media has one category; use overwrite or if-empty"},
+		{"category", &given.Category, &base.Category, Merge, "an asset has one category; use overwrite or if-empty"},
 	} {
 		if *f.given == "" {
 			continue

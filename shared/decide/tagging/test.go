@@ -46,7 +46,7 @@ func (p parser) tests(rules map[string]int) {
 		}
 		named[t.Name] = true
 		if p.Has(path+".media") == p.Has(path+".fixture") {
-			p.Add(path, "a test needs a media or a fixture", "one of the two")
+			p.Add(path, "a test needs media: or fixture:", "one of the two")
 		}
 		if !p.Has(path + ".expect") {
 			p.Add(path, "a test without expect", "write expect: {} for no change")
