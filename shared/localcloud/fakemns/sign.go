@@ -79,7 +79,7 @@ func (s *Server) authenticate(r *http.Request, raw string) (fakeram.Key, error) 
 	if owner, _, ok := strings.Cut(r.Host, ".mns."); (ok && owner != s.opt.Account) || (key.Account != "" && key.Account != s.opt.Account) {
 		return key, errDenied
 	}
-	good := false
+	var good bool
 	if c.scope != nil {
 		good = c.scope[1] == s.opt.Region && signedV4(r, raw, at.UTC(), c, key.Secret)
 	} else {

@@ -117,9 +117,7 @@ func unknownElement(op string, known []string, body []byte) error {
 			}
 			depth++
 			if name == "UserProperties" {
-				if d.Skip() != nil {
-					return nil
-				}
+				_ = d.Skip() // the next token says what is wrong
 				depth--
 			}
 		}

@@ -114,13 +114,15 @@ func operation(r *http.Request, t target) (found row, unknown string) {
 	found = table[key]
 	own := strings.Fields(found.params + " " + signingParams)
 	for _, name := range names {
-		if !slices.Contains(own, name) && !(found.op != "" && slices.Contains(subResources, name)) || otherwise(name, t.query.Get(name)) {
+		known := slices.Contains(own, name) || found.op != "" && slices.Contains(subResources, name)
+		if !known || otherwise(name, t.query.Get(name)) {
 			return found, name
 		}
 	}
 	for _, name := range headers(r, func(name string) bool { return strings.HasPrefix(name, "x-oss-") }) {
 		short, takes := strings.TrimPrefix(name, "x-oss-"), strings.Fields(signingHeaders+found.headers)
-		if !slices.Contains(takes, short) && !(strings.HasPrefix(short, "meta-") && slices.Contains(takes, "meta-*")) || otherwise(name, r.Header.Get(name)) {
+		known := slices.Contains(takes, short) || strings.HasPrefix(short, "meta-") && slices.Contains(takes, "meta-*")
+		if !known || otherwise(name, r.Header.Get(name)) {
 			return found, name
 		}
 	}

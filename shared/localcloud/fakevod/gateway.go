@@ -332,11 +332,3 @@ func invalidParam(name string) *fault {
 func missingParam(name string) *fault {
 	return refuse(400, "MissingParameter", "The input parameter "+name+" that is mandatory for processing this request is not supplied.")
 }
-
-// need returns a parameter that must not be empty beside another one.
-func (c *call) need(name string) (string, *fault) {
-	if v := c.q.Get(name); v != "" {
-		return v, nil
-	}
-	return "", missingParam(name)
-}

@@ -12,8 +12,8 @@ import (
 
 var (
 	video    = str("VideoId").must()
-	videos   = list("VideoIds", 20).must()
-	media    = list("MediaIds", 20).must()
+	videos   = list("VideoIds").must()
+	media    = list("MediaIds").must()
 	category = num("CateId", 0, 1, many).must()
 	inCate   = num("CateId", 0, -1, many)
 	app      = str("AppId")
@@ -78,13 +78,13 @@ func init() { // the operations read the table
 		"GetPlayInfo": {360, getPlayInfo, "VideoId", []param{video, oneOf("OutputType", "oss", "cdn"), authTimeout, formats, definition,
 			someOf("StreamType", "video", "audio"), oneOf("ResultType", "Single", "Multiple")}},
 		"GetMezzanineInfo": {100, getMezzanineInfo, "VideoId", []param{video, output, authTimeout, someOf("AdditionType", "video", "audio")}},
-		"DeleteStream":     {50, deleteStream, "VideoId", []param{video, list("JobIds", 20).must()}},
+		"DeleteStream":     {50, deleteStream, "VideoId", []param{video, list("JobIds").must()}},
 		"DeleteMezzanines": {50, deleteMezzanines, "VideoIds", []param{videos, oneOf("Force", "false", "true")}},
 		"DeleteVideo":      {30, deleteVideo, "VideoIds", []param{videos}},
 		"GetImageInfo":     {100, getImageInfo, "ImageId", []param{str("ImageId").must(), output, authTimeout}},
-		"GetImageInfos":    {30, getImageInfos, "ImageIds", []param{list("ImageIds", 20).must(), output, authTimeout}},
+		"GetImageInfos":    {30, getImageInfos, "ImageIds", []param{list("ImageIds").must(), output, authTimeout}},
 		"UpdateImageInfos": {30, updateImageInfos, "UpdateContent", each("ImageId", inCate)},
-		"DeleteImage": {50, deleteImage, "DeleteImageType", []param{oneOf("DeleteImageType", "ImageId", "ImageURL", "VideoId").must(), list("ImageIds", 20), list("ImageURLs", 20),
+		"DeleteImage": {50, deleteImage, "DeleteImageType", []param{oneOf("DeleteImageType", "ImageId", "ImageURL", "VideoId").must(), list("ImageIds"), list("ImageURLs"),
 			str("VideoId"), someOf("ImageType", "CoverSnapshot", "NormalSnapshot", "SpriteSnapshot", "SpriteOriginSnapshot", "All")}},
 		"SetMessageCallback": {15, setMessageCallback, "AppId", []param{oneOf("CallbackType", "HTTP", "MNS"), str("CallbackURL").upTo(256).inBytes().otherFault(invalidParam("CallbackURL")),
 			someOf("EventTypeList", eventTypes...), oneOf("AuthSwitch", "off", "on"), str("AuthKey"), str("MnsEndpoint"), str("MnsQueueName"), app}},
@@ -108,7 +108,7 @@ func init() { // the operations read the table
 			otherFault(refuse(400, "InvalidObjectType.ValueNotSupported", `The specified value of "ObjectType" is not supported.`))}},
 		"CreateAudit":     {20, createAudit, "AuditContent", []param{str("AuditContent").must()}},
 		"GetAuditHistory": {20, getAuditHistory, "VideoId", []param{video, pageNo, pageSize, byTime}},
-		"MoveAppResource": {30, moveAppResource, "ResourceIds", []param{oneOf("ResourceType", "video", "image", "attached").must(), list("ResourceIds", 20).must(),
+		"MoveAppResource": {30, moveAppResource, "ResourceIds", []param{oneOf("ResourceType", "video", "image", "attached").must(), list("ResourceIds").must(),
 			str("TargetAppId").must()}},
 		"GetCallerIdentity": {0, getCallerIdentity, "", nil},
 		"AssumeRole":        {100, assumeRole, "RoleArn", []param{str("RoleArn").must(), str("RoleSessionName").must().upTo(64), num("DurationSeconds", 3600, 900, 43200), str("Policy").upTo(2048)}},

@@ -46,8 +46,9 @@ func someOf(name string, values ...string) param {
 	return param{name: name, kind: "some of", values: values}
 }
 
-func list(name string, items int) param {
-	return param{name: name, kind: "list", items: items, tooMany: name + "ExceededMax"}
+// list is one of ids: no operation takes more than 20.
+func list(name string) param {
+	return param{name: name, kind: "list", items: 20, tooMany: name + "ExceededMax"}
 }
 
 func when(name string) param { return param{name: name, kind: "time"} }
