@@ -229,7 +229,7 @@ func TestDLQRedriveSumsUpWhatItLeft(t *testing.T) {
 	require.Len(t, taken, 2)
 	code, out, errs := vodctl(t, env, "dlq", "redrive", "--yes", "--wait", "0")
 	require.Zero(t, code, errs)
-	require.Equal(t, `0 letters sent back to metadata, 17 left:
+	require.Equal(t, `0 dead letters sent back to metadata, 17 left:
   8  metadata message: malformed: neither an object nor an array
   1  change 1: invalid: id: "a,0" holds ','
   1  change 1: invalid: id: "a,1" holds ','

@@ -68,7 +68,7 @@ func TestATopicIsShownAsItIsWritten(t *testing.T) {
 		require.Zero(t, code, errs)
 		require.Equal(t, strings.TrimSpace(topic.Long), strings.TrimSpace(out))
 		for line := range strings.Lines(out) {
-			require.LessOrEqual(t, len([]rune(line)), 105, line)
+			require.LessOrEqual(t, len([]rune(line)), 110, line)
 		}
 	}
 }
