@@ -38,9 +38,9 @@ type handler struct {
 	writer   retagger                        // asks the library's writer to decide instead; nil: there is none beside us
 	wake     func(ctx context.Context) error // says that bulk changes may wait for that writer; nil: none can
 	search   tag.Searcher
-	places   tag.Places                                                     // nil: each sweep begins anew
-	watch    watcher                                                        // nil: who changed what cannot be told
-	gone     func(ctx context.Context, at time.Time, all []boot.Gone) error // keeps them; nil: nowhere
+	places   tag.Places                                                               // nil: each sweep begins anew
+	watch    watcher                                                                  // nil: who changed what cannot be told
+	gone     func(ctx context.Context, at time.Time, all []boot.DeletionNotice) error // keeps them; nil: nowhere
 	signer   events.Signer
 	seen     *events.Seen
 	now      func() time.Time
@@ -351,10 +351,10 @@ func (h *handler) noteGone(ctx context.Context, notices []events.Notice, at time
 	if h.gone == nil {
 		return
 	}
-	var all []boot.Gone
+	var all []boot.DeletionNotice
 	for _, n := range h.ours(notices) {
 		if deleted, ok := n.Detail.(events.Deleted); ok && deleted.Type == "all" && n.OK() && n.MediaKind != video.KindImage {
-			all = append(all, boot.Gone{ID: n.ID, At: n.At})
+			all = append(all, boot.DeletionNotice{ID: n.ID, At: n.At})
 		}
 	}
 	if err := h.gone(ctx, at, all); err != nil {

@@ -353,8 +353,8 @@ func TestEverySampleIsActedOnOrAcknowledged(t *testing.T) {
 // A deletion is kept for the ledger, once however often it is told, and causes no call.
 func TestAnnouncedDeletionsAreKept(t *testing.T) {
 	h, l, _ := newTest()
-	var kept []boot.Gone
-	h.gone = func(_ context.Context, _ time.Time, all []boot.Gone) error {
+	var kept []boot.DeletionNotice
+	h.gone = func(_ context.Context, _ time.Time, all []boot.DeletionNotice) error {
 		kept = append(kept, all...)
 		return nil
 	}
@@ -368,7 +368,7 @@ func TestAnnouncedDeletionsAreKept(t *testing.T) {
 			require.Equal(t, 200, callback(t, h, request("POST", string(body), stamp, signature)))
 		}
 	}
-	want := []boot.Gone{{ID: "30a1f0c2d7b171f1a4e66723a78e0102", At: time.Date(2026, 6, 21, 12, 0, 17, 0, time.UTC)}}
+	want := []boot.DeletionNotice{{ID: "30a1f0c2d7b171f1a4e66723a78e0102", At: time.Date(2026, 6, 21, 12, 0, 17, 0, time.UTC)}}
 	require.Equal(t, want, kept)
 	require.Empty(t, l.calls)
 
@@ -377,7 +377,7 @@ func TestAnnouncedDeletionsAreKept(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, answer.(*summary).Gone)
 	require.Equal(t, want, kept)
-	h.gone = func(context.Context, time.Time, []boot.Gone) error { return errors.New("no bucket") }
+	h.gone = func(context.Context, time.Time, []boot.DeletionNotice) error { return errors.New("no bucket") }
 	_, err = h.handle(t.Context(), batch(bodies...))
 	require.NoError(t, err, "an announcement that is lost is one that never came")
 }

@@ -37,7 +37,7 @@ func newHandler(app *boot.App) *handler {
 		h.signer.Keys = append(h.signer.Keys, string(key))
 	}
 	if app.State != nil {
-		h.gone, h.places = app.State.NoteGone, app.State
+		h.gone, h.places = app.State.NoteDeletions, app.State
 	}
 	if app.BulkQueue != "" {
 		h.wake = app.Sender().Wake

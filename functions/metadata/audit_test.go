@@ -70,8 +70,8 @@ func TestAuditNothingIsLostAndNothingIsDoneTwice(t *testing.T) {
 
 	dead := a.deadLetters(t)
 	require.Equal(t, len(a.poison), len(dead), "distinct dead letters are the poison")
-	for body, letter := range dead {
-		require.True(t, a.poison[body], "a dead letter that was no poison: %s: %s", body, letter.Reason)
+	for body, delivery := range dead {
+		require.True(t, a.poison[body], "a dead letter that was no poison: %s: %s", body, delivery.Reason)
 	}
 	for _, v := range a.cloud.VOD.Assets() {
 		want := a.want[video.ID(v.ID)]
@@ -471,10 +471,10 @@ func (a *audit) deadLetters(t *testing.T) map[string]events.DeadLetter {
 			}
 		}
 		for _, m := range some {
-			letter, err := events.DecodeDeadLetter(m.Body)
+			delivery, err := events.DecodeDeadLetter(m.Body)
 			require.NoError(t, err)
-			require.NotEmpty(t, letter.Reason)
-			out[string(letter.Body)] = letter
+			require.NotEmpty(t, delivery.Reason)
+			out[string(delivery.Body)] = delivery
 			_, err = a.cloud.queue.Delete(t.Context(), deadQueue, []string{m.Handle})
 			require.NoError(t, err)
 		}

@@ -105,18 +105,18 @@ func (h handler) slice(ctx context.Context) answer {
 // worn sends those messages to the dead letters that were taken again and again, and gives
 // the others.
 func (h handler) worn(ctx context.Context, held *holding) (rest []events.Message, dead int, err error) {
-	var letters []boot.Message
+	var deliveries []boot.Message
 	for _, m := range held.messages {
 		one := events.Message{ID: m.ID, Body: m.Body, At: m.Enqueued}
 		if !h.lane || m.Dequeued <= bulkTakes {
 			rest = append(rest, one)
 			continue
 		}
-		l, err := h.deadLetter(ctx, letter{Message: one}, fmt.Sprintf("it was taken %d times and never came to its end; the process may have died of it", m.Dequeued))
+		l, err := h.deadLetter(ctx, delivery{Message: one}, fmt.Sprintf("it was taken %d times and never came to its end; the process may have died of it", m.Dequeued))
 		if err != nil {
 			return nil, 0, err
 		}
-		letters = append(letters, l)
+		deliveries = append(deliveries, l)
 	}
-	return rest, len(letters), h.send(ctx, h.dead, letters)
+	return rest, len(deliveries), h.send(ctx, h.dead, deliveries)
 }

@@ -39,7 +39,7 @@ func (p paced) Do(ctx context.Context, run string, items []edit.Item) ([]edit.Re
 			time.Sleep(time.Second / 30)
 		}
 		if limited && !time.Now().Before(last) {
-			results[i] = edit.Result{Outcome: video.Outcome{ID: results[i].ID, Result: video.Deferred, Err: video.ErrClosed}}
+			results[i] = edit.Result{Outcome: video.Outcome{ID: results[i].ID, Result: video.Deferred, Err: video.ErrDeferred}}
 		}
 	}
 	return results, err

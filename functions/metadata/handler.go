@@ -127,8 +127,8 @@ func decode(raw []byte) ([]events.Message, error) {
 // it would beat every honest change of the same fields until that moment.
 const maxAhead = 24 * time.Hour
 
-// letter is one message on its way through.
-type letter struct {
+// delivery is one message on its way through.
+type delivery struct {
 	events.Message
 	meta    events.Metadata
 	err     error         // it cannot be read
@@ -136,7 +136,7 @@ type letter struct {
 }
 
 // items are what a message asks for, in the order of its results.
-func (l *letter) items() []edit.Item {
+func (l *delivery) items() []edit.Item {
 	var items []edit.Item
 	for _, c := range l.meta.Changes {
 		if l.meta.Origin == events.OriginRules { // the writer decides: what rules have decided elsewhere is a hint
@@ -154,7 +154,7 @@ func (l *letter) items() []edit.Item {
 }
 
 // id is the asset that a result is about.
-func (l *letter) id(n int) video.ID {
+func (l *delivery) id(n int) video.ID {
 	if n < len(l.meta.Changes) {
 		return l.meta.Changes[n].ID
 	}
@@ -164,14 +164,14 @@ func (l *letter) id(n int) video.ID {
 func (h handler) process(ctx context.Context, messages []events.Message) (answer, error) {
 	messages = unpacked(messages)
 	now := time.Now()
-	letters := make([]letter, len(messages))
+	deliveries := make([]delivery, len(messages))
 	a := answer{Messages: len(messages), Outcomes: map[video.Result]int{}}
 	for i, m := range messages {
 		if m.At.IsZero() {
 			m.At = now
 		}
-		letters[i] = letter{Message: m}
-		if err := h.open(ctx, &letters[i]); err != nil {
+		deliveries[i] = delivery{Message: m}
+		if err := h.open(ctx, &deliveries[i]); err != nil {
 			return answer{}, err
 		}
 	}
@@ -182,12 +182,12 @@ func (h handler) process(ctx context.Context, messages []events.Message) (answer
 	if h.lane { // not to be taken back with people's
 		run += "-bulk"
 	}
-	if err := h.edit(ctx, run, letters); err != nil {
+	if err := h.edit(ctx, run, deliveries); err != nil {
 		return answer{}, err
 	}
 	media := map[video.ID]bool{}
-	for i := range letters {
-		l := &letters[i]
+	for i := range deliveries {
+		l := &deliveries[i]
 		a.Changes += len(l.meta.Changes)
 		a.woken = a.woken || l.meta.Bulk && l.err == nil
 		for n, o := range l.results {
@@ -198,16 +198,16 @@ func (h handler) process(ctx context.Context, messages []events.Message) (answer
 				h.log.WarnContext(ctx, "change", slog.String("media", string(o.ID)), slog.String("result", string(o.Result)), slog.String("reason", o.Reason))
 			}
 		}
-		if letters[i].err != nil {
+		if deliveries[i].err != nil {
 			a.Outcomes[video.Rejected]++
 		}
 	}
 	a.Media = len(media)
-	return a, h.close(ctx, letters, &a)
+	return a, h.close(ctx, deliveries, &a)
 }
 
 // count counts what came of running rules.
-func (a *answer) count(l *letter, n int) {
+func (a *answer) count(l *delivery, n int) {
 	if n < len(l.meta.Changes) {
 		return
 	}
@@ -226,7 +226,7 @@ func (a *answer) count(l *letter, n int) {
 
 // open reads a message and checks its changes. An error means that STATE does not
 // answer; what is wrong with the message itself is noted in it.
-func (h handler) open(ctx context.Context, l *letter) error {
+func (h handler) open(ctx context.Context, l *delivery) error {
 	fault := h.guard(ctx, l.ID, func() {
 		if l.meta, l.err = h.read(ctx, l.Body); l.err == nil && l.meta.Bulk && h.bulk == nil {
 			l.err = errNoBulk
@@ -281,12 +281,12 @@ var errPanic = fmt.Errorf("%w: panic", video.ErrInvalid)
 
 // edit carries out the changes of the messages. When that panics, each message is
 // carried out alone, and the one that panics again is refused.
-func (h handler) edit(ctx context.Context, run string, letters []letter) error {
+func (h handler) edit(ctx context.Context, run string, deliveries []delivery) error {
 	var items []edit.Item
 	var ends []*edit.Result // of each of them
-	for i := range letters {
-		for n, item := range letters[i].items() {
-			if end := &letters[i].results[n]; end.Result == "" {
+	for i := range deliveries {
+		for n, item := range deliveries[i].items() {
+			if end := &deliveries[i].results[n]; end.Result == "" {
 				items, ends = append(items, item), append(ends, end)
 			}
 		}
@@ -295,9 +295,9 @@ func (h handler) edit(ctx context.Context, run string, letters []letter) error {
 	var err error
 	fault := h.guard(ctx, run, func() { results, err = h.editor.Do(ctx, run, items) })
 	switch {
-	case fault != nil && len(letters) > 1:
-		for i := range letters {
-			if err := h.edit(ctx, run, letters[i:i+1]); err != nil {
+	case fault != nil && len(deliveries) > 1:
+		for i := range deliveries {
+			if err := h.edit(ctx, run, deliveries[i:i+1]); err != nil {
 				return err
 			}
 		}
@@ -359,7 +359,7 @@ func (h handler) read(ctx context.Context, body []byte) (events.Metadata, error)
 // stamp gives changes without a moment of issue the first moment we know of, so
 // that a message that goes round does not grow younger. Of two such changes in one
 // message the later one is the newer.
-func (l *letter) stamp() {
+func (l *delivery) stamp() {
 	if l.meta.FirstSeen.IsZero() {
 		l.meta.FirstSeen = l.At.UTC()
 	}
@@ -371,7 +371,7 @@ func (l *letter) stamp() {
 }
 
 // check refuses what no other message could ever be newer than.
-func (l *letter) check(c video.Change) error {
+func (l *delivery) check(c video.Change) error {
 	if most := l.At.Add(maxAhead); c.IssuedAt.After(most) {
 		show := func(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 		return fmt.Errorf("%w: issuedAt: %s, at most %s: a day after the message came", video.ErrInvalid, show(c.IssuedAt), show(most))
@@ -382,9 +382,9 @@ func (l *letter) check(c video.Change) error {
 // close gives every message its end. Dead letters go first, and everything goes
 // before the batch is acknowledged by answering: a function killed in between
 // leaves each message somewhere, at worst in two places.
-func (h handler) close(ctx context.Context, letters []letter, a *answer) error {
+func (h handler) close(ctx context.Context, deliveries []delivery, a *answer) error {
 	var dead, back []boot.Message
-	for _, l := range letters {
+	for _, l := range deliveries {
 		some, again, err := h.end(ctx, l)
 		if err != nil {
 			return err
@@ -406,17 +406,17 @@ func (h handler) close(ctx context.Context, letters []letter, a *answer) error {
 
 // end says what becomes of one message. What cannot even be written again is a dead
 // letter as it came; only STATE, which is everybody's, ends the batch.
-func (h handler) end(ctx context.Context, l letter) (dead, back []boot.Message, err error) {
+func (h handler) end(ctx context.Context, l delivery) (dead, back []boot.Message, err error) {
 	fault := h.guard(ctx, l.ID, func() { dead, back, err = h.finish(ctx, l) })
 	if fault = cmp.Or(fault, err); fault == nil || errors.Is(fault, errState) {
 		return dead, back, fault
 	}
 	h.log.ErrorContext(ctx, "message", slog.String("message", l.ID), slog.Any("error", fault))
-	m, err := h.deadLetter(ctx, letter{Message: events.Message{ID: l.ID, Body: l.Body}}, fault.Error())
+	m, err := h.deadLetter(ctx, delivery{Message: events.Message{ID: l.ID, Body: l.Body}}, fault.Error())
 	return []boot.Message{m}, nil, err
 }
 
-func (h handler) finish(ctx context.Context, l letter) (dead, back []boot.Message, err error) {
+func (h handler) finish(ctx context.Context, l delivery) (dead, back []boot.Message, err error) {
 	again, reason := l.sort()
 	if reason != "" {
 		m, err := h.deadLetter(ctx, l, reason)
@@ -437,7 +437,7 @@ func (h handler) finish(ctx context.Context, l letter) (dead, back []boot.Messag
 
 // sort says what of a message is to be done again, and why the message is a dead
 // letter, if it is one.
-func (l letter) sort() (again events.Metadata, reason string) {
+func (l delivery) sort() (again events.Metadata, reason string) {
 	if l.err != nil {
 		return events.Metadata{}, l.err.Error()
 	}
@@ -522,7 +522,7 @@ func delay(attempts int) time.Duration {
 }
 
 // deadLetter holds the body as its sender sent it, here or under STATE.
-func (h handler) deadLetter(ctx context.Context, l letter, reason string) (boot.Message, error) {
+func (h handler) deadLetter(ctx context.Context, l delivery, reason string) (boot.Message, error) {
 	original := l.meta.Original
 	if original == nil {
 		original = l.Body

@@ -154,7 +154,7 @@ func batch(t *testing.T, bodies ...string) []byte {
 func TestEveryMessageHasItsOwnEnd(t *testing.T) {
 	r := newRig()
 	maps.Copy(r.edits.results, map[video.ID]error{
-		"throttled": video.ErrThrottled, "unknown": video.ErrUnknownOutcome, "late": video.ErrClosed,
+		"throttled": video.ErrThrottled, "unknown": video.ErrUnknownOutcome, "late": video.ErrDeferred,
 		"gone": video.ErrNotFound, "not-ours": video.ErrForbidden,
 	})
 	a := r.run(t, batch(t, message("good"), "no JSON", message("throttled"), message("unknown"), message("late"),
@@ -217,7 +217,7 @@ func (q *hiccups) Send(ctx context.Context, queue string, messages []boot.Messag
 			}
 		} else {
 			for i := range sent[from:to] {
-				sent[from+i].Err = video.ErrClosed
+				sent[from+i].Err = video.ErrDeferred
 			}
 		}
 		if effect {
@@ -359,7 +359,7 @@ func TestTheBodyAsItWasSentGoesRound(t *testing.T) {
 			r.run(t, batch(t, tc.original))
 			require.Len(t, kept, tc.kept)
 			asked := r.edits.asked
-			for _, result := range []error{video.ErrThrottled, video.ErrClosed, video.ErrNotFound} {
+			for _, result := range []error{video.ErrThrottled, video.ErrDeferred, video.ErrNotFound} {
 				r.edits.asked, r.edits.results["v1"] = nil, result
 				back := r.queues.sent["metadata"]
 				r.queues.sent["metadata"] = nil
@@ -385,7 +385,7 @@ func TestTheBodyAsItWasSentGoesRound(t *testing.T) {
 
 func TestWhatWasNotTriedGoesBackAsItWas(t *testing.T) {
 	r := newRig()
-	r.edits.results["v1"] = video.ErrClosed
+	r.edits.results["v1"] = video.ErrDeferred
 	r.run(t, batch(t, message("v1")))
 	require.Zero(t, r.sentBack(t)[0].Attempts)
 	require.Zero(t, r.queues.sent["metadata"][0].Delay)
@@ -496,12 +496,12 @@ func TestWhatClaimsToBeOfTheFutureIsRefusedAlone(t *testing.T) {
 		asked = append(asked, c.ID)
 	}
 	require.Equal(t, []video.ID{"v1", "now"}, asked, "a day ahead is the most; its neighbours are carried out")
-	letters := r.deadLetters(t)
-	require.Len(t, letters, 3)
-	require.Equal(t, "v2: rejected: invalid: issuedAt: 2026-11-02T09:00:01Z, at most 2026-11-02T09:00:00Z: a day after the message came", letters[0].Reason)
-	require.Equal(t, two, string(letters[1].Body))
-	require.Contains(t, letters[1].Reason, "late: rejected")
-	require.Contains(t, letters[2].Reason, "2026-11-03")
+	deliveries := r.deadLetters(t)
+	require.Len(t, deliveries, 3)
+	require.Equal(t, "v2: rejected: invalid: issuedAt: 2026-11-02T09:00:01Z, at most 2026-11-02T09:00:00Z: a day after the message came", deliveries[0].Reason)
+	require.Equal(t, two, string(deliveries[1].Body))
+	require.Contains(t, deliveries[1].Reason, "late: rejected")
+	require.Contains(t, deliveries[2].Reason, "2026-11-03")
 }
 
 // A year that JSON cannot hold made the batch fail when it was written again.
@@ -637,10 +637,10 @@ func TestAPanicIsTheDeadLetterOfItsMessageAlone(t *testing.T) {
 	a := r.run(t, batch(t, message("v1"), message("poison", "v2"), message("v3")))
 	require.Equal(t, map[video.Result]int{video.Done: 2, video.Rejected: 2}, a.Outcomes)
 	require.Empty(t, r.queues.sent["metadata"])
-	letters := r.deadLetters(t)
-	require.Len(t, letters, 1)
-	require.Equal(t, message("poison", "v2"), string(letters[0].Body))
-	require.Contains(t, letters[0].Reason, "panics: poison")
+	deliveries := r.deadLetters(t)
+	require.Len(t, deliveries, 1)
+	require.Equal(t, message("poison", "v2"), string(deliveries[0].Body))
+	require.Contains(t, deliveries[0].Reason, "panics: poison")
 	require.Contains(t, log.String(), "handler_test.go", "with the stack")
 }
 
@@ -660,7 +660,7 @@ func TestAMessageThatMadeTheFunctionPanicStopsNobody(t *testing.T) {
 
 func TestRulesAreRunWhereAMessageAsksForIt(t *testing.T) {
 	r := newRig()
-	maps.Copy(r.edits.results, map[video.ID]error{"gone": video.ErrNotFound, "slow": video.ErrThrottled, "later": video.ErrClosed})
+	maps.Copy(r.edits.results, map[video.ID]error{"gone": video.ErrNotFound, "slow": video.ErrThrottled, "later": video.ErrDeferred})
 	a := r.run(t, batch(t,
 		`{"v":1,"origin":"rules","retag":[{"id":"v1","event":"AIVideoTagComplete"},{"id":"gone"},{"id":"slow","kind":"image"},{"id":"later","via":"live","rules":"abc"}]}`,
 		`{"v":1,"origin":"rules","changes":[{"id":"v2","set":{"title":"x"}}]}`, `{"v":1,"origin":"somebody","changes":[{"id":"v3","set":{"title":"x"}}]}`,

@@ -97,9 +97,9 @@ func (w *well) Delete(_ context.Context, _ string, handles []string) ([]error, e
 			w.deletes++
 			lost = w.lost(w.deletes)
 		} else if n%16 == 0 && lost != nil {
-			lost = video.ErrClosed // a call before it failed
+			lost = video.ErrDeferred // a call before it failed
 		}
-		if errs[n] = lost; errors.Is(lost, video.ErrClosed) || errors.Is(lost, video.ErrTransient) {
+		if errs[n] = lost; errors.Is(lost, video.ErrDeferred) || errors.Is(lost, video.ErrTransient) {
 			continue
 		}
 		i, err := w.find(handle)
@@ -337,8 +337,8 @@ func TestATimerDrainsTheRealQueue(t *testing.T) {
 
 	dead := a.deadLetters(t)
 	require.Len(t, dead, len(a.poison))
-	for body, letter := range dead {
-		require.True(t, a.poison[body], letter.Reason)
+	for body, delivery := range dead {
+		require.True(t, a.poison[body], delivery.Reason)
 	}
 	for _, v := range a.cloud.VOD.Assets() {
 		require.Equal(t, a.want[video.ID(v.ID)].Title, v.Title)

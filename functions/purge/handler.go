@@ -48,7 +48,7 @@ func (h handler) handle(ctx context.Context, raw []byte) (any, error) {
 	}
 	done, err := job.Run(ctx, at)
 	answer := report.Purged(done)
-	h.tell(ctx, at, answer, answer.Told(err)...)
+	h.tell(ctx, at, answer, answer.Incidents(err)...)
 	if err != nil {
 		h.log.ErrorContext(ctx, "purge", answer.Attrs(slog.Any("error", err))...)
 		return nil, fmt.Errorf("purge: %w", err)

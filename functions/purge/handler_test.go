@@ -63,13 +63,13 @@ func newHandler(t *testing.T, policy func(context.Context) (*retention.Policy, e
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
 
-	verdict := retention.Default().Judge(old, retention.Moment{Now: night})
+	verdict := retention.Default().Judge(old, retention.Inputs{Now: night})
 	lines := state.Lines{Objects: store}
 	require.NoError(t, lines.Add(t.Context(), verdict))
 	require.NoError(t, lines.Flush(t.Context()))
 	p := state.Plan{
 		Created: night, Expires: night.AddDate(0, 0, 7), Region: "cn-shanghai", Account: "1", Policy: retention.Default().Hash,
-		Library: state.Library{Media: 100}, Parts: lines.Written,
+		Library: state.Library{Media: 100}, Chunks: lines.Written,
 	}
 	p.Add(verdict.Items...)
 	require.NoError(t, p.Seal())

@@ -98,7 +98,7 @@ func (h handler) tell(ctx context.Context, at time.Time, policy *retention.Polic
 		})
 		return
 	}
-	_, incidents := answer.Told(err)
+	_, incidents := answer.Notice(err)
 	h.hook.Incidents(ctx, h.job.State, at, h.notice(at, answer), incidents)
 }
 

@@ -242,7 +242,7 @@ func TestDamagedProgressIsTold(t *testing.T) {
 	h, _, _ := newHandler(t, byDefault)
 	hook := &webhook{}
 	h.hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
-	old := state.Draft{At: night.Add(-24 * time.Hour), Region: "cn-shanghai", Account: "1", Policy: retention.Default().Hash, Number: 1, Done: true, Parts: []state.Part{{Hash: "gone", Lines: 1}}}
+	old := state.Draft{At: night.Add(-24 * time.Hour), Region: "cn-shanghai", Account: "1", Policy: retention.Default().Hash, Number: 1, Done: true, Parts: []state.Chunk{{Hash: "gone", Lines: 1}}}
 	require.NoError(t, state.WriteDraft(t.Context(), h.job.State, old))
 	answer, err := onTime(t.Context(), h, []byte(tick))
 	require.NoError(t, err)

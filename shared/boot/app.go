@@ -164,12 +164,12 @@ func (s *State) Create(ctx context.Context, key string, body []byte) error {
 	return store.Create(ctx, key, body)
 }
 
-// Gone is a media that VOD announced to be deleted.
-type Gone = state.Gone
+// DeletionNotice is a media that VOD announced to be deleted.
+type DeletionNotice = state.DeletionNotice
 
-// NoteGone keeps announcements that came at a moment; state.NoteGone has the promise.
-func (s *State) NoteGone(ctx context.Context, at time.Time, all []Gone) error {
-	return state.NoteGone(ctx, s, at, all)
+// NoteDeletions keeps announcements that came at a moment; state.NoteDeletions has the promise.
+func (s *State) NoteDeletions(ctx context.Context, at time.Time, all []DeletionNotice) error {
+	return state.NoteDeletions(ctx, s, at, all)
 }
 
 // Place is how far the last sweep over a kind came; state.LastSwept has the promise.

@@ -121,7 +121,7 @@ func (c *Client) Send(ctx context.Context, queue string, messages []Message) ([]
 		good = good[n:]
 		if err := c.send(ctx, queue, requests, batch, sent); err != nil {
 			for _, i := range good {
-				sent[i].Err = fmt.Errorf("send to %s: %w: a call before it failed", queue, video.ErrClosed)
+				sent[i].Err = fmt.Errorf("send to %s: %w: a call before it failed", queue, video.ErrDeferred)
 			}
 			return sent, err
 		}
@@ -267,7 +267,7 @@ func (c *Client) Delete(ctx context.Context, queue string, handles []string) ([]
 		}
 		if err != nil {
 			for i := from + len(batch); i < len(handles); i++ {
-				results[i] = fmt.Errorf("delete from %s: %w: a call before it failed", queue, video.ErrClosed)
+				results[i] = fmt.Errorf("delete from %s: %w: a call before it failed", queue, video.ErrDeferred)
 			}
 			return results, err
 		}

@@ -244,7 +244,7 @@ func TestSendStopsAtTheFirstFailedCall(t *testing.T) {
 	sent, err := open(t, s.URL).Send(t.Context(), "q", messages)
 	require.ErrorIs(t, err, video.ErrForbidden)
 	require.ErrorIs(t, sent[15].Err, video.ErrForbidden)
-	require.ErrorIs(t, sent[16].Err, video.ErrClosed)
+	require.ErrorIs(t, sent[16].Err, video.ErrDeferred)
 	require.Len(t, s.requests(), 1)
 	var e *queue.Error
 	require.ErrorAs(t, err, &e)
@@ -360,7 +360,7 @@ func TestReceiveIsCalledOffAtTheServerToo(t *testing.T) {
 	started := time.Now()
 	got, err := open(t, server.URL).Receive(ctx, "q", 1, 30*time.Second)
 	require.ErrorIs(t, err, context.Canceled)
-	require.ErrorIs(t, err, video.ErrClosed)
+	require.ErrorIs(t, err, video.ErrDeferred)
 	require.Nil(t, got)
 	<-left
 	require.Less(t, time.Since(started), 10*time.Second)
@@ -459,7 +459,7 @@ func TestNoConnectionIsTransient(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err = open(t, server.URL).Send(ctx, "q", []queue.Message{{Body: []byte("x")}})
-	require.ErrorIs(t, err, video.ErrClosed)
+	require.ErrorIs(t, err, video.ErrDeferred)
 	require.ErrorIs(t, err, context.Canceled)
 }
 
@@ -531,7 +531,7 @@ func FuzzEndpoint(f *testing.F) {
 			return
 		}
 		_, err = c.Stats(ctx, "q")
-		require.ErrorIs(t, err, video.ErrClosed)
+		require.ErrorIs(t, err, video.ErrDeferred)
 	})
 }
 

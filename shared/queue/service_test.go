@@ -147,7 +147,7 @@ func TestServiceACalledOffPollTakesNothing(t *testing.T) {
 	defer cancel()
 	_, err := c.Receive(ctx, "q", 16, 20*time.Second)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
-	require.ErrorIs(t, err, video.ErrClosed)
+	require.ErrorIs(t, err, video.ErrDeferred)
 	require.NoError(t, c.Ensure(t.Context(), "other"))
 	sent, err := c.Send(t.Context(), "q", []queue.Message{{Body: []byte("x")}})
 	require.NoError(t, err)

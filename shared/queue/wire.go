@@ -174,7 +174,7 @@ func (w *wire) repeat(ctx context.Context, op, queue string, wait time.Duration,
 // once makes one call and says whether it can be made again without harm.
 func (w *wire) once(ctx context.Context, op, queue string, wait time.Duration, call func(mns.MNSClient) error) (failure error, harmless bool) {
 	notTried := func(cause error) error {
-		return &Error{Op: op, Queue: queue, Message: cause.Error(), kind: video.ErrClosed, cause: cause}
+		return &Error{Op: op, Queue: queue, Message: cause.Error(), kind: video.ErrDeferred, cause: cause}
 	}
 	if err := ctx.Err(); err != nil {
 		return notTried(err), false
@@ -211,7 +211,7 @@ func (w *wire) once(ctx context.Context, op, queue string, wait time.Duration, c
 		e.kind, e.Message = lost(op), "no answer"
 		if ctx.Err() != nil {
 			if errors.Is(e.kind, video.ErrTransient) { // a reading call that was called off
-				e.kind = video.ErrClosed
+				e.kind = video.ErrDeferred
 			}
 			return e, false
 		}

@@ -66,8 +66,8 @@ func Plan(w io.Writer, p state.Plan) error {
 	for _, odd := range p.Odd {
 		e.say("    %s", odd)
 	}
-	if p.Shelf > 0 {
-		e.say("\n  %s in their grace: vodctl pending", Count(p.Shelf, "item"))
+	if p.PendingItems > 0 {
+		e.say("\n  %s in their grace: vodctl pending", Count(p.PendingItems, "item"))
 	}
 	return e.err
 }

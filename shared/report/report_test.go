@@ -66,7 +66,7 @@ func TestWhatWaitsForTheSameReasonIsToldOnce(t *testing.T) {
 		{Plan: "p3", Status: purge.Refused, Why: "it expired"},
 		{Plan: "p4", Status: purge.Refused, Code: state.IncidentOverGuards, Why: "it expired"},
 		{Plan: "p5", Status: purge.Stopped, Code: state.IncidentHalted, Why: "halted by anna", Left: 4},
-	}}).Told(nil)
+	}}).Incidents(nil)
 	require.Equal(t, []notify.Incident{
 		{Code: state.IncidentStopped, Text: "plan p1 stopped: some items wait"},
 		{Code: state.IncidentRefused, Text: "plan p3 refused: it expired", Plan: "p3"},

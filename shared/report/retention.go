@@ -24,7 +24,7 @@ type PlanAnswer struct {
 	Items   int       `json:"items"`
 	Bytes   int64     `json:"bytes"`
 	Unknown int       `json:"unknown,omitempty"` // items without a known size
-	Leaving int       `json:"leaving,omitempty"` // items in their grace
+	Pending int       `json:"leaving,omitempty"` // items in their grace
 	Soon    int       `json:"soon,omitempty"`    // of them, those that go first …
 	InDays  int       `json:"inDays,omitempty"`  // … and when, counted from this plan
 	Over    []string  `json:"over,omitempty"`    // guards that would stop it
@@ -47,7 +47,7 @@ func Planned(r plan.Report) PlanAnswer {
 	}
 	return PlanAnswer{
 		Plan: p.ID, Expires: p.Expires, Read: r.Read, Unread: p.Library.Unread, Media: p.Media, Items: p.Items, Bytes: p.Bytes,
-		Unknown: p.Unknown, Leaving: p.Shelf, Soon: p.Soon.Items, InDays: days, Over: p.Over, Resumed: r.Resumed, Missed: r.Missed, Nights: r.Nights, Anew: r.Anew,
+		Unknown: p.Unknown, Pending: p.PendingItems, Soon: p.Soon.Items, InDays: days, Over: p.Over, Resumed: r.Resumed, Missed: r.Missed, Nights: r.Nights, Anew: r.Anew,
 		Odd: r.Odd, Skipped: r.Skipped, Warnings: p.Warnings,
 	}
 }
@@ -63,13 +63,13 @@ const oddTold = 5
 func (a PlanAnswer) Attrs(more ...any) []any {
 	return append([]any{
 		slog.String("plan", a.Plan), slog.Int("read", a.Read), slog.Int("unread", a.Unread), slog.Int("media", a.Media),
-		slog.Int("items", a.Items), slog.Int64("bytes", a.Bytes), slog.Int("unknown", a.Unknown), slog.Int("leaving", a.Leaving), slog.Int("soon", a.Soon), slog.Int("in_days", a.InDays),
+		slog.Int("items", a.Items), slog.Int64("bytes", a.Bytes), slog.Int("unknown", a.Unknown), slog.Int("leaving", a.Pending), slog.Int("soon", a.Soon), slog.Int("in_days", a.InDays),
 		slog.Any("over", a.Over), slog.Bool("resumed", a.Resumed), slog.Int("missed", a.Missed),
 	}, more...)
 }
 
-// Told words a planning run, and what of it needs a person.
-func (a PlanAnswer) Told(err error) (text string, incidents []notify.Incident) {
+// Notice words a planning run, and what of it needs a person.
+func (a PlanAnswer) Notice(err error) (text string, incidents []notify.Incident) {
 	say := func(code state.IncidentCode, format string, args ...any) {
 		incidents = append(incidents, notify.Incident{Code: code, Text: fmt.Sprintf(format, args...)})
 	}
@@ -119,7 +119,7 @@ type NightFacts struct {
 // Night words a night: its plan, and what left since the plan before it.
 func (a PlanAnswer) Night(s notify.Since) (text string, incidents []notify.Incident, facts NightFacts) {
 	a.Missed = max(a.Missed, s.Missed) // the run that made the plan may have told nobody
-	text, incidents = a.Told(nil)
+	text, incidents = a.Notice(nil)
 	if text += fmt.Sprintf("; %s removed since %s, %s", Count(s.Removed.Items, "item"), s.From.Format(time.DateTime), Bytes(s.Removed.Bytes)); s.Err != nil {
 		incidents = append(incidents, notify.Incident{Code: state.IncidentNoRun, Text: "what was removed cannot be reported: " + s.Err.Error()})
 	}
@@ -176,9 +176,9 @@ func codeOf(p purge.Applied) state.IncidentCode {
 	return ""
 }
 
-// Told words what of a purging run needs a person; the rest is told with the next
+// Incidents words what of a purging run needs a person; the rest is told with the next
 // night's plan.
-func (a PurgeAnswer) Told(err error) (incidents []notify.Incident) {
+func (a PurgeAnswer) Incidents(err error) (incidents []notify.Incident) {
 	say := func(code state.IncidentCode, plan, format string, args ...any) {
 		incidents = append(incidents, notify.Incident{Code: code, Text: fmt.Sprintf(format, args...), Plan: plan})
 	}

@@ -57,7 +57,7 @@ func Check(ctx context.Context, o Objects, now time.Time) iter.Seq2[string, erro
 }
 
 // whole reads one object as its readers do, and gives the parts that a plan needs.
-func whole(ctx context.Context, o Objects, key string, now time.Time) (needs []Part, err error) {
+func whole(ctx context.Context, o Objects, key string, now time.Time) (needs []Chunk, err error) {
 	dir, name, _ := strings.Cut(key, "/")
 	id := strings.TrimSuffix(name, ".json")
 	fits := true
@@ -65,7 +65,7 @@ func whole(ctx context.Context, o Objects, key string, now time.Time) (needs []P
 	case "plans":
 		var p Plan
 		if p, err = ReadPlan(ctx, o, id); now.Before(p.Expires) {
-			needs = slices.Concat(p.Parts, p.Leaving, p.Standing)
+			needs = slices.Concat(p.Chunks, p.Pending, p.Survivors)
 		}
 	case "approvals":
 		var p Plan
@@ -112,7 +112,7 @@ func whole(ctx context.Context, o Objects, key string, now time.Time) (needs []P
 			break
 		}
 		switch {
-		case dir == "parts", dir+"/" == GonePrefix:
+		case dir == "parts", dir+"/" == DeletionNotices:
 			fits = strings.TrimSuffix(path.Base(key), ".jsonl") == digest(body)
 		case dir == "ledger":
 			var head segmentHead

@@ -35,9 +35,9 @@ type Draft struct {
 	Near   []retention.Keep      `json:"near,omitempty"`
 	Odd    []string              `json:"odd,omitempty"`  // the first media that are set aside, see NoteOdd
 	Odds   int                   `json:"odds,omitempty"` // how many those are in all
-	Parts  []Part                `json:"parts,omitempty"`
+	Parts  []Chunk               `json:"parts,omitempty"`
 
-	Earlier []Part `json:"-"` // of this record and all before it
+	Earlier []Chunk `json:"-"` // of this record and all before it
 }
 
 // shown is how many reasons to keep a plan shows: the ones that come due first,
@@ -137,7 +137,7 @@ func LastDraft(ctx context.Context, o Objects, like Draft, after time.Time) (Dra
 		return Draft{}, nil
 	}
 	var d Draft
-	var parts []Part
+	var parts []Chunk
 	for key, err := range named(ctx, o, draftPrefix+newest+"/", "") {
 		d = Draft{}
 		if err == nil {

@@ -17,7 +17,7 @@ import (
 const (
 	leaseKept   = 48 * time.Hour      // words on leases; the last ten of each lease stay for good
 	draftKept   = 4 * 24 * time.Hour  // planning goes on with progress of three days and a half
-	planKept    = 61 * 24 * time.Hour // lines of plans; the shelf is read from a plan of sixty days
+	planKept    = 61 * 24 * time.Hour // lines of plans; deletion marks are read from a plan of sixty days
 	markKept    = 61 * 24 * time.Hour // marks of what was told of a plan
 	dayKept     = 8 * 24 * time.Hour  // marks of what was told on a day
 	messageKept = 31 * 24 * time.Hour // bodies of messages, and announcements of deletions
@@ -109,7 +109,7 @@ func OldAside(ctx context.Context, o Objects, now time.Time) ([]string, error) {
 
 // OldGone lists announcements of deletions that are older than a month.
 func OldGone(ctx context.Context, o Objects, now time.Time) ([]string, error) {
-	return oldDays(ctx, o, GonePrefix, now.Add(-messageKept))
+	return oldDays(ctx, o, DeletionNotices, now.Add(-messageKept))
 }
 
 // OldMessages lists bodies of messages that are older than a month: no queue and no dead
@@ -134,8 +134,8 @@ func OldMarks(ctx context.Context, o Objects, now time.Time) (keys []string, err
 	return keys, nil
 }
 
-// OldImaged lists all but the last two of what was found of images.
-func OldImaged(ctx context.Context, o Objects, _ time.Time) ([]string, error) {
+// OldImages lists all but the last two of what was found of images.
+func OldImages(ctx context.Context, o Objects, _ time.Time) ([]string, error) {
 	return allBut(ctx, o, imagedPrefix, imagedKept)
 }
 
@@ -258,7 +258,7 @@ func (f *OldLines) split(now time.Time) {
 
 func holderOf(ctx context.Context, o Objects, key string) (holder, error) {
 	h := holder{Key: key}
-	var chunks []Part
+	var chunks []Chunk
 	if id, ok := strings.CutPrefix(key, planPrefix); ok {
 		p, err := ReadPlan(ctx, o, strings.TrimSuffix(id, ".json"))
 		if err != nil {
@@ -267,7 +267,7 @@ func holderOf(ctx context.Context, o Objects, key string) (holder, error) {
 		if h.Until = p.Created.Add(planKept); p.Expires.After(h.Until) {
 			h.Until = p.Expires
 		}
-		chunks = slices.Concat(p.Parts, p.Leaving, p.Standing)
+		chunks = slices.Concat(p.Chunks, p.Pending, p.Survivors)
 	} else {
 		var d Draft
 		if _, err := readWhole(ctx, o, key, &d); err != nil {

@@ -13,7 +13,7 @@ import (
 	"vodcurator/shared/state"
 )
 
-func chunk(t *testing.T, o state.Objects, text string) []state.Part {
+func chunk(t *testing.T, o state.Objects, text string) []state.Chunk {
 	t.Helper()
 	l := state.Lines{Objects: o}
 	require.NoError(t, l.Add(t.Context(), text))
@@ -21,7 +21,7 @@ func chunk(t *testing.T, o state.Objects, text string) []state.Part {
 	return l.Written
 }
 
-func chunkKey(p []state.Part) string { return "parts/" + p[0].Hash + ".jsonl" }
+func chunkKey(p []state.Chunk) string { return "parts/" + p[0].Hash + ".jsonl" }
 
 func always() bool { return true }
 
@@ -47,12 +47,12 @@ func TestLinesGoWhenNoPlanAndNoDraftNeedsThemAnyMore(t *testing.T) {
 			require.NoError(t, p.Seal())
 			require.NoError(t, state.WritePlan(t.Context(), s, p))
 		}
-		plan(90, 7, func(p *state.Plan) { p.Parts = append(slices.Clone(shared), ended...) })
-		plan(80, 7, func(p *state.Plan) { p.Leaving = shelf })
+		plan(90, 7, func(p *state.Plan) { p.Chunks = append(slices.Clone(shared), ended...) })
+		plan(80, 7, func(p *state.Plan) { p.Pending = shelf })
 		standing := chunk(t, s, "standing")
-		plan(75, 5, func(p *state.Plan) { p.Standing = standing })
-		plan(70, 99, func(p *state.Plan) { p.Parts = valid })
-		plan(1, 7, func(p *state.Plan) { p.Parts = shared })
+		plan(75, 5, func(p *state.Plan) { p.Survivors = standing })
+		plan(70, 99, func(p *state.Plan) { p.Chunks = valid })
+		plan(1, 7, func(p *state.Plan) { p.Chunks = shared })
 		draft, young := chunk(t, s, "draft"), chunk(t, s, "young draft")
 		for i, d := range []state.Draft{{At: noon.AddDate(0, 0, -90), Parts: draft}, {At: noon.AddDate(0, 0, -3), Parts: young}} {
 			d.Region, d.Account, d.Number = "r", "1", i+1
@@ -67,10 +67,10 @@ func TestLinesGoWhenNoPlanAndNoDraftNeedsThemAnyMore(t *testing.T) {
 
 		expireLines(t, s, noon)
 		left := keys(t, s.List(t.Context(), "", ""))
-		for _, p := range [][]state.Part{shared, valid, young, inFlight} {
+		for _, p := range [][]state.Chunk{shared, valid, young, inFlight} {
 			require.Contains(t, left, chunkKey(p))
 		}
-		for _, p := range [][]state.Part{ended, shelf, draft, standing} {
+		for _, p := range [][]state.Chunk{ended, shelf, draft, standing} {
 			require.NotContains(t, left, chunkKey(p))
 		}
 		require.Len(t, keys(t, s.List(t.Context(), "plans/", "")), 5)
@@ -80,7 +80,7 @@ func TestLinesGoWhenNoPlanAndNoDraftNeedsThemAnyMore(t *testing.T) {
 		require.Equal(t, known, keys(t, s.List(t.Context(), "shards/", "")), "nothing new is nothing to record")
 
 		again := chunk(t, s, "ended")
-		plan(0, 7, func(p *state.Plan) { p.Parts = again })
+		plan(0, 7, func(p *state.Plan) { p.Chunks = again })
 		require.Empty(t, expireLines(t, s, noon), "a plan that came since is known")
 		gone := expireLines(t, s, noon.AddDate(0, 0, 30))
 		require.Contains(t, gone, chunkKey(valid))
@@ -95,7 +95,7 @@ func TestWhatIsKnownOfLinesIsReadAgainWhenItIsCorrupt(t *testing.T) {
 	shared := chunk(t, s, "shared")
 	for _, days := range []int{70, 1} {
 		at := noon.AddDate(0, 0, -days)
-		p := state.Plan{Created: at, Expires: at.AddDate(0, 0, 7), Region: "r", Account: "1", Parts: shared}
+		p := state.Plan{Created: at, Expires: at.AddDate(0, 0, 7), Region: "r", Account: "1", Chunks: shared}
 		require.NoError(t, p.Seal())
 		require.NoError(t, state.WritePlan(t.Context(), s, p))
 	}
@@ -168,7 +168,7 @@ func TestWhatIsKeptByDaysExpiresByDays(t *testing.T) {
 	for i := range 7 {
 		require.NoError(t, s.Create(t.Context(), fmt.Sprintf("imaged/%08d", i+1), nil))
 	}
-	all, err := state.OldImaged(t.Context(), s, noon)
+	all, err := state.OldImages(t.Context(), s, noon)
 	require.NoError(t, err)
 	require.Equal(t, "imaged/00000005", all[len(all)-1])
 }

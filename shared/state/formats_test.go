@@ -43,7 +43,7 @@ func samplePlan(t *testing.T, o state.Objects, n int) state.Plan {
 		p.Add(v.Items...)
 	}
 	require.NoError(t, lines.Flush(t.Context()))
-	p.Parts = lines.Written
+	p.Chunks = lines.Written
 	require.NoError(t, p.Seal())
 	require.NoError(t, state.WritePlan(t.Context(), o, p))
 	return p
@@ -62,7 +62,7 @@ func damage(t *testing.T, dir, key string, change func([]byte) []byte) {
 func TestAPlanComesBackAsItWasWritten(t *testing.T) {
 	s, _ := folder(t)
 	p := samplePlan(t, s, 20_000)
-	require.Greater(t, len(p.Parts), 1)
+	require.Greater(t, len(p.Chunks), 1)
 	back, err := state.ReadPlan(t.Context(), s, p.ID)
 	require.NoError(t, err)
 	require.Equal(t, p, back)
@@ -113,7 +113,7 @@ func TestAPlanThatWasTouchedIsRefused(t *testing.T) {
 	t.Run("a line of its list", func(t *testing.T) {
 		s, dir := folder(t)
 		p := samplePlan(t, s, 2)
-		damage(t, dir, "parts/"+p.Parts[0].Hash+".jsonl", func(b []byte) []byte { return []byte(strings.Replace(string(b), "v000001", "v000009", 1)) })
+		damage(t, dir, "parts/"+p.Chunks[0].Hash+".jsonl", func(b []byte) []byte { return []byte(strings.Replace(string(b), "v000001", "v000009", 1)) })
 		for v, err := range p.Entries(t.Context(), s) {
 			require.ErrorIs(t, err, state.ErrCorrupt, "before the first line is given")
 			require.Empty(t, v.ID)
@@ -419,7 +419,7 @@ func TestTheLatestWordOnHaltingCounts(t *testing.T) {
 	require.NoError(t, state.SetHalt(t.Context(), s, state.Halt{Halted: true, By: "anna", At: noon, Reason: "wait"}))
 	require.FileExists(t, filepath.Join(dir, "halt", "00000601.json"))
 	err := state.CheckHalt(t.Context(), s)
-	require.ErrorIs(t, err, video.ErrClosed)
+	require.ErrorIs(t, err, video.ErrDeferred)
 	require.ErrorContains(t, err, "halted by anna: wait")
 	var wg sync.WaitGroup
 	for range 8 {
@@ -434,7 +434,7 @@ func TestNotKnowingIsHalted(t *testing.T) {
 	for _, body := range []string{"", "null", "{}", `{"version":7,"halted":false}`, `{"version":1,"halted":"no"}`} {
 		s, _ := folder(t)
 		require.NoError(t, s.Create(t.Context(), "halt/00000001.json", []byte(body)))
-		require.ErrorIs(t, state.CheckHalt(t.Context(), s), video.ErrClosed, body)
+		require.ErrorIs(t, state.CheckHalt(t.Context(), s), video.ErrDeferred, body)
 	}
 	s, _ := folder(t)
 	require.NoError(t, s.Create(t.Context(), "halt/now.json", []byte("{}")))
@@ -442,7 +442,7 @@ func TestNotKnowingIsHalted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	s, _ = folder(t)
-	require.ErrorIs(t, state.CheckHalt(ctx, s), video.ErrClosed)
+	require.ErrorIs(t, state.CheckHalt(ctx, s), video.ErrDeferred)
 }
 
 // tree is a library's tree of categories.
@@ -460,30 +460,30 @@ func TestAHoldSourceThatCannotBeReadDecidesNothing(t *testing.T) {
 		require.NoError(t, err)
 		return p
 	}
-	_, err := state.Outside(t.Context(), s, tree{}, p("holds: {list: holds.txt}"), noon)
+	_, err := state.LoadInputs(t.Context(), s, tree{}, p("holds: {list: holds.txt}"), noon)
 	require.ErrorIs(t, err, video.ErrNotFound)
 	require.NoError(t, s.Create(t.Context(), "holds.txt", []byte("a1 note\n<html>")))
-	_, err = state.Outside(t.Context(), s, tree{}, p("holds: {list: holds.txt}"), noon)
+	_, err = state.LoadInputs(t.Context(), s, tree{}, p("holds: {list: holds.txt}"), noon)
 	require.ErrorIs(t, err, video.ErrInvalid)
 	require.NoError(t, s.Create(t.Context(), "good.txt", []byte("a1 note\n")))
-	at, err := state.Outside(t.Context(), s, tree{}, p("holds: {list: good.txt}"), noon)
+	at, err := state.LoadInputs(t.Context(), s, tree{}, p("holds: {list: good.txt}"), noon)
 	require.NoError(t, err)
 	require.Equal(t, map[video.ID]string{"a1": "note"}, at.Held)
-	at, err = state.Outside(t.Context(), s, tree{[]video.Category{{ID: 9, Parent: -1}, {ID: 92, Parent: 9}}, nil}, p("holds: {categories: [9]}"), noon)
+	at, err = state.LoadInputs(t.Context(), s, tree{[]video.Category{{ID: 9, Parent: -1}, {ID: 92, Parent: 9}}, nil}, p("holds: {categories: [9]}"), noon)
 	require.NoError(t, err)
 	require.Equal(t, map[int64]int64{9: -1, 92: 9}, at.Above)
-	_, err = state.Outside(t.Context(), s, tree{err: video.ErrThrottled}, p("holds: {categories: [9]}"), noon)
+	_, err = state.LoadInputs(t.Context(), s, tree{err: video.ErrThrottled}, p("holds: {categories: [9]}"), noon)
 	require.ErrorIs(t, err, video.ErrThrottled)
-	_, err = state.Outside(t.Context(), s, tree{err: video.ErrThrottled}, p("holds: {tags: [keep]}"), noon)
+	_, err = state.LoadInputs(t.Context(), s, tree{err: video.ErrThrottled}, p("holds: {tags: [keep]}"), noon)
 	require.NoError(t, err, "who holds no categories does not ask")
-	_, err = state.Outside(t.Context(), s, tree{}, p("usage: none.csv"), noon)
+	_, err = state.LoadInputs(t.Context(), s, tree{}, p("usage: none.csv"), noon)
 	require.ErrorIs(t, err, video.ErrNotFound)
 	require.NoError(t, s.Create(t.Context(), "usage.csv", []byte("a1,2026-01-01")))
-	at, err = state.Outside(t.Context(), s, tree{}, p("usage: usage.csv"), noon)
+	at, err = state.LoadInputs(t.Context(), s, tree{}, p("usage: usage.csv"), noon)
 	require.NoError(t, err)
 	_, known := at.Viewed("a1")
 	require.True(t, known)
-	_, err = state.Outside(t.Context(), s, tree{}, nil, noon)
+	_, err = state.LoadInputs(t.Context(), s, tree{}, nil, noon)
 	require.Error(t, err)
 }
 
@@ -596,11 +596,11 @@ func TestTheLedgerIsComparedWithWhatTheLibraryAnnounced(t *testing.T) {
 			require.NoError(t, l.Append(t.Context(), row))
 		}
 		announce := func(at time.Time, ids ...string) {
-			var all []state.Gone
+			var all []state.DeletionNotice
 			for _, id := range ids {
-				all = append(all, state.Gone{ID: video.ID(id), At: at})
+				all = append(all, state.DeletionNotice{ID: video.ID(id), At: at})
 			}
-			require.NoError(t, state.NoteGone(t.Context(), s, noon.AddDate(0, 5, 0), all))
+			require.NoError(t, state.NoteDeletions(t.Context(), s, noon.AddDate(0, 5, 0), all))
 		}
 		announce(noon)
 		announce(noon.Add(time.Hour), "a", "x")
@@ -613,8 +613,8 @@ func TestTheLedgerIsComparedWithWhatTheLibraryAnnounced(t *testing.T) {
 			{Day: "2026-06-02", Removed: 1, Silent: []video.ID{"c"}},
 			{Day: "2026-06-04", Elsewhere: []video.ID{"d", "y"}},
 		}, days)
-		require.Len(t, keys(t, s.List(t.Context(), state.GonePrefix, "")), 2)
-		require.NoError(t, s.Create(t.Context(), state.GonePrefix+"2026-11-01/"+strings.Repeat("ab", 32), []byte("no JSON")))
+		require.Len(t, keys(t, s.List(t.Context(), state.DeletionNotices, "")), 2)
+		require.NoError(t, s.Create(t.Context(), state.DeletionNotices+"2026-11-01/"+strings.Repeat("ab", 32), []byte("no JSON")))
 		_, err = state.Reconcile(t.Context(), s)
 		require.ErrorIs(t, err, state.ErrCorrupt)
 	})

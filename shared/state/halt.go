@@ -53,14 +53,14 @@ func HaltState(ctx context.Context, o Objects) (Halt, error) {
 	return h, nil
 }
 
-// CheckHalt is nil when removal may go on. It wraps video.ErrClosed when it may
+// CheckHalt is nil when removal may go on. It wraps video.ErrDeferred when it may
 // not, and that includes not knowing.
 func CheckHalt(ctx context.Context, o Objects) error {
 	switch h, err := HaltState(ctx, o); {
 	case err != nil:
-		return &haltedError{fmt.Errorf("%w: cannot tell whether removal is halted: %w", video.ErrClosed, err)}
+		return &haltedError{fmt.Errorf("%w: cannot tell whether removal is halted: %w", video.ErrDeferred, err)}
 	case h.Halted:
-		return &haltedError{fmt.Errorf("%w: halted by %s: %s", video.ErrClosed, h.By, h.Reason)}
+		return &haltedError{fmt.Errorf("%w: halted by %s: %s", video.ErrDeferred, h.By, h.Reason)}
 	}
 	return nil
 }

@@ -82,12 +82,12 @@ var fit = map[string]func(rest string) bool{
 		hash, ok := strings.CutSuffix(rest, ".jsonl")
 		return ok && hashName(hash)
 	}),
-	GonePrefix:    below(isDay, hashName),
-	messagePrefix: below(isDay, messageName),
-	toldPrefix:    below(func(of string) bool { return isDay(of) || planName(of) }, markName),
-	sweptPrefix:   below(isDay, sweptName),
-	imagedPrefix:  func(rest string) bool { _, ok := number(rest); return ok },
-	JournalPrefix: editsName,
+	DeletionNotices: below(isDay, hashName),
+	messagePrefix:   below(isDay, messageName),
+	toldPrefix:      below(func(of string) bool { return isDay(of) || planName(of) }, markName),
+	sweptPrefix:     below(isDay, sweptName),
+	imagedPrefix:    func(rest string) bool { _, ok := number(rest); return ok },
+	JournalPrefix:   editsName,
 }
 
 // CheckName is ErrStray when a key lies under a prefix of this package and does not look

@@ -47,17 +47,17 @@ type Plan struct {
 	Near  []retention.Keep      `json:"near,omitempty"` // the nearest of what stays
 	// Warnings says what of the policy may surprise its owner, and which of its
 	// protections protect nothing.
-	Warnings []string `json:"warnings,omitempty"`
-	Odd      []string `json:"odd,omitempty"`     // media that are set aside, each with its fault; of many the first
-	Biggest  []Big    `json:"biggest,omitempty"` // the ten biggest items
-	Work     Work     `json:"work"`
-	Saving   *Saving  `json:"saving,omitempty"`
-	Parts    []Part   `json:"parts,omitempty"`
-	Leaving  []Part   `json:"leaving,omitempty"` // items in their grace
-	Shelf    int      `json:"shelf,omitempty"`   // how many those are
-	Soon     Soon     `json:"soon,omitzero"`     // the first of them that go
+	Warnings     []string `json:"warnings,omitempty"`
+	Odd          []string `json:"odd,omitempty"`     // media that are set aside, each with its fault; of many the first
+	Biggest      []Big    `json:"biggest,omitempty"` // the ten biggest items
+	Work         Work     `json:"work"`
+	Saving       *Saving  `json:"saving,omitempty"`
+	Chunks       []Chunk  `json:"parts,omitempty"`
+	Pending      []Chunk  `json:"leaving,omitempty"` // items in their grace
+	PendingItems int      `json:"shelf,omitempty"`   // how many those are
+	Soon         Soon     `json:"soon,omitzero"`     // the first of them that go
 
-	Standing []Part `json:"standing,omitempty"` // what stays for the groups of the newest out of which something goes
+	Survivors []Chunk `json:"standing,omitempty"` // what stays for the groups of the newest out of which something goes
 }
 
 // Soon says on which day the first of the items in their grace go if they still
@@ -150,17 +150,17 @@ type Saving struct {
 	Unpriced int     `json:"unpriced,omitempty"` // items without a price or a size
 }
 
-// Part is one object with lines of the plan, named by the hash of its bytes.
-type Part struct {
+// Chunk is one object with lines of the plan, named by the hash of its bytes.
+type Chunk struct {
 	Hash  string `json:"hash"`
 	Lines int    `json:"lines"`
 }
 
-func (p Part) key() string { return "parts/" + p.Hash + ".jsonl" }
+func (p Chunk) key() string { return "parts/" + p.Hash + ".jsonl" }
 
-// Leaving is an item in its grace: it matched on Days days since it was first
+// Pending is an item in its grace: it matched on Days days since it was first
 // listed, and goes at the first plan at or after Due on which Days is enough.
-type Leaving struct {
+type Pending struct {
 	retention.Item
 	Title   string    `json:"title,omitempty"`
 	Created time.Time `json:"created,omitzero"`
@@ -171,7 +171,7 @@ type Leaving struct {
 }
 
 // Goes says when the item can go at the earliest, on a night planned for now.
-func (l Leaving) Goes(now time.Time, grace time.Duration) time.Time {
+func (l Pending) Goes(now time.Time, grace time.Duration) time.Time {
 	left := grace/(24*time.Hour) - time.Duration(l.Days)
 	if at := now.Add(left * 24 * time.Hour); at.After(l.Due) {
 		return at
@@ -183,7 +183,7 @@ func (l Leaving) Goes(now time.Time, grace time.Duration) time.Time {
 // nor reader holds a whole plan.
 type Lines struct {
 	Objects Objects
-	Written []Part
+	Written []Chunk
 
 	body  bytes.Buffer
 	lines int
@@ -211,7 +211,7 @@ func (l *Lines) Flush(ctx context.Context) error {
 	if l.lines == 0 {
 		return nil
 	}
-	part := Part{digest(l.body.Bytes()), l.lines}
+	part := Chunk{digest(l.body.Bytes()), l.lines}
 	if err := l.Objects.Create(ctx, part.key(), bytes.Clone(l.body.Bytes())); err != nil && !errors.Is(err, ErrExists) {
 		return err
 	}
@@ -223,7 +223,7 @@ func (l *Lines) Flush(ctx context.Context) error {
 
 // ReadLines gives the lines of the parts in order. Each part is checked before
 // its first line is given.
-func ReadLines[T any](ctx context.Context, o Objects, parts []Part) iter.Seq2[T, error] {
+func ReadLines[T any](ctx context.Context, o Objects, parts []Chunk) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
 		for _, part := range parts {
@@ -319,7 +319,7 @@ func (p Plan) Missed(before time.Time) int {
 
 // Entries gives the plan's media with their items.
 func (p Plan) Entries(ctx context.Context, o Objects) iter.Seq2[retention.Verdict, error] {
-	return ReadLines[retention.Verdict](ctx, o, p.Parts)
+	return ReadLines[retention.Verdict](ctx, o, p.Chunks)
 }
 
 // Approval says that somebody wants a plan to be applied. It fits one plan only.

@@ -90,6 +90,6 @@ func TestResultOf(t *testing.T) {
 	require.Equal(t, video.Done, video.ResultOf(nil))
 	require.Equal(t, video.Missing, video.ResultOf(video.ErrNotFound))
 	require.Equal(t, video.Unknown, video.ResultOf(video.ErrUnknownOutcome))
-	require.Equal(t, video.Deferred, video.ResultOf(video.ErrClosed))
+	require.Equal(t, video.Deferred, video.ResultOf(video.ErrDeferred))
 	require.Equal(t, video.Failed, video.ResultOf(video.ErrThrottled))
 }

@@ -21,8 +21,8 @@ var (
 	ErrUnremovable = errors.New("unremovable")
 	// ErrHeld: something forbids to touch this media.
 	ErrHeld = errors.New("held")
-	// ErrClosed: the run was halted, or its time is up; the rest was not tried.
-	ErrClosed = errors.New("not tried")
+	// ErrDeferred: the run was halted, or its time is up; the rest was not tried.
+	ErrDeferred = errors.New("not tried")
 )
 
 // Result is what came of one item.
@@ -74,7 +74,7 @@ func ResultOf(err error) Result {
 		return Rejected
 	case errors.Is(err, ErrUnremovable), errors.Is(err, ErrHeld):
 		return Kept
-	case errors.Is(err, ErrClosed):
+	case errors.Is(err, ErrDeferred):
 		return Deferred
 	}
 	return Failed
@@ -82,5 +82,5 @@ func ResultOf(err error) Result {
 
 // Passing says that the same request may succeed later without anybody changing it.
 func Passing(err error) bool {
-	return errors.Is(err, ErrThrottled) || errors.Is(err, ErrTransient) || errors.Is(err, ErrClosed)
+	return errors.Is(err, ErrThrottled) || errors.Is(err, ErrTransient) || errors.Is(err, ErrDeferred)
 }

@@ -53,14 +53,14 @@ func inBatches[K comparable, V any](ctx context.Context, keys []K, call func(con
 		mu.Lock()
 		defer mu.Unlock()
 		if fatal == nil && ctx.Err() != nil {
-			fatal = fmt.Errorf("%w: %w", video.ErrClosed, ctx.Err())
+			fatal = fmt.Errorf("%w: %w", video.ErrDeferred, ctx.Err())
 		}
 		return fatal
 	}
 	var do func([]K)
 	do = func(batch []K) {
 		if err := ended(); err != nil {
-			record(batch, nil, fmt.Errorf("%w: %w", video.ErrClosed, bare(err)))
+			record(batch, nil, fmt.Errorf("%w: %w", video.ErrDeferred, bare(err)))
 			return
 		}
 		some, err := call(ctx, batch)

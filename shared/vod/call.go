@@ -133,13 +133,13 @@ func (c *Client) attempt(ctx context.Context, req requests.AcsRequest, answer re
 // fetched today are not keys that are refused.
 func noCredentials(ctx context.Context, cause error) *Error {
 	e := &Error{kind: video.ErrForbidden, Message: "no credentials", cause: cause}
-	for _, kind := range []error{video.ErrTransient, video.ErrThrottled, video.ErrClosed} {
+	for _, kind := range []error{video.ErrTransient, video.ErrThrottled, video.ErrDeferred} {
 		if errors.Is(cause, kind) {
 			e.kind = kind
 		}
 	}
 	if ctx.Err() != nil {
-		e.kind = video.ErrClosed
+		e.kind = video.ErrDeferred
 	}
 	return e
 }
@@ -149,5 +149,5 @@ func notTried(ctx context.Context, cause error) *Error {
 	if ctx.Err() == nil { // the rate would answer after the deadline
 		cause = fmt.Errorf("the rate leaves no room before the deadline: %w", context.DeadlineExceeded)
 	}
-	return &Error{kind: video.ErrClosed, cause: cause}
+	return &Error{kind: video.ErrDeferred, cause: cause}
 }

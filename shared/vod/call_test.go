@@ -35,7 +35,7 @@ func TestADeadlineEndsASlowCall(t *testing.T) {
 		defer cancel()
 		_, err := c.Video(ctx, "v")
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.ErrorIs(t, err, video.ErrClosed)
+		require.ErrorIs(t, err, video.ErrDeferred)
 		require.Equal(t, 50*time.Millisecond, time.Since(start))
 
 		ctx, cancel = context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -53,7 +53,7 @@ func TestACancelledCallIsNeverSent(t *testing.T) {
 	cancel()
 	out, err := s.client(t).DeleteVideos(ctx, ids(50))
 	require.ErrorIs(t, err, context.Canceled)
-	require.ErrorIs(t, err, video.ErrClosed)
+	require.ErrorIs(t, err, video.ErrDeferred)
 	for _, o := range out {
 		require.Equal(t, video.Deferred, o.Result)
 	}
@@ -241,7 +241,7 @@ func TestACallThatCannotGoInTimeFailsAtOnce(t *testing.T) {
 		for range 200 {
 			wg.Go(func() {
 				_, err := c.DeleteVideos(ctx, []video.ID{"late"})
-				require.ErrorIs(t, err, video.ErrClosed)
+				require.ErrorIs(t, err, video.ErrDeferred)
 			})
 		}
 		wg.Wait()

@@ -239,7 +239,7 @@ func (e *Error) settle(ctx context.Context, op operation) {
 		if e.maybe {
 			e.kind = video.ErrUnknownOutcome
 		} else if ctx.Err() != nil { // it only read, or nothing was sent
-			e.kind = video.ErrClosed
+			e.kind = video.ErrDeferred
 		}
 	default:
 		e.maybe = false

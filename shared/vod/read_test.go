@@ -88,6 +88,6 @@ func TestForbiddenEndsABatchAndSaysWhatWasNotTried(t *testing.T) {
 	require.Equal(t, "Forbidden.RAM", e.Code)
 	require.Equal(t, "R1", e.RequestID)
 	require.Less(t, len(s.calls("GetVideoInfos")), 20, "not all 20 batches were sent")
-	require.ErrorIs(t, answers[399].Err, video.ErrClosed)
+	require.ErrorIs(t, answers[399].Err, video.ErrDeferred)
 	require.NotErrorIs(t, answers[399].Err, video.ErrForbidden, "it was not tried")
 }

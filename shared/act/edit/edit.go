@@ -252,7 +252,7 @@ func apart(items []Item, refused map[editing.Key]bool) [][]int {
 
 // deferred is the outcome of what there was no time for.
 func deferred(id video.ID) video.Outcome {
-	return video.Outcome{ID: id, Result: video.Deferred, Reason: "no time left", Err: video.ErrClosed}
+	return video.Outcome{ID: id, Result: video.Deferred, Reason: "no time left", Err: video.ErrDeferred}
 }
 
 // stop is when the last call may begin; zero: whenever.

@@ -79,7 +79,7 @@ func (e *Editor) pass(ctx context.Context, b batch) (results []Result, refused m
 			p.keys = append(p.keys, k)
 		}
 		p.of[k] = append(p.of[k], i)
-		p.verdicts[i] = editing.Verdict{Result: video.Deferred, Reason: "no time left", Err: video.ErrClosed}
+		p.verdicts[i] = editing.Verdict{Result: video.Deferred, Reason: "no time left", Err: video.ErrDeferred}
 	}
 	if e.journal != nil {
 		if err := e.journal.Refresh(ctx, p.keys); err != nil {
@@ -135,7 +135,7 @@ func (p *pass) sort(ctx context.Context) []editing.Key {
 		}) != nil || open {
 			return false
 		}
-		settled = append(settled, reading{key: k, known: editing.Known{Err: video.ErrClosed}})
+		settled = append(settled, reading{key: k, known: editing.Known{Err: video.ErrDeferred}})
 		return true
 	})
 	_, places, verdicts := p.fold(ctx, settled)
@@ -327,7 +327,7 @@ func (p *pass) refresh(ctx context.Context) {
 		}
 		now, ok := known[r.key]
 		if !ok {
-			now.Err = video.ErrClosed
+			now.Err = video.ErrDeferred
 		}
 		p.held[i] = reading{r.key, now, rivals}
 	}

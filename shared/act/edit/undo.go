@@ -120,7 +120,7 @@ func Undo(ctx context.Context, library Library, o state.Objects, run string, now
 	for i, k := range keys {
 		held, ok := known[k]
 		if !ok {
-			held.Err = video.ErrClosed
+			held.Err = video.ErrDeferred
 		}
 		reversals[i] = reverse(k, held, set[k], old[k], now)
 	}

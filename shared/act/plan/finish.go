@@ -65,14 +65,14 @@ func (s *survey) finish(ctx context.Context) (state.Plan, error) {
 		Policy: j.Policy.Hash, Guards: j.Policy.Guards,
 		Library: state.Library{Media: d.Tally.Media, Unread: d.Unread, Bytes: d.Tally.Bytes, Complete: d.Tally.Complete, Counted: true},
 	}
-	before, err := s.shelf(ctx)
+	before, err := s.marks(ctx)
 	if err != nil {
 		return state.Plan{}, err
 	}
 	next, stop := iter.Pull2(before)
 	defer stop()
-	shelf := shelf{next: next}
-	going, leaving, standing := state.Lines{Objects: j.State}, state.Lines{Objects: j.State}, state.Lines{Objects: j.State}
+	marks := pending{next: next}
+	going, pending, survivors := state.Lines{Objects: j.State}, state.Lines{Objects: j.State}, state.Lines{Objects: j.State}
 	groups := map[retention.Group]bool{} // out of which something goes
 	sums := sums{price: j.Policy.Prices, plan: &p}
 	for v, err := range state.ReadLines[retention.Verdict](ctx, j.State, d.Earlier) {
@@ -88,13 +88,13 @@ func (s *survey) finish(ctx context.Context) (state.Plan, error) {
 		}
 		v.Keeps = nil
 		if j.Policy.Grace > 0 {
-			rows, err := shelf.wait(&v, d.At, j.Policy.Grace)
+			rows, err := marks.wait(&v, d.At, j.Policy.Grace)
 			if err != nil {
 				return state.Plan{}, err
 			}
 			for _, row := range rows {
-				p.Shelf++
-				if err := leaving.Add(ctx, row); err != nil {
+				p.PendingItems++
+				if err := pending.Add(ctx, row); err != nil {
 					return state.Plan{}, err
 				}
 				if !slices.ContainsFunc(v.Items, row.Same) {
@@ -115,18 +115,18 @@ func (s *survey) finish(ctx context.Context) (state.Plan, error) {
 			return state.Plan{}, err
 		}
 	}
-	for _, g := range d.Tally.Standing(groups) {
-		if err := standing.Add(ctx, g); err != nil {
+	for _, g := range d.Tally.Survivors(groups) {
+		if err := survivors.Add(ctx, g); err != nil {
 			return state.Plan{}, err
 		}
 	}
-	for _, lines := range []*state.Lines{&going, &leaving, &standing} {
+	for _, lines := range []*state.Lines{&going, &pending, &survivors} {
 		if err := lines.Flush(ctx); err != nil {
 			return state.Plan{}, err
 		}
 	}
-	p.Parts, p.Leaving, p.Standing, p.Kept, p.Near = going.Written, leaving.Written, standing.Written, d.Kept, d.Near
-	p.Warnings, p.Odd = slices.Concat(j.Policy.Warnings(), j.Policy.Unused(&d.Tally, s.moment)), d.OddText()
+	p.Chunks, p.Pending, p.Survivors, p.Kept, p.Near = going.Written, pending.Written, survivors.Written, d.Kept, d.Near
+	p.Warnings, p.Odd = slices.Concat(j.Policy.Warnings(), j.Policy.Unused(&d.Tally, s.inputs)), d.OddText()
 	sums.finish(cmp.Or(j.Share, 0.25))
 	p.Over = p.Guards.Over(p.Items, p.Media, p.Unknown, p.Bytes, p.Base())
 	if err := p.Seal(); err != nil {
@@ -135,18 +135,18 @@ func (s *survey) finish(ctx context.Context) (state.Plan, error) {
 	return p, state.WritePlan(ctx, j.State, p)
 }
 
-// shelf is what the plan before listed as leaving, in the order of plans.
-type shelf struct {
-	next func() (state.Leaving, error, bool)
-	head *state.Leaving
+// pending is what the plan before listed as pending, in the order of plans.
+type pending struct {
+	next func() (state.Pending, error, bool)
+	head *state.Pending
 }
 
-// shelf opens the last plan of the same account before this one, whatever its
+// marks opens the deletion marks of the last plan of the same account before this one, whatever its
 // policy was: a change of the policy does not start everybody's days anew. Plans of a
 // later moment, and of a clock that ran ahead, are not looked at. Behind
 // what is not as it was written nobody knows what still matched: from there on the
 // days start anew, which only makes the wait longer.
-func (s *survey) shelf(ctx context.Context) (iter.Seq2[state.Leaving, error], error) {
+func (s *survey) marks(ctx context.Context) (iter.Seq2[state.Pending, error], error) {
 	var earlier []state.Plan
 	var lost error
 	lostAt := 0 // behind so many of those
@@ -179,8 +179,8 @@ func (s *survey) shelf(ctx context.Context) (iter.Seq2[state.Leaving, error], er
 	} else {
 		last = state.Plan{}
 	}
-	return func(yield func(state.Leaving, error) bool) {
-		for row, err := range state.ReadLines[state.Leaving](ctx, s.State, last.Leaving) {
+	return func(yield func(state.Pending, error) bool) {
+		for row, err := range state.ReadLines[state.Pending](ctx, s.State, last.Pending) {
 			if damaged(err) {
 				lost = err
 				break
@@ -197,17 +197,17 @@ func (s *survey) shelf(ctx context.Context) (iter.Seq2[state.Leaving, error], er
 }
 
 // wait takes out of the verdict what has not waited long enough, and gives the
-// rows of the new shelf for it. Days count by the event's clock, one for each
+// rows of the new deletion marks for it. Days count by the event's clock, one for each
 // date on which the item matched again; the time must have passed as well.
-func (s *shelf) wait(v *retention.Verdict, now time.Time, grace time.Duration) ([]state.Leaving, error) {
+func (s *pending) wait(v *retention.Verdict, now time.Time, grace time.Duration) ([]state.Pending, error) {
 	known, err := s.of(*v)
 	if err != nil {
 		return nil, err
 	}
-	var rows []state.Leaving
+	var rows []state.Pending
 	var due []retention.Item
 	for _, item := range v.Items {
-		row := state.Leaving{Item: item, Title: v.Title, Created: v.Created, Since: now, Last: now}
+		row := state.Pending{Item: item, Title: v.Title, Created: v.Created, Since: now, Last: now}
 		for _, k := range known {
 			if !k.Same(item) {
 				continue
@@ -229,7 +229,7 @@ func (s *shelf) wait(v *retention.Verdict, now time.Time, grace time.Duration) (
 
 // of gives the rows of one media and leaves behind those before it, which no
 // longer match.
-func (s *shelf) of(v retention.Verdict) (rows []state.Leaving, err error) {
+func (s *pending) of(v retention.Verdict) (rows []state.Pending, err error) {
 	for {
 		if s.head == nil {
 			row, err, ok := s.next()

@@ -220,11 +220,11 @@ func TestEmptyUploadsMakeNoRoomInTheGuard(t *testing.T) {
 }
 
 func TestWhatCannotGoIsNotListedAgain(t *testing.T) {
-	j := job(t, &shelf{media: many(3)}, temps)
+	j := job(t, &library{media: many(3)}, temps)
 	note := func(a state.Aside) {
 		require.NoError(t, state.NoteAside(t.Context(), j.State, now, []state.Aside{a}))
 	}
-	first := j.Library.(*shelf).media[0]
+	first := j.Library.(*library).media[0]
 	note(state.Aside{ID: first.ID, Kind: retention.Whole, Modified: first.Modified, Until: now.AddDate(0, 0, 7), Why: "unremovable"})
 	r, err := j.Run(t.Context(), now)
 	require.NoError(t, err)
@@ -239,22 +239,22 @@ func TestWhatCannotGoIsNotListedAgain(t *testing.T) {
 }
 
 // both tells every media among the videos and among the audio.
-type both struct{ *shelf }
+type both struct{ *library }
 
 func (b both) Search(ctx context.Context, q video.Query) iter.Seq2[video.Found, error] {
 	q.Kind = video.KindVideo
-	return b.shelf.Search(ctx, q)
+	return b.library.Search(ctx, q)
 }
 
 func TestAMediaThatComesAsVideoAndAsAudioCountsOnce(t *testing.T) {
-	r, err := job(t, both{&shelf{media: many(50)}}, temps).Run(t.Context(), now)
+	r, err := job(t, both{&library{media: many(50)}}, temps).Run(t.Context(), now)
 	require.NoError(t, err)
 	require.Equal(t, 50, r.Plan.Library.Media)
 	require.Equal(t, 50, r.Plan.Items)
 }
 
 func TestAMediaWithoutATimeStopsNothing(t *testing.T) {
-	l := &shelf{media: many(30)}
+	l := &library{media: many(30)}
 	l.media[3].Created = time.Time{}
 	slices.SortFunc(l.media, func(a, b video.Media) int { return a.Created.Compare(b.Created) })
 	r, err := job(t, l, "rules: [{name: temp, unsafe: true, select: '\"temp\" in tags', remove: {video: true}}]\nguards: {percent: 100}\n").Run(t.Context(), now)
@@ -267,7 +267,7 @@ func TestAMediaWithoutATimeStopsNothing(t *testing.T) {
 // A clock that was ahead leaves records of the future: they are not gone on with, and
 // hide nothing of today.
 func TestADraftOfTheFutureIsNotGoneOnWith(t *testing.T) {
-	j := job(t, &shelf{media: many(3)}, temps)
+	j := job(t, &library{media: many(3)}, temps)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second) // less than what is kept back: it records and stops
 	defer cancel()
 	r, err := j.Run(ctx, now.AddDate(1, 0, 0))
@@ -280,7 +280,7 @@ func TestADraftOfTheFutureIsNotGoneOnWith(t *testing.T) {
 }
 
 func TestAPlanOfTheFutureHidesNoProgress(t *testing.T) {
-	l := &shelf{media: many(60)}
+	l := &library{media: many(60)}
 	j := job(t, l, "grace: 2d\n"+temps)
 	r, err := j.Run(t.Context(), now.AddDate(1, 0, 0))
 	require.NoError(t, err)
@@ -298,12 +298,12 @@ func TestAPlanOfTheFutureHidesNoProgress(t *testing.T) {
 	}
 	require.Equal(t, now, r.Plan.Created)
 	require.Zero(t, r.Plan.Items, "none of its days have passed")
-	require.Equal(t, 60, r.Plan.Shelf)
+	require.Equal(t, 60, r.Plan.PendingItems)
 }
 
 // Nor is it the night's plan when its time has come, and nothing waits since then.
 func TestAPlanOfAClockThatRanAheadIsNoNightOfTheGrace(t *testing.T) {
-	j := job(t, &shelf{media: many(2)}, "grace: 2d\n"+temps)
+	j := job(t, &library{media: many(2)}, "grace: 2d\n"+temps)
 	for tick, want := range []struct {
 		at    time.Time
 		items int
@@ -312,7 +312,7 @@ func TestAPlanOfAClockThatRanAheadIsNoNightOfTheGrace(t *testing.T) {
 		require.NoError(t, err)
 		require.False(t, r.Earlier, tick)
 		require.Equal(t, want.items, r.Plan.Items, tick)
-		for row, err := range state.ReadLines[state.Leaving](t.Context(), j.State, r.Plan.Leaving) {
+		for row, err := range state.ReadLines[state.Pending](t.Context(), j.State, r.Plan.Pending) {
 			require.NoError(t, err)
 			require.True(t, tick == 0 || row.Since.Equal(now), "%d: %s", tick, row.Since)
 		}
@@ -321,7 +321,7 @@ func TestAPlanOfAClockThatRanAheadIsNoNightOfTheGrace(t *testing.T) {
 
 // Stray objects are no plans.
 func TestStrayObjectsAmongPlansAndDraftsStopNoNight(t *testing.T) {
-	j := job(t, &shelf{media: many(3)}, "grace: 1d\n"+temps)
+	j := job(t, &library{media: many(3)}, "grace: 1d\n"+temps)
 	for _, key := range []string{
 		"plans/zzz.json", "plans/README.md", "plans/99991231T000000Z-deadbeef.json", "plans/20260630T230000Z.json",
 		"drafts/notes.txt", "drafts/zzz/1", "drafts/99991231T000000Z-deadbeef/00000001.json", "aside/x", "aside/2026-07-01/garbage",
@@ -340,7 +340,7 @@ func TestStrayObjectsAmongPlansAndDraftsStopNoNight(t *testing.T) {
 // A night is a night of the clock: many invocations, each with a policy that differs
 // in a comment so that it makes a plan of its own, are one.
 func TestSixteenPlansOfAMinuteAreOneNightOfTheGrace(t *testing.T) {
-	j := job(t, &shelf{media: many(2)}, "grace: 2d\n"+temps)
+	j := job(t, &library{media: many(2)}, "grace: 2d\n"+temps)
 	for i := range 16 {
 		var err error
 		j.Policy, err = retention.Parse("p.yaml", []byte(fmt.Sprintf("# %d\ngrace: 2d\n%s", i, temps)))
@@ -348,7 +348,7 @@ func TestSixteenPlansOfAMinuteAreOneNightOfTheGrace(t *testing.T) {
 		r, err := j.Run(t.Context(), now.Add(time.Duration(i)*4*time.Second))
 		require.NoError(t, err)
 		require.Zero(t, r.Plan.Items)
-		for row, err := range state.ReadLines[state.Leaving](t.Context(), j.State, r.Plan.Leaving) {
+		for row, err := range state.ReadLines[state.Pending](t.Context(), j.State, r.Plan.Pending) {
 			require.NoError(t, err)
 			require.Zero(t, row.Days)
 			require.Equal(t, now, row.Since)
@@ -358,7 +358,7 @@ func TestSixteenPlansOfAMinuteAreOneNightOfTheGrace(t *testing.T) {
 
 // What the policy needs to know is checked before anything is read.
 func TestWithoutItsInputsNoPlanIsBegun(t *testing.T) {
-	l := &shelf{media: many(1)}
+	l := &library{media: many(1)}
 	j := job(t, l, "holds: {categories: [1000025810]}\n"+temps)
 	_, err := j.Run(t.Context(), now)
 	require.ErrorContains(t, err, "1000025810")
@@ -366,7 +366,7 @@ func TestWithoutItsInputsNoPlanIsBegun(t *testing.T) {
 }
 
 func TestThePlanTellsWhatOfThePolicyProtectsNothing(t *testing.T) {
-	j := job(t, &shelf{media: many(1)}, "holds: {tags: [kepe]}\n"+temps)
+	j := job(t, &library{media: many(1)}, "holds: {tags: [kepe]}\n"+temps)
 	r, err := j.Run(t.Context(), now)
 	require.NoError(t, err)
 	text := strings.Join(r.Plan.Warnings, "\n")

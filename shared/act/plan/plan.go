@@ -122,21 +122,21 @@ func (j Job) goOn(ctx context.Context, d state.Draft, at time.Time) (Report, err
 	}
 	tick := d.Tick
 	d.Tick = at
-	moment, err := state.Outside(ctx, j.State, j.Library, j.Policy, d.At)
+	inputs, err := state.LoadInputs(ctx, j.State, j.Library, j.Policy, d.At)
 	if err == nil && j.Policy.RemovesImages() {
-		images, damaged, failed := state.Imaged(ctx, j.State)
-		moment.Imaged, err = images.Gone, failed
+		images, damaged, failed := state.LoadImages(ctx, j.State)
+		inputs.Imaged, err = images.Gone, failed
 		for _, fault := range damaged {
 			j.Log.WarnContext(ctx, "which images it tells of is not known; they are listed once more", slog.Any("error", fault))
 		}
 	}
 	if err == nil {
-		err = j.Policy.CheckInputs(moment)
+		err = j.Policy.CheckInputs(inputs)
 	}
 	if err != nil {
 		return report, err
 	}
-	s := &survey{Job: j, draft: d, moment: moment, lines: state.Lines{Objects: j.State}, seen: map[video.ID]bool{}}
+	s := &survey{Job: j, draft: d, inputs: inputs, lines: state.Lines{Objects: j.State}, seen: map[video.ID]bool{}}
 	var skipped []error
 	if s.aside, skipped, err = state.ReadAside(ctx, j.State, d.At); err != nil {
 		return report, err
@@ -230,7 +230,7 @@ func (j Job) sameLibrary(p state.Plan) bool {
 type survey struct {
 	Job
 	draft  state.Draft
-	moment retention.Moment
+	inputs retention.Inputs
 	lines  state.Lines
 
 	aside   map[state.AsideKey]state.Aside
@@ -318,12 +318,12 @@ func (s *survey) add(found video.Found, a video.Answer[video.Media]) {
 	}
 	m := a.Value
 	m.Doubts = doubts(found, m)
-	v := s.Policy.Judge(m, s.moment)
+	v := s.Policy.Judge(m, s.inputs)
 	// Both before the media is counted: what stays for good must not push others out of a
 	// quota.
 	s.timeless(&v, found.Video.Created, m.Created)
 	s.setAside(&v, m.Modified)
-	s.Policy.Add(&s.draft.Tally, m, s.moment, v)
+	s.Policy.Add(&s.draft.Tally, m, s.inputs, v)
 	for _, k := range v.Keeps {
 		s.draft.Count(k)
 	}

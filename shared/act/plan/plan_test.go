@@ -28,8 +28,8 @@ import (
 
 var now = time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
 
-// shelf is a library in a list, oldest first.
-type shelf struct {
+// library is a library in a list, oldest first.
+type library struct {
 	media []video.Media
 	calls atomic.Int64
 	fail  func(call int64) error
@@ -39,9 +39,9 @@ type shelf struct {
 	treeErr error
 }
 
-func (s *shelf) Categories(context.Context) ([]video.Category, error) { return nil, s.treeErr }
+func (s *library) Categories(context.Context) ([]video.Category, error) { return nil, s.treeErr }
 
-func (s *shelf) Search(_ context.Context, q video.Query) iter.Seq2[video.Found, error] {
+func (s *library) Search(_ context.Context, q video.Query) iter.Seq2[video.Found, error] {
 	return func(yield func(video.Found, error) bool) {
 		for _, m := range s.media {
 			if q.Kind == video.KindAudio == (m.Kind == video.KindAudio) && !m.Created.Before(q.CreatedFrom) {
@@ -53,7 +53,7 @@ func (s *shelf) Search(_ context.Context, q video.Query) iter.Seq2[video.Found, 
 	}
 }
 
-func (s *shelf) Media(_ context.Context, ids []video.ID) ([]video.Answer[video.Media], error) {
+func (s *library) Media(_ context.Context, ids []video.ID) ([]video.Answer[video.Media], error) {
 	if n := s.calls.Add(1); s.fail != nil {
 		if err := s.fail(n); err != nil {
 			return nil, err
@@ -93,7 +93,7 @@ func TestPlansWorkedOutByHand(t *testing.T) {
 			require.NoError(t, err)
 			text, err := os.ReadFile(filepath.Join(dir, "library.json"))
 			require.NoError(t, err)
-			l := &shelf{}
+			l := &library{}
 			require.NoError(t, json.Unmarshal(text, &l.media))
 			slices.SortStableFunc(l.media, func(a, b video.Media) int { return a.Created.Compare(b.Created) })
 			j := job(t, l, string(policy))
@@ -112,7 +112,7 @@ func TestPlansWorkedOutByHand(t *testing.T) {
 					say("goes %s %s %s %d %s: %s", i.ID, i.Kind, part, i.Bytes, i.Rule, i.Reason)
 				}
 			}
-			for s, err := range state.ReadLines[retention.Standing](t.Context(), j.State, r.Plan.Standing) {
+			for s, err := range state.ReadLines[retention.Survivor](t.Context(), j.State, r.Plan.Survivors) {
 				require.NoError(t, err)
 				say("stands %d %s: %s", s.Rule, s.Key, s.Media)
 			}
@@ -156,7 +156,7 @@ func many(n int) []video.Media {
 func TestTheSameLibraryGivesTheSamePlanByteForByte(t *testing.T) {
 	var plans [2]state.Plan
 	for i := range plans {
-		l := &shelf{media: many(1000)}
+		l := &library{media: many(1000)}
 		if i == 1 { // the search gives media of one second in another order
 			for k := 0; k+2 < len(l.media); k += 3 {
 				l.media[k], l.media[k+2] = l.media[k+2], l.media[k]
@@ -171,10 +171,10 @@ func TestTheSameLibraryGivesTheSamePlanByteForByte(t *testing.T) {
 }
 
 func TestPlanningGoesOnWhereItsTimeEnded(t *testing.T) {
-	whole, err := job(t, &shelf{media: many(6000)}, temps).Run(t.Context(), now)
+	whole, err := job(t, &library{media: many(6000)}, temps).Run(t.Context(), now)
 	require.NoError(t, err)
 	synctest.Test(t, func(t *testing.T) {
-		l := &shelf{media: many(6000)}
+		l := &library{media: many(6000)}
 		j := job(t, l, temps)
 		for tick := 0; ; tick++ {
 			l.fail = func(int64) error { time.Sleep(5 * time.Second); return nil }
@@ -195,7 +195,7 @@ func TestPlanningGoesOnWhereItsTimeEnded(t *testing.T) {
 }
 
 func TestTheTicksOfANightMakeOnePlan(t *testing.T) {
-	l := &shelf{media: many(100)}
+	l := &library{media: many(100)}
 	j := job(t, l, temps)
 	at := func(hours int) plan.Report {
 		r, err := j.Run(t.Context(), now.Add(time.Duration(hours)*time.Hour))
@@ -221,10 +221,10 @@ func TestTheTicksOfANightMakeOnePlan(t *testing.T) {
 // that ends without the plan is told of once.
 func TestALibraryThatTakesSeveralNights(t *testing.T) {
 	const n = 12_000
-	whole, err := job(t, &shelf{media: many(n)}, temps).Run(t.Context(), now)
+	whole, err := job(t, &library{media: many(n)}, temps).Run(t.Context(), now)
 	require.NoError(t, err)
 	synctest.Test(t, func(t *testing.T) {
-		l := &shelf{media: many(n)}
+		l := &library{media: many(n)}
 		l.fail = func(int64) error { time.Sleep(15 * time.Second); return nil }
 		j := job(t, l, temps)
 		told := map[int]int{} // by night
@@ -263,7 +263,7 @@ func TestALibraryThatTakesSeveralNights(t *testing.T) {
 }
 
 func TestAnUnfinishedPlanIsNotGoneOnWithAfterThreeDays(t *testing.T) {
-	l := &shelf{media: many(100)}
+	l := &library{media: many(100)}
 	j := job(t, l, temps)
 	l.fail = func(n int64) error {
 		if n > 3 {
@@ -281,20 +281,20 @@ func TestAnUnfinishedPlanIsNotGoneOnWithAfterThreeDays(t *testing.T) {
 }
 
 func TestAnAnswerThatIsShortIsAnError(t *testing.T) {
-	j := job(t, short{&shelf{media: many(30)}}, temps)
+	j := job(t, short{&library{media: many(30)}}, temps)
 	_, err := j.Run(t.Context(), now)
 	require.ErrorContains(t, err, "19 answers about 20 media")
 }
 
-type short struct{ *shelf }
+type short struct{ *library }
 
 func (s short) Media(ctx context.Context, ids []video.ID) ([]video.Answer[video.Media], error) {
-	all, err := s.shelf.Media(ctx, ids)
+	all, err := s.library.Media(ctx, ids)
 	return all[1:], err
 }
 
 func TestWhatCannotBeReadStaysAndIsCounted(t *testing.T) {
-	l := refusing{&shelf{media: many(3)}}
+	l := refusing{&library{media: many(3)}}
 	r, err := job(t, l, temps).Run(t.Context(), now)
 	require.NoError(t, err)
 	require.Equal(t, 2, r.Plan.Library.Unread)
@@ -302,16 +302,16 @@ func TestWhatCannotBeReadStaysAndIsCounted(t *testing.T) {
 	require.Equal(t, 1, r.Plan.Kept[retention.Unread], "the other is gone, and that is no reason to keep")
 }
 
-type refusing struct{ *shelf }
+type refusing struct{ *library }
 
 func (s refusing) Media(ctx context.Context, ids []video.ID) ([]video.Answer[video.Media], error) {
-	all, err := s.shelf.Media(ctx, ids)
+	all, err := s.library.Media(ctx, ids)
 	all[0].Err, all[1].Err = video.ErrForbidden, video.ErrNotFound
 	return all, err
 }
 
 func TestAFailingSearchMakesNoPlan(t *testing.T) {
-	j := job(t, stale{&shelf{media: many(50)}}, temps)
+	j := job(t, stale{&library{media: many(50)}}, temps)
 	_, err := j.Run(t.Context(), now)
 	require.ErrorIs(t, err, errStale)
 	for id := range state.Plans(t.Context(), j.State, time.Time{}) { //nolint:errcheck // there are none
@@ -321,12 +321,12 @@ func TestAFailingSearchMakesNoPlan(t *testing.T) {
 
 var errStale = errors.New("scroll token expired")
 
-type stale struct{ *shelf }
+type stale struct{ *library }
 
 func (s stale) Search(ctx context.Context, q video.Query) iter.Seq2[video.Found, error] {
 	return func(yield func(video.Found, error) bool) {
 		n := 0
-		for f, err := range s.shelf.Search(ctx, q) {
+		for f, err := range s.library.Search(ctx, q) {
 			if n++; n > 30 {
 				yield(video.Found{}, errStale)
 				return
@@ -339,7 +339,7 @@ func (s stale) Search(ctx context.Context, q video.Query) iter.Seq2[video.Found,
 }
 
 func TestAPlanIsOfOneAccountAndMoment(t *testing.T) {
-	j := job(t, &shelf{}, temps)
+	j := job(t, &library{}, temps)
 	_, err := j.Run(t.Context(), time.Time{})
 	require.ErrorContains(t, err, "no time")
 	j.Account, j.Policy = "", nil
@@ -449,7 +449,7 @@ func BenchmarkPlanning(b *testing.B) {
 
 // Held categories hold what lies below them, so their tree has to be read.
 func TestATreeOfHeldCategoriesThatCannotBeReadMakesNoPlan(t *testing.T) {
-	l := &shelf{treeErr: video.ErrThrottled}
+	l := &library{treeErr: video.ErrThrottled}
 	_, err := job(t, l, "holds: {categories: [9]}\nrules: [{name: temp, select: '\"temp\" in tags', older_than: 30d, remove: {video: true}}]").Run(t.Context(), now)
 	require.ErrorIs(t, err, video.ErrThrottled)
 	require.Zero(t, l.calls.Load(), "no media was read")
@@ -473,7 +473,7 @@ func (s spoilt) Read(ctx context.Context, key string) ([]byte, error) {
 // What was held in the night of a damaged plan must not find the days of the night
 // before again.
 func TestADamagedPlanNeverShortensTheGrace(t *testing.T) {
-	l := &shelf{media: many(1)}
+	l := &library{media: many(1)}
 	j := job(t, l, "grace: 2d\nholds: {tags: [keep]}\n"+temps)
 	damaged := spoilt{j.State, nil, map[string]bool{}}
 	j.State = damaged
@@ -495,7 +495,7 @@ func TestADamagedPlanNeverShortensTheGrace(t *testing.T) {
 }
 
 func TestAPlanThatCannotBeReadNowMakesNoPlan(t *testing.T) {
-	j := job(t, &shelf{media: many(1)}, "grace: 2d\n"+temps)
+	j := job(t, &library{media: many(1)}, "grace: 2d\n"+temps)
 	r, err := j.Run(t.Context(), now)
 	require.NoError(t, err)
 	j.State = spoilt{j.State, video.ErrTransient, map[string]bool{r.Plan.ID: true}}
@@ -514,7 +514,7 @@ func (g garbled) Read(ctx context.Context, key string) ([]byte, error) {
 }
 
 func TestImagesAreListedUntilTheLedgerHasThem(t *testing.T) {
-	l := &shelf{media: many(3)}
+	l := &library{media: many(3)}
 	for i := range l.media {
 		l.media[i].Snapshots = []string{"u"}
 	}
@@ -557,7 +557,7 @@ func (u unledgered) Read(ctx context.Context, key string) ([]byte, error) {
 }
 
 func TestDamagedProgressIsBegunAnew(t *testing.T) {
-	l := &shelf{media: many(11_000)}
+	l := &library{media: many(11_000)}
 	j := job(t, l, temps)
 	l.fail = func(n int64) error {
 		if n > 520 {
@@ -600,7 +600,7 @@ func (s torn) Read(ctx context.Context, key string) ([]byte, error) {
 func TestADamagedShelfOnlyLengthensTheGrace(t *testing.T) {
 	for name, body := range map[string]string{"missing": "", "altered": "{}\n"} {
 		t.Run(name, func(t *testing.T) {
-			j := job(t, &shelf{media: many(2)}, "grace: 2d\n"+temps)
+			j := job(t, &library{media: many(2)}, "grace: 2d\n"+temps)
 			damaged := torn{j.State, body, map[string]bool{}}
 			j.State = damaged
 			var items, told []int
@@ -608,7 +608,7 @@ func TestADamagedShelfOnlyLengthensTheGrace(t *testing.T) {
 				r, err := j.Run(t.Context(), now.AddDate(0, 0, night))
 				require.NoError(t, err)
 				if items, told = append(items, r.Plan.Items), append(told, len(r.Anew)); night == 1 {
-					damaged.parts[r.Plan.Leaving[0].Hash] = true
+					damaged.parts[r.Plan.Pending[0].Hash] = true
 				}
 			}
 			require.Equal(t, []int{0, 0, 0, 0, 2, 2}, items)
@@ -630,7 +630,7 @@ func (u unplanned) Create(ctx context.Context, key string, body []byte) error {
 func TestProgressWithADamagedPartIsGivenUpAtOnce(t *testing.T) {
 	for name, body := range map[string]string{"missing": "", "altered": "{}\n"} {
 		t.Run(name, func(t *testing.T) {
-			j := job(t, &shelf{media: many(2)}, temps)
+			j := job(t, &library{media: many(2)}, temps)
 			whole := j.State
 			j.State = unplanned{whole}
 			_, err := j.Run(t.Context(), now)
@@ -658,7 +658,7 @@ func TestProgressWithADamagedPartIsGivenUpAtOnce(t *testing.T) {
 
 // The library was read to its end the night before, and the plan could not be written.
 func TestAPlanThatIsOnlyWrittenInTheNextNightIsThatNights(t *testing.T) {
-	j := job(t, &shelf{media: many(2)}, temps)
+	j := job(t, &library{media: many(2)}, temps)
 	whole := j.State
 	j.State = unplanned{whole}
 	_, err := j.Run(t.Context(), now)

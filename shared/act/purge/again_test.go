@@ -175,9 +175,9 @@ func (u *unreadable) Media(ctx context.Context, ids []video.ID) ([]video.Answer[
 // group of which the plan knows without having been weighed there.
 func TestAPlanThatDoesNotTellWhatStaysKeeps(t *testing.T) {
 	for name, change := range map[string]func(*state.Plan, *retention.Verdict){
-		"no groups":         func(p *state.Plan, v *retention.Verdict) { p.Standing, v.Newest = nil, nil },
+		"no groups":         func(p *state.Plan, v *retention.Verdict) { p.Survivors, v.Newest = nil, nil },
 		"no group for this": func(_ *state.Plan, v *retention.Verdict) { v.Newest = nil },
-		"nobody stands":     func(p *state.Plan, _ *retention.Verdict) { p.Standing = nil },
+		"nobody stands":     func(p *state.Plan, _ *retention.Verdict) { p.Survivors = nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, newest, temp("a"), inCategory("b", 50, 0), inCategory("c", 40, 0))
@@ -199,7 +199,7 @@ func (w *world) rewrite(t *testing.T, p state.Plan, change func(*state.Plan, *re
 		require.NoError(t, lines.Add(t.Context(), v))
 	}
 	require.NoError(t, lines.Flush(t.Context()))
-	p.Created, p.Parts = p.Created.Add(time.Second), lines.Written
+	p.Created, p.Chunks = p.Created.Add(time.Second), lines.Written
 	require.NoError(t, p.Seal())
 	require.NoError(t, state.WritePlan(t.Context(), w.objects, p))
 	return p
@@ -271,7 +271,7 @@ func TestAQuotaTakesOnlyWhatTheLatestPlanTakesAndNotForLong(t *testing.T) {
 		"counted again, and the list is lost": {policy: quota, detail: "a quota takes nothing by this plan, a later one counted the library again",
 			between: func(t *testing.T, w *world, _ state.Plan) {
 				later := w.rewrite(t, w.plan(t, made.Add(13*time.Hour)), func(_ *state.Plan, v *retention.Verdict) { v.Title = "another" })
-				w.objects = damaged{w.objects, "parts/" + later.Parts[0].Hash}
+				w.objects = damaged{w.objects, "parts/" + later.Chunks[0].Hash}
 			}},
 		"counted again, over the guards": {policy: quota, detail: "a quota takes nothing by this plan, the latest one is over the guards",
 			between: func(t *testing.T, w *world, _ state.Plan) {

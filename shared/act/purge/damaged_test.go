@@ -110,7 +110,7 @@ func TestADamagedListOfWhatStaysKeepsItsGroups(t *testing.T) {
 			w := newWorld(t, newest, inCategory("old", 90, 5), inCategory("b", 80, 5), inCategory("c", 70, 5))
 			p := w.plan(t, made)
 			w.approve(t, p)
-			w.objects = spoiled{w.objects, "parts/" + p.Standing[0].Hash + ".jsonl", body}
+			w.objects = spoiled{w.objects, "parts/" + p.Survivors[0].Hash + ".jsonl", body}
 			r := w.purge(t, later)
 			require.Equal(t, purge.Ended, r.Plans[0].Status)
 			require.Equal(t, map[video.Result]int{video.Kept: 1}, r.Results())

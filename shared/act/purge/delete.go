@@ -18,7 +18,7 @@ const (
 	passes = 3 // through a plan, for what waits for another try
 )
 
-// all goes through the plan. Whatever stops it early wraps video.ErrClosed, or is
+// all goes through the plan. Whatever stops it early wraps video.ErrDeferred, or is
 // a failure of the state or the library. What the library put off is tried again at the
 // next pass, when all others had their turn.
 func (w *work) all(ctx context.Context) error {

@@ -294,7 +294,7 @@ func TestGraceCountsWholeMatchedDaysOnTheEventsClock(t *testing.T) {
 		for _, again := range []time.Duration{0, time.Minute, 20 * time.Hour} { // several ticks of one day are one day
 			p := plan(night(day, again))
 			require.Zero(t, p.Items, "day %d", day)
-			require.Equal(t, 2, p.Shelf)
+			require.Equal(t, 2, p.PendingItems)
 			soon := state.Soon{Day: made.AddDate(0, 0, 4).Truncate(24 * time.Hour), Items: 2 - min(day/2, 1)}
 			require.Equal(t, soon, p.Soon, "day %d", day)
 		}
@@ -304,7 +304,7 @@ func TestGraceCountsWholeMatchedDaysOnTheEventsClock(t *testing.T) {
 		}
 		w.media["b"] = m
 		if day == 1 {
-			require.Equal(t, 1, plan(night(1, 21*time.Hour)).Shelf, "it cancels by itself")
+			require.Equal(t, 1, plan(night(1, 21*time.Hour)).PendingItems, "it cancels by itself")
 			m.Tags = []string{"temp"}
 			w.media["b"] = m
 		}

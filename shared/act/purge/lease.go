@@ -25,10 +25,10 @@ const (
 )
 
 // errLate says that the time is up, but for a batch and its records.
-var errLate = fmt.Errorf("%w: the time is up", video.ErrClosed)
+var errLate = fmt.Errorf("%w: the time is up", video.ErrDeferred)
 
 // errFailing says that too much fails for the run to go on.
-var errFailing = fmt.Errorf("%w: too many items failed", video.ErrClosed)
+var errFailing = fmt.Errorf("%w: too many items failed", video.ErrDeferred)
 
 // acquire takes the lease. One that is taken may be a dead run's: it is waited
 // for once. A run that is alive renews it meanwhile.
@@ -81,7 +81,7 @@ func (r *run) hold(ctx context.Context) error {
 
 func late(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("%w: %w", video.ErrClosed, err)
+		return fmt.Errorf("%w: %w", video.ErrDeferred, err)
 	}
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < reserve {
 		return errLate
@@ -103,9 +103,9 @@ func (w *work) may(ctx context.Context) error {
 	if w.plan.Hash != "" { // takedowns are not withdrawn
 		switch by, err := state.ReadWithdrawal(ctx, w.State, w.plan.ID); {
 		case err == nil:
-			return fmt.Errorf("%w: withdrawn by %s", video.ErrClosed, by.By)
+			return fmt.Errorf("%w: withdrawn by %s", video.ErrDeferred, by.By)
 		case !errors.Is(err, video.ErrNotFound):
-			return fmt.Errorf("%w: cannot tell whether the plan is withdrawn: %w", video.ErrClosed, err)
+			return fmt.Errorf("%w: cannot tell whether the plan is withdrawn: %w", video.ErrDeferred, err)
 		}
 	}
 	return state.CheckHalt(ctx, w.State)

@@ -94,7 +94,7 @@ func (w *world) tag(id video.ID, tag string) {
 // Between a call that was put off and the next one lies everything that may keep an asset.
 func TestWhatIsHeldBetweenTwoTriesStays(t *testing.T) {
 	for name, put := range map[string]error{
-		"throttled": video.ErrThrottled, "passing": video.ErrTransient, "not sent": video.ErrClosed, "no answer": video.ErrUnknownOutcome,
+		"throttled": video.ErrThrottled, "passing": video.ErrTransient, "not sent": video.ErrDeferred, "no answer": video.ErrUnknownOutcome,
 	} {
 		for how, one := range map[string]bool{"one by one": true, "all together": false} {
 			for what, change := range map[string]func(t *testing.T, w *world){

@@ -150,7 +150,7 @@ func (j Job) Run(ctx context.Context, at time.Time) (Report, error) {
 				err = errors.Join(err, fmt.Errorf("note that plan %s is refused: %w", p.ID, note))
 			}
 		}
-		if a.Status == Stopped && errors.Is(err, video.ErrClosed) {
+		if a.Status == Stopped && errors.Is(err, video.ErrDeferred) {
 			return report, nil // it is told with the plan
 		}
 		if err != nil {

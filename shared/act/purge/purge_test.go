@@ -362,7 +362,7 @@ func TestWhatIsModifiedAfterOurOwnRemovalStays(t *testing.T) {
 			w.approve(t, w.plan(t, made))
 			w.before = func(call string) error {
 				if strings.HasPrefix(call, "delete sources") || call == "delete images" {
-					return video.ErrClosed
+					return video.ErrDeferred
 				}
 				return nil
 			}

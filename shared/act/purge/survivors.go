@@ -34,9 +34,9 @@ func (w *work) recheck(ctx context.Context, entries []retention.Verdict) ([][]re
 		return nil, err
 	}
 	// Behind the assets, so that a line that somebody adds to the hold list counts until then.
-	moment, err := w.usage.Outside(ctx, w.State, w.run, w.Policy, w.at)
+	inputs, err := w.usage.LoadInputs(ctx, w.State, w.run, w.Policy, w.at)
 	if err == nil {
-		err = w.Policy.CheckInputs(moment)
+		err = w.Policy.CheckInputs(inputs)
 	}
 	if err != nil {
 		return nil, err
@@ -48,7 +48,7 @@ func (w *work) recheck(ctx context.Context, entries []retention.Verdict) ([][]re
 			continue
 		}
 		found[i] = w.Policy.Recheck(e, retention.Fresh{
-			Answer: answers[i], Moment: moment, Touched: w.tally.Touched(e.ID), App: w.App, Quota: quota,
+			Answer: answers[i], Inputs: inputs, Touched: w.tally.Touched(e.ID), App: w.App, Quota: quota,
 			Called: func(kind retention.Kind, part string) bool {
 				return w.tally.Of(removal.Key{ID: e.ID, Kind: kind, Part: part}).Tries > 0
 			},
@@ -70,7 +70,7 @@ func (w *work) tellImages(ctx context.Context, found []retention.Found) error {
 			continue
 		}
 		if w.images == nil {
-			images, corrupt, err := state.Imaged(ctx, w.State)
+			images, corrupt, err := state.LoadImages(ctx, w.State)
 			if err != nil {
 				return fmt.Errorf("read which images are gone: %w", err)
 			}
@@ -168,7 +168,7 @@ func (w *work) gap(g retention.Group, answers map[video.ID]video.Answer[video.Me
 			return fmt.Sprintf("%s, one of the newest, is gone", id), true, nil
 		case a.Err != nil:
 			return fmt.Sprintf("%s, one of the newest, cannot be read: %v", id, a.Err), true, nil //nolint:nilerr // it is the reason
-		case !w.Policy.Stands(g, a.Value, retention.Moment{Now: w.at}):
+		case !w.Policy.Survives(g, a.Value, retention.Inputs{Now: w.at}):
 			return fmt.Sprintf("%s, one of the newest, has left its group", id), true, nil
 		}
 	}
@@ -195,7 +195,7 @@ func (w *work) readSurvivors(ctx context.Context) error {
 		return nil
 	}
 	w.survivors = map[retention.Group][]video.ID{}
-	for s, err := range state.ReadLines[retention.Standing](ctx, w.State, w.plan.Standing) {
+	for s, err := range state.ReadLines[retention.Survivor](ctx, w.State, w.plan.Survivors) {
 		if err = corrupt(err); errors.Is(err, errCorrupt) {
 			w.Log.WarnContext(ctx, "the survivors of the newest are not reported", slog.String("plan", w.plan.ID), slog.Any("error", err))
 			return nil

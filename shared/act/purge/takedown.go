@@ -73,7 +73,7 @@ func (r *run) urgent(ctx context.Context, t Takedown, going, gone []retention.It
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second+leaseTime)
 	defer cancel()
 	w.outlast(ctx)
-	outcomes, proof := w.prove(ctx, slices.Concat(going, gone), err == nil || errors.Is(err, video.ErrClosed), false)
+	outcomes, proof := w.prove(ctx, slices.Concat(going, gone), err == nil || errors.Is(err, video.ErrDeferred), false)
 	for i, o := range outcomes {
 		if why := served[o.ID]; why != "" {
 			outcomes[i].Reason += "; the CDN was not refreshed: " + why
@@ -239,9 +239,9 @@ func (r *run) wanted(ctx context.Context, t Takedown) (going, gone []retention.I
 
 // wanted reads media and says which of them must not be taken down.
 func (w *work) wanted(ctx context.Context, t Takedown, entries []retention.Verdict) ([][]retention.Found, error) {
-	moment, err := state.Outside(ctx, w.State, w.Library, w.Policy, w.at)
+	inputs, err := state.LoadInputs(ctx, w.State, w.Library, w.Policy, w.at)
 	if err == nil {
-		err = w.Policy.CheckInputs(moment)
+		err = w.Policy.CheckInputs(inputs)
 	}
 	if err != nil && !t.DespiteHolds {
 		return nil, err
@@ -262,7 +262,7 @@ func (w *work) wanted(ctx context.Context, t Takedown, entries []retention.Verdi
 		case w.App != "" && a.Value.App != w.App:
 			f.Keep = fmt.Sprintf("it is of application %q, this is %q", a.Value.App, w.App)
 		case !t.DespiteHolds:
-			f.Keep = w.Policy.Held(a.Value, moment)
+			f.Keep = w.Policy.Held(a.Value, inputs)
 		}
 		if f.Judged = a.Err == nil; f.Judged {
 			f.Item.Bytes = retention.Size(a.Value)

@@ -120,7 +120,7 @@ func (t Tagger) Backfill(ctx context.Context, hits iter.Seq2[Hit, error], at tim
 		select {
 		case <-j.done:
 		case <-ctx.Done():
-			return errors.Join(video.ErrClosed, context.Cause(ctx))
+			return errors.Join(video.ErrDeferred, context.Cause(ctx))
 		}
 		if j.err != nil {
 			return j.err

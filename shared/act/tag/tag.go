@@ -112,7 +112,7 @@ func (t Tagger) Run(ctx context.Context, targets []Target, at time.Time) ([]Resu
 			if j < len(outcomes) {
 				results[i].Outcome = outcomes[j]
 			} else {
-				results[i].Outcome = outcome(merged[i].ID, errors.Join(video.ErrClosed, writeErr))
+				results[i].Outcome = outcome(merged[i].ID, errors.Join(video.ErrDeferred, writeErr))
 			}
 		}
 	}
@@ -200,7 +200,7 @@ func (t Tagger) images(ctx context.Context, ids []video.ID) ([]video.Answer[vide
 func entry[T any](answers []video.Answer[T], i int, err error) (T, error) {
 	var zero T
 	if i >= len(answers) {
-		return zero, errors.Join(video.ErrClosed, err)
+		return zero, errors.Join(video.ErrDeferred, err)
 	}
 	return answers[i].Value, answers[i].Err
 }

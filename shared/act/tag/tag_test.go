@@ -347,7 +347,7 @@ func TestTheSweepFindsWhatNoEventAnnounced(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	swept, err = sweep(ctx, tagger, newLibrary(), time.Hour)
-	require.ErrorIs(t, err, video.ErrClosed)
+	require.ErrorIs(t, err, video.ErrDeferred)
 	require.Equal(t, 4, swept.Left)
 	require.Zero(t, tag.Swept{}.LossRatio())
 }

@@ -44,7 +44,7 @@ var rules = []rule{
 	{[]string{"gone/"}, "announcements of deletions", "vodctl ledger reconcile", "31 days", state.OldGone},
 	{[]string{"swept/"}, "how far sweeps came", "autotag", "8 days", state.OldSwept},
 	{[]string{"aside/"}, "items that cannot go", "purgeplan", "until they end, 30 days at most", state.OldAside},
-	{[]string{"imaged/"}, "images that are gone, summed up", "purgeplan", "the last two", state.OldImaged},
+	{[]string{"imaged/"}, "images that are gone, summed up", "purgeplan", "the last two", state.OldImages},
 	{[]string{"written/"}, "the order in which plans were written", "purge, purgeplan, notify, vodctl", "the last 500", state.OldWritten},
 	{[]string{"shards/"}, "who needs which lines", "upkeep", "the last two", state.OldShards},
 }

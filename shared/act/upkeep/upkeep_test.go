@@ -23,7 +23,7 @@ func aged(t *testing.T, o state.Objects, at time.Time) {
 	lines := state.Lines{Objects: o}
 	require.NoError(t, lines.Add(t.Context(), at))
 	require.NoError(t, lines.Flush(t.Context()))
-	p := state.Plan{Created: at, Expires: at.AddDate(0, 0, 7), Region: "r", Account: "1", Parts: lines.Written}
+	p := state.Plan{Created: at, Expires: at.AddDate(0, 0, 7), Region: "r", Account: "1", Chunks: lines.Written}
 	require.NoError(t, p.Seal())
 	require.NoError(t, state.WritePlan(t.Context(), o, p))
 	_, err := state.Approve(t.Context(), o, p, "anna", "", at, 0)
@@ -35,7 +35,7 @@ func aged(t *testing.T, o state.Objects, at time.Time) {
 	require.NoError(t, state.SetHalt(t.Context(), o, state.Halt{By: "anna", At: at}))
 	require.NoError(t, state.WriteDraft(t.Context(), o, state.Draft{At: at, Region: "r", Account: "1", Number: 1}))
 	require.NoError(t, state.NoteAside(t.Context(), o, at, []state.Aside{{ID: "a", Why: "forbidden"}}))
-	require.NoError(t, state.NoteGone(t.Context(), o, at, []state.Gone{{ID: "a", At: at}}))
+	require.NoError(t, state.NoteDeletions(t.Context(), o, at, []state.DeletionNotice{{ID: "a", At: at}}))
 	require.NoError(t, o.Create(t.Context(), "messages/"+at.Format(time.DateOnly)+"/"+strings.Repeat("ab", 32), nil))
 	require.NoError(t, o.Create(t.Context(), "told/"+at.Format(time.DateOnly)+"/"+strings.Repeat("ab", 8), nil))
 	require.NoError(t, o.Create(t.Context(), "told/"+p.ID+"/"+strings.Repeat("ab", 8), nil))
@@ -43,7 +43,7 @@ func aged(t *testing.T, o state.Objects, at time.Time) {
 	require.NoError(t, err)
 	require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Note, At: at}))
 	require.NoError(t, state.EndRun(t.Context(), o, state.RunEnd{Plan: p.ID, Segment: l.Last(), Tip: l.Tip()}))
-	_, _, err = state.Imaged(t.Context(), o)
+	_, _, err = state.LoadImages(t.Context(), o)
 	require.NoError(t, err)
 	for range 12 {
 		lease, err := state.Acquire(t.Context(), o, "purge", "r", at, time.Minute)

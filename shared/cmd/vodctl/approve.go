@@ -197,12 +197,12 @@ func (a *app) portion(ctx context.Context, o *state.Store, policy *retention.Pol
 }
 
 func (a *app) withdraw(ctx context.Context, o *state.Store, p state.Plan, by, note string) error {
-	stands, err := standing(ctx, o, p)
+	status, err := planStatus(ctx, o, p)
 	if err != nil {
 		return err
 	}
 	if _, err := state.ReadEnd(ctx, o, p.ID); err == nil {
-		return fmt.Errorf("plan %s cannot be withdrawn any more, it is %s", p.ID, stands)
+		return fmt.Errorf("plan %s cannot be withdrawn any more, it is %s", p.ID, status)
 	}
 	if err := state.Withdraw(ctx, o, p.ID, by, note, time.Now()); err != nil {
 		return err
@@ -214,7 +214,7 @@ func (a *app) withdraw(ctx context.Context, o *state.Store, p state.Plan, by, no
 	if a.json() {
 		return a.printJSON(w)
 	}
-	return a.say("%s withdrawn by %s, it was %s. A run under way goes on; stop it with: vodctl halt\n", p.ID, w.By, stands)
+	return a.say("%s withdrawn by %s, it was %s. A run under way goes on; stop it with: vodctl halt\n", p.ID, w.By, status)
 }
 
 // typed asks a person at a terminal to type a text, and is nil when they did.

@@ -35,12 +35,12 @@ func dlqCommand(a *app) *cobra.Command {
 }
 
 // letter is a dead letter in its queue.
-type letter struct {
+type deadLetter struct {
 	events.DeadLetter
 	taken queue.Received
 }
 
-// filter selects letters; its zero value selects all.
+// filter selects dead letters; its zero value selects all.
 type filter struct {
 	reason, media string
 	since, until  string
@@ -82,14 +82,14 @@ func (f *filter) parse() error {
 	return nil
 }
 
-func (f *filter) fits(l letter) bool {
+func (f *filter) fits(l deadLetter) bool {
 	at := l.taken.Enqueued
 	return (len(f.ids) == 0 || slices.Contains(f.ids, l.taken.ID)) && strings.Contains(l.Reason, f.reason) && (f.media == "" || about(l, video.ID(f.media))) &&
 		(f.from.IsZero() || !at.Before(f.from)) && (f.to.IsZero() || at.Before(f.to))
 }
 
-// about says that a letter is about a media, also where its body cannot be read.
-func about(l letter, id video.ID) bool {
+// about says that a dead letter is about a media, also where its body cannot be read.
+func about(l deadLetter, id video.ID) bool {
 	m, err := events.DecodeMetadata(l.Body)
 	if err != nil {
 		return bytes.Contains(l.Body, []byte(id)) || strings.Contains(l.Reason, string(id))
@@ -105,7 +105,7 @@ func about(l letter, id video.ID) bool {
 // letterOf reads a message of the dead-letter queue. What the platform itself moved
 // there is no dead letter of ours: then the message is the body, or EventBridge's
 // event around it. It was seen first when it says so itself, else when it was published.
-func letterOf(m queue.Received) letter {
+func letterOf(m queue.Received) deadLetter {
 	d, err := events.DecodeDeadLetter(m.Body)
 	if err != nil {
 		d = events.DeadLetter{ID: m.ID, Body: m.Body, Reason: "moved here by the platform"}
@@ -119,21 +119,21 @@ func letterOf(m queue.Received) letter {
 	if d.FirstSeen.IsZero() {
 		d.FirstSeen = m.Enqueued
 	}
-	return letter{d, m}
+	return deadLetter{d, m}
 }
 
-// hidden is how long a letter that was taken stays so, whatever its queue is set to:
+// hidden is how long a dead letter that was taken stays so, whatever its queue is set to:
 // what a command keeps must not come again, before the others, while it is at work. A
 // long queue takes longer.
 func hidden(waiting int64) time.Duration {
 	return min(max(15*time.Minute, time.Duration(waiting)*100*time.Millisecond), queue.MaxVisible)
 }
 
-// letters takes every letter that fits from the queue and hands them over in
+// deadLetters takes every dead letter that fits from the queue and hands them over in
 // batches. Those that the handler keeps, and all that do not fit, are given back
 // at the end. Letters that are there and were not looked at are an error; others
 // says how many more are delayed, or taken by somebody else.
-func (a *app) letters(ctx context.Context, app *boot.App, f filter, handle func([]letter) (removed map[string]bool, err error)) (others int, err error) {
+func (a *app) deadLetters(ctx context.Context, app *boot.App, f filter, handle func([]deadLetter) (removed map[string]bool, err error)) (others int, err error) {
 	held := map[string]string{} // the handles of letters to give back, by id
 	defer func() { err = errors.Join(err, a.giveBack(ctx, app, slices.Collect(maps.Values(held)))) }()
 	bar := a.progress(" dead letters")
@@ -156,7 +156,7 @@ func (a *app) letters(ctx context.Context, app *boot.App, f filter, handle func(
 		}
 		waited = got == nil && f.wait > 0 && time.Since(asked) >= f.wait*3/4
 		idle++
-		var batch []letter
+		var batch []deadLetter
 		for i, err := range hide(ctx, app, got, long) {
 			m := got[i]
 			held[m.ID] = m.Handle
@@ -211,7 +211,7 @@ func (a *app) letters(ctx context.Context, app *boot.App, f filter, handle func(
 	return int(stats.Delayed) + max(0, int(stats.Inactive)-len(held)), err
 }
 
-// hide keeps taken letters from coming again. They get their new handles, and one
+// hide keeps taken dead letters from coming again. They get their new handles, and one
 // that could not be hidden its error.
 func hide(ctx context.Context, app *boot.App, taken []queue.Received, long time.Duration) []error {
 	errs := make([]error, len(taken))
@@ -229,7 +229,7 @@ func hide(ctx context.Context, app *boot.App, taken []queue.Received, long time.
 	return errs
 }
 
-// giveBack makes letters visible again, a second from now, which is the soonest
+// giveBack makes dead letters visible again, a second from now, which is the soonest
 // there is. It goes on when ctx has ended: that is when it matters.
 func (a *app) giveBack(ctx context.Context, app *boot.App, handles []string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second+time.Duration(len(handles))*10*time.Millisecond)
@@ -243,7 +243,7 @@ func (a *app) giveBack(ctx context.Context, app *boot.App, handles []string) err
 	defer bar.end()
 	for i, handle := range handles {
 		calls.Go(func() error {
-			// A handle that ran out means that the letter is back already.
+			// A handle that ran out means that the dead letter is back already.
 			if _, _, err := app.Queue.Extend(ctx, app.DeadLetterQueue, handle, time.Second); err != nil && !errors.Is(err, video.ErrNotFound) {
 				mu.Lock()
 				late, first = late+1, cmp.Or(first, err)
@@ -264,7 +264,7 @@ func (a *app) bootDLQ(more ...string) (*boot.App, error) {
 	return a.boot(append(more, "ALIBABA_CLOUD_ACCOUNT_ID", "DEAD_LETTER_QUEUE")...)
 }
 
-// shown is a letter as it is printed.
+// shown is a dead letter as it is printed.
 type shown struct {
 	ID        string    `json:"id"` // in the dead-letter queue
 	Since     time.Time `json:"since"`
@@ -277,7 +277,7 @@ type shown struct {
 	Action    string    `json:"action,omitempty"`
 }
 
-func show(l letter) shown {
+func show(l deadLetter) shown {
 	s := shown{ID: l.taken.ID, Since: l.taken.Enqueued, FirstSeen: l.FirstSeen, Attempts: l.Attempts, Reason: l.Reason, Ref: l.Ref}
 	if utf8.Valid(l.Body) {
 		s.Body = string(l.Body)
@@ -327,7 +327,7 @@ func dlqList(a *app) *cobra.Command {
 				return err
 			}
 			var all []shown
-			_, err = a.letters(cmd.Context(), app, f, func(batch []letter) (map[string]bool, error) {
+			_, err = a.deadLetters(cmd.Context(), app, f, func(batch []deadLetter) (map[string]bool, error) {
 				for _, l := range batch {
 					all = append(all, show(l))
 				}
@@ -340,10 +340,10 @@ func dlqList(a *app) *cobra.Command {
 	return cmd
 }
 
-// one finds a letter by its id and hands it over.
-func (a *app) one(ctx context.Context, app *boot.App, id string, wait time.Duration, handle func(letter) (removed bool, err error)) error {
+// one finds a dead letter by its id and hands it over.
+func (a *app) one(ctx context.Context, app *boot.App, id string, wait time.Duration, handle func(deadLetter) (removed bool, err error)) error {
 	found := false
-	_, err := a.letters(ctx, app, filter{wait: wait}, func(batch []letter) (map[string]bool, error) {
+	_, err := a.deadLetters(ctx, app, filter{wait: wait}, func(batch []deadLetter) (map[string]bool, error) {
 		for _, l := range batch {
 			if l.taken.ID == id {
 				found = true
@@ -376,7 +376,7 @@ func dlqShow(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.one(cmd.Context(), app, args[0], wait, func(l letter) (bool, error) {
+			return a.one(cmd.Context(), app, args[0], wait, func(l deadLetter) (bool, error) {
 				body, key, err := whole(cmd.Context(), app, l)
 				if l.Ref = key; err == nil {
 					l.Body = body
@@ -438,7 +438,7 @@ func dlqEdit(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			err = a.one(cmd.Context(), app, args[0], wait, func(l letter) (bool, error) {
+			err = a.one(cmd.Context(), app, args[0], wait, func(l deadLetter) (bool, error) {
 				if !yes {
 					return false, nil
 				}
@@ -505,9 +505,9 @@ func remove(ctx context.Context, app *boot.App, handles ...string) error {
 	return errors.Join(results...)
 }
 
-// whole is the body of a letter, read under STATE where it lies there: at key. A
+// whole is the body of a dead letter, read under STATE where it lies there: at key. A
 // letter whose body was too large for its queue names it, as does a message.
-func whole(ctx context.Context, app *boot.App, l letter) (body []byte, key string, err error) {
+func whole(ctx context.Context, app *boot.App, l deadLetter) (body []byte, key string, err error) {
 	key = l.Ref
 	if m, err := events.DecodeMetadata(l.Body); err == nil && key == "" {
 		key = m.Ref

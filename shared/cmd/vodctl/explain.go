@@ -61,16 +61,16 @@ func (a *app) explainPlan(ctx context.Context, plan string, ids []video.ID) erro
 		if p.Created.IsZero() {
 			p.Created = time.Now().UTC()
 		}
-		moment, err := state.Outside(ctx, o, app.VOD, policy, p.Created)
+		inputs, err := state.LoadInputs(ctx, o, app.VOD, policy, p.Created)
 		if err == nil && policy.RemovesImages() {
 			var images state.Images
-			images, _, err = state.Imaged(ctx, o)
-			moment.Imaged = images.Gone
+			images, _, err = state.LoadImages(ctx, o)
+			inputs.Imaged = images.Gone
 		}
 		if err != nil {
 			return err
 		}
-		if err := policy.CheckInputs(moment); err != nil {
+		if err := policy.CheckInputs(inputs); err != nil {
 			if err := report.Say(a.err, "vodctl: nothing would be removed at all: %s\n", err); err != nil {
 				return err
 			}
@@ -93,7 +93,7 @@ func (a *app) explainPlan(ctx context.Context, plan string, ids []video.ID) erro
 				all[i].Error = m.Err.Error()
 				continue
 			}
-			v := policy.Judge(m.Value, moment)
+			v := policy.Judge(m.Value, inputs)
 			all[i].Takes, all[i].Keeps = v.Items, v.Keeps
 		}
 		if a.json() {

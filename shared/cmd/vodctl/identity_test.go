@@ -125,7 +125,7 @@ func TestAHaltWhereNobodyReadsItIsRefused(t *testing.T) {
 	require.Contains(t, errs, env["STATE"]+", which holds nothing")
 	code, _, errs = vodctl(t, env, "halt", "--reason", "stop now", "--new")
 	require.Zero(t, code, errs)
-	require.ErrorIs(t, state.CheckHalt(t.Context(), opened(t, env)), video.ErrClosed)
+	require.ErrorIs(t, state.CheckHalt(t.Context(), opened(t, env)), video.ErrDeferred)
 	code, _, errs = vodctl(t, env, "halt", "--reason", "again")
 	require.Zero(t, code, "now it holds something: "+errs)
 }

@@ -54,7 +54,7 @@ var errUsage = errors.New("misused")
 // groups are the command groups, in the order of the help text.
 var groups = []func(*app) *cobra.Command{
 	rulesCommand, retagCommand,
-	policyCommand, planCommand, approveCommand, haltCommand, resumeCommand, leavingCommand, ledgerCommand, takedownCommand, snapshotCommand,
+	policyCommand, planCommand, approveCommand, haltCommand, resumeCommand, pendingCommand, ledgerCommand, takedownCommand, snapshotCommand,
 	queueCommand, dlqCommand, undoCommand, stateCommand, setupCommand,
 }
 

@@ -33,11 +33,11 @@ func titled(t *testing.T, text string) (map[string]string, state.Plan, string) {
 	lines, leaving := state.Lines{Objects: store}, state.Lines{Objects: store}
 	require.NoError(t, lines.Add(t.Context(), retention.Verdict{ID: "a1", Title: text, Items: []retention.Item{item}}))
 	require.NoError(t, lines.Flush(t.Context()))
-	require.NoError(t, leaving.Add(t.Context(), state.Leaving{Item: item, Title: text, Created: now, Since: now, Last: now, Due: now}))
+	require.NoError(t, leaving.Add(t.Context(), state.Pending{Item: item, Title: text, Created: now, Since: now, Last: now, Due: now}))
 	require.NoError(t, leaving.Flush(t.Context()))
 	p := state.Plan{
 		Created: now, Expires: now.AddDate(0, 0, 7), Region: env["ALIBABA_CLOUD_REGION"], Account: env["ALIBABA_CLOUD_ACCOUNT_ID"], Policy: retention.Default().Hash,
-		Library: state.Library{Media: 30}, Parts: lines.Written, Leaving: leaving.Written, Shelf: 1, Biggest: []state.Big{{Item: item, Title: text}},
+		Library: state.Library{Media: 30}, Chunks: lines.Written, Pending: leaving.Written, PendingItems: 1, Biggest: []state.Big{{Item: item, Title: text}},
 		Near: []retention.Keep{{ID: "a2", Why: retention.Held, Reason: "tag \"" + text + "\" holds"}},
 	}
 	p.Add(item)
@@ -65,7 +65,7 @@ func TestNoTitleCommandsTheTerminalOrForgesALine(t *testing.T) {
 		}
 	}
 	_, out, errs := vodctl(t, env, "leaving", "-o", "json")
-	var all []state.Leaving
+	var all []state.Pending
 	require.NoError(t, json.Unmarshal([]byte(out), &all), errs)
 	require.Equal(t, text, all[0].Title, "a program gets the value as it is")
 }
@@ -82,7 +82,7 @@ func TestNoTitleRunsInASpreadsheet(t *testing.T) {
 		item := retention.Item{ID: "a1", Kind: retention.Whole, Bytes: 1500, Rule: "temporary", Reason: "40d"}
 		require.NoError(t, lines.Add(t.Context(), retention.Verdict{ID: "a1", Title: title, Items: []retention.Item{item}}))
 		require.NoError(t, lines.Flush(t.Context()))
-		p.Created, p.Parts = p.Created.Add(time.Minute), lines.Written
+		p.Created, p.Chunks = p.Created.Add(time.Minute), lines.Written
 		require.NoError(t, p.Seal())
 		require.NoError(t, state.WritePlan(t.Context(), store, p))
 		require.NoError(t, store.Close())

@@ -95,12 +95,12 @@ func (a *app) showPlan(ctx context.Context, id string, asCSV, items bool) error 
 		if err := report.Plan(a.out, p); err != nil {
 			return err
 		}
-		stands, err := standing(ctx, o, p)
+		status, err := planStatus(ctx, o, p)
 		if err != nil {
 			return err
 		}
 		policy, _ := app.Policy(ctx) // the plan is shown without it as well
-		return errors.Join(a.say("\n"), a.tellQuota(policy, p), a.say("  Status: %s\n", stands))
+		return errors.Join(a.say("\n"), a.tellQuota(policy, p), a.say("  Status: %s\n", status))
 	})
 }
 
@@ -120,12 +120,12 @@ func (a *app) listPlans(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			stands, err := standing(ctx, o, p)
+			status, err := planStatus(ctx, o, p)
 			if err != nil {
 				return err
 			}
 			all = append(all, p)
-			table.Row(id, report.Number(p.Media), report.Number(p.Items), report.Bytes(p.Bytes), p.Expires.Format(time.DateTime), stands)
+			table.Row(id, report.Number(p.Media), report.Number(p.Items), report.Bytes(p.Bytes), p.Expires.Format(time.DateTime), status)
 		}
 		if a.json() {
 			return a.printJSON(all)
@@ -134,22 +134,22 @@ func (a *app) listPlans(ctx context.Context) error {
 	})
 }
 
-func leavingCommand(a *app) *cobra.Command {
+func pendingCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "pending", Aliases: []string{"leaving"}, Short: "Show the items in their grace, and when they go", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.leaving(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.pending(cmd.Context()) },
 	}
 }
 
-func (a *app) leaving(ctx context.Context) error {
+func (a *app) pending(ctx context.Context) error {
 	return a.withState(ctx, func(app *boot.App, o *state.Store) error {
 		p, err := a.findPlan(ctx, app, o, "")
 		if err != nil {
 			return err
 		}
 		table := report.NewTable("media", "takes", ">bytes", "since", ">days", "leaves from", "title", "rule")
-		all := []state.Leaving{}
-		for l, err := range state.ReadLines[state.Leaving](ctx, o, p.Leaving) {
+		all := []state.Pending{}
+		for l, err := range state.ReadLines[state.Pending](ctx, o, p.Pending) {
 			if err != nil {
 				return err
 			}

@@ -37,7 +37,7 @@ func plannedLike(t *testing.T, change func(*state.Plan)) (map[string]string, sta
 	now := time.Now().UTC().Truncate(time.Second)
 	p := state.Plan{
 		Created: now, Expires: now.AddDate(0, 0, 7), Region: "cn-shanghai", Account: "1234", Policy: retention.Default().Hash,
-		Library: state.Library{Media: 30}, Parts: lines.Written, Kept: map[retention.Why]int{retention.Held: 1},
+		Library: state.Library{Media: 30}, Chunks: lines.Written, Kept: map[retention.Why]int{retention.Held: 1},
 		Rules:   []state.RuleTotals{{Rule: "temporary", Kind: retention.Whole, Totals: state.Totals{Media: 1, Items: 1, Bytes: 1500}}},
 		Biggest: []state.Big{{Item: item, Title: "=a title"}},
 	}
@@ -128,13 +128,13 @@ func TestRegionAndAccountAreTypedByHand(t *testing.T) {
 		require.Equal(t, code, got, typed)
 		require.Contains(t, out, "Plan "+p.ID, "it is shown first")
 		require.Contains(t, errs, `This cannot be undone. Type "cn-shanghai 1234" to go on: `)
-		stands := "approved by "
+		status := "approved by "
 		if code > 0 {
-			stands = "not approved"
+			status = "not approved"
 			require.Contains(t, errs, "nothing was changed")
 		}
 		_, out, _ = vodctl(t, env, "plan", "show", p.ID)
-		require.Contains(t, out, "Status: "+stands)
+		require.Contains(t, out, "Status: "+status)
 	}
 }
 
@@ -211,7 +211,7 @@ func TestHaltAndResume(t *testing.T) {
 	store, err := state.Open(t.Context(), env["STATE"], state.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
-	require.ErrorIs(t, state.CheckHalt(t.Context(), store), video.ErrClosed)
+	require.ErrorIs(t, state.CheckHalt(t.Context(), store), video.ErrDeferred)
 	code, _, _ = vodctl(t, env, "resume")
 	require.Zero(t, code)
 	require.NoError(t, state.CheckHalt(t.Context(), store))
@@ -238,7 +238,7 @@ func TestTheLedgerIsProvedOrNot(t *testing.T) {
 	require.Equal(t, 1, r.Plans[0].Freed.Items)
 	require.Equal(t, 1, r.Plans[0].Planned.Items)
 
-	require.NoError(t, state.NoteGone(t.Context(), store, time.Now(), []state.Gone{{ID: "a1", At: time.Now()}, {ID: "x9", At: time.Now()}}))
+	require.NoError(t, state.NoteDeletions(t.Context(), store, time.Now(), []state.DeletionNotice{{ID: "a1", At: time.Now()}, {ID: "x9", At: time.Now()}}))
 	code, out, errs = vodctl(t, env, "ledger", "reconcile")
 	require.Zero(t, code, errs)
 	require.Regexp(t, `\d{4}-\d\d-\d\d +1 +1 +0 +1 +x9`, out)
@@ -385,10 +385,10 @@ func TestTheLatestPlanIsOneOfThisAccount(t *testing.T) {
 			require.NoError(t, err)
 			t.Cleanup(func() { require.NoError(t, store.Close()) })
 			lines := state.Lines{Objects: store}
-			require.NoError(t, lines.Add(t.Context(), state.Leaving{Item: retention.Item{ID: "theirs"}}))
+			require.NoError(t, lines.Add(t.Context(), state.Pending{Item: retention.Item{ID: "theirs"}}))
 			require.NoError(t, lines.Flush(t.Context()))
 			other := p
-			other.Created, other.Leaving = p.Created.Add(time.Second), lines.Written
+			other.Created, other.Pending = p.Created.Add(time.Second), lines.Written
 			change(&other)
 			require.NoError(t, other.Seal())
 			require.NoError(t, state.WritePlan(t.Context(), store, other))
@@ -455,12 +455,12 @@ func TestDamagedObjectsAreNamed(t *testing.T) {
 	store, err := state.Open(t.Context(), env["STATE"], state.Options{})
 	require.NoError(t, err)
 	require.NoError(t, store.Create(t.Context(), "ended/"+p.ID+".json", []byte("{")))
-	require.NoError(t, state.Remove(t.Context(), store, "parts/"+p.Parts[0].Hash+".jsonl"))
+	require.NoError(t, state.Remove(t.Context(), store, "parts/"+p.Chunks[0].Hash+".jsonl"))
 	require.NoError(t, store.Close())
 	code, out, errs = vodctl(t, env, "state", "check")
 	require.Equal(t, 1, code)
 	require.Contains(t, out, "ended/"+p.ID+".json ")
-	require.Contains(t, out, "parts/"+p.Parts[0].Hash+".jsonl  part of plans/"+p.ID+".json: not found")
+	require.Contains(t, out, "parts/"+p.Chunks[0].Hash+".jsonl  part of plans/"+p.ID+".json: not found")
 	require.Contains(t, errs, "2 objects corrupt, missing or stray")
 	code, out, _ = vodctl(t, env, "state", "check", "-o", "json")
 	require.Equal(t, 1, code)

@@ -29,7 +29,7 @@ func backlog(t *testing.T) (map[string]string, state.Plan) {
 		p.Add(item)
 	}
 	require.NoError(t, lines.Flush(t.Context()))
-	p.Parts, p.Library.Media, p.Over = lines.Written, 100_000, []string{"1500 items, at most 1000"}
+	p.Chunks, p.Library.Media, p.Over = lines.Written, 100_000, []string{"1500 items, at most 1000"}
 	require.NoError(t, p.Seal())
 	require.NoError(t, state.WritePlan(t.Context(), store, p))
 	return env, p

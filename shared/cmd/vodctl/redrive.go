@@ -63,7 +63,7 @@ func (a *app) redrive(ctx context.Context, app *boot.App, f filter, rate float64
 	back := 0
 	left := map[string]int{} // by reason
 	f.start = time.Now()
-	others, err := a.letters(ctx, app, f, func(batch []letter) (map[string]bool, error) {
+	others, err := a.deadLetters(ctx, app, f, func(batch []deadLetter) (map[string]bool, error) {
 		var messages []queue.Message
 		var of []int // which letter of the batch a message is
 		first := len(all)
@@ -184,7 +184,7 @@ func onlyRules(body []byte) bool {
 	return err == nil && (len(m.Retag) > 0 && len(m.Changes) == 0 || m.Origin == events.OriginRules)
 }
 
-// reasons sums up why letters are left, the most frequent reasons first.
+// reasons sums up why dead letters are left, the most frequent reasons first.
 func reasons(left map[string]int) string {
 	texts := slices.SortedFunc(maps.Keys(left), func(a, b string) int { return cmp.Or(left[b]-left[a], strings.Compare(a, b)) })
 	var out strings.Builder
@@ -208,9 +208,9 @@ func total(counts map[string]int) (n int) {
 	return n
 }
 
-// revived is the message of a letter as it goes back, or why it would only die
+// revived is the message of a dead letter as it goes back, or why it would only die
 // again. It gets all its attempts again, and those before are kept beside them.
-func revived(ctx context.Context, app *boot.App, l letter) ([]byte, error) {
+func revived(ctx context.Context, app *boot.App, l deadLetter) ([]byte, error) {
 	body, key, err := whole(ctx, app, l)
 	if err != nil {
 		return nil, err
@@ -294,7 +294,7 @@ expired; without STATE it is only printed.`,
 func (a *app) drop(ctx context.Context, app *boot.App, f filter, why string, yes bool) error {
 	result := dropped{Yes: yes, Letters: []shown{}}
 	f.start = time.Now()
-	_, err := a.letters(ctx, app, f, func(batch []letter) (map[string]bool, error) {
+	_, err := a.deadLetters(ctx, app, f, func(batch []deadLetter) (map[string]bool, error) {
 		removed := map[string]bool{}
 		for _, l := range batch {
 			s := show(l)
@@ -335,8 +335,8 @@ func (a *app) drop(ctx context.Context, app *boot.App, f filter, why string, yes
 	return err
 }
 
-// keepDropped keeps a letter and why it is dropped under STATE, if there is one.
-func keepDropped(ctx context.Context, app *boot.App, l letter, why string) (key string, err error) {
+// keepDropped keeps a dead letter and why it is dropped under STATE, if there is one.
+func keepDropped(ctx context.Context, app *boot.App, l deadLetter, why string) (key string, err error) {
 	if app.State == nil {
 		return "", nil
 	}

@@ -130,22 +130,22 @@ type snapshotLine struct {
 	Tree *[]video.Category `json:"categories"`
 }
 
-// shelf is a library in a file.
-type shelf struct {
+// snapshot is a library in a file.
+type snapshot struct {
 	media []video.Media
 	tree  *[]video.Category
 	size  int64 // of the lines that are whole
 	index map[video.ID]int
 }
 
-func (s *shelf) at(id video.ID) int {
+func (s *snapshot) at(id video.ID) int {
 	if i, ok := s.index[id]; ok {
 		return i
 	}
 	return -1
 }
 
-func openSnapshot(name string) (*shelf, error) {
+func openSnapshot(name string) (*snapshot, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
@@ -154,8 +154,8 @@ func openSnapshot(name string) (*shelf, error) {
 	return s, errors.Join(err, f.Close())
 }
 
-func readSnapshot(r io.Reader) (*shelf, error) {
-	s := &shelf{index: map[video.ID]int{}}
+func readSnapshot(r io.Reader) (*snapshot, error) {
+	s := &snapshot{index: map[video.ID]int{}}
 	in := bufio.NewReaderSize(r, 1<<20)
 	for number := 1; ; number++ {
 		line, err := in.ReadBytes('\n')
@@ -185,7 +185,7 @@ func readSnapshot(r io.Reader) (*shelf, error) {
 
 // Search implements plan.Library and tag.Searcher. The file does not tell audio
 // from video: a search for videos finds both.
-func (s *shelf) Search(_ context.Context, q video.Query) iter.Seq2[video.Found, error] {
+func (s *snapshot) Search(_ context.Context, q video.Query) iter.Seq2[video.Found, error] {
 	return func(yield func(video.Found, error) bool) {
 		if q.Kind == video.KindAudio {
 			return
@@ -210,7 +210,7 @@ func selects(q video.Query, v video.Video) bool {
 }
 
 // Categories implements plan.Library.
-func (s *shelf) Categories(context.Context) ([]video.Category, error) {
+func (s *snapshot) Categories(context.Context) ([]video.Category, error) {
 	if s.tree == nil {
 		return nil, fmt.Errorf("%w: the snapshot has no categories; vodctl snapshot adds them", video.ErrNotFound)
 	}
@@ -218,12 +218,12 @@ func (s *shelf) Categories(context.Context) ([]video.Category, error) {
 }
 
 // Image implements tag.Library; the file has no images.
-func (s *shelf) Image(context.Context, video.ID) (video.Image, error) {
+func (s *snapshot) Image(context.Context, video.ID) (video.Image, error) {
 	return video.Image{}, video.ErrNotFound
 }
 
 // Images implements tag.Library.
-func (s *shelf) Images(_ context.Context, ids []video.ID) ([]video.Answer[video.Image], error) {
+func (s *snapshot) Images(_ context.Context, ids []video.ID) ([]video.Answer[video.Image], error) {
 	answers := make([]video.Answer[video.Image], len(ids))
 	for i, id := range ids {
 		answers[i] = video.Answer[video.Image]{ID: id, Err: video.ErrNotFound}
@@ -232,7 +232,7 @@ func (s *shelf) Images(_ context.Context, ids []video.ID) ([]video.Answer[video.
 }
 
 // Media implements plan.Library and tag.Library.
-func (s *shelf) Media(_ context.Context, ids []video.ID) ([]video.Answer[video.Media], error) {
+func (s *snapshot) Media(_ context.Context, ids []video.ID) ([]video.Answer[video.Media], error) {
 	answers := make([]video.Answer[video.Media], len(ids))
 	for i, id := range ids {
 		answers[i] = video.Answer[video.Media]{ID: id, Err: video.ErrNotFound}
@@ -299,7 +299,7 @@ func (a *app) whatIf(ctx context.Context, w whatIf) error {
 	table := report.NewTable("night", ">library", ">items", ">media", ">bytes", ">leaving", "over its guards")
 	for _, p := range plans {
 		table.Row(p.Created.Format(time.DateOnly), report.Number(p.Library.Media), report.Number(p.Items), report.Number(p.Media),
-			report.Bytes(p.Bytes), report.Number(p.Shelf), strings.Join(p.Over, "; "))
+			report.Bytes(p.Bytes), report.Number(p.PendingItems), strings.Join(p.Over, "; "))
 	}
 	return table.Write(a.out, "")
 }
@@ -398,7 +398,7 @@ func (a *app) simulate(ctx context.Context, w whatIf, policyFile string, at time
 
 // remove takes the listed parts from a media. That images are gone is for the ledger
 // to know.
-func (s *shelf) remove(v retention.Verdict) (images []state.Row) {
+func (s *snapshot) remove(v retention.Verdict) (images []state.Row) {
 	m := &s.media[s.at(v.ID)]
 	for _, i := range v.Items {
 		switch i.Kind {

@@ -204,9 +204,9 @@ type folding struct {
 
 func newFolding(k Known) *folding {
 	f := &folding{known: k, now: k.Value, marks: k.Marks.Merge(nil), waiting: map[Stamp]string{}, void: Marks{}, opened: map[Stamp][]string{}}
-	for part, mark := range k.Marks {
+	for field, mark := range k.Marks {
 		if mark.Open {
-			f.opened[mark.Stamp] = append(f.opened[mark.Stamp], part)
+			f.opened[mark.Stamp] = append(f.opened[mark.Stamp], field)
 		}
 	}
 	return f
@@ -219,9 +219,9 @@ func (f *folding) take(c video.Change, s Stamp) Verdict {
 	v := f.judge(c, s)
 	switch v.Result {
 	case video.Rejected, video.Missing, video.Forbidden, video.Stale:
-		for _, part := range f.opened[s] {
-			f.void[part] = f.known.Marks[part]
-			f.marks.takeBack(part, s)
+		for _, field := range f.opened[s] {
+			f.void[field] = f.known.Marks[field]
+			f.marks.takeBack(field, s)
 		}
 	}
 	return v
@@ -270,8 +270,8 @@ func (f *folding) judge(c video.Change, s Stamp) Verdict {
 		return v
 	}
 	moved := Marks{}
-	for _, part := range parts(c) {
-		moved[part] = Mark{Stamp: s}
+	for _, field := range parts(c) {
+		moved[field] = Mark{Stamp: s}
 	}
 	if !c.Tags.Empty() {
 		moved[listSum] = Mark{Stamp: f.marks[listSum].later(s)}
@@ -304,8 +304,8 @@ func (f *folding) overlay() {
 		return
 	}
 	said := map[string]bool{}
-	for _, part := range []string{"title", "description", "category", "cover"} {
-		said[part] = f.said(part)
+	for _, field := range []string{"title", "description", "category", "cover"} {
+		said[field] = f.said(field)
 	}
 	f.over = f.known.Over(Asked{f.now, f.taken, said})
 	next := f.now
@@ -339,25 +339,25 @@ func (f *folding) overlay() {
 
 // said says that a field is as people want it to be: they set it now or before, and
 // nobody has changed it since, as far as that can be known.
-func (f *folding) said(part string) bool {
-	mark, ok := f.marks[part]
+func (f *folding) said(field string) bool {
+	mark, ok := f.marks[field]
 	if !ok {
 		return false
 	}
-	return mark != f.known.Marks[part] || mark.Open || mark.Sum == "" || mark.Sum == Sum(f.now, part) || f.known.Recent
+	return mark != f.known.Marks[field] || mark.Open || mark.Sum == "" || mark.Sum == Sum(f.now, field) || f.known.Recent
 }
 
 // foreign names the fields which another writer has changed since we wrote them
 // last: the change wins, being issued later, but not unseen.
 func (f *folding) foreign(c video.Change) string {
 	var all []string
-	for _, part := range parts(c) {
-		was := f.known.Marks[part]
-		if part == wholeList {
+	for _, field := range parts(c) {
+		was := f.known.Marks[field]
+		if field == wholeList {
 			was = f.known.Marks[listSum]
 		}
-		if !was.Open && was.Sum != "" && was.Sum != Sum(f.known.Value, part) {
-			all = append(all, part+": another writer had changed it")
+		if !was.Open && was.Sum != "" && was.Sum != Sum(f.known.Value, field) {
+			all = append(all, field+": another writer had changed it")
 		}
 	}
 	return strings.Join(all, "; ")
@@ -369,17 +369,17 @@ func (f *folding) foreign(c video.Change) string {
 // not known to be written is noted as waiting.
 func (f *folding) open(c video.Change, s Stamp) (rest video.Change, older string, taken int) {
 	var lost []string
-	keep := func(part string) bool {
-		mark := f.marks.of(part)
+	keep := func(field string) bool {
+		mark := f.marks.of(field)
 		switch n := s.Compare(mark.Stamp); {
 		case n > 0 || n == 0 && mark.Open:
 			return true
 		case s.Compare(mark.written()) == 0:
 			taken++
 		case mark.Open && s.Compare(mark.Was) > 0:
-			f.waiting[s] = fmt.Sprintf("%s: a change issued %s is newer and not known to be written", part, show(mark.At))
+			f.waiting[s] = fmt.Sprintf("%s: a change issued %s is newer and not known to be written", field, show(mark.At))
 		default:
-			lost = append(lost, fmt.Sprintf("%s: a change issued %s is newer", part, show(mark.At)))
+			lost = append(lost, fmt.Sprintf("%s: a change issued %s is newer", field, show(mark.At)))
 		}
 		return false
 	}
@@ -399,9 +399,9 @@ func (f *folding) open(c video.Change, s Stamp) (rest video.Change, older string
 		c.Tags.Set = nil
 	}
 	if c.Tags.Set != nil { // it spares the tags on which a newer change has its word
-		for part := range f.marks {
-			if strings.HasPrefix(part, oneTag) {
-				keep(part)
+		for field := range f.marks {
+			if strings.HasPrefix(field, oneTag) {
+				keep(field)
 			}
 		}
 	}
@@ -448,17 +448,17 @@ func (f *folding) edit(key Key) Edit {
 		e.Old = oldOf(e.Update, f.known.Value)
 	}
 	known := f.known.Marks.Without(f.void, f.known.Marks)
-	for part, mark := range f.marks {
-		if mark == known[part] {
+	for field, mark := range f.marks {
+		if mark == known[field] {
 			continue
 		}
 		if mark.Open = !e.Update.Empty(); mark.Open {
-			mark.Was = known[part].written()
+			mark.Was = known[field].written()
 		}
-		if mark.Sum = ""; part != wholeList { // single tags change the list as well: the mark "list" has it
-			mark.Sum = Sum(f.now, part)
+		if mark.Sum = ""; field != wholeList { // single tags change the list as well: the mark "list" has it
+			mark.Sum = Sum(f.now, field)
 		}
-		e.Marks[part] = mark
+		e.Marks[field] = mark
 	}
 	return e
 }
@@ -467,11 +467,11 @@ func (f *folding) edit(key Key) Edit {
 func (f *folding) verdict(c video.Change, s Stamp, e Edit, foreign string) Verdict {
 	older := foreign
 	result := video.Stale
-	for _, part := range parts(c) {
+	for _, field := range parts(c) {
 		switch {
-		case f.marks.of(part).Stamp != s:
-			older = cmp.Or(older, part+": a later change won")
-		case f.sends(part, e.Update):
+		case f.marks.of(field).Stamp != s:
+			older = cmp.Or(older, field+": a later change won")
+		case f.sends(field, e.Update):
 			result = video.Done
 		case result == video.Stale:
 			result = video.Unchanged
@@ -481,8 +481,8 @@ func (f *folding) verdict(c video.Change, s Stamp, e Edit, foreign string) Verdi
 }
 
 // sends says whether the update changes this part.
-func (f *folding) sends(part string, u video.Update) bool {
-	switch part {
+func (f *folding) sends(field string, u video.Update) bool {
+	switch field {
 	case "title":
 		return u.Title != nil
 	case "description":
@@ -494,7 +494,7 @@ func (f *folding) sends(part string, u video.Update) bool {
 	case wholeList:
 		return u.Tags != nil
 	}
-	tag := strings.TrimPrefix(part, oneTag)
+	tag := strings.TrimPrefix(field, oneTag)
 	return u.Tags != nil && slices.Contains(*u.Tags, tag) != slices.Contains(f.known.Value.Tags, tag)
 }
 

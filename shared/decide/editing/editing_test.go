@@ -482,8 +482,8 @@ func TestASplitBatchComesToTheSameAsTheWhole(t *testing.T) {
 		arrival := rapid.Permutation(changes).Draw(t, "arrival")
 		cut := rapid.IntRange(0, len(changes)).Draw(t, "cut")
 		split := l
-		for _, part := range [][]video.Change{arrival[:cut], arrival[cut:]} {
-			edits, _ := editing.Fold(part, split.known)
+		for _, field := range [][]video.Change{arrival[:cut], arrival[cut:]} {
+			edits, _ := editing.Fold(field, split.known)
 			split = split.after(edits)
 		}
 		require.Equal(t, whole, split.plain())
@@ -534,9 +534,9 @@ func TestMarksMergeInAnyOrder(t *testing.T) {
 		for range rapid.IntRange(0, 4).Draw(t, "n") {
 			edits, _ := editing.Fold(batch().Draw(t, "changes"), drawLibrary(t).known)
 			for _, e := range edits {
-				for part, mark := range e.Marks { // whether it is open and what it left is decided by the last word
+				for field, mark := range e.Marks { // whether it is open and what it left is decided by the last word
 					mark.Open, mark.Sum = false, ""
-					e.Marks[part] = mark
+					e.Marks[field] = mark
 				}
 				all = append(all, e.Marks)
 			}
@@ -576,7 +576,7 @@ func TestWhatIsNotOpenNeedsNoReading(t *testing.T) {
 			}
 			_, with := editing.Fold([]video.Change{c}, func(editing.Key) editing.Known { return known })
 			edits, without := editing.Fold([]video.Change{c}, func(editing.Key) editing.Known {
-				return editing.Known{Err: video.ErrClosed, Marks: known.Marks}
+				return editing.Known{Err: video.ErrDeferred, Marks: known.Marks}
 			})
 			require.Empty(t, edits)
 			require.Equal(t, with, without)

@@ -78,9 +78,9 @@ func (m Mark) written() Stamp {
 // Sum is the digest of a part's value: that of the whole list for "tags", whatever
 // its order, and none for a single tag. A cover is taken without the signature that
 // the library adds.
-func Sum(v Value, part string) string {
+func Sum(v Value, field string) string {
 	var text string
-	switch part {
+	switch field {
 	case "title":
 		text = v.Title
 	case "description":
@@ -131,9 +131,9 @@ const (
 
 // of is the mark that counts for a part: for a tag the later of its own and
 // that of the whole list.
-func (m Marks) of(part string) Mark {
-	mark := m[part]
-	if strings.HasPrefix(part, oneTag) {
+func (m Marks) of(field string) Mark {
+	mark := m[field]
+	if strings.HasPrefix(field, oneTag) {
 		if list := m[wholeList]; mark.Compare(list.Stamp) < 0 {
 			return list
 		}
@@ -157,9 +157,9 @@ func (m Marks) Merge(news Marks) Marks {
 
 // put takes news in: of each part the later one, and of equal ones the new one.
 func (m Marks) put(news Marks) {
-	for part, mark := range news {
-		if have, ok := m[part]; !ok || mark.Compare(have.Stamp) >= 0 {
-			m[part] = mark
+	for field, mark := range news {
+		if have, ok := m[field]; !ok || mark.Compare(have.Stamp) >= 0 {
+			m[field] = mark
 		}
 	}
 }
@@ -168,8 +168,8 @@ func (m Marks) put(news Marks) {
 // written, stands for.
 func (m Marks) tidy() {
 	if list, ok := m[wholeList]; ok && !list.Open {
-		maps.DeleteFunc(m, func(part string, mark Mark) bool {
-			return strings.HasPrefix(part, oneTag) && mark.Compare(list.Stamp) <= 0
+		maps.DeleteFunc(m, func(field string, mark Mark) bool {
+			return strings.HasPrefix(field, oneTag) && mark.Compare(list.Stamp) <= 0
 		})
 	}
 }
@@ -183,14 +183,14 @@ func (m Marks) move(news Marks) {
 }
 
 // takeBack undoes in place the open mark that a change left for a part.
-func (m Marks) takeBack(part string, s Stamp) {
-	mark, ok := m[part]
+func (m Marks) takeBack(field string, s Stamp) {
+	mark, ok := m[field]
 	switch {
 	case !ok || mark.Stamp != s:
 	case mark.Was == Stamp{}:
-		delete(m, part)
+		delete(m, field)
 	default:
-		m[part] = Mark{Stamp: mark.Was}
+		m[field] = Mark{Stamp: mark.Was}
 		m.tidy()
 	}
 }
@@ -199,10 +199,10 @@ func (m Marks) takeBack(part string, s Stamp) {
 // taken their place.
 func (m Marks) Settle(done Marks) Marks {
 	out := maps.Clone(m)
-	for part, mark := range done {
-		if have, ok := out[part]; ok && have.Stamp == mark.Stamp {
+	for field, mark := range done {
+		if have, ok := out[field]; ok && have.Stamp == mark.Stamp {
 			have.Open, have.Was = false, Stamp{}
-			out[part] = have
+			out[field] = have
 		}
 	}
 	return out.Merge(nil)
@@ -211,15 +211,15 @@ func (m Marks) Settle(done Marks) Marks {
 // Without returns the marks with those in void taken back to what they were before,
 // unless a later change has taken their place.
 func (m Marks) Without(void, was Marks) Marks {
-	of := func(part string, mark Mark) bool {
-		other, ok := void[part]
+	of := func(field string, mark Mark) bool {
+		other, ok := void[field]
 		return ok && other.Stamp == mark.Stamp
 	}
 	rest, before := maps.Clone(m), maps.Clone(was)
 	maps.DeleteFunc(rest, of)
-	for part, mark := range before {
-		if of(part, mark) { // it was tried before, in vain as well
-			before[part] = Mark{Stamp: mark.Was}
+	for field, mark := range before {
+		if of(field, mark) { // it was tried before, in vain as well
+			before[field] = Mark{Stamp: mark.Was}
 		}
 	}
 	maps.DeleteFunc(before, func(_ string, mark Mark) bool { return mark.Stamp == Stamp{} })
@@ -227,6 +227,6 @@ func (m Marks) Without(void, was Marks) Marks {
 }
 
 // OfTags says that a part is about tags, not about a field.
-func OfTags(part string) bool {
-	return part == wholeList || part == listSum || strings.HasPrefix(part, oneTag)
+func OfTags(field string) bool {
+	return field == wholeList || field == listSum || strings.HasPrefix(field, oneTag)
 }

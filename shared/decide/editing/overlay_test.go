@@ -203,8 +203,8 @@ func TestATagThatNoUpdateCanCarryStopsOnlyWhatTouchesTheList(t *testing.T) {
 }
 
 func TestWhichMarksAreOfTags(t *testing.T) {
-	for part, is := range map[string]bool{"tags": true, "list": true, "tag:a": true, "tag:": true, "title": false, "description": false, "category": false, "cover": false} {
-		require.Equal(t, is, editing.OfTags(part), part)
+	for field, is := range map[string]bool{"tags": true, "list": true, "tag:a": true, "tag:": true, "title": false, "description": false, "category": false, "cover": false} {
+		require.Equal(t, is, editing.OfTags(field), field)
 	}
 }
 

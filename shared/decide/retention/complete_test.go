@@ -161,7 +161,7 @@ func TestABrokenOrWorseTranscodeSupersedesNothing(t *testing.T) {
 		m.Streams = []video.Stream{stream("ld", "LD", 360, 100), before, newer}
 		require.Equal(t, []string{"stream before"}, takes(p, m))
 		spoil(&m.Streams[2])
-		v := p.Judge(m, retention.Moment{Now: now})
+		v := p.Judge(m, retention.Inputs{Now: now})
 		require.Empty(t, v.Items, "the newer one is %s", name)
 		require.Equal(t, retention.Doubt, v.Keeps[0].Why, name)
 	}
@@ -212,7 +212,7 @@ func TestABetterPictureIsNotLeftForAWorseOne(t *testing.T) {
 	} {
 		m.Source.Width, m.Source.Height = tc.source[0], tc.source[1]
 		m.Streams[0].Width, m.Streams[0].Height = tc.stream[0], tc.stream[1]
-		v := policy(t, anyOld+tc.rule).Judge(m, retention.Moment{Now: now})
+		v := policy(t, anyOld+tc.rule).Judge(m, retention.Inputs{Now: now})
 		require.Equal(t, tc.goes, len(v.Items) > 0, "%s: %+v", name, v.Keeps)
 	}
 	m.Source.Width, m.Source.Height = 1920, 1080
@@ -277,8 +277,8 @@ func TestWhatMayPlayLaterIsKeptByTheNewestAndWhatNeverWillIsNot(t *testing.T) {
 	going, keeps := settled(t, p, blocked, failed, aged("plays", 60, 7, 1, "temp"))
 	require.Equal(t, map[video.ID]string{"failed": "r"}, going)
 	require.Equal(t, retention.Doubt, keeps["blocked"].Why)
-	require.True(t, p.Stands(retention.Group{}, aged("plays", 60, 7, 1), retention.Moment{Now: now}))
-	require.False(t, p.Stands(retention.Group{}, blocked, retention.Moment{Now: now}), "what stands for a group plays")
+	require.True(t, p.Survives(retention.Group{}, aged("plays", 60, 7, 1), retention.Inputs{Now: now}))
+	require.False(t, p.Survives(retention.Group{}, blocked, retention.Inputs{Now: now}), "what stands for a group plays")
 }
 
 // A thousand failed uploads make no removal a small one.
@@ -290,7 +290,7 @@ func TestTheTallyCountsWhatPlays(t *testing.T) {
 	unknown.Source = nil
 	var tally retention.Tally
 	for _, m := range []video.Media{failed, unknown, aged("a", 50, 1, 600), aged("b", 50, 1, 600), aged("c", 50, 1, 600)} {
-		at := retention.Moment{Now: now}
+		at := retention.Inputs{Now: now}
 		p.Add(&tally, m, at, p.Judge(m, at))
 	}
 	require.Equal(t, 5, tally.Media)
@@ -323,7 +323,7 @@ func TestACoverThatMayBeInUseStays(t *testing.T) {
 	} {
 		m := old()
 		m.Snapshots, m.Cover = []string{"http://b/a1/covers/c-00001.jpg", "http://b/a1/snapshots/normal/listed.jpg", "http://b/elsewhere/listed.jpg"}, cover
-		v := p.Judge(m, retention.Moment{Now: now})
+		v := p.Judge(m, retention.Inputs{Now: now})
 		require.Len(t, v.Items, len(all)-len(kept), cover)
 		for _, i := range v.Items {
 			require.NotContains(t, kept, "images "+i.Part, cover)
@@ -337,13 +337,13 @@ func TestBestOfStreamsOfWhichOneIsNotKnown(t *testing.T) {
 	m := old()
 	m.Streams[2].Duration = 0
 	p := policy(t, anyOld+"{streams: {keep_best: 1}}")
-	v := p.Judge(m, retention.Moment{Now: now})
+	v := p.Judge(m, retention.Inputs{Now: now})
 	require.Empty(t, v.Items, "nothing stays for certain: sd, or hd, but which?")
 	require.Equal(t, []string{"streams[2].duration"}, v.Keeps[1].Missing)
 	m.Streams = append(m.Streams, stream("full", "HD", 1080, 900))
 	p = policy(t, anyOld+"{streams: {keep_best: 2}}")
 	require.Equal(t, []string{"stream ld"}, takes(p, m), "full stays whatever hd is")
 	m.Streams[2].Duration, m.Streams[2].Bitrate, m.Streams[2].Height = time.Minute, 0, 1080
-	v = policy(t, anyOld+"{streams: {keep_best: 1}}").Judge(m, retention.Moment{Now: now})
+	v = policy(t, anyOld+"{streams: {keep_best: 1}}").Judge(m, retention.Inputs{Now: now})
 	require.Contains(t, v.Keeps[len(v.Keeps)-1].Reason+v.Keeps[0].Reason, "bitrate", "two of the same lines are told apart by their bits")
 }

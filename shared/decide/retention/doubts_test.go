@@ -62,7 +62,7 @@ func TestEveryDoubtNamesThePartAndTheFactsThatAreMissing(t *testing.T) {
 	} {
 		m := old()
 		tc.change(&m)
-		v := policy(t, anyOld+tc.remove).Judge(m, retention.Moment{Now: now})
+		v := policy(t, anyOld+tc.remove).Judge(m, retention.Inputs{Now: now})
 		require.Empty(t, v.Items, name)
 		require.NotEmpty(t, v.Keeps, name)
 		found := false
@@ -107,7 +107,7 @@ func TestAKnownFactDecidesBesideAMissingOne(t *testing.T) {
 	} {
 		m := old()
 		tc.change(&m)
-		v := policy(t, anyOld+tc.remove).Judge(m, retention.Moment{Now: now})
+		v := policy(t, anyOld+tc.remove).Judge(m, retention.Inputs{Now: now})
 		require.Equal(t, tc.takes, words(v), "%s: %+v", name, v.Keeps)
 		if tc.why == "" {
 			require.Empty(t, v.Keeps, name)
@@ -151,14 +151,14 @@ func TestWhatARuleMayTakeDoesNotCountAsStaying(t *testing.T) {
 		if tc.change != nil {
 			tc.change(&m)
 		}
-		v := policy(t, "rules:\n  - "+tc.first+second).Judge(m, retention.Moment{Now: now})
+		v := policy(t, "rules:\n  - "+tc.first+second).Judge(m, retention.Inputs{Now: now})
 		require.Equal(t, tc.goes, len(v.Items) == 1, "%s: %+v", name, v.Keeps)
 	}
 	m := old()
 	m.Streams = []video.Stream{m.Streams[0], m.Streams[2]}
 	m.Streams[1].Size = 0 // so ld is not taken, and would be if hd were known to be there
 	v := policy(t, "rules:\n  - {name: a, select: '\"temp\" in tags', older_than: 30d, remove: {streams: {height_below: 400}}}"+
-		"\n  - {name: b, select: '\"temp\" in tags', older_than: 30d, remove: {source: {min_height: 300}}}").Judge(m, retention.Moment{Now: now})
+		"\n  - {name: b, select: '\"temp\" in tags', older_than: 30d, remove: {source: {min_height: 300}}}").Judge(m, retention.Inputs{Now: now})
 	require.Empty(t, v.Items)
 	require.Equal(t, []string{"streams[0]", "streams[1].size"}, v.Keeps[len(v.Keeps)-1].Missing)
 }
@@ -171,7 +171,7 @@ func TestAFactInDoubtIsUnknownToEveryRule(t *testing.T) {
 		m := old()
 		require.Equal(t, []string{"video"}, takes(p, m), fact)
 		m.Doubts = []string{fact}
-		v := p.Judge(m, retention.Moment{Now: now})
+		v := p.Judge(m, retention.Inputs{Now: now})
 		require.Empty(t, v.Items, fact)
 		require.Equal(t, retention.Doubt, v.Keeps[0].Why, fact)
 		require.Contains(t, v.Keeps[0].Missing[0], fact)
@@ -265,9 +265,9 @@ func TestAQuotaNamesWhatItDoesNotKnow(t *testing.T) {
 	} {
 		m := aged("a", 90, 1, 600)
 		m.Source.FPS = 25
-		require.Len(t, p.Judge(m, retention.Moment{Now: now}).Claims, 2)
+		require.Len(t, p.Judge(m, retention.Inputs{Now: now}).Claims, 2)
 		tc.change(&m)
-		v := p.Judge(m, retention.Moment{Now: now})
+		v := p.Judge(m, retention.Inputs{Now: now})
 		require.Empty(t, v.Claims, "%s: what one quota cannot tell counts for none", name)
 		require.Equal(t, tc.missing, v.Keeps[0].Missing, name)
 		require.Contains(t, v.Keeps[0].Reason, tc.reason, name)
@@ -281,7 +281,7 @@ func TestAQuotaNamesWhatItDoesNotKnow(t *testing.T) {
 func TestAnAssetViewedBeforeItWasUploadedIsAsYoungAsItsUpload(t *testing.T) {
 	p := policy(t, "usage: u.csv\nrules: [{name: r, select: '\"temp\" in tags', older_than: 30d, since: view, remove: {video: true}}]")
 	m := old()
-	at := retention.Moment{Now: now, Viewed: func(video.ID) (time.Time, bool) { return ago(40), true }}
+	at := retention.Inputs{Now: now, Viewed: func(video.ID) (time.Time, bool) { return ago(40), true }}
 	m.Created = time.Time{}
 	v := p.Judge(m, at)
 	require.Equal(t, "upload time unknown", v.Keeps[0].Reason)

@@ -28,7 +28,7 @@ func newHolds(tags []string, categories []int64, until string) holds {
 
 // held says why the asset may not be touched: Held when a hold covers it, Doubt when one
 // may. An empty reason: nothing holds it.
-func (h holds) held(m video.Media, at Moment) (why Why, reason string) {
+func (h holds) held(m video.Media, at Inputs) (why Why, reason string) {
 	if note, listed := at.listed(m.ID); listed {
 		return Held, strings.TrimRight("on the hold list: "+note, ": ")
 	}
@@ -55,7 +55,7 @@ func (h holds) held(m video.Media, at Moment) (why Why, reason string) {
 	return "", ""
 }
 
-func (at Moment) listed(id video.ID) (note string, listed bool) {
+func (at Inputs) listed(id video.ID) (note string, listed bool) {
 	if note, listed = at.Held[id]; !listed {
 		note, listed = at.Held[HeldID(id)]
 	}
@@ -96,10 +96,10 @@ func (h holds) within(id int64, above map[int64]int64) string {
 	return fmt.Sprintf("category %d is not in the tree of categories, so it may be held", id)
 }
 
-// HoldsCategories says that the holds need the tree of categories (Moment.Above).
+// HoldsCategories says that the holds need the tree of categories (Inputs.Above).
 func (p *Policy) HoldsCategories() bool { return p != nil && len(p.holds.categories) > 0 }
 
-// Above is the tree of categories as a Moment wants it.
+// Above is the tree of categories as a Inputs wants it.
 func Above(all []video.Category) map[int64]int64 {
 	above := make(map[int64]int64, len(all))
 	for _, c := range all {
@@ -167,7 +167,7 @@ func (h holds) resembles(word string, now time.Time) string {
 
 // Held says why the policy's holds forbid to touch the asset, or may forbid it; empty:
 // they do not. It is for removals that no rule asked for; Judge asks the holds by itself.
-func (p *Policy) Held(m video.Media, at Moment) string {
+func (p *Policy) Held(m video.Media, at Inputs) string {
 	if fact := disputed(m); fact != "" {
 		return fact
 	}

@@ -20,7 +20,7 @@ const ahead = 7 * day
 // policy names was not read, a held category is not in the tree of categories, or the
 // usage file has stopped (its newest view is older than usage_max_age). Every fault is
 // told. Planning and removal ask it before anything else.
-func (p *Policy) CheckInputs(in Moment) error {
+func (p *Policy) CheckInputs(in Inputs) error {
 	if err := p.Check(); err != nil {
 		return err
 	}
@@ -40,7 +40,7 @@ func (p *Policy) CheckInputs(in Moment) error {
 	return errors.Join(faults...)
 }
 
-func (p *Policy) checkUsage(in Moment) error {
+func (p *Policy) checkUsage(in Inputs) error {
 	newest := in.NewestView.UTC().Format(time.RFC3339)
 	switch {
 	case in.Viewed == nil:
@@ -61,7 +61,7 @@ const shown = 10
 
 // uses notes which protections of the policy cover the asset. What was found to cover
 // one is not asked again.
-func (p *Policy) uses(t *Tally, c func() *facts, m video.Media, at Moment) {
+func (p *Policy) uses(t *Tally, c func() *facts, m video.Media, at Inputs) {
 	if len(at.Held) > 0 {
 		if id := HeldID(m.ID); !t.HeldIDs[id] {
 			if _, listed := at.listed(m.ID); listed {
@@ -79,7 +79,7 @@ func (p *Policy) uses(t *Tally, c func() *facts, m video.Media, at Moment) {
 	p.usesHolds(t, m, at)
 }
 
-func (p *Policy) usesHolds(t *Tally, m video.Media, at Moment) {
+func (p *Policy) usesHolds(t *Tally, m video.Media, at Inputs) {
 	for _, tag := range m.Tags {
 		for _, word := range rule.Protective(tag) {
 			if slices.Contains(p.holds.tags, word) {
@@ -105,7 +105,7 @@ func set[K comparable, V any](all *map[K]V, key K, value V) {
 // protect nothing: ids of the hold list that no asset has, hold tags that no asset
 // carries, held categories and keep rules without assets. Any of them may be a
 // slip of the pen.
-func (p *Policy) Unused(t *Tally, in Moment) (all []string) {
+func (p *Policy) Unused(t *Tally, in Inputs) (all []string) {
 	var ids []string
 	for id := range in.Held {
 		if !t.HeldIDs[HeldID(id)] {

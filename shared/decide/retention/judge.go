@@ -19,7 +19,7 @@ import (
 // facts are what the rules of one policy ask about one asset.
 type facts struct {
 	m     video.Media
-	at    Moment
+	at    Inputs
 	words rule.Facts
 
 	// What cannot be told must never let anything else go. maybe are the streams, by
@@ -29,7 +29,7 @@ type facts struct {
 	unsure bool
 }
 
-func newCase(m video.Media, at Moment) *facts {
+func newCase(m video.Media, at Inputs) *facts {
 	m = believed(m)
 	c := &facts{m: m, at: at, words: rule.FactsOf(m, at.Now), maybe: map[string]bool{}}
 	for _, name := range m.Doubts {

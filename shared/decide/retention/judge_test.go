@@ -138,7 +138,7 @@ func TestWhatARuleTakesAndLeaves(t *testing.T) {
 			if tc.change != nil {
 				tc.change(&m)
 			}
-			v := policy(t, anyOld+tc.remove).Judge(m, retention.Moment{Now: now})
+			v := policy(t, anyOld+tc.remove).Judge(m, retention.Inputs{Now: now})
 			require.Equal(t, tc.takes, words(v), "%+v", v.Keeps)
 			for _, i := range v.Items {
 				require.Equal(t, "r", i.Rule)
@@ -203,7 +203,7 @@ func TestSizes(t *testing.T) {
 func TestPartsTellTheirOwnSize(t *testing.T) {
 	m := old()
 	m.Snapshots, m.Streams[1].Size, m.Source.Size = []string{"u"}, 0, 1
-	v := policy(t, anyOld+"{streams: {height_below: 600}, source: {}, images: [NormalSnapshot]}").Judge(m, retention.Moment{Now: now})
+	v := policy(t, anyOld+"{streams: {height_below: 600}, source: {}, images: [NormalSnapshot]}").Judge(m, retention.Inputs{Now: now})
 	var sizes []int64
 	for _, i := range v.Items {
 		sizes = append(sizes, i.Bytes)
@@ -220,7 +220,7 @@ func TestImagesThatAreGoneAreNotListedAgain(t *testing.T) {
 	require.False(t, (*retention.Policy)(nil).RemovesImages())
 	m := old()
 	m.Snapshots = []string{"u"}
-	at := retention.Moment{Now: now, Imaged: func(id video.ID, kind string) bool { return id == "a1" && kind == "NormalSnapshot" }}
+	at := retention.Inputs{Now: now, Imaged: func(id video.ID, kind string) bool { return id == "a1" && kind == "NormalSnapshot" }}
 	require.Equal(t, []string{"images SpriteSnapshot"}, words(p.Judge(m, at)))
 	m.ID = "b2"
 	require.Len(t, p.Judge(m, at).Items, 2)
@@ -228,20 +228,20 @@ func TestImagesThatAreGoneAreNotListedAgain(t *testing.T) {
 
 func TestAgesCountFromUploadModificationOrView(t *testing.T) {
 	rule := "usage: usage.csv\nrules:\n  - {name: r, select: '\"temp\" in tags', older_than: 30d, since: %s, remove: {video: true}}"
-	viewed := func(days int, known bool) retention.Moment {
-		return retention.Moment{Now: now, Viewed: func(video.ID) (time.Time, bool) { return ago(days), known }}
+	viewed := func(days int, known bool) retention.Inputs {
+		return retention.Inputs{Now: now, Viewed: func(video.ID) (time.Time, bool) { return ago(days), known }}
 	}
 	m := old() // uploaded 100 and changed 50 days ago
-	require.Len(t, policy(t, fmt.Sprintf(rule, "upload")).Judge(m, retention.Moment{Now: now}).Items, 1)
+	require.Len(t, policy(t, fmt.Sprintf(rule, "upload")).Judge(m, retention.Inputs{Now: now}).Items, 1)
 	byChange := policy(t, fmt.Sprintf(rule, "modification"))
-	require.Contains(t, byChange.Judge(m, retention.Moment{Now: now}).Items[0].Reason, "50d since modification")
+	require.Contains(t, byChange.Judge(m, retention.Inputs{Now: now}).Items[0].Reason, "50d since modification")
 	m.Modified = time.Time{}
-	require.Contains(t, byChange.Judge(m, retention.Moment{Now: now}).Keeps[0].Reason, "modification time unknown")
+	require.Contains(t, byChange.Judge(m, retention.Inputs{Now: now}).Keeps[0].Reason, "modification time unknown")
 	byView := policy(t, fmt.Sprintf(rule, "view"))
 	require.Contains(t, byView.Judge(m, viewed(40, true)).Items[0].Reason, "40d since view")
 	require.Empty(t, byView.Judge(m, viewed(20, true)).Items)
 	require.Contains(t, byView.Judge(m, viewed(40, false)).Keeps[0].Reason, "last view unknown")
-	require.Contains(t, byView.Judge(m, retention.Moment{Now: now}).Keeps[0].Reason, "no usage was given")
+	require.Contains(t, byView.Judge(m, retention.Inputs{Now: now}).Keeps[0].Reason, "no usage was given")
 	require.Empty(t, byView.Judge(m, viewed(-1, true)).Items, "a view in the future is no age")
 	m.Created = ago(10)
 	require.Empty(t, byView.Judge(m, viewed(40, true)).Items, "an upload after its last counted view")
@@ -249,16 +249,16 @@ func TestAgesCountFromUploadModificationOrView(t *testing.T) {
 
 func TestReasonsNameTheirValues(t *testing.T) {
 	m := old()
-	v := policy(t, anyOld+"{video: true}").Judge(m, retention.Moment{Now: now})
+	v := policy(t, anyOld+"{video: true}").Judge(m, retention.Inputs{Now: now})
 	require.Equal(t, "100d since upload, limit 30d", v.Items[0].Reason)
 	m.Created = now.Add(-24 * time.Hour)
-	v = policy(t, anyOld+"{video: true}").Judge(m, retention.Moment{Now: now})
+	v = policy(t, anyOld+"{video: true}").Judge(m, retention.Inputs{Now: now})
 	require.Equal(t, "1d since upload, limit 30d", v.Keeps[0].Reason)
 	require.Equal(t, now.AddDate(0, 0, 29), v.Keeps[0].Due)
 	m.Created = now.Add(-23 * time.Hour)
-	v = policy(t, anyOld+"{video: true}").Judge(m, retention.Moment{Now: now})
+	v = policy(t, anyOld+"{video: true}").Judge(m, retention.Inputs{Now: now})
 	require.Equal(t, "23h0m0s since upload, limit 30d", v.Keeps[0].Reason)
-	v = policy(t, "rules:\n  - {name: r, unsafe: true, select: '\"temp\" in tags', remove: {video: true}}").Judge(m, retention.Moment{Now: now})
+	v = policy(t, "rules:\n  - {name: r, unsafe: true, select: '\"temp\" in tags', remove: {video: true}}").Judge(m, retention.Inputs{Now: now})
 	require.Equal(t, "no age limit", v.Items[0].Reason)
 }
 
@@ -266,12 +266,12 @@ func TestAMissingFactKeeps(t *testing.T) {
 	none := policy(t, "rules:\n  - {name: r, select: 'len(streams) == 0', older_than: 30d, remove: {video: true}}")
 	m := old()
 	m.Streams = nil
-	require.Contains(t, none.Judge(m, retention.Moment{Now: now}).Keeps[0].Reason, "streams unknown")
+	require.Contains(t, none.Judge(m, retention.Inputs{Now: now}).Keeps[0].Reason, "streams unknown")
 	m.Streams = []video.Stream{}
-	require.Len(t, none.Judge(m, retention.Moment{Now: now}).Items, 1, "that there are none is known")
+	require.Len(t, none.Judge(m, retention.Inputs{Now: now}).Items, 1, "that there are none is known")
 
 	p := policy(t, "rules:\n  - {name: r, select: 'fps > 10', older_than: 30d, remove: {video: true}}")
-	v := p.Judge(old(), retention.Moment{Now: now}) // fps was not told
+	v := p.Judge(old(), retention.Inputs{Now: now}) // fps was not told
 	require.Empty(t, v.Items)
 	require.Equal(t, retention.Doubt, v.Keeps[0].Why)
 	require.Contains(t, v.Keeps[0].Reason, "fps unknown")
@@ -299,7 +299,7 @@ func TestKeepRules(t *testing.T) {
 			if tc.change != nil {
 				tc.change(&m)
 			}
-			v := policy(t, "keep:\n  - "+tc.keep+rule).Judge(m, retention.Moment{Now: now})
+			v := policy(t, "keep:\n  - "+tc.keep+rule).Judge(m, retention.Inputs{Now: now})
 			require.Equal(t, tc.kept, len(v.Items) == 0)
 			if tc.kept {
 				require.Equal(t, tc.why, v.Keeps[0].Why, v.Keeps[0].Reason)
@@ -313,7 +313,7 @@ func TestHolds(t *testing.T) {
 	p := policy(t, "holds: {tags: [keep, 保留], categories: [9], until: hold-until}\n"+anyOld+"{video: true}")
 	for name, tc := range map[string]struct {
 		change func(*video.Media)
-		at     retention.Moment
+		at     retention.Inputs
 		held   string
 	}{
 		"nothing holds":                      {},
@@ -330,9 +330,9 @@ func TestHolds(t *testing.T) {
 		"a category of a tree with a circle": {change: func(m *video.Media) { m.Category = 3 }, held: "so it may be held"},
 		"a category whose parent is unknown": {change: func(m *video.Media) { m.Category = 6 }, held: "so it may be held"},
 		"no category":                        {change: func(m *video.Media) { m.Category = 0 }},
-		"the list":                           {at: retention.Moment{Held: map[video.ID]string{"a1": "court order"}}, held: "on the hold list: court order"},
-		"the list without a note":            {at: retention.Moment{Held: map[video.ID]string{"a1": ""}}, held: "on the hold list"},
-		"the list of others":                 {at: retention.Moment{Held: map[video.ID]string{"b2": ""}}},
+		"the list":                           {at: retention.Inputs{Held: map[video.ID]string{"a1": "court order"}}, held: "on the hold list: court order"},
+		"the list without a note":            {at: retention.Inputs{Held: map[video.ID]string{"a1": ""}}, held: "on the hold list"},
+		"the list of others":                 {at: retention.Inputs{Held: map[video.ID]string{"b2": ""}}},
 		"a date to come":                     {change: tags("hold-until:2027-01-01"), held: "holds"},
 		"today":                              {change: tags("hold-until:2026-07-01"), held: "holds"},
 		"yesterday, but not yet in the west": {change: tags("hold-until:2026-06-30"), held: "holds"},
@@ -376,25 +376,25 @@ func TestTheHourAHoldEnds(t *testing.T) {
 	m := old()
 	m.Tags = append(m.Tags, "hold-until:2026-06-30")
 	end := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC) // 1 July begins everywhere on earth
-	require.Empty(t, p.Judge(m, retention.Moment{Now: end.Add(-time.Second)}).Items)
-	require.Len(t, p.Judge(m, retention.Moment{Now: end}).Items, 1)
+	require.Empty(t, p.Judge(m, retention.Inputs{Now: end.Add(-time.Second)}).Items)
+	require.Len(t, p.Judge(m, retention.Inputs{Now: end}).Items, 1)
 }
 
 func TestTheFirstRuleHasTheCreditAndAWholeTakesItsParts(t *testing.T) {
 	two := "\n  - {name: second, select: '\"temp\" in tags', older_than: 10d, remove: %s}"
-	v := policy(t, anyOld+"{streams: {keep_best: 2}}"+fmt.Sprintf(two, "{streams: {keep_best: 1}}")).Judge(old(), retention.Moment{Now: now})
+	v := policy(t, anyOld+"{streams: {keep_best: 2}}"+fmt.Sprintf(two, "{streams: {keep_best: 1}}")).Judge(old(), retention.Inputs{Now: now})
 	require.Equal(t, []string{"stream ld", "stream sd"}, words(v))
 	require.Equal(t, []string{"r", "second"}, []string{v.Items[0].Rule, v.Items[1].Rule})
 
-	v = policy(t, anyOld+"{source: {}}"+fmt.Sprintf(two, "{video: true}")).Judge(old(), retention.Moment{Now: now})
+	v = policy(t, anyOld+"{source: {}}"+fmt.Sprintf(two, "{video: true}")).Judge(old(), retention.Inputs{Now: now})
 	require.Equal(t, []string{"video"}, words(v))
 	require.Equal(t, "second", v.Items[0].Rule)
-	v = policy(t, anyOld+"{video: true}"+fmt.Sprintf(two, "{source: {}}")).Judge(old(), retention.Moment{Now: now})
+	v = policy(t, anyOld+"{video: true}"+fmt.Sprintf(two, "{source: {}}")).Judge(old(), retention.Inputs{Now: now})
 	require.Equal(t, []string{"video"}, words(v), "whichever comes first")
 
 	m := old()
 	m.Snapshots = []string{"u"}
-	v = policy(t, anyOld+"{images: [NormalSnapshot]}"+fmt.Sprintf(two, "{images: [NormalSnapshot, SpriteSnapshot]}")).Judge(m, retention.Moment{Now: now})
+	v = policy(t, anyOld+"{images: [NormalSnapshot]}"+fmt.Sprintf(two, "{images: [NormalSnapshot, SpriteSnapshot]}")).Judge(m, retention.Inputs{Now: now})
 	require.Equal(t, []string{"images NormalSnapshot", "images SpriteSnapshot"}, words(v), "what two rules take goes once")
 	require.Equal(t, "r", v.Items[0].Rule)
 }
@@ -402,10 +402,10 @@ func TestTheFirstRuleHasTheCreditAndAWholeTakesItsParts(t *testing.T) {
 func TestWhatNoRuleTakesNeedsNoHold(t *testing.T) {
 	m := old()
 	m.Tags = []string{"keep"}
-	v := policy(t, "holds: {tags: [keep]}\n"+anyOld+"{video: true}").Judge(m, retention.Moment{Now: now})
+	v := policy(t, "holds: {tags: [keep]}\n"+anyOld+"{video: true}").Judge(m, retention.Inputs{Now: now})
 	require.Empty(t, v.Keeps)
 	require.True(t, v.Empty())
-	v = policy(t, anyOld+"{streams: {definition: [FD]}}").Judge(old(), retention.Moment{Now: now})
+	v = policy(t, anyOld+"{streams: {definition: [FD]}}").Judge(old(), retention.Inputs{Now: now})
 	require.True(t, v.Empty(), "and a filter that fits no stream says nothing of the last one")
 }
 
@@ -434,7 +434,7 @@ func TestAStreamWithoutAHeightFitsWhereNoneIsAskedFor(t *testing.T) {
 	sound.Kind, sound.Format, sound.Width = "audio", "mp3", 0
 	m.Streams = append(m.Streams, sound)
 	takes := func(filter string) []string {
-		return words(policy(t, anyOld+"{streams: "+filter+"}").Judge(m, retention.Moment{Now: now}))
+		return words(policy(t, anyOld+"{streams: "+filter+"}").Judge(m, retention.Inputs{Now: now}))
 	}
 	require.Equal(t, []string{"stream mp3"}, takes("{format: [mp3]}"))
 	require.Empty(t, takes("{format: [mp3], height_below: 9000}"))
@@ -446,7 +446,7 @@ func TestTwoRulesTogetherDoNotTakeTheLastStream(t *testing.T) {
 	text := "rules:\n" +
 		"  - {name: low, select: '\"temp\" in tags', older_than: 30d, remove: {streams: {height_below: 600}}}\n" +
 		"  - {name: high, select: '\"temp\" in tags', older_than: 30d, remove: {streams: {height_above: 600}}}\n"
-	v := policy(t, text).Judge(old(), retention.Moment{Now: now})
+	v := policy(t, text).Judge(old(), retention.Inputs{Now: now})
 	require.Equal(t, []string{"stream ld", "stream sd"}, words(v))
 	require.Equal(t, retention.Needed, v.Keeps[0].Why)
 }
@@ -464,7 +464,7 @@ func TestASourceAndTheStreamsItNeedsDoNotGoTogether(t *testing.T) {
 		source := "  - {name: source, select: '\"temp\" in tags', older_than: 30d, remove: {source: " + tc.source + "}}\n"
 		streams := "  - {name: streams, select: '\"temp\" in tags', older_than: 30d, remove: {streams: " + tc.streams + "}}\n"
 		for _, rules := range []string{source + streams, streams + source} {
-			v := policy(t, "rules:\n"+rules).Judge(old(), retention.Moment{Now: now})
+			v := policy(t, "rules:\n"+rules).Judge(old(), retention.Inputs{Now: now})
 			require.Equal(t, tc.takes, words(v), "%s, by\n%s%+v", name, rules, v.Keeps)
 		}
 	}
@@ -472,8 +472,8 @@ func TestASourceAndTheStreamsItNeedsDoNotGoTogether(t *testing.T) {
 
 func TestTheZeroPolicyRemovesNothing(t *testing.T) {
 	var none *retention.Policy
-	require.True(t, none.Judge(old(), retention.Moment{Now: now}).Empty())
-	require.True(t, new(retention.Policy).Judge(old(), retention.Moment{Now: now}).Empty())
+	require.True(t, none.Judge(old(), retention.Inputs{Now: now}).Empty())
+	require.True(t, new(retention.Policy).Judge(old(), retention.Inputs{Now: now}).Empty())
 	require.Error(t, none.Check())
 	require.Error(t, new(retention.Policy).Check())
 	require.NoError(t, retention.Default().Check())
@@ -482,7 +482,7 @@ func TestTheZeroPolicyRemovesNothing(t *testing.T) {
 func TestAMediaWithoutAnIDIsNotJudged(t *testing.T) {
 	m := old()
 	m.ID = ""
-	require.True(t, policy(t, anyOld+"{video: true}").Judge(m, retention.Moment{Now: now}).Empty())
+	require.True(t, policy(t, anyOld+"{video: true}").Judge(m, retention.Inputs{Now: now}).Empty())
 }
 
 // Whatever the rules are and in whatever order: what a hold covers stays, the
@@ -518,7 +518,7 @@ func TestLaws(t *testing.T) {
 			m.Streams[i].Created = ago(rapid.IntRange(0, 120).Draw(t, "age"))
 		}
 		before := fmt.Sprintf("%+v %+v", m, *m.Source)
-		at := retention.Moment{Now: now, Above: map[int64]int64{8: -1, 9: -1}}
+		at := retention.Inputs{Now: now, Above: map[int64]int64{8: -1, 9: -1}}
 		v := p.Judge(m, at)
 		require.Equal(t, before, fmt.Sprintf("%+v %+v", m, *m.Source))
 		require.Equal(t, v, p.Judge(m, at))
@@ -559,7 +559,7 @@ func TestStreamReasonsNameTheirValues(t *testing.T) {
 		if change != nil {
 			change(&m)
 		}
-		return policy(t, anyOld+remove).Judge(m, retention.Moment{Now: now})
+		return policy(t, anyOld+remove).Judge(m, retention.Inputs{Now: now})
 	}
 	const age = "100d since upload, limit 30d; "
 	require.Equal(t, age+"LD mp4 640x360", judge("{streams: {height_below: 400}}", nil).Items[0].Reason)

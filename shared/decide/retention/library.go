@@ -19,8 +19,8 @@ type Group struct {
 	Key  string `json:"key"`
 }
 
-// Standing are the media that stay for a group: the newest of it.
-type Standing struct {
+// Survivor are the media that stay for a group: the newest of it.
+type Survivor struct {
 	Group
 	Media []video.ID `json:"media"`
 }
@@ -102,7 +102,7 @@ type Tally struct {
 
 // Add counts one media of the library. Every media is added once, whether a rule
 // looked at it or not.
-func (p *Policy) Add(t *Tally, m video.Media, at Moment, v Verdict) {
+func (p *Policy) Add(t *Tally, m video.Media, at Inputs, v Verdict) {
 	t.Media++
 	if size := Size(m); size != Unknown {
 		t.Bytes += size
@@ -151,7 +151,7 @@ func (p *Policy) Add(t *Tally, m video.Media, at Moment, v Verdict) {
 }
 
 // Settle finishes a verdict once the whole library was counted. Verdicts come in
-// Order: a quota takes the oldest first. What goes keeps its groups: Standing tells
+// Order: a quota takes the oldest first. What goes keeps its groups: Survivors tells
 // because of whom.
 func (p *Policy) Settle(t *Tally, v Verdict) Verdict {
 	claims := v.Claims
@@ -189,24 +189,24 @@ func (p *Policy) Settle(t *Tally, v Verdict) Verdict {
 	return v
 }
 
-// Standing gives what stays for the groups, sorted, once the library was counted.
-func (t *Tally) Standing(groups map[Group]bool) []Standing {
-	var all []Standing
+// Survivors gives what stays for the groups, sorted, once the library was counted.
+func (t *Tally) Survivors(groups map[Group]bool) []Survivor {
+	var all []Survivor
 	for g := range groups {
-		s := Standing{Group: g}
+		s := Survivor{Group: g}
 		for _, d := range *t.Newest[g.Rule][g.Key] {
 			s.Media = append(s.Media, d.ID)
 		}
 		slices.Sort(s.Media)
 		all = append(all, s)
 	}
-	slices.SortFunc(all, func(a, b Standing) int { return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Key, b.Key)) })
+	slices.SortFunc(all, func(a, b Survivor) int { return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Key, b.Key)) })
 	return all
 }
 
-// Stands says that an asset is of the group, and plays. What goes out of a group goes because
+// Survives says that an asset is of the group, and plays. What goes out of a group goes because
 // of those that stand for it, so before it goes each of them is asked this again.
-func (p *Policy) Stands(g Group, m video.Media, at Moment) bool {
+func (p *Policy) Survives(g Group, m video.Media, at Inputs) bool {
 	k := p.keeps[g.Rule] // the plan and its groups are of this very policy
 	covered, _, _ := k.when.ask(newCase(m, at))
 	playable, _ := Playable(believed(m))

@@ -16,7 +16,7 @@ import (
 
 // settled judges a whole library and settles it, as planning does.
 func settled(t require.TestingT, p *retention.Policy, all ...video.Media) (going map[video.ID]string, keeps map[video.ID]retention.Keep) {
-	at := retention.Moment{Now: now}
+	at := retention.Inputs{Now: now}
 	var tally retention.Tally
 	var verdicts []retention.Verdict
 	for _, m := range all {
@@ -77,7 +77,7 @@ func TestWhatStaysForAGroupIsToldAndMustGoOnToMatch(t *testing.T) {
 	p := policy(t, "keep:\n  - {name: short, within: 1d}\n  - {name: k, newest: 2, per: category, select: 'age_days < 95'}"+oldTemp)
 	all := []video.Media{
 		aged("a", 70, 1, 1, "temp"), aged("c", 60, 1, 1), aged("b", 50, 1, 1), aged("d", 50, 2, 1), aged("e", 96, 1, 1, "temp")}
-	at := retention.Moment{Now: now}
+	at := retention.Inputs{Now: now}
 	var tally retention.Tally
 	for _, m := range all {
 		p.Add(&tally, m, at, p.Judge(m, at))
@@ -85,14 +85,14 @@ func TestWhatStaysForAGroupIsToldAndMustGoOnToMatch(t *testing.T) {
 	g := retention.Group{Rule: 1, Key: "1"}
 	require.Equal(t, []retention.Group{g}, p.Settle(&tally, p.Judge(all[0], at)).Newest)
 	require.Empty(t, p.Settle(&tally, p.Judge(all[4], at)).Newest, "no rule keeps it, so nobody stands for it")
-	require.Equal(t, []retention.Standing{{Group: g, Media: []video.ID{"b", "c"}}}, tally.Standing(map[retention.Group]bool{g: true}))
+	require.Equal(t, []retention.Survivor{{Group: g, Media: []video.ID{"b", "c"}}}, tally.Survivors(map[retention.Group]bool{g: true}))
 	other := retention.Group{Rule: 1, Key: "2"}
-	require.Equal(t, []retention.Standing{{g, []video.ID{"b", "c"}}, {other, []video.ID{"d"}}}, tally.Standing(map[retention.Group]bool{other: true, g: true}))
+	require.Equal(t, []retention.Survivor{{g, []video.ID{"b", "c"}}, {other, []video.ID{"d"}}}, tally.Survivors(map[retention.Group]bool{other: true, g: true}))
 
-	require.True(t, p.Stands(g, aged("c", 50, 1, 1), at))
-	require.False(t, p.Stands(g, aged("c", 50, 2, 1), at), "it moved to another category")
-	require.False(t, p.Stands(g, aged("c", 96, 1, 1), at), "the rule covers it no more")
-	require.False(t, policy(t, "keep:\n  - {name: k, newest: 1, select: 'fps > 1'}"+oldTemp).Stands(retention.Group{}, aged("c", 50, 1, 1), at), "nobody can tell")
+	require.True(t, p.Survives(g, aged("c", 50, 1, 1), at))
+	require.False(t, p.Survives(g, aged("c", 50, 2, 1), at), "it moved to another category")
+	require.False(t, p.Survives(g, aged("c", 96, 1, 1), at), "the rule covers it no more")
+	require.False(t, policy(t, "keep:\n  - {name: k, newest: 1, select: 'fps > 1'}"+oldTemp).Survives(retention.Group{}, aged("c", 50, 1, 1), at), "nobody can tell")
 }
 
 func TestTheNewestOfTheLibraryStay(t *testing.T) {
@@ -121,8 +121,8 @@ func TestAQuotaTakesTheOldestFirstUntilItIsMet(t *testing.T) {
 		aged("other", 900, 1, 9000))
 	require.Equal(t, map[video.ID]string{"a": "q", "b": "q"}, going)
 	var tally retention.Tally
-	first := p.Judge(aged("a", 90, 1, 1400, "temp"), retention.Moment{Now: now})
-	p.Add(&tally, aged("a", 90, 1, 1400, "temp"), retention.Moment{Now: now}, first)
+	first := p.Judge(aged("a", 90, 1, 1400, "temp"), retention.Inputs{Now: now})
+	p.Add(&tally, aged("a", 90, 1, 1400, "temp"), retention.Inputs{Now: now}, first)
 	require.Equal(t, "90d since upload, limit 30d; 1400 bytes counted, 1000 allowed", p.Settle(&tally, first).Items[0].Reason)
 	require.Equal(t, retention.InQuota, keeps["c"].Why)
 	require.Equal(t, "800 bytes are left, 1000 allowed", keeps["c"].Reason)

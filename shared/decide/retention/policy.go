@@ -549,7 +549,7 @@ func (p *Policy) test(f *rule.File, path string, t testDoc) {
 	for _, id := range p.holds.categories {
 		above[id] = -1
 	}
-	v := p.Judge(m, Moment{Now: rule.SampleTime, Above: above, Viewed: func(video.ID) (time.Time, bool) {
+	v := p.Judge(m, Inputs{Now: rule.SampleTime, Above: above, Viewed: func(video.ID) (time.Time, bool) {
 		if t.Viewed == nil {
 			return time.Time{}, false
 		}
@@ -593,7 +593,7 @@ func (p *Policy) Quota(name string) bool {
 	return slices.ContainsFunc(p.quotas, func(q *quota) bool { return q.name == name })
 }
 
-// RemovesImages says that a rule removes images (Moment.Imaged).
+// RemovesImages says that a rule removes images (Inputs.Imaged).
 func (p *Policy) RemovesImages() bool {
 	return p != nil && slices.ContainsFunc(p.rules, func(r *removal) bool { return len(r.images) > 0 })
 }

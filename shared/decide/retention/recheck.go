@@ -32,7 +32,7 @@ type Found struct {
 // Fresh is what a recheck knows of one asset besides its plan.
 type Fresh struct {
 	Answer  video.Answer[video.Media]
-	Moment  Moment
+	Inputs  Inputs
 	Touched time.Time // until when our own calls may have modified the asset
 	// Called says that a call of this plan may have removed a stream or the source; nil: none.
 	Called func(Kind, string) bool
@@ -79,7 +79,7 @@ func (p *Policy) Recheck(planned Verdict, fresh Fresh) []Found {
 	if fresh.Answer.Err != nil {
 		return found
 	}
-	now := p.Judge(fresh.Answer.Value, fresh.Moment)
+	now := p.Judge(fresh.Answer.Value, fresh.Inputs)
 	whole := changed(planned, now, fresh)
 	for i := range found {
 		found[i].Judged = true

@@ -112,12 +112,12 @@ func TestWhatMayGoIsAskedAgain(t *testing.T) {
 		"a quota that counts it still": {policy: quota, fresh: func(f *retention.Fresh) { f.Quota = func(retention.Item) string { return "" } }},
 		"a quota that is met":          {policy: quota, fresh: func(f *retention.Fresh) { f.Quota = func(retention.Item) string { return "this plan" } }, keep: "a quota takes nothing by this plan"},
 		"a quota nobody counted":       {policy: quota, keep: "nobody counted again"},
-		"young for the quota":          {policy: quota, change: func(m *video.Media) {}, fresh: func(f *retention.Fresh) { f.Moment.Now = ago(80); f.Quota = func(retention.Item) string { return "" } }, keep: "its rule takes it no more"},
+		"young for the quota":          {policy: quota, change: func(m *video.Media) {}, fresh: func(f *retention.Fresh) { f.Inputs.Now = ago(80); f.Quota = func(retention.Item) string { return "" } }, keep: "its rule takes it no more"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := policy(t, tc.policy)
 			m := old()
-			planned := p.Judge(m, retention.Moment{Now: now})
+			planned := p.Judge(m, retention.Inputs{Now: now})
 			if planned.Items == nil { // a quota takes it once the library is counted
 				require.Len(t, planned.Claims, 1)
 				planned.Items, planned.Claims = []retention.Item{planned.Claims[0].Item}, nil
@@ -129,7 +129,7 @@ func TestWhatMayGoIsAskedAgain(t *testing.T) {
 			if tc.change != nil {
 				tc.change(&m)
 			}
-			fresh := retention.Fresh{Answer: video.Answer[video.Media]{ID: "a1", Value: m, Err: tc.err}, Moment: retention.Moment{Now: now}}
+			fresh := retention.Fresh{Answer: video.Answer[video.Media]{ID: "a1", Value: m, Err: tc.err}, Inputs: retention.Inputs{Now: now}}
 			if tc.fresh != nil {
 				tc.fresh(&fresh)
 			}
@@ -147,7 +147,7 @@ func TestWhatMayGoIsAskedAgain(t *testing.T) {
 }
 
 func TestOnlyAPlanOfPartsKnowsThem(t *testing.T) {
-	at := retention.Moment{Now: now}
+	at := retention.Inputs{Now: now}
 	require.Len(t, policy(t, anyOld+"{streams: {definition: [LD]}}").Judge(old(), at).Parts, 4, "three streams and the source")
 	require.Empty(t, policy(t, oldTemp).Judge(old(), at).Parts)
 	require.Empty(t, policy(t, "holds: {tags: [temp]}\n"+anyOld+"{streams: {definition: [LD]}}").Judge(old(), at).Parts, "nothing goes")
@@ -157,9 +157,9 @@ func TestAnAssetOfAnotherApplicationStays(t *testing.T) {
 	p := policy(t, oldTemp)
 	m := old()
 	m.App = "app"
-	planned := p.Judge(m, retention.Moment{Now: now})
+	planned := p.Judge(m, retention.Inputs{Now: now})
 	for app, keep := range map[string]string{"": "", "app": "", "other": `it is of application "app"`} {
-		found := p.Recheck(planned, retention.Fresh{Answer: video.Answer[video.Media]{ID: "a1", Value: m}, Moment: retention.Moment{Now: now}, App: app})
+		found := p.Recheck(planned, retention.Fresh{Answer: video.Answer[video.Media]{ID: "a1", Value: m}, Inputs: retention.Inputs{Now: now}, App: app})
 		require.Equal(t, keep, found[0].Keep, app)
 	}
 }

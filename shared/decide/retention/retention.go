@@ -104,9 +104,9 @@ const (
 	Unread    Why = "unreadable" // the library refused to tell about it
 )
 
-// Moment is what a decision knows besides the media: the time of the event that
+// Inputs is what a decision knows besides the media: the time of the event that
 // asked, and what lies outside the library. A zero Held, Viewed or Imaged says nothing.
-type Moment struct {
+type Inputs struct {
 	Now    time.Time
 	Held   map[video.ID]string                 // ids of the hold list (HeldID), with a note each
 	Viewed func(id video.ID) (time.Time, bool) // last view; false: not known
@@ -153,7 +153,7 @@ func Order(a, b Verdict) int {
 
 // Judge says what the policy takes of one media and what it leaves. The media is
 // not touched, and a nil or zero policy takes nothing.
-func (p *Policy) Judge(m video.Media, at Moment) Verdict {
+func (p *Policy) Judge(m video.Media, at Inputs) Verdict {
 	v := Verdict{ID: m.ID, Title: m.Title, Created: m.Created, Modified: m.Modified, Class: m.StorageClass, Seen: Seen(m)}
 	if p == nil || m.ID == "" {
 		return v

@@ -20,7 +20,7 @@ func wholes(t require.TestingT, selected string) *retention.Policy {
 }
 
 func takes(p *retention.Policy, m video.Media) []string {
-	return words(p.Judge(m, retention.Moment{Now: now, Above: map[int64]int64{m.Category: -1}}))
+	return words(p.Judge(m, retention.Inputs{Now: now, Above: map[int64]int64{m.Category: -1}}))
 }
 
 func TestFactsOfStreamsThatWereNotToldKeep(t *testing.T) {
@@ -37,7 +37,7 @@ func TestFactsOfStreamsThatWereNotToldKeep(t *testing.T) {
 		require.Empty(t, takes(p, m), "%s: told as HD it stays", selected)
 		s.Height, s.Width, s.Size, s.Bitrate, s.FPS, s.Definition = 0, 0, 0, 0, 0, ""
 		m.Streams = []video.Stream{s}
-		v := p.Judge(m, retention.Moment{Now: now})
+		v := p.Judge(m, retention.Inputs{Now: now})
 		require.Empty(t, v.Items, "%s: nothing was told of the stream", selected)
 		require.Equal(t, retention.Doubt, v.Keeps[0].Why)
 		require.NotEmpty(t, v.Keeps[0].Missing, "the plan names what is missing")
@@ -80,7 +80,7 @@ func TestTimesBefore2000AndAfterNowAreUnknown(t *testing.T) {
 			text := "usage: u.csv\nrules:\n  - {name: r, select: '\"temp\" in tags', older_than: 30d, since: " + since + ", remove: {video: true}}"
 			m := old()
 			m.Created, m.Modified = at, at
-			v := policy(t, text).Judge(m, retention.Moment{Now: now, Viewed: func(video.ID) (time.Time, bool) { return ago(40), true }})
+			v := policy(t, text).Judge(m, retention.Inputs{Now: now, Viewed: func(video.ID) (time.Time, bool) { return ago(40), true }})
 			require.Empty(t, v.Items, "%s since %s", name, since)
 			require.Equal(t, retention.Doubt, v.Keeps[0].Why)
 			require.NotEmpty(t, v.Keeps[0].Missing)
@@ -112,11 +112,11 @@ func TestFactsThatTwoAnswersTellDifferentlyKeep(t *testing.T) {
 		m := old()
 		require.NotEmpty(t, takes(p, m))
 		m.Doubts = []string{fact}
-		v := p.Judge(m, retention.Moment{Now: now})
+		v := p.Judge(m, retention.Inputs{Now: now})
 		require.Empty(t, v.Items)
 		require.Equal(t, []string{fact}, v.Keeps[len(v.Keeps)-1].Missing)
 		require.Equal(t, retention.Doubt, v.Keeps[len(v.Keeps)-1].Why)
-		require.Contains(t, p.Held(m, retention.Moment{Now: now}), fact+" unknown")
+		require.Contains(t, p.Held(m, retention.Inputs{Now: now}), fact+" unknown")
 		all := []video.Media{aged("a", 50, 1, 1, "temp"), aged("b", 60, 1, 1, "temp")}
 		all[0].Doubts = []string{fact}
 		going, _ := settled(t, policy(t, "keep:\n  - {name: k, newest: 1, per: category}"+oldTemp), all...)
@@ -270,7 +270,7 @@ func drawPolicy(t *rapid.T) string {
 
 // plan is what goes of a library, as "id kind part".
 func plan(t require.TestingT, p *retention.Policy, all []video.Media, views map[video.ID]time.Time) map[string]bool {
-	at := retention.Moment{Now: now, Viewed: func(id video.ID) (time.Time, bool) { seen, ok := views[id]; return seen, ok }}
+	at := retention.Inputs{Now: now, Viewed: func(id video.ID) (time.Time, bool) { seen, ok := views[id]; return seen, ok }}
 	var tally retention.Tally
 	var verdicts []retention.Verdict
 	for _, m := range all {

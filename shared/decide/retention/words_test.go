@@ -44,7 +44,7 @@ func TestHoldTagsHoldAsPeopleTypeThem(t *testing.T) {
 		"until, a letter more":  "temp,hold-untilx:2030-01-01",
 		"until, a bad month":    "temp,hold-until:2020-13-01",
 	} {
-		v := p.Judge(aged("a", 60, 0, 1, video.SplitTags(tags)...), retention.Moment{Now: now})
+		v := p.Judge(aged("a", 60, 0, 1, video.SplitTags(tags)...), retention.Inputs{Now: now})
 		require.Empty(t, v.Items, "%s: %q", what, tags)
 		require.Equal(t, retention.Held, v.Keeps[0].Why, what)
 	}
@@ -66,11 +66,11 @@ func TestWhatLooksLikeAHoldKeepsAndIsTold(t *testing.T) {
 		"k-e-e-p", "ke ep", "kеep", "keep:", "strase-", "à garder", "a\u0300_garder",
 	} {
 		m := aged("a", 60, 0, 1, "temp", tag)
-		v := p.Judge(m, retention.Moment{Now: now})
+		v := p.Judge(m, retention.Inputs{Now: now})
 		require.Empty(t, v.Items, tag)
 		require.Equal(t, retention.Doubt, v.Keeps[0].Why, tag)
 		require.Contains(t, v.Keeps[0].Reason, "looks like the hold", tag)
-		require.Contains(t, p.Held(m, retention.Moment{Now: now}), "looks like the hold", "a takedown is told it too")
+		require.Contains(t, p.Held(m, retention.Inputs{Now: now}), "looks like the hold", "a takedown is told it too")
 	}
 	for _, tag := range []string{"hold_until:2020-01-01", "holduntil:20200101", "hole-until", "behold", "ke", "peek", "unit"} {
 		if tag == "hole-until" {
@@ -83,11 +83,11 @@ func TestWhatLooksLikeAHoldKeepsAndIsTold(t *testing.T) {
 func TestAHeldCategoryThatIsNotInTheTreeKeepsEverything(t *testing.T) {
 	p := policy(t, "holds: {categories: [1000025810]}"+oldTemp)
 	m := aged("a", 60, 0, 1, "temp") // DeleteCategory took its category away
-	v := p.Judge(m, retention.Moment{Now: now, Above: map[int64]int64{5: -1}})
+	v := p.Judge(m, retention.Inputs{Now: now, Above: map[int64]int64{5: -1}})
 	require.Empty(t, v.Items)
 	require.Contains(t, v.Keeps[0].Reason, "held category 1000025810 is not in the tree")
-	require.Empty(t, p.Judge(m, retention.Moment{Now: now}).Items, "nor without any tree")
-	require.NotEmpty(t, p.Judge(m, retention.Moment{Now: now, Above: map[int64]int64{1000025810: -1}}).Items)
+	require.Empty(t, p.Judge(m, retention.Inputs{Now: now}).Items, "nor without any tree")
+	require.NotEmpty(t, p.Judge(m, retention.Inputs{Now: now, Above: map[int64]int64{1000025810: -1}}).Items)
 }
 
 const longID = "93ab850b4f6f44eab54b6e91d24d81d4"
@@ -120,7 +120,7 @@ func TestHoldListsAreReadAsPeopleWriteThem(t *testing.T) {
 		require.NoError(t, err, what)
 		require.Equal(t, map[video.ID]string{longID: tc.note}, held, what)
 		for _, id := range []string{longID, upper, uuid} {
-			v := policy(t, "holds: {list: holds.txt}"+oldTemp).Judge(aged(id, 60, 0, 1, "temp"), retention.Moment{Now: now, Held: held})
+			v := policy(t, "holds: {list: holds.txt}"+oldTemp).Judge(aged(id, 60, 0, 1, "temp"), retention.Inputs{Now: now, Held: held})
 			require.Empty(t, v.Items, "%s: %s", what, id)
 			require.Equal(t, retention.Held, v.Keeps[0].Why)
 		}
@@ -130,7 +130,7 @@ func TestHoldListsAreReadAsPeopleWriteThem(t *testing.T) {
 	require.Len(t, held, 3, "every id of a line is held")
 	held, err = retention.ParseHolds([]byte("ABC0102\n"))
 	require.NoError(t, err)
-	require.NotEmpty(t, policy(t, oldTemp[1:]).Held(aged("abc0102", 1, 0, 1), retention.Moment{Now: now, Held: held}), "ids of another form match in any case, too")
+	require.NotEmpty(t, policy(t, oldTemp[1:]).Held(aged("abc0102", 1, 0, 1), retention.Inputs{Now: now, Held: held}), "ids of another form match in any case, too")
 }
 
 func TestALineWithoutAnIDIsAnErrorForTheWholeHoldList(t *testing.T) {
@@ -179,20 +179,20 @@ func FuzzHoldLists(f *testing.F) {
 
 func TestInputsThatMakeTheAnswerUnknowableStopEverything(t *testing.T) {
 	p := policy(t, "usage: usage.csv\nholds: {categories: [9, 1000025810], list: holds.txt}"+oldTemp)
-	good := retention.Moment{Now: now, Held: map[video.ID]string{}, Above: map[int64]int64{9: -1, 1000025810: 9}, NewestView: ago(3),
+	good := retention.Inputs{Now: now, Held: map[video.ID]string{}, Above: map[int64]int64{9: -1, 1000025810: 9}, NewestView: ago(3),
 		Viewed: func(video.ID) (time.Time, bool) { return time.Time{}, false }}
 	require.NoError(t, p.CheckInputs(good))
 	for what, tc := range map[string]struct {
-		change func(*retention.Moment)
+		change func(*retention.Inputs)
 		want   string
 	}{
-		"no list":           {func(in *retention.Moment) { in.Held = nil }, "hold list holds.txt was not read"},
-		"a category":        {func(in *retention.Moment) { in.Above = map[int64]int64{9: -1} }, "holds.categories names 1000025810, which is not in the tree of categories"},
-		"no tree":           {func(in *retention.Moment) { in.Above = nil }, "holds.categories names 9,"},
-		"no usage":          {func(in *retention.Moment) { in.Viewed = nil }, "usage file usage.csv was not read"},
-		"an empty file":     {func(in *retention.Moment) { in.NewestView = time.Time{} }, "tells no view at all"},
-		"a file that ended": {func(in *retention.Moment) { in.NewestView = ago(3).Add(-time.Second) }, "has stopped: its newest view is of 2026-06-27T23:59:59Z, older than usage_max_age (3d)"},
-		"a slip in a year":  {func(in *retention.Moment) { in.NewestView = now.AddDate(36, 0, 0) }, "lies in the future"},
+		"no list":           {func(in *retention.Inputs) { in.Held = nil }, "hold list holds.txt was not read"},
+		"a category":        {func(in *retention.Inputs) { in.Above = map[int64]int64{9: -1} }, "holds.categories names 1000025810, which is not in the tree of categories"},
+		"no tree":           {func(in *retention.Inputs) { in.Above = nil }, "holds.categories names 9,"},
+		"no usage":          {func(in *retention.Inputs) { in.Viewed = nil }, "usage file usage.csv was not read"},
+		"an empty file":     {func(in *retention.Inputs) { in.NewestView = time.Time{} }, "tells no view at all"},
+		"a file that ended": {func(in *retention.Inputs) { in.NewestView = ago(3).Add(-time.Second) }, "has stopped: its newest view is of 2026-06-27T23:59:59Z, older than usage_max_age (3d)"},
+		"a slip in a year":  {func(in *retention.Inputs) { in.NewestView = now.AddDate(36, 0, 0) }, "lies in the future"},
 	} {
 		in := good
 		tc.change(&in)
@@ -204,7 +204,7 @@ func TestInputsThatMakeTheAnswerUnknowableStopEverything(t *testing.T) {
 	in.Held, in.Above = nil, nil
 	require.ErrorContains(t, p.CheckInputs(in), "usage_max_age")
 	require.ErrorContains(t, p.CheckInputs(in), "hold list", "all faults are told")
-	require.NoError(t, retention.Default().CheckInputs(retention.Moment{Now: now}), "what a policy does not ask for need not be there")
+	require.NoError(t, retention.Default().CheckInputs(retention.Inputs{Now: now}), "what a policy does not ask for need not be there")
 	require.Error(t, new(retention.Policy).CheckInputs(good))
 	_, err := retention.Parse("p.yaml", []byte("usage_max_age: 4d"+oldTemp))
 	require.ErrorContains(t, err, "usage_max_age goes with a usage file")
@@ -224,7 +224,7 @@ func TestAUsageFileTellsHowFarItReaches(t *testing.T) {
 
 func TestProtectionsThatProtectNothingAreTold(t *testing.T) {
 	p := policy(t, "holds: {tags: [keep, legal], categories: [7, 9], list: holds.txt}\nkeep:\n  - {name: films, select: 'title == \"film\"'}\n  - {name: songs, select: 'title == \"song\"'}\n  - {name: recent, within: 1d}"+oldTemp)
-	in := retention.Moment{Now: now, Above: map[int64]int64{7: -1, 9: -1, 71: 7}, Held: map[video.ID]string{"b2": "", "c3": "", "d4": ""}}
+	in := retention.Inputs{Now: now, Above: map[int64]int64{7: -1, 9: -1, 71: 7}, Held: map[video.ID]string{"b2": "", "c3": "", "d4": ""}}
 	film, other := aged("B-2", 60, 71, 1, "temp"), aged("e5", 60, 0, 1, "ＫＥＥＰ，x")
 	film.Title = "film"
 	var tally retention.Tally
@@ -237,7 +237,7 @@ func TestProtectionsThatProtectNothingAreTold(t *testing.T) {
 		`hold tags that no asset carries: "legal"`,
 		`keep rules that select no asset: "songs"`,
 	}, p.Unused(&tally, in))
-	round := retention.Moment{Now: now, Above: map[int64]int64{7: 9, 9: 7}}
+	round := retention.Inputs{Now: now, Above: map[int64]int64{7: 9, 9: 7}}
 	p.Add(&tally, aged("r", 1, 7, 1), round, retention.Verdict{}) // a tree with a circle ends
 	for i := range 8 {
 		in.Held[video.ID(strings.Repeat("y", i+1))] = ""
@@ -248,7 +248,7 @@ func TestProtectionsThatProtectNothingAreTold(t *testing.T) {
 	}
 	require.Contains(t, p.Unused(&tally, in)[0], "22 of 23 ids of the hold list are of no asset: ")
 	require.Contains(t, p.Unused(&tally, in)[0], " and 12 more")
-	require.Empty(t, policy(t, "keep: [{name: k, within: 1d}]"+oldTemp).Unused(&retention.Tally{}, retention.Moment{Now: now}))
+	require.Empty(t, policy(t, "keep: [{name: k, within: 1d}]"+oldTemp).Unused(&retention.Tally{}, retention.Inputs{Now: now}))
 }
 
 // A policy is its owner's word, so what it leaves out does not hold. It is told, though.

@@ -18,7 +18,7 @@ import (
 
 func TestTheLedgerKnowsWhichImagesAreGone(t *testing.T) {
 	s, dir := folder(t)
-	none, _, err := state.Imaged(t.Context(), s)
+	none, _, err := state.LoadImages(t.Context(), s)
 	require.NoError(t, err)
 	require.False(t, none.Gone("a", "NormalSnapshot"))
 
@@ -54,7 +54,7 @@ func TestTheLedgerKnowsWhichImagesAreGone(t *testing.T) {
 		require.NoError(t, ledger.Append(t.Context(), state.Row{Event: row.event, Item: item, Result: row.result, Detail: row.detail}), i)
 	}
 	for _, from := range []string{"the ledger", "what was kept"} {
-		imaged, damaged, err := state.Imaged(t.Context(), s)
+		imaged, damaged, err := state.LoadImages(t.Context(), s)
 		require.NoError(t, err)
 		require.Empty(t, damaged)
 		for what, want := range gone {
@@ -68,7 +68,7 @@ func TestTheLedgerKnowsWhichImagesAreGone(t *testing.T) {
 		require.NoError(t, state.Remove(t.Context(), s, key))
 	}
 	damage(t, dir, "ledger/00000002.jsonl", func(text []byte) []byte { return text[:len(text)-1] })
-	imaged, damaged, err := state.Imaged(t.Context(), s)
+	imaged, damaged, err := state.LoadImages(t.Context(), s)
 	require.NoError(t, err)
 	require.Len(t, damaged, 1)
 	require.ErrorIs(t, damaged[0], state.ErrCorrupt)
@@ -104,7 +104,7 @@ func TestWhatWasFoundOfImagesIsNotReadAgainForEver(t *testing.T) {
 	}
 	look := func() (reads int64, damaged []error) {
 		o := &readings{Objects: s}
-		imaged, damaged, err := state.Imaged(t.Context(), o)
+		imaged, damaged, err := state.LoadImages(t.Context(), o)
 		require.NoError(t, err)
 		for i := range removed {
 			kinds := []string{"NormalSnapshot", "SpriteSnapshot"}
@@ -130,7 +130,7 @@ func TestWhatWasFoundOfImagesIsNotReadAgainForEver(t *testing.T) {
 	remove(500)
 	count(501)
 
-	expired, err := state.OldImaged(t.Context(), s, noon)
+	expired, err := state.OldImages(t.Context(), s, noon)
 	require.NoError(t, err)
 	require.Equal(t, []string{"imaged/00000499", "imaged/00000502"}, expired, "the last two stay")
 
@@ -161,7 +161,7 @@ func BenchmarkImaged(b *testing.B) {
 		var before, after runtime.MemStats
 		runtime.GC()
 		runtime.ReadMemStats(&before)
-		imaged, _, err := state.Imaged(b.Context(), s)
+		imaged, _, err := state.LoadImages(b.Context(), s)
 		require.NoError(b, err)
 		runtime.GC()
 		runtime.ReadMemStats(&after)

@@ -14,20 +14,20 @@ import (
 	"vodcurator/shared/video"
 )
 
-// GonePrefix begins the keys of what the library announced to be deleted.
-const GonePrefix = "gone/"
+// DeletionNotices begins the keys of what the library announced to be deleted.
+const DeletionNotices = "gone/"
 
-// Gone is a media that the library announced to be deleted as a whole. Nobody signs
+// DeletionNotice is a media that the library announced to be deleted as a whole. Nobody signs
 // such an announcement, it may come twice, late or never: it is a second opinion on
 // the ledger and decides nothing.
-type Gone struct {
+type DeletionNotice struct {
 	ID video.ID  `json:"id"`
 	At time.Time `json:"at"` // the library's
 }
 
-// NoteGone keeps announcements that came at a moment. The same ones twice are kept
+// NoteDeletions keeps announcements that came at a moment. The same ones twice are kept
 // once.
-func NoteGone(ctx context.Context, o Objects, at time.Time, all []Gone) error {
+func NoteDeletions(ctx context.Context, o Objects, at time.Time, all []DeletionNotice) error {
 	if len(all) == 0 {
 		return nil
 	}
@@ -38,7 +38,7 @@ func NoteGone(ctx context.Context, o Objects, at time.Time, all []Gone) error {
 			return err
 		}
 	}
-	err := o.Create(ctx, GonePrefix+at.UTC().Format(time.DateOnly)+"/"+digest(body.Bytes()), body.Bytes())
+	err := o.Create(ctx, DeletionNotices+at.UTC().Format(time.DateOnly)+"/"+digest(body.Bytes()), body.Bytes())
 	if errors.Is(err, ErrExists) {
 		return nil
 	}
@@ -84,7 +84,7 @@ func Reconcile(ctx context.Context, o Objects) ([]Reconciled, error) {
 		removed[row.ID].Removed++
 	}
 	announced := map[video.ID]bool{}
-	for key, err := range named(ctx, o, GonePrefix, "") {
+	for key, err := range named(ctx, o, DeletionNotices, "") {
 		if err != nil {
 			return nil, err
 		}
@@ -93,7 +93,7 @@ func Reconcile(ctx context.Context, o Objects) ([]Reconciled, error) {
 			return nil, err
 		}
 		for line := range strings.Lines(string(body)) {
-			var g Gone
+			var g DeletionNotice
 			if err := json.Unmarshal([]byte(line), &g); err != nil {
 				return nil, fmt.Errorf("%s: %w: %w", key, ErrCorrupt, err)
 			}

@@ -14,12 +14,12 @@ type Categories interface {
 	Categories(ctx context.Context) ([]video.Category, error)
 }
 
-// Outside reads what a policy must know besides the media: the hold list, the last
+// LoadInputs reads what a policy must know besides the media: the hold list, the last
 // views and the tree of categories, where it asks for them. What it asks for and
 // cannot be read is an error, and then nothing may be decided: whatever it holds
 // would go.
-func Outside(ctx context.Context, o Objects, tree Categories, p *retention.Policy, now time.Time) (retention.Moment, error) {
-	return new(Usage).Outside(ctx, o, tree, p, now)
+func LoadInputs(ctx context.Context, o Objects, tree Categories, p *retention.Policy, now time.Time) (retention.Inputs, error) {
+	return new(Usage).LoadInputs(ctx, o, tree, p, now)
 }
 
 // Usage remembers the last views for a run, which so reads their file once; all else
@@ -29,9 +29,9 @@ type Usage struct {
 	newest time.Time
 }
 
-// Outside is the function of that name, with the views as they were at its first call.
-func (u *Usage) Outside(ctx context.Context, o Objects, tree Categories, p *retention.Policy, now time.Time) (retention.Moment, error) {
-	at := retention.Moment{Now: now.UTC()}
+// LoadInputs is the function of that name, with the views as they were at its first call.
+func (u *Usage) LoadInputs(ctx context.Context, o Objects, tree Categories, p *retention.Policy, now time.Time) (retention.Inputs, error) {
+	at := retention.Inputs{Now: now.UTC()}
 	if err := p.Check(); err != nil {
 		return at, err
 	}
@@ -41,13 +41,13 @@ func (u *Usage) Outside(ctx context.Context, o Objects, tree Categories, p *rete
 			at.Held, err = retention.ParseHolds(body)
 		}
 		if err != nil {
-			return retention.Moment{}, fmt.Errorf("hold list: %w", err)
+			return retention.Inputs{}, fmt.Errorf("hold list: %w", err)
 		}
 	}
 	if p.HoldsCategories() {
 		all, err := tree.Categories(ctx)
 		if err != nil {
-			return retention.Moment{}, fmt.Errorf("held categories: %w", err)
+			return retention.Inputs{}, fmt.Errorf("held categories: %w", err)
 		}
 		at.Above = retention.Above(all)
 	}
@@ -60,7 +60,7 @@ func (u *Usage) Outside(ctx context.Context, o Objects, tree Categories, p *rete
 			}
 		}
 		if err != nil {
-			return retention.Moment{}, fmt.Errorf("usage: %w", err)
+			return retention.Inputs{}, fmt.Errorf("usage: %w", err)
 		}
 	}
 	at.Viewed, at.NewestView = u.viewed, u.newest

@@ -40,8 +40,8 @@ func (a *app) findPlan(ctx context.Context, app *boot.App, o state.Objects, id s
 	return p, err
 }
 
-// standing says for people where a plan stands.
-func standing(ctx context.Context, o state.Objects, p state.Plan) (string, error) {
+// planStatus says for people where a plan stands.
+func planStatus(ctx context.Context, o state.Objects, p state.Plan) (string, error) {
 	status, d, err := state.StatusOf(ctx, o, p, time.Now())
 	if err != nil {
 		return "", err
@@ -95,6 +95,6 @@ func approvable(ctx context.Context, o state.Objects, p state.Plan) error {
 	if status == state.PlanPlanned {
 		return nil
 	}
-	stands, err := standing(ctx, o, p)
-	return errors.Join(err, errors.New("plan "+p.ID+" is "+stands))
+	text, err := planStatus(ctx, o, p)
+	return errors.Join(err, errors.New("plan "+p.ID+" is "+text))
 }

@@ -41,18 +41,18 @@ type Images struct {
 	unsure shorts
 }
 
-// Gone says that the images of a type were removed, or not there by the word of the call.
+// DeletionNotice says that the images of a type were removed, or not there by the word of the call.
 func (i Images) Gone(id video.ID, kind string) bool { return i.gone.has(id, kind) }
 
 // Unsure says that a call whose outcome nobody knows may have removed them.
 func (i Images) Unsure(id video.ID, kind string) bool { return i.unsure.has(id, kind) }
 
-// Imaged reads from the ledger what became of images.
+// LoadImages reads from the ledger what became of images.
 //
 // Objects that cannot be read as they were written are skipped and named: what only
 // they tell of is listed once more, and found to be gone. What was found is kept, where
 // objects can be created, so that the next does not read the whole ledger.
-func Imaged(ctx context.Context, o Objects) (images Images, damaged []error, err error) {
+func LoadImages(ctx context.Context, o Objects) (images Images, damaged []error, err error) {
 	images, last, damaged, err := keptImages(ctx, o)
 	if err != nil {
 		return Images{}, nil, err
