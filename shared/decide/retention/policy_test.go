@@ -167,7 +167,7 @@ func TestOtherMistakes(t *testing.T) {
 	require.ErrorContains(t, err, "removes video : 31d since view, limit 30d (r)")
 	for _, wide := range []string{"width > 0", "len(streams) > 0"} {
 		_, err = retention.Parse("policy.yaml", []byte(strings.Replace(anyOld, `"temp" in tags`, wide, 1)+"{video: true}"))
-		require.ErrorContains(t, err, "catches every media", wide)
+		require.ErrorContains(t, err, "catches every asset", wide)
 	}
 	_, err = retention.Parse("policy.yaml", []byte(strings.Replace(anyOld, `"temp" in tags`, "len(labels) >= 0", 1)+"{video: true}"))
 	require.NoError(t, err, "what the sample cannot tell is not refused")

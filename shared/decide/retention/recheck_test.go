@@ -81,7 +81,7 @@ func TestWhatMayGoIsAskedAgain(t *testing.T) {
 		"a tag more":                   {policy: hold, change: func(m *video.Media) { m.Tags = append(m.Tags, "new") }, keep: "changed since the plan"},
 		"a hold":                       {policy: hold, change: func(m *video.Media) { m.Tags = append(m.Tags, "keep") }, keep: `tag "keep" holds`},
 		"a plan that saw nothing":      {policy: hold, plan: func(v *retention.Verdict) { v.Seen = "" }, keep: "changed since the plan"},
-		"another asset":                {policy: hold, change: func(m *video.Media) { m.ID = "b1" }, keep: "told about b1"},
+		"another asset":                {policy: hold, change: func(m *video.Media) { m.ID = "b1" }, keep: "got an answer about b1"},
 		"modified since":               {policy: hold, change: func(m *video.Media) { m.Modified = ago(1) }, keep: "after the plan"},
 		"modified before":              {policy: hold, change: func(m *video.Media) { m.Modified = ago(60) }, keep: "after the plan"},
 		"modified by our own call":     {policy: parts, change: func(m *video.Media) { m.Modified = ago(1) }, fresh: func(f *retention.Fresh) { f.Touched = ago(1) }},

@@ -268,7 +268,7 @@ func TestPoliciesAreReadStrictly(t *testing.T) {
 	for text, want := range map[string]string{
 		anyOld + "{video: true}\nguards: {count: 5}\nguards: {count: 6}":           "guards",
 		"rules: &r\n  - {name: r, older_than: 30d, remove: {source: {}}}":          "anchor",
-		anyOld + "{video: true}\nholds: {tags: [\"\u200b\"]}":                      "without a letter that can be seen",
+		anyOld + "{video: true}\nholds: {tags: [\"\u200b\"]}":                      "without a character that can be seen",
 		anyOld + "{video: true}\nkeep: [{name: k, within: 3 moons}]":               "write 90d",
 		anyOld + "{video: true}\nquotas: [{name: q, above: 1 Gb, older_than: 3d}]": "no unit here",
 	} {

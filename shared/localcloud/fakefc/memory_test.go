@@ -46,7 +46,7 @@ func TestAProcessOverItsMemoryIsKilled(t *testing.T) {
 }
 
 func TestMemoryCanBeLeftFree(t *testing.T) {
-	_, web := start(t, manifest(""), fakefc.Options{FreeMemory: true})
+	_, web := start(t, manifest("      timeout: 60\n"), fakefc.Options{FreeMemory: true})
 	resp, body := invoke(t, web, fmt.Sprintf(`{"do":"eat","bytes":%d}`, 600_000_000))
 	require.Empty(t, resp.Header.Get("X-Fc-Error-Type"), body)
 }
