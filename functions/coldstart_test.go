@@ -61,16 +61,18 @@ func start(t testing.TB, binary string, event []byte, env ...string) (took, busy
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary)
-	cmd.Env = append(env, "FC_RUNTIME_API="+server.Listener.Addr().String(), "FC_ACCOUNT_ID=1000000000000001")
+	cmd.Env = append(slices.Clone(env), "FC_RUNTIME_API="+server.Listener.Addr().String(), "FC_ACCOUNT_ID=1000000000000001")
 	began := time.Now()
 	require.NoError(t, cmd.Start())
-	ended := make(chan error, 1)
+	ended := make(chan error, 1) // what became of the process
 	go func() { ended <- cmd.Wait() }()
 	select {
 	case answer = <-api.answer:
 		took = time.Since(began)
 		cancel()
-		<-ended
+		if err := <-ended; err == nil {
+			require.Fail(t, "it ended by itself after its answer")
+		}
 		return took, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), answer
 	case err := <-ended:
 		require.Fail(t, "no answer", "%s ended: %v", binary, err)

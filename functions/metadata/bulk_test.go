@@ -35,7 +35,7 @@ func (p paced) Do(ctx context.Context, run string, items []edit.Item) ([]edit.Re
 	results, err := p.editor.Do(ctx, run, items)
 	last, limited := video.LastBegin(ctx)
 	for i := range results {
-		if i%20 == 0 && !(limited && !time.Now().Before(last)) {
+		if i%20 == 0 && (!limited || time.Now().Before(last)) {
 			time.Sleep(time.Second / 30)
 		}
 		if limited && !time.Now().Before(last) {

@@ -41,7 +41,7 @@ type Images struct {
 	unsure shorts
 }
 
-// DeletionNotice says that the images of a type were removed, or not there by the word of the call.
+// Gone says that the images of a type were removed, or not there by the word of the call.
 func (i Images) Gone(id video.ID, kind string) bool { return i.gone.has(id, kind) }
 
 // Unsure says that a call whose outcome nobody knows may have removed them.

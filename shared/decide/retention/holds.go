@@ -99,7 +99,7 @@ func (h holds) within(id int64, above map[int64]int64) string {
 // HoldsCategories says that the holds need the tree of categories (Inputs.Above).
 func (p *Policy) HoldsCategories() bool { return p != nil && len(p.holds.categories) > 0 }
 
-// Above is the tree of categories as a Inputs wants it.
+// Above is the tree of categories as Inputs want it.
 func Above(all []video.Category) map[int64]int64 {
 	above := make(map[int64]int64, len(all))
 	for _, c := range all {

@@ -19,7 +19,7 @@ type Group struct {
 	Key  string `json:"key"`
 }
 
-// Survivor are the media that stay for a group: the newest of it.
+// Survivor is what stays for a group: the newest of it.
 type Survivor struct {
 	Group
 	Media []video.ID `json:"media"`

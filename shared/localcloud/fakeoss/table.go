@@ -67,16 +67,6 @@ func init() { // rows call functions that read the table
 	}
 }
 
-// Operations lists what is emulated, sorted.
-func Operations() []string {
-	var out []string
-	for _, r := range table {
-		out = append(out, r.op)
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
 // everywhere are parameters and headers that any request may bring: its signature and
 // what a client says of itself.
 const (
