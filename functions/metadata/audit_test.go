@@ -206,7 +206,7 @@ func newAudit(t *testing.T, seed uint64, messages, media int) *audit {
 		effects: map[string][]int{}, outcomes: map[video.Result]int{}, called: make(chan struct{}, 1), said: map[string]string{}, ended: map[string]int{},
 	}
 	a.cloud = newCloud(t, localcloud.Options{
-		Seed: seed, Faults: localcloud.MildFaults + queueFaults,
+		Seed: seed, Faults: localcloud.MildFaults + otherFaults, Start: time.Now(),
 		Tune: func(s *localcloud.Services) {
 			s.VOD.RateScale = -1 // the faults throttle here
 			s.FC.Acknowledged = a.acknowledged
@@ -224,9 +224,13 @@ func newAudit(t *testing.T, seed uint64, messages, media int) *audit {
 	return a
 }
 
-// queueFaults go wrong on the way into the queues and out of them, beside what the
-// audit itself does to the library's answers.
-const queueFaults = `
+// otherFaults go wrong on the way into the queues, out of them and in STATE, beside what
+// the audit itself does to the library's answers; one read in twenty is of an older state.
+const otherFaults = `
+vod GetVideoInfos stale p=0.05
+vod BatchGetMediaInfos stale p=0.05
+oss * unavailable p=0.02
+oss Put* error-after p=0.01
 mns *SendMessage error p=0.05
 mns *SendMessage error-after p=0.02
 functions batch duplicate p=0.05

@@ -118,6 +118,21 @@ type Wrote struct {
 	At       time.Time         `json:"at,omitzero"`
 	Modified time.Time         `json:"modified,omitzero"`
 	Sums     map[string]string `json:"sums"` // by part, as editing.Sum has it
+	// Or is what later writes would leave of which nobody knows whether they happened.
+	Or map[string][]string `json:"or,omitempty"`
+}
+
+// or is the write when a later one was announced: the library may show what either leaves,
+// and nothing that is older.
+func (w *Wrote) or(later *Wrote) *Wrote {
+	if w == nil || later == nil {
+		return nil
+	}
+	both := &Wrote{At: w.At, Modified: w.Modified, Sums: w.Sums, Or: map[string][]string{}}
+	for part := range w.Sums {
+		both.Or[part] = slices.Concat(w.Or[part], []string{later.Sums[part]})
+	}
+	return both
 }
 
 // settling is how long that moment is at the most.
@@ -129,7 +144,7 @@ func (w *Wrote) Shows(v editing.Value, now time.Time) bool {
 		return false
 	}
 	for part, sum := range w.Sums {
-		if editing.Sum(v, part) != sum {
+		if now := editing.Sum(v, part); now != sum && !slices.Contains(w.Or[part], now) {
 			return true
 		}
 	}

@@ -106,7 +106,7 @@ func (a *asset) apply(o op) error {
 			a.open = map[string]announced{}
 		}
 		a.open[entryKey(o.number)] = announced{m.Marks, was, rules, m.Wrote}
-		a.Wrote = nil // until this one is known to have succeeded, either of the two may show
+		a.Wrote = a.Wrote.or(m.Wrote) // until this one is known to have succeeded, either of the two may show
 		if rules != nil {
 			a.Unsure = rules
 		}

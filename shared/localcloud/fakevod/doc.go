@@ -28,7 +28,8 @@
 // lost, as it is when three attempts fail. Fuzzy search is "contains" (or words, by a
 // switch). UserData passes Extend through and may divert an upload's notifications to
 // an HTTP address of its own; to a queue of its own it may not. A media in Archive can
-// be played without a restore. A stale read knows one older version of each media.
+// be played without a restore. A stale read knows the version before the last
+// write of each media, for a minute after it.
 //
 // # Never
 //

@@ -18,12 +18,22 @@ var (
 
 // look finds an asset; the caller holds s.mu. A fault may want an older version.
 func (s *Server) look(c *call, id string) *Asset {
-	if c.stale {
-		if a := s.lib.old[id]; a != nil {
-			return a
-		}
+	if a := s.behind(c, id); a != nil {
+		return a
 	}
 	return s.lib.assets[id]
+}
+
+// mostBehind is how far a stale read is behind at the most.
+const mostBehind = time.Minute
+
+// behind is what a stale read shows of an asset; nil: what is there now.
+func (s *Server) behind(c *call, id string) *Asset {
+	now := s.lib.assets[id]
+	if !c.stale || now != nil && c.now.Sub(now.Modified) > mostBehind {
+		return nil
+	}
+	return s.lib.old[id]
 }
 
 // sees says whether the caller's applications include the asset's.

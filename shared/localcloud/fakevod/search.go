@@ -272,7 +272,7 @@ func (s *Server) mediaList(c *call, list []*Asset) []byte {
 	o.b = append(o.b, '[')
 	want := wantedFields(c.q.Get("Fields"))
 	for i, a := range list {
-		if old := s.lib.old[a.ID]; c.stale && old != nil && old.Kind == a.Kind {
+		if old := s.behind(c, a.ID); old != nil && old.Kind == a.Kind {
 			a = old
 		}
 		if i > 0 {

@@ -40,6 +40,8 @@ type planned struct {
 	at       time.Time // when it was written
 	parts    map[part]bool
 	versions map[video.ID]int
+	since    map[video.ID]int // the first of the nights in a row that listed an asset, when the plan was written
+	night    int              // when that was
 	approved time.Time
 	first    int // a portion; 0: all
 	backed   time.Time
@@ -202,7 +204,7 @@ func (u *audit) register(r *run) {
 		if err != nil {
 			continue
 		}
-		q := &planned{Plan: p, account: p.Account, policy: r.policy, at: time.Now(), parts: map[part]bool{}, versions: map[video.ID]int{}}
+		q := &planned{Plan: p, account: p.Account, policy: r.policy, at: time.Now(), parts: map[part]bool{}, versions: map[video.ID]int{}, since: map[video.ID]int{}, night: u.w.night}
 		for v, err := range p.Entries(ctx, u.w.shelf) {
 			if err != nil {
 				continue
@@ -222,6 +224,11 @@ func (u *audit) register(r *run) {
 		u.w.count["plans"]++
 		if r.name == "plan" {
 			u.wait()
+		}
+		for p := range q.parts {
+			if a := u.w.assets[p.id]; a != nil {
+				q.since[p.id] = a.since
+			}
 		}
 		if p.Account == account && !p.Created.After(u.w.now().Add(10*time.Minute)) {
 			u.latest = id
@@ -424,8 +431,10 @@ func (u *audit) checkPlan(r *run, a *asset, p part, g *reading) {
 	if r.clock().After(q.Expires.Add(15 * time.Minute)) {
 		u.breach("expired", a, r, "%s: plan %s of %s", p, said.plan, q.Created)
 	}
-	if p.kind == "video" && (a.since < 0 || u.w.night-a.since < u.w.book.grace) {
-		u.breach("before its grace was over", a, r, "%s: it is listed since night %d", p, a.since)
+	// Whether the nights were enough is a question to the plan that lists the item: a later
+	// one that left it out begins its own count and takes nothing back.
+	if since := q.since[a.ID]; p.kind == "video" && (since < 0 || q.night-since < u.w.book.grace) {
+		u.breach("before its grace was over", a, r, "%s: plan %s of night %d, and it is listed since night %d", p, said.plan, q.night, since)
 	}
 	if q.policy != r.policy {
 		u.breach("another policy", a, r, "%s: plan %s", p, said.plan)
