@@ -318,3 +318,36 @@ func TestAnEntryThatCannotBeReadStopsTheJournal(t *testing.T) {
 		require.ErrorContains(t, err, "edits/000000000001")
 	}
 }
+
+// A write that was announced and never happened must not make us believe a reading from
+// before the write before it: what that one added would be lost with the next write.
+func TestAnAnnouncedWriteDoesNotHideTheOneBefore(t *testing.T) {
+	store, _ := folder(t)
+	j := state.NewJournal(store, nil)
+	now := time.Now().UTC().Truncate(time.Second)
+	announce := func(title string, modified time.Time) string {
+		key, err := j.Append(t.Context(), state.Entry{Run: "r", At: now, Media: []state.EditedMedia{{
+			ID: "v", Modified: modified, Set: state.Values{Fields: video.Fields{Title: &title}},
+			Marks: editing.Marks{"title": {Stamp: editing.Stamp{At: modified}, Open: true}},
+		}}})
+		require.NoError(t, err)
+		return key
+	}
+	settle := func(of string, void ...editing.Key) {
+		_, err := j.Append(t.Context(), state.Entry{At: now, Settled: []state.Settlement{{Of: of, Void: void}}})
+		require.NoError(t, err)
+	}
+	old := func(title string, modified time.Time) bool {
+		return known(t, j, "v")[0].Wrote.Shows(editing.Value{Title: title, Modified: modified}, now)
+	}
+	settle(announce("A", now.Add(-3*time.Second)))
+	require.True(t, old("before", now.Add(-3*time.Second)))
+
+	b := announce("B", now.Add(-2*time.Second))
+	require.True(t, old("before", now.Add(-3*time.Second)), "B may have failed, A has not")
+	require.False(t, old("A", now.Add(-2*time.Second)))
+	require.False(t, old("B", now.Add(-3*time.Second)), "it happened, in the second of A")
+	settle(b, editing.Key{ID: "v"})
+	require.True(t, old("before", now.Add(-3*time.Second)))
+	require.False(t, old("A", now.Add(-2*time.Second)))
+}
