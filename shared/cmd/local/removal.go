@@ -152,7 +152,7 @@ func (s *story) removal(ctx context.Context) error {
 	for _, a := range answers[2:] {
 		playable = playable && a.Err == nil && len(a.Value.Streams) > 0
 	}
-	s.claim(playable, "every other media still plays")
+	s.claim(playable, "every other asset still plays")
 	s.claim(gone+sources == plan.Items, "%s removed, %d listed in the plan", report.Count(gone+sources, "item"), plan.Items)
 	verified, err := s.vodctl(ctx, "ledger", "verify")
 	s.quote(verified)
