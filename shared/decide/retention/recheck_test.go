@@ -72,7 +72,7 @@ func TestWhatMayGoIsAskedAgain(t *testing.T) {
 		return func(f *retention.Fresh) {
 			f.Touched = ago(1)
 			f.Called = func(kind retention.Kind, name string) bool {
-				return kind == retention.Source && part == "source" && name == "" || kind == retention.Stream && name == part
+				return kind == retention.Source && part == "source" && name == "" || kind == retention.Stream && part != "source" && name == part
 			}
 		}
 	}
@@ -96,6 +96,11 @@ func TestWhatMayGoIsAskedAgain(t *testing.T) {
 		"the source is another":        {policy: parts, change: func(m *video.Media) { m.Modified = ago(1); s := *m.Source; s.Size++; m.Source = &s }, fresh: touched("source"), keep: "not what the plan saw"},
 		"a plan without fingerprints":  {policy: parts, plan: func(v *retention.Verdict) { v.Parts = nil }, change: func(m *video.Media) { m.Modified = ago(1) }, fresh: touched("sd"), keep: "not what the plan saw"},
 		"a call for the whole":         {policy: hold, change: func(m *video.Media) { m.Modified = ago(1) }, fresh: func(f *retention.Fresh) { f.Touched = ago(1) }, keep: "after the plan"},
+		"the same without any part": {policy: hold, change: func(m *video.Media) {
+			m.Modified = ago(1)
+			m.Streams = []video.Stream{}
+			m.Source = &video.Source{Status: "Deleted"}
+		}, fresh: func(f *retention.Fresh) { f.Touched = ago(1) }, keep: "modified"},
 		"and later":                    {policy: parts, change: func(m *video.Media) { m.Modified = ago(1).Add(time.Second) }, fresh: func(f *retention.Fresh) { f.Touched = ago(1) }, keep: "after the plan"},
 		"its time is not told":         {policy: hold, change: func(m *video.Media) { m.Modified = time.Time{} }, keep: "does not tell any more when it was modified"},
 		"nor was it when planned":      {policy: hold, plan: func(v *retention.Verdict) { v.Modified = time.Time{} }, change: func(m *video.Media) { m.Modified = time.Time{} }},
@@ -142,6 +147,9 @@ func TestWhatMayGoIsAskedAgain(t *testing.T) {
 				return
 			}
 			require.Contains(t, found[0].Keep, tc.keep)
+			if name == "a hold" {
+				require.NotContains(t, found[0].Keep, "changed since the plan", "the hold is the better reason")
+			}
 		})
 	}
 }
@@ -150,6 +158,21 @@ func TestOnlyAPlanOfPartsKnowsThem(t *testing.T) {
 	at := retention.Inputs{Now: now}
 	require.Len(t, policy(t, anyOld+"{streams: {definition: [LD]}}").Judge(old(), at).Parts, 4, "three streams and the source")
 	require.Empty(t, policy(t, oldTemp).Judge(old(), at).Parts)
+	elsewhere, source := old(), *old().Source
+	for i := range elsewhere.Streams {
+		elsewhere.Streams[i].Created = time.Unix(1_700_000_000, 0).In(time.FixedZone("", 3600))
+	}
+	source.Created = time.Unix(1_700_000_000, 0).In(time.FixedZone("", 3600))
+	elsewhere.Source = &source
+	here, same := elsewhere, source
+	here.Streams = slices.Clone(elsewhere.Streams)
+	for i := range here.Streams {
+		here.Streams[i].Created = here.Streams[i].Created.UTC()
+	}
+	same.Created = source.Created.UTC()
+	here.Source = &same
+	p := policy(t, anyOld+"{streams: {definition: [LD]}}")
+	require.Equal(t, p.Judge(here, at).Parts, p.Judge(elsewhere, at).Parts, "a time in another zone is the same time")
 	require.Empty(t, policy(t, "holds: {tags: [temp]}\n"+anyOld+"{streams: {definition: [LD]}}").Judge(old(), at).Parts, "nothing goes")
 }
 
