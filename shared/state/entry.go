@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -122,10 +123,13 @@ type Wrote struct {
 	Or map[string][]string `json:"or,omitempty"`
 }
 
+// maxOr bounds how many writes of unknown outcome are remembered beside a known one.
+const maxOr = 8
+
 // or is the write when a later one was announced: the library may show what either leaves,
 // and nothing that is older.
 func (w *Wrote) or(later *Wrote) *Wrote {
-	if w == nil || later == nil {
+	if w == nil || later == nil || slices.ContainsFunc(slices.Collect(maps.Values(w.Or)), func(all []string) bool { return len(all) >= maxOr }) {
 		return nil
 	}
 	both := &Wrote{At: w.At, Modified: w.Modified, Sums: w.Sums, Or: map[string][]string{}}
