@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	_ "time/tzdata" // the same zones on every machine
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -574,4 +575,23 @@ func TestStreamReasonsNameTheirValues(t *testing.T) {
 	doubt := judge("{streams: {superseded: true}}", twice(func(old, _ *video.Stream) { old.Status = "Normal" }))
 	require.Len(t, doubt.Keeps, 1)
 	require.Equal(t, "hd", doubt.Keeps[0].Part)
+}
+
+// An age is hours by the clock, whatever the zone, over a change to summer time and a leap day.
+func TestAnAgeIsTheSameInEveryZone(t *testing.T) {
+	p := policy(t, anyOld+"{video: true}")
+	for _, zone := range []string{"America/New_York", "Europe/Berlin", "Asia/Shanghai", "Pacific/Apia"} {
+		where, err := time.LoadLocation(zone)
+		require.NoError(t, err)
+		for _, created := range []time.Time{
+			time.Date(2026, 3, 8, 12, 0, 0, 0, where), time.Date(2028, 2, 29, 12, 0, 0, 0, where), time.Date(2026, 10, 25, 1, 30, 0, 0, where),
+		} {
+			m := old()
+			m.Created = created
+			for _, off := range []time.Duration{-time.Second, 0, time.Second} {
+				v := p.Judge(m, retention.Inputs{Now: created.Add(30*24*time.Hour + off)})
+				require.Equal(t, off > 0, len(v.Items) == 1, "%s, created %s, %s beyond 30 days", zone, created, off)
+			}
+		}
+	}
 }
