@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -129,11 +128,14 @@ const maxOr = 8
 // or is the write when a later one was announced: the library may show what either leaves,
 // and nothing that is older.
 func (w *Wrote) or(later *Wrote) *Wrote {
-	if w == nil || later == nil || slices.ContainsFunc(slices.Collect(maps.Values(w.Or)), func(all []string) bool { return len(all) >= maxOr }) {
+	if w == nil || later == nil {
 		return nil
 	}
 	both := &Wrote{At: w.At, Modified: w.Modified, Sums: w.Sums, Or: map[string][]string{}}
 	for part := range w.Sums {
+		if len(w.Or[part]) == maxOr {
+			return nil
+		}
 		both.Or[part] = slices.Concat(w.Or[part], []string{later.Sums[part]})
 	}
 	return both
