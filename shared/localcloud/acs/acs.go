@@ -108,7 +108,7 @@ func canonical(r *http.Request, signed []string, payload string) string {
 		if i > 0 {
 			b.WriteByte('&')
 		}
-		b.WriteString(escape(name) + "=" + escape(q.Get(name)))
+		b.WriteString(Escape(name) + "=" + Escape(q.Get(name)))
 	}
 	b.WriteByte('\n')
 	for _, name := range signed {
@@ -124,4 +124,13 @@ func canonical(r *http.Request, signed []string, payload string) string {
 
 var rfc3986 = strings.NewReplacer("+", "%20", "*", "%2A", "%7E", "~")
 
-func escape(s string) string { return rfc3986.Replace(url.QueryEscape(s)) }
+// Escape is RFC 3986's, of everything but its unreserved characters: as each service signs.
+func Escape(s string) string { return rfc3986.Replace(url.QueryEscape(s)) }
+
+// ByName orders parameters, NAME or NAME=VALUE, by their names alone: as whole strings
+// "a=1" and "a-b" would sort differently.
+func ByName(a, b string) int {
+	x, _, _ := strings.Cut(a, "=")
+	y, _, _ := strings.Cut(b, "=")
+	return strings.Compare(x, y)
+}

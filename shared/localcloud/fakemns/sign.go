@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"vodcurator/shared/localcloud/acs"
 	"vodcurator/shared/localcloud/fakeram"
 )
 
@@ -153,18 +154,14 @@ func signedV4(r *http.Request, raw string, at time.Time, c claim, secret string)
 		if name == "" || err != nil || err2 != nil {
 			continue
 		}
-		name = escape(strings.ToLower(strings.TrimSpace(name)))
+		name = acs.Escape(strings.ToLower(strings.TrimSpace(name)))
 		if plain = strings.TrimSpace(plain); plain != "" {
-			name += "=" + escape(plain)
+			name += "=" + acs.Escape(plain)
 		}
 		params = append(params, name)
 	}
-	slices.SortFunc(params, func(a, b string) int {
-		x, _, _ := strings.Cut(a, "=")
-		y, _, _ := strings.Cut(b, "=")
-		return strings.Compare(x, y)
-	})
-	request := r.Method + "\n" + strings.ReplaceAll(escape(plain), "%2F", "/") + "\n" + strings.Join(params, "&") + "\n" + headerLines(r, "content-type", "content-md5") + "\n"
+	slices.SortFunc(params, acs.ByName)
+	request := r.Method + "\n" + strings.ReplaceAll(acs.Escape(plain), "%2F", "/") + "\n" + strings.Join(params, "&") + "\n" + headerLines(r, "content-type", "content-md5") + "\n"
 	for _, off := range []time.Duration{0, time.Second, -time.Second} {
 		stamp := at.Add(off).Format("20060102T150405Z")
 		if stamp[:8] != c.scope[0] {
@@ -181,9 +178,4 @@ func signedV4(r *http.Request, raw string, at time.Time, c claim, secret string)
 		}
 	}
 	return false
-}
-
-// escape is RFC 3986's, of everything but its unreserved characters.
-func escape(s string) string {
-	return strings.NewReplacer("+", "%20", "*", "%2A", "%7E", "~").Replace(url.QueryEscape(s))
 }

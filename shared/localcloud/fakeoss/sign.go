@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"vodcurator/shared/localcloud/acs"
 	"vodcurator/shared/localcloud/fakeram"
 )
 
@@ -263,12 +264,7 @@ func canonicalQuery(raw string) string {
 		}
 		params = append(params, name)
 	}
-	// By name first: "a=1" and "a-b" would sort differently as whole strings.
-	slices.SortFunc(params, func(a, b string) int {
-		x, _, _ := strings.Cut(a, "=")
-		y, _, _ := strings.Cut(b, "=")
-		return strings.Compare(x, y)
-	})
+	slices.SortFunc(params, acs.ByName)
 	return strings.Join(params, "&")
 }
 
