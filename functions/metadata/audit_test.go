@@ -205,12 +205,8 @@ func newAudit(t *testing.T, seed uint64, messages, media int) *audit {
 		poison: map[string]bool{}, want: map[video.ID]video.Video{}, calls: map[string]int{}, faults: map[string]int{},
 		effects: map[string][]int{}, outcomes: map[video.Result]int{}, called: make(chan struct{}, 1), said: map[string]string{}, ended: map[string]int{},
 	}
-	faults := localcloud.MildFaults + otherFaults
-	if os.Getenv("SOAK") == "1" {
-		faults += behind
-	}
 	a.cloud = newCloud(t, localcloud.Options{
-		Seed: seed, Faults: faults, Start: time.Now(),
+		Seed: seed, Faults: localcloud.MildFaults + otherFaults, Start: time.Now(),
 		Tune: func(s *localcloud.Services) {
 			s.VOD.RateScale = -1 // the faults throttle here
 			s.FC.Acknowledged = a.acknowledged
@@ -228,18 +224,11 @@ func newAudit(t *testing.T, seed uint64, messages, media int) *audit {
 	return a
 }
 
-// behind has one read in twenty show an older state. It is played in the whole form only:
-// a write of unknown outcome that a reading from before it declared undone, and whose
-// message then found its effect, leaves nothing by which the next such reading is known. In
-// 100,000 messages that took one tag.
-const behind = `
+// otherFaults go wrong on the way into the queues, out of them and in STATE, beside what
+// the audit itself does to the library's answers; one reading in twenty shows an older state.
+const otherFaults = `
 vod GetVideoInfos stale p=0.05
 vod BatchGetMediaInfos stale p=0.05
-`
-
-// otherFaults go wrong on the way into the queues, out of them and in STATE, beside what
-// the audit itself does to the library's answers.
-const otherFaults = `
 oss * unavailable p=0.02
 oss Put* error-after p=0.01
 mns *SendMessage error p=0.05

@@ -49,8 +49,12 @@ type EditedMedia struct {
 	Marks editing.Marks `json:"marks,omitempty"`
 	Void  editing.Marks `json:"void,omitempty"` // open marks that are taken back
 	Moved time.Time     `json:"moved,omitzero"` // in a base of version 1: when the marks last moved
-	// Modified is when the library said before the write that the asset was modified.
-	Modified time.Time `json:"modified,omitzero"`
+	// Modified is when the library said that the asset was modified, in the reading on
+	// which this was decided; Before is the sum of what it showed, After of what the write
+	// leaves; Doubt says that a write before it may not have shown yet.
+	Modified      time.Time `json:"-"`
+	Before, After string    `json:"-"`
+	Doubt         bool      `json:"-"`
 	// Rules is what is remembered of the asset once the write has succeeded; nil: as before.
 	Rules *tagging.Memory `json:"rules,omitempty"`
 }
@@ -108,66 +112,62 @@ type entryMarks struct {
 	Void    editing.Marks   `json:"void,omitempty"`
 	Moved   time.Time       `json:"moved,omitzero"`
 	Rules   *tagging.Memory `json:"rules,omitempty"`
-	Wrote   *Wrote          `json:"wrote,omitempty"`
+	Floor   *Floor          `json:"floor,omitempty"`
 	Written bool            `json:"written,omitempty"` // something is sent
 }
 
-// Wrote is a write of ours: what it left, and when the library said before it that the
-// asset was modified. For a moment after it the library may show what was there before.
-type Wrote struct {
-	At       time.Time         `json:"at,omitzero"`
-	Modified time.Time         `json:"modified,omitzero"`
-	Sums     map[string]string `json:"sums"` // by part, as editing.Sum has it
-	// Or is what later writes would leave of which nobody knows whether they happened.
-	Or map[string][]string `json:"or,omitempty"`
-}
-
-// maxOr bounds how many writes of unknown outcome are remembered beside a known one.
-const maxOr = 8
-
-// or is the write when a later one was announced: the library may show what either leaves,
-// and nothing that is older.
-func (w *Wrote) or(later *Wrote) *Wrote {
-	if w == nil || later == nil {
-		return nil
-	}
-	both := &Wrote{At: w.At, Modified: w.Modified, Sums: w.Sums, Or: map[string][]string{}}
-	for part := range w.Sums {
-		if len(w.Or[part]) == maxOr {
-			return nil
-		}
-		both.Or[part] = slices.Concat(w.Or[part], []string{later.Sums[part]})
-	}
-	return both
+// Floor is the oldest state of an asset that the library may still show: the one on which
+// an entry was decided or, of a write, the one that it leaves. For a moment after a write
+// the library may show what was there before.
+type Floor struct {
+	At       time.Time `json:"at,omitzero"`       // of the entry
+	Modified time.Time `json:"modified,omitzero"` // when the library said that the asset was modified
+	Sum      string    `json:"sum"`               // of the state, as editing.SumAll has it
+	Or       string    `json:"or,omitempty"`      // and of what a write leaves of which nobody knows whether it happened
+	// Only says that no other state counts, however young: the entry was decided on a
+	// reading in doubt, and what the write in doubt left is younger than that reading.
+	Only bool `json:"only,omitempty"`
 }
 
 // settling is how long that moment is at the most.
 const settling = 2 * time.Minute
 
-// Shows says that a reading is as old as before the write.
-func (w *Wrote) Shows(v editing.Value, now time.Time) bool {
-	if w == nil || now.Sub(w.At) > settling || v.Modified.IsZero() || v.Modified.After(w.Modified) {
+// Above says that a reading is older than the floor. What an earlier state has in common
+// with a later one does not make it young.
+func (f *Floor) Above(v editing.Value, now time.Time) bool {
+	if f == nil || now.Sub(f.At) > settling || v.Modified.IsZero() || v.Modified.After(f.Modified) && !f.Only {
 		return false
 	}
-	for part, sum := range w.Sums {
-		if now := editing.Sum(v, part); now != sum && !slices.Contains(w.Or[part], now) {
-			return true
-		}
-	}
-	return false
+	sum := editing.SumAll(v)
+	return v.Modified.Before(f.Modified) || sum != f.Sum && sum != f.Or
 }
 
-// wrote is what an announced write leaves.
-func (m EditedMedia) wrote() *Wrote {
-	if m.Set == (Values{}) || m.Modified.IsZero() {
+// Doubts says that a reading shows what was there before a write of which nobody knows
+// whether it happened: it failed, or it does not show yet.
+func (f *Floor) Doubts(v editing.Value, now time.Time) bool {
+	return f != nil && now.Sub(f.At) <= settling && (f.Or != "" || f.Only) && !v.Modified.After(f.Modified) && editing.SumAll(v) == f.Sum
+}
+
+// floor is the one that an entry sets until it is settled; nil: the library did not say
+// when the asset was modified, and the one before stays.
+func (m EditedMedia) floor() *Floor {
+	if m.Modified.IsZero() {
 		return nil
 	}
-	w := &Wrote{Modified: m.Modified, Sums: map[string]string{}}
-	value, parts := editing.OfUpdate(video.Update{Fields: m.Set.Fields, Tags: m.Set.Tags})
-	for _, part := range parts {
-		w.Sums[part] = editing.Sum(value, part)
+	f := &Floor{Modified: m.Modified, Sum: m.Before, Only: m.Doubt}
+	if m.Set != (Values{}) {
+		f.Or = m.After
 	}
-	return w
+	return f
+}
+
+// settled is the floor once it is known what came of the write that it was set for.
+func (f Floor) settled(done bool) *Floor {
+	if done {
+		f.Sum = f.Or
+	}
+	f.Or = ""
+	return &f
 }
 
 type entryValues struct {
@@ -185,7 +185,7 @@ type entryLine struct {
 func (e Entry) lines() ([]entryLine, error) {
 	lines := make([]entryLine, len(e.Media))
 	for i, m := range e.Media {
-		marks, err := json.Marshal(entryMarks{m.Marks, m.Void, m.Moved, m.Rules, m.wrote(), m.Set != Values{}})
+		marks, err := json.Marshal(entryMarks{m.Marks, m.Void, m.Moved, m.Rules, m.floor(), m.Set != Values{}})
 		if err != nil {
 			return nil, err
 		}
@@ -272,9 +272,6 @@ func decodeEntry(key string, body []byte) (Entry, error) {
 			ID: l.key.ID, Image: l.key.Image, Set: values.Set, Old: values.Old,
 			Marks: marks.Marks, Void: marks.Void, Moved: marks.Moved, Rules: marks.Rules,
 		})
-		if marks.Wrote != nil {
-			e.Media[len(e.Media)-1].Modified = marks.Wrote.Modified
-		}
 	}
 	return e, nil
 }

@@ -59,7 +59,7 @@ type asset struct {
 type announced struct {
 	marks, was editing.Marks
 	rules      *tagging.Memory
-	wrote      *Wrote
+	floor      *Floor
 }
 
 func (a *asset) apply(o op) error {
@@ -76,12 +76,12 @@ func (a *asset) apply(o op) error {
 			if a.Marks = a.Marks.Settle(was.marks); was.rules != nil {
 				a.Rules = *was.rules
 			}
-			if was.wrote != nil {
-				a.Wrote = was.wrote
-			}
 		}
 		if was.rules != nil {
 			a.Unsure = nil
+		}
+		if was.floor != nil && a.Floor == was.floor { // no later entry has raised it
+			a.Floor = was.floor.settled(!o.void)
 		}
 		return nil
 	}
@@ -97,16 +97,16 @@ func (a *asset) apply(o op) error {
 		}
 	}
 	rules := m.Rules
-	if m.Wrote != nil {
-		m.Wrote.At = o.at
+	if m.Floor != nil {
+		m.Floor.At = o.at
+		a.Floor = m.Floor
 	}
 	switch {
 	case m.Written:
 		if a.open == nil {
 			a.open = map[string]announced{}
 		}
-		a.open[entryKey(o.number)] = announced{m.Marks, was, rules, m.Wrote}
-		a.Wrote = a.Wrote.or(m.Wrote) // until this one is known to have succeeded, either of the two may show
+		a.open[entryKey(o.number)] = announced{m.Marks, was, rules, m.Floor}
 		if rules != nil {
 			a.Unsure = rules
 		}

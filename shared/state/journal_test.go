@@ -319,35 +319,54 @@ func TestAnEntryThatCannotBeReadStopsTheJournal(t *testing.T) {
 	}
 }
 
-// A write that was announced and never happened must not make us believe a reading from
-// before the write before it: what that one added would be lost with the next write.
-func TestAnAnnouncedWriteDoesNotHideTheOneBefore(t *testing.T) {
+// Whatever became of a write, a reading from before the one that it was decided on must
+// not be believed: what a write between the two added would be lost with the next one.
+func TestNoReadingIsBelievedThatIsOlderThanAnEntrys(t *testing.T) {
+	now := time.Now().UTC().Truncate(time.Second)
+	val := func(title string, second int) editing.Value {
+		return editing.Value{Title: title, Modified: now.Add(time.Duration(second) * time.Second)}
+	}
 	store, _ := folder(t)
 	j := state.NewJournal(store, nil)
-	now := time.Now().UTC().Truncate(time.Second)
-	announce := func(title string, modified time.Time) string {
-		key, err := j.Append(t.Context(), state.Entry{Run: "r", At: now, Media: []state.EditedMedia{{
-			ID: "v", Modified: modified, Set: state.Values{Fields: video.Fields{Title: &title}},
-			Marks: editing.Marks{"title": {Stamp: editing.Stamp{At: modified}, Open: true}},
-		}}})
+	enter := func(was editing.Value, title string) string {
+		m := state.EditedMedia{ID: "v", Modified: was.Modified, Before: editing.SumAll(was), After: editing.SumAll(editing.Value{Title: title}),
+			Marks: editing.Marks{"title": {Stamp: editing.Stamp{At: was.Modified}, Open: was.Title != title}}}
+		if was.Title != title {
+			m.Set.Title = &title
+		}
+		key, err := j.Append(t.Context(), state.Entry{Run: "r", At: now, Media: []state.EditedMedia{m}})
 		require.NoError(t, err)
 		return key
 	}
-	settle := func(of string, void ...editing.Key) {
-		_, err := j.Append(t.Context(), state.Entry{At: now, Settled: []state.Settlement{{Of: of, Void: void}}})
+	settle := func(s state.Settlement) {
+		_, err := j.Append(t.Context(), state.Entry{At: now, Settled: []state.Settlement{s}})
 		require.NoError(t, err)
 	}
-	old := func(title string, modified time.Time) bool {
-		return known(t, j, "v")[0].Wrote.Shows(editing.Value{Title: title, Modified: modified}, now)
-	}
-	settle(announce("A", now.Add(-3*time.Second)))
-	require.True(t, old("before", now.Add(-3*time.Second)))
+	old := func(v editing.Value) bool { return known(t, j, "v")[0].Floor.Above(v, now) }
 
-	b := announce("B", now.Add(-2*time.Second))
-	require.True(t, old("before", now.Add(-3*time.Second)), "B may have failed, A has not")
-	require.False(t, old("A", now.Add(-2*time.Second)))
-	require.False(t, old("B", now.Add(-3*time.Second)), "it happened, in the second of A")
-	settle(b, editing.Key{ID: "v"})
-	require.True(t, old("before", now.Add(-3*time.Second)))
-	require.False(t, old("A", now.Add(-2*time.Second)))
+	first, a, b := val("first", -3), val("A", -2), val("B", -1)
+	settle(state.Settlement{Of: enter(first, "A")})
+	require.True(t, old(first))
+	require.False(t, old(val("A", -3)), "it happened in the second of the reading")
+	require.False(t, old(a))
+	require.False(t, old(b), "somebody else's")
+
+	of := enter(a, "B")
+	require.True(t, old(first), "B may have failed, A has not")
+	require.False(t, old(a))
+	require.False(t, old(val("B", -2)))
+	settle(state.Settlement{Of: of, Open: []editing.Key{{ID: "v"}}})
+	require.True(t, old(first))
+	require.False(t, old(a), "nobody knows yet")
+
+	enter(b, "B") // its message came again and found it: nothing is sent
+	require.True(t, old(first))
+	require.True(t, old(a), "B has happened")
+	require.False(t, old(b))
+
+	settle(state.Settlement{Of: enter(b, "C"), Void: []editing.Key{{ID: "v"}}})
+	require.True(t, old(a))
+	require.False(t, old(b), "C was refused")
+	require.True(t, old(val("C", -1)), "and never was")
+	require.False(t, known(t, j, "v")[0].Floor.Above(first, now.Add(3*time.Minute)), "a library is not behind for so long")
 }

@@ -47,11 +47,11 @@ type Remembered struct {
 	Rules tagging.Memory `json:"rules,omitzero"`
 	// Unsure is what counts instead of Rules if a write has succeeded of which that is not known.
 	Unsure *tagging.Memory `json:"unsure,omitempty"`
-	Wrote  *Wrote          `json:"wrote,omitempty"` // our last write
+	Floor  *Floor          `json:"floor,omitempty"` // nil: any reading counts
 }
 
 func (r Remembered) empty() bool {
-	return len(r.Marks) == 0 && r.Rules.IsZero() && r.Unsure == nil && r.Wrote == nil
+	return len(r.Marks) == 0 && r.Rules.IsZero() && r.Unsure == nil && r.Floor == nil
 }
 
 // marksKept is how long the marks of tags are kept after they were issued or moved: a
@@ -82,8 +82,8 @@ func (r *Remembered) forget(now time.Time) {
 	if len(r.Marks) == 0 {
 		r.Moved = time.Time{}
 	}
-	if r.Wrote != nil && now.Sub(r.Wrote.At) > settling {
-		r.Wrote = nil
+	if r.Floor != nil && now.Sub(r.Floor.At) > settling {
+		r.Floor = nil
 	}
 }
 

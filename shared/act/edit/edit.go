@@ -358,23 +358,25 @@ func curable(item, call error) error {
 }
 
 // ask settles what a write left unknown: it reads those media once more. What is
-// not as it should be had no effect, or not yet: it is a passing failure.
-func (e *Editor) ask(ctx context.Context, group []video.Update, outcomes []video.Outcome) {
+// not as it should be had no effect, or not yet: it is a passing failure. So is what the
+// library shows from a time no later than the reading before the write: it may have been
+// the same once before.
+func (e *Editor) ask(ctx context.Context, group []editing.Edit, outcomes []video.Outcome) {
 	var keys []editing.Key
 	for i, o := range outcomes {
 		if o.Result == video.Unknown {
-			keys = append(keys, keyOf(group[i]))
+			keys = append(keys, keyOf(group[i].Update))
 		}
 	}
 	known := e.read(ctx, keys, nil)
 	for i, o := range outcomes {
-		now, ok := known[keyOf(group[i])]
-		switch {
+		now, ok := known[keyOf(group[i].Update)]
+		switch was, is := group[i].Modified, now.Value.Modified; {
 		case !ok || now.Err != nil:
-		case editing.Holds(now.Value, group[i]):
+		case editing.Holds(now.Value, group[i].Update) && (is.After(was) || is.IsZero()):
 			outcomes[i] = video.Outcome{ID: o.ID, Result: video.Done, Reason: "read back"}
 		default:
-			err := fmt.Errorf("%w: read back, it had no effect: %s", video.ErrTransient, o.Reason)
+			err := fmt.Errorf("%w: read back, it had no effect or not yet: %s", video.ErrTransient, o.Reason)
 			outcomes[i] = video.Outcome{ID: o.ID, Result: video.Failed, Reason: err.Error(), Err: err}
 		}
 	}

@@ -42,6 +42,8 @@ type library struct {
 	takes    time.Duration // of each call
 	onWrite  func()        // before a write
 	imageIDs []video.ID    // read as images
+	behind   func() bool   // a read shows what was there before the last write
+	before   map[video.ID]video.Video
 }
 
 func newLibrary(n int) *library {
@@ -61,6 +63,9 @@ func (l *library) Videos(ctx context.Context, ids []video.ID) ([]video.Answer[vi
 	out := make([]video.Answer[video.Video], len(ids))
 	for i, id := range ids {
 		out[i] = video.Answer[video.Video]{ID: id, Value: l.videos[id], Err: l.readErr}
+		if old, ok := l.before[id]; ok && l.behind() {
+			out[i].Value = old
+		}
 		if _, ok := l.videos[id]; !ok && l.readErr == nil {
 			out[i].Err = video.ErrNotFound
 		}
@@ -102,6 +107,9 @@ func (l *library) Update(_ context.Context, us []video.Update) ([]video.Outcome,
 		}
 		if effect {
 			v := l.videos[u.ID]
+			if l.behind != nil {
+				l.before[u.ID] = v
+			}
 			if u.Title != nil {
 				v.Title = *u.Title
 			}

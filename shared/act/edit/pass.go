@@ -256,18 +256,18 @@ func (p *pass) decide(ctx context.Context, groups <-chan []reading) error {
 				waiting = false
 			}
 		}
-		entry, updates, err := p.commit(ctx, !more)
+		entry, sends, err := p.commit(ctx, !more)
 		if err != nil {
 			return err
 		}
-		p.write(ctx, entry, updates)
+		p.write(ctx, entry, sends)
 	}
 	return nil
 }
 
 // commit folds what is held, tells the journal what is about to happen and returns
 // what to write. Updates that do not fill a call stay held, unless this is the last.
-func (p *pass) commit(ctx context.Context, last bool) (entry string, updates []video.Update, err error) {
+func (p *pass) commit(ctx context.Context, last bool) (entry string, sends []editing.Edit, err error) {
 	for try := 1; ; try++ {
 		p.refresh(ctx)
 		edits, places, verdicts := p.fold(ctx, p.held)
@@ -293,10 +293,10 @@ func (p *pass) commit(ctx context.Context, last bool) (entry string, updates []v
 		p.held = slices.DeleteFunc(p.held, func(r reading) bool { return !back[r.key] })
 		for _, e := range edits {
 			if !e.Update.Empty() {
-				updates = append(updates, e.Update)
+				sends = append(sends, e)
 			}
 		}
-		return entry, updates, nil
+		return entry, sends, nil
 	}
 }
 
@@ -341,9 +341,10 @@ func (p *pass) fold(ctx context.Context, held []reading) (edits []editing.Edit, 
 		if r.known.Marks = known.Marks; err != nil { // a rival of a later version has been here meanwhile
 			r.known.Err = err
 		}
-		if r.known.Err == nil && known.Wrote.Shows(r.known.Value, p.now()) {
-			r.known.Err = fmt.Errorf("%w: the library still shows what was there before our write of %s", video.ErrTransient, known.Wrote.At.Format(time.RFC3339))
+		if r.known.Err == nil && known.Floor.Above(r.known.Value, p.now()) {
+			r.known.Err = fmt.Errorf("%w: the library shows what was there before our entry of %s", video.ErrTransient, known.Floor.At.Format(time.RFC3339))
 		}
+		r.known.Doubt = known.Floor.Doubts(r.known.Value, p.now())
 		r.known.Recent = p.now().Sub(known.Moved) < settling
 		r.known.Over = p.over(r.key, r, known)
 		var edit editing.Edit
@@ -427,11 +428,11 @@ func (p *pass) remember(ctx context.Context, edits []editing.Edit) (key string, 
 	entry := state.Entry{Run: p.run, At: time.Now().UTC(), Media: make([]state.EditedMedia, len(edits)), Settled: settled}
 	for i, edit := range edits {
 		k := keyOf(edit.Update)
-		entry.Media[i] = state.EditedMedia{ID: k.ID, Image: k.Image, Set: values(edit.Update), Old: values(edit.Old), Marks: edit.Marks, Void: edit.Void}
+		entry.Media[i] = state.EditedMedia{ID: k.ID, Image: k.Image, Set: values(edit.Update), Old: values(edit.Old), Marks: edit.Marks, Void: edit.Void,
+			Modified: edit.Modified, Before: edit.Before, After: edit.After, Doubt: edit.Doubt}
 		if edit.Remember {
 			entry.Media[i].Rules = p.heard[k]
 		}
-		entry.Media[i].Modified = edit.Modified
 	}
 	if key, err = p.journal.Append(ctx, entry); err == nil {
 		p.mu.Lock()
@@ -443,16 +444,17 @@ func (p *pass) remember(ctx context.Context, edits []editing.Edit) (key string, 
 
 // write begins the calls that the journal has been told of. It waits for a free
 // slot, not for the answers.
-func (p *pass) write(ctx context.Context, entry string, updates []video.Update) {
-	if len(updates) == 0 {
+func (p *pass) write(ctx context.Context, entry string, sends []editing.Edit) {
+	if len(sends) == 0 {
 		return
 	}
-	calls := groups(updates, func(u video.Update) bool { return isImage(keyOf(u)) })
+	calls := groups(sends, func(e editing.Edit) bool { return isImage(keyOf(e.Update)) })
 	p.mu.Lock()
 	a := &announced{calls: len(calls)}
-	for _, u := range updates {
-		a.media = append(a.media, keyOf(u))
-		p.written[keyOf(u)] = deferred(u.ID)
+	for _, e := range sends {
+		k := keyOf(e.Update)
+		a.media = append(a.media, k)
+		p.written[k] = deferred(k.ID)
 	}
 	p.under[entry] = a
 	p.mu.Unlock()
@@ -463,25 +465,34 @@ func (p *pass) write(ctx context.Context, entry string, updates []video.Update) 
 		}
 		p.writes.Go(func() {
 			defer func() { <-p.slots }()
-			call := p.c.Library.Update
-			if isImage(keyOf(group[0])) {
-				call = p.c.Library.UpdateImages
-			}
-			outcomes := oneByOne(ctx, p.Editor, "update", group, func(group []video.Update) []video.Outcome {
-				outcomes, err := call(ctx, group)
-				for i, o := range outcomes {
-					if e := curable(o.Err, err); o.Result == video.Forbidden {
-						outcomes[i] = video.Outcome{ID: o.ID, Result: video.ResultOf(e), Reason: e.Error(), Err: e}
-					}
-				}
-				return outcomes
-			}, func(u video.Update, err error) video.Outcome { // it may have been written before
-				return video.Outcome{ID: u.ID, Result: video.Unknown, Reason: err.Error(), Err: err}
-			})
-			p.ask(ctx, group, outcomes)
-			p.end(entry, group, outcomes)
+			p.end(entry, group, p.send(ctx, group))
 		})
 	}
+}
+
+// send is one call, and says what came of each edit.
+func (p *pass) send(ctx context.Context, group []editing.Edit) []video.Outcome {
+	call := p.c.Library.Update
+	if isImage(keyOf(group[0].Update)) {
+		call = p.c.Library.UpdateImages
+	}
+	outcomes := oneByOne(ctx, p.Editor, "update", group, func(group []editing.Edit) []video.Outcome {
+		updates := make([]video.Update, len(group))
+		for i, e := range group {
+			updates[i] = e.Update
+		}
+		outcomes, err := call(ctx, updates)
+		for i, o := range outcomes {
+			if e := curable(o.Err, err); o.Result == video.Forbidden {
+				outcomes[i] = video.Outcome{ID: o.ID, Result: video.ResultOf(e), Reason: e.Error(), Err: e}
+			}
+		}
+		return outcomes
+	}, func(e editing.Edit, err error) video.Outcome { // it may have been written before
+		return video.Outcome{ID: e.Update.ID, Result: video.Unknown, Reason: err.Error(), Err: err}
+	})
+	p.ask(ctx, group, outcomes)
+	return outcomes
 }
 
 // slot waits until one more call may be under way, and says whether there is time
@@ -500,11 +511,11 @@ func (p *pass) slot(ctx context.Context) bool {
 }
 
 // end notes what came of one call.
-func (p *pass) end(entry string, group []video.Update, outcomes []video.Outcome) {
+func (p *pass) end(entry string, group []editing.Edit, outcomes []video.Outcome) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for i, u := range group[:min(len(group), len(outcomes))] {
-		p.written[keyOf(u)] = outcomes[i]
+	for i, e := range group[:min(len(group), len(outcomes))] {
+		p.written[keyOf(e.Update)] = outcomes[i]
 	}
 	a := p.under[entry]
 	if a.calls--; a.calls > 0 {

@@ -3,6 +3,7 @@ package edit
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"time"
@@ -127,6 +128,11 @@ func (p *pass) over(k editing.Key, held reading, was state.Remembered) func(edit
 		switch {
 		case p.c.Rules.Report:
 			r.verdict = editing.Verdict{Result: video.Kept, Reason: "report only: nothing is written"}
+			return editing.Overlay{}
+		case held.known.Doubt && was.Unsure != nil && d.Change.Empty():
+			// What the rules wrote before may show in a moment, and would then pass for a person's.
+			err := fmt.Errorf("%w: whether the rules' last write happened does not show yet", video.ErrTransient)
+			r.verdict = editing.Verdict{Result: video.Failed, Reason: err.Error(), Err: err}
 			return editing.Overlay{}
 		case d.Locked != "":
 			r.verdict = editing.Verdict{Result: video.Kept, Reason: d.Locked}

@@ -51,6 +51,8 @@ type Known struct {
 	// Over says what rules want on top of what people's changes come to, and which parts
 	// of these were accepted; nil: nothing. It is called once, if the media could be read.
 	Over func(Asked) Overlay
+	// Doubt says that a write whose outcome is not known may not show yet.
+	Doubt bool
 	// Recent says that marks have moved a moment ago: the library may show what was
 	// there before our own write.
 	Recent bool
@@ -84,6 +86,9 @@ type Edit struct {
 	// Over says that what was laid over changes what is sent.
 	Over     bool
 	Modified time.Time // when the library said that it was modified, before this
+	Before   string    // SumAll of what it held
+	After    string    // and of what it holds once Update is written
+	Doubt    bool      // as it was known
 }
 
 // Empty says that there is nothing to send and nothing to remember.
@@ -439,7 +444,7 @@ func (f *folding) apply(c video.Change, s Stamp) Value {
 }
 
 func (f *folding) edit(key Key) Edit {
-	e := Edit{Update: diff(f.known.Value, f.now), Marks: Marks{}, Void: f.void, Remember: f.over.Remember, Over: f.laid, Modified: f.known.Value.Modified}
+	e := Edit{Update: f.update(), Marks: Marks{}, Void: f.void, Remember: f.over.Remember, Over: f.laid, Modified: f.known.Value.Modified, Before: SumAll(f.known.Value), After: SumAll(f.now), Doubt: f.known.Doubt}
 	e.Update.ID = key.ID
 	if key.Image {
 		e.Update.Kind = video.KindImage
@@ -461,6 +466,33 @@ func (f *folding) edit(key Key) Edit {
 		e.Marks[field] = mark
 	}
 	return e
+}
+
+// update is what is to be sent: what differs and, in doubt, all that a change has its word
+// on, since a write that does not show yet may have made something else of it.
+func (f *folding) update() video.Update {
+	u := diff(f.known.Value, f.now)
+	if !f.known.Doubt {
+		return u
+	}
+	for field, mark := range f.marks {
+		if f.known.Marks[field] == mark {
+			continue
+		}
+		switch {
+		case field == "title":
+			u.Title = &f.now.Title
+		case field == "description":
+			u.Description = &f.now.Description
+		case field == "category":
+			u.Category = &f.now.Category
+		case field == "cover":
+			u.Cover = &f.now.Cover
+		default:
+			u.Tags = &f.now.Tags
+		}
+	}
+	return u
 }
 
 // verdict says at the end what an accepted change has come to.

@@ -98,6 +98,15 @@ func Sum(v Value, field string) string {
 	return hex.EncodeToString(sum[:4])
 }
 
+// SumAll is the digest of everything that can be edited.
+func SumAll(v Value) string {
+	sum := sha256.New()
+	for _, part := range []string{"title", "description", "category", "cover", wholeList} {
+		sum.Write([]byte(Sum(v, part)))
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:4])
+}
+
 // OfUpdate is what an update leaves in the parts that it names.
 func OfUpdate(u video.Update) (v Value, parts []string) {
 	set(&v.Title, u.Title)
