@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,8 +37,9 @@ import (
 // processes of this function, which write over real HTTP, and lets everything go
 // wrong on the way: throttling, server errors, connections cut after the effect (of
 // the library and of the queue), duplicates, disorder, poison, changes of one moment,
-// conditions that do not hold, and a kill every few seconds. What it asserts is
-// counted at the servers' side.
+// conditions that do not hold, and a kill every few seconds. Rules run over a part of the
+// library meanwhile: they title what people leave as it was, and give a tag that people take
+// away here and there. What it asserts is counted at the servers' side.
 //
 // SOAK=1 is the whole form: 100,000 messages over 20,000 videos and a kill every 5
 // seconds. AUDIT_MESSAGES and AUDIT_SEED choose another size and run.
@@ -73,8 +75,12 @@ func TestAuditNothingIsLostAndNothingIsDoneTwice(t *testing.T) {
 	for body, delivery := range dead {
 		require.True(t, a.poison[body], "a dead letter that was no poison: %s: %s", body, delivery.Reason)
 	}
+	overwritten := 0
 	for _, v := range a.cloud.VOD.Assets() {
 		want := a.want[video.ID(v.ID)]
+		if v.Title == ruled && want.Title != ruled || a.declined[video.ID(v.ID)] && slices.Contains(video.SplitTags(v.Tags), ruled) {
+			overwritten++
+		}
 		require.Equal(t, want.Title, v.Title, "video %s", v.ID)
 		require.ElementsMatch(t, want.Tags, video.SplitTags(v.Tags), "video %s", v.ID)
 	}
@@ -91,8 +97,8 @@ func TestAuditNothingIsLostAndNothingIsDoneTwice(t *testing.T) {
 		a.sent, a.duplicates, len(a.poison), len(a.want), took.Round(time.Millisecond), kills)
 	t.Logf("runs %d, of them failed %d; answered %d messages: %v", runs["metadata/queue"], failed["metadata/queue"], a.answered, a.outcomes)
 	t.Logf("calls at the server %d = %v, faults %v; floor %d, ratio %.2f", calls, a.calls, a.faults, a.floor, float64(calls)/float64(a.floor))
-	t.Logf("titles changed %d times (%d writes repeated in vain); distinct dead letters %d; lost 0, twice 0, older over newer 0",
-		total(a.effects), a.repeats, len(dead))
+	t.Logf("titles changed %d times (%d writes repeated in vain); distinct dead letters %d; lost 0, twice 0, older over newer 0; people's changes that rules overwrote %d of %d",
+		total(a.effects), a.repeats, len(dead), overwritten, len(a.stamps)-1)
 	for _, f := range a.cloud.Faults() {
 		t.Logf("%d × %s", f.Hits, f.Rule)
 	}
@@ -181,6 +187,8 @@ type audit struct {
 	poison     map[string]bool
 	stamps     []editing.Stamp // of each change, by its number
 	want       map[video.ID]video.Video
+	retagged   map[video.ID]bool
+	declined   map[video.ID]bool // a person took the rules' tag away
 
 	called      chan struct{} // a call came
 	mu          sync.Mutex
@@ -204,8 +212,12 @@ func newAudit(t *testing.T, seed uint64, messages, media int) *audit {
 		rng: rand.New(rand.NewPCG(seed, 1)), chance: rand.New(rand.NewPCG(seed, 2)),
 		poison: map[string]bool{}, want: map[video.ID]video.Video{}, calls: map[string]int{}, faults: map[string]int{},
 		effects: map[string][]int{}, outcomes: map[video.Result]int{}, called: make(chan struct{}, 1), said: map[string]string{}, ended: map[string]int{},
+		retagged: map[video.ID]bool{}, declined: map[video.ID]bool{},
 	}
+	file := filepath.Join(t.TempDir(), "rules.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(rules), 0o600))
 	a.cloud = newCloud(t, localcloud.Options{
+		Env:  map[string]string{"RULES_FILE": file},
 		Seed: seed, Faults: localcloud.MildFaults + otherFaults, Start: time.Now(),
 		Tune: func(s *localcloud.Services) {
 			s.VOD.RateScale = -1 // the faults throttle here
@@ -223,6 +235,16 @@ func newAudit(t *testing.T, seed uint64, messages, media int) *audit {
 	a.write(t, a.cloud.VOD.Seed(assets...), messages)
 	return a
 }
+
+// ruled is what rules write.
+const ruled = "ruled"
+
+const rules = `
+fields: {title: overwrite}
+rules:
+  - {name: tag, when: 'title != ""', add: [ruled]}
+  - {name: title, when: 'title == "t0"', title: ruled}
+`
 
 // otherFaults go wrong on the way into the queues, out of them and in STATE, beside what
 // the audit itself does to the library's answers; one reading in twenty shows an older state.
@@ -260,6 +282,9 @@ func (a *audit) write(t *testing.T, ids []string, messages int) {
 			}
 		case n%4 == 2: // as autotag does
 			c.Tags.Add = []string{tag(), tag()}
+		case n%40 == 3:
+			c.Tags.Remove = []string{ruled}
+			a.declined[c.ID] = true
 		default:
 			c.Tags.Add, c.Tags.Remove = []string{tag()}, []string{tag()}
 		}
@@ -274,6 +299,15 @@ func (a *audit) write(t *testing.T, ids []string, messages int) {
 			continue
 		}
 		var m events.Metadata
+		if i%10 == 5 {
+			at := a.rng.IntN(len(ids))
+			r := events.Retag{ID: video.ID(ids[at]), Event: events.EventSweep}
+			if at%10 == 9 {
+				r.Kind = video.KindImage
+			}
+			m.Retag = []events.Retag{r}
+			a.retagged[r.ID] = true
+		}
 		for range 1 + a.rng.IntN(10)/9 { // some hold two changes
 			m.Changes = append(m.Changes, change())
 		}
@@ -313,6 +347,16 @@ func (a *audit) expect(ids []string, changes []video.Change) {
 		}
 		v.Tags = c.Tags.Apply(v.Tags)
 		a.want[c.ID] = v
+	}
+	for id := range a.retagged {
+		v := a.want[id]
+		if v.Title == "t0" {
+			v.Title = ruled
+		}
+		if !a.declined[id] {
+			v.Tags = append(v.Tags, ruled)
+		}
+		a.want[id] = v
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -45,7 +46,9 @@ func newCloud(t testing.TB, opt localcloud.Options, done func(fakefc.Invocation)
 		intake, streams = "pull", map[string]string{}
 	}
 	opt.Manifest, opt.Root, opt.Callback = manifest(t, intake), "../..", "none"
-	opt.Env = map[string]string{"VOD_ENDPOINT": front.URL, "METADATA_INTAKE": intake, "TAGGING_MODE": "write"}
+	env := map[string]string{"VOD_ENDPOINT": front.URL, "METADATA_INTAKE": intake, "TAGGING_MODE": "write"}
+	maps.Copy(env, opt.Env)
+	opt.Env = env
 	tune := opt.Tune
 	opt.Tune = func(s *localcloud.Services) {
 		s.FC.Done = done
@@ -60,7 +63,7 @@ func newCloud(t testing.TB, opt localcloud.Options, done func(fakefc.Invocation)
 	require.NoError(t, err)
 	front.Config.Handler = before(httputil.NewSingleHostReverseProxy(u))
 
-	env := c.Env()
+	env = c.Env()
 	c.queue, err = queue.New(queue.Config{
 		Region: env["ALIBABA_CLOUD_REGION"], Account: env["ALIBABA_CLOUD_ACCOUNT_ID"], Endpoint: env["MNS_ENDPOINT"],
 		Credentials: func(context.Context) (string, string, string, error) {

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vodcurator/shared/act/edit"
+	"vodcurator/shared/decide/tagging"
 	"vodcurator/shared/state"
 	"vodcurator/shared/video"
 )
@@ -57,16 +58,18 @@ func (m memory) List(_ context.Context, prefix, after string) iter.Seq2[string, 
 type chaos struct {
 	*rand.Rand
 	changes  []video.Change
+	ruled    bool // rules run over it, twice
 	library  *library
 	state    memory
 	calm     bool // nothing goes wrong any more but what the library refuses
 	killed   bool
 	rejected map[int]bool
-	told     []string
+	log      []string
+	rules    *tagging.Rules
 }
 
-func newChaos(seed uint64) *chaos {
-	c := &chaos{Rand: rand.New(rand.NewPCG(seed, seed)), library: newLibrary(0), rejected: map[int]bool{}}
+func newChaos(seed uint64, ruled bool) *chaos {
+	c := &chaos{ruled: ruled, Rand: rand.New(rand.NewPCG(seed, seed)), library: newLibrary(0), rejected: map[int]bool{}}
 	c.library.videos["v"] = video.Video{ID: "v", Title: "old", Description: "old", Tags: []string{"a"}, Modified: at(0)}
 	c.library.fault = func(_ int, u video.Update) (error, bool) {
 		bad := u.Description != nil && *u.Description == "bad"
@@ -114,12 +117,14 @@ func (c *chaos) change(s int) video.Change {
 		if c.IntN(3) == 0 {
 			change.Set.Description = one("X", "Y", "old", "bad", "bad")
 		}
-		switch c.IntN(5) {
-		case 0:
+		switch part := c.IntN(5); {
+		case c.ruled && part == 2:
+			change.Tags.Remove = []string{"ruled"}
+		case part == 0:
 			change.Tags.Add = []string{*one("a", "b")}
-		case 1:
+		case part == 1:
 			change.Tags.Remove = []string{*one("a", "b")}
-		case 2:
+		case part == 2:
 			change.Tags.Set = &[][]string{{}, {"a"}, {"b"}, {"a", "b"}}[c.IntN(4)]
 		}
 	}
@@ -128,7 +133,15 @@ func (c *chaos) change(s int) video.Change {
 
 // deliver hands over the waiting changes until each has an end.
 func (c *chaos) deliver() error {
-	waiting := c.Perm(len(c.changes))
+	items := make([]edit.Item, len(c.changes))
+	for i, change := range c.changes {
+		items[i].Change = change
+	}
+	if c.ruled {
+		again := edit.Item{Retag: &edit.Retag{ID: "v"}}
+		items = append(items, again, again)
+	}
+	waiting := c.Perm(len(items))
 	var editor *edit.Editor
 	for round := 0; len(waiting) > 0; round++ {
 		if c.calm = round > 12; round == 13 {
@@ -140,7 +153,10 @@ func (c *chaos) deliver() error {
 		if c.killed || editor == nil {
 			c.killed = false
 			var err error
-			if editor, err = edit.New(edit.Config{Library: c.library, State: c.state}); err != nil {
+			if editor, err = edit.New(edit.Config{Library: c.library, State: c.state, Rules: edit.Rules{
+				Read:  func(context.Context) (*tagging.Rules, error) { return c.rules, nil },
+				Media: (&stage{library: c.library}).Media,
+			}}); err != nil {
 				return err
 			}
 		}
@@ -149,12 +165,16 @@ func (c *chaos) deliver() error {
 		if !c.calm {
 			n = 1 + c.IntN(n)
 		}
-		batch := make([]video.Change, n)
+		batch := make([]edit.Item, n)
 		for k, i := range waiting[:n] {
-			batch[k] = c.changes[i]
+			batch[k] = items[i]
 		}
-		outcomes, err := editor.Edit(context.Background(), fmt.Sprint(round), batch)
-		c.told = append(c.told, fmt.Sprintf("%d: %v: %s %v, killed %v", round, waiting[:n], results(outcomes), err, c.killed))
+		ends, err := editor.Do(context.Background(), fmt.Sprint(round), batch)
+		outcomes := make([]video.Outcome, len(ends))
+		for k, end := range ends {
+			outcomes[k] = end.Outcome
+		}
+		c.log = append(c.log, fmt.Sprintf("%d: %v: %s %v, killed %v", round, waiting[:n], results(outcomes), err, c.killed))
 		if err != nil || c.killed {
 			continue // the platform delivers the batch again
 		}
@@ -174,17 +194,27 @@ func (c *chaos) deliver() error {
 
 // Whatever fails, is refused, killed, read from an older state or delivered again: in the end the library holds
 // what the changes that were not refused come to in the order of issue.
+//
+// Where rules run meanwhile, their tag is there in the end, unless a person has taken it away.
 func TestNoChangeIsLostWhateverGoesWrong(t *testing.T) {
-	synctest.Test(t, noChangeIsLost)
+	for name, ruled := range map[string]bool{"people alone": false, "with rules": true} {
+		t.Run(name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { noChangeIsLost(t, ruled) }) })
+	}
 }
 
-func noChangeIsLost(t *testing.T) {
-	const seeds = 3000
+func noChangeIsLost(t *testing.T, ruled bool) {
+	const seeds = 2000
+	rules, err := tagging.Parse("r", []byte(`rules: [{name: r, when: 'title != ""', add: [ruled]}]`))
+	require.NoError(t, err)
 	refused := 0
 	for seed := range uint64(seeds) {
-		c := newChaos(seed)
+		c := newChaos(seed, ruled)
+		c.rules = rules
 		err := c.deliver()
 		want := video.Video{Title: "old", Description: "old", Tags: []string{"a"}}
+		if ruled {
+			want.Tags = append(want.Tags, "ruled")
+		}
 		for i, change := range c.changes {
 			if c.rejected[i] {
 				refused++
@@ -200,9 +230,9 @@ func noChangeIsLost(t *testing.T) {
 		got := c.library.videos["v"]
 		slices.Sort(got.Tags)
 		slices.Sort(want.Tags)
-		require.NoError(t, err, "seed %d: %s", seed, strings.Join(c.told, "\n"))
+		require.NoError(t, err, "seed %d: %s", seed, strings.Join(c.log, "\n"))
 		require.Equal(t, []string{want.Title, want.Description, strings.Join(want.Tags, ",")}, []string{got.Title, got.Description, strings.Join(got.Tags, ",")},
-			"seed %d: %s", seed, strings.Join(c.told, "\n"))
+			"seed %d: %s", seed, strings.Join(c.log, "\n"))
 	}
 	t.Logf("%d libraries, %d changes refused, nothing lost", seeds, refused)
 }

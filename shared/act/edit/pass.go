@@ -425,7 +425,7 @@ func (p *pass) remember(ctx context.Context, edits []editing.Edit) (key string, 
 	if p.journal == nil || len(edits)+len(settled) == 0 {
 		return "", nil
 	}
-	entry := state.Entry{Run: p.run, At: time.Now().UTC(), Media: make([]state.EditedMedia, len(edits)), Settled: settled}
+	entry := state.Entry{Run: p.run, At: p.now().UTC(), Media: make([]state.EditedMedia, len(edits)), Settled: settled}
 	for i, edit := range edits {
 		k := keyOf(edit.Update)
 		entry.Media[i] = state.EditedMedia{ID: k.ID, Image: k.Image, Set: values(edit.Update), Old: values(edit.Old), Marks: edit.Marks, Void: edit.Void,

@@ -3,7 +3,6 @@ package edit
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"time"
@@ -129,11 +128,6 @@ func (p *pass) over(k editing.Key, held reading, was state.Remembered) func(edit
 		case p.c.Rules.Report:
 			r.verdict = editing.Verdict{Result: video.Kept, Reason: "report only: nothing is written"}
 			return editing.Overlay{}
-		case held.known.Doubt && was.Unsure != nil && d.Change.Empty():
-			// What the rules wrote before may show in a moment, and would then pass for a person's.
-			err := fmt.Errorf("%w: whether the rules' last write happened does not show yet", video.ErrTransient)
-			r.verdict = editing.Verdict{Result: video.Failed, Reason: err.Error(), Err: err}
-			return editing.Overlay{}
 		case d.Locked != "":
 			r.verdict = editing.Verdict{Result: video.Kept, Reason: d.Locked}
 		default:
@@ -143,7 +137,7 @@ func (p *pass) over(k editing.Key, held reading, was state.Remembered) func(edit
 			next.Wrote = now
 		}
 		p.heard[k] = &next
-		return editing.Overlay{Set: d.Change.Set, Tags: d.Change.Tags, Remember: !next.Equal(was.Rules) || was.Unsure != nil}
+		return editing.Overlay{Set: d.Change.Set, Tags: d.Change.Tags, Remember: !next.Equal(was.Rules) || was.Unsure != nil, Unsure: was.Unsure != nil}
 	}
 }
 
@@ -155,7 +149,9 @@ func (r *ruling) judge(known editing.Known, e editing.Edit) editing.Verdict {
 	case e.Over:
 		return editing.Verdict{Result: video.Done, Pending: true}
 	}
-	return r.verdict
+	v := r.verdict
+	v.Pending = !e.Update.Empty() // it holds for the asset as people's changes leave it
+	return v
 }
 
 // tell logs what the rules wanted and could not do, once.

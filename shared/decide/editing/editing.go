@@ -73,6 +73,7 @@ type Overlay struct {
 	Set      video.Fields
 	Tags     video.TagEdit
 	Remember bool // something is to be remembered although nothing may be sent
+	Unsure   bool // whether what was laid over before was written is not known
 }
 
 // Edit is what one media comes to.
@@ -469,11 +470,15 @@ func (f *folding) edit(key Key) Edit {
 }
 
 // update is what is to be sent: what differs and, in doubt, all that a change has its word
-// on, since a write that does not show yet may have made something else of it.
+// on, since a write that does not show yet may have made something else of it. Tags are sent
+// as well where that write was the rules': one that they took back may be in it.
 func (f *folding) update() video.Update {
 	u := diff(f.known.Value, f.now)
 	if !f.known.Doubt {
 		return u
+	}
+	if f.over.Unsure {
+		u.Tags = &f.now.Tags
 	}
 	for field, mark := range f.marks {
 		if f.known.Marks[field] == mark {

@@ -214,3 +214,52 @@ func TestAStampIsMadeOfWhatCannotBeWrittenToo(t *testing.T) {
 	b.IfUnmodifiedSince = a.IfUnmodifiedSince
 	require.NotEqual(t, editing.StampOf(a), editing.StampOf(b))
 }
+
+// While nobody knows whether a write happened, a reading that does not show it says nothing
+// of what is there: what a change has its word on is sent even where it seems to be so.
+func TestInDoubtAChangeIsSentWhole(t *testing.T) {
+	shown := editing.Known{Value: editing.Value{Title: "x", Description: "x", Cover: "x", Category: 3, Tags: []string{"x", "y"}}}
+	text, category := "x", int64(3)
+	all := video.Change{ID: "v", IssuedAt: at(1), Set: video.Fields{Title: &text, Description: &text, Cover: &text, Category: &category}, Tags: video.TagEdit{Add: []string{"x"}}}
+	for _, doubt := range []bool{false, true} {
+		shown.Doubt = doubt
+		edit, verdicts := editing.FoldOne(key, []video.Change{all}, shown)
+		require.Equal(t, doubt, edit.Doubt)
+		if !doubt {
+			require.Equal(t, "unchanged", results(verdicts))
+			require.True(t, edit.Update.Empty())
+			continue
+		}
+		require.Equal(t, "done", results(verdicts))
+		require.Equal(t, all.Set, edit.Update.Fields)
+		require.Equal(t, []string{"x", "y"}, *edit.Update.Tags)
+		require.Equal(t, all.Set, edit.Old.Fields)
+
+		shown.Marks = edit.Marks.Settle(edit.Marks)
+		edit, _ = editing.FoldOne(key, []video.Change{title("v", 2, "new")}, shown)
+		require.Equal(t, video.Fields{Title: edit.Update.Title}, edit.Update.Fields, "nobody has asked for more")
+		require.Nil(t, edit.Update.Tags)
+	}
+	for unsure, want := range map[bool]*[]string{false: nil, true: {"x", "y"}} {
+		edit, _, _ := over(editing.Known{Value: shown.Value, Doubt: true}, editing.Overlay{Unsure: unsure})
+		require.Equal(t, want, edit.Update.Tags, "a tag that rules took back may still come")
+		edit, _, _ = over(editing.Known{Value: shown.Value}, editing.Overlay{Unsure: unsure})
+		require.True(t, edit.Update.Empty())
+	}
+}
+
+func TestTheSumOfAnAssetIsOfAllThatCanBeEdited(t *testing.T) {
+	one := editing.Value{Title: "t", Description: "d", Cover: "c?sig=1", Category: 1, Tags: []string{"a", "b"}, Modified: at(1)}
+	same := one
+	same.Cover, same.Tags, same.Modified = "c?sig=2", []string{"b", "a"}, at(2)
+	require.Equal(t, editing.SumAll(one), editing.SumAll(same))
+	for name, change := range map[string]func(*editing.Value){
+		"title": func(v *editing.Value) { v.Title = "" }, "description": func(v *editing.Value) { v.Description = "" },
+		"cover": func(v *editing.Value) { v.Cover = "" }, "category": func(v *editing.Value) { v.Category = 2 },
+		"tags": func(v *editing.Value) { v.Tags = []string{"a"} },
+	} {
+		other := one
+		change(&other)
+		require.NotEqual(t, editing.SumAll(one), editing.SumAll(other), name)
+	}
+}
