@@ -160,7 +160,7 @@ func TestEveryPrefixOfTheStateIsSomebodysDuty(t *testing.T) {
 			found++
 			prefix := m[1]
 			if strings.Contains(m[0], "JournalPrefix") {
-				prefix = state.JournalPrefix + prefix
+				prefix = state.EditPrefix + prefix
 			}
 			if prefix != "lease/" {
 				require.Contains(t, duties, prefix, file)

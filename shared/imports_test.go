@@ -27,15 +27,17 @@ var rooms = []struct {
 	{"shared/decide/...", []string{"shared/video"}},
 	{"shared/vod", []string{"shared/video"}},
 	{"shared/queue", []string{"shared/video"}},
+	{"shared/state/statetest", []string{"shared/video", "shared/decide/...", "shared/state/...", "shared/act/upkeep"}}, // for tests
 	{"shared/state", []string{"shared/video", "shared/decide/..."}},
-	{"shared/act/...", []string{"shared/video", "shared/decide/...", "shared/state"}},
-	{"shared/report", []string{"shared/video", "shared/decide/...", "shared/act/...", "shared/state"}},
-	{"shared/boot", []string{"shared/video", "events", "shared/decide/...", "shared/act/...", "shared/report", "shared/vod", "shared/queue", "shared/state"}},
+	{"shared/state/...", []string{"shared/video", "shared/decide/...", "shared/state/..."}},
+	{"shared/act/...", []string{"shared/video", "shared/decide/...", "shared/state/..."}},
+	{"shared/report", []string{"shared/video", "shared/decide/...", "shared/act/...", "shared/state/..."}},
+	{"shared/boot", []string{"shared/video", "events", "shared/decide/...", "shared/act/...", "shared/report", "shared/vod", "shared/queue", "shared/state/..."}},
 	{"functions/...", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report", "shared/boot"}},
-	{"shared/cmd/vodctl", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report", "shared/boot", "shared/state", "shared/vod", "shared/queue"}},
-	{"shared/console", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report", "shared/boot", "shared/state", "shared/vod", "shared/queue"}},
+	{"shared/cmd/vodctl", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report", "shared/boot", "shared/state/...", "shared/vod", "shared/queue"}},
+	{"shared/console", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report", "shared/boot", "shared/state/...", "shared/vod", "shared/queue"}},
 	{"shared/localcloud/...", []string{"shared/localcloud/...", "shared/video"}},
-	{"shared/cmd/local", []string{"shared/localcloud/...", "shared/console", "shared/report", "events", "shared/video", "shared/vod", "shared/queue", "shared/state"}},
+	{"shared/cmd/local", []string{"shared/localcloud/...", "shared/console", "shared/report", "events", "shared/video", "shared/vod", "shared/queue", "shared/state/..."}},
 }
 
 // owners says which rooms may import a module that is not ours. Tests may import any.

@@ -76,7 +76,7 @@ func NoteAside(ctx context.Context, o Objects, at time.Time, all []Aside) error 
 			return err
 		}
 	}
-	err := o.Create(ctx, asidePrefix+at.UTC().Format(time.DateOnly)+"/"+digest(body.Bytes())+".jsonl", body.Bytes())
+	err := o.Create(ctx, AsidePrefix+at.UTC().Format(time.DateOnly)+"/"+Digest(body.Bytes())+".jsonl", body.Bytes())
 	if errors.Is(err, ErrExists) {
 		return nil
 	}
@@ -89,9 +89,9 @@ func NoteAside(ctx context.Context, o Objects, at time.Time, all []Aside) error 
 func ReadAside(ctx context.Context, o Objects, at time.Time) (all map[AsideKey]Aside, skipped []error, err error) {
 	all = map[AsideKey]Aside{}
 	at = at.UTC()
-	oldest := asidePrefix + at.Add(-asideMost-24*time.Hour).Format(time.DateOnly)
+	oldest := AsidePrefix + at.Add(-asideMost-24*time.Hour).Format(time.DateOnly)
 	latest := at.Add(future).Format(time.DateOnly)
-	for key, err := range o.List(ctx, asidePrefix, oldest) {
+	for key, err := range o.List(ctx, AsidePrefix, oldest) {
 		if err != nil {
 			return nil, nil, err
 		}
@@ -99,7 +99,7 @@ func ReadAside(ctx context.Context, o Objects, at time.Time) (all map[AsideKey]A
 			skipped = append(skipped, err)
 			continue
 		}
-		if day, _, _ := strings.Cut(strings.TrimPrefix(key, asidePrefix), "/"); day > latest {
+		if day, _, _ := strings.Cut(strings.TrimPrefix(key, AsidePrefix), "/"); day > latest {
 			skipped = append(skipped, fmt.Errorf("%s: it is of a day to come, now is %s; remove it if no clock was wrong", key, at.Format(time.DateTime)))
 			continue
 		}
@@ -127,7 +127,7 @@ func readAside(ctx context.Context, o Objects, key string) (all []Aside, err err
 	if err != nil {
 		return nil, err
 	}
-	if !strings.HasSuffix(key, "/"+digest(body)+".jsonl") {
+	if !strings.HasSuffix(key, "/"+Digest(body)+".jsonl") {
 		return nil, fmt.Errorf("%s: it fails its hash: %w", key, ErrCorrupt)
 	}
 	for line := range bytes.Lines(body) {

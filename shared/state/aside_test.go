@@ -8,24 +8,25 @@ import (
 
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/statetest"
 	"vodcurator/shared/video"
 )
 
 func TestWhatCannotGoIsRememberedUntilItsTimeIsOver(t *testing.T) {
 	eachForm(t, func(t *testing.T, s *state.Store) {
-		a := state.Aside{ID: "a", Kind: retention.Whole, Modified: noon.AddDate(0, 0, -9), Why: "forbidden"}
-		b := state.Aside{ID: "b", Kind: retention.Stream, Part: "job", Until: noon.AddDate(1, 0, 0), Why: "cannot be decoded"}
-		require.ErrorIs(t, state.NoteAside(t.Context(), s, noon, []state.Aside{{Why: "no id"}}), video.ErrInvalid)
-		require.NoError(t, state.NoteAside(t.Context(), s, noon, nil))
-		require.NoError(t, state.NoteAside(t.Context(), s, noon, []state.Aside{a, b}))
-		require.NoError(t, state.NoteAside(t.Context(), s, noon, []state.Aside{a, b}), "twice is once")
-		require.NoError(t, state.NoteAside(t.Context(), s, noon.AddDate(0, 0, 2), []state.Aside{a}))
-		require.Len(t, keys(t, s.List(t.Context(), "aside/", "")), 2)
+		a := state.Aside{ID: "a", Kind: retention.Whole, Modified: statetest.Noon.AddDate(0, 0, -9), Why: "forbidden"}
+		b := state.Aside{ID: "b", Kind: retention.Stream, Part: "job", Until: statetest.Noon.AddDate(1, 0, 0), Why: "cannot be decoded"}
+		require.ErrorIs(t, state.NoteAside(t.Context(), s, statetest.Noon, []state.Aside{{Why: "no id"}}), video.ErrInvalid)
+		require.NoError(t, state.NoteAside(t.Context(), s, statetest.Noon, nil))
+		require.NoError(t, state.NoteAside(t.Context(), s, statetest.Noon, []state.Aside{a, b}))
+		require.NoError(t, state.NoteAside(t.Context(), s, statetest.Noon, []state.Aside{a, b}), "twice is once")
+		require.NoError(t, state.NoteAside(t.Context(), s, statetest.Noon.AddDate(0, 0, 2), []state.Aside{a}))
+		require.Len(t, statetest.Keys(t, s.List(t.Context(), "aside/", "")), 2)
 		for _, tc := range []struct {
 			days int
 			want []video.ID
 		}{{0, []video.ID{"a", "b"}}, {6, []video.ID{"a", "b"}}, {8, []video.ID{"a", "b"}}, {9, []video.ID{"b"}}, {29, []video.ID{"b"}}, {30, nil}, {-30, nil}} {
-			all, skipped, err := state.ReadAside(t.Context(), s, noon.AddDate(0, 0, tc.days))
+			all, skipped, err := state.ReadAside(t.Context(), s, statetest.Noon.AddDate(0, 0, tc.days))
 			require.NoError(t, err)
 			require.Equal(t, tc.days < 2, len(skipped) > 0, "days to come do not count")
 			var ids []video.ID
@@ -41,13 +42,13 @@ func TestWhatCannotGoIsRememberedUntilItsTimeIsOver(t *testing.T) {
 }
 
 func TestACorruptNoteOfWhatCannotGoIsSkippedAndNamed(t *testing.T) {
-	s, dir := folder(t)
-	require.NoError(t, state.NoteAside(t.Context(), s, noon.AddDate(0, 0, -1), []state.Aside{{ID: "a", Why: "x"}}))
-	require.NoError(t, state.NoteAside(t.Context(), s, noon, []state.Aside{{ID: "b", Why: "x"}}))
+	s, dir := statetest.Folder(t)
+	require.NoError(t, state.NoteAside(t.Context(), s, statetest.Noon.AddDate(0, 0, -1), []state.Aside{{ID: "a", Why: "x"}}))
+	require.NoError(t, state.NoteAside(t.Context(), s, statetest.Noon, []state.Aside{{ID: "b", Why: "x"}}))
 	require.NoError(t, s.Create(t.Context(), "aside/2026-06-01/notes.txt", nil))
-	all := keys(t, s.List(t.Context(), "aside/", ""))
-	damage(t, dir, all[0], func(b []byte) []byte { return b[1:] })
-	read, skipped, err := state.ReadAside(t.Context(), s, noon)
+	all := statetest.Keys(t, s.List(t.Context(), "aside/", ""))
+	statetest.Damage(t, dir, all[0], func(b []byte) []byte { return b[1:] })
+	read, skipped, err := state.ReadAside(t.Context(), s, statetest.Noon)
 	require.NoError(t, err)
 	require.Len(t, read, 1)
 	require.Contains(t, read, state.AsideKey{ID: "b"})
@@ -57,11 +58,11 @@ func TestACorruptNoteOfWhatCannotGoIsSkippedAndNamed(t *testing.T) {
 }
 
 func TestAnAssetModifiedSinceIsNotSetAsideAnyMore(t *testing.T) {
-	a := state.Aside{ID: "a", Modified: noon, Until: noon.AddDate(0, 0, 7)}
-	require.True(t, a.Holds(noon, noon))
-	require.True(t, a.Holds(noon, time.Time{}), "when it was modified is not told")
-	require.False(t, a.Holds(noon, noon.Add(time.Second)))
-	require.False(t, a.Holds(a.Until, noon))
+	a := state.Aside{ID: "a", Modified: statetest.Noon, Until: statetest.Noon.AddDate(0, 0, 7)}
+	require.True(t, a.Holds(statetest.Noon, statetest.Noon))
+	require.True(t, a.Holds(statetest.Noon, time.Time{}), "when it was modified is not told")
+	require.False(t, a.Holds(statetest.Noon, statetest.Noon.Add(time.Second)))
+	require.False(t, a.Holds(a.Until, statetest.Noon))
 	a.Modified = time.Time{}
-	require.True(t, a.Holds(noon, noon))
+	require.True(t, a.Holds(statetest.Noon, statetest.Noon))
 }

@@ -16,6 +16,7 @@ import (
 	"vodcurator/shared/localcloud/fakeoss"
 	"vodcurator/shared/localcloud/fakeram"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/statetest"
 	"vodcurator/shared/video"
 )
 
@@ -92,7 +93,7 @@ func TestTheProbeIsOneObjectAndIsNotListed(t *testing.T) {
 	o := newOSS(t)
 	for range 3 {
 		s := o.open(t, "oss://state/v1")
-		require.Empty(t, keys(t, s.List(t.Context(), "", "")))
+		require.Empty(t, statetest.Keys(t, s.List(t.Context(), "", "")))
 	}
 	require.Equal(t, []string{"v1/probe"}, o.fake.Keys("state"))
 }
@@ -175,7 +176,7 @@ func TestObjectsOfOthersAreNotListed(t *testing.T) {
 		require.NoError(t, o.fake.Put("state", key, strings.NewReader("")))
 	}
 	require.NoError(t, s.Create(t.Context(), "plans/a", nil))
-	require.Equal(t, []string{"plans/a"}, keys(t, s.List(t.Context(), "", "")))
+	require.Equal(t, []string{"plans/a"}, statetest.Keys(t, s.List(t.Context(), "", "")))
 }
 
 func TestALongListIsReadToItsEnd(t *testing.T) {
@@ -186,6 +187,6 @@ func TestALongListIsReadToItsEnd(t *testing.T) {
 		want = append(want, fmt.Sprintf("edits/%06d", i))
 		require.NoError(t, o.fake.Put("state", "v1/"+want[i], strings.NewReader("")))
 	}
-	require.Equal(t, want, keys(t, s.List(t.Context(), "edits/", "")))
-	require.Equal(t, want[1001:], keys(t, s.List(t.Context(), "edits/", want[1000])))
+	require.Equal(t, want, statetest.Keys(t, s.List(t.Context(), "edits/", "")))
+	require.Equal(t, want[1001:], statetest.Keys(t, s.List(t.Context(), "edits/", want[1000])))
 }

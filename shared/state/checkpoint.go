@@ -55,17 +55,17 @@ type AskedItem struct {
 
 // seal gives the check point its version and hash.
 func (c *Checkpoint) seal() error {
-	c.Version, c.Hash = version, ""
+	c.Version, c.Hash = RecordVersion, ""
 	text, err := json.Marshal(c)
-	c.Hash = digest(text)
+	c.Hash = Digest(text)
 	return err
 }
 
 // readCheckpoint reads a check point and refuses one that is not as it was written.
 func readCheckpoint(ctx context.Context, o Objects, n int) (Checkpoint, error) {
 	var c Checkpoint
-	key := numbered(checkpointPrefix, n, ".json")
-	if _, err := readWhole(ctx, o, key, &c); err != nil {
+	key := Numbered(CheckpointPrefix, n, ".json")
+	if _, err := ReadRecord(ctx, o, key, &c); err != nil {
 		return Checkpoint{}, err
 	}
 	sealed := c
@@ -101,7 +101,7 @@ func WriteCheckpoint(ctx context.Context, o Objects, by string, at time.Time, fu
 	if err != nil {
 		return r, err
 	}
-	return r, o.Create(ctx, numbered(checkpointPrefix, v.points+1, ".json"), text)
+	return r, o.Create(ctx, Numbered(CheckpointPrefix, v.points+1, ".json"), text)
 }
 
 func (v *verifier) checkpoint(by string, at time.Time) Checkpoint {
@@ -132,7 +132,7 @@ func (v *verifier) checkpoint(by string, at time.Time) Checkpoint {
 
 // resume takes the word of the last check point.
 func (v *verifier) resume(ctx context.Context, o Objects) error {
-	last, err := lastOf(ctx, o, checkpointPrefix, 0)
+	last, err := LastOf(ctx, o, CheckpointPrefix, 0)
 	if err != nil || last == 0 {
 		return err
 	}
@@ -166,7 +166,7 @@ func (v *verifier) resume(ctx context.Context, o Objects) error {
 // checkpoints proves that the check points follow each other, and that the ledger holds what
 // each of them saw.
 func (v *verifier) checkpoints(ctx context.Context, o Objects) error {
-	last, err := lastOf(ctx, o, checkpointPrefix, 0)
+	last, err := LastOf(ctx, o, CheckpointPrefix, 0)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/statetest"
 	"vodcurator/shared/video"
 )
 
@@ -22,12 +23,12 @@ func applied(t *testing.T, o state.Objects, n, items int, ended bool) string {
 	require.NoError(t, err)
 	var freed state.Totals
 	for i := range items {
-		it := item(fmt.Sprintf("v%d-%d", n, i))
-		require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Intent, At: noon, Plan: plan, By: "anna", Item: it}))
+		it := statetest.Item(fmt.Sprintf("v%d-%d", n, i))
+		require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Intent, At: statetest.Noon, Plan: plan, By: "anna", Item: it}))
 		if !ended && i == items-1 {
 			return plan
 		}
-		require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Outcome, At: noon, Plan: plan, By: "anna", Item: it, Result: video.Done}))
+		require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Outcome, At: statetest.Noon, Plan: plan, By: "anna", Item: it, Result: video.Done}))
 		freed.Add(it)
 	}
 	require.NoError(t, state.EndRun(t.Context(), o, state.RunEnd{Plan: plan, Freed: freed, Segment: l.Last(), Tip: l.Tip()}))
@@ -35,19 +36,19 @@ func applied(t *testing.T, o state.Objects, n, items int, ended bool) string {
 }
 
 func TestALedgerIsVerifiedFromTheLastCheckPointOn(t *testing.T) {
-	s, _ := folder(t)
-	_, err := state.WriteCheckpoint(t.Context(), s, " ", noon, false)
+	s, _ := statetest.Folder(t)
+	_, err := state.WriteCheckpoint(t.Context(), s, " ", statetest.Noon, false)
 	require.ErrorIs(t, err, video.ErrInvalid)
-	_, err = state.WriteCheckpoint(t.Context(), s, "anna", noon, false)
+	_, err = state.WriteCheckpoint(t.Context(), s, "anna", statetest.Noon, false)
 	require.NoError(t, err)
-	require.Empty(t, keys(t, s.List(t.Context(), "checkpoints/", "")), "of nothing there is none")
+	require.Empty(t, statetest.Keys(t, s.List(t.Context(), "checkpoints/", "")), "of nothing there is none")
 	open := applied(t, s, 1, 3, false)
 	for n := range 20 {
 		applied(t, s, n+2, 2, true)
 		if n%5 == 2 {
-			_, err := state.WriteCheckpoint(t.Context(), s, "anna", noon, n%2 == 0)
+			_, err := state.WriteCheckpoint(t.Context(), s, "anna", statetest.Noon, n%2 == 0)
 			require.NoError(t, err)
-			_, err = state.WriteCheckpoint(t.Context(), s, "anna", noon, false)
+			_, err = state.WriteCheckpoint(t.Context(), s, "anna", statetest.Noon, false)
 			require.NoError(t, err, "nothing new is no other one")
 		}
 		full, err := state.VerifyLedger(t.Context(), s)
@@ -60,20 +61,20 @@ func TestALedgerIsVerifiedFromTheLastCheckPointOn(t *testing.T) {
 		require.Equal(t, open, recent.Plans[0].Plan)
 		require.Equal(t, full.Plans[0], recent.Plans[0], "what had not ended is carried on")
 	}
-	require.Len(t, keys(t, s.List(t.Context(), "checkpoints/", "")), 4)
+	require.Len(t, statetest.Keys(t, s.List(t.Context(), "checkpoints/", "")), 4)
 	counted := &readings{Objects: s}
 	_, err = state.VerifyRecent(t.Context(), counted)
 	require.NoError(t, err)
-	require.Less(t, counted.n.Load(), int64(30), "of %d segments", len(keys(t, s.List(t.Context(), "ledger/", ""))))
+	require.Less(t, counted.n.Load(), int64(30), "of %d segments", len(statetest.Keys(t, s.List(t.Context(), "ledger/", ""))))
 
 	l, err := state.OpenLedger(t.Context(), s, "purge", "r")
 	require.NoError(t, err)
-	require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Outcome, At: noon, Plan: open, Item: item("v1-2"), Result: video.Done}))
+	require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Outcome, At: statetest.Noon, Plan: open, Item: statetest.Item("v1-2"), Result: video.Done}))
 	require.NoError(t, state.EndRun(t.Context(), s, state.RunEnd{Plan: open, Freed: state.Totals{Media: 3, Items: 3, Bytes: 30}, Segment: l.Last(), Tip: l.Tip()}))
 	recent, err := state.VerifyRecent(t.Context(), s)
 	require.NoError(t, err, "an intent from before the check point is known")
 	require.Zero(t, recent.Open)
-	require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Outcome, At: noon, Plan: open, Item: item("v1-2"), Result: video.Done}))
+	require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Outcome, At: statetest.Noon, Plan: open, Item: statetest.Item("v1-2"), Result: video.Done}))
 	_, err = state.VerifyRecent(t.Context(), s)
 	require.ErrorContains(t, err, "removed without an intent")
 }
@@ -108,14 +109,14 @@ func TestACheckPointHoldsTheLedgerToWhatItSaw(t *testing.T) {
 			require.NoError(t, os.Remove(filepath.Join(dir, "checkpoints", "00000001.json")))
 		}, false},
 		"a number in the last check point": {func(t *testing.T, dir string) {
-			damage(t, dir, "checkpoints/00000002.json", func(b []byte) []byte { return []byte(strings.Replace(string(b), `"rows":8`, `"rows":9`, 1)) })
+			statetest.Damage(t, dir, "checkpoints/00000002.json", func(b []byte) []byte { return []byte(strings.Replace(string(b), `"rows":8`, `"rows":9`, 1)) })
 		}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, dir := folder(t)
+			s, dir := statetest.Folder(t)
 			for n := range 2 {
 				applied(t, s, n, 2, true)
-				_, err := state.WriteCheckpoint(t.Context(), s, "anna", noon, true)
+				_, err := state.WriteCheckpoint(t.Context(), s, "anna", statetest.Noon, true)
 				require.NoError(t, err)
 			}
 			_, err := state.VerifyRecent(t.Context(), s)
@@ -125,21 +126,21 @@ func TestACheckPointHoldsTheLedgerToWhatItSaw(t *testing.T) {
 			require.ErrorIs(t, err, state.ErrCorrupt)
 			_, err = state.VerifyRecent(t.Context(), s)
 			require.Equal(t, tc.alsoOften, err != nil, "%v", err)
-			_, err = state.WriteCheckpoint(t.Context(), s, "anna", noon, true)
+			_, err = state.WriteCheckpoint(t.Context(), s, "anna", statetest.Noon, true)
 			require.ErrorIs(t, err, state.ErrCorrupt, "what does not hold is not attested")
 		})
 	}
 }
 
 func TestAPartPutOffBeforeACheckPointMayTakeEffectAfterIt(t *testing.T) {
-	s, _ := folder(t)
+	s, _ := statetest.Folder(t)
 	const plan = "20260601T020000Z-11111111"
 	it := retention.Item{ID: "a", Kind: retention.Stream, Part: "job", Bytes: 10}
 	l, err := state.OpenLedger(t.Context(), s, "purge", "r")
 	require.NoError(t, err)
 	require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Intent, Plan: plan, Item: it}))
 	require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Outcome, Plan: plan, Item: it, Result: video.Deferred}))
-	_, err = state.WriteCheckpoint(t.Context(), s, "anna", noon, false)
+	_, err = state.WriteCheckpoint(t.Context(), s, "anna", statetest.Noon, false)
 	require.NoError(t, err)
 	require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Outcome, Plan: plan, Item: it, Result: video.Done}))
 	for range 2 {

@@ -51,7 +51,7 @@ func (j *Journal) Compact(ctx context.Context, limit int) (more bool, err error)
 	if j.cycle == nil {
 		return false, nil
 	}
-	for _, err := range named(ctx, j.objects, editIndexPrefix, indexKey(j.index.number)) {
+	for _, err := range Named(ctx, j.objects, EditIndexPrefix, indexKey(j.index.number)) {
 		if err == nil {
 			j.reset() // another writer has compacted
 		}
@@ -198,7 +198,7 @@ func Replaced(ctx context.Context, o Objects, before time.Time) ([]string, error
 		return nil, err
 	}
 	var keys []string
-	for key, err := range named(ctx, o, logPrefix, "") {
+	for key, err := range Named(ctx, o, EditLogPrefix, "") {
 		if err != nil {
 			return nil, err
 		}
@@ -225,16 +225,16 @@ func Replaced(ctx context.Context, o Objects, before time.Time) ([]string, error
 	for shard, upTo := range x.Shards {
 		counts[shardKey(shard, upTo)] = true
 	}
-	for _, prefix := range []string{editIndexPrefix, editShardPrefix} {
-		for key, err := range named(ctx, o, prefix, "") {
+	for _, prefix := range []string{EditIndexPrefix, EditShardPrefix} {
+		for key, err := range Named(ctx, o, prefix, "") {
 			if err != nil {
 				return nil, err
 			}
-			number, err := entryNumber(JournalPrefix + key[strings.LastIndex(key, "/")+1:])
+			number, err := entryNumber(EditPrefix + key[strings.LastIndex(key, "/")+1:])
 			if err != nil {
 				return nil, err
 			}
-			if young := prefix == editShardPrefix && number > x.From || number > x.number && prefix == editIndexPrefix; !counts[key] && !young {
+			if young := prefix == EditShardPrefix && number > x.From || number > x.number && prefix == EditIndexPrefix; !counts[key] && !young {
 				keys = append(keys, key)
 			}
 		}
@@ -245,8 +245,8 @@ func Replaced(ctx context.Context, o Objects, before time.Time) ([]string, error
 // RemoveReplaced takes a replaced shard or index away. Other keys are not the journal's
 // own to remove.
 func RemoveReplaced(ctx context.Context, s *Store, key string) error {
-	if !strings.HasPrefix(key, editShardPrefix) && !strings.HasPrefix(key, editIndexPrefix) {
-		return fmt.Errorf("remove %q: %w: only below %s and %s", key, video.ErrForbidden, editShardPrefix, editIndexPrefix)
+	if !strings.HasPrefix(key, EditShardPrefix) && !strings.HasPrefix(key, EditIndexPrefix) {
+		return fmt.Errorf("remove %q: %w: only below %s and %s", key, video.ErrForbidden, EditShardPrefix, EditIndexPrefix)
 	}
 	return Remove(ctx, s, key)
 }

@@ -14,9 +14,6 @@ import (
 	"vodcurator/shared/video"
 )
 
-// DeletionNotices begins the keys of what the library announced to be deleted.
-const DeletionNotices = "gone/"
-
 // DeletionNotice is a media that the library announced to be deleted as a whole. Nobody signs
 // such an announcement, it may come twice, late or never: it is a second opinion on
 // the ledger and decides nothing.
@@ -38,7 +35,7 @@ func NoteDeletions(ctx context.Context, o Objects, at time.Time, all []DeletionN
 			return err
 		}
 	}
-	err := o.Create(ctx, DeletionNotices+at.UTC().Format(time.DateOnly)+"/"+digest(body.Bytes()), body.Bytes())
+	err := o.Create(ctx, DeletionPrefix+at.UTC().Format(time.DateOnly)+"/"+Digest(body.Bytes()), body.Bytes())
 	if errors.Is(err, ErrExists) {
 		return nil
 	}
@@ -84,7 +81,7 @@ func Reconcile(ctx context.Context, o Objects) ([]Reconciled, error) {
 		removed[row.ID].Removed++
 	}
 	announced := map[video.ID]bool{}
-	for key, err := range named(ctx, o, DeletionNotices, "") {
+	for key, err := range Named(ctx, o, DeletionPrefix, "") {
 		if err != nil {
 			return nil, err
 		}

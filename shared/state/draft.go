@@ -91,22 +91,22 @@ func (d *Draft) OddText() []string {
 	return append(slices.Clip(d.Odd), fmt.Sprintf("and %d more media", d.Odds-len(d.Odd)))
 }
 
-func (d Draft) prefix() string { return "drafts/" + stamp(d.At) + "-" + d.key() + "/" }
+func (d Draft) prefix() string { return "drafts/" + Stamp(d.At) + "-" + d.key() + "/" }
 
 // key tells apart drafts of one moment that are of different accounts or policies.
 func (d Draft) key() string {
-	return digest([]byte(strings.Join([]string{d.Region, d.Account, d.App, d.Policy}, "\n")))[:8]
+	return Digest([]byte(strings.Join([]string{d.Region, d.Account, d.App, d.Policy}, "\n")))[:8]
 }
 
 // WriteDraft writes the next record. ErrExists says that another run is planning
 // the same.
 func WriteDraft(ctx context.Context, o Objects, d Draft) error {
-	d.Version = version
+	d.Version = RecordVersion
 	text, err := json.Marshal(d)
 	if err != nil {
 		return err
 	}
-	key := numbered(d.prefix(), d.Number, ".json")
+	key := Numbered(d.prefix(), d.Number, ".json")
 	err = o.Create(ctx, key, text)
 	if errors.Is(err, ErrExists) {
 		// Our own, written by a run that ended before it could know.
@@ -122,11 +122,11 @@ func WriteDraft(ctx context.Context, o Objects, d Draft) error {
 // like has one. None is the zero Draft.
 func LastDraft(ctx context.Context, o Objects, like Draft, after time.Time) (Draft, error) {
 	newest := ""
-	for key, err := range named(ctx, o, draftPrefix, draftPrefix+stamp(after)) {
+	for key, err := range Named(ctx, o, DraftPrefix, DraftPrefix+Stamp(after)) {
 		if err != nil {
 			return Draft{}, err
 		}
-		if !like.At.IsZero() && key > draftPrefix+stamp(like.At.Add(future))+"~" {
+		if !like.At.IsZero() && key > DraftPrefix+Stamp(like.At.Add(future))+"~" {
 			break
 		}
 		if dir, _, _ := strings.Cut(strings.TrimPrefix(key, "drafts/"), "/"); strings.HasSuffix(dir, "-"+like.key()) {
@@ -138,15 +138,15 @@ func LastDraft(ctx context.Context, o Objects, like Draft, after time.Time) (Dra
 	}
 	var d Draft
 	var parts []Chunk
-	for key, err := range named(ctx, o, draftPrefix+newest+"/", "") {
+	for key, err := range Named(ctx, o, DraftPrefix+newest+"/", "") {
 		d = Draft{}
 		if err == nil {
-			_, err = readWhole(ctx, o, key, &d)
+			_, err = ReadRecord(ctx, o, key, &d)
 		}
 		if err != nil {
 			return Draft{}, err
 		}
-		if d.Version != version || d.key() != like.key() || numbered(d.prefix(), d.Number, ".json") != key {
+		if d.Version != RecordVersion || d.key() != like.key() || Numbered(d.prefix(), d.Number, ".json") != key {
 			return Draft{}, fmt.Errorf("%s: %w", key, ErrCorrupt)
 		}
 		parts = append(parts, d.Parts...)

@@ -16,23 +16,8 @@ import (
 	"vodcurator/shared/video"
 )
 
-// JournalPrefix begins the keys of all that is remembered of metadata changes.
-const JournalPrefix = "edits/"
-
-// The keys below it: the log, of numbered entries; what it came to, in shards; and the
-// numbered objects that say which shards count and from where on the log does.
-const (
-	logPrefix       = JournalPrefix + "0"      // twelve digits, the first of which is 0 for a long time
-	editShardPrefix = JournalPrefix + "shard/" // then three hex digits, and the entry that it reaches to
-	editIndexPrefix = JournalPrefix + "index/"
-)
-
 // entryVersion is the version that is written. Entries of version 1 are read.
 const entryVersion = 2
-
-// ErrLater says that a stored object was written by a later version of the program. The
-// remedy is to deploy that version; what the object is about is left alone until then.
-var ErrLater = errors.New("written by a later version of vodcurator; deploy that version")
 
 // Values are the absolute values of the fields that are set.
 type Values struct {
@@ -280,7 +265,7 @@ func decodeEntry(key string, body []byte) (Entry, error) {
 // bases that version 1 put between them.
 func LogEntries(ctx context.Context, o Objects, after string) ([]string, error) {
 	var keys []string
-	for key, err := range named(ctx, o, logPrefix, after) {
+	for key, err := range Named(ctx, o, EditLogPrefix, after) {
 		if err != nil {
 			return nil, err
 		}
@@ -295,10 +280,10 @@ func LogEntries(ctx context.Context, o Objects, after string) ([]string, error) 
 // stands for, and sorts behind it and before the next.
 const baseMark = "+"
 
-func entryKey(number uint64) string { return fmt.Sprintf("%s%012d", JournalPrefix, number) }
+func entryKey(number uint64) string { return fmt.Sprintf("%s%012d", EditPrefix, number) }
 
 func entryNumber(key string) (uint64, error) {
-	n, err := strconv.ParseUint(strings.TrimSuffix(strings.TrimPrefix(key, JournalPrefix), baseMark), 10, 64)
+	n, err := strconv.ParseUint(strings.TrimSuffix(strings.TrimPrefix(key, EditPrefix), baseMark), 10, 64)
 	if err != nil {
 		return 0, fmt.Errorf("journal %s: %w: not an entry", key, ErrCorrupt)
 	}

@@ -15,53 +15,13 @@ import (
 
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/statetest"
 	"vodcurator/shared/video"
 )
 
-func folder(t *testing.T) (*state.Store, string) {
-	t.Helper()
-	dir := t.TempDir()
-	s, err := state.Open(t.Context(), "file:"+dir, state.Options{})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	return s, dir
-}
-
-var noon = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
-
-func item(id string) retention.Item {
-	return retention.Item{ID: video.ID(id), Kind: retention.Whole, Bytes: 10, Rule: "r", Reason: "because"}
-}
-
-func samplePlan(t *testing.T, o state.Objects, n int) state.Plan {
-	t.Helper()
-	lines := state.Lines{Objects: o}
-	p := state.Plan{Created: noon, Expires: noon.AddDate(0, 0, 7), Region: "cn-shanghai", Account: "1", Policy: strings.Repeat("a", 64), Library: state.Library{Media: n}}
-	for i := range n {
-		v := retention.Verdict{ID: video.ID(fmt.Sprintf("v%06d", i)), Items: []retention.Item{item(fmt.Sprintf("v%06d", i))}}
-		require.NoError(t, lines.Add(t.Context(), v))
-		p.Add(v.Items...)
-	}
-	require.NoError(t, lines.Flush(t.Context()))
-	p.Chunks = lines.Written
-	require.NoError(t, p.Seal())
-	require.NoError(t, state.WritePlan(t.Context(), o, p))
-	return p
-}
-
-// damage rewrites one file behind the state's back.
-func damage(t *testing.T, dir, key string, change func([]byte) []byte) {
-	t.Helper()
-	name := filepath.Join(dir, filepath.FromSlash(key))
-	text, err := os.ReadFile(name)
-	require.NoError(t, err)
-	require.NoError(t, os.Chmod(name, 0o600))
-	require.NoError(t, os.WriteFile(name, change(text), 0o600))
-}
-
 func TestAPlanComesBackAsItWasWritten(t *testing.T) {
-	s, _ := folder(t)
-	p := samplePlan(t, s, 20_000)
+	s, _ := statetest.Folder(t)
+	p := statetest.Plan(t, s, 20_000)
 	require.Greater(t, len(p.Chunks), 1)
 	back, err := state.ReadPlan(t.Context(), s, p.ID)
 	require.NoError(t, err)
@@ -75,12 +35,12 @@ func TestAPlanComesBackAsItWasWritten(t *testing.T) {
 	require.Equal(t, 20_000, n)
 	require.NoError(t, state.WritePlan(t.Context(), s, p), "twice is once")
 	var ids []string
-	for id, err := range state.Plans(t.Context(), s, noon.Add(-time.Second)) {
+	for id, err := range state.Plans(t.Context(), s, statetest.Noon.Add(-time.Second)) {
 		require.NoError(t, err)
 		ids = append(ids, id)
 	}
 	require.Equal(t, []string{p.ID}, ids)
-	for id, err := range state.Plans(t.Context(), s, noon.Add(time.Second)) {
+	for id, err := range state.Plans(t.Context(), s, statetest.Noon.Add(time.Second)) {
 		require.NoError(t, err)
 		require.Fail(t, id)
 	}
@@ -102,26 +62,26 @@ func TestAPlanThatWasTouchedIsRefused(t *testing.T) {
 		"a repeated field": func(b []byte) []byte { return append([]byte(`{"version":1,`), b[1:]...) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, dir := folder(t)
-			p := samplePlan(t, s, 2)
-			damage(t, dir, "plans/"+p.ID+".json", change)
+			s, dir := statetest.Folder(t)
+			p := statetest.Plan(t, s, 2)
+			statetest.Damage(t, dir, "plans/"+p.ID+".json", change)
 			_, err := state.ReadPlan(t.Context(), s, p.ID)
 			require.ErrorIs(t, err, state.ErrCorrupt)
 			require.ErrorIs(t, err, state.ErrCorrupt)
 		})
 	}
 	t.Run("a line of its list", func(t *testing.T) {
-		s, dir := folder(t)
-		p := samplePlan(t, s, 2)
-		damage(t, dir, "parts/"+p.Chunks[0].Hash+".jsonl", func(b []byte) []byte { return []byte(strings.Replace(string(b), "v000001", "v000009", 1)) })
+		s, dir := statetest.Folder(t)
+		p := statetest.Plan(t, s, 2)
+		statetest.Damage(t, dir, "parts/"+p.Chunks[0].Hash+".jsonl", func(b []byte) []byte { return []byte(strings.Replace(string(b), "v000001", "v000009", 1)) })
 		for v, err := range p.Entries(t.Context(), s) {
 			require.ErrorIs(t, err, state.ErrCorrupt, "before the first line is given")
 			require.Empty(t, v.ID)
 		}
 	})
 	t.Run("under another name", func(t *testing.T) {
-		s, dir := folder(t)
-		p := samplePlan(t, s, 2)
+		s, dir := statetest.Folder(t)
+		p := statetest.Plan(t, s, 2)
 		text, err := os.ReadFile(filepath.Join(dir, "plans", p.ID+".json"))
 		require.NoError(t, err)
 		require.NoError(t, s.Create(t.Context(), "plans/20990101T000000Z-"+p.Hash[:8]+".json", text))
@@ -131,15 +91,15 @@ func TestAPlanThatWasTouchedIsRefused(t *testing.T) {
 }
 
 func TestAnApprovalFitsOnePlanOnly(t *testing.T) {
-	s, dir := folder(t)
-	p := samplePlan(t, s, 2)
+	s, dir := statetest.Folder(t)
+	p := statetest.Plan(t, s, 2)
 	_, err := state.ReadApproval(t.Context(), s, p)
 	require.ErrorIs(t, err, video.ErrNotFound)
-	_, err = state.Approve(t.Context(), s, p, " ", "", noon, 0)
+	_, err = state.Approve(t.Context(), s, p, " ", "", statetest.Noon, 0)
 	require.ErrorIs(t, err, video.ErrInvalid, "nobody is not an approver")
-	given, err := state.Approve(t.Context(), s, p, "anna", "checked", noon, 0)
+	given, err := state.Approve(t.Context(), s, p, "anna", "checked", statetest.Noon, 0)
 	require.NoError(t, err)
-	_, err = state.Approve(t.Context(), s, p, "otto", "", noon, 0)
+	_, err = state.Approve(t.Context(), s, p, "otto", "", statetest.Noon, 0)
 	require.ErrorIs(t, err, state.ErrExists)
 	read, err := state.ReadApproval(t.Context(), s, p)
 	require.NoError(t, err)
@@ -156,30 +116,30 @@ func TestAnApprovalFitsOnePlanOnly(t *testing.T) {
 		_, err := state.ReadApproval(t.Context(), s, other)
 		require.ErrorIs(t, err, state.ErrCorrupt)
 	}
-	damage(t, dir, "approvals/"+p.ID+".json", func(b []byte) []byte { return []byte(strings.Replace(string(b), `"version":1`, `"version":9`, 1)) })
+	statetest.Damage(t, dir, "approvals/"+p.ID+".json", func(b []byte) []byte { return []byte(strings.Replace(string(b), `"version":1`, `"version":9`, 1)) })
 	_, err = state.ReadApproval(t.Context(), s, p)
 	require.ErrorIs(t, err, state.ErrCorrupt)
 }
 
 func TestAWithdrawnPlanIsNotApprovedAndNeverWillBe(t *testing.T) {
 	for _, approved := range []bool{true, false} {
-		s, dir := folder(t)
-		p := samplePlan(t, s, 2)
+		s, dir := statetest.Folder(t)
+		p := statetest.Plan(t, s, 2)
 		if approved {
-			_, err := state.Approve(t.Context(), s, p, "anna", "", noon, 0)
+			_, err := state.Approve(t.Context(), s, p, "anna", "", statetest.Noon, 0)
 			require.NoError(t, err)
 		}
-		require.ErrorIs(t, state.Withdraw(t.Context(), s, p.ID, " ", "", noon), video.ErrInvalid)
-		require.NoError(t, state.Withdraw(t.Context(), s, p.ID, "otto", "second thoughts", noon))
-		require.NoError(t, state.Withdraw(t.Context(), s, p.ID, "emil", "", noon), "twice is once")
+		require.ErrorIs(t, state.Withdraw(t.Context(), s, p.ID, " ", "", statetest.Noon), video.ErrInvalid)
+		require.NoError(t, state.Withdraw(t.Context(), s, p.ID, "otto", "second thoughts", statetest.Noon))
+		require.NoError(t, state.Withdraw(t.Context(), s, p.ID, "emil", "", statetest.Noon), "twice is once")
 		_, err := state.ReadApproval(t.Context(), s, p)
 		require.ErrorIs(t, err, state.ErrWithdrawn)
 		require.ErrorIs(t, err, video.ErrNotFound)
 		require.ErrorContains(t, err, "by otto")
-		_, err = state.Approve(t.Context(), s, p, "anna", "", noon, 0)
+		_, err = state.Approve(t.Context(), s, p, "anna", "", statetest.Noon, 0)
 		require.ErrorIs(t, err, state.ErrWithdrawn)
 
-		damage(t, dir, "withdrawn/"+p.ID+".json", func(b []byte) []byte { return b[:9] })
+		statetest.Damage(t, dir, "withdrawn/"+p.ID+".json", func(b []byte) []byte { return b[:9] })
 		_, err = state.ReadApproval(t.Context(), s, p)
 		require.ErrorIs(t, err, state.ErrCorrupt, "not knowing is no approval")
 	}
@@ -196,13 +156,13 @@ func rows(t *testing.T, s state.Objects, from int) (all []string) {
 
 // An empty next run overwrote the record of the last (cloud-custodian#7515).
 func TestTheLedgerOnlyEverAppends(t *testing.T) {
-	s, _ := folder(t)
+	s, _ := statetest.Folder(t)
 	for run := range 3 {
 		l, err := state.OpenLedger(t.Context(), s, "purge", fmt.Sprint("run", run))
 		require.NoError(t, err)
 		require.Equal(t, run, l.Last())
 		require.NoError(t, l.Append(t.Context()), "an empty run writes nothing")
-		require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Intent, Item: item(fmt.Sprint("v", run))}))
+		require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Intent, Item: statetest.Item(fmt.Sprint("v", run))}))
 	}
 	require.Equal(t, []string{"intent v0 video ", "intent v1 video ", "intent v2 video "}, rows(t, s, 0))
 	require.Equal(t, []string{"intent v1 video ", "intent v2 video "}, rows(t, s, 2))
@@ -210,7 +170,7 @@ func TestTheLedgerOnlyEverAppends(t *testing.T) {
 }
 
 func TestWhatIsRecentIsReadFromTheEnd(t *testing.T) {
-	s, dir := folder(t)
+	s, dir := statetest.Folder(t)
 	recent := func(from time.Time) (all []string, err error) {
 		for row, err := range state.Recent(t.Context(), s, from) {
 			if err != nil {
@@ -220,45 +180,45 @@ func TestWhatIsRecentIsReadFromTheEnd(t *testing.T) {
 		}
 		return all, nil
 	}
-	all, err := recent(noon)
+	all, err := recent(statetest.Noon)
 	require.NoError(t, err)
 	require.Empty(t, all)
 	l, err := state.OpenLedger(t.Context(), s, "purge", "r")
 	require.NoError(t, err)
 	for i := range 4 {
-		at := noon.AddDate(0, 0, i)
-		require.NoError(t, l.Append(t.Context(), state.Row{Tick: at, Item: item(fmt.Sprint("a", i))}, state.Row{Tick: at, Item: item(fmt.Sprint("b", i))}))
+		at := statetest.Noon.AddDate(0, 0, i)
+		require.NoError(t, l.Append(t.Context(), state.Row{Tick: at, Item: statetest.Item(fmt.Sprint("a", i))}, state.Row{Tick: at, Item: statetest.Item(fmt.Sprint("b", i))}))
 	}
-	all, err = recent(noon.AddDate(0, 0, 2))
+	all, err = recent(statetest.Noon.AddDate(0, 0, 2))
 	require.NoError(t, err)
 	require.Equal(t, []string{"b3", "a3", "b2", "a2"}, all)
 	late, err := state.OpenLedger(t.Context(), s, state.Takedowns+"r", "r")
 	require.NoError(t, err)
-	require.NoError(t, late.Append(t.Context(), state.Row{Tick: noon, Item: item("taken down")}))
-	all, err = recent(noon.AddDate(0, 0, 2))
+	require.NoError(t, late.Append(t.Context(), state.Row{Tick: statetest.Noon, Item: statetest.Item("taken down")}))
+	all, err = recent(statetest.Noon.AddDate(0, 0, 2))
 	require.NoError(t, err)
 	require.Equal(t, []string{"taken down", "b3", "a3", "b2", "a2"}, all, "whoever takes down has a clock of their own")
-	damage(t, dir, "ledger/00000001.jsonl", func(b []byte) []byte { return b[:9] })
-	all, err = recent(noon.AddDate(0, 0, 2))
+	statetest.Damage(t, dir, "ledger/00000001.jsonl", func(b []byte) []byte { return b[:9] })
+	all, err = recent(statetest.Noon.AddDate(0, 0, 2))
 	require.NoError(t, err)
 	require.Len(t, all, 5, "what is older is read only to find the end")
-	_, err = recent(noon)
+	_, err = recent(statetest.Noon)
 	require.ErrorIs(t, err, state.ErrCorrupt)
 }
 
 func TestALedgerThatWasTouchedIsRefused(t *testing.T) {
 	for name, do := range map[string]func(t *testing.T, dir string){
 		"one byte": func(t *testing.T, dir string) {
-			damage(t, dir, "ledger/00000002.jsonl", func(b []byte) []byte { return []byte(strings.Replace(string(b), `"v1"`, `"v7"`, 1)) })
+			statetest.Damage(t, dir, "ledger/00000002.jsonl", func(b []byte) []byte { return []byte(strings.Replace(string(b), `"v1"`, `"v7"`, 1)) })
 		},
 		"one byte of the last": func(t *testing.T, dir string) {
-			damage(t, dir, "ledger/00000003.jsonl", func(b []byte) []byte { return []byte(strings.Replace(string(b), `"v2"`, `"v7"`, 1)) })
+			statetest.Damage(t, dir, "ledger/00000003.jsonl", func(b []byte) []byte { return []byte(strings.Replace(string(b), `"v2"`, `"v7"`, 1)) })
 		},
 		"cut short": func(t *testing.T, dir string) {
-			damage(t, dir, "ledger/00000003.jsonl", func(b []byte) []byte { return b[:len(b)-10] })
+			statetest.Damage(t, dir, "ledger/00000003.jsonl", func(b []byte) []byte { return b[:len(b)-10] })
 		},
 		"a row lost": func(t *testing.T, dir string) {
-			damage(t, dir, "ledger/00000003.jsonl", func(b []byte) []byte {
+			statetest.Damage(t, dir, "ledger/00000003.jsonl", func(b []byte) []byte {
 				lines := strings.SplitAfter(string(b), "\n")
 				return []byte(strings.Join(append(lines[:1:1], lines[2:]...), ""))
 			})
@@ -273,11 +233,11 @@ func TestALedgerThatWasTouchedIsRefused(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, dir := folder(t)
+			s, dir := statetest.Folder(t)
 			l, err := state.OpenLedger(t.Context(), s, "purge", "r")
 			require.NoError(t, err)
 			for i := range 3 {
-				require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Note, Item: item(fmt.Sprint("v", i))}))
+				require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Note, Item: statetest.Item(fmt.Sprint("v", i))}))
 			}
 			_, err = state.VerifyLedger(t.Context(), s)
 			require.NoError(t, err)
@@ -289,13 +249,13 @@ func TestALedgerThatWasTouchedIsRefused(t *testing.T) {
 }
 
 func TestTheLedgerHasOneWriterPerLane(t *testing.T) {
-	s, _ := folder(t)
+	s, _ := statetest.Folder(t)
 	open := func(lane, run string) *state.Ledger {
 		l, err := state.OpenLedger(t.Context(), s, lane, run)
 		require.NoError(t, err)
 		return l
 	}
-	row := func(id string) state.Row { return state.Row{Event: state.Note, Item: item(id)} }
+	row := func(id string) state.Row { return state.Row{Event: state.Note, Item: statetest.Item(id)} }
 	first, second, takedown := open("purge", "one"), open("purge", "two"), open("takedown", "three")
 	require.NoError(t, first.Append(t.Context(), row("a")))
 	require.ErrorIs(t, second.Append(t.Context(), row("b")), state.ErrRival)
@@ -321,18 +281,18 @@ func (d *deaf) Create(ctx context.Context, key string, body []byte) error {
 }
 
 func TestAWriteThatTookEffectButFailedIsNoRival(t *testing.T) {
-	s, _ := folder(t)
+	s, _ := statetest.Folder(t)
 	d := &deaf{s, 1}
 	l, err := state.OpenLedger(t.Context(), d, "purge", "r")
 	require.NoError(t, err)
-	require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Note, Item: item("a")}))
-	require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Note, Item: item("b")}))
+	require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Note, Item: statetest.Item("a")}))
+	require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Note, Item: statetest.Item("b")}))
 	require.Len(t, rows(t, s, 0), 2)
 	d.times = 1
-	lease, err := state.Acquire(t.Context(), d, "purge", "me", noon, time.Minute)
+	lease, err := state.Acquire(t.Context(), d, "purge", "me", statetest.Noon, time.Minute)
 	require.NoError(t, err)
 	d.times = 1
-	_, err = lease.Renew(t.Context(), d, noon, time.Minute)
+	_, err = lease.Renew(t.Context(), d, statetest.Noon, time.Minute)
 	require.NoError(t, err)
 }
 
@@ -343,7 +303,7 @@ func TestALeaseHasOneHolder(t *testing.T) {
 		for i := range 16 {
 			wg.Go(func() {
 				name := fmt.Sprint("run", i)
-				if _, err := state.Acquire(t.Context(), s, "purge", name, noon, time.Minute); err == nil {
+				if _, err := state.Acquire(t.Context(), s, "purge", name, statetest.Noon, time.Minute); err == nil {
 					got <- name
 				} else if !errors.Is(err, state.ErrBusy) {
 					got <- err.Error()
@@ -354,26 +314,26 @@ func TestALeaseHasOneHolder(t *testing.T) {
 		require.Len(t, got, 1)
 		holder := <-got
 		require.True(t, strings.HasPrefix(holder, "run"), holder)
-		_, err := state.Acquire(t.Context(), s, "takedown", "other", noon, time.Minute)
+		_, err := state.Acquire(t.Context(), s, "takedown", "other", statetest.Noon, time.Minute)
 		require.NoError(t, err, "leases of other names are free")
 	})
 }
 
 func TestALeaseIsTakenOverOnlyAfterItsDeadline(t *testing.T) {
 	eachForm(t, func(t *testing.T, s *state.Store) {
-		first, err := state.Acquire(t.Context(), s, "purge", "one", noon, time.Minute)
+		first, err := state.Acquire(t.Context(), s, "purge", "one", statetest.Noon, time.Minute)
 		require.NoError(t, err)
-		require.True(t, first.Valid(noon.Add(57*time.Second)))
-		require.False(t, first.Valid(noon.Add(58*time.Second)), "its holder stops a little before")
-		require.False(t, first.Valid(noon.Add(-time.Minute)), "a clock that jumped back proves nothing")
+		require.True(t, first.Valid(statetest.Noon.Add(57*time.Second)))
+		require.False(t, first.Valid(statetest.Noon.Add(58*time.Second)), "its holder stops a little before")
+		require.False(t, first.Valid(statetest.Noon.Add(-time.Minute)), "a clock that jumped back proves nothing")
 		var busy *state.BusyError
-		_, err = state.Acquire(t.Context(), s, "purge", "two", noon.Add(61*time.Second), time.Minute)
+		_, err = state.Acquire(t.Context(), s, "purge", "two", statetest.Noon.Add(61*time.Second), time.Minute)
 		require.ErrorAs(t, err, &busy)
 		require.Equal(t, "one", busy.Holder)
-		require.Equal(t, noon.Add(62*time.Second), busy.Free)
+		require.Equal(t, statetest.Noon.Add(62*time.Second), busy.Free)
 		second, err := state.Acquire(t.Context(), s, "purge", "two", busy.Free, time.Minute)
 		require.NoError(t, err)
-		_, err = first.Renew(t.Context(), s, noon, time.Hour)
+		_, err = first.Renew(t.Context(), s, statetest.Noon, time.Hour)
 		require.ErrorIs(t, err, state.ErrBusy, "who was taken over cannot come back")
 		require.NoError(t, first.Release(t.Context(), s))
 		_, err = state.Acquire(t.Context(), s, "purge", "three", busy.Free, time.Minute)
@@ -399,31 +359,31 @@ func TestALeaseWithoutADeadlineHolds(t *testing.T) {
 		"empty":         ``,
 		"unknown field": `{"version":1,"name":"purge","holder":"old","until":"2020-01-01T00:00:00Z","more":1}`,
 	} {
-		s, _ := folder(t)
+		s, _ := statetest.Folder(t)
 		require.NoError(t, s.Create(t.Context(), "lease/purge/00000001.json", []byte(body)))
-		_, err := state.Acquire(t.Context(), s, "purge", "me", noon.AddDate(10, 0, 0), time.Minute)
+		_, err := state.Acquire(t.Context(), s, "purge", "me", statetest.Noon.AddDate(10, 0, 0), time.Minute)
 		require.ErrorIs(t, err, state.ErrBusy, name)
 		require.NoError(t, s.Create(t.Context(), "lease/purge/00000001.released", nil), "a person may give it back")
-		_, err = state.Acquire(t.Context(), s, "purge", "me", noon, time.Minute)
+		_, err = state.Acquire(t.Context(), s, "purge", "me", statetest.Noon, time.Minute)
 		require.NoError(t, err, name)
 	}
 }
 
 func TestTheLatestWordOnHaltingCounts(t *testing.T) {
-	s, dir := folder(t)
+	s, dir := statetest.Folder(t)
 	require.NoError(t, state.CheckHalt(t.Context(), s), "nobody has said anything")
 	for i := range 600 { // more than the search looks at one by one
 		require.NoError(t, s.Create(t.Context(), fmt.Sprintf("halt/%08d.json", i+1), []byte(`{"version":1,"halted":false,"by":"x","at":"2026-06-01T00:00:00Z"}`)))
 	}
 	require.NoError(t, state.CheckHalt(t.Context(), s))
-	require.NoError(t, state.SetHalt(t.Context(), s, state.Halt{Halted: true, By: "anna", At: noon, Reason: "wait"}))
+	require.NoError(t, state.SetHalt(t.Context(), s, state.Halt{Halted: true, By: "anna", At: statetest.Noon, Reason: "wait"}))
 	require.FileExists(t, filepath.Join(dir, "halt", "00000601.json"))
 	err := state.CheckHalt(t.Context(), s)
 	require.ErrorIs(t, err, video.ErrDeferred)
 	require.ErrorContains(t, err, "halted by anna: wait")
 	var wg sync.WaitGroup
 	for range 8 {
-		wg.Go(func() { _ = state.SetHalt(t.Context(), s, state.Halt{By: "otto", At: noon}) })
+		wg.Go(func() { _ = state.SetHalt(t.Context(), s, state.Halt{By: "otto", At: statetest.Noon}) })
 	}
 	wg.Wait()
 	require.NoError(t, state.CheckHalt(t.Context(), s))
@@ -432,16 +392,16 @@ func TestTheLatestWordOnHaltingCounts(t *testing.T) {
 
 func TestNotKnowingIsHalted(t *testing.T) {
 	for _, body := range []string{"", "null", "{}", `{"version":7,"halted":false}`, `{"version":1,"halted":"no"}`} {
-		s, _ := folder(t)
+		s, _ := statetest.Folder(t)
 		require.NoError(t, s.Create(t.Context(), "halt/00000001.json", []byte(body)))
 		require.ErrorIs(t, state.CheckHalt(t.Context(), s), video.ErrDeferred, body)
 	}
-	s, _ := folder(t)
+	s, _ := statetest.Folder(t)
 	require.NoError(t, s.Create(t.Context(), "halt/now.json", []byte("{}")))
 	require.NoError(t, state.CheckHalt(t.Context(), s), "a stray object is no word on halting")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	s, _ = folder(t)
+	s, _ = statetest.Folder(t)
 	require.ErrorIs(t, state.CheckHalt(ctx, s), video.ErrDeferred)
 }
 
@@ -454,57 +414,57 @@ type tree struct {
 func (t tree) Categories(context.Context) ([]video.Category, error) { return t.all, t.err }
 
 func TestAHoldSourceThatCannotBeReadDecidesNothing(t *testing.T) {
-	s, _ := folder(t)
+	s, _ := statetest.Folder(t)
 	p := func(text string) *retention.Policy {
 		p, err := retention.Parse("p.yaml", []byte(text+"\nrules:\n  - {name: r, select: '\"temp\" in tags', older_than: 30d, remove: {video: true}}"))
 		require.NoError(t, err)
 		return p
 	}
-	_, err := state.LoadInputs(t.Context(), s, tree{}, p("holds: {list: holds.txt}"), noon)
+	_, err := state.LoadInputs(t.Context(), s, tree{}, p("holds: {list: holds.txt}"), statetest.Noon)
 	require.ErrorIs(t, err, video.ErrNotFound)
 	require.NoError(t, s.Create(t.Context(), "holds.txt", []byte("a1 note\n<html>")))
-	_, err = state.LoadInputs(t.Context(), s, tree{}, p("holds: {list: holds.txt}"), noon)
+	_, err = state.LoadInputs(t.Context(), s, tree{}, p("holds: {list: holds.txt}"), statetest.Noon)
 	require.ErrorIs(t, err, video.ErrInvalid)
 	require.NoError(t, s.Create(t.Context(), "good.txt", []byte("a1 note\n")))
-	at, err := state.LoadInputs(t.Context(), s, tree{}, p("holds: {list: good.txt}"), noon)
+	at, err := state.LoadInputs(t.Context(), s, tree{}, p("holds: {list: good.txt}"), statetest.Noon)
 	require.NoError(t, err)
 	require.Equal(t, map[video.ID]string{"a1": "note"}, at.Held)
-	at, err = state.LoadInputs(t.Context(), s, tree{[]video.Category{{ID: 9, Parent: -1}, {ID: 92, Parent: 9}}, nil}, p("holds: {categories: [9]}"), noon)
+	at, err = state.LoadInputs(t.Context(), s, tree{[]video.Category{{ID: 9, Parent: -1}, {ID: 92, Parent: 9}}, nil}, p("holds: {categories: [9]}"), statetest.Noon)
 	require.NoError(t, err)
 	require.Equal(t, map[int64]int64{9: -1, 92: 9}, at.Above)
-	_, err = state.LoadInputs(t.Context(), s, tree{err: video.ErrThrottled}, p("holds: {categories: [9]}"), noon)
+	_, err = state.LoadInputs(t.Context(), s, tree{err: video.ErrThrottled}, p("holds: {categories: [9]}"), statetest.Noon)
 	require.ErrorIs(t, err, video.ErrThrottled)
-	_, err = state.LoadInputs(t.Context(), s, tree{err: video.ErrThrottled}, p("holds: {tags: [keep]}"), noon)
+	_, err = state.LoadInputs(t.Context(), s, tree{err: video.ErrThrottled}, p("holds: {tags: [keep]}"), statetest.Noon)
 	require.NoError(t, err, "who holds no categories does not ask")
-	_, err = state.LoadInputs(t.Context(), s, tree{}, p("usage: none.csv"), noon)
+	_, err = state.LoadInputs(t.Context(), s, tree{}, p("usage: none.csv"), statetest.Noon)
 	require.ErrorIs(t, err, video.ErrNotFound)
 	require.NoError(t, s.Create(t.Context(), "usage.csv", []byte("a1,2026-01-01")))
-	at, err = state.LoadInputs(t.Context(), s, tree{}, p("usage: usage.csv"), noon)
+	at, err = state.LoadInputs(t.Context(), s, tree{}, p("usage: usage.csv"), statetest.Noon)
 	require.NoError(t, err)
 	_, known := at.Viewed("a1")
 	require.True(t, known)
-	_, err = state.LoadInputs(t.Context(), s, tree{}, nil, noon)
+	_, err = state.LoadInputs(t.Context(), s, tree{}, nil, statetest.Noon)
 	require.Error(t, err)
 }
 
 func TestTheEndOfAPlanMustAgreeWithTheLedger(t *testing.T) {
 	const id = "20260601T020000Z-11111111"
-	s, _ := folder(t)
+	s, _ := statetest.Folder(t)
 	l, err := state.OpenLedger(t.Context(), s, "purge", "r")
 	require.NoError(t, err)
-	require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Intent, Plan: id, Item: item("a")}))
+	require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Intent, Plan: id, Item: statetest.Item("a")}))
 	r, err := state.VerifyLedger(t.Context(), s)
 	require.NoError(t, err)
 	require.Equal(t, 1, r.Open)
-	require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Outcome, Plan: id, Item: item("a"), Result: video.Done}))
+	require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Outcome, Plan: id, Item: statetest.Item("a"), Result: video.Done}))
 	require.NoError(t, state.EndRun(t.Context(), s, state.RunEnd{Plan: id, Freed: state.Totals{Items: 2, Bytes: 10}}))
 	_, err = state.VerifyLedger(t.Context(), s)
 	require.ErrorIs(t, err, state.ErrCorrupt)
 
-	s, _ = folder(t)
+	s, _ = statetest.Folder(t)
 	l, err = state.OpenLedger(t.Context(), s, "purge", "r")
 	require.NoError(t, err)
-	require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Outcome, Plan: id, Item: item("a"), Result: video.Done}))
+	require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Outcome, Plan: id, Item: statetest.Item("a"), Result: video.Done}))
 	_, err = state.VerifyLedger(t.Context(), s)
 	require.ErrorContains(t, err, "removed without an intent")
 }
@@ -515,7 +475,7 @@ func TestALedgerThatLacksItsHeadItsTailOrAllOfItIsRefused(t *testing.T) {
 		l, err := state.OpenLedger(t.Context(), s, "purge", "r")
 		require.NoError(t, err)
 		for _, row := range []state.Row{
-			{Event: state.Note}, {Event: state.Intent, Item: item("a")}, {Event: state.Outcome, Item: item("a"), Result: video.Done}, {Event: state.Note},
+			{Event: state.Note}, {Event: state.Intent, Item: statetest.Item("a")}, {Event: state.Outcome, Item: statetest.Item("a"), Result: video.Done}, {Event: state.Note},
 		} {
 			row.Plan = plan
 			require.NoError(t, l.Append(t.Context(), row))
@@ -533,17 +493,17 @@ func TestALedgerThatLacksItsHeadItsTailOrAllOfItIsRefused(t *testing.T) {
 			require.NoError(t, os.RemoveAll(filepath.Join(dir, "ledger")))
 		},
 		"the end of a plan": func(t *testing.T, dir string) {
-			damage(t, dir, "ended/20260601T020000Z-11111111.json", func(b []byte) []byte { return b[:10] })
+			statetest.Damage(t, dir, "ended/20260601T020000Z-11111111.json", func(b []byte) []byte { return b[:10] })
 		},
 		"the end of a takedown": func(t *testing.T, dir string) {
-			damage(t, dir, "ended/takedown-x.json", func(b []byte) []byte { return b[:10] })
+			statetest.Damage(t, dir, "ended/takedown-x.json", func(b []byte) []byte { return b[:10] })
 		},
 		"a segment that the end of a plan saw": func(t *testing.T, dir string) {
-			damage(t, dir, "ended/20260601T020000Z-11111111.json", func(b []byte) []byte { return []byte(strings.Replace(string(b), `"tip":"`, `"tip":"0`, 1)) })
+			statetest.Damage(t, dir, "ended/20260601T020000Z-11111111.json", func(b []byte) []byte { return []byte(strings.Replace(string(b), `"tip":"`, `"tip":"0`, 1)) })
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, dir := folder(t)
+			s, dir := statetest.Folder(t)
 			end(t, s, "20260601T020000Z-11111111")
 			end(t, s, "takedown-x")
 			_, err := state.VerifyLedger(t.Context(), s)
@@ -566,12 +526,12 @@ func TestACallThatTookEffectLateKeepsItsIntent(t *testing.T) {
 		"after it had failed": {[]video.Result{video.Failed, video.Done}, "removed without an intent"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, _ := folder(t)
+			s, _ := statetest.Folder(t)
 			l, err := state.OpenLedger(t.Context(), s, "purge", "r")
 			require.NoError(t, err)
-			require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Intent, Plan: "p", Item: item("a")}))
+			require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Intent, Plan: "p", Item: statetest.Item("a")}))
 			for _, result := range tc.results {
-				require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Outcome, Plan: "p", Item: item("a"), Result: result}))
+				require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Outcome, Plan: "p", Item: statetest.Item("a"), Result: result}))
 			}
 			r, err := state.VerifyLedger(t.Context(), s)
 			if tc.fault != "" {
@@ -589,7 +549,7 @@ func TestTheLedgerIsComparedWithWhatTheLibraryAnnounced(t *testing.T) {
 		l, err := state.OpenLedger(t.Context(), s, "purge", "r")
 		require.NoError(t, err)
 		for i, id := range []string{"a", "b", "c", "d"} {
-			row := state.Row{Event: state.Outcome, Tick: noon.AddDate(0, 0, i/2), Plan: "p", Item: item(id), Result: video.Done}
+			row := state.Row{Event: state.Outcome, Tick: statetest.Noon.AddDate(0, 0, i/2), Plan: "p", Item: statetest.Item(id), Result: video.Done}
 			if id == "d" {
 				row.Result = video.Kept
 			}
@@ -600,12 +560,12 @@ func TestTheLedgerIsComparedWithWhatTheLibraryAnnounced(t *testing.T) {
 			for _, id := range ids {
 				all = append(all, state.DeletionNotice{ID: video.ID(id), At: at})
 			}
-			require.NoError(t, state.NoteDeletions(t.Context(), s, noon.AddDate(0, 5, 0), all))
+			require.NoError(t, state.NoteDeletions(t.Context(), s, statetest.Noon.AddDate(0, 5, 0), all))
 		}
-		announce(noon)
-		announce(noon.Add(time.Hour), "a", "x")
-		announce(noon.Add(time.Hour), "a", "x") // the same event once more
-		announce(noon.AddDate(0, 0, 3), "a", "d", "y")
+		announce(statetest.Noon)
+		announce(statetest.Noon.Add(time.Hour), "a", "x")
+		announce(statetest.Noon.Add(time.Hour), "a", "x") // the same event once more
+		announce(statetest.Noon.AddDate(0, 0, 3), "a", "d", "y")
 		days, err := state.Reconcile(t.Context(), s)
 		require.NoError(t, err)
 		require.Equal(t, []state.Reconciled{
@@ -613,8 +573,8 @@ func TestTheLedgerIsComparedWithWhatTheLibraryAnnounced(t *testing.T) {
 			{Day: "2026-06-02", Removed: 1, Silent: []video.ID{"c"}},
 			{Day: "2026-06-04", Elsewhere: []video.ID{"d", "y"}},
 		}, days)
-		require.Len(t, keys(t, s.List(t.Context(), state.DeletionNotices, "")), 2)
-		require.NoError(t, s.Create(t.Context(), state.DeletionNotices+"2026-11-01/"+strings.Repeat("ab", 32), []byte("no JSON")))
+		require.Len(t, statetest.Keys(t, s.List(t.Context(), state.DeletionPrefix, "")), 2)
+		require.NoError(t, s.Create(t.Context(), state.DeletionPrefix+"2026-11-01/"+strings.Repeat("ab", 32), []byte("no JSON")))
 		_, err = state.Reconcile(t.Context(), s)
 		require.ErrorIs(t, err, state.ErrCorrupt)
 	})
@@ -623,22 +583,22 @@ func TestTheLedgerIsComparedWithWhatTheLibraryAnnounced(t *testing.T) {
 // A run whose clock was two months ahead died with the lease: who has watched its word for
 // as long as it was taken for may take it over, and nobody who has not.
 func TestALeaseOfAClockThatRanAheadIsFreeWhenNobodyRenewsIt(t *testing.T) {
-	s, _ := folder(t)
-	ahead := noon.AddDate(0, 2, 0)
+	s, _ := statetest.Folder(t)
+	ahead := statetest.Noon.AddDate(0, 2, 0)
 	dead, err := state.Acquire(t.Context(), s, "purge", "dead", ahead, 20*time.Second)
 	require.NoError(t, err)
-	_, err = state.Acquire(t.Context(), s, "purge", "b", noon, 20*time.Second)
+	_, err = state.Acquire(t.Context(), s, "purge", "b", statetest.Noon, 20*time.Second)
 	var busy *state.BusyError
 	require.ErrorAs(t, err, &busy)
 	require.Equal(t, 24*time.Second, busy.Lasts)
 	renewed, err := dead.Renew(t.Context(), s, ahead.Add(5*time.Second), 20*time.Second)
 	require.NoError(t, err)
-	_, err = state.AcquireWatched(t.Context(), s, "purge", "b", noon, 20*time.Second, busy.Number)
+	_, err = state.AcquireWatched(t.Context(), s, "purge", "b", statetest.Noon, 20*time.Second, busy.Number)
 	require.ErrorIs(t, err, state.ErrBusy, "it is alive: it said another word")
 	require.ErrorAs(t, err, &busy)
-	lease, err := state.AcquireWatched(t.Context(), s, "purge", "b", noon, 20*time.Second, busy.Number)
+	lease, err := state.AcquireWatched(t.Context(), s, "purge", "b", statetest.Noon, 20*time.Second, busy.Number)
 	require.NoError(t, err)
-	require.True(t, lease.Valid(noon.Add(time.Second)))
+	require.True(t, lease.Valid(statetest.Noon.Add(time.Second)))
 	_, err = renewed.Renew(t.Context(), s, ahead.Add(10*time.Second), 20*time.Second)
 	require.ErrorIs(t, err, state.ErrBusy)
 }

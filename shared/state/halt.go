@@ -21,16 +21,16 @@ type Halt struct {
 
 // SetHalt halts or resumes all removal.
 func SetHalt(ctx context.Context, o Objects, h Halt) error {
-	h.Version, h.At = version, h.At.UTC()
+	h.Version, h.At = RecordVersion, h.At.UTC()
 	text, err := json.Marshal(h)
 	if err != nil {
 		return err
 	}
 	for last := 0; ; {
-		if last, err = lastOf(ctx, o, "halt/", last); err != nil {
+		if last, err = LastOf(ctx, o, "halt/", last); err != nil {
 			return err
 		}
-		if err = o.Create(ctx, numbered("halt/", last+1, ".json"), text); !errors.Is(err, ErrExists) {
+		if err = o.Create(ctx, Numbered("halt/", last+1, ".json"), text); !errors.Is(err, ErrExists) {
 			return err
 		}
 	}
@@ -39,15 +39,15 @@ func SetHalt(ctx context.Context, o Objects, h Halt) error {
 // HaltState reads the latest word on halting. None ever said is the zero Halt; one that
 // cannot be read is an error, and whoever asks must then not remove anything.
 func HaltState(ctx context.Context, o Objects) (Halt, error) {
-	last, err := lastOf(ctx, o, "halt/", 0)
+	last, err := LastOf(ctx, o, "halt/", 0)
 	if err != nil || last == 0 {
 		return Halt{}, err
 	}
 	var h Halt
-	if _, err := readWhole(ctx, o, numbered("halt/", last, ".json"), &h); err != nil {
+	if _, err := ReadRecord(ctx, o, Numbered("halt/", last, ".json"), &h); err != nil {
 		return Halt{}, err
 	}
-	if h.Version != version {
+	if h.Version != RecordVersion {
 		return Halt{}, fmt.Errorf("halt: %w", ErrCorrupt)
 	}
 	return h, nil

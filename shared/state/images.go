@@ -27,8 +27,6 @@ const reads = 16
 // found is kept for the next; imagedPer is for how many media one of them is.
 const imagedEvery, imagedPer = 500, 2000
 
-const imagedPrefix = "imaged/"
-
 // GoneBefore is the detail of an item that was missing by the word of the call that was
 // to remove it.
 const GoneBefore = "gone before the call"
@@ -61,7 +59,7 @@ func LoadImages(ctx context.Context, o Objects) (images Images, damaged []error,
 	calls, one := errgroup.WithContext(ctx)
 	calls.SetLimit(reads)
 	fresh := 0
-	for key, err := range named(one, o, ledgerPrefix, ledgerPrefix+last+"~") { // ~ sorts behind every ending
+	for key, err := range Named(one, o, LedgerPrefix, LedgerPrefix+last+"~") { // ~ sorts behind every ending
 		if err != nil {
 			calls.Go(func() error { return err })
 			break
@@ -115,7 +113,7 @@ type imagedTypes struct {
 // keptImages reads the newest whole of what was kept, and up to which segment that goes.
 func keptImages(ctx context.Context, o Objects) (images Images, last string, damaged []error, err error) {
 	var keys []string
-	for key, err := range named(ctx, o, imagedPrefix, "") {
+	for key, err := range Named(ctx, o, ImagePrefix, "") {
 		if err != nil {
 			return Images{}, "", nil, err
 		}
@@ -125,7 +123,7 @@ func keptImages(ctx context.Context, o Objects) (images Images, last string, dam
 		body, err := o.Read(ctx, key)
 		if err == nil {
 			if images, err = decodeImages(key, body); err == nil {
-				return images, strings.TrimPrefix(key, imagedPrefix), damaged, nil
+				return images, strings.TrimPrefix(key, ImagePrefix), damaged, nil
 			}
 		}
 		if !isDamage(err) {
@@ -138,13 +136,13 @@ func keptImages(ctx context.Context, o Objects) (images Images, last string, dam
 
 func keepImages(ctx context.Context, o Objects, last string, images Images) error {
 	var ids []byte
-	head := imagedHead{Version: version, Types: images.gone.put(&ids), Unsure: images.unsure.put(&ids)}
-	head.Sum = digest(ids)
+	head := imagedHead{Version: RecordVersion, Types: images.gone.put(&ids), Unsure: images.unsure.put(&ids)}
+	head.Sum = Digest(ids)
 	text, err := json.Marshal(head)
 	if err != nil {
 		return err
 	}
-	err = o.Create(ctx, imagedPrefix+last, slices.Concat(text, []byte("\n"), ids))
+	err = o.Create(ctx, ImagePrefix+last, slices.Concat(text, []byte("\n"), ids))
 	if errors.Is(err, ErrExists) || errors.Is(err, video.ErrForbidden) {
 		return nil
 	}
@@ -154,7 +152,7 @@ func keepImages(ctx context.Context, o Objects, last string, images Images) erro
 func decodeImages(key string, body []byte) (Images, error) {
 	line, ids, _ := bytes.Cut(body, []byte("\n"))
 	var head imagedHead
-	if err := json.Unmarshal(line, &head); err != nil || head.Version != version || head.Sum != digest(ids) {
+	if err := json.Unmarshal(line, &head); err != nil || head.Version != RecordVersion || head.Sum != Digest(ids) {
 		return Images{}, fmt.Errorf("%s: %w", key, ErrCorrupt)
 	}
 	images := Images{shorts{}, shorts{}}

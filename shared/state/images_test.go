@@ -13,11 +13,12 @@ import (
 	"vodcurator/shared/decide/removal"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/statetest"
 	"vodcurator/shared/video"
 )
 
 func TestTheLedgerKnowsWhichImagesAreGone(t *testing.T) {
-	s, dir := folder(t)
+	s, dir := statetest.Folder(t)
 	none, _, err := state.LoadImages(t.Context(), s)
 	require.NoError(t, err)
 	require.False(t, none.Gone("a", "NormalSnapshot"))
@@ -64,10 +65,10 @@ func TestTheLedgerKnowsWhichImagesAreGone(t *testing.T) {
 		}
 	}
 
-	for _, key := range keys(t, s.List(t.Context(), "imaged/", "")) { // what was found before knows
+	for _, key := range statetest.Keys(t, s.List(t.Context(), "imaged/", "")) { // what was found before knows
 		require.NoError(t, state.Remove(t.Context(), s, key))
 	}
-	damage(t, dir, "ledger/00000002.jsonl", func(text []byte) []byte { return text[:len(text)-1] })
+	statetest.Damage(t, dir, "ledger/00000002.jsonl", func(text []byte) []byte { return text[:len(text)-1] })
 	imaged, damaged, err := state.LoadImages(t.Context(), s)
 	require.NoError(t, err)
 	require.Len(t, damaged, 1)
@@ -75,7 +76,7 @@ func TestTheLedgerKnowsWhichImagesAreGone(t *testing.T) {
 	require.ErrorContains(t, damaged[0], "ledger/00000002.jsonl")
 	require.False(t, imaged.Gone("short", "NormalSnapshot"), "listed once more")
 	require.True(t, imaged.Gone(video.ID(hex), "NormalSnapshot"))
-	require.Empty(t, keys(t, s.List(t.Context(), "imaged/", "")), "it may be restored from a copy")
+	require.Empty(t, statetest.Keys(t, s.List(t.Context(), "imaged/", "")), "it may be restored from a copy")
 }
 
 // readings counts what is read.
@@ -90,7 +91,7 @@ func (r *readings) Read(ctx context.Context, key string) ([]byte, error) {
 }
 
 func TestWhatWasFoundOfImagesIsNotReadAgainForEver(t *testing.T) {
-	s, dir := folder(t)
+	s, dir := statetest.Folder(t)
 	ledger, err := state.OpenLedger(t.Context(), s, "purge", "run")
 	require.NoError(t, err)
 	removed := 0
@@ -130,11 +131,11 @@ func TestWhatWasFoundOfImagesIsNotReadAgainForEver(t *testing.T) {
 	remove(500)
 	count(501)
 
-	expired, err := state.OldImages(t.Context(), s, noon)
+	expired, err := state.OldImages(t.Context(), s, statetest.Noon)
 	require.NoError(t, err)
 	require.Equal(t, []string{"imaged/00000499", "imaged/00000502"}, expired, "the last two stay")
 
-	damage(t, dir, "imaged/00001500", func(text []byte) []byte { return text[:len(text)-1] })
+	statetest.Damage(t, dir, "imaged/00001500", func(text []byte) []byte { return text[:len(text)-1] })
 	n, damaged := look()
 	require.Equal(t, int64(2+500), n, "from the one before on")
 	require.Len(t, damaged, 1)
@@ -151,7 +152,7 @@ func BenchmarkImaged(b *testing.B) {
 	require.NoError(b, err)
 	rows := make([]state.Row, each)
 	for i := range n {
-		rows[i%each] = state.Row{Event: state.Outcome, At: noon, Run: "run", Result: video.Done,
+		rows[i%each] = state.Row{Event: state.Outcome, At: statetest.Noon, Run: "run", Result: video.Done,
 			Item: retention.Item{ID: video.ID(fmt.Sprintf("%032x", i*7919)), Kind: retention.Images, Part: "NormalSnapshot", Bytes: retention.Unknown}}
 		if i%each == each-1 {
 			require.NoError(b, ledger.Append(b.Context(), rows...))

@@ -35,7 +35,7 @@ func (m *inMemory) Read(ctx context.Context, key string) ([]byte, error) {
 }
 
 func (m *inMemory) Create(_ context.Context, key string, body []byte) error {
-	if !strings.HasPrefix(key, editShardPrefix) && !strings.HasPrefix(key, editIndexPrefix) {
+	if !strings.HasPrefix(key, EditShardPrefix) && !strings.HasPrefix(key, EditIndexPrefix) {
 		return fmt.Errorf("create %s: %w", key, ErrReadOnly)
 	}
 	m.mu.Lock()

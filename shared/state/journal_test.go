@@ -18,6 +18,7 @@ import (
 	"vodcurator/shared/decide/editing"
 	"vodcurator/shared/decide/tagging"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/statetest"
 	"vodcurator/shared/video"
 )
 
@@ -130,7 +131,7 @@ func TestTheShardsStandForTheOldPartOfTheLog(t *testing.T) {
 			}
 		}
 		requireWritten(t, state.NewJournal(s, nil), n+140)
-		require.LessOrEqual(t, len(keys(t, s.List(t.Context(), "edits/index/", ""))), 101)
+		require.LessOrEqual(t, len(statetest.Keys(t, s.List(t.Context(), "edits/index/", ""))), 101)
 		old, err := state.Replaced(t.Context(), s, time.Unix(100, 0))
 		require.NoError(t, err)
 		require.Len(t, old, 200, "of the log only what is older, and no shard: the journal has removed those itself")
@@ -138,25 +139,25 @@ func TestTheShardsStandForTheOldPartOfTheLog(t *testing.T) {
 			require.NoError(t, state.Remove(t.Context(), s, key))
 		}
 		requireWritten(t, state.NewJournal(s, nil), n+140)
-		require.Empty(t, faultyKeys(t, s, noon), "all its names are known")
+		require.Empty(t, statetest.Faulty(t, s, statetest.Noon), "all its names are known")
 	})
 }
 
 func TestACorruptShardAndACorruptIndexAreNamed(t *testing.T) {
-	s, dir := folder(t)
+	s, dir := statetest.Folder(t)
 	j := state.NewJournal(s, nil)
 	require.NoError(t, j.CatchUp(t.Context()))
 	written(t, j, 0, 140)
 	_, err := j.Compact(t.Context(), 4096)
 	require.NoError(t, err)
 	for _, prefix := range []string{"edits/shard/", "edits/index/"} {
-		key, was := keys(t, s.List(t.Context(), prefix, ""))[0], []byte(nil)
-		damage(t, dir, key, func(body []byte) []byte {
+		key, was := statetest.Keys(t, s.List(t.Context(), prefix, ""))[0], []byte(nil)
+		statetest.Damage(t, dir, key, func(body []byte) []byte {
 			was = body
 			return body[:len(body)-2]
 		})
-		require.Equal(t, []string{key}, faultyKeys(t, s, noon))
-		damage(t, dir, key, func([]byte) []byte { return was })
+		require.Equal(t, []string{key}, statetest.Faulty(t, s, statetest.Noon))
+		statetest.Damage(t, dir, key, func([]byte) []byte { return was })
 	}
 }
 
@@ -233,13 +234,13 @@ func TestTheJournalOfVersion1IsTakenOver(t *testing.T) {
 			require.Equal(t, marks, known(t, j, id)[0].Marks, id)
 		}
 	}
-	before := keys(t, s.List(t.Context(), "", ""))
+	before := statetest.Keys(t, s.List(t.Context(), "", ""))
 	reader := state.NewReader(s)
 	check(reader)
 	check(reader)
 	_, err = reader.Append(t.Context(), state.Entry{At: time.Now(), Media: []state.EditedMedia{marked("new", 1, false)}})
 	require.ErrorIs(t, err, state.ErrReadOnly)
-	require.Equal(t, before, keys(t, s.List(t.Context(), "", "")), "who only reads creates nothing")
+	require.Equal(t, before, statetest.Keys(t, s.List(t.Context(), "", "")), "who only reads creates nothing")
 	first := state.NewJournal(s, remover(s))
 	check(first)
 	key, err := first.Append(t.Context(), state.Entry{At: time.Now(), Media: []state.EditedMedia{marked("new", 1, false)}})
@@ -266,12 +267,12 @@ func TestAnObjectOfALaterVersionStopsOnlyItsAssets(t *testing.T) {
 	_, err := j.Compact(t.Context(), 4096)
 	require.NoError(t, err)
 	require.NoError(t, s.Create(t.Context(), "edits/000000000281", []byte(`{"v":3,"settled":{"other":"form"}}`+"\nv3\t{}\tmore\tand more\n")))
-	shard := keys(t, s.List(t.Context(), "edits/shard/", ""))[0]
+	shard := statetest.Keys(t, s.List(t.Context(), "edits/shard/", ""))[0]
 	body, err := s.Read(t.Context(), shard)
 	require.NoError(t, err)
 	require.NoError(t, state.Remove(t.Context(), s, shard))
 	require.NoError(t, s.Create(t.Context(), shard, bytes.Replace(body, []byte(`{"v":2`), []byte(`{"v":3`), 1)))
-	require.Equal(t, []string{"edits/000000000281", shard}, faultyKeys(t, s, noon), "and ends no check")
+	require.Equal(t, []string{"edits/000000000281", shard}, statetest.Faulty(t, s, statetest.Noon), "and ends no check")
 
 	fresh := state.NewJournal(s, nil)
 	var all []editing.Key
@@ -326,7 +327,7 @@ func TestNoReadingIsBelievedThatIsOlderThanAnEntrys(t *testing.T) {
 	val := func(title string, second int) editing.Value {
 		return editing.Value{Title: title, Modified: now.Add(time.Duration(second) * time.Second)}
 	}
-	store, _ := folder(t)
+	store, _ := statetest.Folder(t)
 	j := state.NewJournal(store, nil)
 	enter := func(was editing.Value, title string) string {
 		m := state.EditedMedia{ID: "v", Modified: was.Modified, Before: editing.SumAll(was), After: editing.SumAll(editing.Value{Title: title}),

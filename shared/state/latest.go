@@ -27,24 +27,24 @@ const writtenBack = 50
 // writer that failed writes again. It comes before the plan itself, so that no whole plan
 // lacks its entry.
 func noteWritten(ctx context.Context, o Objects, id string) error {
-	text, err := json.Marshal(written{version, id})
+	text, err := json.Marshal(written{RecordVersion, id})
 	if err != nil {
 		return err
 	}
 	for last := 0; ; {
-		if last, err = lastOf(ctx, o, writtenPrefix, last); err != nil {
+		if last, err = LastOf(ctx, o, WrittenPrefix, last); err != nil {
 			return err
 		}
 		for n := last; n > max(last-writtenAgain, 0); n-- {
 			w, err := readWritten(ctx, o, n)
-			if err != nil && !corruptOrGone(err) {
+			if err != nil && !CorruptOrGone(err) {
 				return err
 			}
 			if w.Plan == id {
 				return nil
 			}
 		}
-		if err = o.Create(ctx, numbered(writtenPrefix, last+1, ".json"), text); !errors.Is(err, ErrExists) {
+		if err = o.Create(ctx, Numbered(WrittenPrefix, last+1, ".json"), text); !errors.Is(err, ErrExists) {
 			return err
 		}
 	}
@@ -55,20 +55,15 @@ const writtenAgain = 4
 
 func readWritten(ctx context.Context, o Objects, n int) (written, error) {
 	var w written
-	key := numbered(writtenPrefix, n, ".json")
-	_, err := readWhole(ctx, o, key, &w)
-	if err == nil && (w.Version != version || !planName(w.Plan)) {
+	key := Numbered(WrittenPrefix, n, ".json")
+	_, err := ReadRecord(ctx, o, key, &w)
+	if err == nil && (w.Version != RecordVersion || !IsPlan(w.Plan)) {
 		err = fmt.Errorf("%s: %w", key, ErrCorrupt)
 	}
 	if err != nil {
 		return written{}, err
 	}
 	return w, nil
-}
-
-// corruptOrGone says that an object is not there, or not as it was written.
-func corruptOrGone(err error) bool {
-	return errors.Is(err, ErrCorrupt) || errors.Is(err, video.ErrNotFound)
 }
 
 // LatestPlan gives the whole plan that was written last, of those that are mine and not
@@ -79,7 +74,7 @@ func corruptOrGone(err error) bool {
 // In a state without the series of what was written, names decide, up to ten minutes after
 // now. With a zero now no moment is too late: that is for people who want to look.
 func LatestPlan(ctx context.Context, o Objects, mine func(Plan) bool, now time.Time) (latest Plan, skipped []error, err error) {
-	last, err := lastOf(ctx, o, writtenPrefix, 0)
+	last, err := LastOf(ctx, o, WrittenPrefix, 0)
 	if err != nil {
 		return Plan{}, nil, err
 	}
@@ -133,7 +128,7 @@ func LatestPlan(ctx context.Context, o Objects, mine func(Plan) bool, now time.T
 		if err != nil {
 			return Plan{}, nil, err
 		}
-		if now.IsZero() || id <= stamp(now.Add(future)) {
+		if now.IsZero() || id <= Stamp(now.Add(future)) {
 			ids = append(ids, id)
 		}
 	}
@@ -159,7 +154,7 @@ func Ahead(ctx context.Context, o Objects, mine func(Plan) bool, plans []Plan) (
 	for _, p := range plans {
 		waiting[p.ID] = p.Created
 	}
-	n, err := lastOf(ctx, o, writtenPrefix, 0)
+	n, err := LastOf(ctx, o, WrittenPrefix, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +179,7 @@ func Ahead(ctx context.Context, o Objects, mine func(Plan) bool, plans []Plan) (
 				ahead[id] = true
 				delete(waiting, id)
 			}
-		case err != nil && !corruptOrGone(err):
+		case err != nil && !CorruptOrGone(err):
 			return nil, err
 		}
 	}
@@ -194,7 +189,7 @@ func Ahead(ctx context.Context, o Objects, mine func(Plan) bool, plans []Plan) (
 // madeAfter gives the plans for moments far later than that of another.
 func madeAfter(made map[string]time.Time, other string) (ids []string) {
 	for id, at := range made {
-		if stamp(at.Add(-farAhead)) > other {
+		if Stamp(at.Add(-farAhead)) > other {
 			ids = append(ids, id)
 		}
 	}

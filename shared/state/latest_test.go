@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/statetest"
 )
 
 func planAt(t *testing.T, o state.Objects, at time.Time, account string) state.Plan {
@@ -24,36 +25,36 @@ func of(account string) func(state.Plan) bool {
 }
 
 func TestTheLatestPlanIsTheOneWrittenLast(t *testing.T) {
-	s, dir := folder(t)
-	none, skipped, err := state.LatestPlan(t.Context(), s, of("1"), noon)
+	s, dir := statetest.Folder(t)
+	none, skipped, err := state.LatestPlan(t.Context(), s, of("1"), statetest.Noon)
 	require.NoError(t, err)
 	require.Empty(t, skipped)
 	require.Empty(t, none.ID)
 
-	future := planAt(t, s, noon.AddDate(1, 0, 0), "1")
-	later := planAt(t, s, noon.Add(9*time.Minute), "1")
-	last := planAt(t, s, noon, "1")
-	planAt(t, s, noon.Add(time.Minute), "2")
+	future := planAt(t, s, statetest.Noon.AddDate(1, 0, 0), "1")
+	later := planAt(t, s, statetest.Noon.Add(9*time.Minute), "1")
+	last := planAt(t, s, statetest.Noon, "1")
+	planAt(t, s, statetest.Noon.Add(time.Minute), "2")
 	require.NoError(t, s.Create(t.Context(), "plans/copy of "+last.ID+".json", []byte("{}")))
 	require.NoError(t, s.Create(t.Context(), "plans/20991231T000000Z-aaaaaaaa.json", []byte("{}")))
 	require.NoError(t, s.Create(t.Context(), "written/notes.json", []byte("{}")))
 
-	got, skipped, err := state.LatestPlan(t.Context(), s, of("1"), noon)
+	got, skipped, err := state.LatestPlan(t.Context(), s, of("1"), statetest.Noon)
 	require.NoError(t, err)
 	require.Empty(t, skipped)
 	require.Equal(t, last.ID, got.ID, "not the one with the highest name")
 
 	require.NoError(t, state.WritePlan(t.Context(), s, last), "twice is once")
-	require.Len(t, keys(t, s.List(t.Context(), "written/0", "")), 4)
+	require.Len(t, statetest.Keys(t, s.List(t.Context(), "written/0", "")), 4)
 
-	damage(t, dir, "plans/"+last.ID+".json", func(b []byte) []byte { return b[:len(b)/2] })
-	got, skipped, err = state.LatestPlan(t.Context(), s, of("1"), noon)
+	statetest.Damage(t, dir, "plans/"+last.ID+".json", func(b []byte) []byte { return b[:len(b)/2] })
+	got, skipped, err = state.LatestPlan(t.Context(), s, of("1"), statetest.Noon)
 	require.NoError(t, err)
 	require.Len(t, skipped, 1)
 	require.ErrorIs(t, skipped[0], state.ErrCorrupt)
 	require.Equal(t, later.ID, got.ID, "clocks differ by that much")
 
-	got, skipped, err = state.LatestPlan(t.Context(), s, of("1"), noon.Add(-5*time.Minute))
+	got, skipped, err = state.LatestPlan(t.Context(), s, of("1"), statetest.Noon.Add(-5*time.Minute))
 	require.NoError(t, err)
 	require.Empty(t, got.ID, "one of the future never")
 	require.Len(t, skipped, 3)
@@ -61,13 +62,13 @@ func TestTheLatestPlanIsTheOneWrittenLast(t *testing.T) {
 }
 
 func TestAPlanBehindWhichOneForAnEarlierTimeWasWrittenIsOfAClockAhead(t *testing.T) {
-	s, dir := folder(t)
-	before := planAt(t, s, noon, "1")
-	ahead := planAt(t, s, noon.AddDate(0, 0, 2), "1")
-	far := planAt(t, s, noon.AddDate(1, 0, 0), "1")
-	others := planAt(t, s, noon.AddDate(0, 0, 3), "2")
-	next := planAt(t, s, noon.AddDate(0, 0, 1), "1")
-	again := planAt(t, s, noon.AddDate(0, 0, 1).Add(-11*time.Hour), "1")
+	s, dir := statetest.Folder(t)
+	before := planAt(t, s, statetest.Noon, "1")
+	ahead := planAt(t, s, statetest.Noon.AddDate(0, 0, 2), "1")
+	far := planAt(t, s, statetest.Noon.AddDate(1, 0, 0), "1")
+	others := planAt(t, s, statetest.Noon.AddDate(0, 0, 3), "2")
+	next := planAt(t, s, statetest.Noon.AddDate(0, 0, 1), "1")
+	again := planAt(t, s, statetest.Noon.AddDate(0, 0, 1).Add(-11*time.Hour), "1")
 	all := []state.Plan{before, ahead, far, others, next, again}
 	got, err := state.Ahead(t.Context(), s, of("1"), all)
 	require.NoError(t, err)
@@ -76,8 +77,8 @@ func TestAPlanBehindWhichOneForAnEarlierTimeWasWrittenIsOfAClockAhead(t *testing
 	require.NoError(t, err)
 	require.Equal(t, map[string]bool{far.ID: true}, got)
 
-	damage(t, dir, "plans/"+next.ID+".json", func(b []byte) []byte { return b[:len(b)/2] })
-	damage(t, dir, "written/00000006.json", func(b []byte) []byte { return b[:len(b)/2] })
+	statetest.Damage(t, dir, "plans/"+next.ID+".json", func(b []byte) []byte { return b[:len(b)/2] })
+	statetest.Damage(t, dir, "written/00000006.json", func(b []byte) []byte { return b[:len(b)/2] })
 	got, err = state.Ahead(t.Context(), s, of("1"), []state.Plan{ahead})
 	require.NoError(t, err)
 	require.Empty(t, got, "what is corrupt says nothing")
@@ -87,26 +88,26 @@ func TestAPlanBehindWhichOneForAnEarlierTimeWasWrittenIsOfAClockAhead(t *testing
 }
 
 func TestWithoutTheSeriesOfWhatWasWrittenNamesDecide(t *testing.T) {
-	s, _ := folder(t)
-	planAt(t, s, noon.AddDate(1, 0, 0), "1")
-	first := planAt(t, s, noon.AddDate(0, 0, -1), "1")
-	second := planAt(t, s, noon, "1")
-	for _, key := range keys(t, s.List(t.Context(), "written/", "")) {
+	s, _ := statetest.Folder(t)
+	planAt(t, s, statetest.Noon.AddDate(1, 0, 0), "1")
+	first := planAt(t, s, statetest.Noon.AddDate(0, 0, -1), "1")
+	second := planAt(t, s, statetest.Noon, "1")
+	for _, key := range statetest.Keys(t, s.List(t.Context(), "written/", "")) {
 		require.NoError(t, state.Remove(t.Context(), s, key))
 	}
 	for _, tc := range []struct {
 		now  time.Time
 		want string
-	}{{noon, second.ID}, {noon.Add(-time.Hour), first.ID}, {noon.AddDate(0, 0, -9), ""}} {
+	}{{statetest.Noon, second.ID}, {statetest.Noon.Add(-time.Hour), first.ID}, {statetest.Noon.AddDate(0, 0, -9), ""}} {
 		got, _, err := state.LatestPlan(t.Context(), s, of("1"), tc.now)
 		require.NoError(t, err)
 		require.Equal(t, tc.want, got.ID)
 	}
 	whenever, _, err := state.LatestPlan(t.Context(), s, of("1"), time.Time{})
 	require.NoError(t, err)
-	require.Equal(t, noon.AddDate(1, 0, 0), whenever.Created, "who looks sees that one, too")
-	third := planAt(t, s, noon.Add(-time.Hour), "1")
-	got, _, err := state.LatestPlan(t.Context(), s, of("1"), noon)
+	require.Equal(t, statetest.Noon.AddDate(1, 0, 0), whenever.Created, "who looks sees that one, too")
+	third := planAt(t, s, statetest.Noon.Add(-time.Hour), "1")
+	got, _, err := state.LatestPlan(t.Context(), s, of("1"), statetest.Noon)
 	require.NoError(t, err)
 	require.Equal(t, third.ID, got.ID)
 }
@@ -117,17 +118,17 @@ func TestASeriesWithGapsAndStraysIsReadToItsEnd(t *testing.T) {
 		require.NoError(t, s.Create(t.Context(), "lease/purge/00000001-copy.json", nil))
 		for _, n := range []int{7, 1007, 1600, 5321} {
 			require.NoError(t, s.Create(t.Context(), fmt.Sprintf("lease/purge/%08d.released", n), nil))
-			l, err := state.Acquire(t.Context(), s, "purge", "me", noon, time.Minute)
+			l, err := state.Acquire(t.Context(), s, "purge", "me", statetest.Noon, time.Minute)
 			require.NoError(t, err)
 			require.NoError(t, l.Release(t.Context(), s))
-			all := keys(t, s.List(t.Context(), "lease/purge/0", ""))
+			all := statetest.Keys(t, s.List(t.Context(), "lease/purge/0", ""))
 			require.Equal(t, fmt.Sprintf("lease/purge/%08d.released", n+1), all[len(all)-1])
 		}
 	})
 }
 
 func TestEmptyKnowsANewStateFromOneInUse(t *testing.T) {
-	s, _ := folder(t)
+	s, _ := statetest.Folder(t)
 	empty := func() bool {
 		is, err := state.Empty(t.Context(), s)
 		require.NoError(t, err)
@@ -142,8 +143,8 @@ func TestEmptyKnowsANewStateFromOneInUse(t *testing.T) {
 }
 
 func TestAPlanStandsInOnePlace(t *testing.T) {
-	s, dir := folder(t)
-	p := samplePlan(t, s, 2)
+	s, dir := statetest.Folder(t)
+	p := statetest.Plan(t, s, 2)
 	stands := func(at time.Time) (state.PlanStatus, state.StatusDetail) {
 		t.Helper()
 		status, detail, err := state.StatusOf(t.Context(), s, p, at)
@@ -155,50 +156,50 @@ func TestAPlanStandsInOnePlace(t *testing.T) {
 		got, _ := stands(at)
 		require.Equal(t, want, got)
 	}
-	is(state.PlanPlanned, noon)
+	is(state.PlanPlanned, statetest.Noon)
 	is(state.PlanExpired, p.Expires)
-	require.NoError(t, state.NoteRefusal(t.Context(), s, p.ID, "over the guards: 2 items", noon.Add(time.Hour)))
-	require.NoError(t, state.NoteRefusal(t.Context(), s, p.ID, "over the guards: 2 items", noon.Add(2*time.Hour)))
-	require.Len(t, keys(t, s.List(t.Context(), "refused/", "")), 1, "the same is said once")
-	status, detail := stands(noon)
+	require.NoError(t, state.NoteRefusal(t.Context(), s, p.ID, "over the guards: 2 items", statetest.Noon.Add(time.Hour)))
+	require.NoError(t, state.NoteRefusal(t.Context(), s, p.ID, "over the guards: 2 items", statetest.Noon.Add(2*time.Hour)))
+	require.Len(t, statetest.Keys(t, s.List(t.Context(), "refused/", "")), 1, "the same is said once")
+	status, detail := stands(statetest.Noon)
 	require.Equal(t, state.PlanRefused, status)
 	require.Equal(t, "over the guards: 2 items", detail.Why)
-	_, err := state.Approve(t.Context(), s, p, "anna", "checked", noon.Add(3*time.Hour), 0)
+	_, err := state.Approve(t.Context(), s, p, "anna", "checked", statetest.Noon.Add(3*time.Hour), 0)
 	require.NoError(t, err)
-	status, detail = stands(noon)
+	status, detail = stands(statetest.Noon)
 	require.Equal(t, state.PlanApproved, status, "a later approval counts")
 	require.Equal(t, "anna", detail.By)
-	require.NoError(t, state.NoteRefusal(t.Context(), s, p.ID, "the policy changed", noon.Add(4*time.Hour)))
-	is(state.PlanRefused, noon)
-	_, err = state.StartRun(t.Context(), s, state.RunStart{Plan: p.ID, Run: "r", Segment: 1, At: noon.Add(5 * time.Hour)})
+	require.NoError(t, state.NoteRefusal(t.Context(), s, p.ID, "the policy changed", statetest.Noon.Add(4*time.Hour)))
+	is(state.PlanRefused, statetest.Noon)
+	_, err = state.StartRun(t.Context(), s, state.RunStart{Plan: p.ID, Run: "r", Segment: 1, At: statetest.Noon.Add(5 * time.Hour)})
 	require.NoError(t, err)
-	is(state.PlanRunning, noon)
+	is(state.PlanRunning, statetest.Noon)
 	is(state.PlanExpired, p.Expires)
-	require.NoError(t, state.Withdraw(t.Context(), s, p.ID, "otto", "", noon))
-	is(state.PlanWithdrawn, noon)
+	require.NoError(t, state.Withdraw(t.Context(), s, p.ID, "otto", "", statetest.Noon))
+	is(state.PlanWithdrawn, statetest.Noon)
 	require.NoError(t, state.EndRun(t.Context(), s, state.RunEnd{Plan: p.ID, Freed: state.Totals{Items: 2}}))
-	status, detail = stands(noon)
+	status, detail = stands(statetest.Noon)
 	require.Equal(t, state.PlanEnded, status)
 	require.Equal(t, 2, detail.Freed.Items)
 
-	damage(t, dir, "ended/"+p.ID+".json", func(b []byte) []byte { return b[:5] })
-	status, detail = stands(noon)
+	statetest.Damage(t, dir, "ended/"+p.ID+".json", func(b []byte) []byte { return b[:5] })
+	status, detail = stands(statetest.Noon)
 	require.Equal(t, state.PlanRefused, status, "nobody knows what it said")
 	require.True(t, detail.Corrupt)
-	_, _, err = state.StatusOf(t.Context(), mute{s}, p, noon)
+	_, _, err = state.StatusOf(t.Context(), statetest.Mute{Objects: s}, p, statetest.Noon)
 	require.Error(t, err, "what cannot be read now is no status")
 
 	for why, want := range map[string]state.PlanStatus{"expired": state.PlanExpired, "withdrawn": state.PlanWithdrawn, "something": state.PlanRefused} {
-		s, _ := folder(t)
-		p := samplePlan(t, s, 2)
+		s, _ := statetest.Folder(t)
+		p := statetest.Plan(t, s, 2)
 		require.NoError(t, state.EndRun(t.Context(), s, state.RunEnd{Plan: p.ID, Why: why}))
-		got, _, err := state.StatusOf(t.Context(), s, p, noon)
+		got, _, err := state.StatusOf(t.Context(), s, p, statetest.Noon)
 		require.NoError(t, err)
 		require.Equal(t, want, got)
 	}
-	over := state.Plan{Created: noon, Expires: noon.AddDate(0, 0, 1), Region: "r", Account: "1", Over: []string{"9 items, at most 5"}}
+	over := state.Plan{Created: statetest.Noon, Expires: statetest.Noon.AddDate(0, 0, 1), Region: "r", Account: "1", Over: []string{"9 items, at most 5"}}
 	require.NoError(t, over.Seal())
-	status, detail, err = state.StatusOf(t.Context(), s, over, noon)
+	status, detail, err = state.StatusOf(t.Context(), s, over, statetest.Noon)
 	require.NoError(t, err)
 	require.Equal(t, state.PlanRefused, status)
 	require.True(t, strings.HasSuffix(detail.Why, "9 items, at most 5"))

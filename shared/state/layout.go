@@ -15,32 +15,44 @@ import (
 // Every prefix under which this package keeps objects. Keys outside of them belong to the
 // owner of the state: rules, policies, hold lists, usage files.
 const (
-	planPrefix       = "plans/"       // ID.json: heads of plans
-	writtenPrefix    = "written/"     // NUMBER.json: in which order plans were written
-	partPrefix       = "parts/"       // HASH.jsonl: lines of plans and drafts
-	draftPrefix      = "drafts/"      // STAMP-KEY/NUMBER.json: progress of planning
-	approvalPrefix   = "approvals/"   // ID.json
-	withdrawalPrefix = "withdrawn/"   // ID.json
-	refusalPrefix    = "refused/"     // ID/NUMBER.json: why runs refused a plan
-	runPrefix        = "runs/"        // ID or takedown/NUMBER.json: beginnings of runs
-	endPrefix        = "ended/"       // ID or takedown.json
-	ledgerPrefix     = "ledger/"      // NUMBER.jsonl
-	checkpointPrefix = "checkpoints/" // NUMBER.json: up to where the ledger was verified
-	haltPrefix       = "halt/"        // NUMBER.json
-	leasePrefix      = "lease/"       // NAME/NUMBER.json and .released
-	asidePrefix      = "aside/"       // DAY/HASH.jsonl: what cannot go
-	shardPrefix      = "shards/"      // NUMBER.json: who needs which lines, for upkeep
-	messagePrefix    = "messages/"    // DAY/HASH: bodies of messages
-	sweptPrefix      = "swept/"       // DAY/TICK-KIND-SECONDS-open or -done: how far sweeps came
-	toldPrefix       = "told/"        // DAY or ID/HASH: marks of notices
+	PlanPrefix       = "plans/"       // ID.json: heads of plans
+	WrittenPrefix    = "written/"     // NUMBER.json: in which order plans were written
+	PartPrefix       = "parts/"       // HASH.jsonl: lines of plans and drafts
+	DraftPrefix      = "drafts/"      // STAMP-KEY/NUMBER.json: progress of planning
+	ApprovalPrefix   = "approvals/"   // ID.json
+	WithdrawalPrefix = "withdrawn/"   // ID.json
+	RefusalPrefix    = "refused/"     // ID/NUMBER.json: why runs refused a plan
+	RunPrefix        = "runs/"        // ID or takedown/NUMBER.json: beginnings of runs
+	EndPrefix        = "ended/"       // ID or takedown.json
+	LedgerPrefix     = "ledger/"      // NUMBER.jsonl
+	CheckpointPrefix = "checkpoints/" // NUMBER.json: up to where the ledger was verified
+	HaltPrefix       = "halt/"        // NUMBER.json
+	LeasePrefix      = "lease/"       // NAME/NUMBER.json and .released
+	AsidePrefix      = "aside/"       // DAY/HASH.jsonl: what cannot go
+	HolderPrefix      = "shards/"      // NUMBER.json: who needs which lines, for upkeep
+	MessagePrefix    = "messages/"    // DAY/HASH: bodies of messages
+	SweptPrefix      = "swept/"       // DAY/TICK-KIND-SECONDS-open or -done: how far sweeps came
+	NoticePrefix       = "told/"        // DAY or ID/HASH: marks of notices
+	ImagePrefix     = "imaged/"      // NUMBER: images that are gone, summed up
+	DeletionPrefix  = "gone/"        // DAY/HASH: what the library announced to be deleted
+
+	EditPrefix   = "edits/"                 // all that is remembered of metadata changes:
+	EditLogPrefix       = EditPrefix + "0"      // its log, numbered by twelve digits, the first of which is 0 for a long time
+	EditShardPrefix = EditPrefix + "shard/" // what the log came to: three hex digits, and the entry that it reaches to
+	EditIndexPrefix = EditPrefix + "index/" // which shards count, and from where on the log does
 )
+
+// Takedowns begins the names of takedowns, which are no plans but have runs, ends
+// and rows as plans do.
+const Takedowns = "takedown-"
 
 // ErrStray says that the name of an object does not fit the prefix under which it lies.
 // Nothing reads such an object.
 var ErrStray = errors.New("stray: no object of this program has such a name here; remove it")
 
 var (
-	planName     = matcher(`^\d{8}T\d{6}Z-[0-9a-f]{8}$`)
+	sweptName    = matcher(`^\d{8}T\d{6}Z-(video|audio|image)-\d{10}-(open|done)$`)
+	IsPlan     = matcher(`^\d{8}T\d{6}Z-[0-9a-f]{8}$`)
 	takedownName = matcher(`^` + Takedowns + `[0-9A-Za-z]+$`)
 	leaseName    = matcher(`^[a-z]+$`)
 	hashName     = matcher(`^[0-9a-f]{64}$`)
@@ -58,36 +70,36 @@ func matcher(pattern string) func(string) bool {
 // fit says whether the rest of a key, behind its prefix, is a name of this program, for
 // each prefix.
 var fit = map[string]func(rest string) bool{
-	planPrefix:       planFile,
-	approvalPrefix:   planFile,
-	withdrawalPrefix: planFile,
-	writtenPrefix:    numberFile(".json"),
-	haltPrefix:       numberFile(".json"),
-	checkpointPrefix: numberFile(".json"),
-	shardPrefix:      numberFile(".json"),
-	ledgerPrefix:     numberFile(".jsonl"),
-	partPrefix: func(rest string) bool {
+	PlanPrefix:       planFile,
+	ApprovalPrefix:   planFile,
+	WithdrawalPrefix: planFile,
+	WrittenPrefix:    numberFile(".json"),
+	HaltPrefix:       numberFile(".json"),
+	CheckpointPrefix: numberFile(".json"),
+	HolderPrefix:      numberFile(".json"),
+	LedgerPrefix:     numberFile(".jsonl"),
+	PartPrefix: func(rest string) bool {
 		hash, ok := strings.CutSuffix(rest, ".jsonl")
 		return ok && hashName(hash)
 	},
-	draftPrefix:   below(planName, numberFile(".json")), // the key of a draft looks like the hash of a plan
-	refusalPrefix: below(planName, numberFile(".json")),
-	runPrefix:     below(runName, numberFile(".json")),
-	endPrefix: func(rest string) bool {
+	DraftPrefix:   below(IsPlan, numberFile(".json")), // the key of a draft looks like the hash of a plan
+	RefusalPrefix: below(IsPlan, numberFile(".json")),
+	RunPrefix:     below(runName, numberFile(".json")),
+	EndPrefix: func(rest string) bool {
 		name, ok := strings.CutSuffix(rest, ".json")
 		return ok && runName(name)
 	},
-	leasePrefix: below(leaseName, numberFile(".json", ".released")),
-	asidePrefix: below(isDay, func(rest string) bool {
+	LeasePrefix: below(leaseName, numberFile(".json", ".released")),
+	AsidePrefix: below(IsDay, func(rest string) bool {
 		hash, ok := strings.CutSuffix(rest, ".jsonl")
 		return ok && hashName(hash)
 	}),
-	DeletionNotices: below(isDay, hashName),
-	messagePrefix:   below(isDay, messageName),
-	toldPrefix:      below(func(of string) bool { return isDay(of) || planName(of) }, markName),
-	sweptPrefix:     below(isDay, sweptName),
-	imagedPrefix:    func(rest string) bool { _, ok := number(rest); return ok },
-	JournalPrefix:   editsName,
+	DeletionPrefix: below(IsDay, hashName),
+	MessagePrefix:   below(IsDay, messageName),
+	NoticePrefix:      below(func(of string) bool { return IsDay(of) || IsPlan(of) }, markName),
+	SweptPrefix:     below(IsDay, sweptName),
+	ImagePrefix:    func(rest string) bool { _, ok := Number(rest); return ok },
+	EditPrefix:   editsName,
 }
 
 // CheckName is ErrStray when a key lies under a prefix of this package and does not look
@@ -105,7 +117,7 @@ func CheckName(key string) error {
 
 // named lists the keys that are named like objects of this program. The others are stray:
 // no reader looks at them, and Check names them.
-func named(ctx context.Context, o Objects, prefix, after string) iter.Seq2[string, error] {
+func Named(ctx context.Context, o Objects, prefix, after string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		for key, err := range o.List(ctx, prefix, after) {
 			if err == nil && CheckName(key) != nil {
@@ -122,7 +134,7 @@ func named(ctx context.Context, o Objects, prefix, after string) iter.Seq2[strin
 // new, or STATE names the wrong place. What lies there otherwise does not count.
 func Empty(ctx context.Context, o Objects) (bool, error) {
 	for prefix := range fit {
-		for _, err := range named(ctx, o, prefix, "") {
+		for _, err := range Named(ctx, o, prefix, "") {
 			return false, err
 		}
 	}
@@ -131,12 +143,12 @@ func Empty(ctx context.Context, o Objects) (bool, error) {
 
 func planFile(rest string) bool {
 	id, ok := strings.CutSuffix(rest, ".json")
-	return ok && planName(id)
+	return ok && IsPlan(id)
 }
 
-func runName(name string) bool { return planName(name) || takedownName(name) }
+func runName(name string) bool { return IsPlan(name) || takedownName(name) }
 
-func isDay(name string) bool {
+func IsDay(name string) bool {
 	_, err := time.Parse(time.DateOnly, name)
 	return err == nil
 }
@@ -153,7 +165,7 @@ func numberFile(endings ...string) func(string) bool {
 	return func(rest string) bool {
 		for _, ending := range endings {
 			if digits, ok := strings.CutSuffix(rest, ending); ok {
-				_, ok = number(digits)
+				_, ok = Number(digits)
 				return ok
 			}
 		}
@@ -162,7 +174,7 @@ func numberFile(endings ...string) func(string) bool {
 }
 
 // number reads the eight digits of a series, which begins at 1.
-func number(digits string) (int, bool) {
+func Number(digits string) (int, bool) {
 	if len(digits) != 8 {
 		return 0, false
 	}

@@ -51,7 +51,7 @@ type Lease struct {
 	number int
 }
 
-func (l Lease) key(ending string) string { return numbered("lease/"+l.Name+"/", l.number, ending) }
+func (l Lease) key(ending string) string { return Numbered("lease/"+l.Name+"/", l.number, ending) }
 
 // Acquire takes the lease until now+d, or says ErrBusy. The holder must be
 // unlike any other (NewRun).
@@ -64,8 +64,8 @@ func Acquire(ctx context.Context, o Objects, name, holder string, now time.Time,
 // clock said by which it was taken. A clock that ran ahead for a night would else hold the
 // lease until the day that it told.
 func AcquireWatched(ctx context.Context, o Objects, name, holder string, now time.Time, d time.Duration, watched int) (Lease, error) {
-	l := Lease{Version: version, Name: name, Holder: holder, From: now.UTC(), Until: now.Add(d).UTC()}
-	last, err := lastOf(ctx, o, "lease/"+name+"/", 0)
+	l := Lease{Version: RecordVersion, Name: name, Holder: holder, From: now.UTC(), Until: now.Add(d).UTC()}
+	last, err := LastOf(ctx, o, "lease/"+name+"/", 0)
 	if err != nil {
 		return Lease{}, err
 	}
@@ -76,7 +76,7 @@ func AcquireWatched(ctx context.Context, o Objects, name, holder string, now tim
 		case !errors.Is(err, video.ErrNotFound):
 			return Lease{}, err
 		default:
-			if _, err := readWhole(ctx, o, held.key(".json"), &held); err != nil {
+			if _, err := ReadRecord(ctx, o, held.key(".json"), &held); err != nil {
 				return Lease{}, fmt.Errorf("lease %s: %w: %w", name, ErrBusy, err)
 			}
 			if held.Until.IsZero() {
@@ -102,7 +102,7 @@ func (l Lease) create(ctx context.Context, o Objects) error {
 	// A put may have taken effect though it was answered by an error: what is
 	// there decides.
 	var there Lease
-	if _, readErr := readWhole(ctx, o, l.key(".json"), &there); readErr != nil {
+	if _, readErr := ReadRecord(ctx, o, l.key(".json"), &there); readErr != nil {
 		return errors.Join(err, readErr)
 	}
 	if there.Holder == l.Holder && there.Until.Equal(l.Until) {
@@ -121,7 +121,7 @@ func (l Lease) Valid(now time.Time) bool {
 // one may have expired meanwhile, so that the next number is free again; the last word
 // never expires, and is looked for. With an error the lease is given as it was.
 func (l Lease) Renew(ctx context.Context, o Objects, now time.Time, d time.Duration) (Lease, error) {
-	last, _, err := onwards(ctx, o, leasePrefix+l.Name+"/", l.number, 2)
+	last, _, err := onwards(ctx, o, LeasePrefix+l.Name+"/", l.number, 2)
 	if err != nil {
 		return l, err
 	}

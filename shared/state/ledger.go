@@ -55,7 +55,7 @@ type (
 	}
 )
 
-func segmentKey(n int) string { return numbered("ledger/", n, ".jsonl") }
+func segmentKey(n int) string { return Numbered("ledger/", n, ".jsonl") }
 
 // Ledger appends to the record of what was removed. Its segments are immutable
 // and each names the hash of the one before, so that nothing in the middle can
@@ -74,7 +74,7 @@ type Ledger struct {
 // fence that only one run can pass.
 func OpenLedger(ctx context.Context, o Objects, lane, run string) (*Ledger, error) {
 	l := &Ledger{objects: o, lane: lane, run: run}
-	last, err := lastOf(ctx, o, "ledger/", 0)
+	last, err := LastOf(ctx, o, "ledger/", 0)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func (l *Ledger) moveTo(ctx context.Context, n int) error {
 	if err != nil {
 		return err
 	}
-	l.last, l.prev = n, digest(body)
+	l.last, l.prev = n, Digest(body)
 	return nil
 }
 
@@ -109,13 +109,13 @@ func (l *Ledger) Append(ctx context.Context, rows ...Row) error {
 		return nil
 	}
 	for {
-		body, err := encodeSegment(segmentHead{version, l.last + 1, l.prev, l.lane, l.run}, rows)
+		body, err := encodeSegment(segmentHead{RecordVersion, l.last + 1, l.prev, l.lane, l.run}, rows)
 		if err != nil {
 			return err
 		}
 		err = l.objects.Create(ctx, segmentKey(l.last+1), body)
 		if err == nil {
-			l.last, l.prev = l.last+1, digest(body)
+			l.last, l.prev = l.last+1, Digest(body)
 			return nil
 		}
 		there, readErr := l.objects.Read(ctx, segmentKey(l.last+1))
@@ -123,7 +123,7 @@ func (l *Ledger) Append(ctx context.Context, rows ...Row) error {
 			return errors.Join(err, readErr)
 		}
 		if bytes.Equal(there, body) { // it had taken effect after all
-			l.last, l.prev = l.last+1, digest(body)
+			l.last, l.prev = l.last+1, Digest(body)
 			return nil
 		}
 		head, _, err := decodeSegment(segmentKey(l.last+1), there)
@@ -133,7 +133,7 @@ func (l *Ledger) Append(ctx context.Context, rows ...Row) error {
 		if head.Lane == l.lane && head.Run != l.run {
 			return fmt.Errorf("ledger segment %d: %w", head.Segment, ErrRival)
 		}
-		l.last, l.prev = l.last+1, digest(there) // another lane's, or our own from before an error
+		l.last, l.prev = l.last+1, Digest(there) // another lane's, or our own from before an error
 	}
 }
 
@@ -150,7 +150,7 @@ func encodeSegment(head segmentHead, rows []Row) ([]byte, error) {
 			return nil, err
 		}
 	}
-	err := e.Encode(segmentEnd{len(rows), digest(body.Bytes())})
+	err := e.Encode(segmentEnd{len(rows), Digest(body.Bytes())})
 	return body.Bytes(), err
 }
 
@@ -171,7 +171,7 @@ func decodeSegment(key string, body []byte) (segmentHead, []Row, error) {
 	if err := errors.Join(json.Unmarshal(lines[0], &head), json.Unmarshal(tail, &end)); err != nil {
 		return bad(err)
 	}
-	if head.Version != version || end.Sum != digest(body[:len(body)-len(tail)]) || end.Rows != len(lines)-2 {
+	if head.Version != RecordVersion || end.Sum != Digest(body[:len(body)-len(tail)]) || end.Rows != len(lines)-2 {
 		return bad(errors.New("its sum does not fit"))
 	}
 	rows := make([]Row, len(lines)-2)
@@ -197,7 +197,7 @@ func segments(ctx context.Context, o Objects, from int, prev string) iter.Seq2[s
 	return func(yield func(segment, error) bool) {
 		number := max(from-1, 0)
 		known := prev != "" || number == 0 // otherwise what is before the first stays unread
-		for key, err := range named(ctx, o, ledgerPrefix, numbered(ledgerPrefix, number, "~")) {
+		for key, err := range Named(ctx, o, LedgerPrefix, Numbered(LedgerPrefix, number, "~")) {
 			var body []byte
 			if err == nil {
 				body, err = o.Read(ctx, key)
@@ -216,7 +216,7 @@ func segments(ctx context.Context, o Objects, from int, prev string) iter.Seq2[s
 				yield(segment{}, err)
 				return
 			}
-			number, prev, known = head.Segment, digest(body), true
+			number, prev, known = head.Segment, Digest(body), true
 			if !yield(segment{number, prev, rows}, nil) {
 				return
 			}
@@ -248,7 +248,7 @@ func Rows(ctx context.Context, o Objects, from int) iter.Seq2[Row, error] {
 // person's clock. It does not compare segments: that is for VerifyLedger.
 func Recent(ctx context.Context, o Objects, from time.Time) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
-		last, err := lastOf(ctx, o, "ledger/", 0)
+		last, err := LastOf(ctx, o, "ledger/", 0)
 		for n := last; err == nil && n > 0; n-- {
 			var (
 				body []byte
@@ -288,14 +288,14 @@ type RunStart struct {
 // that may hold rows of this plan: its own, or that of the plan's first run, without
 // whose record no other begins.
 func StartRun(ctx context.Context, o Objects, s RunStart) (from int, err error) {
-	s.Version, s.At = version, s.At.UTC()
+	s.Version, s.At = RecordVersion, s.At.UTC()
 	text, err := json.Marshal(s)
 	if err != nil {
 		return 0, err
 	}
 	prefix := "runs/" + s.Plan + "/"
 	for last := 0; ; {
-		if last, err = lastOf(ctx, o, prefix, last); err != nil {
+		if last, err = LastOf(ctx, o, prefix, last); err != nil {
 			return 0, err
 		}
 		from = s.Segment
@@ -304,27 +304,23 @@ func StartRun(ctx context.Context, o Objects, s RunStart) (from int, err error) 
 				return 0, err
 			}
 		}
-		if err = o.Create(ctx, numbered(prefix, last+1, ".json"), text); !errors.Is(err, ErrExists) {
+		if err = o.Create(ctx, Numbered(prefix, last+1, ".json"), text); !errors.Is(err, ErrExists) {
 			return from, err
 		}
 	}
 }
 
-// Takedowns begins the names of takedowns, which are no plans but have runs, ends
-// and rows as plans do.
-const Takedowns = "takedown-"
-
 // OpenTakedowns names the takedowns that have begun and not ended.
 func OpenTakedowns(ctx context.Context, o Objects) ([]string, error) {
 	ended := map[string]bool{}
-	for key, err := range named(ctx, o, endPrefix+Takedowns, "") {
+	for key, err := range Named(ctx, o, EndPrefix+Takedowns, "") {
 		if err != nil {
 			return nil, err
 		}
 		ended[strings.TrimSuffix(strings.TrimPrefix(key, "ended/"), ".json")] = true
 	}
 	var names []string
-	for key, err := range named(ctx, o, runPrefix+Takedowns, "") {
+	for key, err := range Named(ctx, o, RunPrefix+Takedowns, "") {
 		if err != nil {
 			return nil, err
 		}
@@ -338,7 +334,7 @@ func OpenTakedowns(ctx context.Context, o Objects) ([]string, error) {
 
 // FirstRun reads the record of a plan's first run; false says that none has begun.
 func FirstRun(ctx context.Context, o Objects, plan string) (first RunStart, begun bool, err error) {
-	_, err = readWhole(ctx, o, numbered(runPrefix+plan+"/", 1, ".json"), &first)
+	_, err = ReadRecord(ctx, o, Numbered(RunPrefix+plan+"/", 1, ".json"), &first)
 	if errors.Is(err, video.ErrNotFound) {
 		return RunStart{}, false, nil
 	}
@@ -349,7 +345,7 @@ func FirstRun(ctx context.Context, o Objects, plan string) (first RunStart, begu
 // it has begun.
 func Begun(ctx context.Context, o Objects, plan string) (segment int, err error) {
 	var first RunStart
-	_, err = readWhole(ctx, o, numbered("runs/"+plan+"/", 1, ".json"), &first)
+	_, err = ReadRecord(ctx, o, Numbered("runs/"+plan+"/", 1, ".json"), &first)
 	if errors.Is(err, video.ErrNotFound) {
 		return 0, nil
 	}
@@ -372,7 +368,7 @@ type RunEnd struct {
 
 // EndRun records the end of a plan. It may be called again.
 func EndRun(ctx context.Context, o Objects, e RunEnd) error {
-	e.Version, e.At = version, e.At.UTC()
+	e.Version, e.At = RecordVersion, e.At.UTC()
 	text, err := json.Marshal(e)
 	if err != nil {
 		return err
@@ -386,14 +382,14 @@ func EndRun(ctx context.Context, o Objects, e RunEnd) error {
 // ReadEnd reads the end of a plan; video.ErrNotFound says that it has not ended.
 func ReadEnd(ctx context.Context, o Objects, plan string) (RunEnd, error) {
 	var e RunEnd
-	_, err := readWhole(ctx, o, "ended/"+plan+".json", &e)
+	_, err := ReadRecord(ctx, o, "ended/"+plan+".json", &e)
 	return e, err
 }
 
 // Ended names the plans made after a time that have ended, oldest first. Takedowns
 // are no plans; their names sort behind.
 func Ended(ctx context.Context, o Objects, after time.Time) (plans []string, err error) {
-	for key, err := range named(ctx, o, endPrefix, endPrefix+stamp(after)) {
+	for key, err := range Named(ctx, o, EndPrefix, EndPrefix+Stamp(after)) {
 		if err != nil {
 			return nil, err
 		}

@@ -20,7 +20,7 @@ const migratePasses = 16
 func migrate(ctx context.Context, o Objects) (shardIndex, error) {
 	x := shardIndex{Version: shardVersion, Shards: make([]uint64, shardCount)}
 	var keys []string // from the last base on
-	for key, err := range named(ctx, o, logPrefix, "") {
+	for key, err := range Named(ctx, o, EditLogPrefix, "") {
 		if err != nil {
 			return x, err
 		}

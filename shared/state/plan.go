@@ -3,8 +3,6 @@ package state
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,13 +13,6 @@ import (
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/video"
 )
-
-// ErrCorrupt says that a stored object fails its hash, cannot be decoded, or is of a
-// version that this program does not know. It is no video.ErrInvalid: nobody asked for
-// something wrong.
-var ErrCorrupt = errors.New("corrupt, or of a version that this program does not know")
-
-const version = 1
 
 // Plan is the head of a plan: what it covers, what it would remove in sum, and
 // the parts that list it item by item. Two plans of the same library, policy and
@@ -211,7 +202,7 @@ func (l *Lines) Flush(ctx context.Context) error {
 	if l.lines == 0 {
 		return nil
 	}
-	part := Chunk{digest(l.body.Bytes()), l.lines}
+	part := Chunk{Digest(l.body.Bytes()), l.lines}
 	if err := l.Objects.Create(ctx, part.key(), bytes.Clone(l.body.Bytes())); err != nil && !errors.Is(err, ErrExists) {
 		return err
 	}
@@ -228,7 +219,7 @@ func ReadLines[T any](ctx context.Context, o Objects, parts []Chunk) iter.Seq2[T
 		var zero T
 		for _, part := range parts {
 			body, err := o.Read(ctx, part.key())
-			if err == nil && digest(body) != part.Hash {
+			if err == nil && Digest(body) != part.Hash {
 				err = fmt.Errorf("part %.8s: %w", part.Hash, ErrCorrupt)
 			}
 			if err != nil {
@@ -251,18 +242,15 @@ func ReadLines[T any](ctx context.Context, o Objects, parts []Chunk) iter.Seq2[T
 
 // Seal gives the plan its version, hash and id.
 func (p *Plan) Seal() error {
-	p.Version, p.ID, p.Hash = version, "", ""
+	p.Version, p.ID, p.Hash = RecordVersion, "", ""
 	text, err := json.Marshal(p)
 	if err != nil {
 		return err
 	}
-	p.Hash = digest(text)
-	p.ID = stamp(p.Created) + "-" + p.Hash[:8]
+	p.Hash = Digest(text)
+	p.ID = Stamp(p.Created) + "-" + p.Hash[:8]
 	return nil
 }
-
-// stamp is a time as keys carry it: their byte order is the order of time.
-func stamp(t time.Time) string { return t.UTC().Format("20060102T150405Z") }
 
 func planKey(id string) string { return "plans/" + id + ".json" }
 
@@ -285,7 +273,7 @@ func WritePlan(ctx context.Context, o Objects, p Plan) error {
 // ReadPlan reads the head of a plan and refuses one that is not as it was written.
 func ReadPlan(ctx context.Context, o Objects, id string) (Plan, error) {
 	var p Plan
-	text, err := readWhole(ctx, o, planKey(id), &p)
+	text, err := ReadRecord(ctx, o, planKey(id), &p)
 	if err != nil {
 		return Plan{}, err
 	}
@@ -303,8 +291,8 @@ func ReadPlan(ctx context.Context, o Objects, id string) (Plan, error) {
 // are not those of plans are skipped.
 func Plans(ctx context.Context, o Objects, after time.Time) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		for key, err := range named(ctx, o, planPrefix, planPrefix+stamp(after)) {
-			if !yield(strings.TrimSuffix(strings.TrimPrefix(key, planPrefix), ".json"), err) || err != nil {
+		for key, err := range Named(ctx, o, PlanPrefix, PlanPrefix+Stamp(after)) {
+			if !yield(strings.TrimSuffix(strings.TrimPrefix(key, PlanPrefix), ".json"), err) || err != nil {
 				return
 			}
 		}
@@ -346,7 +334,7 @@ func Approve(ctx context.Context, o Objects, p Plan, by, note string, at time.Ti
 	if first < 0 || first > p.Items {
 		return Approval{}, fmt.Errorf("%w: first %d items of plan %s, which lists %d", video.ErrInvalid, first, p.ID, p.Items)
 	}
-	a := Approval{version, p.ID, p.Hash, p.Region, p.Account, p.App, by, at.UTC(), note, first}
+	a := Approval{RecordVersion, p.ID, p.Hash, p.Region, p.Account, p.App, by, at.UTC(), note, first}
 	if err := checkWithdrawn(ctx, o, p.ID); err != nil {
 		return Approval{}, err
 	}
@@ -369,33 +357,11 @@ func ReadApproval(ctx context.Context, o Objects, p Plan) (Approval, error) {
 // readApproval does not ask whether the plan was withdrawn.
 func readApproval(ctx context.Context, o Objects, p Plan) (Approval, error) {
 	var a Approval
-	if _, err := readWhole(ctx, o, "approvals/"+p.ID+".json", &a); err != nil {
+	if _, err := ReadRecord(ctx, o, "approvals/"+p.ID+".json", &a); err != nil {
 		return Approval{}, err
 	}
-	if want := (Approval{version, p.ID, p.Hash, p.Region, p.Account, p.App, a.By, a.At, a.Note, a.First}); a != want || a.By == "" || a.First < 0 {
+	if want := (Approval{RecordVersion, p.ID, p.Hash, p.Region, p.Account, p.App, a.By, a.At, a.Note, a.First}); a != want || a.By == "" || a.First < 0 {
 		return Approval{}, fmt.Errorf("approval of %s: %w", p.ID, ErrCorrupt)
 	}
 	return a, nil
-}
-
-// readWhole reads one JSON object strictly.
-func readWhole(ctx context.Context, o Objects, key string, into any) ([]byte, error) {
-	text, err := o.Read(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		return nil, fmt.Errorf("%s: %w: %w", key, ErrCorrupt, err)
-	}
-	if d.More() {
-		return nil, fmt.Errorf("%s: %w: more than one object", key, ErrCorrupt)
-	}
-	return text, nil
-}
-
-func digest(body []byte) string {
-	sum := sha256.Sum256(body)
-	return hex.EncodeToString(sum[:])
 }

@@ -13,7 +13,7 @@ import (
 // highest is the last number that eight digits can write.
 const highest = 99_999_999
 
-func numbered(prefix string, n int, ending string) string {
+func Numbered(prefix string, n int, ending string) string {
 	return fmt.Sprintf("%s%08d%s", prefix, n, ending)
 }
 
@@ -23,7 +23,7 @@ const page = 1000
 // lastOf finds the highest number of a series without listing all of it, given
 // one that is known to be there (or 0). 0 means that there is none. What lies under
 // the prefix and is not named like the series does not count.
-func lastOf(ctx context.Context, o Objects, prefix string, known int) (int, error) {
+func LastOf(ctx context.Context, o Objects, prefix string, known int) (int, error) {
 	last, more, err := onwards(ctx, o, prefix, known, page)
 	if err != nil || !more {
 		return last, err
@@ -59,7 +59,7 @@ func onwards(ctx context.Context, o Objects, prefix string, from, names int) (la
 	last = from
 	fits := fit[prefix[:strings.Index(prefix, "/")+1]]
 	_, under, _ := strings.Cut(prefix, "/")
-	for key, err := range o.List(ctx, prefix, numbered(prefix, from, "~")) { // ~ sorts behind every ending
+	for key, err := range o.List(ctx, prefix, Numbered(prefix, from, "~")) { // ~ sorts behind every ending
 		if err != nil {
 			return 0, false, err
 		}
@@ -68,7 +68,7 @@ func onwards(ctx context.Context, o Objects, prefix string, from, names int) (la
 			continue
 		}
 		digits, _, _ := strings.Cut(rest, ".")
-		n, _ := number(digits)
+		n, _ := Number(digits)
 		last = max(last, n)
 		if names--; names == 0 {
 			return last, true, nil

@@ -29,7 +29,7 @@ func shardOf(k editing.Key) int {
 }
 
 func shardKey(shard int, upTo uint64) string {
-	return fmt.Sprintf("%s%03x/%012d", editShardPrefix, shard, upTo)
+	return fmt.Sprintf("%s%03x/%012d", EditShardPrefix, shard, upTo)
 }
 
 // lineKey names an asset in its shard. No id holds a colon.
@@ -181,12 +181,12 @@ type shardIndex struct {
 	number uint64
 }
 
-func indexKey(number uint64) string { return fmt.Sprintf("%s%012d", editIndexPrefix, number) }
+func indexKey(number uint64) string { return fmt.Sprintf("%s%012d", EditIndexPrefix, number) }
 
 // readIndex reads the last index; without one nothing is in shards yet.
 func readIndex(ctx context.Context, o Objects) (shardIndex, error) {
 	last := ""
-	for key, err := range named(ctx, o, editIndexPrefix, "") {
+	for key, err := range Named(ctx, o, EditIndexPrefix, "") {
 		if err != nil {
 			return shardIndex{}, err
 		}
@@ -208,7 +208,7 @@ func (x *shardIndex) decode(key string, body []byte) error {
 		return fmt.Errorf("index %s: %w: %w", key, ErrCorrupt, err)
 	}
 	var err error
-	if x.number, err = entryNumber(strings.Replace(key, editIndexPrefix, JournalPrefix, 1)); err != nil {
+	if x.number, err = entryNumber(strings.Replace(key, EditIndexPrefix, EditPrefix, 1)); err != nil {
 		return err
 	}
 	switch {
@@ -238,21 +238,6 @@ func createAlike(ctx context.Context, o Objects, key string, body []byte) error 
 		return nil
 	} else if readErr != nil && !errors.Is(readErr, video.ErrNotFound) {
 		return errors.Join(err, readErr)
-	}
-	return err
-}
-
-// wholeEdits reads one object below JournalPrefix as its readers do.
-func wholeEdits(ctx context.Context, o Objects, key string) error {
-	body, err := o.Read(ctx, key)
-	switch {
-	case err != nil:
-	case strings.HasPrefix(key, editShardPrefix):
-		_, err = decodeShard(key, body)
-	case strings.HasPrefix(key, editIndexPrefix):
-		err = new(shardIndex).decode(key, body)
-	default:
-		_, err = decodeEntry(key, body)
 	}
 	return err
 }

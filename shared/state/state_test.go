@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +17,7 @@ import (
 	"pgregory.net/rapid"
 
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/statetest"
 	"vodcurator/shared/video"
 )
 
@@ -39,16 +39,6 @@ func eachForm(t *testing.T, test func(*testing.T, *state.Store)) {
 	for name, form := range forms {
 		t.Run(name, func(t *testing.T) { test(t, form(t)) })
 	}
-}
-
-func keys(t testing.TB, seq iter.Seq2[string, error]) []string {
-	t.Helper()
-	var all []string
-	for key, err := range seq {
-		require.NoError(t, err)
-		all = append(all, key)
-	}
-	return all
 }
 
 func TestWhatWasCreatedIsReadAndTheSecondCreatorLoses(t *testing.T) {
@@ -79,7 +69,7 @@ func TestWhatIsNotThereIsNotFound(t *testing.T) {
 			require.ErrorIs(t, err, video.ErrNotFound, key)
 			require.ErrorContains(t, err, fmt.Sprintf("%q", key))
 		}
-		require.Empty(t, keys(t, s.List(t.Context(), "nothing/", "")))
+		require.Empty(t, statetest.Keys(t, s.List(t.Context(), "nothing/", "")))
 	})
 }
 
@@ -87,11 +77,11 @@ func TestRemovedIsGoneAndRemovingTwiceIsOnce(t *testing.T) {
 	eachForm(t, func(t *testing.T, s *state.Store) {
 		require.NoError(t, s.Create(t.Context(), "a/b", []byte("x")))
 		require.NoError(t, state.Remove(t.Context(), s, "a"))
-		require.Equal(t, []string{"a/b"}, keys(t, s.List(t.Context(), "", "")))
+		require.Equal(t, []string{"a/b"}, statetest.Keys(t, s.List(t.Context(), "", "")))
 		for range 2 {
 			require.NoError(t, state.Remove(t.Context(), s, "a/b"))
 		}
-		require.Empty(t, keys(t, s.List(t.Context(), "", "")))
+		require.Empty(t, statetest.Keys(t, s.List(t.Context(), "", "")))
 		require.NoError(t, s.Create(t.Context(), "a/b", []byte("y")))
 	})
 }
@@ -117,7 +107,7 @@ func TestListIsInByteOrderFromPrefixAndAfter(t *testing.T) {
 					want = append(want, k)
 				}
 			}
-			require.Equal(t, want, keys(t, s.List(t.Context(), prefix, after)), "prefix %q after %q", prefix, after)
+			require.Equal(t, want, statetest.Keys(t, s.List(t.Context(), prefix, after)), "prefix %q after %q", prefix, after)
 		})
 	})
 }
@@ -155,7 +145,7 @@ func TestKeysThatLeaveTheFormAreRefused(t *testing.T) {
 			require.ErrorIs(t, s.Create(t.Context(), key, nil), video.ErrInvalid, "create %q", key)
 			require.ErrorIs(t, state.Remove(t.Context(), s, key), video.ErrInvalid, "remove %q", key)
 		}
-		require.Empty(t, keys(t, s.List(t.Context(), "", "")))
+		require.Empty(t, statetest.Keys(t, s.List(t.Context(), "", "")))
 		require.NoError(t, s.Create(t.Context(), strings.Repeat("字", 66)+"/=:~ %?#*", nil))
 		require.NoError(t, s.Create(t.Context(), strings.TrimSuffix(strings.Repeat(strings.Repeat("k", 179)+"/", 5), "/"), nil))
 	})
@@ -263,7 +253,7 @@ func TestAKilledCreatorLeavesWholeObjectsOrNone(t *testing.T) {
 		_, err = out.Read(make([]byte, 1))
 		require.NoError(t, err)
 		for before := found; found < before+2; { // two objects further, in the middle of the next
-			found = len(keys(t, s.List(t.Context(), "k/", "")))
+			found = len(statetest.Keys(t, s.List(t.Context(), "k/", "")))
 		}
 		require.NoError(t, cmd.Process.Kill())
 		require.Error(t, cmd.Wait())

@@ -100,12 +100,12 @@ func endStatus(e RunEnd) PlanStatus {
 
 // lastRun gives the beginning of the last run of a plan.
 func lastRun(ctx context.Context, o Objects, plan string) (s RunStart, begun bool, err error) {
-	prefix := runPrefix + plan + "/"
-	last, err := lastOf(ctx, o, prefix, 0)
+	prefix := RunPrefix + plan + "/"
+	last, err := LastOf(ctx, o, prefix, 0)
 	if err != nil || last == 0 {
 		return RunStart{}, false, err
 	}
-	_, err = readWhole(ctx, o, numbered(prefix, last, ".json"), &s)
+	_, err = ReadRecord(ctx, o, Numbered(prefix, last, ".json"), &s)
 	return s, true, err
 }
 
@@ -120,27 +120,27 @@ type Refusal struct {
 // NoteRefusal records that a run refused a plan, and why. The same reason as the last time
 // is not recorded again; an approval or a run that comes later counts instead.
 func NoteRefusal(ctx context.Context, o Objects, plan, why string, at time.Time) error {
-	text, err := json.Marshal(Refusal{version, plan, at.UTC(), why})
+	text, err := json.Marshal(Refusal{RecordVersion, plan, at.UTC(), why})
 	if err != nil {
 		return err
 	}
-	prefix := refusalPrefix + plan + "/"
+	prefix := RefusalPrefix + plan + "/"
 	for {
-		last, err := lastOf(ctx, o, prefix, 0)
+		last, err := LastOf(ctx, o, prefix, 0)
 		if err != nil {
 			return err
 		}
 		if r, err := readRefusal(ctx, o, plan, last); err == nil && r.Why == why {
 			return nil
 		}
-		if err = o.Create(ctx, numbered(prefix, last+1, ".json"), text); !errors.Is(err, ErrExists) {
+		if err = o.Create(ctx, Numbered(prefix, last+1, ".json"), text); !errors.Is(err, ErrExists) {
 			return err
 		}
 	}
 }
 
 func lastRefusal(ctx context.Context, o Objects, plan string) (r Refusal, refused bool, err error) {
-	last, err := lastOf(ctx, o, refusalPrefix+plan+"/", 0)
+	last, err := LastOf(ctx, o, RefusalPrefix+plan+"/", 0)
 	if err != nil || last == 0 {
 		return Refusal{}, false, err
 	}
@@ -150,11 +150,11 @@ func lastRefusal(ctx context.Context, o Objects, plan string) (r Refusal, refuse
 
 func readRefusal(ctx context.Context, o Objects, plan string, n int) (Refusal, error) {
 	var r Refusal
-	key := numbered(refusalPrefix+plan+"/", n, ".json")
-	if _, err := readWhole(ctx, o, key, &r); err != nil {
+	key := Numbered(RefusalPrefix+plan+"/", n, ".json")
+	if _, err := ReadRecord(ctx, o, key, &r); err != nil {
 		return Refusal{}, err
 	}
-	if r.Version != version || r.Plan != plan {
+	if r.Version != RecordVersion || r.Plan != plan {
 		return Refusal{}, fmt.Errorf("%s: %w", key, ErrCorrupt)
 	}
 	return r, nil

@@ -8,6 +8,7 @@ import (
 
 	"vodcurator/shared/decide/editing"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/statetest"
 	"vodcurator/shared/video"
 )
 
@@ -19,41 +20,41 @@ func TestNoReaderIsMisledByAStrayObject(t *testing.T) {
 		"ledger/00000000.jsonl", "ledger/00000001.jsonl~", "plans/copy of plan.json", "plans/zz.json", "edits/notes", "edits/000000000001.bak", "edits/index/notes", "edits/index/000000000009.bak", "edits/shard/notes", "edits/shard/abc/notes", "runs/zz", "runs/takedown-/1.json", "written/zz",
 	} {
 		t.Run(key, func(t *testing.T) {
-			s, _ := folder(t)
+			s, _ := statetest.Folder(t)
 			require.NoError(t, s.Create(t.Context(), key, []byte("hello")))
 			require.NoError(t, state.CheckHalt(t.Context(), s))
 			require.NoError(t, state.SetHalt(t.Context(), s, state.Halt{Halted: true, By: "anna"}))
 			require.ErrorIs(t, state.CheckHalt(t.Context(), s), video.ErrDeferred)
-			lease, err := state.Acquire(t.Context(), s, "purge", "me", noon, time.Minute)
+			lease, err := state.Acquire(t.Context(), s, "purge", "me", statetest.Noon, time.Minute)
 			require.NoError(t, err)
-			lease, err = lease.Renew(t.Context(), s, noon, time.Minute)
+			lease, err = lease.Renew(t.Context(), s, statetest.Noon, time.Minute)
 			require.NoError(t, err)
 			require.NoError(t, lease.Release(t.Context(), s))
 			l, err := state.OpenLedger(t.Context(), s, "purge", "r")
 			require.NoError(t, err)
-			require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Note, Tick: noon}))
+			require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Note, Tick: statetest.Noon}))
 			require.Len(t, rows(t, s, 0), 1)
 			n := 0
-			for _, err := range state.Recent(t.Context(), s, noon) {
+			for _, err := range state.Recent(t.Context(), s, statetest.Noon) {
 				require.NoError(t, err)
 				n++
 			}
 			require.Equal(t, 1, n)
-			p := samplePlan(t, s, 1)
+			p := statetest.Plan(t, s, 1)
 			_, err = state.StartRun(t.Context(), s, state.RunStart{Plan: p.ID, Run: "r", Segment: 1})
 			require.NoError(t, err)
 			require.NoError(t, state.EndRun(t.Context(), s, state.RunEnd{Plan: p.ID, Segment: l.Last(), Tip: l.Tip()}))
-			ended, err := state.Ended(t.Context(), s, noon.AddDate(0, 0, -1))
+			ended, err := state.Ended(t.Context(), s, statetest.Noon.AddDate(0, 0, -1))
 			require.NoError(t, err)
 			require.Equal(t, []string{p.ID}, ended)
 			names, err := state.OpenTakedowns(t.Context(), s)
 			require.NoError(t, err)
 			require.Empty(t, names)
-			latest, skipped, err := state.LatestPlan(t.Context(), s, of("1"), noon)
+			latest, skipped, err := state.LatestPlan(t.Context(), s, of("1"), statetest.Noon)
 			require.NoError(t, err)
 			require.Empty(t, skipped)
 			require.Equal(t, p.ID, latest.ID)
-			d, err := state.LastDraft(t.Context(), s, state.Draft{At: noon, Region: "r", Account: "1"}, noon.AddDate(0, 0, -3))
+			d, err := state.LastDraft(t.Context(), s, state.Draft{At: statetest.Noon, Region: "r", Account: "1"}, statetest.Noon.AddDate(0, 0, -3))
 			require.NoError(t, err)
 			require.Zero(t, d.Number)
 			_, corrupt, err := state.LoadImages(t.Context(), s)
@@ -64,27 +65,27 @@ func TestNoReaderIsMisledByAStrayObject(t *testing.T) {
 			_, err = state.NewJournal(s, nil).Append(t.Context(), state.Entry{Run: "r"})
 			require.NoError(t, err)
 			require.NoError(t, state.NewJournal(s, nil).CatchUp(t.Context()))
-			require.NoError(t, state.NewWrites(s).CatchUp(t.Context(), noon))
+			require.NoError(t, state.NewWrites(s).CatchUp(t.Context(), statetest.Noon))
 			again := state.NewJournal(s, nil)
 			require.NoError(t, again.Refresh(t.Context(), []editing.Key{{ID: "a"}}))
 			_, err = again.Compact(t.Context(), 1)
 			require.NoError(t, err)
-			_, err = state.Replaced(t.Context(), s, noon)
+			_, err = state.Replaced(t.Context(), s, statetest.Noon)
 			require.NoError(t, err)
 			_, err = state.Reconcile(t.Context(), s)
 			require.NoError(t, err)
-			require.Equal(t, []string{key}, faultyKeys(t, s, noon))
+			require.Equal(t, []string{key}, statetest.Faulty(t, s, statetest.Noon))
 		})
 	}
 }
 
 func TestADraftOfTheFutureIsNotGoneOnWith(t *testing.T) {
-	s, _ := folder(t)
-	like := state.Draft{At: noon, Region: "r", Account: "1"}
-	for i, at := range []time.Time{noon.AddDate(1, 0, 0), noon.Add(-time.Hour)} {
+	s, _ := statetest.Folder(t)
+	like := state.Draft{At: statetest.Noon, Region: "r", Account: "1"}
+	for i, at := range []time.Time{statetest.Noon.AddDate(1, 0, 0), statetest.Noon.Add(-time.Hour)} {
 		require.NoError(t, state.WriteDraft(t.Context(), s, state.Draft{At: at, Region: "r", Account: "1", Number: i + 1}))
 	}
-	d, err := state.LastDraft(t.Context(), s, like, noon.AddDate(0, 0, -3))
+	d, err := state.LastDraft(t.Context(), s, like, statetest.Noon.AddDate(0, 0, -3))
 	require.NoError(t, err)
 	require.Equal(t, 2, d.Number)
 }
@@ -92,9 +93,9 @@ func TestADraftOfTheFutureIsNotGoneOnWith(t *testing.T) {
 // A run that slept must not take a number that expired meanwhile, nor give away its rival's.
 func TestARunThatSleptDoesNotComeBackWhenItsSuccessorsExpired(t *testing.T) {
 	eachForm(t, func(t *testing.T, s *state.Store) {
-		sleeper, err := state.Acquire(t.Context(), s, "purge", "sleeper", noon, time.Minute)
+		sleeper, err := state.Acquire(t.Context(), s, "purge", "sleeper", statetest.Noon, time.Minute)
 		require.NoError(t, err)
-		at := noon
+		at := statetest.Noon
 		for range 5 {
 			at = at.Add(time.Hour)
 			next, err := state.Acquire(t.Context(), s, "purge", "other", at, time.Minute)
@@ -103,7 +104,7 @@ func TestARunThatSleptDoesNotComeBackWhenItsSuccessorsExpired(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, next.Release(t.Context(), s))
 		}
-		all := keys(t, s.List(t.Context(), "lease/purge/", ""))
+		all := statetest.Keys(t, s.List(t.Context(), "lease/purge/", ""))
 		for _, key := range all[1 : len(all)-2] { // all but the sleeper's and the last word
 			require.NoError(t, state.Remove(t.Context(), s, key))
 		}
@@ -111,19 +112,19 @@ func TestARunThatSleptDoesNotComeBackWhenItsSuccessorsExpired(t *testing.T) {
 		require.ErrorIs(t, err, state.ErrBusy)
 		require.Equal(t, sleeper, same)
 		require.NoError(t, same.Release(t.Context(), s))
-		require.Contains(t, keys(t, s.List(t.Context(), "lease/purge/", "")), "lease/purge/00000001.released")
+		require.Contains(t, statetest.Keys(t, s.List(t.Context(), "lease/purge/", "")), "lease/purge/00000001.released")
 	})
 }
 
 func TestALeaseThatWasTakenOverIsNotGivenBackByItsLoser(t *testing.T) {
-	s, _ := folder(t)
-	first, err := state.Acquire(t.Context(), s, "purge", "first", noon, time.Minute)
+	s, _ := statetest.Folder(t)
+	first, err := state.Acquire(t.Context(), s, "purge", "first", statetest.Noon, time.Minute)
 	require.NoError(t, err)
-	_, err = state.Acquire(t.Context(), s, "purge", "second", noon.Add(time.Hour), time.Minute)
+	_, err = state.Acquire(t.Context(), s, "purge", "second", statetest.Noon.Add(time.Hour), time.Minute)
 	require.NoError(t, err)
-	first, err = first.Renew(t.Context(), s, noon.Add(time.Hour), time.Minute)
+	first, err = first.Renew(t.Context(), s, statetest.Noon.Add(time.Hour), time.Minute)
 	require.ErrorIs(t, err, state.ErrBusy)
 	require.NoError(t, first.Release(t.Context(), s))
-	_, err = state.Acquire(t.Context(), s, "purge", "third", noon.Add(time.Hour), time.Minute)
+	_, err = state.Acquire(t.Context(), s, "purge", "third", statetest.Noon.Add(time.Hour), time.Minute)
 	require.ErrorIs(t, err, state.ErrBusy, "the second still holds it")
 }

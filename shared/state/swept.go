@@ -11,8 +11,6 @@ import (
 	"vodcurator/shared/video"
 )
 
-var sweptName = matcher(`^\d{8}T\d{6}Z-(video|audio|image)-\d{10}-(open|done)$`)
-
 // Swept says how far a sweep came: it has looked at all assets of one kind that were created
 // before UpTo.
 type Swept struct {
@@ -27,7 +25,7 @@ func (s Swept) key() string {
 	if s.Done {
 		end = "done"
 	}
-	return fmt.Sprintf("%s%s/%s-%s-%010d-%s", sweptPrefix, s.At.UTC().Format(time.DateOnly), stamp(s.At), s.Kind, s.UpTo.Unix(), end)
+	return fmt.Sprintf("%s%s/%s-%s-%010d-%s", SweptPrefix, s.At.UTC().Format(time.DateOnly), Stamp(s.At), s.Kind, s.UpTo.Unix(), end)
 }
 
 // NoteSwept keeps how far a sweep came. The same twice is kept once.
@@ -42,8 +40,8 @@ func NoteSwept(ctx context.Context, o Objects, s Swept) error {
 // LastSwept is how far the last sweep over a kind came that began in the week before a
 // moment; false: there was none.
 func LastSwept(ctx context.Context, o Objects, kind video.Kind, before time.Time) (last Swept, found bool, err error) {
-	after := sweptPrefix + before.Add(-7*24*time.Hour).UTC().Format(time.DateOnly)
-	for key, err := range named(ctx, o, sweptPrefix, after) {
+	after := SweptPrefix + before.Add(-7*24*time.Hour).UTC().Format(time.DateOnly)
+	for key, err := range Named(ctx, o, SweptPrefix, after) {
 		if err != nil {
 			return Swept{}, false, err
 		}
@@ -60,5 +58,5 @@ func LastSwept(ctx context.Context, o Objects, kind video.Kind, before time.Time
 
 // OldSwept lists how far sweeps came that nobody goes on from any more.
 func OldSwept(ctx context.Context, o Objects, now time.Time) ([]string, error) {
-	return oldDays(ctx, o, sweptPrefix, now.Add(-dayKept))
+	return OldDays(ctx, o, SweptPrefix, now.Add(-dayKept))
 }

@@ -7,11 +7,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/statetest"
 	"vodcurator/shared/video"
 )
 
 func TestTheLastPlaceOfASweepIsFound(t *testing.T) {
-	o, _ := folder(t)
+	o, _ := statetest.Folder(t)
 	at := time.Date(2026, 11, 27, 8, 10, 0, 0, time.UTC)
 	_, found, err := state.LastSwept(t.Context(), o, video.KindVideo, at)
 	require.NoError(t, err)

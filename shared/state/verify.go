@@ -162,11 +162,11 @@ func (v *verifier) take(row Row) error {
 // compareEnds compares the ends of plans that were not compared before with the ledger.
 func (v *verifier) compareEnds(ctx context.Context, o Objects) error {
 	there := map[string]bool{}
-	for key, err := range named(ctx, o, endPrefix, "") {
+	for key, err := range Named(ctx, o, EndPrefix, "") {
 		if err != nil {
 			return err
 		}
-		name := strings.TrimSuffix(strings.TrimPrefix(key, endPrefix), ".json")
+		name := strings.TrimSuffix(strings.TrimPrefix(key, EndPrefix), ".json")
 		if there[name] = true; v.ended[name] {
 			continue
 		}
@@ -185,7 +185,7 @@ func (v *verifier) compareEnds(ctx context.Context, o Objects) error {
 
 func (v *verifier) compareEnd(ctx context.Context, o Objects, key string) error {
 	var end RunEnd
-	if _, err := readWhole(ctx, o, key, &end); err != nil {
+	if _, err := ReadRecord(ctx, o, key, &end); err != nil {
 		return err
 	}
 	var freed Totals
@@ -235,5 +235,5 @@ func tipAt(ctx context.Context, o Objects, segment int) (string, error) {
 		return "", nil
 	}
 	body, err := o.Read(ctx, segmentKey(segment))
-	return digest(body), err
+	return Digest(body), err
 }

@@ -31,7 +31,7 @@ func Withdraw(ctx context.Context, o Objects, plan, by, note string, at time.Tim
 	if strings.TrimSpace(by) == "" {
 		return fmt.Errorf("%w: a withdrawal names who asks for it", video.ErrInvalid)
 	}
-	text, err := json.Marshal(Withdrawal{version, plan, by, at.UTC(), note})
+	text, err := json.Marshal(Withdrawal{RecordVersion, plan, by, at.UTC(), note})
 	if err != nil {
 		return err
 	}
@@ -44,10 +44,10 @@ func Withdraw(ctx context.Context, o Objects, plan, by, note string, at time.Tim
 // ReadWithdrawal reads the withdrawal of a plan; none is video.ErrNotFound.
 func ReadWithdrawal(ctx context.Context, o Objects, plan string) (Withdrawal, error) {
 	var w Withdrawal
-	if _, err := readWhole(ctx, o, "withdrawn/"+plan+".json", &w); err != nil {
+	if _, err := ReadRecord(ctx, o, "withdrawn/"+plan+".json", &w); err != nil {
 		return Withdrawal{}, err
 	}
-	if w.Version != version || w.Plan != plan || w.By == "" {
+	if w.Version != RecordVersion || w.Plan != plan || w.By == "" {
 		return Withdrawal{}, fmt.Errorf("withdrawal of %s: %w", plan, ErrCorrupt)
 	}
 	return w, nil

@@ -210,7 +210,7 @@ func TestStrayObjectsKeepNoNightFromItsWork(t *testing.T) {
 		require.GreaterOrEqual(t, n, plain.count()[prefix], "%s: no stray object was removed", prefix)
 	}
 	named := 0
-	for key, err := range state.Check(t.Context(), strayed.store, noon.AddDate(0, 0, 8)) {
+	for key, err := range upkeep.Check(t.Context(), strayed.store, noon.AddDate(0, 0, 8)) {
 		require.ErrorIs(t, err, state.ErrStray, key)
 		named++
 	}

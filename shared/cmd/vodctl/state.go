@@ -94,7 +94,7 @@ type flaw struct {
 func (a *app) checkState(ctx context.Context) error {
 	return a.withState(ctx, func(_ *boot.App, o *state.Store) error {
 		table, all := report.NewTable("object", "why"), []flaw{}
-		for key, err := range state.Check(ctx, o, time.Now()) {
+		for key, err := range upkeep.Check(ctx, o, time.Now()) {
 			if key == "" {
 				return err
 			}

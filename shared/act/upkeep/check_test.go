@@ -1,29 +1,21 @@
-package state_test
+package upkeep_test
 
 import (
-	"context"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"vodcurator/shared/act/upkeep"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/statetest"
 	"vodcurator/shared/video"
 )
 
-func faultyKeys(t *testing.T, o state.Objects, now time.Time) (keys []string) {
-	t.Helper()
-	for key, err := range state.Check(t.Context(), o, now) {
-		require.Error(t, err)
-		keys = append(keys, key)
-	}
-	return keys
-}
-
 func TestEveryCorruptObjectIsNamed(t *testing.T) {
-	s, dir := folder(t)
-	p := samplePlan(t, s, 2)
+	s, dir := statetest.Folder(t)
+	p := statetest.Plan(t, s, 2)
 	_, err := state.Approve(t.Context(), s, p, "anna", "", noon, 0)
 	require.NoError(t, err)
 	require.NoError(t, state.Withdraw(t.Context(), s, p.ID, "otto", "", noon))
@@ -48,38 +40,33 @@ func TestEveryCorruptObjectIsNamed(t *testing.T) {
 	for _, key := range []string{"policy.yaml", "messages/2026-06-01/" + strings.Repeat("ab", 32), "messages/2026-06-01/dropped-" + strings.Repeat("ab", 32), "told/2026-06-01/" + strings.Repeat("ab", 8)} {
 		require.NoError(t, s.Create(t.Context(), key, []byte("as it likes")))
 	}
-	require.Empty(t, faultyKeys(t, s, noon))
+	require.Empty(t, statetest.Faulty(t, s, noon))
 
-	all := keys(t, s.List(t.Context(), "", ""))
+	all := statetest.Keys(t, s.List(t.Context(), "", ""))
 	for _, key := range all {
 		if _, free := map[string]bool{"policy.yaml": true, "messages": true, "told": true}[strings.Split(key, "/")[0]]; free || strings.HasSuffix(key, ".released") {
 			continue
 		}
 		var was []byte
-		damage(t, dir, key, func(body []byte) []byte {
+		statetest.Damage(t, dir, key, func(body []byte) []byte {
 			was = body
 			return body[:len(body)-2]
 		})
-		require.Equal(t, []string{key}, faultyKeys(t, s, noon))
-		damage(t, dir, key, func([]byte) []byte { return was })
+		require.Equal(t, []string{key}, statetest.Faulty(t, s, noon))
+		statetest.Damage(t, dir, key, func([]byte) []byte { return was })
 	}
 
-	part := keys(t, s.List(t.Context(), "parts/", ""))
+	part := statetest.Keys(t, s.List(t.Context(), "parts/", ""))
 	require.NoError(t, state.Remove(t.Context(), s, part[0]))
-	require.Equal(t, part, faultyKeys(t, s, noon))
-	require.Empty(t, faultyKeys(t, s, p.Expires), "nobody reads the lines of an expired plan")
+	require.Equal(t, part, statetest.Faulty(t, s, noon))
+	require.Empty(t, statetest.Faulty(t, s, p.Expires), "nobody reads the lines of an expired plan")
 }
 
-// mute is a state that cannot be read now.
-type mute struct{ state.Objects }
-
-func (mute) Read(context.Context, string) ([]byte, error) { return nil, video.ErrTransient }
-
 func TestWhatCannotBeReadNowIsNotCorrupt(t *testing.T) {
-	s, _ := folder(t)
-	samplePlan(t, s, 2)
+	s, _ := statetest.Folder(t)
+	statetest.Plan(t, s, 2)
 	n := 0
-	for key, err := range state.Check(t.Context(), mute{s}, noon) {
+	for key, err := range upkeep.Check(t.Context(), statetest.Mute{Objects: s}, noon) {
 		n++
 		require.Empty(t, key)
 		require.ErrorIs(t, err, video.ErrTransient)
@@ -88,8 +75,8 @@ func TestWhatCannotBeReadNowIsNotCorrupt(t *testing.T) {
 }
 
 func TestAStrayObjectIsNamedAndNothingElse(t *testing.T) {
-	s, _ := folder(t)
-	samplePlan(t, s, 2)
+	s, _ := statetest.Folder(t)
+	statetest.Plan(t, s, 2)
 	strays := []string{
 		"aside/today.jsonl", "approvals/x", "checkpoints/last", "drafts/zz/1.json", "ended/zz.json", "gone/notes", "halt/notes.json", "imaged/zz",
 		"lease/purge/x", "ledger/README.txt", "plans/copy of plan.json", "plans/zz.json", "refused/x/y.json", "runs/zz", "told/x", "withdrawn/x", "written/x.json",
@@ -103,5 +90,5 @@ func TestAStrayObjectIsNamedAndNothingElse(t *testing.T) {
 	for _, key := range strays {
 		require.ErrorIs(t, state.CheckName(key), state.ErrStray, key)
 	}
-	require.ElementsMatch(t, strays, faultyKeys(t, s, noon))
+	require.ElementsMatch(t, strays, statetest.Faulty(t, s, noon))
 }
