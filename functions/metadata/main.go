@@ -21,11 +21,9 @@
 package main
 
 import (
-	"context"
 	"log/slog"
 
-	"github.com/aliyun/fc-runtime-go-sdk/fc"
-
+	"vodcurator/shared/act/deliver"
 	"vodcurator/shared/act/edit"
 	"vodcurator/shared/boot"
 )
@@ -41,20 +39,20 @@ func main() {
 		Read: app.Rules(), Media: app.Media(), Labels: app.VOD.Labels,
 		Reach: app.Reach(), Report: app.TaggingMode == "report",
 	}}
-	h := handler{queue: boot.SendRight(app.Queue.Send), metadata: app.MetadataQueue, dead: app.DeadLetterQueue, log: app.Log}
+	h := handler{deliver.Job{Out: boot.SendRight(app.Queue.Send), Queue: app.MetadataQueue, Dead: app.DeadLetterQueue, Log: app.Log}}
 	taking := struct {
 		boot.ReceiveRight
 		boot.DeleteRight
 		boot.ExtendRight
 	}{app.Queue.Receive, app.Queue.Delete, app.Queue.Extend}
 	if app.Intake == "pull" {
-		h.pull = taking
+		h.In = taking
 	}
 	if app.BulkQueue != "" {
-		h.bulk = &bulk{puller: taking, queue: app.BulkQueue}
+		h.Bulk = &deliver.Bulk{Inbox: taking, Queue: app.BulkQueue}
 	}
 	if app.State != nil { // a nil *State in an interface would not be nil
-		config.State, h.objects = app.State, app.State
+		config.State, h.Objects = app.State, app.State
 		config.Remove = boot.JournalRight{State: app.State}.Remove
 	} else {
 		app.Log.Warn("no STATE: the order of issue holds within a batch only", slog.String("unset", "STATE"))
@@ -63,7 +61,6 @@ func main() {
 	if err != nil {
 		panic(err) // the library is always there
 	}
-	h.editor = editor
-	fc.RegisterInitializerFunction(func(ctx context.Context) { app.Warm(ctx) })
-	fc.Start(h.handle)
+	h.Editor = editor
+	app.Serve(h.handle)
 }

@@ -7,17 +7,25 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aliyun/fc-runtime-go-sdk/fc"
 	"github.com/aliyun/fc-runtime-go-sdk/fccontext"
 
 	"vodcurator/shared/report"
 )
 
+// Serve runs a function: handle gets each event as it came, with a context that Invocation
+// has prepared. It does not return.
+func (a *App) Serve(handle func(ctx context.Context, raw []byte) (any, error)) {
+	fc.RegisterInitializerFunction(func(ctx context.Context) { a.Warm(ctx) })
+	fc.Start(func(ctx context.Context, raw []byte) (any, error) { return handle(Invocation(ctx), raw) })
+}
+
 type credentialsKey struct{}
 
 // Invocation prepares the context of one invocation: its request id stamps every
-// log record, and its role's credentials sign every call made with it. Call it
-// once, first thing in a handler: the runtime's getter writes shared state, so
-// nobody else may ask it (function-compute.md section 1).
+// log record, and its role's credentials sign every call made with it. Serve
+// calls it once for each: the runtime's getter writes shared state, so nobody else
+// may ask it (function-compute.md section 1).
 func Invocation(ctx context.Context) context.Context {
 	fc, ok := fccontext.FromContext(ctx)
 	if !ok {

@@ -282,7 +282,7 @@ func (c *Client) Stats(ctx context.Context, queue string) (Stats, error) {
 	if err != nil {
 		return Stats{}, err
 	}
-	return Stats{answer.ActiveMessages, answer.InactiveMessages, answer.DelayMessages}, nil
+	return Stats{Active: answer.ActiveMessages, Inactive: answer.InactiveMessages, Delayed: answer.DelayMessages}, nil
 }
 
 // Ensure makes a queue with MNS's defaults. A queue that is there stays as it is.

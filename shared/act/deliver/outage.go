@@ -1,4 +1,4 @@
-package main
+package deliver
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"vodcurator/events"
-	"vodcurator/shared/boot"
+	"vodcurator/shared/video"
 )
 
 // putBackTime is what sending a batch back may take when the batch's own time is over.
@@ -23,23 +23,23 @@ var errQueue = errors.New("queue")
 // (asyncInvocationType): called asynchronously, a few tries later it is gone. In the queue
 // it is safe either way. When a queue itself is out of reach the function fails: some of
 // the messages may be in it already.
-func (h handler) putBack(ctx context.Context, messages []events.Message, cause error) (answer, error) {
+func (j Job) putBack(ctx context.Context, messages []events.Message, cause error) (Report, error) {
 	if errors.Is(cause, errQueue) {
-		return answer{}, cause
+		return Report{}, cause
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), putBackTime)
 	defer cancel()
 	now := time.Now()
-	back, wait := make([]boot.Message, len(messages)), time.Duration(0)
+	back, wait := make([]video.Message, len(messages)), time.Duration(0)
 	for i, m := range messages {
 		back[i] = later(m, now)
 		wait = max(wait, back[i].Delay)
 	}
-	if err := h.send(ctx, h.metadata, back); err != nil {
-		return answer{}, errors.Join(cause, fmt.Errorf("and the messages could not be sent back: %w", err))
+	if err := j.send(ctx, j.Queue, back); err != nil {
+		return Report{}, errors.Join(cause, fmt.Errorf("and the messages could not be sent back: %w", err))
 	}
-	h.log.ErrorContext(ctx, "metadata: the messages went back into the queue", slog.Int("messages", len(messages)), slog.Any("error", cause))
-	return answer{Messages: len(messages), SentBack: len(messages), later: wait}, nil
+	j.Log.ErrorContext(ctx, "metadata: the messages went back into the queue", slog.Int("messages", len(messages)), slog.Any("error", cause))
+	return Report{Messages: len(messages), SentBack: len(messages), Later: wait}, nil
 }
 
 // unpacked puts in the place of a message what it holds, where it is a batch that the
@@ -60,7 +60,7 @@ func unpacked(messages []events.Message) []events.Message {
 // that does not say when it was issued must not grow younger. It waits for half of its
 // age, so that a long outage costs few rounds and a short one little time. No try is
 // counted: nothing is wrong with the message.
-func later(m events.Message, now time.Time) boot.Message {
+func later(m events.Message, now time.Time) video.Message {
 	body, first := m.Body, m.At
 	if meta, err := events.DecodeMetadata(body); err == nil {
 		if meta.FirstSeen.IsZero() && !first.IsZero() {
@@ -84,5 +84,5 @@ func later(m events.Message, now time.Time) boot.Message {
 	if !first.IsZero() {
 		wait = min(max(now.Sub(first)/2, firstDelay), maxDelay)
 	}
-	return boot.Message{Body: body, Delay: wait}
+	return video.Message{Body: body, Delay: wait}
 }

@@ -1,4 +1,4 @@
-package main
+package deliver
 
 import (
 	"cmp"
@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"vodcurator/events"
-	"vodcurator/shared/boot"
 	"vodcurator/shared/video"
 )
 
@@ -28,18 +27,18 @@ const (
 	bulkTakes = 10
 )
 
-// bulk is the second queue.
-type bulk struct {
-	puller
-	queue string
+// Bulk is the second queue.
+type Bulk struct {
+	Inbox
+	Queue string
 	size  atomic.Int32 // of the next batch, in messages; 0: not known yet
 }
 
 // next is how many messages the next batch is to have.
-func (b *bulk) next() int { return cmp.Or(int(b.size.Load()), bulkFirst) }
+func (b *Bulk) next() int { return cmp.Or(int(b.size.Load()), bulkFirst) }
 
 // measure makes batches that take about a quarter of the time.
-func (b *bulk) measure(a answer, took time.Duration) {
+func (b *Bulk) measure(a Report, took time.Duration) {
 	switch n := b.next(); {
 	case a.Outcomes[video.Deferred] > 0:
 		b.size.Store(int32(max(n/2, 1)))
@@ -52,21 +51,21 @@ func (b *bulk) measure(a answer, took time.Duration) {
 var errNoBulk = fmt.Errorf("%w: bulk changes wait, and metadata has no METADATA_BULK_QUEUE: set the same as where they come from", video.ErrInvalid)
 
 // wake says among people's changes that there may be bulk changes.
-func (h handler) wake(ctx context.Context, in time.Duration) error {
+func (j Job) wake(ctx context.Context, in time.Duration) error {
 	body, err := events.EncodeMetadata(events.Metadata{Bulk: true})
 	if err != nil {
 		return err
 	}
-	return h.send(ctx, h.metadata, []boot.Message{{Body: body, Delay: in}})
+	return j.send(ctx, j.Queue, []video.Message{{Body: body, Delay: in}})
 }
 
 // slice does bulk changes for bulkTime; the last call may end a little later. What fails of
 // it is not the failure of the invocation, whose own messages have had their end: such bulk
 // changes come back by themselves.
-func (h handler) slice(ctx context.Context) answer {
-	total := answer{Outcomes: map[video.Result]int{}}
-	lane := h
-	lane.metadata, lane.pull, lane.lane = h.bulk.queue, h.bulk, true
+func (j Job) slice(ctx context.Context) Report {
+	total := Report{Outcomes: map[video.Result]int{}}
+	lane := j
+	lane.Queue, lane.In, lane.lane = j.Bulk.Queue, j.Bulk, true
 	end := time.Now().Add(bulkTime)
 	if deadline, ok := ctx.Deadline(); ok && deadline.Before(end.Add(bulkTime)) {
 		return total // people's changes took all the time
@@ -76,47 +75,47 @@ func (h handler) slice(ctx context.Context) answer {
 	for err == nil && time.Until(end) > bulkLeast {
 		taking, cancel := context.WithDeadline(ctx, end)
 		var held *holding
-		held, err = lane.take(taking, h.bulk.next(), 0, bulkTime/4)
+		held, err = lane.take(taking, j.Bulk.next(), 0, bulkTime/4)
 		cancel()
 		if err != nil || len(held.messages) == 0 {
 			break
 		}
-		if total.Bulk == 0 && h.pull == nil { // before anything can end this process
-			err = h.wake(ctx, 0)
+		if total.Bulk == 0 && j.In == nil { // before anything can end this process
+			err = j.wake(ctx, 0)
 		}
 		start := time.Now()
-		var a answer
+		var a Report
 		if err == nil {
 			a, err = lane.work(hurried, held)
 		}
 		a.Bulk = len(held.messages)
-		h.bulk.measure(a, time.Since(start))
+		j.Bulk.measure(a, time.Since(start))
 		total.add(a)
 	}
-	if total.later > 0 && h.pull == nil && err == nil {
-		err = h.wake(ctx, total.later)
+	if total.Later > 0 && j.In == nil && err == nil {
+		err = j.wake(ctx, total.Later)
 	}
 	if err != nil {
-		h.log.ErrorContext(ctx, "metadata: bulk changes wait for the next that says so", slog.String("queue", h.bulk.queue), slog.Any("error", err))
+		j.Log.ErrorContext(ctx, "metadata: bulk changes wait for the next that says so", slog.String("queue", j.Bulk.Queue), slog.Any("error", err))
 	}
 	return total
 }
 
 // worn sends those messages to the dead letters that were taken again and again, and gives
 // the others.
-func (h handler) worn(ctx context.Context, held *holding) (rest []events.Message, dead int, err error) {
-	var deliveries []boot.Message
+func (j Job) worn(ctx context.Context, held *holding) (rest []events.Message, dead int, err error) {
+	var deliveries []video.Message
 	for _, m := range held.messages {
 		one := events.Message{ID: m.ID, Body: m.Body, At: m.Enqueued}
-		if !h.lane || m.Dequeued <= bulkTakes {
+		if !j.lane || m.Dequeued <= bulkTakes {
 			rest = append(rest, one)
 			continue
 		}
-		l, err := h.deadLetter(ctx, delivery{Message: one}, fmt.Sprintf("it was taken %d times and never came to its end; the process may have died of it", m.Dequeued))
+		l, err := j.deadLetter(ctx, delivery{Message: one}, fmt.Sprintf("it was taken %d times and never came to its end; the process may have died of it", m.Dequeued))
 		if err != nil {
 			return nil, 0, err
 		}
 		deliveries = append(deliveries, l)
 	}
-	return rest, len(deliveries), h.send(ctx, h.dead, deliveries)
+	return rest, len(deliveries), j.send(ctx, j.Dead, deliveries)
 }
