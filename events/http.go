@@ -30,12 +30,15 @@ type Response struct {
 
 // DecodeHTTP reads the event of an HTTP trigger (function-compute.md 4.6). Every
 // error wraps ErrMalformed; a body over MaxBody wraps ErrTooLarge too.
-func DecodeHTTP(raw []byte) (Request, error) {
-	r, body, err := DecodeHTTPHead(raw)
-	if err != nil {
-		return Request{}, err
+func DecodeHTTP(raw []byte) (Request, error) { return request(raw, nil) }
+
+// request is DecodeHTTP for bytes that may have been parsed: nil, they have not.
+func request(raw []byte, o object) (Request, error) {
+	r, body, err := head(raw, o)
+	if err == nil {
+		r.Body, err = body()
 	}
-	if r.Body, err = body(); err != nil {
+	if err != nil {
 		return Request{}, err
 	}
 	return r, nil
@@ -48,20 +51,25 @@ const MaxHTTPEvent = 2*MaxBody + 64<<10
 // DecodeHTTPHead reads the event of an HTTP trigger without its body, which it leaves to
 // the function that it answers: whoever has to be turned away at the head costs no more.
 // Errors are those of DecodeHTTP.
-func DecodeHTTPHead(raw []byte) (head Request, body func() ([]byte, error), err error) {
+func DecodeHTTPHead(raw []byte) (r Request, body func() ([]byte, error), err error) {
+	return head(raw, nil)
+}
+
+func head(raw []byte, o object) (r Request, body func() ([]byte, error), err error) {
 	if len(raw) > 6*MaxBody+64<<10 { // whatever the body is, it is too large
 		return Request{}, nil, tooLarge("http event", len(raw))
 	}
-	o, err := parse(raw)
-	if err != nil {
-		return Request{}, nil, malformed("http event", "%w", err)
+	if o == nil {
+		if o, err = parse(raw); err != nil {
+			return Request{}, nil, malformed("http event", "%w", err)
+		}
 	}
 	outer := o.inner("requestcontext")
 	call := outer.inner("http")
 	if outer == nil && !o.has("rawpath") {
 		return Request{}, nil, malformed("http event", "neither requestContext nor rawPath")
 	}
-	r := Request{
+	r = Request{
 		Method:    call.word("method"),
 		Path:      call.text("path"),
 		RequestID: outer.word("requestid"),

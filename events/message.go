@@ -21,7 +21,7 @@ type Message struct {
 func DecodeBatch(raw []byte) ([]Message, error) {
 	switch first(raw) {
 	case '{':
-		m, ok := queueEvent(raw)
+		m, ok := element(raw)
 		if !ok {
 			return nil, malformed("queue batch", "an object without a messageBody")
 		}
@@ -32,10 +32,10 @@ func DecodeBatch(raw []byte) ([]Message, error) {
 			return nil, malformed("queue batch", "%w", err)
 		}
 		messages := make([]Message, len(elements))
-		for i, element := range elements {
-			m, ok := queueEvent(element)
+		for i, one := range elements {
+			m, ok := element(one)
 			if !ok {
-				m = Message{Body: text(element)}
+				m = Message{Body: text(one)}
 			}
 			messages[i] = m
 		}
@@ -44,13 +44,17 @@ func DecodeBatch(raw []byte) ([]Message, error) {
 	return nil, malformed("queue batch", "neither an object nor an array")
 }
 
-// queueEvent reads one event of a batch.
-func queueEvent(raw []byte) (Message, bool) {
+// element reads one event of a batch, an object or a string that holds one.
+func element(raw []byte) (Message, bool) {
 	found := objects(raw)
 	if len(found) != 1 || first(raw) == '[' {
 		return Message{}, false
 	}
-	event := found[0]
+	return queueEvent(found[0])
+}
+
+// queueEvent reads EventBridge's event of a queue message.
+func queueEvent(event object) (Message, bool) {
 	data := event.inner("data")
 	if data == nil {
 		data = event // the trigger was set to hand over the data part alone
@@ -70,18 +74,22 @@ func queueEvent(raw []byte) (Message, bool) {
 // attributes (function-compute.md 4.2). What has no envelope is the message itself.
 // Every error wraps ErrMalformed: there is one only for an empty event.
 func DecodeTopic(raw []byte) (Message, error) {
-	if len(raw) == 0 {
-		return Message{}, malformed("topic message", "empty")
-	}
-	o, err := parse(raw)
+	o, _ := parse(raw) // what is no object has no envelope
+	return topic(raw, o)
+}
+
+// topic is DecodeTopic for bytes and the object that they are, if they are one.
+func topic(raw []byte, o object) (Message, error) {
 	switch {
-	case err == nil && isNotification(o):
+	case len(raw) == 0:
+		return Message{}, malformed("topic message", "empty")
+	case isNotification(o):
 		m := Message{ID: o.word("messageid"), Body: plain(o.text("message")), At: millis(o, "publishtime")}
 		if m.At.IsZero() {
 			m.At = o.time("publishtime")
 		}
 		return m, nil
-	case err == nil && isStream(o):
+	case isStream(o):
 		return Message{Body: plain(o.text("body"))}, nil
 	}
 	return Message{Body: plain(string(raw))}, nil
