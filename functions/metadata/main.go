@@ -1,23 +1,7 @@
 // Command metadata is the function that changes titles, descriptions, categories,
 // covers and tags by queue message. It is the library's only writer as long as
 // everybody sends to its queue and one instance of it runs.
-//
-// A batch that Function Compute or EventBridge hands over succeeds or fails as a
-// whole. So each message gets its own end here: done, back into the queue, or
-// among the dead letters; and only when the queue itself is out of reach does the
-// function fail and leave the batch to the platform.
-//
-// # Why
-//
-// One message is one change, so that what becomes of one never touches another; 20 in a
-// message would be fewer sends with a shared fate. The body goes round inside the message as
-// it was sent, so that a dead letter shows what its sender wrote after any number of rounds;
-// keeping each body under STATE would cost a write for every message that fails once.
-//
-// Bulk changes have a queue without a trigger, and metadata takes from it for 2 s when a
-// message among people's says so: one instance, one writer and one rate, without a lease. A
-// second EventBridge stream was turned down: with one instance the platform answers it 429,
-// with two there is a lease for each batch and the rate twice. MNS priorities are best effort.
+// shared/act/deliver has what becomes of each message, and why.
 package main
 
 import (

@@ -23,6 +23,7 @@ const (
 	pullMargin = 10 * time.Second // before its time: when to hide it longer
 	pullCall   = 5 * time.Second  // for one such call
 	pullCalls  = 8                // side by side
+	atOnce     = 16               // what MNS hands out or takes back in one call
 )
 
 // drain takes batches out of the queue and gives each the same treatment that a
@@ -44,16 +45,16 @@ func (j Job) drain(ctx context.Context) (Report, error) {
 			return total, err
 		}
 		if len(held.messages) > 0 {
-			a, err := j.work(ctx, held)
+			r, err := j.work(ctx, held)
 			if err != nil {
 				return total, err
 			}
-			total.add(a)
+			total.add(r)
 		}
 		if j.Bulk != nil {
-			a := j.slice(ctx)
-			total.add(a)
-			busy = a.Bulk > 0
+			r := j.slice(ctx)
+			total.add(r)
+			busy = r.Bulk > 0
 		}
 		if len(held.messages) == 0 && !busy && wait > 0 {
 			break
@@ -69,7 +70,7 @@ func (j Job) take(ctx context.Context, limit int, wait, gather time.Duration) (*
 	held := &holding{}
 	var until time.Time
 	for len(held.messages) < limit && (until.IsZero() || time.Now().Before(until)) {
-		some, err := j.In.Receive(ctx, j.Queue, min(16, limit-len(held.messages)), wait)
+		some, err := j.In.Receive(ctx, j.Queue, min(atOnce, limit-len(held.messages)), wait)
 		if err != nil && len(held.messages) == 0 {
 			return held, fmt.Errorf("queue %s: %w", j.Queue, err)
 		}
@@ -93,21 +94,29 @@ func (j Job) work(ctx context.Context, held *holding) (Report, error) {
 	hiding, stop := context.WithCancel(ctx)
 	var hider sync.WaitGroup
 	hider.Go(func() { j.hide(hiding, held) })
-	a, err := j.process(ctx, messages)
+	r, err := j.process(ctx, messages)
 	if err != nil && j.lane { // of a queue that nobody else counts the takes of
-		a, err = j.putBack(ctx, messages, err)
+		r, err = j.putBack(ctx, messages, err)
 	}
 	stop()
 	hider.Wait()
-	a.DeadLetters += dead
+	r.DeadLetters += len(dead)
 	if err != nil {
-		return a, err
+		return r, err
 	}
+	if err := j.delete(ctx, held); err != nil { // what is left comes back, and then there is nothing to do about it
+		j.Log.WarnContext(ctx, "messages not deleted", slog.Any("error", err))
+	}
+	return r, nil
+}
+
+// delete takes messages out of the queue that have had their end.
+func (j Job) delete(ctx context.Context, held *holding) error {
 	handles := make([]string, len(held.messages))
 	for i, m := range held.messages {
 		handles[i] = m.Handle
 	}
-	err = again(ctx, handles, func(handles []string) ([]error, error) {
+	return again(ctx, handles, func(handles []string) ([]error, error) {
 		gone, err := j.In.Delete(ctx, j.Queue, handles)
 		for i, e := range gone {
 			if errors.Is(e, video.ErrNotFound) && !errors.Is(err, video.ErrNotFound) { // deleted, or it comes back
@@ -116,10 +125,6 @@ func (j Job) work(ctx context.Context, held *holding) (Report, error) {
 		}
 		return gone, err
 	})
-	if err != nil { // what is left comes back, and then there is nothing to do about it
-		j.Log.WarnContext(ctx, "messages not deleted", slog.Any("error", err))
-	}
-	return a, nil
 }
 
 // holding are the messages in work. Their handles change while they are hidden.
@@ -163,22 +168,5 @@ func (j Job) extend(ctx context.Context, m *video.Received) {
 	m.NextVisible = time.Now().Add(pullHide)
 	if handle, _, err := j.In.Extend(ctx, j.Queue, m.Handle, pullHide); err == nil {
 		m.Handle = handle
-	}
-}
-
-func (a *Report) add(b Report) {
-	a.Messages += b.Messages
-	a.Changes += b.Changes
-	a.Media += b.Media
-	a.Bulk += b.Bulk
-	a.Retags += b.Retags
-	a.Found += b.Found
-	a.Waiting += b.Waiting
-	a.Dropped += b.Dropped
-	a.Later = max(a.Later, b.Later)
-	a.SentBack += b.SentBack
-	a.DeadLetters += b.DeadLetters
-	for result, n := range b.Outcomes {
-		a.Outcomes[result] += n
 	}
 }

@@ -38,9 +38,9 @@ type Bulk struct {
 func (b *Bulk) next() int { return cmp.Or(int(b.size.Load()), bulkFirst) }
 
 // measure makes batches that take about a quarter of the time.
-func (b *Bulk) measure(a Report, took time.Duration) {
+func (b *Bulk) measure(r Report, took time.Duration) {
 	switch n := b.next(); {
-	case a.Outcomes[video.Deferred] > 0:
+	case r.Outcomes[video.Deferred] > 0:
 		b.size.Store(int32(max(n/2, 1)))
 	case took < bulkTime/4:
 		b.size.Store(int32(min(2*n, bulkMost)))
@@ -49,15 +49,6 @@ func (b *Bulk) measure(a Report, took time.Duration) {
 
 // errNoBulk refuses what speaks of bulk changes where there are none.
 var errNoBulk = fmt.Errorf("%w: bulk changes wait, and metadata has no METADATA_BULK_QUEUE: set the same as where they come from", video.ErrInvalid)
-
-// wake says among people's changes that there may be bulk changes.
-func (j Job) wake(ctx context.Context, in time.Duration) error {
-	body, err := events.EncodeMetadata(events.Metadata{Bulk: true})
-	if err != nil {
-		return err
-	}
-	return j.send(ctx, j.Queue, []video.Message{{Body: body, Delay: in}})
-}
 
 // slice does bulk changes for bulkTime; the last call may end a little later. What fails of
 // it is not the failure of the invocation, whose own messages have had their end: such bulk
@@ -80,20 +71,20 @@ func (j Job) slice(ctx context.Context) Report {
 		if err != nil || len(held.messages) == 0 {
 			break
 		}
-		if total.Bulk == 0 && j.In == nil { // before anything can end this process
-			err = j.wake(ctx, 0)
+		if total.Bulk == 0 { // before anything can end this process
+			err = j.rouse(ctx, 0)
 		}
 		start := time.Now()
-		var a Report
+		var r Report
 		if err == nil {
-			a, err = lane.work(hurried, held)
+			r, err = lane.work(hurried, held)
 		}
-		a.Bulk = len(held.messages)
-		j.Bulk.measure(a, time.Since(start))
-		total.add(a)
+		r.Bulk = len(held.messages)
+		j.Bulk.measure(r, time.Since(start))
+		total.add(r)
 	}
-	if total.Later > 0 && j.In == nil && err == nil {
-		err = j.wake(ctx, total.Later)
+	if total.Later > 0 && err == nil {
+		err = j.rouse(ctx, total.Later)
 	}
 	if err != nil {
 		j.Log.ErrorContext(ctx, "metadata: bulk changes wait for the next that says so", slog.String("queue", j.Bulk.Queue), slog.Any("error", err))
@@ -101,21 +92,28 @@ func (j Job) slice(ctx context.Context) Report {
 	return total
 }
 
-// worn sends those messages to the dead letters that were taken again and again, and gives
-// the others.
-func (j Job) worn(ctx context.Context, held *holding) (rest []events.Message, dead int, err error) {
-	var deliveries []video.Message
+// rouse says among people's changes that there may be bulk changes. Nobody has to say so
+// where ticks drain both queues.
+func (j Job) rouse(ctx context.Context, in time.Duration) error {
+	if j.In != nil {
+		return nil
+	}
+	return j.send(ctx, j.Queue, []video.Message{wake(in)})
+}
+
+// worn takes out of a batch, as dead letters, those messages that were taken again and again.
+func (j Job) worn(ctx context.Context, held *holding) (rest []events.Message, dead []video.Message, err error) {
 	for _, m := range held.messages {
 		one := events.Message{ID: m.ID, Body: m.Body, At: m.Enqueued}
 		if !j.lane || m.Dequeued <= bulkTakes {
 			rest = append(rest, one)
 			continue
 		}
-		l, err := j.deadLetter(ctx, delivery{Message: one}, fmt.Sprintf("it was taken %d times and never came to its end; the process may have died of it", m.Dequeued))
+		letter, err := j.deadLetter(ctx, delivery{Message: one}, fmt.Sprintf("it was taken %d times and never came to its end; the process may have died of it", m.Dequeued))
 		if err != nil {
-			return nil, 0, err
+			return nil, nil, err
 		}
-		deliveries = append(deliveries, l)
+		dead = append(dead, letter)
 	}
-	return rest, len(deliveries), j.send(ctx, j.Dead, deliveries)
+	return rest, dead, j.send(ctx, j.Dead, dead)
 }
