@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vodcurator/events"
+	"vodcurator/shared/act/deliver"
 	"vodcurator/shared/boot"
 	"vodcurator/shared/decide/rule"
 	"vodcurator/shared/queue"
@@ -261,7 +262,7 @@ func (a *app) read(name string) ([]byte, error) {
 func changesOfJSON(text []byte) ([]video.Change, error) {
 	m, err := events.DecodeMetadata(text)
 	if err == nil {
-		return m.Changes, check(m.Changes, func(i int) string { return fmt.Sprintf("change %d", i+1) })
+		return m.Changes, deliver.Check(m.Changes, nil)
 	}
 	lines := bytes.Split(bytes.TrimRight(text, "\r\n"), []byte("\n"))
 	if len(lines) < 2 {
@@ -285,7 +286,7 @@ func changesOfJSON(text []byte) ([]video.Change, error) {
 			changes, at = append(changes, c), append(at, n+1)
 		}
 	}
-	faults = append(faults, check(changes, func(i int) string { return fmt.Sprintf("line %d", at[i]) }))
+	faults = append(faults, deliver.Check(changes, func(i int) string { return fmt.Sprintf("line %d", at[i]) }))
 	return changes, errors.Join(faults...)
 }
 
@@ -343,7 +344,7 @@ func changesOfCSV(text []byte) ([]video.Change, error) {
 		}
 		changes, at = append(changes, c), append(at, line)
 	}
-	faults = append(faults, check(changes, func(i int) string { return fmt.Sprintf("line %d", at[i]) }))
+	faults = append(faults, deliver.Check(changes, func(i int) string { return fmt.Sprintf("line %d", at[i]) }))
 	return changes, errors.Join(faults...)
 }
 
@@ -411,19 +412,4 @@ func timeCell(into *time.Time, s string) error {
 	t, err := time.Parse(time.RFC3339, strings.TrimSpace(s))
 	*into = t
 	return err
-}
-
-// check checks every change and names the place of each fault.
-func check(changes []video.Change, place func(int) string) error {
-	var faults []error
-	for i, c := range changes {
-		err := c.Check()
-		if err == nil && c.Empty() {
-			err = fmt.Errorf("%w: %s: asks for nothing", video.ErrInvalid, c.ID)
-		}
-		if err != nil {
-			faults = append(faults, fmt.Errorf("%s: %w", place(i), err))
-		}
-	}
-	return errors.Join(faults...)
 }
