@@ -28,7 +28,7 @@ var rooms = []struct {
 	{"shared/vod", []string{"shared/video"}},
 	{"shared/queue", []string{"shared/video"}},
 	{"shared/state", []string{"shared/video", "shared/decide/..."}},
-	{"shared/act/deliver", []string{"shared/video", "events", "shared/decide/...", "shared/state", "shared/act/edit"}},
+	{"shared/act/deliver", []string{"shared/video", "events", "shared/decide/...", "shared/state", "shared/act/edit", "shared/act/tag"}},
 	{"shared/act/...", []string{"shared/video", "shared/decide/...", "shared/state"}},
 	{"shared/report", []string{"shared/video", "shared/decide/...", "shared/act/...", "shared/state"}},
 	{"shared/boot", []string{"shared/video", "events", "shared/decide/...", "shared/act/...", "shared/report", "shared/vod", "shared/queue", "shared/state"}},

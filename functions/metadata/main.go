@@ -14,15 +14,7 @@ import (
 
 func main() {
 	app := boot.Must("metadata")
-	config := edit.Config{Log: app.Log, Library: struct {
-		boot.VideosRight
-		boot.ImagesRight
-		boot.UpdateRight
-		boot.UpdateImagesRight
-	}{app.Videos(), app.Images(), app.VOD.Update, app.VOD.UpdateImages}, Rules: edit.Rules{
-		Read: app.Rules(), Media: app.Media(), Labels: app.VOD.Labels,
-		Reach: app.Reach(), Report: app.TaggingMode == "report",
-	}}
+	config := app.EditConfig()
 	h := handler{deliver.Job{Out: boot.SendRight(app.Queue.Send), Queue: app.MetadataQueue, Dead: app.DeadLetterQueue, Log: app.Log}}
 	taking := struct {
 		boot.ReceiveRight
@@ -36,7 +28,7 @@ func main() {
 		h.Bulk = &deliver.Bulk{Inbox: taking, Queue: app.BulkQueue}
 	}
 	if app.State != nil { // a nil *State in an interface would not be nil
-		config.State, h.Objects = app.State, app.State
+		h.Objects = app.State
 		config.Remove = boot.JournalRight{State: app.State}.Remove
 	} else {
 		app.Log.Warn("no STATE: the order of issue holds within a batch only", slog.String("unset", "STATE"))

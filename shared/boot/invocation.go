@@ -10,6 +10,7 @@ import (
 	"github.com/aliyun/fc-runtime-go-sdk/fc"
 	"github.com/aliyun/fc-runtime-go-sdk/fccontext"
 
+	"vodcurator/events"
 	"vodcurator/shared/report"
 )
 
@@ -18,6 +19,15 @@ import (
 func (a *App) Serve(handle func(ctx context.Context, raw []byte) (any, error)) {
 	fc.RegisterInitializerFunction(func(ctx context.Context) { a.Warm(ctx) })
 	fc.Start(func(ctx context.Context, raw []byte) (any, error) { return handle(Invocation(ctx), raw) })
+}
+
+// Gate lets in VOD's callbacks by CALLBACK_URL, CALLBACK_KEYS and CALLBACK_WINDOW.
+func (c Config) Gate() events.Gate {
+	g := events.Gate{Signer: events.Signer{URL: c.CallbackURL, Window: c.CallbackWindow}, Seen: events.NewSeen(10_000, 2*c.CallbackWindow)}
+	for _, key := range c.CallbackKeys {
+		g.Signer.Keys = append(g.Signer.Keys, string(key))
+	}
+	return g
 }
 
 type credentialsKey struct{}

@@ -35,6 +35,7 @@
 package deliver
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -139,13 +140,16 @@ func (j Job) Handle(ctx context.Context, run string, raw []byte) (Report, error)
 	case timer != (j.In != nil) || e.Trigger == events.TriggerHTTP: // a second intake on the same queue would be a second writer
 		return Report{}, fmt.Errorf("%w: metadata does not take the event of a trigger of kind %s here", events.ErrMalformed, e.Trigger)
 	}
-	if j.run = run; run == "" {
-		j.run = time.Now().UTC().Format("20060102T150405.000000000Z")
-	}
+	j.run = nameOf(run, time.Now())
 	if timer {
 		return j.drain(ctx)
 	}
 	return j.pushed(ctx, e.Messages)
+}
+
+// nameOf is the name of a batch in the journal.
+func nameOf(run string, at time.Time) string {
+	return cmp.Or(run, at.UTC().Format("20060102T150405.000000000Z"))
 }
 
 // pushed handles a batch that was pushed, and then bulk changes if it says that some wait.

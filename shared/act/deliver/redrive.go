@@ -175,7 +175,7 @@ func (q DeadLetters) Edit(ctx context.Context, id string, body []byte, wait time
 			return false, err
 		}
 		// The new one first: killed in between, there are both, and none is lost.
-		if err := sendOne(ctx, q.Queue, q.Name, video.Message{Body: letter}); err != nil {
+		if err := SendOne(ctx, q.Queue, q.Name, letter); err != nil {
 			return false, err
 		}
 		return true, q.remove(ctx, l)

@@ -151,7 +151,7 @@ func (s Sender) Wake(ctx context.Context) error {
 	if s.Bulk == "" {
 		return nil
 	}
-	return sendOne(ctx, s.Out, s.Queue, wake(0))
+	return SendOne(ctx, s.Out, s.Queue, wake(0).Body)
 }
 
 // wake is the message that says, after a delay, that there may be bulk changes.
@@ -163,9 +163,9 @@ func wake(in time.Duration) video.Message {
 	return video.Message{Body: body, Delay: in}
 }
 
-// sendOne sends one message, once.
-func sendOne(ctx context.Context, out Outbox, to string, m video.Message) error {
-	sent, err := out.Send(ctx, to, []video.Message{m})
+// SendOne sends one message, once.
+func SendOne(ctx context.Context, out Outbox, to string, body []byte) error {
+	sent, err := out.Send(ctx, to, []video.Message{{Body: body}})
 	for _, one := range sent {
 		err = cmp.Or(err, one.Err)
 	}
