@@ -8,14 +8,14 @@ import (
 	"vodcurator/shared/report"
 )
 
-type handler struct{ deliver.Job }
+type handler struct{ job deliver.Job }
 
 func (h handler) handle(ctx context.Context, raw []byte) (any, error) {
-	done, err := h.Handle(ctx, report.RequestID(ctx), raw)
+	done, err := h.job.Handle(ctx, report.RequestID(ctx), raw)
 	if err != nil {
-		h.Log.ErrorContext(ctx, "metadata: the messages stay where they are", slog.Any("error", err))
+		h.job.Log.ErrorContext(ctx, "metadata: the messages stay where they are", slog.Any("error", err))
 		return nil, err
 	}
-	h.Log.InfoContext(ctx, "metadata", done.Attrs()...)
+	h.job.Log.InfoContext(ctx, "metadata", done.Attrs()...)
 	return done, nil
 }

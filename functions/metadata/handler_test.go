@@ -42,7 +42,7 @@ func newRig(t *testing.T, c edit.Config) rig {
 	r := rig{sent: outbox{}}
 	r.handler = handler{deliver.Job{Editor: editor, Out: r.sent, Queue: "metadata", Dead: "dead", Log: slog.New(slog.DiscardHandler)}}
 	if c.State != nil {
-		r.Objects = c.State
+		r.job.Objects = c.State
 	}
 	return r
 }

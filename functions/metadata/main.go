@@ -15,20 +15,20 @@ import (
 func main() {
 	app := boot.Must("metadata")
 	config := app.EditConfig()
-	h := handler{deliver.Job{Out: boot.SendRight(app.Queue.Send), Queue: app.MetadataQueue, Dead: app.DeadLetterQueue, Log: app.Log}}
+	job := deliver.Job{Out: boot.SendRight(app.Queue.Send), Queue: app.MetadataQueue, Dead: app.DeadLetterQueue, Log: app.Log}
 	taking := struct {
 		boot.ReceiveRight
 		boot.DeleteRight
 		boot.ExtendRight
 	}{app.Queue.Receive, app.Queue.Delete, app.Queue.Extend}
 	if app.Intake == "pull" {
-		h.In = taking
+		job.In = taking
 	}
 	if app.BulkQueue != "" {
-		h.Bulk = &deliver.Bulk{Inbox: taking, Queue: app.BulkQueue}
+		job.Bulk = &deliver.Bulk{Inbox: taking, Queue: app.BulkQueue}
 	}
 	if app.State != nil { // a nil *State in an interface would not be nil
-		h.Objects = app.State
+		job.Objects = app.State
 		config.Remove = boot.JournalRight{State: app.State}.Remove
 	} else {
 		app.Log.Warn("no STATE: the order of issue holds within a batch only", slog.String("unset", "STATE"))
@@ -37,6 +37,6 @@ func main() {
 	if err != nil {
 		panic(err) // the library is always there
 	}
-	h.Editor = editor
-	app.Serve(h.handle)
+	job.Editor = editor
+	app.Serve(handler{job}.handle)
 }

@@ -114,7 +114,7 @@ type Handler func([]DeadLetter) (removed []string, err error)
 // Dead letters that are there and were not looked at are an error; others says how many
 // more are delayed, or taken by somebody else.
 func (q DeadLetters) Each(ctx context.Context, f Filter, handle Handler) (others int, err error) {
-	r := round{DeadLetters: q, filter: f, held: map[string]string{}, seen: map[string]bool{}, lost: map[string]bool{}}
+	r := round{of: q, filter: f, held: map[string]string{}, seen: map[string]bool{}, lost: map[string]bool{}}
 	r.why = errors.New("the queue does not give them now")
 	defer func() { err = errors.Join(err, q.giveBack(ctx, slices.Collect(maps.Values(r.held)))) }()
 	tell, end := q.Progress(" dead letters")
@@ -187,7 +187,7 @@ const (
 
 // round is one look at all dead letters.
 type round struct {
-	DeadLetters
+	of         DeadLetters
 	filter     Filter
 	long       time.Duration     // how long they are hidden
 	held       map[string]string // the handles of those to give back, by id
@@ -204,7 +204,7 @@ func (r *round) full() bool { return r.filter.Limit > 0 && r.found >= r.filter.L
 // take takes some dead letters, and gives those of them that are new and selected.
 func (r *round) take(ctx context.Context) (batch []DeadLetter, err error) {
 	asked := time.Now()
-	got, err := r.Queue.Receive(ctx, r.Name, atOnce, r.filter.Wait)
+	got, err := r.of.Queue.Receive(ctx, r.of.Name, atOnce, r.filter.Wait)
 	if err != nil {
 		return nil, err
 	}
@@ -242,7 +242,7 @@ func (r *round) hide(ctx context.Context, taken []video.Received) []error {
 	var calls errgroup.Group
 	for i := range taken {
 		calls.Go(func() error {
-			handle, until, err := r.Queue.Extend(ctx, r.Name, taken[i].Handle, r.long)
+			handle, until, err := r.of.Queue.Extend(ctx, r.of.Name, taken[i].Handle, r.long)
 			if errs[i] = err; err == nil {
 				taken[i].Handle, taken[i].NextVisible = handle, until
 			}
@@ -255,7 +255,7 @@ func (r *round) hide(ctx context.Context, taken []video.Received) []error {
 
 // others is what Each says at its end.
 func (r *round) others(ctx context.Context) (int, error) {
-	stats, err := r.Queue.Stats(ctx, r.Name)
+	stats, err := r.of.Queue.Stats(ctx, r.of.Name)
 	if err != nil {
 		return 0, err
 	}
