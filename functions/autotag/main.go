@@ -13,7 +13,7 @@ import (
 
 func main() {
 	app := boot.Must("autotag")
-	app.Serve(newHandler(app).handle)
+	boot.Serve(newHandler(app).handle, app.Warm)
 }
 
 func newHandler(app *boot.App) *handler {

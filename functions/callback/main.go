@@ -17,7 +17,7 @@ import (
 
 func main() {
 	app := boot.Must("callback")
-	app.Serve(newHandler(app, boot.Getenv("NOTICE_QUEUE")).handle)
+	boot.Serve(newHandler(app, boot.Getenv("NOTICE_QUEUE")).handle)
 }
 
 func newHandler(app *boot.App, queue string) *handler {

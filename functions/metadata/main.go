@@ -38,5 +38,5 @@ func main() {
 		panic(err) // the library is always there
 	}
 	job.Editor = editor
-	app.Serve(handler{job}.handle)
+	boot.Serve(handler{job}.handle, app.Warm)
 }

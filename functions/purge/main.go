@@ -24,5 +24,5 @@ func main() {
 			CDN: boot.RefreshRight(app.VOD.RefreshPlayURLs), State: app.State, Region: app.Region, Account: app.Account, App: app.App, Log: app.Log,
 		},
 	}
-	app.Serve(h.handle)
+	boot.Serve(h.handle, app.Warm)
 }

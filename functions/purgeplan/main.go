@@ -26,5 +26,5 @@ func main() {
 			boot.RemoveRight
 		}{app.State, boot.RemoveFrom(app.State)},
 	}
-	app.Serve(h.handle)
+	boot.Serve(h.handle, app.Warm)
 }

@@ -15,9 +15,11 @@ import (
 )
 
 // Serve runs a function: handle gets each event as it came, with a context that Invocation
-// has prepared. It does not return.
-func (a *App) Serve(handle func(ctx context.Context, raw []byte) (any, error)) {
-	fc.RegisterInitializerFunction(func(ctx context.Context) { a.Warm(ctx) })
+// has prepared; warm, if any, is its initializer. It does not return.
+func Serve(handle func(ctx context.Context, raw []byte) (any, error), warm ...func(ctx context.Context)) {
+	for _, f := range warm {
+		fc.RegisterInitializerFunction(f)
+	}
 	fc.Start(func(ctx context.Context, raw []byte) (any, error) { return handle(Invocation(ctx), raw) })
 }
 

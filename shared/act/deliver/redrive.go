@@ -169,7 +169,7 @@ func (q DeadLetters) Edit(ctx context.Context, id string, body []byte, wait time
 		if !do {
 			return false, nil
 		}
-		l.DeadLetter.Body, l.Ref = body, ""
+		l.Body, l.Ref = body, ""
 		letter, err := events.EncodeDeadLetter(l.DeadLetter)
 		if err != nil {
 			return false, err

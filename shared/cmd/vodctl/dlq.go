@@ -183,7 +183,7 @@ func dlqShow(a *app) *cobra.Command {
 func (a *app) printLetter(ctx context.Context, letters deliver.DeadLetters, l deliver.DeadLetter) error {
 	body, key, err := letters.Body(ctx, l)
 	if l.Ref = key; err == nil {
-		l.DeadLetter.Body = body
+		l.Body = body
 	}
 	if a.json() {
 		return a.printJSON(show(l))
@@ -254,7 +254,7 @@ func (a *app) printEdited(id string, yes bool) error {
 	if yes {
 		say = "edited; it has a new id"
 	}
-	err := error(nil)
+	var err error
 	if a.json() {
 		err = a.printJSON(struct {
 			ID     string `json:"id"`
