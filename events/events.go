@@ -64,7 +64,7 @@ func Decode(raw []byte) (Event, error) {
 		if m, ok := queueEvent(o); ok {
 			e.Messages = []Message{m}
 		} else {
-			e.Messages, err = DecodeBatch(raw)
+			e.Messages, err = batch(raw)
 		}
 	default:
 		var m Message
@@ -77,15 +77,9 @@ func Decode(raw []byte) (Event, error) {
 	return e, nil
 }
 
-// Kind tells which trigger sent the bytes. A topic message without an envelope
-// cannot be told from a direct invocation: both are TriggerUnknown, and the bytes
-// are then the message itself.
-func Kind(raw []byte) Trigger {
-	trigger, _ := look(raw)
-	return trigger
-}
-
-// look is Kind, with the object that the bytes are, if they are one.
+// look tells which trigger sent the bytes, and gives the object that they are, if they are
+// one. A topic message without an envelope cannot be told from a direct invocation: both
+// are TriggerUnknown, and the bytes are then the message itself.
 func look(raw []byte) (Trigger, object) {
 	switch first(raw) {
 	case '[':

@@ -28,13 +28,34 @@ type Response struct {
 	Body            string            `json:"body"`
 }
 
-// DecodeHTTP reads the event of an HTTP trigger (function-compute.md 4.6). Every
-// error wraps ErrMalformed; a body over MaxBody wraps ErrTooLarge too.
-func DecodeHTTP(raw []byte) (Request, error) { return request(raw, nil) }
+// MaxHTTPEvent is how long the event of a request with a body of MaxBody can be, since
+// JSON writes a quote or a line's end as two characters. A longer one need not be looked at.
+const MaxHTTPEvent = 2*MaxBody + 64<<10
 
-// request is DecodeHTTP for bytes that may have been parsed: nil, they have not.
+// mostHTTPEvent is how long such an event can be whatever its body is.
+const mostHTTPEvent = 6*MaxBody + 64<<10
+
+// DecodeHTTPHead reads the event of an HTTP trigger (function-compute.md 4.6) without its
+// body, which it leaves to the function that it answers: whoever has to be turned away at
+// the head costs no more. Every error wraps ErrMalformed; a body over MaxBody wraps
+// ErrTooLarge too.
+func DecodeHTTPHead(raw []byte) (r Request, body func() ([]byte, error), err error) {
+	if len(raw) > mostHTTPEvent {
+		return Request{}, nil, tooLarge("http event", len(raw))
+	}
+	o, err := parse(raw)
+	if err != nil {
+		return Request{}, nil, malformed("http event", "%w", err)
+	}
+	return head(o)
+}
+
+// request reads the event with its body.
 func request(raw []byte, o object) (Request, error) {
-	r, body, err := head(raw, o)
+	if len(raw) > mostHTTPEvent {
+		return Request{}, tooLarge("http event", len(raw))
+	}
+	r, body, err := head(o)
 	if err == nil {
 		r.Body, err = body()
 	}
@@ -44,26 +65,7 @@ func request(raw []byte, o object) (Request, error) {
 	return r, nil
 }
 
-// MaxHTTPEvent is how long the event of a request with a body of MaxBody can be, since
-// JSON writes a quote or a line's end as two characters. A longer one need not be looked at.
-const MaxHTTPEvent = 2*MaxBody + 64<<10
-
-// DecodeHTTPHead reads the event of an HTTP trigger without its body, which it leaves to
-// the function that it answers: whoever has to be turned away at the head costs no more.
-// Errors are those of DecodeHTTP.
-func DecodeHTTPHead(raw []byte) (r Request, body func() ([]byte, error), err error) {
-	return head(raw, nil)
-}
-
-func head(raw []byte, o object) (r Request, body func() ([]byte, error), err error) {
-	if len(raw) > 6*MaxBody+64<<10 { // whatever the body is, it is too large
-		return Request{}, nil, tooLarge("http event", len(raw))
-	}
-	if o == nil {
-		if o, err = parse(raw); err != nil {
-			return Request{}, nil, malformed("http event", "%w", err)
-		}
-	}
+func head(o object) (r Request, body func() ([]byte, error), err error) {
 	outer := o.inner("requestcontext")
 	call := outer.inner("http")
 	if outer == nil && !o.has("rawpath") {

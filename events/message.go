@@ -13,12 +13,12 @@ type Message struct {
 	At   time.Time // when it was published
 }
 
-// DecodeBatch reads what EventBridge hands over for an MNS queue: one event, or an
+// batch reads what EventBridge hands over for an MNS queue: one event, or an
 // array of events, each an object or a string holding one (function-compute.md
 // 4.3), whole or its data part only. An element of the array that is no such event
 // becomes a message with that element as its body: its neighbours must not be run
 // again on its account. Every error wraps ErrMalformed.
-func DecodeBatch(raw []byte) ([]Message, error) {
+func batch(raw []byte) ([]Message, error) {
 	switch first(raw) {
 	case '{':
 		m, ok := element(raw)
@@ -69,16 +69,10 @@ func queueEvent(event object) (Message, bool) {
 	return m, true
 }
 
-// DecodeTopic reads a message that an MNS topic pushed, in each of the three forms
+// topic reads a message that an MNS topic pushed, in each of the three forms
 // a trigger can be set to: JSON, and SIMPLIFIED or STREAM with and without
 // attributes (function-compute.md 4.2). What has no envelope is the message itself.
 // Every error wraps ErrMalformed: there is one only for an empty event.
-func DecodeTopic(raw []byte) (Message, error) {
-	o, _ := parse(raw) // what is no object has no envelope
-	return topic(raw, o)
-}
-
-// topic is DecodeTopic for bytes and the object that they are, if they are one.
 func topic(raw []byte, o object) (Message, error) {
 	switch {
 	case len(raw) == 0:
