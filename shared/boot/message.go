@@ -5,15 +5,12 @@ import (
 	"vodcurator/shared/video"
 )
 
-// The queue's nouns, under names that a function may use: it declares its own
-// interface over them, and *queue.Client fits.
+// What a queue takes, under names that a function may use.
 type (
 	// Message is one message to be sent.
 	Message = video.Message
 	// Sent is what came of sending one message.
 	Sent = video.Sent
-	// Received is one message that was taken and must be deleted.
-	Received = video.Received
 )
 
 // Sender hands changes to the metadata queue.
