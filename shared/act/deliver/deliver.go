@@ -1,22 +1,24 @@
-// Package deliver is the life of a queue message, from its intake to its one end.
+// Package deliver is the life of a queue message, from its sender to its one end. Its files
+// tell it in this order:
 //
+//	sender    changes become messages, and somebody hears that bulk changes wait
 //	intake    a batch is decoded; a message that points under STATE is followed; changes
 //	          without a moment of issue get one; what nothing can carry out is noted
 //	outcome   act/edit carries the changes out; each message then is done, goes back into
 //	          its queue with a delay, or is a dead letter with its reason
 //	envelope  what goes round in a message: its tries, when it was seen first, and the
 //	          body as its sender sent it; what fits no queue lies under STATE
-//	redrive   a person lists dead letters, mends them, sends them back or drops them
+//	pull      without a trigger batches are taken from the queue at a timer's tick
+//	lanes     bulk changes, those of rules and backfills, wait behind people's
+//	letters   dead letters are taken, looked at and given back
+//	redrive   a person sends them back, mends or drops them
+//	notices   VOD's notifications: which assets they make somebody look at
 //
 // It promises that each message ends somewhere, and alone: whatever is wrong with one, its
 // neighbours go on. Dead letters are sent first, then what goes back, and only then is a
 // batch acknowledged, so a process that is killed leaves each message at worst in two
 // places; a change that is carried out twice has its effect once. When STATE or a queue is
 // out of reach no message has an end: the batch goes back, or the platform keeps it.
-//
-// Batches are pushed (Job.Handle with a batch) or, in accounts without EventBridge, taken
-// from the queue at a timer's tick. Bulk changes, those of rules and backfills, wait in a
-// queue of their own (lanes.go).
 //
 // # Why
 //

@@ -12,11 +12,9 @@ import (
 	"vodcurator/shared/video"
 )
 
-// Bulk changes, those of rules and backfills, have a queue of their own. Nobody pushes it: a
-// second stream would be a second writer, or find the one instance taken and try again ever
-// later. Instead a message among people's says that there are bulk changes. The invocation
-// that gets it does people's changes first and then bulk changes for bulkTime, and says so
-// again when it found some. So a person waits for bulkTime, however many changes wait.
+// Nobody pushes the queue of bulk changes; a message among people's says that it holds some.
+// The invocation that gets it does people's changes first and then bulk changes for bulkTime,
+// and says so again when it found some. So a person waits for bulkTime, however many wait.
 const (
 	bulkTime  = 2 * time.Second
 	bulkLeast = bulkTime / 8 // less is not worth a batch
