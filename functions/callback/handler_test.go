@@ -114,16 +114,15 @@ func TestOnlyASignedCallbackIsPassedOnAndOnce(t *testing.T) {
 func TestALargeOrUnsignedBodyIsNotDecoded(t *testing.T) {
 	r := newRig()
 	for _, tc := range []struct {
-		what    string
-		raw     []byte
-		want    int
-		atMost  uint64 // bytes allocated
-		fastest time.Duration
+		what   string
+		raw    []byte
+		want   int
+		atMost uint64 // bytes allocated
 	}{
-		{"30 MB, signed", event(t, "POST", strings.Repeat("a", 30<<20), signed(r.at, key), false), http.StatusRequestEntityTooLarge, 1 << 16, 10 * time.Millisecond},
-		{"5 MB of control characters", event(t, "POST", strings.Repeat("\x01", 5<<20), nil, false), http.StatusRequestEntityTooLarge, 1 << 16, 10 * time.Millisecond},
-		{"1 MB, unsigned", event(t, "POST", strings.Repeat(`"`, 1<<20), nil, false), http.StatusUnauthorized, 3 << 20, time.Second},
-		{"1 MB and a byte, signed", event(t, "POST", strings.Repeat("a", 1<<20+1), signed(r.at, key), false), http.StatusRequestEntityTooLarge, 8 << 20, time.Second},
+		{"30 MB, signed", event(t, "POST", strings.Repeat("a", 30<<20), signed(r.at, key), false), http.StatusRequestEntityTooLarge, 1 << 16},
+		{"5 MB of control characters", event(t, "POST", strings.Repeat("\x01", 5<<20), nil, false), http.StatusRequestEntityTooLarge, 1 << 16},
+		{"1 MB, unsigned", event(t, "POST", strings.Repeat(`"`, 1<<20), nil, false), http.StatusUnauthorized, 3 << 20},
+		{"1 MB and a byte, signed", event(t, "POST", strings.Repeat("a", 1<<20+1), signed(r.at, key), false), http.StatusRequestEntityTooLarge, 8 << 20},
 	} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
@@ -133,7 +132,6 @@ func TestALargeOrUnsignedBodyIsNotDecoded(t *testing.T) {
 		runtime.ReadMemStats(&after)
 		t.Logf("%-28s event of %5.1f MB: %d in %s, %d KB allocated", tc.what, float64(len(tc.raw))/(1<<20), tc.want, took.Round(time.Microsecond), (after.TotalAlloc-before.TotalAlloc)>>10)
 		require.LessOrEqual(t, after.TotalAlloc-before.TotalAlloc, tc.atMost, tc.what)
-		require.Less(t, took, tc.fastest, tc.what)
 	}
 	require.Empty(t, r.sent)
 }
