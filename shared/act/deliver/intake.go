@@ -124,15 +124,20 @@ func pointedTo(key string, body []byte) (events.Metadata, error) {
 }
 
 // stamp gives changes without a moment of issue the first moment we know of, so
-// that a message that goes round does not grow younger. Of two such changes in one
-// message the later one is the newer.
+// that a message that goes round does not grow younger.
 func (d *delivery) stamp() {
 	if d.meta.FirstSeen.IsZero() {
 		d.meta.FirstSeen = d.At.UTC()
 	}
-	for i := range d.meta.Changes {
-		if c := &d.meta.Changes[i]; c.IssuedAt.IsZero() {
-			c.IssuedAt = d.meta.FirstSeen.Add(time.Duration(i))
+	Stamp(d.meta.Changes, d.meta.FirstSeen)
+}
+
+// Stamp gives changes without a moment of issue this one. Of two about one asset the later
+// one in the list is the newer.
+func Stamp(changes []video.Change, at time.Time) {
+	for i := range changes {
+		if c := &changes[i]; c.IssuedAt.IsZero() {
+			c.IssuedAt = at.Add(time.Duration(i))
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vodcurator/shared/act/deliver"
 	"vodcurator/shared/boot"
 	"vodcurator/shared/queue"
 	"vodcurator/shared/report"
@@ -74,11 +75,7 @@ does: for thousands of them, so that an editor's one need not wait.`,
 					return fmt.Errorf("%w: --issued-at %s is no moment that has been", errUsage, at)
 				}
 			}
-			for i := range changes {
-				if changes[i].IssuedAt.IsZero() {
-					changes[i].IssuedAt = issued.Add(time.Duration(i)) // of two about one media the lower wins
-				}
-			}
+			deliver.Stamp(changes, issued)
 			return a.send(cmd.Context(), changes, skip, issued, bulk, yes)
 		},
 	}
