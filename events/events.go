@@ -41,40 +41,77 @@ const (
 	TriggerUnknown Trigger = "unknown"
 )
 
-// Kind tells which trigger sent the bytes. A topic message without an envelope
-// cannot be told from a direct invocation: both are TriggerUnknown, and the bytes
-// are then the message itself.
-func Kind(raw []byte) Trigger {
+// Event is what a trigger hands over, decoded.
+type Event struct {
+	Trigger  Trigger
+	Request  Request   // of TriggerHTTP
+	Tick     Tick      // of TriggerTimer
+	Messages []Message // of all others
+}
+
+// Decode tells which trigger sent the bytes and decodes them, once. Every error wraps
+// ErrMalformed, and comes with the Trigger alone: each answers it in its own way.
+func Decode(raw []byte) (Event, error) {
+	trigger, o := look(raw)
+	e := Event{Trigger: trigger}
+	var err error
+	switch trigger {
+	case TriggerHTTP:
+		e.Request, err = request(raw, o)
+	case TriggerTimer:
+		e.Tick, err = tick(o)
+	case TriggerBatch:
+		if m, ok := queueEvent(o); ok {
+			e.Messages = []Message{m}
+		} else {
+			e.Messages, err = batch(raw)
+		}
+	default:
+		var m Message
+		m, err = topic(raw, o)
+		e.Messages = []Message{m}
+	}
+	if err != nil {
+		return Event{Trigger: trigger}, err
+	}
+	return e, nil
+}
+
+// look tells which trigger sent the bytes, and gives the object that they are, if they are
+// one. A topic message without an envelope cannot be told from a direct invocation: both
+// are TriggerUnknown, and the bytes are then the message itself.
+func look(raw []byte) (Trigger, object) {
 	switch first(raw) {
 	case '[':
 		elements := json.NewDecoder(bytes.NewReader(raw))
 		_, err := elements.Token()
 		for err == nil && elements.More() {
-			var element json.RawMessage
-			if err = elements.Decode(&element); err != nil {
+			var one json.RawMessage
+			if err = elements.Decode(&one); err != nil {
 				break
 			}
-			if _, ok := queueEvent(element); ok {
-				return TriggerBatch // the first one tells; a batch may be 32 MB long
+			if _, ok := element(one); ok {
+				return TriggerBatch, nil // the first one tells; a batch may be 32 MB long
 			}
 		}
 	case '{':
 		o, err := parse(raw)
 		switch {
 		case err != nil:
+			return TriggerUnknown, nil
 		case o.has("rawpath") || o.has("requestcontext"):
-			return TriggerHTTP
+			return TriggerHTTP, o
 		case o.has("triggertime") && o.has("triggername"):
-			return TriggerTimer
+			return TriggerTimer, o
 		case isNotification(o) || isStream(o):
-			return TriggerTopic
-		default:
-			if _, ok := queueEvent(raw); ok {
-				return TriggerBatch
-			}
+			return TriggerTopic, o
 		}
+		if _, ok := queueEvent(o); ok {
+			return TriggerBatch, o
+		}
+		return TriggerUnknown, o
 	}
-	return TriggerUnknown
+	return TriggerUnknown, nil
 }
 
 // first is the first byte that is not blank, 0 if there is none.

@@ -122,15 +122,30 @@ func FuzzDecodeDeadLetter(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw []byte) { holds(t, events.DecodeDeadLetter, raw) })
 }
 
-func FuzzKind(f *testing.F) {
+// Decoding once says what the trigger and its own decoder say one after the other.
+func FuzzDecode(f *testing.F) {
 	seed(f)
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		decoders := map[events.Trigger]func([]byte) error{
-			events.TriggerBatch: func(b []byte) error { _, err := events.DecodeBatch(b); return err },
-			events.TriggerTopic: func(b []byte) error { _, err := events.DecodeTopic(b); return err },
+		want := events.Event{Trigger: events.Kind(raw)}
+		var err error
+		switch want.Trigger {
+		case events.TriggerHTTP:
+			want.Request, err = events.DecodeHTTP(raw)
+		case events.TriggerTimer:
+			want.Tick, err = events.DecodeTick(raw)
+		case events.TriggerBatch:
+			want.Messages, err = events.DecodeBatch(raw)
+		default:
+			var m events.Message
+			if m, err = events.DecodeTopic(raw); err == nil {
+				want.Messages = []events.Message{m}
+			}
 		}
-		if decode, ok := decoders[events.Kind(raw)]; ok {
-			require.NoError(t, decode(raw))
+		got, gotErr := events.Decode(raw)
+		require.Equal(t, want, got)
+		require.Equal(t, err, gotErr)
+		if err != nil {
+			require.ErrorIs(t, err, events.ErrMalformed)
 		}
 	})
 }

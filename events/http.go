@@ -28,40 +28,50 @@ type Response struct {
 	Body            string            `json:"body"`
 }
 
-// DecodeHTTP reads the event of an HTTP trigger (function-compute.md 4.6). Every
-// error wraps ErrMalformed; a body over MaxBody wraps ErrTooLarge too.
-func DecodeHTTP(raw []byte) (Request, error) {
-	r, body, err := DecodeHTTPHead(raw)
-	if err != nil {
-		return Request{}, err
-	}
-	if r.Body, err = body(); err != nil {
-		return Request{}, err
-	}
-	return r, nil
-}
-
 // MaxHTTPEvent is how long the event of a request with a body of MaxBody can be, since
 // JSON writes a quote or a line's end as two characters. A longer one need not be looked at.
 const MaxHTTPEvent = 2*MaxBody + 64<<10
 
-// DecodeHTTPHead reads the event of an HTTP trigger without its body, which it leaves to
-// the function that it answers: whoever has to be turned away at the head costs no more.
-// Errors are those of DecodeHTTP.
-func DecodeHTTPHead(raw []byte) (head Request, body func() ([]byte, error), err error) {
-	if len(raw) > 6*MaxBody+64<<10 { // whatever the body is, it is too large
+// mostHTTPEvent is how long such an event can be whatever its body is.
+const mostHTTPEvent = 6*MaxBody + 64<<10
+
+// DecodeHTTPHead reads the event of an HTTP trigger (function-compute.md 4.6) without its
+// body, which it leaves to the function that it answers: whoever has to be turned away at
+// the head costs no more. Every error wraps ErrMalformed; a body over MaxBody wraps
+// ErrTooLarge too.
+func DecodeHTTPHead(raw []byte) (r Request, body func() ([]byte, error), err error) {
+	if len(raw) > mostHTTPEvent {
 		return Request{}, nil, tooLarge("http event", len(raw))
 	}
 	o, err := parse(raw)
 	if err != nil {
 		return Request{}, nil, malformed("http event", "%w", err)
 	}
+	return head(o)
+}
+
+// request reads the event with its body.
+func request(raw []byte, o object) (Request, error) {
+	if len(raw) > mostHTTPEvent {
+		return Request{}, tooLarge("http event", len(raw))
+	}
+	r, body, err := head(o)
+	if err == nil {
+		r.Body, err = body()
+	}
+	if err != nil {
+		return Request{}, err
+	}
+	return r, nil
+}
+
+func head(o object) (r Request, body func() ([]byte, error), err error) {
 	outer := o.inner("requestcontext")
 	call := outer.inner("http")
 	if outer == nil && !o.has("rawpath") {
 		return Request{}, nil, malformed("http event", "neither requestContext nor rawPath")
 	}
-	r := Request{
+	r = Request{
 		Method:    call.word("method"),
 		Path:      call.text("path"),
 		RequestID: outer.word("requestid"),

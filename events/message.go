@@ -13,15 +13,15 @@ type Message struct {
 	At   time.Time // when it was published
 }
 
-// DecodeBatch reads what EventBridge hands over for an MNS queue: one event, or an
+// batch reads what EventBridge hands over for an MNS queue: one event, or an
 // array of events, each an object or a string holding one (function-compute.md
 // 4.3), whole or its data part only. An element of the array that is no such event
 // becomes a message with that element as its body: its neighbours must not be run
 // again on its account. Every error wraps ErrMalformed.
-func DecodeBatch(raw []byte) ([]Message, error) {
+func batch(raw []byte) ([]Message, error) {
 	switch first(raw) {
 	case '{':
-		m, ok := queueEvent(raw)
+		m, ok := element(raw)
 		if !ok {
 			return nil, malformed("queue batch", "an object without a messageBody")
 		}
@@ -32,10 +32,10 @@ func DecodeBatch(raw []byte) ([]Message, error) {
 			return nil, malformed("queue batch", "%w", err)
 		}
 		messages := make([]Message, len(elements))
-		for i, element := range elements {
-			m, ok := queueEvent(element)
+		for i, one := range elements {
+			m, ok := element(one)
 			if !ok {
-				m = Message{Body: text(element)}
+				m = Message{Body: text(one)}
 			}
 			messages[i] = m
 		}
@@ -44,13 +44,17 @@ func DecodeBatch(raw []byte) ([]Message, error) {
 	return nil, malformed("queue batch", "neither an object nor an array")
 }
 
-// queueEvent reads one event of a batch.
-func queueEvent(raw []byte) (Message, bool) {
+// element reads one event of a batch, an object or a string that holds one.
+func element(raw []byte) (Message, bool) {
 	found := objects(raw)
 	if len(found) != 1 || first(raw) == '[' {
 		return Message{}, false
 	}
-	event := found[0]
+	return queueEvent(found[0])
+}
+
+// queueEvent reads EventBridge's event of a queue message.
+func queueEvent(event object) (Message, bool) {
 	data := event.inner("data")
 	if data == nil {
 		data = event // the trigger was set to hand over the data part alone
@@ -65,23 +69,21 @@ func queueEvent(raw []byte) (Message, bool) {
 	return m, true
 }
 
-// DecodeTopic reads a message that an MNS topic pushed, in each of the three forms
+// topic reads a message that an MNS topic pushed, in each of the three forms
 // a trigger can be set to: JSON, and SIMPLIFIED or STREAM with and without
 // attributes (function-compute.md 4.2). What has no envelope is the message itself.
 // Every error wraps ErrMalformed: there is one only for an empty event.
-func DecodeTopic(raw []byte) (Message, error) {
-	if len(raw) == 0 {
-		return Message{}, malformed("topic message", "empty")
-	}
-	o, err := parse(raw)
+func topic(raw []byte, o object) (Message, error) {
 	switch {
-	case err == nil && isNotification(o):
+	case len(raw) == 0:
+		return Message{}, malformed("topic message", "empty")
+	case isNotification(o):
 		m := Message{ID: o.word("messageid"), Body: plain(o.text("message")), At: millis(o, "publishtime")}
 		if m.At.IsZero() {
 			m.At = o.time("publishtime")
 		}
 		return m, nil
-	case err == nil && isStream(o):
+	case isStream(o):
 		return Message{Body: plain(o.text("body"))}, nil
 	}
 	return Message{Body: plain(string(raw))}, nil

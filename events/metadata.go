@@ -2,6 +2,7 @@ package events
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -147,27 +148,43 @@ func DecodeMetadata(body []byte) (Metadata, error) {
 		return Metadata{}, malformed("metadata message", "%w", err)
 	}
 	m := Metadata{Changes: wire.Changes, Retag: wire.Retag, Bulk: wire.Bulk, Origin: wire.Origin, Attempts: wire.Attempts, Before: wire.Before, FirstSeen: wire.FirstSeen, Ref: wire.Ref, Reason: wire.Reason, Original: wire.Original}
-	switch {
-	case m.Attempts < 0 || m.Attempts > maxTries:
-		return Metadata{}, malformed("metadata message", "attempts is %d, 0 to %d", m.Attempts, maxTries)
-	case m.Before < 0 || m.Before > maxTries:
-		return Metadata{}, malformed("metadata message", "before is %d, 0 to %d", m.Before, maxTries)
-	case !dated(m.FirstSeen):
-		return Metadata{}, malformed("metadata message", "firstSeen: year %d, 1 to 9999", m.FirstSeen.UTC().Year())
-	case m.Bulk && (m.Ref != "" || len(m.Changes)+len(m.Retag) > 0):
-		return Metadata{}, malformed("metadata message", "bulk goes alone")
-	case m.Ref == "" && len(m.Changes)+len(m.Retag) == 0 && !m.Bulk:
-		return Metadata{}, malformed("metadata message", "no changes")
-	case len(m.Changes)+len(m.Retag) > MaxChanges:
-		return Metadata{}, malformed("metadata message", "%d changes, at most %d; send more messages", len(m.Changes)+len(m.Retag), MaxChanges)
-	case m.Origin != "" && m.Origin != OriginPerson && m.Origin != OriginRules:
-		return Metadata{}, malformed("metadata message", "origin: %q is neither %s nor %s", clip(m.Origin), OriginPerson, OriginRules)
-	case m.Ref != "" && !refKey().MatchString(m.Ref):
-		return Metadata{}, malformed("metadata message", "ref: %q is not a key under messages/", clip(m.Ref))
-	case m.Ref != "" && len(m.Changes)+len(m.Retag) > 0:
-		return Metadata{}, malformed("metadata message", "both changes and ref")
+	if err := cmp.Or(m.round(), m.content()); err != nil {
+		return Metadata{}, err
 	}
 	return m, nil
+}
+
+// round says what is wrong with what a message tells of its rounds.
+func (m Metadata) round() error {
+	switch {
+	case m.Attempts < 0 || m.Attempts > maxTries:
+		return malformed("metadata message", "attempts is %d, 0 to %d", m.Attempts, maxTries)
+	case m.Before < 0 || m.Before > maxTries:
+		return malformed("metadata message", "before is %d, 0 to %d", m.Before, maxTries)
+	case !dated(m.FirstSeen):
+		return malformed("metadata message", "firstSeen: year %d, 1 to 9999", m.FirstSeen.UTC().Year())
+	}
+	return nil
+}
+
+// content says what is wrong with what a message asks for, its changes' own limits aside.
+func (m Metadata) content() error {
+	n := len(m.Changes) + len(m.Retag)
+	switch {
+	case m.Bulk && (m.Ref != "" || n > 0):
+		return malformed("metadata message", "bulk goes alone")
+	case m.Ref == "" && n == 0 && !m.Bulk:
+		return malformed("metadata message", "no changes")
+	case n > MaxChanges:
+		return malformed("metadata message", "%d changes, at most %d; send more messages", n, MaxChanges)
+	case m.Origin != "" && m.Origin != OriginPerson && m.Origin != OriginRules:
+		return malformed("metadata message", "origin: %q is neither %s nor %s", clip(m.Origin), OriginPerson, OriginRules)
+	case m.Ref != "" && !refKey().MatchString(m.Ref):
+		return malformed("metadata message", "ref: %q is not a key under messages/", clip(m.Ref))
+	case m.Ref != "" && n > 0:
+		return malformed("metadata message", "both changes and ref")
+	}
+	return nil
 }
 
 // notText says where in a JSON value something is not UTF-8, looking so many levels

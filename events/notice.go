@@ -71,6 +71,63 @@ type Notice struct {
 // OK says that the notification tells of a success.
 func (n Notice) OK() bool { return n.Status == StatusOK }
 
+// NeedsTags says that a media may need tags after it. StreamTranscodeComplete is not such a
+// kind: TranscodeComplete follows it.
+func (n Notice) NeedsTags() bool {
+	switch n.Kind {
+	case FileUploadComplete, UploadByURLComplete, VideoAnalysisComplete, TranscodeComplete,
+		ImageUploadComplete, AddLiveRecordVideoComplete, AIVideoTagComplete:
+		return true
+	}
+	return false
+}
+
+// Change is what it says that somebody has changed about a media; empty: nothing.
+func (n Notice) Change() (u video.Update) {
+	if change, ok := n.Detail.(BaseChange); ok && change.Mode == "update" && n.ID != "" {
+		u = change.Update(n.ID)
+		u.Kind = n.MediaKind
+	}
+	return u
+}
+
+// Gone says that a whole video was deleted.
+func (n Notice) Gone() bool {
+	deleted, ok := n.Detail.(Deleted)
+	return ok && deleted.Type == "all" && n.OK() && n.MediaKind != video.KindImage
+}
+
+// ForQueue is the notification as a queue message: as it came, or, where it is too long for
+// that, without what its kind adds. The media is read again anyway.
+func (n Notice) ForQueue() ([]byte, error) {
+	if len(n.Raw) <= MaxMessage {
+		return n.Raw, nil
+	}
+	status := "success"
+	if n.Status == StatusFailed {
+		status = "fail"
+	}
+	return json.Marshal(map[string]string{
+		"EventType": n.Kind, "MediaId": string(n.ID), "MediaType": string(n.MediaKind), "Status": status,
+		"EventTime": n.At.UTC().Format(time.RFC3339), "AppId": n.App,
+	})
+}
+
+// OfApp leaves out what VOD tells of other applications; none: it leaves out nothing. What
+// does not say whose it is stays: the media is asked, before anything is done about it.
+func OfApp(notices []Notice, app string) []Notice {
+	if app == "" {
+		return notices
+	}
+	var own []Notice
+	for _, n := range notices {
+		if n.App == "" || n.App == app {
+			own = append(own, n)
+		}
+	}
+	return own
+}
+
 // DecodeNotice reads a notification, from a callback's body or a queue message.
 // A kind we do not know is no error: everything but Detail is filled. Bytes that
 // are no JSON object, have no EventType or an id that cannot be one are an error,

@@ -23,11 +23,15 @@ func DecodeTick(raw []byte) (Tick, error) {
 	if err != nil {
 		return Tick{}, malformed("timer event", "%w", err)
 	}
-	tick := Tick{At: o.time("triggertime"), Trigger: o.text("triggername"), Payload: o.text("payload")}
-	if tick.At.IsZero() {
+	return tick(o)
+}
+
+func tick(o object) (Tick, error) {
+	t := Tick{At: o.time("triggertime"), Trigger: o.text("triggername"), Payload: o.text("payload")}
+	if t.At.IsZero() {
 		return Tick{}, malformed("timer event", "triggerTime %q", o.text("triggertime"))
 	}
-	return tick, nil
+	return t, nil
 }
 
 // ErrRefused says that a tick is not acted on: its time is far from the clock.

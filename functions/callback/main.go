@@ -11,27 +11,20 @@ package main
 import (
 	"time"
 
-	"github.com/aliyun/fc-runtime-go-sdk/fc"
-
 	"vodcurator/events"
 	"vodcurator/shared/boot"
 )
 
 func main() {
 	app := boot.Must("callback")
-	fc.Start(newHandler(app, boot.Getenv("NOTICE_QUEUE")).handle)
+	boot.Serve(newHandler(app, boot.Getenv("NOTICE_QUEUE")).handle)
 }
 
 func newHandler(app *boot.App, queue string) *handler {
 	h := &handler{
-		signer: events.Signer{URL: app.CallbackURL, Window: app.CallbackWindow},
-		seen:   events.NewSeen(10_000, 2*app.CallbackWindow),
-		budget: newBudget(app.CallbackWindow),
-		send:   app.Queue.Send, queue: queue,
+		gate: app.Gate(), out: boot.SendRight(app.Queue.Send), queue: queue,
 		now: time.Now, log: app.Log, deadline: 4 * time.Second,
 	}
-	for _, key := range app.CallbackKeys {
-		h.signer.Keys = append(h.signer.Keys, string(key))
-	}
+	h.gate.Budget = events.NewBudget(app.CallbackWindow)
 	return h
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"vodcurator/shared/act/deliver"
 	"vodcurator/shared/act/edit"
 	"vodcurator/shared/boot"
 	"vodcurator/shared/decide/tagging"
@@ -257,7 +258,7 @@ func FuzzEditor(f *testing.F) {
 			Read: func(context.Context) (*tagging.Rules, error) { return fuzzRules, nil }, Media: s.Media, Labels: s.Labels,
 		}})
 		require.NoError(t, err)
-		h := handler{editor: editor, queue: q, objects: s, metadata: "metadata", dead: "dead", log: log}
+		h := handler{deliver.Job{Editor: editor, Out: q, Objects: s, Queue: "metadata", Dead: "dead", Log: log}}
 		d := &dice{choices}
 		for range 1 + d.n(2) {
 			bodies := []string{string(body)}

@@ -1,60 +1,34 @@
 // Command metadata is the function that changes titles, descriptions, categories,
 // covers and tags by queue message. It is the library's only writer as long as
 // everybody sends to its queue and one instance of it runs.
-//
-// A batch that Function Compute or EventBridge hands over succeeds or fails as a
-// whole. So each message gets its own end here: done, back into the queue, or
-// among the dead letters; and only when the queue itself is out of reach does the
-// function fail and leave the batch to the platform.
-//
-// # Why
-//
-// One message is one change, so that what becomes of one never touches another; 20 in a
-// message would be fewer sends with a shared fate. The body goes round inside the message as
-// it was sent, so that a dead letter shows what its sender wrote after any number of rounds;
-// keeping each body under STATE would cost a write for every message that fails once.
-//
-// Bulk changes have a queue without a trigger, and metadata takes from it for 2 s when a
-// message among people's says so: one instance, one writer and one rate, without a lease. A
-// second EventBridge stream was turned down: with one instance the platform answers it 429,
-// with two there is a lease for each batch and the rate twice. MNS priorities are best effort.
+// shared/act/deliver has what becomes of each message, and why.
 package main
 
 import (
-	"context"
 	"log/slog"
 
-	"github.com/aliyun/fc-runtime-go-sdk/fc"
-
+	"vodcurator/shared/act/deliver"
 	"vodcurator/shared/act/edit"
 	"vodcurator/shared/boot"
 )
 
 func main() {
 	app := boot.Must("metadata")
-	config := edit.Config{Log: app.Log, Library: struct {
-		boot.VideosRight
-		boot.ImagesRight
-		boot.UpdateRight
-		boot.UpdateImagesRight
-	}{app.Videos(), app.Images(), app.VOD.Update, app.VOD.UpdateImages}, Rules: edit.Rules{
-		Read: app.Rules(), Media: app.Media(), Labels: app.VOD.Labels,
-		Reach: app.Reach(), Report: app.TaggingMode == "report",
-	}}
-	h := handler{queue: boot.SendRight(app.Queue.Send), metadata: app.MetadataQueue, dead: app.DeadLetterQueue, log: app.Log}
+	config := app.EditConfig()
+	job := deliver.Job{Out: boot.SendRight(app.Queue.Send), Queue: app.MetadataQueue, Dead: app.DeadLetterQueue, Log: app.Log}
 	taking := struct {
 		boot.ReceiveRight
 		boot.DeleteRight
 		boot.ExtendRight
 	}{app.Queue.Receive, app.Queue.Delete, app.Queue.Extend}
 	if app.Intake == "pull" {
-		h.pull = taking
+		job.In = taking
 	}
 	if app.BulkQueue != "" {
-		h.bulk = &bulk{puller: taking, queue: app.BulkQueue}
+		job.Bulk = &deliver.Bulk{Inbox: taking, Queue: app.BulkQueue}
 	}
 	if app.State != nil { // a nil *State in an interface would not be nil
-		config.State, h.objects = app.State, app.State
+		job.Objects = app.State
 		config.Remove = boot.JournalRight{State: app.State}.Remove
 	} else {
 		app.Log.Warn("no STATE: the order of issue holds within a batch only", slog.String("unset", "STATE"))
@@ -63,7 +37,6 @@ func main() {
 	if err != nil {
 		panic(err) // the library is always there
 	}
-	h.editor = editor
-	fc.RegisterInitializerFunction(func(ctx context.Context) { app.Warm(ctx) })
-	fc.Start(h.handle)
+	job.Editor = editor
+	boot.Serve(handler{job}.handle, app.Warm)
 }

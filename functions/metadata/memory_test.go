@@ -60,10 +60,7 @@ func TestTheLargestBatchFitsTheMemory(t *testing.T) {
 	const messages, size = 10_000, 32 << 20
 	store, err := state.Open(t.Context(), "file:"+filepath.Join(t.TempDir(), "state"), state.Options{})
 	require.NoError(t, err)
-	editor, err := edit.New(edit.Config{Library: shelf{}, State: store})
-	require.NoError(t, err)
-	r := newRig()
-	r.editor, r.objects = editor, store
+	r := newRig(t, edit.Config{Library: shelf{}, State: store})
 
 	runtime.GC()
 	before := heap()

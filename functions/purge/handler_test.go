@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	"vodcurator/events"
 	"vodcurator/shared/act/notify"
 	"vodcurator/shared/act/purge"
+	"vodcurator/shared/boot"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
@@ -48,7 +48,7 @@ const tick = `{"triggerTime":"2026-11-22T19:00:00Z","triggerName":"nightly","pay
 
 // onTime hands the handler an event, while its clock says what the event says.
 func onTime(ctx context.Context, h handler, raw []byte) (any, error) {
-	h.clock = func(context.Context) (time.Time, error) {
+	h.night.Clock = func(context.Context) (time.Time, error) {
 		tick, err := events.DecodeTick(raw)
 		return tick.At, err
 	}
@@ -79,8 +79,11 @@ func newHandler(t *testing.T, policy func(context.Context) (*retention.Policy, e
 
 	library, log := &one{}, &strings.Builder{}
 	return handler{
-		job:    purge.Job{Library: library, State: store, Region: "cn-shanghai", Account: "1"},
-		policy: policy, last: &atomic.Int64{}, log: report.NewLog(log, slog.LevelInfo),
+		job: purge.Job{Library: library, State: store, Region: "cn-shanghai", Account: "1"},
+		night: &boot.Night{
+			Name: "purge", Policy: policy, State: store, Log: report.NewLog(log, slog.LevelInfo),
+			Notice: notify.Notice{Event: "", Region: "cn-shanghai", Account: "1"},
+		},
 	}, library, log
 }
 
@@ -113,8 +116,8 @@ func TestATickFarFromTheClockIsRefusedAndTold(t *testing.T) {
 	for name, now := range map[string]time.Time{"of the future": night.AddDate(0, 0, -1), "of the past": night.AddDate(0, 0, 2)} {
 		h, library, _ := newHandler(t, byDefault)
 		hook := &webhook{}
-		h.hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
-		h.clock = func(context.Context) (time.Time, error) { return now, nil }
+		h.night.Hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
+		h.night.Clock = func(context.Context) (time.Time, error) { return now, nil }
 		_, err := h.handle(t.Context(), []byte(tick))
 		require.ErrorIs(t, err, events.ErrRefused, name)
 		require.Zero(t, library.deleted, name)
@@ -128,7 +131,7 @@ func TestATickBehindTheLastIsRefused(t *testing.T) {
 	h, _, _ := newHandler(t, byDefault)
 	_, err := onTime(t.Context(), h, []byte(tick))
 	require.NoError(t, err)
-	h.clock = func(context.Context) (time.Time, error) { return night.Add(3 * time.Hour), nil }
+	h.night.Clock = func(context.Context) (time.Time, error) { return night.Add(3 * time.Hour), nil }
 	for _, hour := range []string{"T15:", "T16:"} {
 		_, err = h.handle(t.Context(), []byte(strings.NewReplacer("T17:", hour, "T19:", hour).Replace(tick)))
 		require.ErrorIs(t, err, events.ErrRefused)
@@ -155,7 +158,7 @@ func TestEveryIncidentIsToldOnceANight(t *testing.T) {
 	hooked := func(t *testing.T) (handler, *one, *webhook) {
 		h, library, _ := newHandler(t, byDefault)
 		hook := &webhook{}
-		h.hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
+		h.night.Hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
 		return h, library, hook
 	}
 	ticks := func(h handler, days ...int) {
@@ -176,18 +179,18 @@ func TestEveryIncidentIsToldOnceANight(t *testing.T) {
 		change func(*handler)
 	}{
 		"the policy changed since it was made": {1, func(h *handler) {
-			h.policy = func(context.Context) (*retention.Policy, error) {
+			h.night.Policy = func(context.Context) (*retention.Policy, error) {
 				return retention.Parse("p.yaml", append(retention.DefaultSource(), "# other"...))
 			}
 		}},
 		"another run was at work": {2, func(h *handler) {
-			require.NoError(t, h.job.State.Create(t.Context(), "lease/purge/00000001.json", []byte(`{"version":1,"name":"purge","holder":"x"}`)))
+			require.NoError(t, h.night.State.Create(t.Context(), "lease/purge/00000001.json", []byte(`{"version":1,"name":"purge","holder":"x"}`)))
 		}},
 		"halted by anna: wait": {2, func(h *handler) {
-			require.NoError(t, state.SetHalt(t.Context(), h.job.State, state.Halt{Halted: true, By: "anna", Reason: "wait"}))
+			require.NoError(t, state.SetHalt(t.Context(), h.night.State, state.Halt{Halted: true, By: "anna", Reason: "wait"}))
 		}},
 		"no such file": {2, func(h *handler) {
-			h.policy = func(context.Context) (*retention.Policy, error) { return nil, errors.New("no such file") }
+			h.night.Policy = func(context.Context) (*retention.Policy, error) { return nil, errors.New("no such file") }
 		}},
 	} {
 		h, library, hook := hooked(t)

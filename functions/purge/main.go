@@ -4,12 +4,6 @@
 package main
 
 import (
-	"context"
-	"sync/atomic"
-
-	"github.com/aliyun/fc-runtime-go-sdk/fc"
-
-	"vodcurator/shared/act/notify"
 	"vodcurator/shared/act/purge"
 	"vodcurator/shared/boot"
 )
@@ -17,6 +11,7 @@ import (
 func main() {
 	app := boot.Must("purge")
 	h := handler{
+		night: app.Night("purge", ""),
 		job: purge.Job{
 			Library: struct {
 				boot.MediaRight
@@ -28,8 +23,6 @@ func main() {
 			}{app.VOD.Media, app.VOD.Categories, app.VOD.DeleteVideos, app.VOD.DeleteSources, app.VOD.DeleteStreams, app.VOD.DeleteImagesOf},
 			CDN: boot.RefreshRight(app.VOD.RefreshPlayURLs), State: app.State, Region: app.Region, Account: app.Account, App: app.App, Log: app.Log,
 		},
-		policy: app.Policy, clock: app.Clock, last: new(atomic.Int64), hook: notify.Webhook{URL: app.NotifyURL, Key: string(app.NotifyKey), Log: app.Log}, log: app.Log,
 	}
-	fc.RegisterInitializerFunction(func(ctx context.Context) { app.Warm(ctx) })
-	fc.Start(h.handle)
+	boot.Serve(h.handle, app.Warm)
 }

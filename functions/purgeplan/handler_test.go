@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,6 +19,7 @@ import (
 	"vodcurator/events"
 	"vodcurator/shared/act/notify"
 	"vodcurator/shared/act/plan"
+	"vodcurator/shared/boot"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
@@ -63,9 +63,12 @@ func newHandler(t *testing.T, policy func(context.Context) (*retention.Policy, e
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
 	library, log := &one{}, &strings.Builder{}
 	return handler{
-		job:    plan.Job{Library: library, State: store, Region: "cn-shanghai", Account: "1"},
-		store:  erasable{store},
-		policy: policy, last: &atomic.Int64{}, log: report.NewLog(log, slog.LevelInfo),
+		job:   plan.Job{Library: library, State: store, Region: "cn-shanghai", Account: "1"},
+		store: erasable{store},
+		night: &boot.Night{
+			Name: "purgeplan", Policy: policy, State: store, Log: report.NewLog(log, slog.LevelInfo),
+			Notice: notify.Notice{Event: "planned", Region: "cn-shanghai", Account: "1"},
+		},
 	}, library, log
 }
 
@@ -78,7 +81,7 @@ func (e erasable) Remove(ctx context.Context, key string) error {
 
 // onTime hands the handler an event, while its clock says what the event says.
 func onTime(ctx context.Context, h handler, raw []byte) (any, error) {
-	h.clock = func(context.Context) (time.Time, error) {
+	h.night.Clock = func(context.Context) (time.Time, error) {
 		tick, err := events.DecodeTick(raw)
 		return tick.At, err
 	}
@@ -114,8 +117,8 @@ func TestATickFarFromTheClockIsRefusedAndTold(t *testing.T) {
 	for name, now := range map[string]time.Time{"of the future": night.AddDate(0, 0, -1), "of the past": night.AddDate(0, 0, 2)} {
 		h, library, _ := newHandler(t, byDefault)
 		hook := &webhook{}
-		h.hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
-		h.clock = func(context.Context) (time.Time, error) { return now, nil }
+		h.night.Hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
+		h.night.Clock = func(context.Context) (time.Time, error) { return now, nil }
 		_, err := h.handle(t.Context(), []byte(tick))
 		require.ErrorIs(t, err, events.ErrRefused, name)
 		require.Zero(t, library.calls, name)
@@ -129,7 +132,7 @@ func TestATickBehindTheLastIsRefused(t *testing.T) {
 	h, _, _ := newHandler(t, byDefault)
 	_, err := onTime(t.Context(), h, []byte(tick))
 	require.NoError(t, err)
-	h.clock = func(context.Context) (time.Time, error) { return night.Add(3 * time.Hour), nil }
+	h.night.Clock = func(context.Context) (time.Time, error) { return night.Add(3 * time.Hour), nil }
 	for _, hour := range []string{"T15:", "T16:"} {
 		_, err = h.handle(t.Context(), []byte(strings.NewReplacer("T17:", hour, "T19:", hour).Replace(tick)))
 		require.ErrorIs(t, err, events.ErrRefused)
@@ -156,7 +159,7 @@ func TestEveryNightIsToldAndWhatIsAboutToLeave(t *testing.T) {
 	const six = "grace: 6d\nrules: [{name: temp, select: '\"temp\" in tags', older_than: 30d, remove: {video: true}}]\nguards: {percent: 100}\n"
 	h, _, _ := newHandler(t, func(context.Context) (*retention.Policy, error) { return retention.Parse("p.yaml", []byte(six)) })
 	hook := &webhook{}
-	h.hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
+	h.night.Hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
 	at := func(day int) {
 		moment := night.AddDate(0, 0, day).Format(time.RFC3339)
 		_, err := onTime(t.Context(), h, []byte(strings.ReplaceAll(tick, "2026-11-22T17:00:00Z", moment)))
@@ -189,7 +192,7 @@ func TestEveryNightIsToldAndWhatIsAboutToLeave(t *testing.T) {
 func TestANightWithoutAPlanIsToldOnce(t *testing.T) {
 	h, _, _ := newHandler(t, func(context.Context) (*retention.Policy, error) { return nil, errors.New("no such file") })
 	hook := &webhook{}
-	h.hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
+	h.night.Hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
 	for range 3 {
 		_, err := onTime(t.Context(), h, []byte(tick))
 		require.Error(t, err)
@@ -225,7 +228,7 @@ func TestANightThatEndsWithoutAPlanIsToldOnce(t *testing.T) {
 	h, _, _ := newHandler(t, byDefault)
 	h.job.Library = &slow{}
 	hook := &webhook{}
-	h.hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
+	h.night.Hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
 	synctest.Test(t, func(t *testing.T) {
 		for _, hours := range []int{0, 1, 24, 25} {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -241,9 +244,9 @@ func TestANightThatEndsWithoutAPlanIsToldOnce(t *testing.T) {
 func TestDamagedProgressIsTold(t *testing.T) {
 	h, _, _ := newHandler(t, byDefault)
 	hook := &webhook{}
-	h.hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
+	h.night.Hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
 	old := state.Draft{At: night.Add(-24 * time.Hour), Region: "cn-shanghai", Account: "1", Policy: retention.Default().Hash, Number: 1, Done: true, Parts: []state.Chunk{{Hash: "gone", Lines: 1}}}
-	require.NoError(t, state.WriteDraft(t.Context(), h.job.State, old))
+	require.NoError(t, state.WriteDraft(t.Context(), h.night.State, old))
 	answer, err := onTime(t.Context(), h, []byte(tick))
 	require.NoError(t, err)
 	require.NotEmpty(t, answer.(report.PlanAnswer).Plan)
@@ -267,7 +270,7 @@ func (d *down) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestMissedNightsAreToldByALaterTickWhenTheFirstNoticeFails(t *testing.T) {
 	h, _, _ := newHandler(t, byDefault)
 	hook := &down{}
-	h.hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
+	h.night.Hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
 	for _, hours := range []int{0, 4 * 24, 4*24 + 1, 4*24 + 2} {
 		hook.up = hours > 4*24
 		_, err := onTime(t.Context(), h, []byte(strings.ReplaceAll(tick, "2026-11-22T17:00:00Z", night.Add(time.Duration(hours)*time.Hour).Format(time.RFC3339))))
@@ -299,7 +302,7 @@ func TestAStateThatGrowsIsToldAndThePlanStands(t *testing.T) {
 	store := h.store.(erasable).Store
 	h.store = unerasable{store}
 	hook := &webhook{}
-	h.hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
+	h.night.Hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
 	require.NoError(t, store.Create(t.Context(), "messages/2020-01-01/"+strings.Repeat("ab", 32), nil))
 	for range 2 {
 		answer, err := onTime(t.Context(), h, []byte(tick))

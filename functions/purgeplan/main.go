@@ -5,12 +5,6 @@
 package main
 
 import (
-	"context"
-	"sync/atomic"
-
-	"github.com/aliyun/fc-runtime-go-sdk/fc"
-
-	"vodcurator/shared/act/notify"
 	"vodcurator/shared/act/plan"
 	"vodcurator/shared/boot"
 )
@@ -18,6 +12,7 @@ import (
 func main() {
 	app := boot.Must("purgeplan")
 	h := handler{
+		night: app.Night("purgeplan", "planned"),
 		job: plan.Job{
 			Library: struct {
 				boot.SearchRight
@@ -30,8 +25,6 @@ func main() {
 			*boot.State
 			boot.RemoveRight
 		}{app.State, boot.RemoveFrom(app.State)},
-		policy: app.Policy, clock: app.Clock, last: new(atomic.Int64), hook: notify.Webhook{URL: app.NotifyURL, Key: string(app.NotifyKey), Log: app.Log}, log: app.Log,
 	}
-	fc.RegisterInitializerFunction(func(ctx context.Context) { app.Warm(ctx) })
-	fc.Start(h.handle)
+	boot.Serve(h.handle, app.Warm)
 }

@@ -7,17 +7,37 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aliyun/fc-runtime-go-sdk/fc"
 	"github.com/aliyun/fc-runtime-go-sdk/fccontext"
 
+	"vodcurator/events"
 	"vodcurator/shared/report"
 )
+
+// Serve runs a function: handle gets each event as it came, with a context that Invocation
+// has prepared; warm, if any, is its initializer. It does not return.
+func Serve(handle func(ctx context.Context, raw []byte) (any, error), warm ...func(ctx context.Context)) {
+	for _, f := range warm {
+		fc.RegisterInitializerFunction(f)
+	}
+	fc.Start(func(ctx context.Context, raw []byte) (any, error) { return handle(Invocation(ctx), raw) })
+}
+
+// Gate lets in VOD's callbacks by CALLBACK_URL, CALLBACK_KEYS and CALLBACK_WINDOW.
+func (c Config) Gate() events.Gate {
+	g := events.Gate{Signer: events.Signer{URL: c.CallbackURL, Window: c.CallbackWindow}, Seen: events.NewSeen(10_000, 2*c.CallbackWindow)}
+	for _, key := range c.CallbackKeys {
+		g.Signer.Keys = append(g.Signer.Keys, string(key))
+	}
+	return g
+}
 
 type credentialsKey struct{}
 
 // Invocation prepares the context of one invocation: its request id stamps every
-// log record, and its role's credentials sign every call made with it. Call it
-// once, first thing in a handler: the runtime's getter writes shared state, so
-// nobody else may ask it (function-compute.md section 1).
+// log record, and its role's credentials sign every call made with it. Serve
+// calls it once for each: the runtime's getter writes shared state, so nobody else
+// may ask it (function-compute.md section 1).
 func Invocation(ctx context.Context) context.Context {
 	fc, ok := fccontext.FromContext(ctx)
 	if !ok {

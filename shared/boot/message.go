@@ -1,14 +1,22 @@
 package boot
 
-import "vodcurator/shared/queue"
+import (
+	"vodcurator/shared/act/deliver"
+	"vodcurator/shared/video"
+)
 
-// The queue's nouns, under names that a function may use: it declares its own
-// interface over them, and *queue.Client fits.
+// What a queue takes, under names that a function may use.
 type (
 	// Message is one message to be sent.
-	Message = queue.Message
+	Message = video.Message
 	// Sent is what came of sending one message.
-	Sent = queue.Sent
-	// Received is one message that was taken and must be deleted.
-	Received = queue.Received
+	Sent = video.Sent
 )
+
+// Sender hands changes to the metadata queue.
+type Sender = deliver.Sender
+
+// Sender is the app's own; METADATA_QUEUE must be set.
+func (a *App) Sender() Sender {
+	return Sender{Out: SendRight(a.Queue.Send), Queue: a.MetadataQueue, Bulk: a.BulkQueue}
+}

@@ -63,37 +63,17 @@ type Client struct {
 	wire *wire
 }
 
-// Message is a message to send.
-type Message struct {
-	Body     []byte
-	Delay    time.Duration // hidden for so long; rounded up to seconds
-	Priority int           // 1 first … 16 last; 0 means 8
-}
-
-// Sent says what came of one message.
-type Sent struct {
-	ID  string
-	Err error // wraps a kind of shared/video
-}
-
-// Received is a message that was taken or looked at. Handle and NextVisible are
-// empty for one that was only looked at.
-type Received struct {
-	ID          string
-	Handle      string // for Delete and Extend, until NextVisible
-	Body        []byte
-	Enqueued    time.Time
-	NextVisible time.Time
-	Dequeued    int // how often it was taken, this time included
-}
-
-// Stats are approximate counts. MNS is about to stop giving them: all zero may
-// mean that it did.
-type Stats struct {
-	Active   int64 // waiting
-	Inactive int64 // taken and not deleted
-	Delayed  int64 // not to be seen yet
-}
+// What goes in and comes out.
+type (
+	// Message is a message to send.
+	Message = video.Message
+	// Sent says what came of one message.
+	Sent = video.Sent
+	// Received is a message that was taken or looked at.
+	Received = video.Received
+	// Stats are approximate counts.
+	Stats = video.QueueStats
+)
 
 // Send sends messages in as few calls as the limits allow. It answers one entry for
 // each message, in order. The error is the first failure that was not about a
@@ -103,7 +83,7 @@ func (c *Client) Send(ctx context.Context, queue string, messages []Message) ([]
 	requests := make([]mns.MessageSendRequest, len(messages))
 	var good []int
 	for i, m := range messages {
-		if requests[i], sent[i].Err = m.request(); sent[i].Err == nil {
+		if requests[i], sent[i].Err = request(m); sent[i].Err == nil {
 			good = append(good, i)
 		}
 	}
@@ -161,7 +141,7 @@ func (c *Client) send(ctx context.Context, queue string, requests []mns.MessageS
 	return err
 }
 
-func (m Message) request() (mns.MessageSendRequest, error) {
+func request(m Message) (mns.MessageSendRequest, error) {
 	size := base64.StdEncoding.EncodedLen(len(m.Body))
 	switch {
 	case len(m.Body) == 0:
@@ -302,7 +282,7 @@ func (c *Client) Stats(ctx context.Context, queue string) (Stats, error) {
 	if err != nil {
 		return Stats{}, err
 	}
-	return Stats{answer.ActiveMessages, answer.InactiveMessages, answer.DelayMessages}, nil
+	return Stats{Active: answer.ActiveMessages, Inactive: answer.InactiveMessages, Delayed: answer.DelayMessages}, nil
 }
 
 // Ensure makes a queue with MNS's defaults. A queue that is there stays as it is.

@@ -24,6 +24,21 @@ type Places interface {
 	NotePlace(ctx context.Context, kind video.Kind, at, upTo time.Time, done bool) error
 }
 
+// defaultSpan is several hourly ticks, so that one that fails loses nothing.
+const defaultSpan = 3 * time.Hour
+
+// Span is how far a sweep looks back: what a timer's payload says, such as 48h, or 3 hours.
+func Span(payload string) (time.Duration, error) {
+	if payload == "" {
+		return defaultSpan, nil
+	}
+	span, err := time.ParseDuration(payload)
+	if err != nil || span <= 0 {
+		return 0, fmt.Errorf("timer payload %q is no span of time such as 48h", payload)
+	}
+	return span, nil
+}
+
 // Swept says what a sweep came upon.
 type Swept struct {
 	Seen    int      // media of the span, uploads still running left out

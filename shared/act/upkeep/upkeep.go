@@ -73,6 +73,21 @@ func (r Report) Total() (n int) {
 // side is how many removals are in flight.
 const side = 8
 
+// How long upkeep behind other work may take, and what is kept back from the deadline.
+const (
+	mostTime = 2 * time.Minute
+	reserve  = 15 * time.Second
+)
+
+// Budget is how long Run may take behind the work of an invocation; none is left at zero
+// and below.
+func Budget(ctx context.Context) time.Duration {
+	if deadline, ok := ctx.Deadline(); ok {
+		return min(mostTime, time.Until(deadline)-reserve)
+	}
+	return mostTime
+}
+
 // Run removes what nobody reads any more at a moment, for as long as the budget lasts. A
 // rule that fails keeps no other from its turn; the errors are joined.
 func Run(ctx context.Context, o Store, now time.Time, budget time.Duration) (Report, error) {

@@ -1,30 +1,20 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/csv"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"vodcurator/events"
+	"vodcurator/shared/act/deliver"
 	"vodcurator/shared/boot"
-	"vodcurator/shared/decide/rule"
 	"vodcurator/shared/queue"
 	"vodcurator/shared/report"
 	"vodcurator/shared/video"
 )
-
-// emptied is the cell of a CSV that empties a field; an empty cell leaves it alone.
-const emptied = "(clear)"
 
 func queueCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "queue", Short: "Send to the metadata queue and look into it"}
@@ -85,11 +75,7 @@ does: for thousands of them, so that an editor's one need not wait.`,
 					return fmt.Errorf("%w: --issued-at %s is no moment that has been", errUsage, at)
 				}
 			}
-			for i := range changes {
-				if changes[i].IssuedAt.IsZero() {
-					changes[i].IssuedAt = issued.Add(time.Duration(i)) // of two about one media the lower wins
-				}
-			}
+			deliver.Stamp(changes, issued)
 			return a.send(cmd.Context(), changes, skip, issued, bulk, yes)
 		},
 	}
@@ -255,175 +241,4 @@ func (a *app) read(name string) ([]byte, error) {
 		return io.ReadAll(a.in)
 	}
 	return os.ReadFile(name)
-}
-
-// changesOfJSON reads one message, or one on each line.
-func changesOfJSON(text []byte) ([]video.Change, error) {
-	m, err := events.DecodeMetadata(text)
-	if err == nil {
-		return m.Changes, check(m.Changes, func(i int) string { return fmt.Sprintf("change %d", i+1) })
-	}
-	lines := bytes.Split(bytes.TrimRight(text, "\r\n"), []byte("\n"))
-	if len(lines) < 2 {
-		return nil, err
-	}
-	var changes []video.Change
-	var at []int
-	var faults []error
-	for n, line := range lines {
-		if len(bytes.TrimSpace(line)) == 0 {
-			continue
-		}
-		m, lineErr := events.DecodeMetadata(line)
-		if lineErr != nil && n == 0 {
-			return nil, err // not one message on each line, so one message with a fault
-		}
-		if lineErr != nil {
-			faults = append(faults, fmt.Errorf("line %d: %w", n+1, lineErr))
-		}
-		for _, c := range m.Changes {
-			changes, at = append(changes, c), append(at, n+1)
-		}
-	}
-	faults = append(faults, check(changes, func(i int) string { return fmt.Sprintf("line %d", at[i]) }))
-	return changes, errors.Join(faults...)
-}
-
-// changesOfCSV reads a table, all faults at once, each with its line.
-func changesOfCSV(text []byte) ([]video.Change, error) {
-	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(text, []byte("\ufeff")))) // spreadsheets like to begin with a mark
-	r.FieldsPerRecord = -1
-	columns, err := nextRow(r)
-	if err != nil {
-		return nil, fmt.Errorf("the first line: %w", err)
-	}
-	set, faults := map[string]bool{}, []error(nil)
-	for i, name := range columns {
-		if columns[i] = strings.TrimSpace(name); columns[i] == "" {
-			continue // a column that a spreadsheet left: its cells have to be empty
-		}
-		if _, ok := cells[columns[i]]; !ok || set[columns[i]] {
-			faults = append(faults, fmt.Errorf("%w: column %q is unknown or there twice", video.ErrInvalid, name))
-		}
-		set[columns[i]] = true
-	}
-	if !set["id"] {
-		faults = append(faults, fmt.Errorf("%w: there is no column id", video.ErrInvalid))
-	}
-	if faults != nil {
-		return nil, errors.Join(faults...)
-	}
-	var changes []video.Change
-	var at []int
-	for {
-		row, err := nextRow(r)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, errors.Join(append(faults, err)...) // it names the line itself
-		}
-		line, _ := r.FieldPos(0)
-		var c video.Change
-		if len(row) < len(columns) { // its end may be lost
-			faults = append(faults, fmt.Errorf("line %d: %w: %s, and the table has %d columns", line, video.ErrInvalid, report.Count(len(row), "cell"), len(columns)))
-		}
-		for i, cell := range row {
-			if cell == "" {
-				continue
-			}
-			switch {
-			case i < len(columns) && columns[i] != "":
-				if err := cells[columns[i]](&c, cell); err != nil {
-					faults = append(faults, fmt.Errorf("line %d: %w: %s: %w", line, video.ErrInvalid, columns[i], err))
-				}
-			case !blank(cell):
-				faults = append(faults, fmt.Errorf("line %d: %w: %.40q stands in column %d, which has no name", line, video.ErrInvalid, cell, i+1))
-			}
-		}
-		changes, at = append(changes, c), append(at, line)
-	}
-	faults = append(faults, check(changes, func(i int) string { return fmt.Sprintf("line %d", at[i]) }))
-	return changes, errors.Join(faults...)
-}
-
-// nextRow is the next row in which something stands.
-func nextRow(r *csv.Reader) ([]string, error) {
-	for {
-		row, err := r.Read()
-		if err != nil || slices.ContainsFunc(row, func(cell string) bool { return !blank(cell) }) {
-			return row, err
-		}
-	}
-}
-
-func blank(cell string) bool { return strings.TrimSpace(cell) == "" }
-
-// cells reads each column into a change.
-var cells = map[string]func(*video.Change, string) error{
-	"id":          func(c *video.Change, s string) error { c.ID = video.ID(strings.TrimSpace(s)); return nil },
-	"kind":        func(c *video.Change, s string) error { c.Kind = video.Kind(strings.TrimSpace(s)); return nil },
-	"title":       func(c *video.Change, s string) error { c.Set.Title = textCell(s); return nil },
-	"description": func(c *video.Change, s string) error { c.Set.Description = textCell(s); return nil },
-	"cover":       func(c *video.Change, s string) error { c.Set.Cover = textCell(s); return nil },
-	"category": func(c *video.Change, s string) error {
-		n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
-		c.Set.Category = &n
-		return err
-	},
-	"tags": func(c *video.Change, s string) error {
-		tags, err := tagsCell(*textCell(s))
-		if tags == nil {
-			tags = []string{}
-		}
-		c.Tags.Set = &tags
-		return err
-	},
-	"add": func(c *video.Change, s string) (err error) {
-		c.Tags.Add, err = tagsCell(s)
-		return err
-	},
-	"remove":            func(c *video.Change, s string) error { c.Tags.Remove = video.SplitTags(s); return nil },
-	"issuedAt":          func(c *video.Change, s string) error { return timeCell(&c.IssuedAt, s) },
-	"ifUnmodifiedSince": func(c *video.Change, s string) error { return timeCell(&c.IfUnmodifiedSince, s) },
-}
-
-// tagsCell refuses a tag that was meant to be several, by a comma of another script,
-// ";" or "|". Removing such a tag is no mistake.
-func tagsCell(s string) ([]string, error) {
-	tags := video.SplitTags(s)
-	for _, tag := range tags {
-		if len(rule.Protective("x"+tag+"x")) > 1 {
-			return tags, fmt.Errorf("%q looks like several tags: write \",\" between tags; one tag that holds such a sign is sent as JSON", tag)
-		}
-	}
-	return tags, nil
-}
-
-func textCell(s string) *string {
-	if s == emptied {
-		s = ""
-	}
-	return &s
-}
-
-func timeCell(into *time.Time, s string) error {
-	t, err := time.Parse(time.RFC3339, strings.TrimSpace(s))
-	*into = t
-	return err
-}
-
-// check checks every change and names the place of each fault.
-func check(changes []video.Change, place func(int) string) error {
-	var faults []error
-	for i, c := range changes {
-		err := c.Check()
-		if err == nil && c.Empty() {
-			err = fmt.Errorf("%w: %s: asks for nothing", video.ErrInvalid, c.ID)
-		}
-		if err != nil {
-			faults = append(faults, fmt.Errorf("%s: %w", place(i), err))
-		}
-	}
-	return errors.Join(faults...)
 }

@@ -1,4 +1,4 @@
-package main
+package deliver_test
 
 import (
 	"context"
@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vodcurator/events"
+	"vodcurator/shared/act/deliver"
 	"vodcurator/shared/act/edit"
-	"vodcurator/shared/boot"
 	"vodcurator/shared/video"
 )
 
@@ -23,16 +23,16 @@ const wake = `{"v":1,"bulk":true}`
 // newBulkRig is a function with a second queue that holds messages.
 func newBulkRig(bodies ...string) (rig, *well) {
 	r, w := newRig(), newWell(bodies...)
-	r.bulk = &bulk{puller: w, queue: "bulk"}
+	r.Bulk = &deliver.Bulk{Inbox: w, Queue: "bulk"}
 	return r, w
 }
 
 // paced is an editor that does 20 assets in each thirtieth of a second, as VOD's rate has
 // it, and none after the moment that it is given.
-type paced struct{ editor }
+type paced struct{ deliver.Editor }
 
 func (p paced) Do(ctx context.Context, run string, items []edit.Item) ([]edit.Result, error) {
-	results, err := p.editor.Do(ctx, run, items)
+	results, err := p.Editor.Do(ctx, run, items)
 	last, limited := video.LastBegin(ctx)
 	for i := range results {
 		if i%20 == 0 && (!limited || time.Now().Before(last)) {
@@ -74,7 +74,7 @@ type waiting struct {
 	at   time.Time // when it can be seen
 }
 
-func (s *stream) Send(_ context.Context, queue string, messages []boot.Message) ([]boot.Sent, error) {
+func (s *stream) Send(_ context.Context, queue string, messages []video.Message) ([]video.Sent, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, m := range messages {
@@ -88,7 +88,7 @@ func (s *stream) Send(_ context.Context, queue string, messages []boot.Message) 
 			s.bulk = append(s.bulk, string(m.Body))
 		}
 	}
-	return make([]boot.Sent, len(messages)), nil
+	return make([]video.Sent, len(messages)), nil
 }
 
 // take takes what can be seen.
@@ -120,7 +120,7 @@ func (s *stream) push(t *testing.T, bodies []string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	_, err := s.handle(ctx, batch(t, bodies...))
+	_, err := s.Handle(ctx, "", batch(t, bodies...))
 	require.NoError(t, err)
 }
 
@@ -148,7 +148,7 @@ func TestAPersonDoesNotWaitForBulkChanges(t *testing.T) {
 		}
 		r, w := newBulkRig(bodies...)
 		s := &stream{rig: r, ended: map[string]time.Time{}, well: w}
-		s.queue, s.editor = s, s
+		s.Out, s.Editor = s, s
 		s.sent = []waiting{{wake, time.Now()}}
 		start, sent := time.Now(), map[string]time.Time{}
 		persons, stop := context.WithCancel(t.Context())
@@ -235,7 +235,7 @@ func TestBulkChangesGoBackIntoTheirOwnQueue(t *testing.T) {
 func TestAFailureOfTheSliceIsNotTheInvocations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, w := newBulkRig(message("b1"))
-		r.editor = failsSecond{r.edits}
+		r.Editor = failsSecond{r.edits}
 		a := r.run(t, batch(t, message("v1"), wake))
 		require.Equal(t, 1, a.Outcomes[video.Done])
 		require.Len(t, r.queues.sent["bulk"], 1, "as it came")
@@ -250,20 +250,20 @@ func TestAFailureOfTheSliceIsNotTheInvocations(t *testing.T) {
 }
 
 // failsSecond is an editor whose journal fails for bulk changes.
-type failsSecond struct{ editor }
+type failsSecond struct{ deliver.Editor }
 
 func (f failsSecond) Do(ctx context.Context, run string, items []edit.Item) ([]edit.Result, error) {
 	if len(items) > 0 && items[0].Change.ID == "b1" {
 		return nil, video.ErrTransient
 	}
-	return f.editor.Do(ctx, run, items)
+	return f.Editor.Do(ctx, run, items)
 }
 
 // A bulk change that ends the process each time is given up.
 func TestAWornBulkChangeIsADeadLetter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, w := newBulkRig(message("b1"), message("b2"))
-		w.waiting[0].handed = bulkTakes
+		w.waiting[0].handed = deliver.BulkTakes
 		a := r.run(t, batch(t, wake))
 		require.Equal(t, 1, a.DeadLetters)
 		require.Equal(t, 1, a.Outcomes[video.Done])
@@ -277,14 +277,14 @@ func TestATickDrainsBothQueues(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, w := newBulkRig(slices.Repeat([]string{retagMessage(1)}, 200)...)
 		people := newWell(message("v1"), wake)
-		r.pull, r.editor = people, paced{r.edits}
+		r.In, r.Editor = people, paced{r.edits}
 		time.AfterFunc(3*time.Second, func() {
 			people.mu.Lock()
 			defer people.mu.Unlock()
 			people.waiting = append(people.waiting, &held{id: "late", body: []byte(message("late"))})
 		})
 		q := &stream{rig: r, well: w}
-		r.queue = q
+		r.Out = q
 		a := r.run(t, []byte(tick))
 		require.GreaterOrEqual(t, a.Bulk, 200)
 		require.Empty(t, w.waiting)

@@ -1,4 +1,4 @@
-package main
+package events
 
 import (
 	"sync"
@@ -15,10 +15,10 @@ const (
 	laterBudget = 20
 )
 
-// budget counts what each pair has passed on. A pair never takes anything from another.
+// Budget counts what each pair has passed on. A pair never takes anything from another.
 // It holds as many pairs as there are seconds in the signer's window, and is safe for
 // concurrent use.
-type budget struct {
+type Budget struct {
 	window time.Duration // a pair that was seen first so long ago is no longer accepted
 	mu     sync.Mutex
 	spent  map[string]*spending
@@ -30,12 +30,13 @@ type spending struct {
 	fresh, later int
 }
 
-func newBudget(window time.Duration) *budget {
-	return &budget{window: window, spent: map[string]*spending{}}
+// NewBudget makes a Budget for a signer's window.
+func NewBudget(window time.Duration) *Budget {
+	return &Budget{window: window, spent: map[string]*spending{}}
 }
 
 // left says whether the pair may pass something on. It takes nothing.
-func (b *budget) left(pair string, now time.Time) bool {
+func (b *Budget) left(pair string, now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	count, most := b.of(pair, now)
@@ -43,7 +44,7 @@ func (b *budget) left(pair string, now time.Time) bool {
 }
 
 // take is left, and counts.
-func (b *budget) take(pair string, now time.Time) bool {
+func (b *Budget) take(pair string, now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	count, most := b.of(pair, now)
@@ -54,7 +55,7 @@ func (b *budget) take(pair string, now time.Time) bool {
 	return true
 }
 
-func (b *budget) of(pair string, now time.Time) (count *int, most int) {
+func (b *Budget) of(pair string, now time.Time) (count *int, most int) {
 	if now.Sub(b.swept) > time.Minute {
 		for p, s := range b.spent {
 			if now.Sub(s.first) > 2*b.window {

@@ -1,4 +1,4 @@
-package main
+package deliver
 
 import (
 	"context"
@@ -10,16 +10,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"vodcurator/shared/boot"
 	"vodcurator/shared/video"
 )
-
-// puller is what draining a queue needs beside sending.
-type puller interface {
-	Receive(ctx context.Context, queue string, limit int, wait time.Duration) ([]boot.Received, error)
-	Delete(ctx context.Context, queue string, handles []string) ([]error, error)
-	Extend(ctx context.Context, queue, handle string, d time.Duration) (newHandle string, until time.Time, err error)
-}
 
 // The pull mode is for accounts without EventBridge: a timer's tick drains the
 // queue until it is empty or the time is nearly up.
@@ -31,37 +23,38 @@ const (
 	pullMargin = 10 * time.Second // before its time: when to hide it longer
 	pullCall   = 5 * time.Second  // for one such call
 	pullCalls  = 8                // side by side
+	atOnce     = 16               // what MNS hands out or takes back in one call
 )
 
 // drain takes batches out of the queue and gives each the same treatment that a
 // pushed one gets. A message is deleted when it has had its end, not before, so
 // one whose worker dies comes back by itself.
-func (h handler) drain(ctx context.Context) (answer, error) {
-	total := answer{Outcomes: map[video.Result]int{}}
+func (j Job) drain(ctx context.Context) (Report, error) {
+	total := Report{Outcomes: map[video.Result]int{}}
 	half := time.Now().Add(time.Minute)
 	if deadline, ok := ctx.Deadline(); ok {
 		half = time.Now().Add(time.Until(deadline) / 2)
 	}
-	for busy := h.bulk != nil; time.Now().Before(half); { // then people's changes are not waited for
+	for busy := j.Bulk != nil; time.Now().Before(half); { // then people's changes are not waited for
 		wait := min(pullWait, time.Until(half))
 		if busy {
 			wait = 0
 		}
-		held, err := h.take(ctx, pullBatch, wait, pullGather)
+		held, err := j.take(ctx, pullBatch, wait, pullGather)
 		if err != nil {
 			return total, err
 		}
 		if len(held.messages) > 0 {
-			a, err := h.work(ctx, held)
+			r, err := j.work(ctx, held)
 			if err != nil {
 				return total, err
 			}
-			total.add(a)
+			total.add(r)
 		}
-		if h.bulk != nil {
-			a := h.slice(ctx)
-			total.add(a)
-			busy = a.Bulk > 0
+		if j.Bulk != nil {
+			r := j.slice(ctx)
+			total.add(r)
+			busy = r.Bulk > 0
 		}
 		if len(held.messages) == 0 && !busy && wait > 0 {
 			break
@@ -73,13 +66,13 @@ func (h handler) drain(ctx context.Context) (answer, error) {
 // take collects one batch of at most so many messages: it waits for the first ones and
 // takes what else is there already. An answer may hold few of many, so only an empty one
 // ends it.
-func (h handler) take(ctx context.Context, limit int, wait, gather time.Duration) (*holding, error) {
+func (j Job) take(ctx context.Context, limit int, wait, gather time.Duration) (*holding, error) {
 	held := &holding{}
 	var until time.Time
 	for len(held.messages) < limit && (until.IsZero() || time.Now().Before(until)) {
-		some, err := h.pull.Receive(ctx, h.metadata, min(16, limit-len(held.messages)), wait)
+		some, err := j.In.Receive(ctx, j.Queue, min(atOnce, limit-len(held.messages)), wait)
 		if err != nil && len(held.messages) == 0 {
-			return held, fmt.Errorf("queue %s: %w", h.metadata, err)
+			return held, fmt.Errorf("queue %s: %w", j.Queue, err)
 		}
 		if len(some) == 0 {
 			break // an error now is an error again at the next batch
@@ -93,30 +86,38 @@ func (h handler) take(ctx context.Context, limit int, wait, gather time.Duration
 }
 
 // work treats a batch while it keeps its messages hidden, and deletes them.
-func (h handler) work(ctx context.Context, held *holding) (answer, error) {
-	messages, dead, err := h.worn(ctx, held)
+func (j Job) work(ctx context.Context, held *holding) (Report, error) {
+	messages, dead, err := j.worn(ctx, held)
 	if err != nil {
-		return answer{}, err
+		return Report{}, err
 	}
 	hiding, stop := context.WithCancel(ctx)
 	var hider sync.WaitGroup
-	hider.Go(func() { h.hide(hiding, held) })
-	a, err := h.process(ctx, messages)
-	if err != nil && h.lane { // of a queue that nobody else counts the takes of
-		a, err = h.putBack(ctx, messages, err)
+	hider.Go(func() { j.hide(hiding, held) })
+	r, err := j.process(ctx, messages)
+	if err != nil && j.lane { // of a queue that nobody else counts the takes of
+		r, err = j.putBack(ctx, messages, err)
 	}
 	stop()
 	hider.Wait()
-	a.DeadLetters += dead
+	r.DeadLetters += len(dead)
 	if err != nil {
-		return a, err
+		return r, err
 	}
+	if err := j.delete(ctx, held); err != nil { // what is left comes back, and then there is nothing to do about it
+		j.Log.WarnContext(ctx, "messages not deleted", slog.Any("error", err))
+	}
+	return r, nil
+}
+
+// delete takes messages out of the queue that have had their end.
+func (j Job) delete(ctx context.Context, held *holding) error {
 	handles := make([]string, len(held.messages))
 	for i, m := range held.messages {
 		handles[i] = m.Handle
 	}
-	err = again(ctx, handles, func(handles []string) ([]error, error) {
-		gone, err := h.pull.Delete(ctx, h.metadata, handles)
+	return again(ctx, handles, func(handles []string) ([]error, error) {
+		gone, err := j.In.Delete(ctx, j.Queue, handles)
 		for i, e := range gone {
 			if errors.Is(e, video.ErrNotFound) && !errors.Is(err, video.ErrNotFound) { // deleted, or it comes back
 				gone[i] = nil
@@ -124,17 +125,13 @@ func (h handler) work(ctx context.Context, held *holding) (answer, error) {
 		}
 		return gone, err
 	})
-	if err != nil { // what is left comes back, and then there is nothing to do about it
-		h.log.WarnContext(ctx, "messages not deleted", slog.Any("error", err))
-	}
-	return a, nil
 }
 
 // holding are the messages in work. Their handles change while they are hidden.
-type holding struct{ messages []boot.Received }
+type holding struct{ messages []video.Received }
 
 // hide keeps the messages from being handed to somebody else until ctx ends.
-func (h handler) hide(ctx context.Context, held *holding) {
+func (j Job) hide(ctx context.Context, held *holding) {
 	for {
 		next := held.messages[0].NextVisible
 		for _, m := range held.messages {
@@ -151,7 +148,7 @@ func (h handler) hide(ctx context.Context, held *holding) {
 		calls.SetLimit(pullCalls)
 		for i := range held.messages {
 			if m := &held.messages[i]; time.Until(m.NextVisible) <= 2*pullMargin {
-				calls.Go(func() error { h.extend(ctx, m); return nil })
+				calls.Go(func() error { j.extend(ctx, m); return nil })
 			}
 		}
 		_ = calls.Wait() // what is not extended comes back
@@ -160,7 +157,7 @@ func (h handler) hide(ctx context.Context, held *holding) {
 
 // extend hides a message longer, unless ctx has ended. A call under way goes on then:
 // called off, it might void the handle and keep the new one to itself.
-func (h handler) extend(ctx context.Context, m *boot.Received) {
+func (j Job) extend(ctx context.Context, m *video.Received) {
 	if ctx.Err() != nil {
 		return
 	}
@@ -169,24 +166,7 @@ func (h handler) extend(ctx context.Context, m *boot.Received) {
 	// By our own clock: the queue's may be another. Where it fails, the message comes
 	// back and is done twice, which comes to the same as once.
 	m.NextVisible = time.Now().Add(pullHide)
-	if handle, _, err := h.pull.Extend(ctx, h.metadata, m.Handle, pullHide); err == nil {
+	if handle, _, err := j.In.Extend(ctx, j.Queue, m.Handle, pullHide); err == nil {
 		m.Handle = handle
-	}
-}
-
-func (a *answer) add(b answer) {
-	a.Messages += b.Messages
-	a.Changes += b.Changes
-	a.Media += b.Media
-	a.Bulk += b.Bulk
-	a.Retags += b.Retags
-	a.Found += b.Found
-	a.Waiting += b.Waiting
-	a.Dropped += b.Dropped
-	a.later = max(a.later, b.later)
-	a.SentBack += b.SentBack
-	a.DeadLetters += b.DeadLetters
-	for result, n := range b.Outcomes {
-		a.Outcomes[result] += n
 	}
 }

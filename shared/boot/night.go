@@ -1,0 +1,88 @@
+package boot
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"vodcurator/events"
+	"vodcurator/shared/act/notify"
+	"vodcurator/shared/decide/retention"
+	"vodcurator/shared/state"
+)
+
+// Night is what the functions of the night share: a timer's tick makes one run, with one
+// log record, and what needs a person goes to the webhook.
+type Night struct {
+	Name   string // of the function
+	Policy func(ctx context.Context) (*retention.Policy, error)
+	Clock  func(ctx context.Context) (time.Time, error)
+	Hook   notify.Webhook
+	Notice notify.Notice // what all notices of the function say
+	State  state.Objects // keeps what was told
+	Log    *slog.Logger
+
+	last atomic.Int64 // planned time of the last tick that this instance acted on, in seconds
+}
+
+// Answer is what a run answers.
+type Answer interface {
+	// Attrs are the facts of its log record.
+	Attrs(more ...any) []any
+}
+
+// Night makes that of a function, whose notices are of a kind.
+func (a *App) Night(name, event string) *Night {
+	return &Night{
+		Name: name, Policy: a.Policy, Clock: a.Clock, State: a.State, Log: a.Log,
+		Hook:   notify.Webhook{URL: a.NotifyURL, Key: string(a.NotifyKey), Log: a.Log},
+		Notice: notify.Notice{Event: event, Region: a.Region, Account: a.Account, App: a.App},
+	}
+}
+
+// Tick makes a run at the moment of a tick, with the policy as it is then. A tick that lies
+// far from the clock or behind the last one is refused, and told. The run tells its own
+// incidents.
+func (n *Night) Tick(ctx context.Context, raw []byte, run func(ctx context.Context, at time.Time, policy *retention.Policy) (Answer, error)) (any, error) {
+	tick, err := events.DecodeTick(raw)
+	if err != nil {
+		return nil, err
+	}
+	now, err := n.Clock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	at, err := tick.Moment(now, time.Unix(n.last.Load(), 0))
+	if err != nil {
+		n.Log.ErrorContext(ctx, n.Name, slog.Any("error", err))
+		n.Tell(ctx, now, nil, notify.Incident{Code: notify.TickRefused, Text: "no run: " + err.Error()})
+		return nil, err
+	}
+	n.last.Store(tick.At.Unix())
+	policy, err := n.Policy(ctx)
+	if err != nil {
+		n.Tell(ctx, at, nil, notify.Incident{Code: notify.NoRun, Text: "no run: " + err.Error()})
+		return nil, err
+	}
+	answer, err := run(ctx, at, policy)
+	if err != nil {
+		n.Log.ErrorContext(ctx, n.Name, answer.Attrs(slog.Any("error", err))...)
+		return nil, fmt.Errorf("%s: %w", n.Name, err)
+	}
+	n.Log.InfoContext(ctx, n.Name, answer.Attrs()...)
+	return answer, nil
+}
+
+// Tell sends what needs a person, within what is left of the time.
+func (n *Night) Tell(ctx context.Context, at time.Time, facts any, incidents ...notify.Incident) {
+	n.Hook.Incidents(ctx, n.State, at, n.At(at, facts), incidents)
+}
+
+// At is a notice of a moment.
+func (n *Night) At(at time.Time, facts any) notify.Notice {
+	notice := n.Notice
+	notice.At, notice.Facts = at.UTC().Format(time.RFC3339), facts
+	return notice
+}

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"vodcurator/events"
+	"vodcurator/shared/act/deliver"
+	"vodcurator/shared/decide/rule"
+	"vodcurator/shared/report"
+	"vodcurator/shared/video"
+)
+
+// The files that queue send reads.
+
+// emptied is the cell of a CSV that empties a field; an empty cell leaves it alone.
+const emptied = "(clear)"
+
+// changesOfJSON reads one message, or one on each line.
+func changesOfJSON(text []byte) ([]video.Change, error) {
+	m, err := events.DecodeMetadata(text)
+	if err == nil {
+		return m.Changes, deliver.Check(m.Changes, nil)
+	}
+	lines := bytes.Split(bytes.TrimRight(text, "\r\n"), []byte("\n"))
+	if len(lines) < 2 {
+		return nil, err
+	}
+	var changes []video.Change
+	var at []int
+	var faults []error
+	for n, line := range lines {
+		if len(bytes.TrimSpace(line)) == 0 {
+			continue
+		}
+		m, lineErr := events.DecodeMetadata(line)
+		if lineErr != nil && n == 0 {
+			return nil, err // not one message on each line, so one message with a fault
+		}
+		if lineErr != nil {
+			faults = append(faults, fmt.Errorf("line %d: %w", n+1, lineErr))
+		}
+		for _, c := range m.Changes {
+			changes, at = append(changes, c), append(at, n+1)
+		}
+	}
+	faults = append(faults, deliver.Check(changes, func(i int) string { return fmt.Sprintf("line %d", at[i]) }))
+	return changes, errors.Join(faults...)
+}
+
+// changeTable is a table of changes as it is read, with all its faults, each with its line.
+type changeTable struct {
+	columns []string
+	changes []video.Change
+	lines   []int // of them
+	faults  []error
+}
+
+func (t *changeTable) fault(line int, format string, args ...any) {
+	t.faults = append(t.faults, fmt.Errorf("line %d: %w: "+format, append([]any{line, video.ErrInvalid}, args...)...))
+}
+
+// changesOfCSV reads a table, all faults at once, each with its line.
+func changesOfCSV(text []byte) ([]video.Change, error) {
+	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(text, []byte("\ufeff")))) // spreadsheets like to begin with a mark
+	r.FieldsPerRecord = -1
+	names, err := nextRow(r)
+	if err != nil {
+		return nil, fmt.Errorf("the first line: %w", err)
+	}
+	var t changeTable
+	if err := t.head(names); err != nil {
+		return nil, err
+	}
+	for {
+		row, err := nextRow(r)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, errors.Join(append(t.faults, err)...) // it names the line itself
+		}
+		line, _ := r.FieldPos(0)
+		t.row(line, row)
+	}
+	t.faults = append(t.faults, deliver.Check(t.changes, func(i int) string { return fmt.Sprintf("line %d", t.lines[i]) }))
+	return t.changes, errors.Join(t.faults...)
+}
+
+// head takes the names of the columns.
+func (t *changeTable) head(names []string) error {
+	set, faults := map[string]bool{}, []error(nil)
+	for _, name := range names {
+		column := strings.TrimSpace(name)
+		t.columns = append(t.columns, column)
+		if column == "" {
+			continue // a column that a spreadsheet left: its cells have to be empty
+		}
+		if _, ok := cells[column]; !ok || set[column] {
+			faults = append(faults, fmt.Errorf("%w: column %q is unknown or there twice", video.ErrInvalid, name))
+		}
+		set[column] = true
+	}
+	if !set["id"] {
+		faults = append(faults, fmt.Errorf("%w: there is no column id", video.ErrInvalid))
+	}
+	return errors.Join(faults...)
+}
+
+// row reads one row as a change.
+func (t *changeTable) row(line int, row []string) {
+	var c video.Change
+	if len(row) < len(t.columns) { // its end may be lost
+		t.fault(line, "%s, and the table has %d columns", report.Count(len(row), "cell"), len(t.columns))
+	}
+	for i, cell := range row {
+		if cell == "" {
+			continue
+		}
+		switch {
+		case i < len(t.columns) && t.columns[i] != "":
+			if err := cells[t.columns[i]](&c, cell); err != nil {
+				t.fault(line, "%s: %w", t.columns[i], err)
+			}
+		case !blank(cell):
+			t.fault(line, "%.40q stands in column %d, which has no name", cell, i+1)
+		}
+	}
+	t.changes, t.lines = append(t.changes, c), append(t.lines, line)
+}
+
+// nextRow is the next row in which something stands.
+func nextRow(r *csv.Reader) ([]string, error) {
+	for {
+		row, err := r.Read()
+		if err != nil || slices.ContainsFunc(row, func(cell string) bool { return !blank(cell) }) {
+			return row, err
+		}
+	}
+}
+
+func blank(cell string) bool { return strings.TrimSpace(cell) == "" }
+
+// cells reads each column into a change.
+var cells = map[string]func(*video.Change, string) error{
+	"id":          func(c *video.Change, s string) error { c.ID = video.ID(strings.TrimSpace(s)); return nil },
+	"kind":        func(c *video.Change, s string) error { c.Kind = video.Kind(strings.TrimSpace(s)); return nil },
+	"title":       func(c *video.Change, s string) error { c.Set.Title = textCell(s); return nil },
+	"description": func(c *video.Change, s string) error { c.Set.Description = textCell(s); return nil },
+	"cover":       func(c *video.Change, s string) error { c.Set.Cover = textCell(s); return nil },
+	"category": func(c *video.Change, s string) error {
+		n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
+		c.Set.Category = &n
+		return err
+	},
+	"tags": func(c *video.Change, s string) error {
+		tags, err := tagsCell(*textCell(s))
+		if tags == nil {
+			tags = []string{}
+		}
+		c.Tags.Set = &tags
+		return err
+	},
+	"add": func(c *video.Change, s string) (err error) {
+		c.Tags.Add, err = tagsCell(s)
+		return err
+	},
+	"remove":            func(c *video.Change, s string) error { c.Tags.Remove = video.SplitTags(s); return nil },
+	"issuedAt":          func(c *video.Change, s string) error { return timeCell(&c.IssuedAt, s) },
+	"ifUnmodifiedSince": func(c *video.Change, s string) error { return timeCell(&c.IfUnmodifiedSince, s) },
+}
+
+// tagsCell refuses a tag that was meant to be several, by a comma of another script,
+// ";" or "|". Removing such a tag is no mistake.
+func tagsCell(s string) ([]string, error) {
+	tags := video.SplitTags(s)
+	for _, tag := range tags {
+		if len(rule.Protective("x"+tag+"x")) > 1 {
+			return tags, fmt.Errorf("%q looks like several tags: write \",\" between tags; one tag that holds such a sign is sent as JSON", tag)
+		}
+	}
+	return tags, nil
+}
+
+func textCell(s string) *string {
+	if s == emptied {
+		s = ""
+	}
+	return &s
+}
+
+func timeCell(into *time.Time, s string) error {
+	t, err := time.Parse(time.RFC3339, strings.TrimSpace(s))
+	*into = t
+	return err
+}
