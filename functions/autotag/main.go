@@ -30,7 +30,7 @@ func newHandler(app *boot.App) *handler {
 		seen:     events.NewSeen(10_000, 2*app.CallbackWindow),
 		now:      time.Now,
 		log:      app.Log,
-		app:      app.App,
+		app:      app.Scope.App,
 		deadline: 4 * time.Second,
 	}
 	for _, key := range app.CallbackKeys {

@@ -60,6 +60,6 @@ func (h handler) handle(ctx context.Context, raw []byte) (any, error) {
 // tell sends what needs a person, within what is left of the time.
 func (h handler) tell(ctx context.Context, at time.Time, facts any, incidents ...notify.Incident) {
 	h.hook.Incidents(ctx, h.job.State, at, notify.Notice{
-		Region: h.job.Region, Account: h.job.Account, App: h.job.App, At: at.UTC().Format(time.RFC3339), Facts: facts,
+		Scope: h.job.Scope, At: at.UTC().Format(time.RFC3339), Facts: facts,
 	}, incidents)
 }

@@ -26,7 +26,7 @@ func main() {
 				boot.DeleteStreamsRight
 				boot.DeleteImagesOfRight
 			}{app.VOD.Media, app.VOD.Categories, app.VOD.DeleteVideos, app.VOD.DeleteSources, app.VOD.DeleteStreams, app.VOD.DeleteImagesOf},
-			CDN: boot.RefreshRight(app.VOD.RefreshPlayURLs), State: app.State, Region: app.Region, Account: app.Account, App: app.App, Log: app.Log,
+			CDN: boot.RefreshRight(app.VOD.RefreshPlayURLs), State: app.State, Scope: app.Scope, Log: app.Log,
 		},
 		policy: app.Policy, clock: app.Clock, last: new(atomic.Int64), hook: notify.Webhook{URL: app.NotifyURL, Key: string(app.NotifyKey), Log: app.Log}, log: app.Log,
 	}

@@ -104,6 +104,6 @@ func (h handler) tell(ctx context.Context, at time.Time, policy *retention.Polic
 
 func (h handler) notice(at time.Time, facts any) notify.Notice {
 	return notify.Notice{
-		Event: "planned", Region: h.job.Region, Account: h.job.Account, App: h.job.App, At: at.UTC().Format(time.RFC3339), Facts: facts,
+		Event: "planned", Scope: h.job.Scope, At: at.UTC().Format(time.RFC3339), Facts: facts,
 	}
 }

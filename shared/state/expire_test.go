@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vodcurator/shared/state"
+	"vodcurator/shared/video"
 )
 
 func chunk(t *testing.T, o state.Objects, text string) []state.Chunk {
@@ -42,7 +43,7 @@ func TestLinesGoWhenNoPlanAndNoDraftNeedsThemAnyMore(t *testing.T) {
 		shared, ended, shelf, valid := chunk(t, s, "shared"), chunk(t, s, "ended"), chunk(t, s, "shelf"), chunk(t, s, "still valid")
 		plan := func(days, valid int, change func(*state.Plan)) {
 			at := noon.AddDate(0, 0, -days)
-			p := state.Plan{Created: at, Expires: at.AddDate(0, 0, valid), Region: "r", Account: "1"}
+			p := state.Plan{Created: at, Expires: at.AddDate(0, 0, valid), Scope: video.Scope{Region: "r", Account: "1"}}
 			change(&p)
 			require.NoError(t, p.Seal())
 			require.NoError(t, state.WritePlan(t.Context(), s, p))
@@ -95,7 +96,7 @@ func TestWhatIsKnownOfLinesIsReadAgainWhenItIsCorrupt(t *testing.T) {
 	shared := chunk(t, s, "shared")
 	for _, days := range []int{70, 1} {
 		at := noon.AddDate(0, 0, -days)
-		p := state.Plan{Created: at, Expires: at.AddDate(0, 0, 7), Region: "r", Account: "1", Chunks: shared}
+		p := state.Plan{Created: at, Expires: at.AddDate(0, 0, 7), Scope: video.Scope{Region: "r", Account: "1"}, Chunks: shared}
 		require.NoError(t, p.Seal())
 		require.NoError(t, state.WritePlan(t.Context(), s, p))
 	}

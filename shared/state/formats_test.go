@@ -36,7 +36,7 @@ func item(id string) retention.Item {
 func samplePlan(t *testing.T, o state.Objects, n int) state.Plan {
 	t.Helper()
 	lines := state.Lines{Objects: o}
-	p := state.Plan{Created: noon, Expires: noon.AddDate(0, 0, 7), Region: "cn-shanghai", Account: "1", Policy: strings.Repeat("a", 64), Library: state.Library{Media: n}}
+	p := state.Plan{Created: noon, Expires: noon.AddDate(0, 0, 7), Scope: video.Scope{Region: "cn-shanghai", Account: "1"}, Policy: strings.Repeat("a", 64), Library: state.Library{Media: n}}
 	for i := range n {
 		v := retention.Verdict{ID: video.ID(fmt.Sprintf("v%06d", i)), Items: []retention.Item{item(fmt.Sprintf("v%06d", i))}}
 		require.NoError(t, lines.Add(t.Context(), v))

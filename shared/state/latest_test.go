@@ -9,11 +9,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vodcurator/shared/state"
+	"vodcurator/shared/video"
 )
 
 func planAt(t *testing.T, o state.Objects, at time.Time, account string) state.Plan {
 	t.Helper()
-	p := state.Plan{Created: at, Expires: at.AddDate(0, 0, 7), Region: "r", Account: account}
+	p := state.Plan{Created: at, Expires: at.AddDate(0, 0, 7), Scope: video.Scope{Region: "r", Account: account}}
 	require.NoError(t, p.Seal())
 	require.NoError(t, state.WritePlan(t.Context(), o, p))
 	return p
@@ -196,7 +197,7 @@ func TestAPlanStandsInOnePlace(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, got)
 	}
-	over := state.Plan{Created: noon, Expires: noon.AddDate(0, 0, 1), Region: "r", Account: "1", Over: []string{"9 items, at most 5"}}
+	over := state.Plan{Created: noon, Expires: noon.AddDate(0, 0, 1), Scope: video.Scope{Region: "r", Account: "1"}, Over: []string{"9 items, at most 5"}}
 	require.NoError(t, over.Seal())
 	status, detail, err = state.StatusOf(t.Context(), s, over, noon)
 	require.NoError(t, err)

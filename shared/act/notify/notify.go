@@ -33,10 +33,8 @@ import (
 // Notice is one message. Incidents says what needs a person; a night without any
 // is told too, so that silence means that something is wrong.
 type Notice struct {
-	Event     string   `json:"event"` // planned: the night's; incident: one of its own
-	Region    string   `json:"region"`
-	Account   string   `json:"account"`
-	App       string   `json:"app,omitempty"`
+	Event string `json:"event"` // planned: the night's; incident: one of its own
+	video.Scope
 	At        string   `json:"at"` // the event's time
 	Text      string   `json:"text"`
 	Incidents []string `json:"incidents,omitempty"`

@@ -113,7 +113,7 @@ func sinceLast(ctx context.Context, o state.Objects, policy *retention.Policy, p
 			s.Err = err
 			return s
 		}
-		if before.Region != p.Region || before.Account != p.Account || before.App != p.App || !before.Created.Before(p.Created) {
+		if before.Scope != p.Scope || !before.Created.Before(p.Created) {
 			continue
 		}
 		mine[id], s.From = true, before.Created

@@ -24,7 +24,7 @@ func damaged(err error) bool {
 }
 
 func (j Job) begin(at time.Time) state.Draft {
-	return state.Draft{At: at, Region: j.Region, Account: j.Account, App: j.App, Policy: j.Policy.Hash}
+	return state.Draft{At: at, Scope: j.Scope, Policy: j.Policy.Hash}
 }
 
 // resume finds the night's plan, else the progress of an earlier tick, or begins. A plan
@@ -61,7 +61,7 @@ func (j Job) resume(ctx context.Context, at time.Time) (state.Draft, state.Plan,
 func (s *survey) finish(ctx context.Context) (state.Plan, error) {
 	j, d := s.Job, &s.draft
 	p := state.Plan{
-		Created: d.At, Expires: d.At.Add(j.Policy.Expires), Region: j.Region, Account: j.Account, App: j.App,
+		Created: d.At, Expires: d.At.Add(j.Policy.Expires), Scope: j.Scope,
 		Policy: j.Policy.Hash, Guards: j.Policy.Guards,
 		Library: state.Library{Media: d.Tally.Media, Unread: d.Unread, Bytes: d.Tally.Bytes, Complete: d.Tally.Complete, Counted: true},
 	}

@@ -3,7 +3,6 @@ package purge
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -86,19 +85,13 @@ func (r *run) findAhead(ctx context.Context, all []plan) error {
 	return err
 }
 
-func (r *run) mine(p state.Plan) bool {
-	return p.Region == r.Region && p.Account == r.Account && p.App == r.App
-}
+func (r *run) mine(p state.Plan) bool { return p.Scope == r.Scope }
 
 // refuse says why a plan that is whole may still not be applied by this run.
 func (r *run) refuse(p state.Plan) string {
-	switch {
-	case p.Region != r.Region:
-		return fmt.Sprintf("it is of region %s, this is %s", p.Region, r.Region)
-	case p.Account != r.Account:
-		return fmt.Sprintf("it is of account %s, this is %s", p.Account, r.Account)
-	case p.App != r.App:
-		return fmt.Sprintf("it is of application %q, this is %q", p.App, r.App)
+	switch why := p.Differs(r.Scope); {
+	case why != "":
+		return why
 	case !r.at.Before(p.Expires):
 		return "it expired " + p.Expires.Format(time.RFC3339)
 	case r.at.Before(p.Created):

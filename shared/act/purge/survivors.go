@@ -48,7 +48,7 @@ func (w *work) recheck(ctx context.Context, entries []retention.Verdict) ([][]re
 			continue
 		}
 		found[i] = w.Policy.Recheck(e, retention.Fresh{
-			Answer: answers[i], Inputs: inputs, Touched: w.tally.Touched(e.ID), App: w.App, Quota: quota,
+			Answer: answers[i], Inputs: inputs, Touched: w.tally.Touched(e.ID), App: w.Scope.App, Quota: quota,
 			Called: func(kind retention.Kind, part string) bool {
 				return w.tally.Of(removal.Key{ID: e.ID, Kind: kind, Part: part}).Tries > 0
 			},

@@ -17,6 +17,7 @@ import (
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
+	"vodcurator/shared/video"
 )
 
 // approval is what a person says of a plan.
@@ -66,13 +67,12 @@ func (a *app) decide(ctx context.Context, app *boot.App, o *state.Store, id stri
 	if err != nil {
 		return err
 	}
-	by, account, err := a.identity(ctx, app, say.withdraw)
+	by, scope, err := a.identity(ctx, app, say.withdraw)
 	if err != nil {
 		return err
 	}
-	if account = cmp.Or(app.Account, account); p.Region != app.Region || p.Account != account || p.App != app.App {
-		return fmt.Errorf("the plan is of account %s in %s (application %q), this environment of %s in %s (%q)",
-			p.Account, p.Region, p.App, account, app.Region, app.App)
+	if p.Scope != scope {
+		return fmt.Errorf("plan %s is of %s, this environment is of %s: set ALIBABA_CLOUD_REGION, ALIBABA_CLOUD_ACCOUNT_ID and APP_ID to the plan's", p.ID, p.Scope, scope)
 	}
 	if say.withdraw {
 		return a.withdraw(ctx, o, p, by, say.text())
@@ -104,7 +104,7 @@ func (a *app) approve(ctx context.Context, app *boot.App, o *state.Store, p stat
 	}
 	bare := p
 	bare.Over = nil // a portion has guards of its own, and the whole is told below how to go on
-	job := purge.Job{Policy: policy, Region: p.Region, Account: p.Account, App: p.App}
+	job := purge.Job{Policy: policy, Scope: p.Scope}
 	if why := job.Refuses(bare, time.Now()); why != "" {
 		return errors.New("not approved, purge would refuse it: " + why)
 	}
@@ -112,7 +112,7 @@ func (a *app) approve(ctx context.Context, app *boot.App, o *state.Store, p stat
 		return fmt.Errorf("not approved, it is over the guards: %s; %s", strings.Join(part.Over, "; "), part.remedy(p.ID))
 	}
 	if !say.yes {
-		if err := a.typed(p.Region + " " + p.Account); err != nil {
+		if err := a.typed(p.Scope); err != nil {
 			return err
 		}
 	}
@@ -217,9 +217,10 @@ func (a *app) withdraw(ctx context.Context, o *state.Store, p state.Plan, by, no
 	return a.say("%s withdrawn by %s, it was %s. A run under way goes on; stop it with: vodctl halt\n", p.ID, w.By, status)
 }
 
-// typed asks a person at a terminal to type a text, and is nil when they did.
+// typed asks a person at a terminal to type region and account, and is nil when they did.
 // Anywhere else nobody can, and the command was misused.
-func (a *app) typed(want string) error {
+func (a *app) typed(scope video.Scope) error {
+	want := scope.Region + " " + scope.Account
 	if !a.typing {
 		return fmt.Errorf("%w: nothing was changed; say --yes to go on", errUsage)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -87,31 +88,23 @@ func (a *app) setup(file string) error {
 	if err != nil {
 		return err
 	}
-	account := app.Account
-	if account == "" {
-		account = "ACCOUNT"
-	}
-	name := func(value, otherwise string) string {
-		if value == "" {
-			return otherwise
-		}
-		return value
-	}
+	scope := app.Scope
+	scope.Account, scope.App = cmp.Or(scope.Account, "ACCOUNT"), cmp.Or(scope.App, "app-1000000")
 	var steps []step
 	add := func(what, name, how string) { steps = append(steps, step{what, name, how}) }
 	for _, q := range []struct{ name, why string }{
 		{"vodcurator-notices", "VOD writes its notifications into it; retention 4 days or more"},
-		{name(app.MetadataQueue, "vodcurator-metadata"), "metadata messages; retention 7 days"},
-		{name(app.BulkQueue, "vodcurator-bulk"), "what rules and backfills ask for, behind people's changes; retention 7 days, no long polling of its own (PollingWaitSeconds 0)"},
-		{name(app.DeadLetterQueue, "vodcurator-dead"), "what cannot be done, with its reason; retention 7 days, alarm on its length"},
+		{cmp.Or(app.MetadataQueue, "vodcurator-metadata"), "metadata messages; retention 7 days"},
+		{cmp.Or(app.BulkQueue, "vodcurator-bulk"), "what rules and backfills ask for, behind people's changes; retention 7 days, no long polling of its own (PollingWaitSeconds 0)"},
+		{cmp.Or(app.DeadLetterQueue, "vodcurator-dead"), "what cannot be done, with its reason; retention 7 days, alarm on its length"},
 	} {
-		add("queue", q.name, "MNS, region "+app.Region+": "+q.why)
+		add("queue", q.name, "MNS, region "+scope.Region+": "+q.why)
 	}
-	bucket, prefix := "vodcurator-"+account, "v1"
+	bucket, prefix := "vodcurator-"+scope.Account, "v1"
 	if place, ok := strings.CutPrefix(app.Config.State, "oss://"); ok {
 		bucket, prefix, _ = strings.Cut(strings.TrimSuffix(place, "/"), "/")
 	}
-	add("bucket", bucket, "OSS, region "+app.Region+", private, of account "+account+
+	add("bucket", bucket, "OSS, region "+scope.Region+", private, of account "+scope.Account+
 		" (the functions refuse another account's), versioning never switched on: a versioned bucket ignores create-if-absent and is refused")
 	autotag, err := a.autotagPolicy(file)
 	if err != nil {
@@ -125,9 +118,9 @@ func (a *app) setup(file string) error {
 		add("policies", bucket, fmt.Sprintf("in all of them vodcurator-*/v1/ becomes %s, and vodcurator-* at the end becomes %s", strings.TrimSuffix(bucket+"/"+prefix, "/")+"/", bucket))
 	}
 	add("grant", "AliyunVODDefaultRole", "lets VOD write into the queue vodcurator-notices")
-	add("callback", name(app.App, "app-1000000"), fmt.Sprintf(
+	add("callback", scope.App, fmt.Sprintf(
 		"SetMessageCallback CallbackType=MNS MnsEndpoint=https://%s.mns.%s.aliyuncs.com/ MnsQueueName=vodcurator-notices EventTypeList=%s; one setting per region and application: ask GetMessageCallback first whose it is, and never leave the list out, that switches all events off",
-		account, app.Region, callbackEvents))
+		scope.Account, scope.Region, callbackEvents))
 	if a.json() {
 		return a.printJSON(steps)
 	}

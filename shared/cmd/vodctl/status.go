@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,7 +24,9 @@ func (a *app) findPlan(ctx context.Context, app *boot.App, o state.Objects, id s
 		return p, err
 	}
 	p, skipped, err := state.LatestPlan(ctx, o, func(p state.Plan) bool {
-		return p.Region == app.Region && (p.Account == app.Account || app.Account == "") && p.App == app.App
+		mine := app.Scope
+		mine.Account = cmp.Or(mine.Account, p.Account)
+		return p.Scope == mine
 	}, time.Time{})
 	if err != nil {
 		return p, err
@@ -35,7 +38,7 @@ func (a *app) findPlan(ctx context.Context, app *boot.App, o state.Objects, id s
 		err = errors.Join(err, report.Say(a.err, "vodctl: skipped: %s\n", why))
 	}
 	if p.ID == "" {
-		return p, fmt.Errorf("no plan was made yet of account %s in %s (application %q): %w", app.Account, app.Region, app.App, video.ErrNotFound)
+		return p, fmt.Errorf("no plan was made yet of %s: %w; purgeplan makes one each night", app.Scope, video.ErrNotFound)
 	}
 	return p, err
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,12 +41,11 @@ func takedownCommand(a *app) *cobra.Command {
 
 func (a *app) takedown(ctx context.Context, t purge.Takedown, say remark, yes bool) error {
 	return a.withState(ctx, func(app *boot.App, o *state.Store) error {
-		by, account, err := a.identity(ctx, app, false)
+		by, scope, err := a.identity(ctx, app, false)
 		if err != nil {
 			return err
 		}
 		t.By, t.Reason = by, say.text()
-		account = cmp.Or(app.Account, account)
 		policy, err := app.Policy(ctx)
 		if err != nil {
 			return err
@@ -56,11 +54,11 @@ func (a *app) takedown(ctx context.Context, t purge.Takedown, say remark, yes bo
 			if err := a.showMedia(ctx, app, t.IDs); err != nil {
 				return err
 			}
-			if err := a.typed(app.Region + " " + account); err != nil {
+			if err := a.typed(scope); err != nil {
 				return err
 			}
 		}
-		job := purge.Job{Library: app.VOD, CDN: app.VOD, State: o, Policy: policy, Region: app.Region, Account: account, App: app.App, Log: app.Log}
+		job := purge.Job{Library: app.VOD, CDN: app.VOD, State: o, Policy: policy, Scope: scope, Log: app.Log}
 		name, outcomes, err := job.Takedown(ctx, t, time.Now())
 		if err != nil && outcomes == nil {
 			return err

@@ -371,7 +371,7 @@ func (a *app) simulate(ctx context.Context, w whatIf, policyFile string, at time
 		for i, m := range library.media {
 			library.index[m.ID] = i
 		}
-		r, err := plan.Job{Library: library, State: outside, Policy: policy, Region: "snapshot", Account: w.library}.Run(ctx, at.AddDate(0, 0, night))
+		r, err := plan.Job{Library: library, State: outside, Policy: policy, Scope: video.Scope{Region: "snapshot", Account: w.library}}.Run(ctx, at.AddDate(0, 0, night))
 		if err != nil {
 			return nil, nil, err
 		}
