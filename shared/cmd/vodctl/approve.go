@@ -27,7 +27,7 @@ type approval struct {
 	yes, withdraw bool
 }
 
-func approveCommand(a *app) *cobra.Command {
+func approveCommand(a *tool) *cobra.Command {
 	var say approval
 	cmd := &cobra.Command{
 		Use:   "approve PLAN",
@@ -62,7 +62,7 @@ The record names whose credentials approved, as STS tells it; --by is a note.`,
 }
 
 // decide approves or withdraws a plan of this environment.
-func (a *app) decide(ctx context.Context, app *boot.App, o *state.Store, id string, say approval) error {
+func (a *tool) decide(ctx context.Context, app *boot.App, o *state.Store, id string, say approval) error {
 	p, err := a.findPlan(ctx, app, o, id)
 	if err != nil {
 		return err
@@ -80,7 +80,7 @@ func (a *app) decide(ctx context.Context, app *boot.App, o *state.Store, id stri
 	return a.approve(ctx, app, o, p, by, say)
 }
 
-func (a *app) approve(ctx context.Context, app *boot.App, o *state.Store, p state.Plan, by string, say approval) error {
+func (a *tool) approve(ctx context.Context, app *boot.App, o *state.Store, p state.Plan, by string, say approval) error {
 	if err := approvable(ctx, o, p); err != nil {
 		return err
 	}
@@ -88,13 +88,8 @@ func (a *app) approve(ctx context.Context, app *boot.App, o *state.Store, p stat
 	if err != nil {
 		return err
 	}
-	if !say.yes && a.json() && say.first == 0 {
-		if err := a.printJSON(p); err != nil {
-			return err
-		}
-	}
-	if !say.yes && !a.json() {
-		if err := errors.Join(report.Plan(a.out, p), a.tellQuota(policy, p)); err != nil {
+	if !say.yes {
+		if err := a.showApprovable(policy, p, say); err != nil {
 			return err
 		}
 	}
@@ -120,12 +115,18 @@ func (a *app) approve(ctx context.Context, app *boot.App, o *state.Store, p stat
 	if err != nil {
 		return err
 	}
-	if a.json() {
-		return a.printJSON(given)
-	}
-	err = a.say("%s approved by %s: %s of %s media, %s. Stop it with: vodctl halt\n",
+	err = a.result(given, "%s approved by %s: %s of %s media, %s. Stop it with: vodctl halt\n",
 		p.ID, given.By, report.Count(part.Items, "item"), report.Number(part.Media), report.Bytes(part.Bytes))
-	return errors.Join(err, a.tellQuota(policy, p))
+	return errors.Join(err, a.sayQuota(policy, p))
+}
+
+// showApprovable shows what is going to be asked for. With --first programs get the portion
+// in its place.
+func (a *tool) showApprovable(policy *retention.Policy, p state.Plan, say approval) error {
+	if a.json() && say.first > 0 {
+		return nil
+	}
+	return a.present(p, func() error { return errors.Join(report.Plan(a.out, p), a.sayQuota(policy, p)) })
 }
 
 // portion is what an approval is of: the first items of a plan, or all.
@@ -147,7 +148,7 @@ func (p portion) remedy(plan string) string {
 
 // portion counts what is to be approved against the guards, and shows a part of a plan
 // that nobody said --yes to.
-func (a *app) portion(ctx context.Context, o *state.Store, policy *retention.Policy, p state.Plan, say approval) (portion, error) {
+func (a *tool) portion(ctx context.Context, o *state.Store, policy *retention.Policy, p state.Plan, say approval) (portion, error) {
 	if say.first == 0 && len(p.Over) == 0 {
 		return portion{Totals: p.Totals}, nil
 	}
@@ -185,18 +186,15 @@ func (a *app) portion(ctx context.Context, o *state.Store, policy *retention.Pol
 	if say.yes || say.first == 0 {
 		return part, nil
 	}
-	if a.json() {
-		return part, a.printJSON(part)
-	}
 	within := "within the guards"
 	if len(part.Over) > 0 {
 		within = "OVER THE GUARDS: " + strings.Join(part.Over, "; ")
 	}
-	return part, a.say("\n  The first %s of %s media: %s, created %s to %s, %s\n", report.Count(part.Items, "item"), report.Number(part.Media),
+	return part, a.result(part, "\n  The first %s of %s media: %s, created %s to %s, %s\n", report.Count(part.Items, "item"), report.Number(part.Media),
 		report.Bytes(part.Bytes), part.Oldest.Format(time.DateTime), part.Newest.Format(time.DateTime), within)
 }
 
-func (a *app) withdraw(ctx context.Context, o *state.Store, p state.Plan, by, note string) error {
+func (a *tool) withdraw(ctx context.Context, o *state.Store, p state.Plan, by, note string) error {
 	status, err := planStatus(ctx, o, p)
 	if err != nil {
 		return err
@@ -211,15 +209,12 @@ func (a *app) withdraw(ctx context.Context, o *state.Store, p state.Plan, by, no
 	if err != nil {
 		return err
 	}
-	if a.json() {
-		return a.printJSON(w)
-	}
-	return a.say("%s withdrawn by %s, it was %s. A run under way goes on; stop it with: vodctl halt\n", p.ID, w.By, status)
+	return a.result(w, "%s withdrawn by %s, it was %s. A run under way goes on; stop it with: vodctl halt\n", p.ID, w.By, status)
 }
 
 // typed asks a person at a terminal to type region and account, and is nil when they did.
 // Anywhere else nobody can, and the command was misused.
-func (a *app) typed(scope video.Scope) error {
+func (a *tool) typed(scope video.Scope) error {
 	want := scope.Region + " " + scope.Account
 	if !a.typing {
 		return fmt.Errorf("%w: nothing was changed; say --yes to go on", errUsage)

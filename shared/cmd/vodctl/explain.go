@@ -17,7 +17,7 @@ import (
 	"vodcurator/shared/video"
 )
 
-func explainPlanCommand(a *app) *cobra.Command {
+func explainPlanCommand(a *tool) *cobra.Command {
 	var plan string
 	cmd := &cobra.Command{
 		Use: "explain ID...", Short: "Say of single assets what would go and what stays, and why", Args: cobra.RangeArgs(1, video.MaxBatch),
@@ -48,7 +48,7 @@ type verdict struct {
 	Keeps  []retention.Keep `json:"keeps,omitempty"`
 }
 
-func (a *app) explainPlan(ctx context.Context, plan string, ids []video.ID) error {
+func (a *tool) explainPlan(ctx context.Context, plan string, ids []video.ID) error {
 	return a.withState(ctx, func(app *boot.App, o *state.Store) error {
 		policy, err := app.Policy(ctx)
 		if err != nil {
@@ -71,7 +71,7 @@ func (a *app) explainPlan(ctx context.Context, plan string, ids []video.ID) erro
 			return err
 		}
 		if err := policy.CheckInputs(inputs); err != nil {
-			if err := report.Say(a.err, "vodctl: nothing would be removed at all: %s\n", err); err != nil {
+			if err := a.warn("nothing would be removed at all: %s", err); err != nil {
 				return err
 			}
 		}
@@ -96,15 +96,14 @@ func (a *app) explainPlan(ctx context.Context, plan string, ids []video.ID) erro
 			v := policy.Judge(m.Value, inputs)
 			all[i].Takes, all[i].Keeps = v.Items, v.Keeps
 		}
-		if a.json() {
-			return a.printJSON(all)
-		}
-		for _, e := range all {
-			if err := a.explainOne(e, p.ID); err != nil {
-				return err
+		return a.present(all, func() error {
+			for _, e := range all {
+				if err := a.explainOne(e, p.ID); err != nil {
+					return err
+				}
 			}
-		}
-		return nil
+			return nil
+		})
 	})
 }
 
@@ -116,7 +115,7 @@ func lacking(missing []string) string {
 	return "; not known: " + strings.Join(missing, ", ")
 }
 
-func (a *app) explainOne(e verdict, plan string) error {
+func (a *tool) explainOne(e verdict, plan string) error {
 	if err := a.say("%s  %s\n", e.ID, cmp.Or(e.Error, report.Cut(e.Title, 60))); err != nil || e.Error != "" {
 		return err
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"vodcurator/shared/boot"
-	"vodcurator/shared/report"
 	"vodcurator/shared/video"
 )
 
@@ -45,7 +44,7 @@ const identityTime = 5 * time.Second
 // and the scope of the environment, with their account where that names none. Where nobody can tell, for want of credentials or because STATE is a
 // folder of this machine, it is "local:" and the user of this machine. A command that only
 // stops removal is not refused because STS does not answer.
-func (a *app) identity(ctx context.Context, app *boot.App, stops bool) (who string, scope video.Scope, err error) {
+func (a *tool) identity(ctx context.Context, app *boot.App, stops bool) (who string, scope video.Scope, err error) {
 	ctx, cancel := context.WithTimeout(ctx, identityTime)
 	defer cancel()
 	scope = app.Scope
@@ -59,7 +58,7 @@ func (a *app) identity(ctx context.Context, app *boot.App, stops bool) (who stri
 	case errors.Is(err, boot.ErrNoCredentials):
 		return operator(), scope, nil
 	case stops || strings.HasPrefix(app.Config.State, "file:"):
-		said := report.Say(a.err, "vodctl: recorded for %s, since STS does not tell whose credentials these are: %s\n", operator(), err)
+		said := a.warn("recorded for %s, since STS does not tell whose credentials these are: %s", operator(), err)
 		return operator(), scope, said
 	}
 	return "", scope, fmt.Errorf("whose credentials these are is not known, nothing was changed; try again, or set STS_ENDPOINT: %w", err)

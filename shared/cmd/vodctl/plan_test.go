@@ -451,7 +451,7 @@ func TestDamagedObjectsAreNamed(t *testing.T) {
 	env, p := planned(t)
 	code, out, errs := vodctl(t, env, "state", "check")
 	require.Zero(t, code, errs)
-	require.Equal(t, "Every object is as it was written.\n", out)
+	require.Equal(t, "No object is corrupt, missing or stray.\n", out)
 	store, err := state.Open(t.Context(), env["STATE"], state.Options{})
 	require.NoError(t, err)
 	require.NoError(t, store.Create(t.Context(), "ended/"+p.ID+".json", []byte("{")))

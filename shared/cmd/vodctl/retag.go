@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"os"
 	"os/signal"
@@ -14,7 +13,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"vodcurator/shared/act/edit"
 	"vodcurator/shared/act/tag"
@@ -34,12 +32,13 @@ type retag struct {
 	labels, yes, quiet           bool
 }
 
-func retagCommand(a *app) *cobra.Command {
+func retagCommand(a *tool) *cobra.Command {
 	var r retag
 	cmd := &cobra.Command{
-		Use:   "retag",
-		Short: "Run the tagging rules over the library; lists what would change unless --yes is given",
-		Args:  cobra.NoArgs,
+		Annotations: inRows,
+		Use:         "retag",
+		Short:       "Run the tagging rules over the library; lists what would change unless --yes is given",
+		Args:        cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			for _, flag := range []string{"yes", "labels", "resume", "kind"} {
 				if r.library != "" && cmd.Flags().Changed(flag) {
@@ -75,7 +74,7 @@ type checkpoint struct {
 	Diff     *tag.Diff `json:"diff"`
 }
 
-func (a *app) retag(ctx context.Context, r retag) error {
+func (a *tool) retag(ctx context.Context, r retag) error {
 	query, err := r.query()
 	if err != nil {
 		return fmt.Errorf("%w: %w", errUsage, err)
@@ -93,7 +92,7 @@ func (a *app) retag(ctx context.Context, r retag) error {
 		return err
 	}
 	if state.Finished {
-		_ = report.Say(a.err, "%s says that this is done; remove it to begin anew\n", r.resume)
+		_ = a.warn("%s says that this is done; remove it to begin anew", r.resume)
 		return a.show(r, state.Diff)
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
@@ -195,7 +194,7 @@ func (r retag) labelled(hits iter.Seq2[tag.Hit, error]) iter.Seq2[tag.Hit, error
 }
 
 // listed are the ids of a file, behind the one named last.
-func (a *app) listed(r retag, kind video.Kind, after string) iter.Seq2[tag.Hit, error] {
+func (a *tool) listed(r retag, kind video.Kind, after string) iter.Seq2[tag.Hit, error] {
 	return func(yield func(tag.Hit, error) bool) {
 		in := a.in
 		if r.ids != "-" {
@@ -274,24 +273,16 @@ func (r retag) save(state *checkpoint) error {
 
 var noun = map[string]string{"video": "video", "audio": "audio file", "image": "image"}
 
-func (a *app) show(r retag, d *tag.Diff) error {
-	toDo := d.Needed > 0 && !r.yes
-	if a.json() {
-		err := a.printJSON(d)
-		if err == nil && toDo && r.library == "" {
-			err = a.listedOnly()
-		}
-		return err
-	}
-	verb := "would change"
+// show says what came of it: how many of which kind, then rule by rule.
+func (a *tool) show(r retag, d *tag.Diff) error {
+	verb, of := "would change", noun[r.kind]
 	if r.yes {
 		verb = "changed"
 	}
-	of := noun[r.kind]
 	if r.library != "" {
 		of = "video or audio file"
 	}
-	_ = a.say("%s looked at, %s %s\n", report.Count(d.Seen, of), report.Number(d.Needed), verb)
+	err := a.say("%s looked at, %s %s\n", report.Count(d.Seen, of), report.Number(d.Needed), verb)
 	for _, line := range []struct {
 		n    int
 		text string
@@ -303,10 +294,21 @@ func (a *app) show(r retag, d *tag.Diff) error {
 		{d.Outcomes[video.Failed] + d.Outcomes[video.Unknown] + d.Outcomes[video.Deferred] + d.Outcomes[video.Forbidden] + d.Outcomes[video.Rejected], "failed"},
 	} {
 		if line.n > 0 {
-			_ = a.say("  %s %s\n", report.Number(line.n), line.text)
+			err = errors.Join(err, a.say("  %s %s\n", report.Number(line.n), line.text))
 		}
 	}
-	table := report.NewTable("RULE", ">HOLDS FOR", ">CHANGES", "EXAMPLE", "TITLE", "CHANGE")
+	if err = errors.Join(err, a.say("\n"), a.showRules(d)); err != nil || d.Needed == 0 || r.yes {
+		return err
+	}
+	if err = a.say("\n"); err == nil && r.library == "" {
+		return a.listedOnly()
+	}
+	return errors.Join(err, a.say("nothing was written: this is a snapshot; --yes without --library reads the library again and writes\n"))
+}
+
+func (a *tool) showRules(d *tag.Diff) error {
+	rows := a.rows("RULE", ">HOLDS FOR", ">CHANGES", "EXAMPLE", "TITLE", "CHANGE")
+	rows.Whole = d
 	for _, rd := range d.Rules {
 		name := rd.Rule
 		if name == "" {
@@ -315,71 +317,10 @@ func (a *app) show(r retag, d *tag.Diff) error {
 			}
 			name = "(taken back)"
 		}
-		table.Row(name, report.Number(rd.Matched), report.Number(rd.Changes))
+		rows.Add(nil, name, rd.Matched, rd.Changes)
 		for _, e := range rd.Examples {
-			table.Row("", "", "", e.ID, report.Cut(e.Title, 30), fmt.Sprintf("%s %s %s", e.Wants.Act, e.Wants.Field, report.Cut(e.Wants.Value, 30)))
+			rows.Add(nil, "", "", "", e.ID, report.Short{Text: e.Title, Width: 30}, fmt.Sprintf("%s %s %s", e.Wants.Act, e.Wants.Field, report.Cut(e.Wants.Value, 30)))
 		}
 	}
-	_ = a.say("\n")
-	if err := table.Write(a.out, ""); err != nil {
-		return err
-	}
-	switch {
-	case !toDo:
-		return nil
-	case r.library != "":
-		return a.say("\nnothing was written: this is a snapshot; --yes without --library reads the library again and writes\n")
-	}
-	_ = a.say("\n")
-	return a.listedOnly()
-}
-
-// progress tells the rate, and how long it may take: the part of the time between
-// the oldest media and the newest that is behind is the best guess there is.
-type progress struct {
-	out         io.Writer
-	of          string // what is counted
-	start, said time.Time
-	first       time.Time
-	before      int
-	until       time.Time
-	quiet, open bool // open: a line of the terminal is not ended yet
-}
-
-// progress is that of work which is mostly short: it says nothing in the beginning.
-func (a *app) progress(of string) *progress {
-	now := time.Now()
-	return &progress{out: a.bar, of: of, start: now, said: now}
-}
-
-func (p *progress) tell(seen int, first, last time.Time) {
-	if p.first.IsZero() {
-		p.first = first
-	}
-	now := time.Now()
-	pause, end := time.Second, ""
-	file, isFile := p.out.(*os.File)
-	if terminal := isFile && term.IsTerminal(int(file.Fd())); !terminal {
-		pause, end = 10*time.Second, "\n"
-	}
-	if p.quiet || now.Sub(p.said) < pause {
-		return
-	}
-	p.said, p.open = now, end == ""
-	spent := now.Sub(p.start)
-	text := fmt.Sprintf("%s%s, %.0f a second", report.Number(seen), p.of, float64(seen-p.before)/max(spent.Seconds(), 0.001))
-	if done, all := last.Sub(p.first), p.until.Sub(p.first); !last.IsZero() && done > 0 && all > done {
-		part := float64(done) / float64(all)
-		text += fmt.Sprintf(", about %.0f %%, %s left", 100*part, report.Duration(time.Duration(float64(spent)*(1-part)/part)))
-	}
-	if p.open {
-		text = "\r\033[K" + text
-	}
-	_, _ = fmt.Fprint(p.out, text+end)
-}
-
-func (p *progress) end() {
-	if p.open {
-		_, _ = fmt.Fprintln(p.out)
-	}
+	return rows.Print()
 }

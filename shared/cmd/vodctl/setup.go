@@ -22,13 +22,14 @@ type step struct {
 	How  string `json:"how"`
 }
 
-func setupCommand(a *app) *cobra.Command {
+func setupCommand(a *tool) *cobra.Command {
 	var plan bool
 	var file string
 	cmd := &cobra.Command{
-		Use:   "setup --plan | --manifest FILE",
-		Short: "Print what the account still needs: queues, roles, bucket, callback setting; check the manifest",
-		Args:  cobra.NoArgs,
+		Annotations: inRows,
+		Use:         "setup --plan | --manifest FILE",
+		Short:       "Print what the account still needs: queues, roles, bucket, callback setting; check the manifest",
+		Args:        cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if !plan && file == "" {
 				return fmt.Errorf("%w: setup changes nothing by itself; say --plan or --manifest", errUsage)
@@ -47,12 +48,12 @@ func setupCommand(a *app) *cobra.Command {
 }
 
 // manifest reads an s.yaml as the environment here would have it deployed.
-func (a *app) manifest(file string) (manifest.Manifest, error) {
+func (a *tool) manifest(file string) (manifest.Manifest, error) {
 	return manifest.Read(file, manifest.Variables{Env: a.env})
 }
 
 // checkManifest says which intake the metadata queue has.
-func (a *app) checkManifest(file string) error {
+func (a *tool) checkManifest(file string) error {
 	m, err := a.manifest(file)
 	if err != nil {
 		return err
@@ -66,7 +67,7 @@ func (a *app) checkManifest(file string) error {
 
 // autotagPolicy picks the policy of autotag's role: where metadata writes, autotag has no
 // right to. The manifest decides, where one is named; ours has a metadata queue.
-func (a *app) autotagPolicy(file string) (string, error) {
+func (a *tool) autotagPolicy(file string) (string, error) {
 	const queued, direct = "ram-policy.json", "ram-policy-direct.json, which may change media: there is no METADATA_QUEUE"
 	if file == "" {
 		return queued + ", or ram-policy-direct.json where s.yaml gives it no METADATA_QUEUE", nil
@@ -83,15 +84,15 @@ func (a *app) autotagPolicy(file string) (string, error) {
 
 // setup speaks of what no API of the clients can look up as already there; it
 // lists what the manifest takes for granted.
-func (a *app) setup(file string) error {
+func (a *tool) setup(file string) error {
 	app, err := a.boot()
 	if err != nil {
 		return err
 	}
 	scope := app.Scope
 	scope.Account, scope.App = cmp.Or(scope.Account, "ACCOUNT"), cmp.Or(scope.App, "app-1000000")
-	var steps []step
-	add := func(what, name, how string) { steps = append(steps, step{what, name, how}) }
+	rows := a.rows("what", "name", "how")
+	add := func(what, name, how string) { rows.Add(step{what, name, how}, what, name, how) }
 	for _, q := range []struct{ name, why string }{
 		{"vodcurator-notices", "VOD writes its notifications into it; retention 4 days or more"},
 		{cmp.Or(app.MetadataQueue, "vodcurator-metadata"), "metadata messages; retention 7 days"},
@@ -121,13 +122,5 @@ func (a *app) setup(file string) error {
 	add("callback", scope.App, fmt.Sprintf(
 		"SetMessageCallback CallbackType=MNS MnsEndpoint=https://%s.mns.%s.aliyuncs.com/ MnsQueueName=vodcurator-notices EventTypeList=%s; one setting per region and application: ask GetMessageCallback first whose it is, and never leave the list out, that switches all events off",
 		scope.Account, scope.Region, callbackEvents))
-	if a.json() {
-		return a.printJSON(steps)
-	}
-	for _, s := range steps {
-		if err := a.say("%-9s %-22s %s\n", s.What, s.Name, s.How); err != nil {
-			return err
-		}
-	}
-	return nil
+	return rows.Print()
 }

@@ -15,7 +15,7 @@ import (
 
 // findPlan reads the named plan, or the latest of this region, account (any, where none
 // is set) and application. What was skipped on the way to the latest is told.
-func (a *app) findPlan(ctx context.Context, app *boot.App, o state.Objects, id string) (state.Plan, error) {
+func (a *tool) findPlan(ctx context.Context, app *boot.App, o state.Objects, id string) (state.Plan, error) {
 	if id != "" {
 		p, err := state.ReadPlan(ctx, o, id)
 		if errors.Is(err, video.ErrNotFound) {
@@ -35,7 +35,7 @@ func (a *app) findPlan(ctx context.Context, app *boot.App, o state.Objects, id s
 		return p, errors.Join(skipped...)
 	}
 	for _, why := range skipped {
-		err = errors.Join(err, report.Say(a.err, "vodctl: skipped: %s\n", why))
+		err = errors.Join(err, a.warn("skipped: %s", why))
 	}
 	if p.ID == "" {
 		return p, fmt.Errorf("no plan was made yet of %s: %w; purgeplan makes one each night", app.Scope, video.ErrNotFound)
