@@ -147,27 +147,43 @@ func DecodeMetadata(body []byte) (Metadata, error) {
 		return Metadata{}, malformed("metadata message", "%w", err)
 	}
 	m := Metadata{Changes: wire.Changes, Retag: wire.Retag, Bulk: wire.Bulk, Origin: wire.Origin, Attempts: wire.Attempts, Before: wire.Before, FirstSeen: wire.FirstSeen, Ref: wire.Ref, Reason: wire.Reason, Original: wire.Original}
-	switch {
-	case m.Attempts < 0 || m.Attempts > maxTries:
-		return Metadata{}, malformed("metadata message", "attempts is %d, 0 to %d", m.Attempts, maxTries)
-	case m.Before < 0 || m.Before > maxTries:
-		return Metadata{}, malformed("metadata message", "before is %d, 0 to %d", m.Before, maxTries)
-	case !dated(m.FirstSeen):
-		return Metadata{}, malformed("metadata message", "firstSeen: year %d, 1 to 9999", m.FirstSeen.UTC().Year())
-	case m.Bulk && (m.Ref != "" || len(m.Changes)+len(m.Retag) > 0):
-		return Metadata{}, malformed("metadata message", "bulk goes alone")
-	case m.Ref == "" && len(m.Changes)+len(m.Retag) == 0 && !m.Bulk:
-		return Metadata{}, malformed("metadata message", "no changes")
-	case len(m.Changes)+len(m.Retag) > MaxChanges:
-		return Metadata{}, malformed("metadata message", "%d changes, at most %d; send more messages", len(m.Changes)+len(m.Retag), MaxChanges)
-	case m.Origin != "" && m.Origin != OriginPerson && m.Origin != OriginRules:
-		return Metadata{}, malformed("metadata message", "origin: %q is neither %s nor %s", clip(m.Origin), OriginPerson, OriginRules)
-	case m.Ref != "" && !refKey().MatchString(m.Ref):
-		return Metadata{}, malformed("metadata message", "ref: %q is not a key under messages/", clip(m.Ref))
-	case m.Ref != "" && len(m.Changes)+len(m.Retag) > 0:
-		return Metadata{}, malformed("metadata message", "both changes and ref")
+	if err := errors.Join(m.checkContent(), m.checkHistory()); err != nil {
+		return Metadata{}, malformed("metadata message", "%w", err)
 	}
 	return m, nil
+}
+
+// checkContent says what is wrong with what a message asks for.
+func (m Metadata) checkContent() error {
+	asked := len(m.Changes) + len(m.Retag)
+	switch {
+	case m.Bulk && (m.Ref != "" || asked > 0):
+		return errors.New("bulk goes alone")
+	case m.Ref == "" && asked == 0 && !m.Bulk:
+		return errors.New("no changes")
+	case asked > MaxChanges:
+		return fmt.Errorf("%d changes, at most %d; send more messages", asked, MaxChanges)
+	case m.Ref != "" && !refKey().MatchString(m.Ref):
+		return fmt.Errorf("ref: %q is not a key under messages/", clip(m.Ref))
+	case m.Ref != "" && asked > 0:
+		return errors.New("both changes and ref")
+	}
+	return nil
+}
+
+// checkHistory says what is wrong with what a message tells of its way.
+func (m Metadata) checkHistory() error {
+	switch {
+	case m.Attempts < 0 || m.Attempts > maxTries:
+		return fmt.Errorf("attempts is %d, 0 to %d", m.Attempts, maxTries)
+	case m.Before < 0 || m.Before > maxTries:
+		return fmt.Errorf("before is %d, 0 to %d", m.Before, maxTries)
+	case !dated(m.FirstSeen):
+		return fmt.Errorf("firstSeen: year %d, 1 to 9999", m.FirstSeen.UTC().Year())
+	case m.Origin != "" && m.Origin != OriginPerson && m.Origin != OriginRules:
+		return fmt.Errorf("origin: %q is neither %s nor %s", clip(m.Origin), OriginPerson, OriginRules)
+	}
+	return nil
 }
 
 // notText says where in a JSON value something is not UTF-8, looking so many levels
