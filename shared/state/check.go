@@ -60,70 +60,107 @@ func Check(ctx context.Context, o Objects, now time.Time) iter.Seq2[string, erro
 func whole(ctx context.Context, o Objects, key string, now time.Time) (needs []Chunk, err error) {
 	dir, name, _ := strings.Cut(key, "/")
 	id := strings.TrimSuffix(name, ".json")
-	fits := true
-	switch dir {
-	case "plans":
-		var p Plan
-		if p, err = ReadPlan(ctx, o, id); now.Before(p.Expires) {
+	if dir == "plans" {
+		p, err := ReadPlan(ctx, o, id)
+		if now.Before(p.Expires) {
 			needs = slices.Concat(p.Chunks, p.Pending, p.Survivors)
 		}
-	case "approvals":
-		var p Plan
-		if p, err = ReadPlan(ctx, o, id); err == nil {
-			_, err = readApproval(ctx, o, p)
-		} else {
-			_, err = readWhole(ctx, o, key, &Approval{}) // the plan is given by itself
+		return needs, err
+	}
+	if read := checks[dir]; read != nil {
+		return nil, read(ctx, o, key, id)
+	}
+	return nil, wholeBody(ctx, o, key)
+}
+
+// checks read what lies in a folder as those do who use it. id is the key without its
+// folder and its ending.
+var checks = map[string]func(ctx context.Context, o Objects, key, id string) error{
+	"approvals": func(ctx context.Context, o Objects, key, id string) error {
+		p, err := ReadPlan(ctx, o, id)
+		if err != nil {
+			return asJSON[Approval](ctx, o, key, id) // the plan is given by itself
 		}
-	case "withdrawn":
-		_, err = ReadWithdrawal(ctx, o, id)
-	case "ended":
-		_, err = ReadEnd(ctx, o, id)
-	case "written":
+		_, err = readApproval(ctx, o, p)
+		return err
+	},
+	"withdrawn": func(ctx context.Context, o Objects, _, id string) error {
+		_, err := ReadWithdrawal(ctx, o, id)
+		return err
+	},
+	"ended": func(ctx context.Context, o Objects, _, id string) error {
+		_, err := ReadEnd(ctx, o, id)
+		return err
+	},
+	"written": func(ctx context.Context, o Objects, _, id string) error {
 		n, _ := number(id)
-		_, err = readWritten(ctx, o, n)
-	case "refused":
+		_, err := readWritten(ctx, o, n)
+		return err
+	},
+	"refused": func(ctx context.Context, o Objects, _, id string) error {
 		plan, digits, _ := strings.Cut(id, "/")
 		n, _ := number(digits)
-		_, err = readRefusal(ctx, o, plan, n)
-	case "checkpoints":
+		_, err := readRefusal(ctx, o, plan, n)
+		return err
+	},
+	"checkpoints": func(ctx context.Context, o Objects, _, id string) error {
 		n, _ := number(id)
-		_, err = readCheckpoint(ctx, o, n)
-	case "shards":
-		_, err = readWhole(ctx, o, key, &shard{})
-	case "aside":
-		_, err = readAside(ctx, o, key)
-	case "runs":
-		_, err = readWhole(ctx, o, key, &RunStart{})
-	case "halt":
-		_, err = readWhole(ctx, o, key, &Halt{})
-	case "drafts":
+		_, err := readCheckpoint(ctx, o, n)
+		return err
+	},
+	"aside": func(ctx context.Context, o Objects, key, _ string) error {
+		_, err := readAside(ctx, o, key)
+		return err
+	},
+	"drafts": func(ctx context.Context, o Objects, key, _ string) error {
 		var d Draft
-		_, err = readWhole(ctx, o, key, &d)
-		fits = numbered(d.prefix(), d.Number, ".json") == key
-	case "lease":
-		if strings.HasSuffix(key, ".json") {
-			_, err = readWhole(ctx, o, key, &Lease{})
+		if _, err := readWhole(ctx, o, key, &d); err != nil {
+			return err
 		}
-	case "edits":
-		err = wholeEdits(ctx, o, key)
-	default:
-		var body []byte
-		if body, err = o.Read(ctx, key); err != nil {
-			break
+		return fits(key, numbered(d.prefix(), d.Number, ".json") == key)
+	},
+	"lease": func(ctx context.Context, o Objects, key, id string) error {
+		if !strings.HasSuffix(key, ".json") {
+			return nil
 		}
-		switch {
-		case dir == "parts", dir+"/" == DeletionNotices:
-			fits = strings.TrimSuffix(path.Base(key), ".jsonl") == digest(body)
-		case dir == "ledger":
-			var head segmentHead
-			head, _, err = decodeSegment(key, body)
-			fits = segmentKey(head.Segment) == key
-		case dir+"/" == imagedPrefix:
-			_, err = decodeImages(key, body)
-		}
+		return asJSON[Lease](ctx, o, key, id)
+	},
+	"edits":  func(ctx context.Context, o Objects, key, _ string) error { return wholeEdits(ctx, o, key) },
+	"shards": asJSON[shard],
+	"runs":   asJSON[RunStart],
+	"halt":   asJSON[Halt],
+}
+
+func asJSON[T any](ctx context.Context, o Objects, key, _ string) error {
+	_, err := readWhole(ctx, o, key, new(T))
+	return err
+}
+
+// wholeBody checks what is named by its hash or its number.
+func wholeBody(ctx context.Context, o Objects, key string) error {
+	body, err := o.Read(ctx, key)
+	if err != nil {
+		return err
 	}
-	if err == nil && !fits {
-		err = fmt.Errorf("%s: %w", key, ErrCorrupt)
+	switch dir, _, _ := strings.Cut(key, "/"); dir + "/" {
+	case "parts/", DeletionNotices:
+		return fits(key, strings.TrimSuffix(path.Base(key), ".jsonl") == digest(body))
+	case "ledger/":
+		head, _, err := decodeSegment(key, body)
+		if err != nil {
+			return err
+		}
+		return fits(key, segmentKey(head.Segment) == key)
+	case imagedPrefix:
+		_, err = decodeImages(key, body)
 	}
-	return needs, err
+	return err
+}
+
+// fits says that an object lies where its content says.
+func fits(key string, is bool) error {
+	if !is {
+		return fmt.Errorf("%s: %w", key, ErrCorrupt)
+	}
+	return nil
 }

@@ -170,6 +170,14 @@ type holder struct {
 	Lines []string  `json:"lines,omitempty"` // keys
 }
 
+func (s shard) keys() map[string]bool {
+	keys := map[string]bool{}
+	for _, h := range s.Holders {
+		keys[h.Key] = true
+	}
+	return keys
+}
+
 // OldLines are the lines that no plan and no draft needs any more, and the drafts that
 // nobody goes on with. Whoever plans at the same moment may miss a chunk that it found
 // there already; such a plan is refused as a whole.
@@ -190,10 +198,7 @@ func FindOldLines(ctx context.Context, o Objects, now time.Time, enough func() b
 	if err != nil {
 		return OldLines{}, err
 	}
-	have := map[string]bool{}
-	for _, h := range known.Holders {
-		have[h.Key] = true
-	}
+	have := known.keys()
 	from := ""
 	if known.Whole {
 		from = planPrefix + stamp(now.Add(-planKept))
@@ -211,14 +216,14 @@ func FindOldLines(ctx context.Context, o Objects, now time.Time, enough func() b
 				break
 			}
 			h, err := holderOf(ctx, o, key)
-			switch {
-			case errors.Is(err, ErrCorrupt), errors.Is(err, video.ErrNotFound): // it cannot be applied; restored, it is read then
-			case err != nil:
-				return OldLines{}, err
-			default:
-				known.Holders = append(known.Holders, h)
-				found.changed = true
+			if corruptOrGone(err) { // it cannot be applied; restored, it is read then
+				continue
 			}
+			if err != nil {
+				return OldLines{}, err
+			}
+			known.Holders = append(known.Holders, h)
+			found.changed = true
 		}
 	}
 	found.changed = found.changed || whole && !known.Whole
