@@ -96,45 +96,19 @@ func sinceLast(ctx context.Context, o state.Objects, policy *retention.Policy, p
 		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-reserve))
 		defer cancel()
 	}
-	mine := map[string]bool{}
-	var waiting []string
-	var latest string // of those that wait for the policy to approve them: it takes no other
 	s.From = p.Created.Add(-day)
-	for id, err := range state.Plans(ctx, o, p.Created.Add(-retention.LookBack)) {
-		if err != nil {
-			s.Err = err
-			return s
-		}
-		before, err := state.ReadPlan(ctx, o, id)
-		if errors.Is(err, state.ErrCorrupt) {
-			continue // purge tells of it
-		}
-		if err != nil {
-			s.Err = err
-			return s
-		}
-		if before.Scope != p.Scope || !before.Created.Before(p.Created) {
-			continue
-		}
-		mine[id], s.From = true, before.Created
-		from, asked, err := waits(ctx, o, policy, before, p.Created)
-		if err != nil {
-			s.Err = err
-			return s
-		}
-		if policy != nil && before.Policy == policy.Hash && (asked || from.IsZero()) {
-			latest = ""
-		}
-		switch {
-		case from.IsZero() || p.Created.Before(from.Add(day)):
-		case asked:
-			waiting = append(waiting, id)
-		default:
-			latest = id
-		}
+	earlier, err := plansBefore(ctx, o, p)
+	var waiting []string
+	if err == nil {
+		waiting, err = waitingOf(ctx, o, policy, earlier, p.Created)
 	}
-	if latest != "" {
-		waiting = append(waiting, latest)
+	if err != nil {
+		s.Err = err
+		return s
+	}
+	mine := map[string]bool{}
+	for _, before := range earlier {
+		mine[before.ID], s.From = true, before.Created
 	}
 	s.Missed = p.Missed(s.From)
 	taken := map[string]bool{}
@@ -152,6 +126,51 @@ func sinceLast(ctx context.Context, o state.Objects, policy *retention.Policy, p
 	}
 	s.Idle = slices.DeleteFunc(waiting, func(id string) bool { return taken[id] })
 	return s
+}
+
+// plansBefore gives the plans of the same scope that were made lately, before this one.
+// What is corrupt is left out: purge reports it.
+func plansBefore(ctx context.Context, o state.Objects, p state.Plan) (earlier []state.Plan, err error) {
+	for id, err := range state.Plans(ctx, o, p.Created.Add(-retention.LookBack)) {
+		if err != nil {
+			return nil, err
+		}
+		before, err := state.ReadPlan(ctx, o, id)
+		switch {
+		case errors.Is(err, state.ErrCorrupt):
+		case err != nil:
+			return nil, err
+		case before.Scope == p.Scope && before.Created.Before(p.Created):
+			earlier = append(earlier, before)
+		}
+	}
+	return earlier, nil
+}
+
+// waitingOf names the plans that have waited for a run for more than a day. Of those that
+// the policy approves by itself it is the latest: it takes no other.
+func waitingOf(ctx context.Context, o state.Objects, policy *retention.Policy, plans []state.Plan, now time.Time) (waiting []string, err error) {
+	latest := ""
+	for _, p := range plans {
+		from, asked, err := waits(ctx, o, policy, p, now)
+		if err != nil {
+			return nil, err
+		}
+		if policy != nil && p.Policy == policy.Hash && (asked || from.IsZero()) {
+			latest = ""
+		}
+		switch {
+		case from.IsZero() || now.Before(from.Add(day)):
+		case asked:
+			waiting = append(waiting, p.ID)
+		default:
+			latest = p.ID
+		}
+	}
+	if latest != "" {
+		waiting = append(waiting, latest)
+	}
+	return waiting, nil
 }
 
 func minTime(a, b time.Time) time.Time {

@@ -109,28 +109,14 @@ func (w *work) media(ctx context.Context, ids []video.ID) ([]video.Answer[video.
 // the groups out of which the batch goes are what they were.
 func (w *work) survive(ctx context.Context, entries []retention.Verdict) error {
 	w.left, w.unread = map[retention.Group]string{}, map[retention.Group]error{}
-	var groups []retention.Group
-	for _, e := range entries {
-		for _, g := range e.Newest {
-			if !slices.Contains(groups, g) {
-				groups = append(groups, g)
-			}
-		}
-	}
+	groups := eachOnce(entries, func(e retention.Verdict) []retention.Group { return e.Newest })
 	if len(groups) == 0 {
 		return nil
 	}
 	if err := w.readSurvivors(ctx); err != nil {
 		return err
 	}
-	var ids []video.ID
-	for _, g := range groups {
-		for _, id := range w.survivors[g] {
-			if !slices.Contains(ids, id) {
-				ids = append(ids, id)
-			}
-		}
-	}
+	ids := eachOnce(groups, func(g retention.Group) []video.ID { return w.survivors[g] })
 	answers := map[video.ID]video.Answer[video.Media]{}
 	for chunk := range slices.Chunk(ids, video.MaxBatch) {
 		if err := w.may(ctx); err != nil {
@@ -153,6 +139,18 @@ func (w *work) survive(ctx context.Context, entries []retention.Verdict) error {
 		}
 	}
 	return nil
+}
+
+// eachOnce gives what is of some, each once, in their order.
+func eachOnce[A any, B comparable](of []A, parts func(A) []B) (all []B) {
+	for _, a := range of {
+		for _, b := range parts(a) {
+			if !slices.Contains(all, b) {
+				all = append(all, b)
+			}
+		}
+	}
+	return all
 }
 
 // gap says what is missing of what the plan left as the newest of a group; told is false
