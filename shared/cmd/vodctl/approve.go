@@ -47,7 +47,7 @@ The record names whose credentials approved, as STS tells it; --by is a note.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("first") && (say.first < 1 || say.withdraw) {
-				return fmt.Errorf("%w: --first is a number of items from 1, and does not go with --withdraw", errUsage)
+				return fmt.Errorf("%w: --first %d: name 1 item or more, and leave --withdraw out", errUsage, say.first)
 			}
 			return a.withState(cmd.Context(), func(app *boot.App, o *state.Store) error {
 				return a.decide(cmd.Context(), app, o, args[0], say)
@@ -98,13 +98,13 @@ func (a *tool) approve(ctx context.Context, app *boot.App, o *state.Store, p sta
 		return err
 	}
 	bare := p
-	bare.Over = nil // a portion has guards of its own, and the whole is told below how to go on
+	bare.Over = nil // a portion has guards of its own, and for the whole the remedy is named below
 	job := purge.Job{Policy: policy, Scope: p.Scope}
 	if why := job.Refuses(bare, time.Now()); why != "" {
-		return errors.New("not approved, purge would refuse it: " + why)
+		return fmt.Errorf("plan %s is not approved, purge would refuse it: %s; vodctl plan list has newer ones", p.ID, why)
 	}
 	if len(part.Over) > 0 {
-		return fmt.Errorf("not approved, it is over the guards: %s; %s", strings.Join(part.Over, "; "), part.remedy(p.ID))
+		return fmt.Errorf("plan %s is not approved, it is over the guards: %s; %s", p.ID, strings.Join(part.Over, "; "), part.remedy(p.ID))
 	}
 	if !say.yes {
 		if err := a.typed(p.Scope); err != nil {
@@ -153,7 +153,7 @@ func (a *tool) portion(ctx context.Context, o *state.Store, policy *retention.Po
 		return portion{Totals: p.Totals}, nil
 	}
 	if say.first > p.Items {
-		return portion{}, fmt.Errorf("%w: plan %s lists %s, --first %d is more", errUsage, p.ID, report.Count(p.Items, "item"), say.first)
+		return portion{}, fmt.Errorf("%w: --first %d: plan %s lists %s, name no more", errUsage, say.first, p.ID, report.Count(p.Items, "item"))
 	}
 	part, whole := portion{}, cmp.Or(say.first, p.Items)
 	over := func() []string {
@@ -200,7 +200,7 @@ func (a *tool) withdraw(ctx context.Context, o *state.Store, p state.Plan, by, n
 		return err
 	}
 	if _, err := state.ReadEnd(ctx, o, p.ID); err == nil {
-		return fmt.Errorf("plan %s cannot be withdrawn any more, it is %s", p.ID, status)
+		return fmt.Errorf("plan %s cannot be withdrawn any more, it is %s; no run takes it up again", p.ID, status)
 	}
 	if err := state.Withdraw(ctx, o, p.ID, by, note, time.Now()); err != nil {
 		return err
@@ -217,7 +217,7 @@ func (a *tool) withdraw(ctx context.Context, o *state.Store, p state.Plan, by, n
 func (a *tool) typed(scope video.Scope) error {
 	want := scope.Region + " " + scope.Account
 	if !a.typing {
-		return fmt.Errorf("%w: nothing was changed; say --yes to go on", errUsage)
+		return fmt.Errorf("%w: there is no terminal to type %q at, nothing was changed; say --yes to go on", errUsage, want)
 	}
 	if _, err := fmt.Fprintf(a.err, "This cannot be undone. Type %q to go on: ", want); err != nil {
 		return err
@@ -227,7 +227,7 @@ func (a *tool) typed(scope video.Scope) error {
 		return err
 	}
 	if strings.TrimSpace(line) != want {
-		return errors.New("not what was asked for; nothing was changed")
+		return fmt.Errorf("%q was typed and not %q, nothing was changed; run the command again", strings.TrimSpace(line), want)
 	}
 	return nil
 }

@@ -61,12 +61,7 @@ func (a *tool) explainPlan(ctx context.Context, plan string, ids []video.ID) err
 		if p.Created.IsZero() {
 			p.Created = time.Now().UTC()
 		}
-		inputs, err := state.LoadInputs(ctx, o, app.VOD, policy, p.Created)
-		if err == nil && policy.RemovesImages() {
-			var images state.Images
-			images, _, err = state.LoadImages(ctx, o)
-			inputs.Imaged = images.Gone
-		}
+		inputs, err := loadInputs(ctx, app, o, policy, p.Created)
 		if err != nil {
 			return err
 		}
@@ -75,26 +70,9 @@ func (a *tool) explainPlan(ctx context.Context, plan string, ids []video.ID) err
 				return err
 			}
 		}
-		answers, err := app.VOD.Media(ctx, ids)
+		all, err := verdicts(ctx, app, o, policy, inputs, p, ids)
 		if err != nil {
 			return err
-		}
-		listed := map[video.ID][]retention.Item{}
-		for v, err := range p.Entries(ctx, o) {
-			if err != nil {
-				return err
-			}
-			listed[v.ID] = v.Items
-		}
-		all := make([]verdict, len(answers))
-		for i, m := range answers {
-			all[i] = verdict{ID: ids[i], Title: m.Value.Title, At: p.Created, Listed: listed[ids[i]]}
-			if m.Err != nil {
-				all[i].Error = m.Err.Error()
-				continue
-			}
-			v := policy.Judge(m.Value, inputs)
-			all[i].Takes, all[i].Keeps = v.Items, v.Keeps
 		}
 		return a.present(all, func() error {
 			for _, e := range all {
@@ -105,6 +83,43 @@ func (a *tool) explainPlan(ctx context.Context, plan string, ids []video.ID) err
 			return nil
 		})
 	})
+}
+
+// loadInputs reads what the policy wants to know beside the library.
+func loadInputs(ctx context.Context, app *boot.App, o state.Objects, policy *retention.Policy, at time.Time) (retention.Inputs, error) {
+	inputs, err := state.LoadInputs(ctx, o, app.VOD, policy, at)
+	if err != nil || !policy.RemovesImages() {
+		return inputs, err
+	}
+	images, _, err := state.LoadImages(ctx, o)
+	inputs.Imaged = images.Gone
+	return inputs, err
+}
+
+// verdicts judges assets as they are now, beside what a plan lists of them.
+func verdicts(ctx context.Context, app *boot.App, o state.Objects, policy *retention.Policy, inputs retention.Inputs, p state.Plan, ids []video.ID) ([]verdict, error) {
+	answers, err := app.VOD.Media(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	listed := map[video.ID][]retention.Item{}
+	for v, err := range p.Entries(ctx, o) {
+		if err != nil {
+			return nil, err
+		}
+		listed[v.ID] = v.Items
+	}
+	all := make([]verdict, len(answers))
+	for i, m := range answers {
+		all[i] = verdict{ID: ids[i], Title: m.Value.Title, At: p.Created, Listed: listed[ids[i]]}
+		if m.Err != nil {
+			all[i].Error = m.Err.Error()
+			continue
+		}
+		v := policy.Judge(m.Value, inputs)
+		all[i].Takes, all[i].Keeps = v.Items, v.Keeps
+	}
+	return all, nil
 }
 
 // lacking names facts that were missing.

@@ -22,7 +22,7 @@ func checkIntake(m manifest.Manifest) (intake, error) {
 	metadata, _ := m.Function("metadata")
 	want := intakeOf(metadata)
 	if want.queue == "" {
-		return want, fmt.Errorf("%w: no function metadata with a METADATA_QUEUE", video.ErrNotFound)
+		return want, fmt.Errorf("%w: no function metadata with a METADATA_QUEUE: name the queue in its environmentVariables", video.ErrNotFound)
 	}
 	var faults []error
 	wrong := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
@@ -30,7 +30,7 @@ func checkIntake(m manifest.Manifest) (intake, error) {
 		wrong("metadata: METADATA_INTAKE is %q, want push or pull", want.mode)
 	}
 	if want.bulk == want.queue {
-		wrong("metadata: METADATA_BULK_QUEUE and METADATA_QUEUE are both %s", want.queue)
+		wrong("metadata: METADATA_BULK_QUEUE and METADATA_QUEUE are both %s: name two, or leave the bulk one out", want.queue)
 	}
 	intakes := 0
 	for _, f := range m.Functions {
@@ -44,13 +44,13 @@ func checkIntake(m manifest.Manifest) (intake, error) {
 				wrong("%s: trigger %s: %w", f.Resource, t.Name, err)
 			} else if is {
 				if intakes++; intakes > 1 {
-					wrong("metadata: trigger %s: a second intake", t.Name)
+					wrong("metadata: trigger %s: a second intake: remove one", t.Name)
 				}
 			}
 		}
 	}
 	if intakes == 0 {
-		wrong("metadata: METADATA_INTAKE is %s, and there is no %s", want.mode,
+		wrong("metadata: METADATA_INTAKE is %s, and there is no %s: add one, or set METADATA_INTAKE to what is there", want.mode,
 			map[string]string{"push": "EventBridge trigger that takes from " + want.queue, "pull": "timer"}[want.mode])
 	}
 	return want, errors.Join(faults...)
@@ -63,10 +63,10 @@ func (want intake) disagreements(f manifest.Function) (faults []error) {
 		return nil
 	}
 	if got.mode == "pull" {
-		faults = append(faults, fmt.Errorf("%s: METADATA_INTAKE is pull: a second function that takes from %s", f.Resource, want.queue))
+		faults = append(faults, fmt.Errorf("%s: METADATA_INTAKE is pull: a second function that takes from %s: leave its METADATA_INTAKE out", f.Resource, want.queue))
 	}
 	if got.bulk != want.bulk {
-		faults = append(faults, fmt.Errorf("%s: METADATA_BULK_QUEUE is %q, and that of metadata is %q", f.Resource, got.bulk, want.bulk))
+		faults = append(faults, fmt.Errorf("%s: METADATA_BULK_QUEUE is %q, and that of metadata is %q: make them one", f.Resource, got.bulk, want.bulk))
 	}
 	return faults
 }
@@ -78,13 +78,13 @@ func (want intake) intake(t manifest.Trigger, mine bool) (bool, error) {
 	case t.Off():
 		return false, nil
 	case want.bulk != "" && t.Queue() == want.bulk:
-		return false, fmt.Errorf("takes from %s, which metadata itself does", want.bulk)
+		return false, fmt.Errorf("takes from %s, which metadata itself does: remove it", want.bulk)
 	case !mine && takes:
-		return false, fmt.Errorf("a second function that takes from %s", want.queue)
+		return false, fmt.Errorf("a second function that takes from %s: remove it", want.queue)
 	case !mine, want.mode == "push" && t.Type == "mns_topic": // a topic is no second reader of the queue
 		return false, nil
 	case want.mode == "push" && takes, want.mode == "pull" && t.Type == "timer":
 		return true, nil
 	}
-	return false, fmt.Errorf("is of type %s, and METADATA_INTAKE is %s", t.Type, want.mode)
+	return false, fmt.Errorf("is of type %s, and METADATA_INTAKE is %s: remove it, or set that to fit", t.Type, want.mode)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,7 +13,9 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
+	"vodcurator/shared/act/plan"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
 	"vodcurator/shared/video"
@@ -45,7 +48,105 @@ func openSnapshot(name string) (*snapshot, error) {
 		return nil, err
 	}
 	s, err := readSnapshot(f)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", name, err)
+	}
 	return s, errors.Join(err, f.Close())
+}
+
+// continueSnapshot opens a file to go on behind its last whole line: what comes after was
+// cut, and is read again. A file that is not there is an empty one.
+func continueSnapshot(name string) (*os.File, *snapshot, error) {
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, nil, err
+	}
+	have, err := readSnapshot(f)
+	if err == nil {
+		err = f.Truncate(have.size)
+	}
+	if err == nil {
+		_, err = f.Seek(have.size, io.SeekStart)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("%s: %w", name, err), f.Close())
+	}
+	return f, have, nil
+}
+
+// snapshotWriter writes the library to a file, one media a line, oldest first, and behind
+// them the tree of categories.
+type snapshotWriter struct {
+	library plan.Library
+	out     *bufio.Writer
+	leftOut func(id video.ID, why error)
+	written int
+}
+
+// behind writes what a snapshot does not have.
+func (w *snapshotWriter) behind(ctx context.Context, have *snapshot) error {
+	var from time.Time
+	if n := len(have.media); n > 0 {
+		from = have.media[n-1].Created
+	}
+	var found []video.Video
+	for v, err := range plan.OldestFirst(ctx, w.library, from) {
+		if err != nil {
+			return err
+		}
+		if have.at(v.ID) >= 0 {
+			continue
+		}
+		if found = append(found, v); len(found) == video.MaxBatch {
+			if err := w.write(ctx, found); err != nil {
+				return err
+			}
+			found = nil
+		}
+	}
+	if len(found) > 0 {
+		if err := w.write(ctx, found); err != nil {
+			return err
+		}
+	}
+	tree, err := w.library.Categories(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(w.line(map[string]any{"categories": tree}), w.out.Flush())
+}
+
+// write reads some media and writes them.
+func (w *snapshotWriter) write(ctx context.Context, found []video.Video) error {
+	ids := make([]video.ID, len(found))
+	for i, v := range found {
+		ids[i] = v.ID
+	}
+	answers, err := w.library.Media(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for i, m := range answers {
+		if m.Err != nil {
+			w.leftOut(m.ID, m.Err)
+			continue
+		}
+		m.Value.Origin = cmp.Or(m.Value.Origin, found[i].Origin) // only a search says so; for tagging rules
+		if err := w.line(m.Value); err != nil {
+			return err
+		}
+		w.written++
+	}
+	return w.out.Flush()
+}
+
+func (w *snapshotWriter) line(v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	_, err = w.out.Write(append(text, '\n'))
+	return err
 }
 
 func readSnapshot(r io.Reader) (*snapshot, error) {
@@ -64,7 +165,7 @@ func readSnapshot(r io.Reader) (*snapshot, error) {
 			line = bytes.TrimPrefix(line, []byte("\ufeff")) // some editors put that mark first
 		}
 		if err := json.Unmarshal(line, &m); err != nil || m.ID == "" && m.Tree == nil {
-			return nil, fmt.Errorf("%w: line %d is not an asset", video.ErrInvalid, number)
+			return nil, fmt.Errorf("%w: line %d is not an asset; write the file again with vodctl snapshot", video.ErrInvalid, number)
 		}
 		s.size += int64(len(line))
 		if m.Tree != nil {
@@ -135,6 +236,27 @@ func (s *snapshot) Media(_ context.Context, ids []video.ID) ([]video.Answer[vide
 		}
 	}
 	return answers, nil
+}
+
+// apply takes from the library what a plan lists, and gives that. A plan over its guards
+// takes nothing.
+func (s *snapshot) apply(ctx context.Context, p state.Plan, o state.Objects, ledger *state.Ledger) (items []retention.Item, err error) {
+	gone := map[video.ID]bool{}
+	for v, err := range p.Entries(ctx, o) {
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, v.Items...)
+		if len(p.Over) > 0 {
+			continue
+		}
+		if err := ledger.Append(ctx, s.remove(v)...); err != nil {
+			return nil, err
+		}
+		gone[v.ID] = v.Items[0].Kind == retention.Whole
+	}
+	s.media = slices.DeleteFunc(s.media, func(m video.Media) bool { return gone[m.ID] })
+	return items, nil
 }
 
 // remove takes the listed parts from a media. That images are gone is for the ledger

@@ -42,7 +42,7 @@ type tool struct {
 	// env is one variable of the environment, for what a manifest says of it.
 	env func(name string) string
 
-	bar     io.Writer // where progress is told: err as it is, since it rewrites its line
+	bar     io.Writer // where progress is shown: err as it is, since it rewrites its line
 	format  report.Format
 	verbose bool
 	started bool // a command runs: what fails now is no misuse

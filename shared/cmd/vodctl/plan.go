@@ -25,7 +25,7 @@ func planCommand(a *tool) *cobra.Command {
 		Args:        cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if asCSV && items {
-				return fmt.Errorf("%w: either --csv or --items", errUsage)
+				return fmt.Errorf("%w: give either --csv or --items, not both", errUsage)
 			}
 			if asCSV {
 				a.format = report.AsCSV

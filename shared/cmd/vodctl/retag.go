@@ -1,15 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
 	"os"
 	"os/signal"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,7 +14,6 @@ import (
 	"vodcurator/shared/act/edit"
 	"vodcurator/shared/act/tag"
 	"vodcurator/shared/boot"
-	"vodcurator/shared/decide/tagging"
 	"vodcurator/shared/report"
 	"vodcurator/shared/video"
 )
@@ -64,14 +60,6 @@ func retagCommand(a *tool) *cobra.Command {
 	f.BoolVar(&r.yes, "yes", false, "write the changes")
 	f.BoolVar(&r.quiet, "quiet", false, "no progress on standard error")
 	return cmd
-}
-
-// checkpoint is what --resume keeps: the question, and how far its answer came.
-type checkpoint struct {
-	Question string    `json:"question"`
-	Position string    `json:"position"`
-	Finished bool      `json:"finished"`
-	Diff     *tag.Diff `json:"diff"`
 }
 
 func (a *tool) retag(ctx context.Context, r retag) error {
@@ -155,15 +143,15 @@ func (r retag) right(app *boot.App, step tag.Step) error {
 func (r retag) query() (video.Query, error) {
 	q := video.Query{Kind: video.Kind(r.kind), Category: r.category, Tags: r.tags, Title: r.title, OldestFirst: true}
 	if q.Kind != video.KindVideo && q.Kind != video.KindAudio && q.Kind != video.KindImage {
-		return q, fmt.Errorf("--kind is video, audio or image, not %q", r.kind)
+		return q, fmt.Errorf("--kind %q: want video, audio or image", r.kind)
 	}
 	for _, s := range r.statuses {
 		q.Statuses = append(q.Statuses, video.Status(s))
 	}
 	for _, bound := range []struct {
-		text string
-		into *time.Time
-	}{{r.from, &q.CreatedFrom}, {r.to, &q.CreatedTo}} {
+		flag, text string
+		into       *time.Time
+	}{{"--from", r.from, &q.CreatedFrom}, {"--to", r.to, &q.CreatedTo}} {
 		if bound.text == "" {
 			continue
 		}
@@ -172,7 +160,7 @@ func (r retag) query() (video.Query, error) {
 			at, err = time.Parse(time.RFC3339, bound.text)
 		}
 		if err != nil {
-			return q, fmt.Errorf("%q is no day and no time: write 2026-01-31 or 2026-01-31T08:00:00Z", bound.text)
+			return q, fmt.Errorf("%s %q is no day and no time: write 2026-01-31 or 2026-01-31T08:00:00Z", bound.flag, bound.text)
 		}
 		*bound.into = at
 	}
@@ -191,84 +179,6 @@ func (r retag) labelled(hits iter.Seq2[tag.Hit, error]) iter.Seq2[tag.Hit, error
 			}
 		}
 	}
-}
-
-// listed are the ids of a file, behind the one named last.
-func (a *tool) listed(r retag, kind video.Kind, after string) iter.Seq2[tag.Hit, error] {
-	return func(yield func(tag.Hit, error) bool) {
-		in := a.in
-		if r.ids != "-" {
-			file, err := os.Open(r.ids)
-			if err != nil {
-				yield(tag.Hit{}, err)
-				return
-			}
-			defer func() { _ = file.Close() }()
-			in = file
-		}
-		passed := after == ""
-		for lines := bufio.NewScanner(in); ; {
-			if !lines.Scan() {
-				if err := lines.Err(); err != nil {
-					yield(tag.Hit{}, err)
-				} else if !passed {
-					yield(tag.Hit{}, fmt.Errorf("%s: the id %s, behind which to go on, is not there", r.ids, after))
-				}
-				return
-			}
-			id, _, _ := strings.Cut(strings.TrimSpace(lines.Text()), " ")
-			if id == "" || strings.HasPrefix(id, "#") {
-				continue
-			}
-			if passed && !yield(tag.Hit{Target: tag.Target{ID: video.ID(id), Kind: kind}, Position: id}, nil) {
-				return
-			}
-			passed = passed || id == after
-		}
-	}
-}
-
-// question is what a checkpoint belongs to: another search or other rules are
-// another matter.
-func (r retag) question(rules *tagging.Rules) string {
-	return fmt.Sprintf("%s %s %s %s %q %q %q %d %s %t %t", rules.Version, r.kind, r.from, r.to, r.tags, r.statuses, r.title, r.category, r.ids, r.labels, r.yes)
-}
-
-func (r retag) load(rules *tagging.Rules) (*checkpoint, error) {
-	fresh := &checkpoint{Question: r.question(rules), Diff: tag.NewDiff(rules)}
-	if r.resume == "" {
-		return fresh, nil
-	}
-	raw, err := os.ReadFile(r.resume)
-	if errors.Is(err, os.ErrNotExist) {
-		return fresh, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var saved checkpoint
-	if err := json.Unmarshal(raw, &saved); err != nil || saved.Diff == nil {
-		return nil, fmt.Errorf("%s is no file of --resume", r.resume)
-	}
-	if saved.Question != fresh.Question {
-		return nil, fmt.Errorf("%s belongs to another search, other rules or another --yes: name another file", r.resume)
-	}
-	return &saved, nil
-}
-
-// save replaces the checkpoint at once, so that a kill leaves the old or the new one.
-func (r retag) save(state *checkpoint) error {
-	if r.resume == "" {
-		return nil
-	}
-	raw, err := json.Marshal(state)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(r.resume+".new", raw, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(r.resume+".new", r.resume)
 }
 
 var noun = map[string]string{"video": "video", "audio": "audio file", "image": "image"}

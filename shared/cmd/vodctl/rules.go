@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,7 +60,7 @@ func rulesCommand(a *tool) *cobra.Command {
 		Short: "Show for each rule whether it holds for an asset and why, and whose each tag is",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if (fixture == "") == (len(args) == 0) {
-				return fmt.Errorf("%w: name media, or a file with one by --fixture", errUsage)
+				return fmt.Errorf("%w: name either assets by id, or a file with one by --fixture", errUsage)
 			}
 			return a.rulesExplain(cmd.Context(), file, fixture, args, image, labels)
 		},
@@ -124,16 +125,21 @@ func (a *tool) mistakes(err error) error {
 			return nil
 		}
 		_, _ = fmt.Fprintln(a.err, err)
-		return errors.New(report.Count(len(faults), "mistake"))
+		return mend(faults)
 	}
 	rows := a.rows("file", ">line", ">column", "message", "hint")
 	for _, f := range faults {
 		rows.Add(f, f.File, f.Line, f.Column, f.Message, f.Hint)
 	}
 	if len(faults) > 0 {
-		err = errors.New(report.Count(len(faults), "mistake"))
+		err = mend(faults)
 	}
 	return errors.Join(err, rows.Print())
+}
+
+// mend says how many mistakes a file has, below the list of them.
+func mend(faults []*rule.Fault) error {
+	return fmt.Errorf("%s in %s: mend them, and check again", report.Count(len(faults), "mistake"), faults[0].File)
 }
 
 func (a *tool) rulesTest(args []string) error {
@@ -142,6 +148,7 @@ func (a *tool) rulesTest(args []string) error {
 	if err != nil {
 		return err
 	}
+	file := cmp.Or(name, "the built-in file")
 	results := rules.Test(os.DirFS(filepath.Dir(name)))
 	failed := 0
 	err = a.present(results, func() (err error) {
@@ -166,9 +173,9 @@ func (a *tool) rulesTest(args []string) error {
 	case err != nil:
 		return err
 	case failed > 0:
-		return fmt.Errorf("%d of %s failed", failed, report.Count(len(results), "test"))
+		return fmt.Errorf("%s: %d of %s failed: mend the rules or the tests", file, failed, report.Count(len(results), "test"))
 	case len(results) == 0:
-		return errors.New("the file has no tests")
+		return fmt.Errorf("%s has no tests: write some under tests:", file)
 	}
 	return nil
 }

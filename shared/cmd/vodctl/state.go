@@ -33,7 +33,7 @@ func compactCommand(a *tool) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			age := time.Duration(older) * 24 * time.Hour
 			if age < state.YoungestCompacted {
-				return fmt.Errorf("%w: --older is at least 2 days", errUsage)
+				return fmt.Errorf("%w: --older %d: name 2 days or more", errUsage, older)
 			}
 			return a.withState(cmd.Context(), func(_ *boot.App, o *state.Store) error {
 				keys, err := state.Replaced(cmd.Context(), o, time.Now().Add(-age))
@@ -58,7 +58,7 @@ func expireCommand(a *tool) *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if rules {
-				return a.tellRules()
+				return a.expiryRules()
 			}
 			return a.withState(cmd.Context(), func(_ *boot.App, o *state.Store) error {
 				keys, err := upkeep.Old(cmd.Context(), o, time.Now())
@@ -74,7 +74,7 @@ func expireCommand(a *tool) *cobra.Command {
 	return cmd
 }
 
-func (a *tool) tellRules() error {
+func (a *tool) expiryRules() error {
 	rows := a.rows("prefix", "what lies there", "read by", "stays")
 	for _, r := range upkeep.Rules() {
 		rows.Add(r, r.Prefixes, r.Holds, r.Reader, r.Stays)

@@ -14,7 +14,7 @@ import (
 )
 
 // findPlan reads the named plan, or the latest of this region, account (any, where none
-// is set) and application. What was skipped on the way to the latest is told.
+// is set) and application. What was skipped on the way to the latest is named.
 func (a *tool) findPlan(ctx context.Context, app *boot.App, o state.Objects, id string) (state.Plan, error) {
 	if id != "" {
 		p, err := state.ReadPlan(ctx, o, id)
@@ -99,5 +99,5 @@ func approvable(ctx context.Context, o state.Objects, p state.Plan) error {
 		return nil
 	}
 	text, err := planStatus(ctx, o, p)
-	return errors.Join(err, errors.New("plan "+p.ID+" is "+text))
+	return errors.Join(err, fmt.Errorf("plan %s is %s; only one that is not approved yet can be: vodctl plan list", p.ID, text))
 }

@@ -26,7 +26,7 @@ func takedownCommand(a *tool) *cobra.Command {
 		Args:        cobra.RangeArgs(1, 100),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if say.note == "" {
-				return fmt.Errorf("%w: --reason is missing: the ledger keeps it", errUsage)
+				return fmt.Errorf("%w: --reason is missing: say why, the ledger keeps it", errUsage)
 			}
 			for _, id := range args {
 				t.IDs = append(t.IDs, video.ID(id))
@@ -74,7 +74,7 @@ func (a *tool) takedown(ctx context.Context, t purge.Takedown, say remark, yes b
 			}
 		}
 		if failed > 0 {
-			err = errors.Join(err, fmt.Errorf("%s not proved to be gone", report.Count(failed, "video")))
+			err = errors.Join(err, fmt.Errorf("%s not proved to be gone: look at the proof, and run the same takedown again", report.Count(failed, "video")))
 		}
 		said := a.say("In the ledger as %s:\n", name)
 		return errors.Join(err, said, rows.Print())

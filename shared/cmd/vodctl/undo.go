@@ -74,11 +74,7 @@ func (a *tool) undo(ctx context.Context, app *boot.App, o *state.Store, run stri
 			return sending
 		}
 		for n, i := range of {
-			reason := reversals[i].Outcome.Reason
-			if reversals[i].Outcome = outcomes[n]; outcomes[n].Reason == "" {
-				reversals[i].Outcome.Reason = reason
-			}
-			if outcomes[n].Result != video.Done && outcomes[n].Result != video.Unchanged {
+			if settleReversal(&reversals[i], outcomes[n]) {
 				failed++
 			}
 		}
@@ -88,9 +84,17 @@ func (a *tool) undo(ctx context.Context, app *boot.App, o *state.Store, run stri
 		err = a.listedOnly()
 	}
 	if err == nil && failed > 0 {
-		err = errors.Join(fmt.Errorf("%s not put back", report.Count(failed, "media")), sending)
+		err = errors.Join(fmt.Errorf("%s not put back; run it again", report.Count(failed, "media")), sending)
 	}
 	return err
+}
+
+// settleReversal notes what came of a reversal, and says whether it failed. The reason
+// before stays where there is no other.
+func settleReversal(r *edit.Reversal, o video.Outcome) (failed bool) {
+	o.Reason = cmp.Or(o.Reason, r.Outcome.Reason)
+	r.Outcome = o
+	return o.Result != video.Done && o.Result != video.Unchanged
 }
 
 // counted tells how many objects were read: a journal that is never compacted is long.

@@ -27,7 +27,7 @@ func whatIfCommand(a *tool) *cobra.Command {
 		Args:        cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if w.library == "" || w.nights < 1 {
-				return fmt.Errorf("%w: name a snapshot with --library, and at least one night", errUsage)
+				return fmt.Errorf("%w: --library %q, --nights %d: name a snapshot, and one night or more", errUsage, w.library, w.nights)
 			}
 			return a.whatIf(cmd.Context(), w)
 		},
@@ -100,6 +100,22 @@ func (s aside) Read(ctx context.Context, key string) ([]byte, error) {
 	return app.State.Read(ctx, key)
 }
 
+// policyOf reads a policy file of this machine; without one it is the configured policy.
+func (a *tool) policyOf(ctx context.Context, name string) (*retention.Policy, error) {
+	if name != "" {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		return retention.Parse(name, text)
+	}
+	app, err := a.boot()
+	if err != nil {
+		return nil, err
+	}
+	return app.Policy(ctx)
+}
+
 // simulate plans night by night in a state of its own. What a plan lists is gone the
 // next night, unless the plan was over its guards.
 func (a *tool) simulate(ctx context.Context, w whatIf, policyFile string, at time.Time) (plans []state.Plan, items []retention.Item, err error) {
@@ -108,19 +124,8 @@ func (a *tool) simulate(ctx context.Context, w whatIf, policyFile string, at tim
 		return nil, nil, err
 	}
 	slices.SortStableFunc(library.media, func(a, b video.Media) int { return a.Created.Compare(b.Created) })
-	var policy *retention.Policy
-	if policyFile == "" {
-		app, err := a.boot()
-		if err != nil {
-			return nil, nil, err
-		}
-		policy, err = app.Policy(ctx)
-		if err != nil {
-			return nil, nil, err
-		}
-	} else if text, err := os.ReadFile(policyFile); err != nil {
-		return nil, nil, err
-	} else if policy, err = retention.Parse(policyFile, text); err != nil {
+	policy, err := a.policyOf(ctx, policyFile)
+	if err != nil {
 		return nil, nil, err
 	}
 	dir, err := os.MkdirTemp("", "vodctl")
@@ -148,22 +153,11 @@ func (a *tool) simulate(ctx context.Context, w whatIf, policyFile string, at tim
 			return nil, nil, err
 		}
 		plans = append(plans, r.Plan)
-		gone := map[video.ID]bool{}
-		for v, err := range r.Plan.Entries(ctx, store) {
-			if err != nil {
-				return nil, nil, err
-			}
-			items = append(items, v.Items...)
-			if len(r.Plan.Over) > 0 {
-				continue
-			}
-			images := library.remove(v)
-			if err := ledger.Append(ctx, images...); err != nil {
-				return nil, nil, err
-			}
-			gone[v.ID] = v.Items[0].Kind == retention.Whole
+		listed, err := library.apply(ctx, r.Plan, store, ledger)
+		if err != nil {
+			return nil, nil, err
 		}
-		library.media = slices.DeleteFunc(library.media, func(m video.Media) bool { return gone[m.ID] })
+		items = append(items, listed...)
 	}
 	return plans, items, nil
 }
