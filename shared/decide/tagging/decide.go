@@ -270,7 +270,7 @@ func (r *Rules) run(m *rule.Machine, f, view *rule.Facts, before assigned, o own
 	var category int64
 	view.Title, view.Description, category = before.over(f)
 	name := f.Category
-	if before.catBy > 0 {
+	if category != int64(f.CategoryID) {
 		name = r.categoryName(category)
 	}
 	if int64(view.CategoryID) != category {

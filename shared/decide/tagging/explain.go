@@ -98,11 +98,8 @@ func (c *compiled) view(f *rule.Facts, d Decision) RuleView {
 		v.Result = ruleMatched
 	case slices.Contains(d.Waiting, c.name):
 		v.Result = ruleWaiting
-		for _, part := range v.Parts {
-			if strings.HasPrefix(part.Result, "error") {
-				v.Result = part.Result
-				break
-			}
+		if i := slices.IndexFunc(v.Parts, func(part rule.Part) bool { return strings.HasPrefix(part.Result, "error") }); i >= 0 {
+			v.Result = v.Parts[i].Result
 		}
 	}
 	return v
