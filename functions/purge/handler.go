@@ -34,7 +34,7 @@ func (h handler) handle(ctx context.Context, raw []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	at, err := tick.Moment(now, time.Unix(h.last.Load(), 0))
+	at, err := tick.ActAt(now, time.Unix(h.last.Load(), 0))
 	if err != nil {
 		h.log.ErrorContext(ctx, "purge", slog.Any("error", err))
 		h.tell(ctx, now, nil, notify.Incident{Code: notify.TickRefused, Text: "no run: " + err.Error()})
