@@ -122,11 +122,11 @@ func OldMessages(ctx context.Context, o Objects, now time.Time) ([]string, error
 // at any more.
 func OldMarks(ctx context.Context, o Objects, now time.Time) (keys []string, err error) {
 	day, plan := now.Add(-dayKept).UTC().Format(time.DateOnly), stamp(now.Add(-markKept))
-	for key, err := range named(ctx, o, toldPrefix, "") {
+	for key, err := range named(ctx, o, noticePrefix, "") {
 		if err != nil {
 			return nil, err
 		}
-		of, _, _ := strings.Cut(strings.TrimPrefix(key, toldPrefix), "/")
+		of, _, _ := strings.Cut(strings.TrimPrefix(key, noticePrefix), "/")
 		if isDay(of) && of < day || !isDay(of) && of < plan {
 			keys = append(keys, key)
 		}

@@ -17,7 +17,7 @@ import (
 // Incident is something that needs a person.
 type Incident struct {
 	Text string
-	Plan string // told once for this plan; empty: once a night
+	Plan string // sent once for this plan; empty: once a night
 	Code state.IncidentCode
 }
 
@@ -28,7 +28,7 @@ const (
 	StateGrows  = state.IncidentState
 )
 
-// Incidents sends a notice for each incident that was not told yet. When one cannot
+// Incidents sends a notice for each incident that was not sent yet. When one cannot
 // be delivered the rest waits for the next tick as well. A night is a day of UTC.
 func (w Webhook) Incidents(ctx context.Context, o state.Objects, at time.Time, n Notice, all []Incident) {
 	for _, i := range all {
@@ -37,7 +37,7 @@ func (w Webhook) Incidents(ctx context.Context, o state.Objects, at time.Time, n
 			of = at.UTC().Format(time.DateOnly)
 		}
 		mark := markOf(of, i.Text)
-		if w.URL == "" || told(ctx, o, mark) {
+		if w.URL == "" || sent(ctx, o, mark) {
 			continue
 		}
 		n = n.With([]Incident{i})
@@ -45,15 +45,15 @@ func (w Webhook) Incidents(ctx context.Context, o state.Objects, at time.Time, n
 		if !w.Send(ctx, n) {
 			return
 		}
-		_ = o.Create(ctx, mark, []byte(i.Text)) // unmarked, it is told once more
+		_ = o.Create(ctx, mark, []byte(i.Text)) // unmarked, it is sent once more
 	}
 }
 
 // Night sends a night's one notice, which tells of its plan and of the time since
-// the plan before. It reads and sends nothing when that plan was told already.
+// the plan before. It reads and sends nothing when that plan was reported already.
 func (w Webhook) Night(ctx context.Context, o state.Objects, policy *retention.Policy, p state.Plan, word func(Since) Notice) {
 	mark := markOf(p.ID, "night")
-	if w.URL == "" || told(ctx, o, mark) {
+	if w.URL == "" || sent(ctx, o, mark) {
 		return
 	}
 	if w.Send(ctx, word(sinceLast(ctx, o, policy, p))) {
@@ -61,7 +61,7 @@ func (w Webhook) Night(ctx context.Context, o state.Objects, policy *retention.P
 	}
 }
 
-// markOf names the mark of what was told of a night or plan. Words with a digit do
+// markOf names the mark of what was sent about a night or plan. Words with a digit do
 // not count: the same incident comes with other numbers at the next tick.
 func markOf(of, text string) string {
 	words := slices.DeleteFunc(strings.Fields(text), func(word string) bool { return strings.ContainsAny(word, "0123456789") })
@@ -69,7 +69,7 @@ func markOf(of, text string) string {
 	return "told/" + of + "/" + hex.EncodeToString(sum[:8])
 }
 
-func told(ctx context.Context, o state.Objects, mark string) bool {
+func sent(ctx context.Context, o state.Objects, mark string) bool {
 	_, err := o.Read(ctx, mark)
 	return err == nil
 }
@@ -181,7 +181,7 @@ func minTime(a, b time.Time) time.Time {
 }
 
 // wasRefused says that a run refused the plan before refusals were recorded: what else is
-// told of a plan is its night.
+// sent about a plan is its night.
 func wasRefused(ctx context.Context, o state.Objects, id string) (bool, error) {
 	for key, err := range o.List(ctx, "told/"+id+"/", "") {
 		if err != nil || key != markOf(id, "night") {

@@ -52,18 +52,18 @@ func (w *work) recheck(ctx context.Context, entries []retention.Verdict) ([][]re
 			Called: func(kind retention.Kind, part string) bool {
 				return w.tally.Of(removal.Key{ID: e.ID, Kind: kind, Part: part}).Tries > 0
 			},
-			Left: func(g retention.Group) (string, bool) { why, told := w.left[g]; return why, told },
+			Left: func(g retention.Group) (string, bool) { why, known := w.left[g]; return why, known },
 		})
-		if err := w.tellImages(ctx, found[i]); err != nil {
+		if err := w.fillImages(ctx, found[i]); err != nil {
 			return nil, err
 		}
 	}
 	return found, nil
 }
 
-// tellImages says that images are gone where the ledger tells it: the library does not, and
+// fillImages says that images are gone where the ledger tells it: the library does not, and
 // "kept" would be no last word on what another plan has removed.
-func (w *work) tellImages(ctx context.Context, found []retention.Found) error {
+func (w *work) fillImages(ctx context.Context, found []retention.Found) error {
 	for i := range found {
 		f := &found[i]
 		if f.Item.Kind != retention.Images || f.Presence != retention.Untold || f.Err != nil {
@@ -131,10 +131,10 @@ func (w *work) survive(ctx context.Context, entries []retention.Verdict) error {
 		}
 	}
 	for _, g := range groups {
-		switch why, told, err := w.gap(g, answers); {
+		switch why, known, err := w.gap(g, answers); {
 		case err != nil:
 			w.unread[g] = err
-		case told:
+		case known:
 			w.left[g] = why
 		}
 	}
@@ -153,10 +153,10 @@ func eachOnce[A any, B comparable](of []A, parts func(A) []B) (all []B) {
 	return all
 }
 
-// gap says what is missing of what the plan left as the newest of a group; told is false
+// gap says what is missing of what the plan left as the newest of a group; known is false
 // when the plan does not say what that is. An error says that one of them cannot be read
 // now: what would go out of the group waits, and nothing else.
-func (w *work) gap(g retention.Group, answers map[video.ID]video.Answer[video.Media]) (why string, told bool, err error) {
+func (w *work) gap(g retention.Group, answers map[video.ID]video.Answer[video.Media]) (why string, known bool, err error) {
 	for _, id := range w.survivors[g] {
 		a := answers[id]
 		switch {
@@ -187,7 +187,7 @@ func (w *work) waitsForOthers(e retention.Verdict) []retention.Found {
 	return nil
 }
 
-// readSurvivors reads once what the plan left as the newest. What is corrupt is not told.
+// readSurvivors reads once what the plan left as the newest. What is corrupt counts as unknown.
 func (w *work) readSurvivors(ctx context.Context) error {
 	if w.survivors != nil {
 		return nil
@@ -296,7 +296,7 @@ func (r *run) readQuotas(ctx context.Context) (*quotas, error) {
 		plan string
 		key  removal.Key
 	}
-	told := map[item]bool{} // what an item's last row says is true
+	last := map[item]bool{} // the items whose last row was seen
 	for row, err := range state.Recent(ctx, r.State, r.latest.Created) {
 		if err == nil {
 			err = r.hold(ctx)
@@ -304,8 +304,8 @@ func (r *run) readQuotas(ctx context.Context) (*quotas, error) {
 		if err != nil {
 			return nil, fmt.Errorf("count what went since plan %s: %w", r.latest.ID, err)
 		}
-		if i := (item{row.Plan, keyOf(row.Item)}); row.Event != state.Note && !told[i] {
-			told[i] = true
+		if i := (item{row.Plan, keyOf(row.Item)}); row.Event != state.Note && !last[i] {
+			last[i] = true
 			q.add(row, r.latest)
 		}
 	}
