@@ -175,7 +175,7 @@ func (a *tool) rulesTest(args []string) error {
 	case failed > 0:
 		return fmt.Errorf("%s: %d of %s failed: mend the rules or the tests", file, failed, report.Count(len(results), "test"))
 	case len(results) == 0:
-		return fmt.Errorf("%s has no tests: write some under tests:", file)
+		return fmt.Errorf("%s has no tests: write some under the key tests", file)
 	}
 	return nil
 }

@@ -35,7 +35,7 @@ func setupCommand(a *tool) *cobra.Command {
 				return fmt.Errorf("%w: setup changes nothing by itself; say --plan or --manifest", errUsage)
 			}
 			if file != "" {
-				if err := a.checkManifest(file); err != nil || !plan {
+				if err := a.checkManifest(file, plan); err != nil || !plan {
 					return err
 				}
 			}
@@ -53,7 +53,7 @@ func (a *tool) manifest(file string) (manifest.Manifest, error) {
 }
 
 // checkManifest says which intake the metadata queue has.
-func (a *tool) checkManifest(file string) error {
+func (a *tool) checkManifest(file string, plan bool) error {
 	m, err := a.manifest(file)
 	if err != nil {
 		return err
@@ -62,7 +62,15 @@ func (a *tool) checkManifest(file string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	return a.say("%s: metadata has one intake, %s%s\n", file, in.mode, map[bool]string{true: ", and takes bulk changes from " + in.bulk}[in.bulk != ""])
+	bulk := ""
+	if in.bulk != "" {
+		bulk = ", and takes bulk changes from " + in.bulk
+	}
+	const found = "%s: metadata has one intake, %s%s\n"
+	if plan { // programs get the plan alone
+		return a.say(found, file, in.mode, bulk)
+	}
+	return a.result(map[string]string{"queue": in.queue, "intake": in.mode, "bulk": in.bulk}, found, file, in.mode, bulk)
 }
 
 // autotagPolicy picks the policy of autotag's role: where metadata writes, autotag has no

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -97,6 +98,12 @@ func TestSetupTakesTheManifestThatIsDeployed(t *testing.T) {
 	code, out, errs := vodctl(t, nil, "setup", "--manifest", "../../../s.yaml")
 	require.Zero(t, code, errs)
 	require.Contains(t, out, "push")
+	code, out, errs = vodctl(t, nil, "setup", "--manifest", "../../../s.yaml", "-o", "json")
+	require.Zero(t, code, errs)
+	require.JSONEq(t, `{"queue":"vodcurator-metadata","intake":"push","bulk":"vodcurator-bulk"}`, out)
+	code, out, errs = vodctl(t, map[string]string{"ALIBABA_CLOUD_ACCOUNT_ID": "1"}, "setup", "--plan", "--manifest", "../../../s.yaml", "-o", "json")
+	require.Zero(t, code, errs)
+	require.True(t, json.Valid([]byte(out)), out)
 	code, _, errs = vodctl(t, map[string]string{"METADATA_INTAKE": "pull"}, "setup", "--manifest", "../../../s.yaml")
 	require.Equal(t, 1, code)
 	require.Contains(t, errs, "trigger messages")
