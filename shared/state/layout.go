@@ -32,7 +32,7 @@ const (
 	shardPrefix      = "shards/"      // NUMBER.json: who needs which lines, for upkeep
 	messagePrefix    = "messages/"    // DAY/HASH: bodies of messages
 	sweptPrefix      = "swept/"       // DAY/TICK-KIND-SECONDS-open or -done: how far sweeps came
-	noticePrefix       = "told/"        // DAY or ID/HASH: marks of notices
+	noticePrefix     = "told/"        // DAY or ID/HASH: marks of notices
 )
 
 // ErrStray says that the name of an object does not fit the prefix under which it lies.
@@ -84,7 +84,7 @@ var fit = map[string]func(rest string) bool{
 	}),
 	DeletionNotices: below(isDay, hashName),
 	messagePrefix:   below(isDay, messageName),
-	noticePrefix:      below(func(of string) bool { return isDay(of) || planName(of) }, markName),
+	noticePrefix:    below(func(of string) bool { return isDay(of) || planName(of) }, markName),
 	sweptPrefix:     below(isDay, sweptName),
 	imagedPrefix:    func(rest string) bool { _, ok := number(rest); return ok },
 	JournalPrefix:   editsName,
