@@ -8,7 +8,7 @@ import (
 
 // Tick is one firing of a timer. At is the planned time. Anybody who may invoke the
 // function can write any time into the event, so At only says which firing this is:
-// what time it is, the function asks its own clock. See Moment.
+// what time it is, the function asks its own clock. See ActAt.
 type Tick struct {
 	At      time.Time
 	Trigger string
@@ -45,13 +45,13 @@ const (
 	overdue = 24 * time.Hour
 )
 
-// Moment is the time for which a tick is acted on: now, in whole seconds, which is
+// ActAt is the time for which a tick is acted on: now, in whole seconds, which is
 // the function's own clock and never the time in the event. It refuses, with
 // ErrRefused, a tick that lies more than 10 minutes ahead of now, one that is more
 // than 24 hours late, and one planned before last, which is the planned time of the
 // last tick that was acted on (zero: none; ignored while it lies ahead of now
 // itself, for then the clock was set back).
-func (t Tick) Moment(now, last time.Time) (time.Time, error) {
+func (t Tick) ActAt(now, last time.Time) (time.Time, error) {
 	refused := func(format string, args ...any) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("%w: the tick of %s "+format, append([]any{ErrRefused, t.At.UTC().Format(time.RFC3339)}, args...)...)
 	}

@@ -31,7 +31,7 @@ func TestATickIsActedOnOnlyNearTheClock(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			moment, err := events.Tick{At: tc.at}.Moment(now, tc.last)
+			moment, err := events.Tick{At: tc.at}.ActAt(now, tc.last)
 			if tc.says != "" {
 				require.ErrorIs(t, err, events.ErrRefused)
 				require.ErrorContains(t, err, tc.says)
@@ -49,7 +49,7 @@ func TestNoTickMovesTheMomentOffTheClock(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		seconds := rapid.Int64Range(-4e9, 4e9)
 		at, last := now.Add(time.Duration(seconds.Draw(t, "at"))*time.Second), now.Add(time.Duration(seconds.Draw(t, "last"))*time.Second)
-		moment, err := events.Tick{At: at}.Moment(now, last)
+		moment, err := events.Tick{At: at}.ActAt(now, last)
 		if err == nil {
 			require.Equal(t, now, moment)
 		}

@@ -18,7 +18,7 @@ func main() {
 
 func newHandler(app *boot.App) *handler {
 	h := &handler{
-		notices: deliver.Notices{App: app.App, Run: report.RequestID, Now: time.Now, Log: app.Log},
+		notices: deliver.Notices{App: app.Scope.App, Run: report.RequestID, Now: time.Now, Log: app.Log},
 		gate:    app.Gate(), search: boot.SearchRight(app.VOD.Search), log: app.Log, deadline: 4 * time.Second,
 	}
 	if app.State != nil {

@@ -68,7 +68,7 @@ func newHandler(t *testing.T, policy func(context.Context) (*retention.Policy, e
 	require.NoError(t, lines.Add(t.Context(), verdict))
 	require.NoError(t, lines.Flush(t.Context()))
 	p := state.Plan{
-		Created: night, Expires: night.AddDate(0, 0, 7), Region: "cn-shanghai", Account: "1", Policy: retention.Default().Hash,
+		Created: night, Expires: night.AddDate(0, 0, 7), Scope: video.Scope{Region: "cn-shanghai", Account: "1"}, Policy: retention.Default().Hash,
 		Library: state.Library{Media: 100}, Chunks: lines.Written,
 	}
 	p.Add(verdict.Items...)
@@ -79,10 +79,10 @@ func newHandler(t *testing.T, policy func(context.Context) (*retention.Policy, e
 
 	library, log := &one{}, &strings.Builder{}
 	return handler{
-		job: purge.Job{Library: library, State: store, Region: "cn-shanghai", Account: "1"},
+		job: purge.Job{Library: library, State: store, Scope: video.Scope{Region: "cn-shanghai", Account: "1"}},
 		night: &boot.Night{
 			Name: "purge", Policy: policy, State: store, Log: report.NewLog(log, slog.LevelInfo),
-			Notice: notify.Notice{Event: "", Region: "cn-shanghai", Account: "1"},
+			Notice: notify.Notice{Event: "", Scope: video.Scope{Region: "cn-shanghai", Account: "1"}},
 		},
 	}, library, log
 }

@@ -21,7 +21,7 @@ func main() {
 				boot.DeleteStreamsRight
 				boot.DeleteImagesOfRight
 			}{app.VOD.Media, app.VOD.Categories, app.VOD.DeleteVideos, app.VOD.DeleteSources, app.VOD.DeleteStreams, app.VOD.DeleteImagesOf},
-			CDN: boot.RefreshRight(app.VOD.RefreshPlayURLs), State: app.State, Region: app.Region, Account: app.Account, App: app.App, Log: app.Log,
+			CDN: boot.RefreshRight(app.VOD.RefreshPlayURLs), State: app.State, Scope: app.Scope, Log: app.Log,
 		},
 	}
 	boot.Serve(h.handle, app.Warm)

@@ -63,11 +63,11 @@ func newHandler(t *testing.T, policy func(context.Context) (*retention.Policy, e
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
 	library, log := &one{}, &strings.Builder{}
 	return handler{
-		job:   plan.Job{Library: library, State: store, Region: "cn-shanghai", Account: "1"},
+		job:   plan.Job{Library: library, State: store, Scope: video.Scope{Region: "cn-shanghai", Account: "1"}},
 		store: erasable{store},
 		night: &boot.Night{
 			Name: "purgeplan", Policy: policy, State: store, Log: report.NewLog(log, slog.LevelInfo),
-			Notice: notify.Notice{Event: "planned", Region: "cn-shanghai", Account: "1"},
+			Notice: notify.Notice{Event: "planned", Scope: video.Scope{Region: "cn-shanghai", Account: "1"}},
 		},
 	}, library, log
 }
@@ -245,7 +245,7 @@ func TestDamagedProgressIsTold(t *testing.T) {
 	h, _, _ := newHandler(t, byDefault)
 	hook := &webhook{}
 	h.night.Hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
-	old := state.Draft{At: night.Add(-24 * time.Hour), Region: "cn-shanghai", Account: "1", Policy: retention.Default().Hash, Number: 1, Done: true, Parts: []state.Chunk{{Hash: "gone", Lines: 1}}}
+	old := state.Draft{At: night.Add(-24 * time.Hour), Scope: video.Scope{Region: "cn-shanghai", Account: "1"}, Policy: retention.Default().Hash, Number: 1, Done: true, Parts: []state.Chunk{{Hash: "gone", Lines: 1}}}
 	require.NoError(t, state.WriteDraft(t.Context(), h.night.State, old))
 	answer, err := onTime(t.Context(), h, []byte(tick))
 	require.NoError(t, err)

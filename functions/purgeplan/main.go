@@ -19,7 +19,7 @@ func main() {
 				boot.MediaRight
 				boot.CategoriesRight
 			}{app.VOD.Search, app.VOD.Media, app.VOD.Categories},
-			State: app.State, Region: app.Region, Account: app.Account, App: app.App, Share: app.RateShare, Log: app.Log,
+			State: app.State, Scope: app.Scope, Share: app.RateShare, Log: app.Log,
 		},
 		store: struct {
 			*boot.State

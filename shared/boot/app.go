@@ -100,14 +100,14 @@ func New(c Config, log *slog.Logger) (*App, error) {
 	app := &App{Config: c, Log: log}
 	var err error
 	app.VOD, err = vod.New(vod.Config{
-		Region: c.Region, Endpoint: c.VODEndpoint, Credentials: c.Credentials, App: c.App, Share: c.RateShare, Log: log,
+		Region: c.Scope.Region, Endpoint: c.VODEndpoint, Credentials: c.Credentials, App: c.Scope.App, Share: c.RateShare, Log: log,
 	})
 	if err != nil {
 		return nil, err
 	}
-	if c.Account != "" {
+	if c.Scope.Account != "" {
 		app.Queue, err = queue.New(queue.Config{
-			Region: c.Region, Account: c.Account, Endpoint: c.MNSEndpoint, Credentials: c.Credentials,
+			Region: c.Scope.Region, Account: c.Scope.Account, Endpoint: c.MNSEndpoint, Credentials: c.Credentials,
 		})
 		if err != nil {
 			return nil, err
@@ -144,7 +144,7 @@ func (s *State) Open(ctx context.Context) (*state.Store, error) {
 	defer s.mu.Unlock()
 	if s.store == nil {
 		store, err := state.Open(ctx, s.config.State, state.Options{
-			Region: s.config.Region, Endpoint: s.config.OSSEndpoint, Credentials: s.config.Credentials, Owner: s.config.Account,
+			Region: s.config.Scope.Region, Endpoint: s.config.OSSEndpoint, Credentials: s.config.Credentials, Owner: s.config.Scope.Account,
 		})
 		if err != nil {
 			return nil, err

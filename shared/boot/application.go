@@ -14,17 +14,17 @@ import (
 
 // Media is the right to vod.Client.Media within the application.
 func (a *App) Media() MediaRight {
-	return within(a.App, a.VOD.Media, func(m video.Media) string { return m.App })
+	return within(a.Scope.App, a.VOD.Media, func(m video.Media) string { return m.App })
 }
 
 // Videos is the right to vod.Client.Videos within the application.
 func (a *App) Videos() VideosRight {
-	return within(a.App, a.VOD.Videos, func(v video.Video) string { return v.App })
+	return within(a.Scope.App, a.VOD.Videos, func(v video.Video) string { return v.App })
 }
 
 // Images is the right to vod.Client.Images within the application.
 func (a *App) Images() ImagesRight {
-	return within(a.App, a.VOD.Images, func(i video.Image) string { return i.App })
+	return within(a.Scope.App, a.VOD.Images, func(i video.Image) string { return i.App })
 }
 
 // within limits a call that reads many.

@@ -57,7 +57,7 @@ func TestAQueueNeedsItsAccount(t *testing.T) {
 func TestReadHasSafeDefaults(t *testing.T) {
 	c, err := boot.Read(env())
 	require.NoError(t, err)
-	require.Equal(t, "cn-shanghai", c.Region)
+	require.Equal(t, "cn-shanghai", c.Scope.Region)
 	require.InDelta(t, 0.25, c.RateShare, 1e-9)
 	require.Equal(t, "write", c.TaggingMode)
 	require.Equal(t, 5*time.Minute, c.CallbackWindow)

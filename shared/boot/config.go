@@ -22,14 +22,13 @@ import (
 	"time"
 
 	"vodcurator/shared/act/notify"
+	"vodcurator/shared/video"
 	"vodcurator/shared/vod"
 )
 
 // Config is what the environment says, checked. Printing it shows no secret.
 type Config struct {
-	Region          string       // ALIBABA_CLOUD_REGION, default cn-shanghai
-	Account         string       // ALIBABA_CLOUD_ACCOUNT_ID, in a function also FC_ACCOUNT_ID
-	App             string       // APP_ID: limits everything to one VOD application
+	Scope           video.Scope  // ALIBABA_CLOUD_REGION, default cn-shanghai; ALIBABA_CLOUD_ACCOUNT_ID, in a function also FC_ACCOUNT_ID; APP_ID
 	VODEndpoint     string       // VOD_ENDPOINT, default: the region's public endpoint
 	MNSEndpoint     string       // MNS_ENDPOINT, likewise
 	OSSEndpoint     string       // OSS_ENDPOINT, likewise
@@ -75,9 +74,11 @@ type keys struct{ id, secret, token string }
 func Read(getenv func(string) string, required ...string) (Config, error) {
 	r := &reader{getenv: getenv, all: Variables()}
 	c := Config{
-		Region:          cmp.Or(r.given("ALIBABA_CLOUD_REGION"), r.given("FC_REGION"), r.get("ALIBABA_CLOUD_REGION")),
-		Account:         cmp.Or(r.get("ALIBABA_CLOUD_ACCOUNT_ID"), r.given("FC_ACCOUNT_ID")),
-		App:             r.get("APP_ID"),
+		Scope: video.Scope{
+			Region:  cmp.Or(r.given("ALIBABA_CLOUD_REGION"), r.given("FC_REGION"), r.get("ALIBABA_CLOUD_REGION")),
+			Account: cmp.Or(r.get("ALIBABA_CLOUD_ACCOUNT_ID"), r.given("FC_ACCOUNT_ID")),
+			App:     r.get("APP_ID"),
+		},
 		VODEndpoint:     r.url("VOD_ENDPOINT"),
 		MNSEndpoint:     r.url("MNS_ENDPOINT"),
 		OSSEndpoint:     r.url("OSS_ENDPOINT"),
@@ -108,7 +109,7 @@ func Read(getenv func(string) string, required ...string) (Config, error) {
 	if c.MetadataQueue == "" { // who writes without a queue needs no second one
 		c.BulkQueue = ""
 	}
-	c.State = r.state(c.Account)
+	c.State = r.state(c.Scope.Account)
 	r.need(c, required)
 	r.together(c, own)
 	slices.SortFunc(r.faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
@@ -197,11 +198,11 @@ func (r *reader) state(account string) string {
 // need finds the variables that must be set and are not.
 func (r *reader) need(c Config, required []string) {
 	for _, name := range required {
-		if name == "ALIBABA_CLOUD_ACCOUNT_ID" && c.Account == "" || name != "ALIBABA_CLOUD_ACCOUNT_ID" && r.given(name) == "" {
+		if name == "ALIBABA_CLOUD_ACCOUNT_ID" && c.Scope.Account == "" || name != "ALIBABA_CLOUD_ACCOUNT_ID" && r.given(name) == "" {
 			r.fault("%s is not set", name)
 		}
 	}
-	if c.Account != "" || slices.Contains(required, "ALIBABA_CLOUD_ACCOUNT_ID") {
+	if c.Scope.Account != "" || slices.Contains(required, "ALIBABA_CLOUD_ACCOUNT_ID") {
 		return
 	}
 	for _, name := range []string{"METADATA_QUEUE", "DEAD_LETTER_QUEUE"} {

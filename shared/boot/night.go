@@ -38,7 +38,7 @@ func (a *App) Night(name, event string) *Night {
 	return &Night{
 		Name: name, Policy: a.Policy, Clock: a.Clock, State: a.State, Log: a.Log,
 		Hook:   notify.Webhook{URL: a.NotifyURL, Key: string(a.NotifyKey), Log: a.Log},
-		Notice: notify.Notice{Event: event, Region: a.Region, Account: a.Account, App: a.App},
+		Notice: notify.Notice{Event: event, Scope: a.Scope},
 	}
 }
 
@@ -54,7 +54,7 @@ func (n *Night) Tick(ctx context.Context, raw []byte, run func(ctx context.Conte
 	if err != nil {
 		return nil, err
 	}
-	at, err := tick.Moment(now, time.Unix(n.last.Load(), 0))
+	at, err := tick.ActAt(now, time.Unix(n.last.Load(), 0))
 	if err != nil {
 		n.Log.ErrorContext(ctx, n.Name, slog.Any("error", err))
 		n.Tell(ctx, now, nil, notify.Incident{Code: notify.TickRefused, Text: "no run: " + err.Error()})

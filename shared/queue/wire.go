@@ -2,6 +2,7 @@ package queue
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/xml"
@@ -95,46 +96,61 @@ func validRegion(region string) bool {
 // address gives the scheme and host that are signed and sent, which always have the
 // real form, and the address to dial where it is another one.
 func address(cfg Config) (host, dial string, err error) {
-	refuse := func(format string, args ...any) (string, string, error) {
-		return "", "", fmt.Errorf("queue endpoint: %w: "+format, append([]any{video.ErrInvalid}, args...)...)
-	}
 	if !validAccount(cfg.Account) {
-		return refuse("account %q is no account number", cfg.Account)
+		return "", "", refuse("account %q is no account number", cfg.Account)
 	}
 	if !validRegion(cfg.Region) {
-		return refuse("region %q is no region", cfg.Region)
+		return "", "", refuse("region %q is no region", cfg.Region)
 	}
 	public := cfg.Account + ".mns." + cfg.Region + ".aliyuncs.com"
 	if cfg.Endpoint == "" {
 		return "https://" + public, "", nil
 	}
-	u, err := url.Parse(cfg.Endpoint)
-	if err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return refuse("want http://HOST:PORT or https://HOST, such as https://%s", public)
-	}
-	if u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
-		return refuse("%s://%s must stand alone, without user, path or query", u.Scheme, u.Host)
+	u, err := endpoint(cfg.Endpoint, public)
+	if err != nil {
+		return "", "", err
 	}
 	name := strings.ToLower(u.Hostname())
 	if strings.HasSuffix(name, ".aliyuncs.com") {
-		labels := strings.Split(name, ".")
-		if len(labels) != 5 || labels[0] != strings.ToLower(cfg.Account) || labels[1] != "mns" || !strings.HasPrefix(labels[2]+"-", cfg.Region+"-") {
-			return refuse("%s is not ACCOUNT.mns.REGION.aliyuncs.com of account %s in %s", name, cfg.Account, cfg.Region)
-		}
-		if u.Scheme != "https" || (u.Port() != "" && u.Port() != "443") {
-			return refuse("%s is spoken to by https alone", name)
+		if err := checkProvider(cfg, u, name); err != nil {
+			return "", "", err
 		}
 		return "https://" + name, "", nil
 	}
 	ip := net.ParseIP(name)
 	if u.Scheme == "http" && name != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return refuse("http to %s would show the credentials; only loopback may be plain", name)
+		return "", "", refuse("http to %s would show the credentials; only loopback may be plain", name)
 	}
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
-	}
+	port := cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
 	return u.Scheme + "://" + public, net.JoinHostPort(u.Hostname(), port), nil
+}
+
+func refuse(format string, args ...any) error {
+	return fmt.Errorf("queue endpoint: %w: "+format, append([]any{video.ErrInvalid}, args...)...)
+}
+
+// endpoint reads a base URL.
+func endpoint(text, public string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, refuse("want http://HOST:PORT or https://HOST, such as https://%s", public)
+	}
+	if u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		return nil, refuse("%s://%s must stand alone, without user, path or query", u.Scheme, u.Host)
+	}
+	return u, nil
+}
+
+// checkProvider refuses a host of the provider that is not this account's, or plain.
+func checkProvider(cfg Config, u *url.URL, name string) error {
+	labels := strings.Split(name, ".")
+	if len(labels) != 5 || labels[0] != strings.ToLower(cfg.Account) || labels[1] != "mns" || !strings.HasPrefix(labels[2]+"-", cfg.Region+"-") {
+		return refuse("%s is not ACCOUNT.mns.REGION.aliyuncs.com of account %s in %s", name, cfg.Account, cfg.Region)
+	}
+	if u.Scheme != "https" || (u.Port() != "" && u.Port() != "443") {
+		return refuse("%s is spoken to by https alone", name)
+	}
+	return nil
 }
 
 // do makes a call on a queue, again if that is harmless. The function it is given
@@ -173,11 +189,8 @@ func (w *wire) repeat(ctx context.Context, op, queue string, wait time.Duration,
 
 // once makes one call and says whether it can be made again without harm.
 func (w *wire) once(ctx context.Context, op, queue string, wait time.Duration, call func(mns.MNSClient) error) (failure error, harmless bool) {
-	notTried := func(cause error) error {
-		return &Error{Op: op, Queue: queue, Message: cause.Error(), kind: video.ErrDeferred, cause: cause}
-	}
 	if err := ctx.Err(); err != nil {
-		return notTried(err), false
+		return notTried(op, queue, err), false
 	}
 	id, secret, token, err := w.credentials(ctx)
 	if err != nil {
@@ -191,16 +204,20 @@ func (w *wire) once(ctx context.Context, op, queue string, wait time.Duration, c
 	k := w.hire(id, secret, token)
 	defer w.release(k)
 	k.begin(within, w.http)
-	err = call(k.client)
-	a := k.answer
+	err = call(k.client) // it fills in the answer
+	return k.answer.mean(ctx, within, op, queue, err)
+}
 
+// mean says what an answer means, of a call that ended with this error of the SDK's: its
+// failure, and whether to make it again.
+func (a answer) mean(ctx, within context.Context, op, queue string, err error) (failure error, harmless bool) {
 	e := &Error{Op: op, Queue: queue, Code: a.Code, Status: a.status, RequestID: a.RequestID, Message: a.Message, cause: a.err}
 	if within.Err() != nil {
 		e.cause = ctx.Err() // our own time-out must not look like the end of the caller's time
 	}
 	switch {
 	case a.status == 0 && !a.sent && ctx.Err() != nil:
-		return notTried(ctx.Err()), false
+		return notTried(op, queue, ctx.Err()), false
 	case a.status == 0 && !a.sent:
 		e.kind, e.Message = video.ErrTransient, "no connection"
 		if a.err != nil {
@@ -208,28 +225,43 @@ func (w *wire) once(ctx context.Context, op, queue string, wait time.Duration, c
 		}
 		return e, true
 	case a.status == 0 || a.err != nil:
-		e.kind, e.Message = lost(op), "no answer"
-		if ctx.Err() != nil {
-			if errors.Is(e.kind, video.ErrTransient) { // a reading call that was called off
-				e.kind = video.ErrDeferred
-			}
-			return e, false
-		}
-		return e, reads(op)
+		return e, e.unanswered(ctx)
 	case a.status >= 300 && !a.partly:
-		e.kind = kindOf(a.Code, a.status)
-		if e.Code == "" {
-			e.Message = http.StatusText(a.status)
-		}
-		if errors.Is(e.kind, video.ErrTransient) && a.status >= 500 {
-			e.kind = lost(op) // 500 does not say that nothing happened
-		}
-		return e, errors.Is(e.kind, video.ErrThrottled) || (errors.Is(e.kind, video.ErrTransient) && reads(op))
+		return e, e.refused()
 	case err != nil && !a.partly:
 		e.kind, e.Message = lost(op), "the answer cannot be read"
 		return e, reads(op)
 	}
 	return nil, false
+}
+
+// notTried is the failure of a call that was never made.
+func notTried(op, queue string, cause error) error {
+	return &Error{Op: op, Queue: queue, Message: cause.Error(), kind: video.ErrDeferred, cause: cause}
+}
+
+// unanswered says what it means that a call was sent and no answer came, and whether to
+// make it again.
+func (e *Error) unanswered(ctx context.Context) (harmless bool) {
+	e.kind, e.Message = lost(e.Op), "no answer"
+	if ctx.Err() == nil {
+		return reads(e.Op)
+	}
+	if errors.Is(e.kind, video.ErrTransient) { // a reading call that was called off
+		e.kind = video.ErrDeferred
+	}
+	return false
+}
+
+// refused says what an answer of failure means, and whether to make the call again.
+func (e *Error) refused() (harmless bool) {
+	if e.kind = kindOf(e.Code, e.Status); e.Code == "" {
+		e.Message = http.StatusText(e.Status)
+	}
+	if errors.Is(e.kind, video.ErrTransient) && e.Status >= 500 {
+		e.kind = lost(e.Op) // 500 does not say that nothing happened
+	}
+	return errors.Is(e.kind, video.ErrThrottled) || (errors.Is(e.kind, video.ErrTransient) && reads(e.Op))
 }
 
 // reads says that a call changes nothing, or nothing more when it is repeated.

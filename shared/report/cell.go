@@ -1,11 +1,7 @@
 package report
 
 import (
-	"encoding/csv"
-	"fmt"
-	"io"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -56,30 +52,4 @@ func formula(text string) bool {
 // comma needs no care: encoding/csv puts quotes around it.
 func endsCell(r rune) bool {
 	return r == ';' || r < 0x20 || r == '\u0085' || r == '\u2028' || r == '\u2029'
-}
-
-// csvRows writes rows: a string is text from outside, everything else a value of our own
-// that stays what it is.
-type csvRows struct{ out *csv.Writer }
-
-func newCSV(w io.Writer) csvRows { return csvRows{csv.NewWriter(w)} }
-
-func (c csvRows) row(values ...any) error {
-	cells := make([]string, len(values))
-	for i, v := range values {
-		switch v := v.(type) {
-		case string:
-			cells[i] = Cell(v)
-		case time.Time:
-			cells[i] = v.Format(time.RFC3339)
-		default:
-			cells[i] = fmt.Sprint(v)
-		}
-	}
-	return c.out.Write(cells)
-}
-
-func (c csvRows) flush() error {
-	c.out.Flush()
-	return c.out.Error()
 }

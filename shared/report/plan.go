@@ -72,27 +72,31 @@ func Plan(w io.Writer, p state.Plan) error {
 	return e.err
 }
 
-// PlanCSV writes one line for each item. A size that nobody knows is an empty cell.
+// PlanCSV writes one line for each item.
 func PlanCSV(w io.Writer, entries func(func(retention.Verdict, error) bool)) error {
-	out := newCSV(w)
-	if err := out.row("id", "title", "created", "kind", "part", "bytes", "rule", "reason"); err != nil {
-		return err
-	}
+	out := NewRows(w, AsCSV, "id", "title", "created", "kind", "part", "bytes", "rule", "reason")
 	for v, err := range entries {
 		if err != nil {
 			return err
 		}
 		for _, i := range v.Items {
-			var size any = i.Bytes
-			if i.Bytes == retention.Unknown {
-				size = ""
-			}
-			if err := out.row(string(i.ID), v.Title, v.Created, string(i.Kind), i.Part, size, i.Rule, i.Reason); err != nil {
-				return err
-			}
+			out.Add(nil, i.ID, v.Title, v.Created, i.Kind, i.Part, Size(i.Bytes), i.Rule, i.Reason)
 		}
 	}
-	return out.flush()
+	return out.Print()
+}
+
+// PlanLines writes each asset with its items as one line of JSON.
+func PlanLines(w io.Writer, entries func(func(retention.Verdict, error) bool)) error {
+	for v, err := range entries {
+		if err == nil {
+			err = JSON(w, v, "")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // lines writes line by line and remembers the first failure.

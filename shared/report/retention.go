@@ -52,12 +52,12 @@ func Planned(r plan.Report) PlanAnswer {
 	}
 }
 
-// soonDays is how long before they go items in their grace are told of: long enough
+// soonDays is how long before they go items in their grace are reported: long enough
 // for a weekend to pass before somebody looks.
 const soonDays = 4
 
-// oddTold is how many assets that are set aside an incident names.
-const oddTold = 5
+// oddNamed is how many assets that are set aside an incident names.
+const oddNamed = 5
 
 // Attrs are the facts of the log record.
 func (a PlanAnswer) Attrs(more ...any) []any {
@@ -98,8 +98,8 @@ func (a PlanAnswer) Notice(err error) (text string, incidents []notify.Incident)
 		say(state.IncidentSlow, "planning has taken %s; read so far: %s media", Count(a.Nights, "night"), Number(a.Read))
 	}
 	if len(a.Odd) > 0 && a.Plan != "" { // until then they are only the first
-		say(state.IncidentAside, "set aside, they stay: %s%s", strings.Join(a.Odd[:min(len(a.Odd), oddTold)], "; "),
-			when(len(a.Odd) > oddTold, "; more in plan show"))
+		say(state.IncidentAside, "set aside, they stay: %s%s", strings.Join(a.Odd[:min(len(a.Odd), oddNamed)], "; "),
+			when(len(a.Odd) > oddNamed, "; more in plan show"))
 	}
 	if len(a.Skipped) > 0 {
 		say(state.IncidentCorrupt, "not counted under STATE: %s", strings.Join(a.Skipped, "; "))
@@ -118,7 +118,7 @@ type NightFacts struct {
 
 // Night words a night: its plan, and what left since the plan before it.
 func (a PlanAnswer) Night(s notify.Since) (text string, incidents []notify.Incident, facts NightFacts) {
-	a.Missed = max(a.Missed, s.Missed) // the run that made the plan may have told nobody
+	a.Missed = max(a.Missed, s.Missed) // the run that made the plan may have reported nothing
 	text, incidents = a.Notice(nil)
 	if text += fmt.Sprintf("; %s removed since %s, %s", Count(s.Removed.Items, "item"), s.From.Format(time.DateTime), Bytes(s.Removed.Bytes)); s.Err != nil {
 		incidents = append(incidents, notify.Incident{Code: state.IncidentNoRun, Text: "what was removed cannot be reported: " + s.Err.Error()})
@@ -176,7 +176,7 @@ func codeOf(p purge.Applied) state.IncidentCode {
 	return ""
 }
 
-// Incidents words what of a purging run needs a person; the rest is told with the next
+// Incidents words what of a purging run needs a person; the rest is reported with the next
 // night's plan.
 func (a PurgeAnswer) Incidents(err error) (incidents []notify.Incident) {
 	say := func(code state.IncidentCode, plan, format string, args ...any) {

@@ -45,10 +45,7 @@ func (j *Journal) Compact(ctx context.Context, limit int) (more bool, err error)
 	if len(j.mine) > 0 || len(j.later) > 0 {
 		return false, nil
 	}
-	if j.cycle == nil && (j.entries >= compactEntries || len(j.ops) >= compactAssets) {
-		j.cycle = j.newCycle()
-	}
-	if j.cycle == nil {
+	if !j.begin() {
 		return false, nil
 	}
 	for _, err := range Named(ctx, j.objects, EditIndexPrefix, indexKey(j.index.number)) {
@@ -59,29 +56,13 @@ func (j *Journal) Compact(ctx context.Context, limit int) (more bool, err error)
 	}
 	c := j.cycle
 	some := c.shards[:min(limit, len(c.shards))]
-	next := shardIndex{Version: shardVersion, From: j.index.From, Shards: slices.Clone(j.index.Shards), number: j.index.number + 1}
-	by := map[int][]editing.Key{}
-	for k := range j.ops {
-		by[shardOf(k)] = append(by[shardOf(k)], k)
+	next, replaced, err := j.advanceAll(ctx, c, some)
+	if errors.Is(err, video.ErrNotFound) {
+		j.reset() // another writer is at it
+		return false, nil
 	}
-	faults := make([]error, len(some))
-	sideBySide(len(some), func(i int) { faults[i] = j.advance(ctx, some[i], c.target, by[some[i]]) })
-	var replaced []string
-	for i, shard := range some {
-		switch {
-		case errors.Is(faults[i], ErrLater), errors.Is(faults[i], ErrCorrupt):
-			c.done = false // the log stays, for whoever can read it
-			continue
-		case errors.Is(faults[i], video.ErrNotFound):
-			j.reset() // another writer is at it
-			return false, nil
-		case faults[i] != nil:
-			return false, faults[i]
-		}
-		if old := j.index.Shards[shard]; old != 0 {
-			replaced = append(replaced, shardKey(shard, old))
-		}
-		next.Shards[shard] = c.target
+	if err != nil {
+		return false, err
 	}
 	if j.index.number > indexesKept {
 		replaced = append(replaced, indexKey(j.index.number-indexesKept))
@@ -101,15 +82,53 @@ func (j *Journal) Compact(ctx context.Context, limit int) (more bool, err error)
 		j.cycle = nil
 		j.drop(c.target)
 	}
-	for _, key := range replaced {
-		if j.remove == nil {
-			break
+	return len(rest) > 0, j.removeAll(ctx, replaced)
+}
+
+// advanceAll brings some shards up to the cycle's entry, and gives the index that says so
+// and the shards that it no longer names. One that cannot be read is left out.
+func (j *Journal) advanceAll(ctx context.Context, c *cycle, some []int) (next shardIndex, replaced []string, err error) {
+	next = shardIndex{Version: shardVersion, From: j.index.From, Shards: slices.Clone(j.index.Shards), number: j.index.number + 1}
+	by := map[int][]editing.Key{}
+	for k := range j.ops {
+		by[shardOf(k)] = append(by[shardOf(k)], k)
+	}
+	faults := make([]error, len(some))
+	sideBySide(len(some), func(i int) { faults[i] = j.advance(ctx, some[i], c.target, by[some[i]]) })
+	for i, shard := range some {
+		switch {
+		case errors.Is(faults[i], ErrLater), errors.Is(faults[i], ErrCorrupt):
+			c.done = false // the log stays, for whoever can read it
+			continue
+		case faults[i] != nil:
+			return next, nil, faults[i]
 		}
+		if old := j.index.Shards[shard]; old != 0 {
+			replaced = append(replaced, shardKey(shard, old))
+		}
+		next.Shards[shard] = c.target
+	}
+	return next, replaced, nil
+}
+
+func (j *Journal) removeAll(ctx context.Context, keys []string) error {
+	if j.remove == nil {
+		return nil
+	}
+	for _, key := range keys {
 		if err := j.remove(ctx, key); err != nil {
-			return len(rest) > 0, err
+			return err
 		}
 	}
-	return len(rest) > 0, nil
+	return nil
+}
+
+// begin says whether a cycle is under way, and begins one where there is enough to do.
+func (j *Journal) begin() bool {
+	if j.cycle == nil && (j.entries >= compactEntries || len(j.ops) >= compactAssets) {
+		j.cycle = j.newCycle()
+	}
+	return j.cycle != nil
 }
 
 func (j *Journal) newCycle() *cycle {
@@ -197,7 +216,39 @@ func Replaced(ctx context.Context, o Objects, before time.Time) ([]string, error
 	if err != nil || x.number == 0 {
 		return nil, err
 	}
-	var keys []string
+	keys, err := replacedEntries(ctx, o, x.From, before)
+	if err != nil {
+		return nil, err
+	}
+	counts := map[string]bool{}
+	for n := range min(x.number, indexesKept+1) {
+		counts[indexKey(x.number-n)] = true
+	}
+	for shard, upTo := range x.Shards {
+		counts[shardKey(shard, upTo)] = true
+	}
+	for _, list := range []struct {
+		prefix string
+		last   uint64 // what is younger is not replaced
+	}{{EditIndexPrefix, x.number}, {EditShardPrefix, x.From}} {
+		for key, err := range Named(ctx, o, list.prefix, "") {
+			if err != nil {
+				return nil, err
+			}
+			number, err := entryNumber(EditPrefix + key[strings.LastIndex(key, "/")+1:])
+			if err != nil {
+				return nil, err
+			}
+			if !counts[key] && number <= list.last {
+				keys = append(keys, key)
+			}
+		}
+	}
+	return keys, nil
+}
+
+// replacedEntries lists the entries of the log up to one, of those made before a moment.
+func replacedEntries(ctx context.Context, o Objects, last uint64, before time.Time) (keys []string, err error) {
 	for key, err := range Named(ctx, o, EditLogPrefix, "") {
 		if err != nil {
 			return nil, err
@@ -206,7 +257,7 @@ func Replaced(ctx context.Context, o Objects, before time.Time) ([]string, error
 		if err != nil {
 			return nil, err
 		}
-		if number > x.From {
+		if number > last {
 			break
 		}
 		e, err := ReadEntry(ctx, o, key)
@@ -217,27 +268,6 @@ func Replaced(ctx context.Context, o Objects, before time.Time) ([]string, error
 			break
 		}
 		keys = append(keys, key)
-	}
-	counts := map[string]bool{}
-	for n := range min(x.number, indexesKept+1) {
-		counts[indexKey(x.number-n)] = true
-	}
-	for shard, upTo := range x.Shards {
-		counts[shardKey(shard, upTo)] = true
-	}
-	for _, prefix := range []string{EditIndexPrefix, EditShardPrefix} {
-		for key, err := range Named(ctx, o, prefix, "") {
-			if err != nil {
-				return nil, err
-			}
-			number, err := entryNumber(EditPrefix + key[strings.LastIndex(key, "/")+1:])
-			if err != nil {
-				return nil, err
-			}
-			if young := prefix == EditShardPrefix && number > x.From || number > x.number && prefix == EditIndexPrefix; !counts[key] && !young {
-				keys = append(keys, key)
-			}
-		}
 	}
 	return keys, nil
 }

@@ -57,14 +57,43 @@ type Reconciled struct {
 // on the day of the ledger where it is in both. Announcements that were expired are
 // not known any more.
 func Reconcile(ctx context.Context, o Objects) ([]Reconciled, error) {
-	days := map[string]*Reconciled{}
-	day := func(at time.Time) *Reconciled {
-		name := at.UTC().Format(time.DateOnly)
-		if days[name] == nil {
-			days[name] = &Reconciled{Day: name}
-		}
-		return days[name]
+	days := reconciliation{}
+	removed, err := days.ledger(ctx, o)
+	if err != nil {
+		return nil, err
 	}
+	announced, err := days.announcements(ctx, o, removed)
+	if err != nil {
+		return nil, err
+	}
+	for id, d := range removed {
+		if !announced[id] {
+			d.Silent = append(d.Silent, id)
+		}
+	}
+	all := make([]Reconciled, 0, len(days))
+	for _, d := range days {
+		slices.Sort(d.Silent)
+		slices.Sort(d.Elsewhere)
+		all = append(all, *d)
+	}
+	slices.SortFunc(all, func(a, b Reconciled) int { return strings.Compare(a.Day, b.Day) })
+	return all, nil
+}
+
+// reconciliation is what is known of each day.
+type reconciliation map[string]*Reconciled
+
+func (r reconciliation) day(at time.Time) *Reconciled {
+	name := at.UTC().Format(time.DateOnly)
+	if r[name] == nil {
+		r[name] = &Reconciled{Day: name}
+	}
+	return r[name]
+}
+
+// ledger counts what the ledger has removed, and gives the day of each video.
+func (r reconciliation) ledger(ctx context.Context, o Objects) (map[video.ID]*Reconciled, error) {
 	removed := map[video.ID]*Reconciled{}
 	for row, err := range Rows(ctx, o, 0) {
 		if err != nil {
@@ -77,9 +106,14 @@ func Reconcile(ctx context.Context, o Objects) ([]Reconciled, error) {
 		if at.IsZero() {
 			at = row.At
 		}
-		removed[row.ID] = day(at)
+		removed[row.ID] = r.day(at)
 		removed[row.ID].Removed++
 	}
+	return removed, nil
+}
+
+// announcements counts what the library announced.
+func (r reconciliation) announcements(ctx context.Context, o Objects, removed map[video.ID]*Reconciled) (map[video.ID]bool, error) {
 	announced := map[video.ID]bool{}
 	for key, err := range Named(ctx, o, DeletionPrefix, "") {
 		if err != nil {
@@ -101,22 +135,10 @@ func Reconcile(ctx context.Context, o Objects) ([]Reconciled, error) {
 			if d := removed[g.ID]; d != nil {
 				d.Confirmed++
 			} else {
-				d := day(g.At)
+				d := r.day(g.At)
 				d.Elsewhere = append(d.Elsewhere, g.ID)
 			}
 		}
 	}
-	for id, d := range removed {
-		if !announced[id] {
-			d.Silent = append(d.Silent, id)
-		}
-	}
-	all := make([]Reconciled, 0, len(days))
-	for _, d := range days {
-		slices.Sort(d.Silent)
-		slices.Sort(d.Elsewhere)
-		all = append(all, *d)
-	}
-	slices.SortFunc(all, func(a, b Reconciled) int { return strings.Compare(a.Day, b.Day) })
-	return all, nil
+	return announced, nil
 }

@@ -21,13 +21,11 @@ type Draft struct {
 	Version int       `json:"version"`
 	At      time.Time `json:"at"`            // the moment that is planned for
 	Tick    time.Time `json:"tick,omitzero"` // of the run that wrote this
-	Region  string    `json:"region"`
-	Account string    `json:"account"`
-	App     string    `json:"app,omitempty"`
-	Policy  string    `json:"policy"`
-	Number  int       `json:"number"`
-	Next    time.Time `json:"next,omitzero"` // creation time from which to go on
-	Done    bool      `json:"done,omitempty"`
+	video.Scope
+	Policy string    `json:"policy"`
+	Number int       `json:"number"`
+	Next   time.Time `json:"next,omitzero"` // creation time from which to go on
+	Done   bool      `json:"done,omitempty"`
 
 	Tally  retention.Tally       `json:"tally"`
 	Unread int                   `json:"unread,omitempty"`

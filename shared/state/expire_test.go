@@ -12,6 +12,7 @@ import (
 
 	"vodcurator/shared/state"
 	"vodcurator/shared/state/statetest"
+	"vodcurator/shared/video"
 )
 
 func chunk(t *testing.T, o state.Objects, text string) []state.Chunk {
@@ -43,7 +44,7 @@ func TestLinesGoWhenNoPlanAndNoDraftNeedsThemAnyMore(t *testing.T) {
 		shared, ended, shelf, valid := chunk(t, s, "shared"), chunk(t, s, "ended"), chunk(t, s, "shelf"), chunk(t, s, "still valid")
 		plan := func(days, valid int, change func(*state.Plan)) {
 			at := statetest.Noon.AddDate(0, 0, -days)
-			p := state.Plan{Created: at, Expires: at.AddDate(0, 0, valid), Region: "r", Account: "1"}
+			p := state.Plan{Created: at, Expires: at.AddDate(0, 0, valid), Scope: video.Scope{Region: "r", Account: "1"}}
 			change(&p)
 			require.NoError(t, p.Seal())
 			require.NoError(t, state.WritePlan(t.Context(), s, p))
@@ -96,7 +97,7 @@ func TestWhatIsKnownOfLinesIsReadAgainWhenItIsCorrupt(t *testing.T) {
 	shared := chunk(t, s, "shared")
 	for _, days := range []int{70, 1} {
 		at := statetest.Noon.AddDate(0, 0, -days)
-		p := state.Plan{Created: at, Expires: at.AddDate(0, 0, 7), Region: "r", Account: "1", Chunks: shared}
+		p := state.Plan{Created: at, Expires: at.AddDate(0, 0, 7), Scope: video.Scope{Region: "r", Account: "1"}, Chunks: shared}
 		require.NoError(t, p.Seal())
 		require.NoError(t, state.WritePlan(t.Context(), s, p))
 	}

@@ -167,6 +167,22 @@ func (f *folder) walk(ctx context.Context, dir, prefix, after string, yield func
 		yield("", kindOf(err))
 		return false
 	}
+	names := keysOf(entries, dir, prefix, after)
+	for _, name := range names {
+		if strings.HasSuffix(name, "/") {
+			if !f.walk(ctx, name, prefix, after, yield) {
+				return false
+			}
+		} else if !yield(name, nil) {
+			return false
+		}
+	}
+	return true
+}
+
+// keysOf are the keys of a folder's entries behind a key, sorted, and the folders in which
+// there may be some.
+func keysOf(entries []fs.DirEntry, dir, prefix, after string) []string {
 	names := make([]string, 0, len(entries))
 	for _, e := range entries {
 		switch name := dir + e.Name(); {
@@ -182,16 +198,7 @@ func (f *folder) walk(ctx context.Context, dir, prefix, after string, yield func
 		}
 	}
 	slices.Sort(names)
-	for _, name := range names {
-		if strings.HasSuffix(name, "/") {
-			if !f.walk(ctx, name, prefix, after, yield) {
-				return false
-			}
-		} else if !yield(name, nil) {
-			return false
-		}
-	}
-	return true
+	return names
 }
 
 // kindOf adds the kind that a caller may ask for to what the system said.

@@ -78,66 +78,93 @@ func LatestPlan(ctx context.Context, o Objects, mine func(Plan) bool, now time.T
 	if err != nil {
 		return Plan{}, nil, err
 	}
-	seen := map[string]bool{}
-	look := func(id string) (bool, error) {
-		if seen[id] {
-			return false, nil
-		}
-		seen[id] = true
-		p, err := ReadPlan(ctx, o, id)
-		switch {
-		case errors.Is(err, video.ErrNotFound): // its writer was cut short
-			return false, nil
-		case errors.Is(err, ErrCorrupt):
-			skipped = append(skipped, err)
-			return false, nil
-		case err != nil:
-			return false, err
-		case !now.IsZero() && p.Created.After(now.Add(future)):
-			skipped = append(skipped, fmt.Errorf("plan %s was made for %s, now is %s: it is not counted", id, p.Created.Format(time.RFC3339), now.UTC().Format(time.RFC3339)))
-			return false, nil
-		case !mine(p):
-			return false, nil
-		}
-		latest = p
-		return true, nil
+	s := search{o: o, mine: mine, now: now, seen: map[string]bool{}}
+	found, err := s.written(ctx, last)
+	if !found && err == nil {
+		_, err = s.byName(ctx)
 	}
-	n := last
-	for ; n > max(last-writtenBack, 0); n-- {
-		w, err := readWritten(ctx, o, n)
+	if err != nil {
+		return Plan{}, nil, err
+	}
+	return s.latest, s.skipped, nil
+}
+
+// search is the search for the latest plan.
+type search struct {
+	o       Objects
+	mine    func(Plan) bool
+	now     time.Time // zero: no moment is too late
+	seen    map[string]bool
+	latest  Plan
+	skipped []error
+}
+
+// look reads a plan and says whether it is the one.
+func (s *search) look(ctx context.Context, id string) (bool, error) {
+	if s.seen[id] {
+		return false, nil
+	}
+	s.seen[id] = true
+	p, err := ReadPlan(ctx, s.o, id)
+	switch {
+	case errors.Is(err, video.ErrNotFound): // its writer was cut short
+		return false, nil
+	case errors.Is(err, ErrCorrupt):
+		s.skipped = append(s.skipped, err)
+		return false, nil
+	case err != nil:
+		return false, err
+	case !s.now.IsZero() && p.Created.After(s.now.Add(future)):
+		s.skipped = append(s.skipped, fmt.Errorf("plan %s was made for %s, now is %s: it is not counted", id, p.Created.Format(time.RFC3339), s.now.UTC().Format(time.RFC3339)))
+		return false, nil
+	case !s.mine(p):
+		return false, nil
+	}
+	s.latest = p
+	return true, nil
+}
+
+// written looks at the plans in the order in which they were written, the last first.
+func (s *search) written(ctx context.Context, last int) (found bool, err error) {
+	for n := last; n > max(last-writtenBack, 0); n-- {
+		w, err := readWritten(ctx, s.o, n)
 		switch {
 		case errors.Is(err, video.ErrNotFound): // expired: nothing older is there
-			n = 0
-			continue
+			return false, nil
 		case errors.Is(err, ErrCorrupt):
-			skipped = append(skipped, err)
+			s.skipped = append(s.skipped, err)
 			continue
 		case err != nil:
-			return Plan{}, nil, err
+			return false, err
 		}
-		if found, err := look(w.Plan); found || err != nil {
-			return latest, skipped, err
+		if found, err := s.look(ctx, w.Plan); found || err != nil {
+			return found, err
 		}
 	}
+	return false, nil
+}
+
+// byName looks at the plans in the order of their names, the highest first.
+func (s *search) byName(ctx context.Context) (found bool, err error) {
 	var ids []string
 	after := time.Time{}
-	if !now.IsZero() {
-		after = now.Add(-retention.LookBack)
+	if !s.now.IsZero() {
+		after = s.now.Add(-retention.LookBack)
 	}
-	for id, err := range Plans(ctx, o, after) {
+	for id, err := range Plans(ctx, s.o, after) {
 		if err != nil {
-			return Plan{}, nil, err
+			return false, err
 		}
-		if now.IsZero() || id <= Stamp(now.Add(future)) {
+		if s.now.IsZero() || id <= Stamp(s.now.Add(future)) {
 			ids = append(ids, id)
 		}
 	}
 	for _, id := range slices.Backward(ids) {
-		if found, err := look(id); found || err != nil {
-			return latest, skipped, err
+		if found, err := s.look(ctx, id); found || err != nil {
+			return found, err
 		}
 	}
-	return Plan{}, skipped, nil
+	return false, nil
 }
 
 // farAhead is how much earlier the moment of a plan that was written later must be to say

@@ -10,11 +10,12 @@ import (
 
 	"vodcurator/shared/state"
 	"vodcurator/shared/state/statetest"
+	"vodcurator/shared/video"
 )
 
 func planAt(t *testing.T, o state.Objects, at time.Time, account string) state.Plan {
 	t.Helper()
-	p := state.Plan{Created: at, Expires: at.AddDate(0, 0, 7), Region: "r", Account: account}
+	p := state.Plan{Created: at, Expires: at.AddDate(0, 0, 7), Scope: video.Scope{Region: "r", Account: account}}
 	require.NoError(t, p.Seal())
 	require.NoError(t, state.WritePlan(t.Context(), o, p))
 	return p
@@ -197,7 +198,7 @@ func TestAPlanStandsInOnePlace(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, got)
 	}
-	over := state.Plan{Created: statetest.Noon, Expires: statetest.Noon.AddDate(0, 0, 1), Region: "r", Account: "1", Over: []string{"9 items, at most 5"}}
+	over := state.Plan{Created: statetest.Noon, Expires: statetest.Noon.AddDate(0, 0, 1), Scope: video.Scope{Region: "r", Account: "1"}, Over: []string{"9 items, at most 5"}}
 	require.NoError(t, over.Seal())
 	status, detail, err = state.StatusOf(t.Context(), s, over, statetest.Noon)
 	require.NoError(t, err)

@@ -29,15 +29,15 @@ const (
 	HaltPrefix       = "halt/"        // NUMBER.json
 	LeasePrefix      = "lease/"       // NAME/NUMBER.json and .released
 	AsidePrefix      = "aside/"       // DAY/HASH.jsonl: what cannot go
-	HolderPrefix      = "shards/"      // NUMBER.json: who needs which lines, for upkeep
+	HolderPrefix     = "shards/"      // NUMBER.json: who needs which lines, for upkeep
 	MessagePrefix    = "messages/"    // DAY/HASH: bodies of messages
 	SweptPrefix      = "swept/"       // DAY/TICK-KIND-SECONDS-open or -done: how far sweeps came
-	NoticePrefix       = "told/"        // DAY or ID/HASH: marks of notices
-	ImagePrefix     = "imaged/"      // NUMBER: images that are gone, summed up
-	DeletionPrefix  = "gone/"        // DAY/HASH: what the library announced to be deleted
+	NoticePrefix     = "told/"        // DAY or ID/HASH: marks of notices
+	ImagePrefix      = "imaged/"      // NUMBER: images that are gone, summed up
+	DeletionPrefix   = "gone/"        // DAY/HASH: what the library announced to be deleted
 
-	EditPrefix   = "edits/"                 // all that is remembered of metadata changes:
-	EditLogPrefix       = EditPrefix + "0"      // its log, numbered by twelve digits, the first of which is 0 for a long time
+	EditPrefix      = "edits/"              // all that is remembered of metadata changes:
+	EditLogPrefix   = EditPrefix + "0"      // its log, numbered by twelve digits, the first of which is 0 for a long time
 	EditShardPrefix = EditPrefix + "shard/" // what the log came to: three hex digits, and the entry that it reaches to
 	EditIndexPrefix = EditPrefix + "index/" // which shards count, and from where on the log does
 )
@@ -52,7 +52,7 @@ var ErrStray = errors.New("stray: no object of this program has such a name here
 
 var (
 	sweptName    = matcher(`^\d{8}T\d{6}Z-(video|audio|image)-\d{10}-(open|done)$`)
-	IsPlan     = matcher(`^\d{8}T\d{6}Z-[0-9a-f]{8}$`)
+	IsPlan       = matcher(`^\d{8}T\d{6}Z-[0-9a-f]{8}$`)
 	takedownName = matcher(`^` + Takedowns + `[0-9A-Za-z]+$`)
 	leaseName    = matcher(`^[a-z]+$`)
 	hashName     = matcher(`^[0-9a-f]{64}$`)
@@ -76,7 +76,7 @@ var fit = map[string]func(rest string) bool{
 	WrittenPrefix:    numberFile(".json"),
 	HaltPrefix:       numberFile(".json"),
 	CheckpointPrefix: numberFile(".json"),
-	HolderPrefix:      numberFile(".json"),
+	HolderPrefix:     numberFile(".json"),
 	LedgerPrefix:     numberFile(".jsonl"),
 	PartPrefix: func(rest string) bool {
 		hash, ok := strings.CutSuffix(rest, ".jsonl")
@@ -95,11 +95,11 @@ var fit = map[string]func(rest string) bool{
 		return ok && hashName(hash)
 	}),
 	DeletionPrefix: below(IsDay, hashName),
-	MessagePrefix:   below(IsDay, messageName),
-	NoticePrefix:      below(func(of string) bool { return IsDay(of) || IsPlan(of) }, markName),
-	SweptPrefix:     below(IsDay, sweptName),
+	MessagePrefix:  below(IsDay, messageName),
+	NoticePrefix:   below(func(of string) bool { return IsDay(of) || IsPlan(of) }, markName),
+	SweptPrefix:    below(IsDay, sweptName),
 	ImagePrefix:    func(rest string) bool { _, ok := Number(rest); return ok },
-	EditPrefix:   editsName,
+	EditPrefix:     editsName,
 }
 
 // CheckName is ErrStray when a key lies under a prefix of this package and does not look

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"vodcurator/shared/video"
 )
 
 // How long things stay that nobody reads for good. Each is longer than its readers look
@@ -42,19 +40,27 @@ func OldWritten(ctx context.Context, o Objects, _ time.Time) ([]string, error) {
 	return AllBut(ctx, o, WrittenPrefix, writtenKept)
 }
 
-// shard is what is known of who needs which lines, so that a night reads only the plans and
+// lineHolders is what is known of who needs which lines, so that a night reads only the plans and
 // drafts that are new to it.
 type lineHolders struct {
-	Version int      `json:"version"`
-	Whole   bool     `json:"whole"` // all plans of before its time were looked at
+	Version int          `json:"version"`
+	Whole   bool         `json:"whole"` // all plans of before its time were looked at
 	Holders []lineHolder `json:"holders"`
 }
 
-// holder is a plan or a draft, with its lines, and until when somebody may read them.
+// lineHolder is a plan or a draft, with its lines, and until when somebody may read them.
 type lineHolder struct {
 	Key   string    `json:"key"`
 	Until time.Time `json:"until"`
 	Lines []string  `json:"lines,omitempty"` // keys
+}
+
+func (s lineHolders) keys() map[string]bool {
+	keys := map[string]bool{}
+	for _, h := range s.Holders {
+		keys[h.Key] = true
+	}
+	return keys
 }
 
 // OldLines are the lines that no plan and no draft needs any more, and the drafts that
@@ -77,10 +83,7 @@ func FindOldLines(ctx context.Context, o Objects, now time.Time, enough func() b
 	if err != nil {
 		return OldLines{}, err
 	}
-	have := map[string]bool{}
-	for _, h := range known.Holders {
-		have[h.Key] = true
-	}
+	have := known.keys()
 	from := ""
 	if known.Whole {
 		from = PlanPrefix + Stamp(now.Add(-planKept))
@@ -98,14 +101,14 @@ func FindOldLines(ctx context.Context, o Objects, now time.Time, enough func() b
 				break
 			}
 			h, err := holderOf(ctx, o, key)
-			switch {
-			case errors.Is(err, ErrCorrupt), errors.Is(err, video.ErrNotFound): // it cannot be applied; restored, it is read then
-			case err != nil:
-				return OldLines{}, err
-			default:
-				known.Holders = append(known.Holders, h)
-				found.changed = true
+			if CorruptOrGone(err) { // it cannot be applied; restored, it is read then
+				continue
 			}
+			if err != nil {
+				return OldLines{}, err
+			}
+			known.Holders = append(known.Holders, h)
+			found.changed = true
 		}
 	}
 	found.changed = found.changed || whole && !known.Whole

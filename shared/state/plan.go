@@ -24,10 +24,8 @@ type Plan struct {
 
 	Created time.Time `json:"created"` // the event's time: ages are counted to it
 	Expires time.Time `json:"expires"`
-	Region  string    `json:"region"`
-	Account string    `json:"account"`
-	App     string    `json:"app,omitempty"`
-	Policy  string    `json:"policy"` // hash of the policy file
+	video.Scope
+	Policy string `json:"policy"` // hash of the policy file
 
 	Library Library          `json:"library"`
 	Guards  retention.Guards `json:"guards"`
@@ -312,16 +310,14 @@ func (p Plan) Entries(ctx context.Context, o Objects) iter.Seq2[retention.Verdic
 
 // Approval says that somebody wants a plan to be applied. It fits one plan only.
 type Approval struct {
-	Version int       `json:"version"`
-	Plan    string    `json:"plan"`
-	Hash    string    `json:"hash"`
-	Region  string    `json:"region"`
-	Account string    `json:"account"`
-	App     string    `json:"app,omitempty"`
-	By      string    `json:"by"`
-	At      time.Time `json:"at"`
-	Note    string    `json:"note,omitempty"`
-	First   int       `json:"first,omitempty"` // only so many items of the plan, in its order; 0: all
+	Version int    `json:"version"`
+	Plan    string `json:"plan"`
+	Hash    string `json:"hash"`
+	video.Scope
+	By    string    `json:"by"`
+	At    time.Time `json:"at"`
+	Note  string    `json:"note,omitempty"`
+	First int       `json:"first,omitempty"` // only so many items of the plan, in its order; 0: all
 }
 
 // Approve writes an approval for the plan, or for its first items where first is not 0.
@@ -334,7 +330,7 @@ func Approve(ctx context.Context, o Objects, p Plan, by, note string, at time.Ti
 	if first < 0 || first > p.Items {
 		return Approval{}, fmt.Errorf("%w: first %d items of plan %s, which lists %d", video.ErrInvalid, first, p.ID, p.Items)
 	}
-	a := Approval{RecordVersion, p.ID, p.Hash, p.Region, p.Account, p.App, by, at.UTC(), note, first}
+	a := Approval{RecordVersion, p.ID, p.Hash, p.Scope, by, at.UTC(), note, first}
 	if err := checkWithdrawn(ctx, o, p.ID); err != nil {
 		return Approval{}, err
 	}
@@ -360,7 +356,7 @@ func readApproval(ctx context.Context, o Objects, p Plan) (Approval, error) {
 	if _, err := ReadRecord(ctx, o, "approvals/"+p.ID+".json", &a); err != nil {
 		return Approval{}, err
 	}
-	if want := (Approval{RecordVersion, p.ID, p.Hash, p.Region, p.Account, p.App, a.By, a.At, a.Note, a.First}); a != want || a.By == "" || a.First < 0 {
+	if want := (Approval{RecordVersion, p.ID, p.Hash, p.Scope, a.By, a.At, a.Note, a.First}); a != want || a.By == "" || a.First < 0 {
 		return Approval{}, fmt.Errorf("approval of %s: %w", p.ID, ErrCorrupt)
 	}
 	return a, nil

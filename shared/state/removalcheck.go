@@ -34,8 +34,8 @@ var RemovalReaders = map[string]Reader{
 		return nil, err
 	},
 	HolderPrefix: WholeRecord[lineHolders],
-	RunPrefix:   WholeRecord[RunStart],
-	HaltPrefix:  WholeRecord[Halt],
+	RunPrefix:    WholeRecord[RunStart],
+	HaltPrefix:   WholeRecord[Halt],
 	AsidePrefix: func(ctx context.Context, o Objects, key string, _ time.Time) ([]string, error) {
 		_, err := readAside(ctx, o, key)
 		return nil, err
@@ -45,7 +45,7 @@ var RemovalReaders = map[string]Reader{
 		_, err := ReadRecord(ctx, o, key, &d)
 		return nil, fits(key, Numbered(d.prefix(), d.Number, ".json"), err)
 	},
-	PartPrefix:      hashed,
+	PartPrefix:     hashed,
 	DeletionPrefix: hashed,
 	LedgerPrefix: func(ctx context.Context, o Objects, key string, _ time.Time) ([]string, error) {
 		body, err := o.Read(ctx, key)

@@ -61,6 +61,11 @@ func statusOf(ctx context.Context, o Objects, p Plan, now time.Time) (PlanStatus
 	if !now.Before(p.Expires) {
 		return PlanExpired, StatusDetail{At: p.Expires}, nil
 	}
+	return livingStatus(ctx, o, p)
+}
+
+// livingStatus says where a plan stands that is neither over nor expired.
+func livingStatus(ctx context.Context, o Objects, p Plan) (PlanStatus, StatusDetail, error) {
 	approval, err := readApproval(ctx, o, p)
 	approved := err == nil
 	if err != nil && !errors.Is(err, video.ErrNotFound) {

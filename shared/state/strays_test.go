@@ -54,7 +54,7 @@ func TestNoReaderIsMisledByAStrayObject(t *testing.T) {
 			require.NoError(t, err)
 			require.Empty(t, skipped)
 			require.Equal(t, p.ID, latest.ID)
-			d, err := state.LastDraft(t.Context(), s, state.Draft{At: statetest.Noon, Region: "r", Account: "1"}, statetest.Noon.AddDate(0, 0, -3))
+			d, err := state.LastDraft(t.Context(), s, state.Draft{At: statetest.Noon, Scope: video.Scope{Region: "r", Account: "1"}}, statetest.Noon.AddDate(0, 0, -3))
 			require.NoError(t, err)
 			require.Zero(t, d.Number)
 			_, corrupt, err := state.LoadImages(t.Context(), s)
@@ -81,9 +81,9 @@ func TestNoReaderIsMisledByAStrayObject(t *testing.T) {
 
 func TestADraftOfTheFutureIsNotGoneOnWith(t *testing.T) {
 	s, _ := statetest.Folder(t)
-	like := state.Draft{At: statetest.Noon, Region: "r", Account: "1"}
+	like := state.Draft{At: statetest.Noon, Scope: video.Scope{Region: "r", Account: "1"}}
 	for i, at := range []time.Time{statetest.Noon.AddDate(1, 0, 0), statetest.Noon.Add(-time.Hour)} {
-		require.NoError(t, state.WriteDraft(t.Context(), s, state.Draft{At: at, Region: "r", Account: "1", Number: i + 1}))
+		require.NoError(t, state.WriteDraft(t.Context(), s, state.Draft{At: at, Scope: video.Scope{Region: "r", Account: "1"}, Number: i + 1}))
 	}
 	d, err := state.LastDraft(t.Context(), s, like, statetest.Noon.AddDate(0, 0, -3))
 	require.NoError(t, err)

@@ -62,12 +62,7 @@ func (w *Writes) CatchUp(ctx context.Context, since time.Time) error {
 		if back && e.At.Before(since) {
 			break
 		}
-		for _, m := range e.Media {
-			value, parts := editing.OfUpdate(video.Update{Fields: m.Set.Fields, Tags: m.Set.Tags})
-			for _, part := range parts {
-				w.made[write{m.Key(), part, editing.Sum(value, part)}] = e.At
-			}
-		}
+		w.learn(e)
 	}
 	if len(keys) > 0 {
 		w.last = keys[len(keys)-1]
@@ -80,6 +75,15 @@ func (w *Writes) CatchUp(ctx context.Context, since time.Time) error {
 		maps.DeleteFunc(w.made, func(_ write, at time.Time) bool { return at.Before(old) })
 	}
 	return nil
+}
+
+func (w *Writes) learn(e Entry) {
+	for _, m := range e.Media {
+		value, parts := editing.OfUpdate(video.Update{Fields: m.Set.Fields, Tags: m.Set.Tags})
+		for _, part := range parts {
+			w.made[write{m.Key(), part, editing.Sum(value, part)}] = e.At
+		}
+	}
 }
 
 // Ours says whether one of our writers has lately given this part this value.

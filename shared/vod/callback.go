@@ -63,6 +63,11 @@ func (c *Client) SetCallback(ctx context.Context, b Callback) error {
 	return c.ask(ctx, req, api.CreateSetMessageCallbackResponse())
 }
 
+// goodKey is the provider's rule for callback keys.
+func goodKey(key string) bool {
+	return len(key) <= 32 && strings.ContainsFunc(key, unicode.IsUpper) && strings.ContainsFunc(key, unicode.IsLower) && strings.ContainsFunc(key, unicode.IsDigit)
+}
+
 func (b Callback) check() error {
 	var faults []error
 	fault := func(format string, args ...any) {
@@ -75,14 +80,13 @@ func (b Callback) check() error {
 		fault("events: name some, or say Off: an empty list would switch all off")
 	}
 	if b.Type == "HTTP" {
-		if u, err := url.Parse(b.URL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		if u, err := url.Parse(b.URL); err != nil || !web(u) {
 			fault("url: not an http or https URL")
 		}
 		if len(b.URL) > 256 {
 			fault("url: %d bytes, at most 256", len(b.URL))
 		}
-		key := b.Key.Reveal()
-		if key != "" && (len(key) > 32 || strings.IndexFunc(key, unicode.IsUpper) < 0 || strings.IndexFunc(key, unicode.IsLower) < 0 || strings.IndexFunc(key, unicode.IsDigit) < 0) {
+		if key := b.Key.Reveal(); key != "" && !goodKey(key) {
 			fault("key: needs an upper-case letter, a lower-case letter and a digit, in 32 characters at most")
 		}
 	}

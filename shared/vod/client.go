@@ -81,32 +81,21 @@ const (
 
 // New checks the configuration and makes no call.
 func New(c Config) (*Client, error) {
-	var faults []error
-	if c.Region == "" {
-		faults = append(faults, errors.New("region: missing"))
-	} else if c.Endpoint == "" && !slices.Contains(regions, c.Region) {
-		faults = append(faults, fmt.Errorf("region: %q is unknown; VOD is in %s", c.Region, strings.Join(regions, ", ")))
-	}
-	if c.Credentials == nil {
-		faults = append(faults, errors.New("credentials: missing"))
-	}
 	if c.Share == 0 {
 		c.Share = defaultShare
-	}
-	if !(c.Share > 0 && c.Share <= 1) {
-		faults = append(faults, fmt.Errorf("share: %v is not more than 0 and at most 1", c.Share))
 	}
 	if c.Timeout == 0 {
 		c.Timeout = defaultTimeout
 	}
-	if c.Endpoint == "" {
+	public := c.Endpoint == ""
+	if public {
 		c.Endpoint = "https://vod." + c.Region + ".aliyuncs.com"
 	}
 	base, err := url.Parse(c.Endpoint)
-	if err != nil || base.Host == "" || base.User != nil || base.RawQuery != "" || base.Scheme != "http" && base.Scheme != "https" {
-		faults = append(faults, errors.New("endpoint: not a base URL like https://vod.cn-shanghai.aliyuncs.com"))
+	if err != nil || base.User != nil || base.RawQuery != "" || !web(base) {
+		err = errors.New("endpoint: not a base URL like https://vod.cn-shanghai.aliyuncs.com")
 	}
-	if err := errors.Join(faults...); err != nil {
+	if err := errors.Join(c.check(public), err); err != nil {
 		return nil, fmt.Errorf("vod: %w: %w", video.ErrInvalid, err)
 	}
 	if c.HTTP == nil {
@@ -120,6 +109,25 @@ func New(c Config) (*Client, error) {
 		buckets: newBuckets(c.Share),
 	}, nil
 }
+
+func (c Config) check(public bool) error {
+	var faults []error
+	if c.Region == "" {
+		faults = append(faults, errors.New("region: missing"))
+	} else if public && !slices.Contains(regions, c.Region) {
+		faults = append(faults, fmt.Errorf("region: %q is unknown; VOD is in %s", c.Region, strings.Join(regions, ", ")))
+	}
+	if c.Credentials == nil {
+		faults = append(faults, errors.New("credentials: missing"))
+	}
+	if !(c.Share > 0 && c.Share <= 1) {
+		faults = append(faults, fmt.Errorf("share: %v is not more than 0 and at most 1", c.Share))
+	}
+	return errors.Join(faults...)
+}
+
+// web says that a URL is one of http or https, with a host.
+func web(u *url.URL) bool { return u.Host != "" && (u.Scheme == "http" || u.Scheme == "https") }
 
 // Close closes idle connections. A client may be left without it: they close by
 // themselves after some seconds.

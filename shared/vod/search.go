@@ -87,33 +87,8 @@ func (c *Client) List(ctx context.Context, q video.Query) iter.Seq2[video.Video,
 			return
 		}
 		fetch := func(ctx context.Context, s slice) ([]video.Video, int64, string, error) {
-			req := api.CreateGetVideoListRequest()
-			req.SortBy, req.Status = sortBy(q), join(q.Statuses)
-			req.PageNo, req.PageSize = requests.NewInteger(s.page), requests.NewInteger(pageSize)
-			if q.Category != 0 {
-				req.CateId = requests.NewInteger64(q.Category)
-			}
-			// Whether the bounds themselves belong to the range is not documented:
-			// ask for a second more on either side, and walk leaves it out.
-			if !s.from.IsZero() {
-				req.StartTime = s.from.Add(-time.Second).Format(time.RFC3339)
-			}
-			if !s.to.IsZero() {
-				req.EndTime = s.to.Add(time.Second).Format(time.RFC3339)
-			}
-			answer := api.CreateGetVideoListResponse()
-			err := c.ask(ctx, req, answer)
-			if errors.Is(err, video.ErrNotFound) { // one of the ways to say: none
-				return nil, 0, "", nil
-			}
-			if err != nil {
-				return nil, 0, "", err
-			}
-			videos := make([]video.Video, len(answer.VideoList.Video))
-			for i, v := range answer.VideoList.Video {
-				videos[i] = ofListed(v)
-			}
-			return videos, int64(answer.Total), "", nil
+			videos, total, err := c.listPage(ctx, q, s)
+			return videos, total, "", err
 		}
 		for hit, err := range walk(ctx, q, fetch, keyOfVideo) {
 			if err != nil {
@@ -129,6 +104,36 @@ func (c *Client) List(ctx context.Context, q video.Query) iter.Seq2[video.Video,
 			}
 		}
 	}
+}
+
+func (c *Client) listPage(ctx context.Context, q video.Query, s slice) ([]video.Video, int64, error) {
+	req := api.CreateGetVideoListRequest()
+	req.SortBy, req.Status = sortBy(q), join(q.Statuses)
+	req.PageNo, req.PageSize = requests.NewInteger(s.page), requests.NewInteger(pageSize)
+	if q.Category != 0 {
+		req.CateId = requests.NewInteger64(q.Category)
+	}
+	// Whether the bounds themselves belong to the range is not documented:
+	// ask for a second more on either side, and walk leaves it out.
+	if !s.from.IsZero() {
+		req.StartTime = s.from.Add(-time.Second).Format(time.RFC3339)
+	}
+	if !s.to.IsZero() {
+		req.EndTime = s.to.Add(time.Second).Format(time.RFC3339)
+	}
+	answer := api.CreateGetVideoListResponse()
+	err := c.ask(ctx, req, answer)
+	if errors.Is(err, video.ErrNotFound) { // one of the ways to say: none
+		return nil, 0, nil
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	videos := make([]video.Video, len(answer.VideoList.Video))
+	for i, v := range answer.VideoList.Video {
+		videos[i] = ofListed(v)
+	}
+	return videos, int64(answer.Total), nil
 }
 
 // selects compares exactly what the provider compares loosely or not at all: a

@@ -77,79 +77,101 @@ func keyOfFound(f video.Found) (video.ID, time.Time) {
 // second: so it does not matter that media vanish or appear meanwhile.
 func walk[T any](ctx context.Context, q video.Query, fetch fetch[T], key func(T) (video.ID, time.Time)) iter.Seq2[hit[T], error] {
 	return func(yield func(hit[T], error) bool) {
-		fail := func(kind error, format string, args ...any) {
-			yield(hit[T]{}, fmt.Errorf("%w: "+format, append([]any{kind}, args...)...))
-		}
 		here, err := parsePlace(q.After)
 		if err != nil {
 			yield(hit[T]{}, err)
 			return
 		}
-		// passed says that a creation time lies before another in the order of the walk.
-		passed := func(a, b time.Time) bool {
-			return !b.IsZero() && (q.OldestFirst && a.Before(b) || !q.OldestFirst && a.After(b))
-		}
-		s, timeless := behind(q, here), map[video.ID]bool{}
-		for {
-			if !s.from.IsZero() && !s.to.IsZero() && s.from.After(s.to) {
-				return
-			}
+		w := walker[T]{q: q, key: key, here: here, timeless: map[video.ID]bool{}, yield: yield}
+		for s := behind(q, here); !s.empty(); {
 			if s.token == "" && s.page > maxPages {
-				fail(video.ErrInvalid, "more than %d media were created at %s: the provider shows no more", maxPages*pageSize, here.at.Format(time.RFC3339))
+				w.fail(video.ErrInvalid, "more than %d media were created at %s: the provider shows no more", maxPages*pageSize, w.here.at.Format(time.RFC3339))
 				return
 			}
 			hits, total, token, err := fetch(ctx, s)
 			if s.token != "" && strings.HasPrefix(code(err), "InvalidScrollToken") {
-				s = behind(q, here)
+				s = behind(q, w.here)
 				continue
 			}
 			if err != nil {
 				yield(hit[T]{}, err)
 				return
 			}
-			if len(hits) > 0 && !slices.ContainsFunc(hits, func(h T) bool { id, _ := key(h); return id != "" }) {
-				fail(video.ErrTransient, "none of %d hits has an id", len(hits))
+			start := w.here.at
+			if !w.page(s, hits) {
 				return
-			}
-			start, last := here.at, time.Time{}
-			for _, h := range hits {
-				id, created := key(h)
-				if id == "" || timeless[id] { // nobody can ask about it, or it was told already
-					continue
-				}
-				if created.IsZero() { // it has no place in the order
-					timeless[id] = true
-					if !yield(hit[T]{h, here}, nil) {
-						return
-					}
-					continue
-				}
-				if passed(created, last) {
-					fail(video.ErrTransient, "the hits are not in order of creation")
-					return
-				}
-				last = created
-				outside := !s.from.IsZero() && created.Before(s.from) || !s.to.IsZero() && created.After(s.to)
-				if outside || passed(created, here.at) || created.Equal(here.at) && slices.Contains(here.passed, id) {
-					continue
-				}
-				here.pass(id, created)
-				if !yield(hit[T]{h, here}, nil) {
-					return
-				}
 			}
 			// The total says nothing in the midst of a scroll: what was passed may be gone.
 			all := (token == "" || s.page == 1) && int64((s.page-1)*pageSize+len(hits)) >= total
 			if len(hits) == 0 || all {
 				return
 			}
-			if token == "" && !here.at.Equal(start) {
-				s = behind(q, here)
+			if token == "" && !w.here.at.Equal(start) {
+				s = behind(q, w.here)
 				continue
 			}
 			s.page, s.token = s.page+1, token
 		}
 	}
+}
+
+// walker is a walk under way.
+type walker[T any] struct {
+	q        video.Query
+	key      func(T) (video.ID, time.Time)
+	here     place
+	timeless map[video.ID]bool // yielded already, without a creation time
+	yield    func(hit[T], error) bool
+}
+
+func (w *walker[T]) fail(kind error, format string, args ...any) {
+	w.yield(hit[T]{}, fmt.Errorf("%w: "+format, append([]any{kind}, args...)...))
+}
+
+// page yields the hits of one page that were not passed yet, and says whether to go on.
+func (w *walker[T]) page(s slice, hits []T) bool {
+	if len(hits) > 0 && !slices.ContainsFunc(hits, func(h T) bool { id, _ := w.key(h); return id != "" }) {
+		w.fail(video.ErrTransient, "none of %d hits has an id", len(hits))
+		return false
+	}
+	last := time.Time{}
+	for _, h := range hits {
+		id, created := w.key(h)
+		if id == "" || w.timeless[id] { // no call can name it, or it was yielded already
+			continue
+		}
+		if created.IsZero() { // it has no place in the order
+			w.timeless[id] = true
+			if !w.yield(hit[T]{h, w.here}, nil) {
+				return false
+			}
+			continue
+		}
+		if passed(w.q, created, last) {
+			w.fail(video.ErrTransient, "the hits are not in order of creation")
+			return false
+		}
+		last = created
+		if s.outside(created) || passed(w.q, created, w.here.at) || created.Equal(w.here.at) && slices.Contains(w.here.passed, id) {
+			continue
+		}
+		w.here.pass(id, created)
+		if !w.yield(hit[T]{h, w.here}, nil) {
+			return false
+		}
+	}
+	return true
+}
+
+// passed says that a creation time lies before another in the order of a walk.
+func passed(q video.Query, a, b time.Time) bool {
+	return !b.IsZero() && (q.OldestFirst && a.Before(b) || !q.OldestFirst && a.After(b))
+}
+
+func (s slice) empty() bool { return !s.from.IsZero() && !s.to.IsZero() && s.from.After(s.to) }
+
+func (s slice) outside(created time.Time) bool {
+	return !s.from.IsZero() && created.Before(s.from) || !s.to.IsZero() && created.After(s.to)
 }
 
 // behind is the first page of what a query selects behind a place.

@@ -129,9 +129,9 @@ func (e *Editor) Do(ctx context.Context, run string, items []Item) ([]Result, er
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	stop, start := e.stop(ctx), time.Now()
-	whole := stop // what compaction may use: nobody's call waits for it
-	if begin, ok := video.LastBegin(ctx); ok && begin.Before(stop) || ok && stop.IsZero() {
+	start, whole := time.Now(), e.stop(ctx) // whole is what compaction may use: nobody's call waits for it
+	stop := whole
+	if begin, ok := video.LastBegin(ctx); ok && (stop.IsZero() || begin.Before(stop)) {
 		stop = begin
 	}
 	b := batch{run: run, items: items, until: stop}
@@ -142,27 +142,35 @@ func (e *Editor) Do(ctx context.Context, run string, items []Item) ([]Result, er
 	if err != nil {
 		return nil, err
 	}
-	// The library refuses the fold of a media as a whole. Which of several changes
-	// is to blame shows when they go one by one.
+	if err := e.oneByOne(ctx, b, refused, results); err != nil {
+		return nil, err
+	}
+	e.compact(ctx, whole, time.Since(start), stop.Equal(whole))
+	return results, nil
+}
+
+// oneByOne does again what the library refused of a batch: it refuses the fold of an asset
+// as a whole, and which of several changes is to blame shows when they go one by one.
+func (e *Editor) oneByOne(ctx context.Context, b batch, refused map[editing.Key]bool, results []Result) error {
+	items := b.items
 	for _, round := range apart(items, refused) {
 		some := make([]Item, len(round))
 		for n, i := range round {
 			some[n], results[i] = items[i], Result{Outcome: deferred(items[i].key().ID)}
 		}
-		if ctx.Err() != nil || !stop.IsZero() && !time.Now().Before(stop) {
+		if ctx.Err() != nil || !b.until.IsZero() && !time.Now().Before(b.until) {
 			continue
 		}
 		b.items = some
 		again, _, err := e.pass(ctx, b)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for n, i := range round {
 			results[i] = again[n]
 		}
 	}
-	e.compact(ctx, whole, time.Since(start), stop.Equal(whole))
-	return results, nil
+	return nil
 }
 
 // readRules reads the rules that a batch keeps.

@@ -3,7 +3,7 @@
 //
 // It sends nothing unless an address was given, never fails the job that it tells
 // of, and keeps the address out of errors and logs: many webhooks carry a secret
-// in theirs. What was told is marked in the state, so that a night is told once, and
+// in theirs. What was sent is marked in the state, so that a night is reported once, and
 // an incident once a night; a mark that cannot be read or made tells twice rather
 // than never.
 package notify
@@ -31,12 +31,10 @@ import (
 )
 
 // Notice is one message. Incidents says what needs a person; a night without any
-// is told too, so that silence means that something is wrong.
+// is reported too, so that silence means that something is wrong.
 type Notice struct {
-	Event     string   `json:"event"` // planned: the night's; incident: one of its own
-	Region    string   `json:"region"`
-	Account   string   `json:"account"`
-	App       string   `json:"app,omitempty"`
+	Event string `json:"event"` // planned: the night's; incident: one of its own
+	video.Scope
 	At        string   `json:"at"` // the event's time
 	Text      string   `json:"text"`
 	Incidents []string `json:"incidents,omitempty"`

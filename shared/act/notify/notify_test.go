@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vodcurator/shared/act/notify"
+	"vodcurator/shared/video"
 )
 
 type hook struct {
@@ -40,7 +41,7 @@ func (h *hook) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Body: http.NoBody}, nil
 }
 
-var notice = notify.Notice{Event: "purged", Region: "cn-shanghai", Account: "1", Text: "2 items removed", Facts: map[string]int{"removed": 2}}
+var notice = notify.Notice{Event: "purged", Scope: video.Scope{Region: "cn-shanghai", Account: "1"}, Text: "2 items removed", Facts: map[string]int{"removed": 2}}
 
 func send(h *hook, log *strings.Builder) {
 	w := notify.Webhook{URL: "https://hooks.example/x?token=xyzzy", Key: "sesame", HTTP: &http.Client{Transport: h}, Log: slog.New(slog.NewTextHandler(log, nil))}

@@ -17,7 +17,7 @@ import (
 // Incident is something that needs a person.
 type Incident struct {
 	Text string
-	Plan string // told once for this plan; empty: once a night
+	Plan string // sent once for this plan; empty: once a night
 	Code state.IncidentCode
 }
 
@@ -28,7 +28,7 @@ const (
 	StateGrows  = state.IncidentState
 )
 
-// Incidents sends a notice for each incident that was not told yet. When one cannot
+// Incidents sends a notice for each incident that was not sent yet. When one cannot
 // be delivered the rest waits for the next tick as well. A night is a day of UTC.
 func (w Webhook) Incidents(ctx context.Context, o state.Objects, at time.Time, n Notice, all []Incident) {
 	for _, i := range all {
@@ -37,7 +37,7 @@ func (w Webhook) Incidents(ctx context.Context, o state.Objects, at time.Time, n
 			of = at.UTC().Format(time.DateOnly)
 		}
 		mark := markOf(of, i.Text)
-		if w.URL == "" || told(ctx, o, mark) {
+		if w.URL == "" || sent(ctx, o, mark) {
 			continue
 		}
 		n = n.With([]Incident{i})
@@ -45,15 +45,15 @@ func (w Webhook) Incidents(ctx context.Context, o state.Objects, at time.Time, n
 		if !w.Send(ctx, n) {
 			return
 		}
-		_ = o.Create(ctx, mark, []byte(i.Text)) // unmarked, it is told once more
+		_ = o.Create(ctx, mark, []byte(i.Text)) // unmarked, it is sent once more
 	}
 }
 
 // Night sends a night's one notice, which tells of its plan and of the time since
-// the plan before. It reads and sends nothing when that plan was told already.
+// the plan before. It reads and sends nothing when that plan was reported already.
 func (w Webhook) Night(ctx context.Context, o state.Objects, policy *retention.Policy, p state.Plan, word func(Since) Notice) {
 	mark := markOf(p.ID, "night")
-	if w.URL == "" || told(ctx, o, mark) {
+	if w.URL == "" || sent(ctx, o, mark) {
 		return
 	}
 	if w.Send(ctx, word(sinceLast(ctx, o, policy, p))) {
@@ -61,7 +61,7 @@ func (w Webhook) Night(ctx context.Context, o state.Objects, policy *retention.P
 	}
 }
 
-// markOf names the mark of what was told of a night or plan. Words with a digit do
+// markOf names the mark of what was sent about a night or plan. Words with a digit do
 // not count: the same incident comes with other numbers at the next tick.
 func markOf(of, text string) string {
 	words := slices.DeleteFunc(strings.Fields(text), func(word string) bool { return strings.ContainsAny(word, "0123456789") })
@@ -69,7 +69,7 @@ func markOf(of, text string) string {
 	return "told/" + of + "/" + hex.EncodeToString(sum[:8])
 }
 
-func told(ctx context.Context, o state.Objects, mark string) bool {
+func sent(ctx context.Context, o state.Objects, mark string) bool {
 	_, err := o.Read(ctx, mark)
 	return err == nil
 }
@@ -96,45 +96,19 @@ func sinceLast(ctx context.Context, o state.Objects, policy *retention.Policy, p
 		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-reserve))
 		defer cancel()
 	}
-	mine := map[string]bool{}
-	var waiting []string
-	var latest string // of those that wait for the policy to approve them: it takes no other
 	s.From = p.Created.Add(-day)
-	for id, err := range state.Plans(ctx, o, p.Created.Add(-retention.LookBack)) {
-		if err != nil {
-			s.Err = err
-			return s
-		}
-		before, err := state.ReadPlan(ctx, o, id)
-		if errors.Is(err, state.ErrCorrupt) {
-			continue // purge tells of it
-		}
-		if err != nil {
-			s.Err = err
-			return s
-		}
-		if before.Region != p.Region || before.Account != p.Account || before.App != p.App || !before.Created.Before(p.Created) {
-			continue
-		}
-		mine[id], s.From = true, before.Created
-		from, asked, err := waits(ctx, o, policy, before, p.Created)
-		if err != nil {
-			s.Err = err
-			return s
-		}
-		if policy != nil && before.Policy == policy.Hash && (asked || from.IsZero()) {
-			latest = ""
-		}
-		switch {
-		case from.IsZero() || p.Created.Before(from.Add(day)):
-		case asked:
-			waiting = append(waiting, id)
-		default:
-			latest = id
-		}
+	earlier, err := plansBefore(ctx, o, p)
+	var waiting []string
+	if err == nil {
+		waiting, err = waitingOf(ctx, o, policy, earlier, p.Created)
 	}
-	if latest != "" {
-		waiting = append(waiting, latest)
+	if err != nil {
+		s.Err = err
+		return s
+	}
+	mine := map[string]bool{}
+	for _, before := range earlier {
+		mine[before.ID], s.From = true, before.Created
 	}
 	s.Missed = p.Missed(s.From)
 	taken := map[string]bool{}
@@ -154,6 +128,51 @@ func sinceLast(ctx context.Context, o state.Objects, policy *retention.Policy, p
 	return s
 }
 
+// plansBefore gives the plans of the same scope that were made lately, before this one.
+// What is corrupt is left out: purge reports it.
+func plansBefore(ctx context.Context, o state.Objects, p state.Plan) (earlier []state.Plan, err error) {
+	for id, err := range state.Plans(ctx, o, p.Created.Add(-retention.LookBack)) {
+		if err != nil {
+			return nil, err
+		}
+		before, err := state.ReadPlan(ctx, o, id)
+		switch {
+		case errors.Is(err, state.ErrCorrupt):
+		case err != nil:
+			return nil, err
+		case before.Scope == p.Scope && before.Created.Before(p.Created):
+			earlier = append(earlier, before)
+		}
+	}
+	return earlier, nil
+}
+
+// waitingOf names the plans that have waited for a run for more than a day. Of those that
+// the policy approves by itself it is the latest: it takes no other.
+func waitingOf(ctx context.Context, o state.Objects, policy *retention.Policy, plans []state.Plan, now time.Time) (waiting []string, err error) {
+	latest := ""
+	for _, p := range plans {
+		from, asked, err := waits(ctx, o, policy, p, now)
+		if err != nil {
+			return nil, err
+		}
+		if policy != nil && p.Policy == policy.Hash && (asked || from.IsZero()) {
+			latest = ""
+		}
+		switch {
+		case from.IsZero() || now.Before(from.Add(day)):
+		case asked:
+			waiting = append(waiting, p.ID)
+		default:
+			latest = p.ID
+		}
+	}
+	if latest != "" {
+		waiting = append(waiting, latest)
+	}
+	return waiting, nil
+}
+
 func minTime(a, b time.Time) time.Time {
 	if a.Before(b) {
 		return a
@@ -162,7 +181,7 @@ func minTime(a, b time.Time) time.Time {
 }
 
 // wasRefused says that a run refused the plan before refusals were recorded: what else is
-// told of a plan is its night.
+// sent about a plan is its night.
 func wasRefused(ctx context.Context, o state.Objects, id string) (bool, error) {
 	for key, err := range o.List(ctx, "told/"+id+"/", "") {
 		if err != nil || key != markOf(id, "night") {

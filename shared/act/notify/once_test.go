@@ -81,7 +81,7 @@ func TestInDoubtAnIncidentIsToldTwiceRatherThanNever(t *testing.T) {
 // planned writes a plan of one item made on that night.
 func planned(t *testing.T, o state.Objects, at time.Time, change func(*state.Plan)) state.Plan {
 	t.Helper()
-	p := state.Plan{Created: at, Expires: at.AddDate(0, 0, 7), Region: "cn-shanghai", Account: "1", Policy: retention.Default().Hash, Totals: state.Totals{Media: 1, Items: 1}}
+	p := state.Plan{Created: at, Expires: at.AddDate(0, 0, 7), Scope: video.Scope{Region: "cn-shanghai", Account: "1"}, Policy: retention.Default().Hash, Totals: state.Totals{Media: 1, Items: 1}}
 	if change != nil {
 		change(&p)
 	}

@@ -24,7 +24,7 @@ func damaged(err error) bool {
 }
 
 func (j Job) begin(at time.Time) state.Draft {
-	return state.Draft{At: at, Region: j.Region, Account: j.Account, App: j.App, Policy: j.Policy.Hash}
+	return state.Draft{At: at, Scope: j.Scope, Policy: j.Policy.Hash}
 }
 
 // resume finds the night's plan, else the progress of an earlier tick, or begins. A plan
@@ -61,7 +61,7 @@ func (j Job) resume(ctx context.Context, at time.Time) (state.Draft, state.Plan,
 func (s *survey) finish(ctx context.Context) (state.Plan, error) {
 	j, d := s.Job, &s.draft
 	p := state.Plan{
-		Created: d.At, Expires: d.At.Add(j.Policy.Expires), Region: j.Region, Account: j.Account, App: j.App,
+		Created: d.At, Expires: d.At.Add(j.Policy.Expires), Scope: j.Scope,
 		Policy: j.Policy.Hash, Guards: j.Policy.Guards,
 		Library: state.Library{Media: d.Tally.Media, Unread: d.Unread, Bytes: d.Tally.Bytes, Complete: d.Tally.Complete, Counted: true},
 	}
@@ -71,68 +71,102 @@ func (s *survey) finish(ctx context.Context) (state.Plan, error) {
 	}
 	next, stop := iter.Pull2(before)
 	defer stop()
-	marks := pending{next: next}
-	going, pending, survivors := state.Lines{Objects: j.State}, state.Lines{Objects: j.State}, state.Lines{Objects: j.State}
-	groups := map[retention.Group]bool{} // out of which something goes
-	sums := sums{price: j.Policy.Prices, plan: &p}
-	for v, err := range state.ReadLines[retention.Verdict](ctx, j.State, d.Earlier) {
+	o := j.State
+	l := listing{survey: s, plan: &p, marks: pending{next: next}, groups: map[retention.Group]bool{}, sums: sums{price: j.Policy.Prices, plan: &p},
+		going: state.Lines{Objects: o}, pending: state.Lines{Objects: o}, survivors: state.Lines{Objects: o}}
+	for v, err := range state.ReadLines[retention.Verdict](ctx, o, d.Earlier) {
 		if damaged(err) {
 			err = fmt.Errorf("%w: %w", errProgress, err)
+		}
+		if err == nil {
+			err = l.add(ctx, v)
 		}
 		if err != nil {
 			return state.Plan{}, err
 		}
-		v = j.Policy.Settle(&d.Tally, v)
-		for _, k := range v.Keeps {
-			d.Count(k)
-		}
-		v.Keeps = nil
-		if j.Policy.Grace > 0 {
-			rows, err := marks.wait(&v, d.At, j.Policy.Grace)
-			if err != nil {
-				return state.Plan{}, err
-			}
-			for _, row := range rows {
-				p.PendingItems++
-				if err := pending.Add(ctx, row); err != nil {
-					return state.Plan{}, err
-				}
-				if !slices.ContainsFunc(v.Items, row.Same) {
-					p.Soon.Add(row.Goes(d.At, j.Policy.Grace))
-					d.Count(retention.Keep{ID: row.ID, Kind: row.Kind, Part: row.Part, Rule: row.Rule, Why: retention.Grace, Due: row.Due,
-						Reason: fmt.Sprintf("leaving since %s, matched on %d of %s", row.Since.Format(time.DateOnly), row.Days, j.Policy.Grace)})
-				}
-			}
-		}
-		if len(v.Items) == 0 {
-			continue
-		}
-		sums.add(v, d.At)
-		for _, g := range v.Newest {
-			groups[g] = true
-		}
-		if err := going.Add(ctx, v); err != nil {
-			return state.Plan{}, err
-		}
 	}
-	for _, g := range d.Tally.Survivors(groups) {
-		if err := survivors.Add(ctx, g); err != nil {
-			return state.Plan{}, err
-		}
+	if err := l.end(ctx); err != nil {
+		return state.Plan{}, err
 	}
-	for _, lines := range []*state.Lines{&going, &pending, &survivors} {
-		if err := lines.Flush(ctx); err != nil {
-			return state.Plan{}, err
-		}
-	}
-	p.Chunks, p.Pending, p.Survivors, p.Kept, p.Near = going.Written, pending.Written, survivors.Written, d.Kept, d.Near
+	p.Kept, p.Near = d.Kept, d.Near
 	p.Warnings, p.Odd = slices.Concat(j.Policy.Warnings(), j.Policy.Unused(&d.Tally, s.inputs)), d.OddText()
-	sums.finish(cmp.Or(j.Share, 0.25))
+	l.sums.finish(cmp.Or(j.Share, 0.25))
 	p.Over = p.Guards.Over(p.Items, p.Media, p.Unknown, p.Bytes, p.Base())
 	if err := p.Seal(); err != nil {
 		return state.Plan{}, err
 	}
-	return p, state.WritePlan(ctx, j.State, p)
+	return p, state.WritePlan(ctx, o, p)
+}
+
+// listing writes the lines of a plan.
+type listing struct {
+	*survey
+	plan   *state.Plan
+	marks  pending
+	groups map[retention.Group]bool // out of which something goes
+	sums   sums
+
+	going, pending, survivors state.Lines
+}
+
+// add settles one asset and lists what goes of it, and what is pending.
+func (l *listing) add(ctx context.Context, v retention.Verdict) error {
+	d := &l.draft
+	v = l.Policy.Settle(&d.Tally, v)
+	for _, k := range v.Keeps {
+		d.Count(k)
+	}
+	v.Keeps = nil
+	if l.Policy.Grace > 0 {
+		if err := l.wait(ctx, &v); err != nil {
+			return err
+		}
+	}
+	if len(v.Items) == 0 {
+		return nil
+	}
+	l.sums.add(v, d.At)
+	for _, g := range v.Newest {
+		l.groups[g] = true
+	}
+	return l.going.Add(ctx, v)
+}
+
+// wait lists what of an asset is in its grace, and takes it out of what goes.
+func (l *listing) wait(ctx context.Context, v *retention.Verdict) error {
+	d, grace := &l.draft, l.Policy.Grace
+	rows, err := l.marks.wait(v, d.At, grace)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		l.plan.PendingItems++
+		if err := l.pending.Add(ctx, row); err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(v.Items, row.Same) {
+			l.plan.Soon.Add(row.Goes(d.At, grace))
+			d.Count(retention.Keep{ID: row.ID, Kind: row.Kind, Part: row.Part, Rule: row.Rule, Why: retention.Grace, Due: row.Due,
+				Reason: fmt.Sprintf("leaving since %s, matched on %d of %s", row.Since.Format(time.DateOnly), row.Days, grace)})
+		}
+	}
+	return nil
+}
+
+// end lists what stays of the groups, and names all that was written.
+func (l *listing) end(ctx context.Context) error {
+	for _, g := range l.draft.Tally.Survivors(l.groups) {
+		if err := l.survivors.Add(ctx, g); err != nil {
+			return err
+		}
+	}
+	for _, lines := range []*state.Lines{&l.going, &l.pending, &l.survivors} {
+		if err := lines.Flush(ctx); err != nil {
+			return err
+		}
+	}
+	l.plan.Chunks, l.plan.Pending, l.plan.Survivors = l.going.Written, l.pending.Written, l.survivors.Written
+	return nil
 }
 
 // pending is what the plan before listed as pending, in the order of plans.

@@ -35,14 +35,12 @@ type Library interface {
 	state.Categories
 }
 
-// Job makes plans. All fields but App, Share and Log are required.
+// Job makes plans. All fields but Share and Log are required, and of the scope the region and the account.
 type Job struct {
 	Library Library
 	State   state.Objects
 	Policy  *retention.Policy
-	Region  string
-	Account string
-	App     string       // limits the plan to one VOD application
+	Scope   video.Scope
 	Share   float64      // of the documented rates, for the estimate of time; default 0.25
 	Log     *slog.Logger // default: none
 }
@@ -165,8 +163,8 @@ func (j Job) goOn(ctx context.Context, d state.Draft, at time.Time) (Report, err
 
 func (j Job) check(at time.Time) error {
 	var faults []error
-	if j.Region == "" || j.Account == "" {
-		faults = append(faults, errors.New("plan: region and account are required: a plan is of one account"))
+	if err := j.Scope.Check(); err != nil {
+		faults = append(faults, fmt.Errorf("plan: %w", err))
 	}
 	if at.IsZero() {
 		faults = append(faults, errors.New("plan: the event has no time"))
@@ -222,9 +220,7 @@ func plannedAfter(id string, t time.Time) bool {
 
 func (j Job) mine(p state.Plan) bool { return j.sameLibrary(p) && p.Policy == j.Policy.Hash }
 
-func (j Job) sameLibrary(p state.Plan) bool {
-	return p.Region == j.Region && p.Account == j.Account && p.App == j.App
-}
+func (j Job) sameLibrary(p state.Plan) bool { return p.Scope == j.Scope }
 
 // survey reads the library into drafts.
 type survey struct {

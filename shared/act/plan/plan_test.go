@@ -79,7 +79,7 @@ func job(t testing.TB, l plan.Library, policy string) plan.Job {
 	o, err := state.Open(t.Context(), "file:"+t.TempDir(), state.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = o.Close() })
-	return plan.Job{Library: l, State: o, Policy: p, Region: "cn-shanghai", Account: "1"}
+	return plan.Job{Library: l, State: o, Policy: p, Scope: video.Scope{Region: "cn-shanghai", Account: "1"}}
 }
 
 func TestPlansWorkedOutByHand(t *testing.T) {
@@ -213,7 +213,7 @@ func TestTheTicksOfANightMakeOnePlan(t *testing.T) {
 	require.NotEqual(t, first.Plan.ID, at(24).Plan.ID)
 	j.Policy = job(t, l, temps+"\n# another").Policy
 	require.False(t, at(25).Earlier, "another policy makes another plan")
-	j.App = "app"
+	j.Scope.App = "app"
 	require.False(t, at(26).Earlier, "and so does another application")
 }
 
@@ -342,7 +342,7 @@ func TestAPlanIsOfOneAccountAndMoment(t *testing.T) {
 	j := job(t, &library{}, temps)
 	_, err := j.Run(t.Context(), time.Time{})
 	require.ErrorContains(t, err, "no time")
-	j.Account, j.Policy = "", nil
+	j.Scope.Account, j.Policy = "", nil
 	_, err = j.Run(t.Context(), now)
 	require.ErrorContains(t, err, "account")
 	require.ErrorContains(t, err, "no policy")

@@ -58,7 +58,7 @@ func TestPlanningRunsAtTheDocumentedRate(t *testing.T) {
 		defer func() { require.NoError(t, store.Close()) }()
 
 		start := time.Now()
-		r, err := plan.Job{Library: client, State: store, Policy: retention.Default(), Region: "cn-shanghai", Account: "1"}.Run(t.Context(), at)
+		r, err := plan.Job{Library: client, State: store, Policy: retention.Default(), Scope: video.Scope{Region: "cn-shanghai", Account: "1"}}.Run(t.Context(), at)
 		took := time.Since(start)
 		require.NoError(t, err)
 		require.Equal(t, n, r.Plan.Items)

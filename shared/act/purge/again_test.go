@@ -320,11 +320,11 @@ func TestWithAnApplicationOnlyItsOwnMediaGo(t *testing.T) {
 			m := temp("a")
 			m.App = app
 			w := newWorld(t, policy, m)
-			r, err := plan.Job{Library: w.library, State: w.objects, Policy: w.policy, Region: "cn-shanghai", Account: "1", App: "app-1"}.Run(t.Context(), made)
+			r, err := plan.Job{Library: w.library, State: w.objects, Policy: w.policy, Scope: video.Scope{Region: "cn-shanghai", Account: "1", App: "app-1"}}.Run(t.Context(), made)
 			require.NoError(t, err)
 			w.approve(t, r.Plan)
 			j := w.job()
-			j.App = "app-1"
+			j.Scope.App = "app-1"
 			done, err := j.Run(t.Context(), later)
 			require.NoError(t, err)
 			require.Equal(t, purge.Ended, done.Plans[0].Status)

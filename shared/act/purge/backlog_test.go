@@ -302,7 +302,7 @@ func TestAPlanOfTheFutureIsNeverTheLatest(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, tc.policy, temp("a"), temp("b"), temp("c"))
-			_, err := plan.Job{Library: w.library, State: w.objects, Policy: w.policy, Region: "cn-shanghai", Account: "1"}.Run(t.Context(), made.AddDate(1, 0, 0))
+			_, err := plan.Job{Library: w.library, State: w.objects, Policy: w.policy, Scope: video.Scope{Region: "cn-shanghai", Account: "1"}}.Run(t.Context(), made.AddDate(1, 0, 0))
 			require.NoError(t, err)
 			for n := range 3 {
 				p := w.plan(t, night(n))

@@ -16,6 +16,7 @@ import (
 	"vodcurator/shared/localcloud"
 	"vodcurator/shared/localcloud/fakevod"
 	"vodcurator/shared/state"
+	"vodcurator/shared/video"
 	"vodcurator/shared/vod"
 )
 
@@ -63,13 +64,13 @@ func BenchmarkRemoval(b *testing.B) {
 					require.NoError(b, err)
 					p, err := retention.Parse("bench.yaml", []byte(strings.Replace(unguarded, "      source: {good_streams: 1}\n", "", 1)+"guards: {count: 1000000, percent: 100, unknown: 1000000}"))
 					require.NoError(b, err)
-					made, err := plan.Job{Library: client, State: store, Policy: p, Region: "cn-shanghai", Account: "1"}.Run(b.Context(), cloud.Now())
+					made, err := plan.Job{Library: client, State: store, Policy: p, Scope: video.Scope{Region: "cn-shanghai", Account: "1"}}.Run(b.Context(), cloud.Now())
 					require.NoError(b, err)
 					_, err = state.Approve(b.Context(), store, made.Plan, "anna", "", time.Now(), 0)
 					require.NoError(b, err)
 					began := time.Now()
 					b.StartTimer()
-					r, err := purge.Job{Library: client, State: store, Policy: p, Region: "cn-shanghai", Account: "1"}.Run(b.Context(), cloud.Now())
+					r, err := purge.Job{Library: client, State: store, Policy: p, Scope: video.Scope{Region: "cn-shanghai", Account: "1"}}.Run(b.Context(), cloud.Now())
 					b.StopTimer()
 					require.NoError(b, err)
 					require.Equal(b, purge.Ended, r.Plans[0].Status, r.Plans[0].Why)

@@ -84,7 +84,7 @@ func (c *overHTTP) now() time.Time { return c.cloud.Now().UTC().Truncate(time.Se
 // approved makes a plan that a person approves.
 func (c *overHTTP) approved(t *testing.T) state.Plan {
 	t.Helper()
-	r, err := plan.Job{Library: c.client, State: c.objects, Policy: c.policy, Region: "cn-shanghai", Account: "1"}.Run(t.Context(), c.now())
+	r, err := plan.Job{Library: c.client, State: c.objects, Policy: c.policy, Scope: video.Scope{Region: "cn-shanghai", Account: "1"}}.Run(t.Context(), c.now())
 	require.NoError(t, err)
 	require.True(t, r.Finished())
 	_, err = state.Approve(t.Context(), c.objects, r.Plan, "anna", "", c.now(), 0)
@@ -93,7 +93,7 @@ func (c *overHTTP) approved(t *testing.T) state.Plan {
 }
 
 func (c *overHTTP) job() purge.Job {
-	return purge.Job{Library: c.client, CDN: c.client, State: c.objects, Policy: c.policy, Region: "cn-shanghai", Account: "1"}
+	return purge.Job{Library: c.client, CDN: c.client, State: c.objects, Policy: c.policy, Scope: video.Scope{Region: "cn-shanghai", Account: "1"}}
 }
 
 func (c *overHTTP) seed(id string, age int, tags string) fakevod.Asset {

@@ -125,7 +125,7 @@ func TestWhatIsRemovedIsASubsetOfThePlan(t *testing.T) {
 // (harbor: the immutability match fails open).
 func TestAHoldSourceThatErrorsRemovesNothing(t *testing.T) {
 	w := newWorld(t, strings.Replace(policy, "holds: {", "holds: {list: holds.txt, ", 1), temp("a"))
-	_, err := plan.Job{Library: w.library, State: w.objects, Policy: w.policy, Region: "cn-shanghai", Account: "1"}.Run(t.Context(), made)
+	_, err := plan.Job{Library: w.library, State: w.objects, Policy: w.policy, Scope: video.Scope{Region: "cn-shanghai", Account: "1"}}.Run(t.Context(), made)
 	require.ErrorContains(t, err, "hold list")
 	objects := w.objects
 	w.objects = emptyList{objects}

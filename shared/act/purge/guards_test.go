@@ -217,11 +217,11 @@ func (w *world) ofAnother(t *testing.T, name string, n int, at time.Time) {
 		m := temp(fmt.Sprintf("%s%03d", name, i))
 		other.media[m.ID] = m
 	}
-	r, err := plan.Job{Library: other.library, State: w.objects, Policy: w.policy, Region: "cn-shanghai", Account: "2"}.Run(t.Context(), at)
+	r, err := plan.Job{Library: other.library, State: w.objects, Policy: w.policy, Scope: video.Scope{Region: "cn-shanghai", Account: "2"}}.Run(t.Context(), at)
 	require.NoError(t, err)
 	other.approve(t, r.Plan)
 	j := other.job()
-	j.Account = "2"
+	j.Scope.Account = "2"
 	done, err := j.Run(t.Context(), at.Add(time.Hour))
 	require.NoError(t, err)
 	require.Equal(t, n, done.Removed())

@@ -371,7 +371,7 @@ func drop(w *world, id video.ID) {
 func TestPlanningKilledAtEveryStepMakesTheSamePlan(t *testing.T) {
 	w, p := nightlyWorld(t, policy)
 	job := func(o state.Objects) plan.Job {
-		return plan.Job{Library: w.library, State: o, Policy: w.policy, Region: "cn-shanghai", Account: "1"}
+		return plan.Job{Library: w.library, State: o, Policy: w.policy, Scope: video.Scope{Region: "cn-shanghai", Account: "1"}}
 	}
 	count := &mortal{}
 	fresh := newWorld(t, policy)

@@ -214,7 +214,7 @@ func (n *nights) night(t *testing.T) {
 		if try < 3 && n.IntN(4) == 0 {
 			m.at, m.half = 1+n.IntN(40), n.IntN(2) == 0
 		}
-		r, err := plan.Job{Library: n.library(t, m), State: mortalState{n.objects, m}, Policy: n.policy, Region: "cn-shanghai", Account: "1"}.Run(t.Context(), n.now())
+		r, err := plan.Job{Library: n.library(t, m), State: mortalState{n.objects, m}, Policy: n.policy, Scope: video.Scope{Region: "cn-shanghai", Account: "1"}}.Run(t.Context(), n.now())
 		if err == nil {
 			if r.Plan.Items > 0 && len(r.Plan.Over) == 0 && n.IntN(4) > 0 {
 				_, err := state.Approve(t.Context(), n.objects, r.Plan, "anna", "", time.Now(), 0)
@@ -245,7 +245,7 @@ func (n *nights) run(t *testing.T, at int) {
 		before[a.ID] = a
 	}
 	m := &mortal{at: at, half: n.IntN(2) == 0}
-	j := purge.Job{Library: n.library(t, m), State: mortalState{n.objects, m}, Policy: n.policy, Region: "cn-shanghai", Account: "1"}
+	j := purge.Job{Library: n.library(t, m), State: mortalState{n.objects, m}, Policy: n.policy, Scope: video.Scope{Region: "cn-shanghai", Account: "1"}}
 	// Each night's lease is of another day; only the dead hold one over.
 	j.Now = n.now
 	j.Wait = func(_ context.Context, until time.Time) { n.cloud.Advance(until.Sub(n.now())) }

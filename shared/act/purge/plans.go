@@ -3,7 +3,6 @@ package purge
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -86,19 +85,13 @@ func (r *run) findAhead(ctx context.Context, all []plan) error {
 	return err
 }
 
-func (r *run) mine(p state.Plan) bool {
-	return p.Region == r.Region && p.Account == r.Account && p.App == r.App
-}
+func (r *run) mine(p state.Plan) bool { return p.Scope == r.Scope }
 
 // refuse says why a plan that is whole may still not be applied by this run.
 func (r *run) refuse(p state.Plan) string {
-	switch {
-	case p.Region != r.Region:
-		return fmt.Sprintf("it is of region %s, this is %s", p.Region, r.Region)
-	case p.Account != r.Account:
-		return fmt.Sprintf("it is of account %s, this is %s", p.Account, r.Account)
-	case p.App != r.App:
-		return fmt.Sprintf("it is of application %q, this is %q", p.App, r.App)
+	switch why := p.Differs(r.Scope); {
+	case why != "":
+		return why
 	case !r.at.Before(p.Expires):
 		return "it expired " + p.Expires.Format(time.RFC3339)
 	case r.at.Before(p.Created):
@@ -165,10 +158,6 @@ func (r *run) consent(ctx context.Context, p state.Plan) (consent, error) {
 // that is Stopped comes with what stopped the run, or its items wait.
 func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 	a := Applied{Plan: p.ID, Left: p.Items, Results: map[video.Result]int{}}
-	refuse := func(code state.IncidentCode, why string) (Applied, error) {
-		a.Status, a.Why, a.Code = Refused, why, code
-		return a, nil
-	}
 	if p.Items == 0 && p.Hash != "" {
 		return Applied{}, nil
 	}
@@ -176,22 +165,14 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 		return Applied{}, err
 	}
 	if p.refused != "" {
-		if p.mine {
-			if err := r.tidy(ctx, p); err != nil {
-				return Applied{}, err
-			}
-		}
-		if _, err := state.ReadApproval(ctx, r.State, p.Plan); errors.Is(err, video.ErrNotFound) && p.Hash != "" {
-			return Applied{}, nil // nobody asks for it, and nobody will miss it
-		}
-		return refuse("", p.refused)
+		return r.applyRefused(ctx, p, a)
 	}
 	c, err := r.consent(ctx, p.Plan)
 	switch {
 	case err != nil:
 		return Applied{}, err
 	case c.bad != "":
-		return refuse(state.IncidentCorrupt, c.bad)
+		return a.refuse(state.IncidentCorrupt, c.bad), nil
 	case c.by == "" && r.Policy.SelfApproving && p.ID != r.latest.ID:
 		return Applied{}, r.tidy(ctx, p) // the latest stands in for it
 	}
@@ -200,16 +181,9 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 		return Applied{}, err
 	}
 	portion, err := w.portion(ctx)
-	var uncounted *countError
 	switch {
-	case errors.As(err, &uncounted):
-		return Applied{}, err
-	case errors.Is(err, state.ErrCorrupt), errors.Is(err, video.ErrNotFound):
-		return refuse(state.IncidentCorrupt, "its list is corrupt: "+err.Error())
 	case err != nil:
-		return Applied{}, err
-	}
-	switch {
+		return a.unlisted(err)
 	case c.by == "":
 		a.Status, a.Why = Waiting, "not approved"
 		return a, r.tidy(ctx, p)
@@ -217,9 +191,38 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 		if err := r.tidy(ctx, p); err != nil {
 			return Applied{}, err
 		}
-		return refuse(state.IncidentOverGuards, "over the guards: "+strings.Join(portion.over, "; ")+portion.remedy(p.ID, c))
+		return a.refuse(state.IncidentOverGuards, "over the guards: "+strings.Join(portion.over, "; ")+portion.remedy(p.ID, c)), nil
 	}
 	return w.apply(ctx, portion)
+}
+
+// refuse is the plan as one that was refused.
+func (a Applied) refuse(code state.IncidentCode, why string) Applied {
+	a.Status, a.Why, a.Code = Refused, why, code
+	return a
+}
+
+// unlisted is the plan when its list cannot be read: for now, or since it is corrupt.
+func (a Applied) unlisted(err error) (Applied, error) {
+	var uncounted *countError
+	if !errors.As(err, &uncounted) && (errors.Is(err, state.ErrCorrupt) || errors.Is(err, video.ErrNotFound)) {
+		return a.refuse(state.IncidentCorrupt, "its list is corrupt: "+err.Error()), nil
+	}
+	return Applied{}, err
+}
+
+// applyRefused ends a plan that this run refuses as it is. One that nobody asks for is not
+// reported: nobody will miss it.
+func (r *run) applyRefused(ctx context.Context, p plan, a Applied) (Applied, error) {
+	if p.mine {
+		if err := r.tidy(ctx, p); err != nil {
+			return Applied{}, err
+		}
+	}
+	if _, err := state.ReadApproval(ctx, r.State, p.Plan); errors.Is(err, video.ErrNotFound) && p.Hash != "" {
+		return Applied{}, nil
+	}
+	return a.refuse("", p.refused), nil
 }
 
 // apply removes a portion that is within the guards.

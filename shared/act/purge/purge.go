@@ -53,15 +53,13 @@ type Refresher interface {
 	RefreshPlayURLs(ctx context.Context, ids []video.ID) ([]video.Outcome, error)
 }
 
-// Job applies plans. Library, State, Policy, Region and Account are required.
+// Job applies plans. Library, State and Policy are required, and of the scope the region and the account.
 type Job struct {
 	Library Library
 	CDN     Refresher // required when the policy asks for a refresh
 	State   state.Objects
 	Policy  *retention.Policy
-	Region  string
-	Account string
-	App     string           // the VOD application that plans must be limited to
+	Scope   video.Scope      // that plans must be of
 	Now     func() time.Time // for leases and records; default time.Now
 	Log     *slog.Logger     // default: none
 	// Backoff is how long to wait before what a call put off is looked at again, for the
@@ -193,8 +191,8 @@ func (j Job) begin(at time.Time) (*run, error) {
 
 func (j Job) check(at time.Time) error {
 	faults := []error{j.Policy.Check()}
-	if j.Region == "" || j.Account == "" {
-		faults = append(faults, errors.New("purge: region and account are required: a plan is of one account"))
+	if err := j.Scope.Check(); err != nil {
+		faults = append(faults, fmt.Errorf("purge: %w", err))
 	}
 	if at.IsZero() {
 		faults = append(faults, errors.New("purge: the event has no time"))

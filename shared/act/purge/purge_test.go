@@ -257,7 +257,7 @@ func newWorld(t *testing.T, policy string, all ...video.Media) *world {
 
 func (w *world) plan(t *testing.T, at time.Time) state.Plan {
 	t.Helper()
-	r, err := plan.Job{Library: w.library, State: w.objects, Policy: w.policy, Region: "cn-shanghai", Account: "1"}.Run(t.Context(), at)
+	r, err := plan.Job{Library: w.library, State: w.objects, Policy: w.policy, Scope: video.Scope{Region: "cn-shanghai", Account: "1"}}.Run(t.Context(), at)
 	require.NoError(t, err)
 	require.True(t, r.Finished())
 	return r.Plan
@@ -277,7 +277,7 @@ func (w *world) job() purge.Job {
 	ahead.Store(int64(time.Duration(w.jobs) * time.Minute))
 	now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 	wait := func(_ context.Context, until time.Time) { ahead.Add(int64(until.Sub(now()))) }
-	return purge.Job{Now: now, Wait: wait, Backoff: func(int) time.Duration { return 0 }, Library: w.library, State: w.objects, Policy: w.policy, Region: "cn-shanghai", Account: "1"}
+	return purge.Job{Now: now, Wait: wait, Backoff: func(int) time.Duration { return 0 }, Library: w.library, State: w.objects, Policy: w.policy, Scope: video.Scope{Region: "cn-shanghai", Account: "1"}}
 }
 
 func (w *world) purge(t *testing.T, at time.Time) purge.Report {
@@ -388,9 +388,9 @@ func TestPlansThatAreRefused(t *testing.T) {
 	}{
 		"expired":             {at: made.AddDate(0, 0, 7), want: "expired"},
 		"from the future":     {at: made.Add(-time.Second), want: "later than now"},
-		"another region":      {job: func(j *purge.Job) { j.Region = "cn-beijing" }, want: "region"},
-		"another account":     {job: func(j *purge.Job) { j.Account = "2" }, want: "account"},
-		"another application": {job: func(j *purge.Job) { j.App = "app-1" }, want: "application"},
+		"another region":      {job: func(j *purge.Job) { j.Scope.Region = "cn-beijing" }, want: "region"},
+		"another account":     {job: func(j *purge.Job) { j.Scope.Account = "2" }, want: "account"},
+		"another application": {job: func(j *purge.Job) { j.Scope.App = "app-1" }, want: "application"},
 		"another policy":      {job: func(j *purge.Job) { j.Policy = other }, want: "policy changed"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -48,22 +48,22 @@ func (w *work) recheck(ctx context.Context, entries []retention.Verdict) ([][]re
 			continue
 		}
 		found[i] = w.Policy.Recheck(e, retention.Fresh{
-			Answer: answers[i], Inputs: inputs, Touched: w.tally.Touched(e.ID), App: w.App, Quota: quota,
+			Answer: answers[i], Inputs: inputs, Touched: w.tally.Touched(e.ID), App: w.Scope.App, Quota: quota,
 			Called: func(kind retention.Kind, part string) bool {
 				return w.tally.Of(removal.Key{ID: e.ID, Kind: kind, Part: part}).Tries > 0
 			},
-			Left: func(g retention.Group) (string, bool) { why, told := w.left[g]; return why, told },
+			Left: func(g retention.Group) (string, bool) { why, known := w.left[g]; return why, known },
 		})
-		if err := w.tellImages(ctx, found[i]); err != nil {
+		if err := w.fillImages(ctx, found[i]); err != nil {
 			return nil, err
 		}
 	}
 	return found, nil
 }
 
-// tellImages says that images are gone where the ledger tells it: the library does not, and
+// fillImages says that images are gone where the ledger tells it: the library does not, and
 // "kept" would be no last word on what another plan has removed.
-func (w *work) tellImages(ctx context.Context, found []retention.Found) error {
+func (w *work) fillImages(ctx context.Context, found []retention.Found) error {
 	for i := range found {
 		f := &found[i]
 		if f.Item.Kind != retention.Images || f.Presence != retention.Untold || f.Err != nil {
@@ -109,28 +109,14 @@ func (w *work) media(ctx context.Context, ids []video.ID) ([]video.Answer[video.
 // the groups out of which the batch goes are what they were.
 func (w *work) survive(ctx context.Context, entries []retention.Verdict) error {
 	w.left, w.unread = map[retention.Group]string{}, map[retention.Group]error{}
-	var groups []retention.Group
-	for _, e := range entries {
-		for _, g := range e.Newest {
-			if !slices.Contains(groups, g) {
-				groups = append(groups, g)
-			}
-		}
-	}
+	groups := eachOnce(entries, func(e retention.Verdict) []retention.Group { return e.Newest })
 	if len(groups) == 0 {
 		return nil
 	}
 	if err := w.readSurvivors(ctx); err != nil {
 		return err
 	}
-	var ids []video.ID
-	for _, g := range groups {
-		for _, id := range w.survivors[g] {
-			if !slices.Contains(ids, id) {
-				ids = append(ids, id)
-			}
-		}
-	}
+	ids := eachOnce(groups, func(g retention.Group) []video.ID { return w.survivors[g] })
 	answers := map[video.ID]video.Answer[video.Media]{}
 	for chunk := range slices.Chunk(ids, video.MaxBatch) {
 		if err := w.may(ctx); err != nil {
@@ -145,20 +131,32 @@ func (w *work) survive(ctx context.Context, entries []retention.Verdict) error {
 		}
 	}
 	for _, g := range groups {
-		switch why, told, err := w.gap(g, answers); {
+		switch why, known, err := w.gap(g, answers); {
 		case err != nil:
 			w.unread[g] = err
-		case told:
+		case known:
 			w.left[g] = why
 		}
 	}
 	return nil
 }
 
-// gap says what is missing of what the plan left as the newest of a group; told is false
+// eachOnce gives what is of some, each once, in their order.
+func eachOnce[A any, B comparable](of []A, parts func(A) []B) (all []B) {
+	for _, a := range of {
+		for _, b := range parts(a) {
+			if !slices.Contains(all, b) {
+				all = append(all, b)
+			}
+		}
+	}
+	return all
+}
+
+// gap says what is missing of what the plan left as the newest of a group; known is false
 // when the plan does not say what that is. An error says that one of them cannot be read
 // now: what would go out of the group waits, and nothing else.
-func (w *work) gap(g retention.Group, answers map[video.ID]video.Answer[video.Media]) (why string, told bool, err error) {
+func (w *work) gap(g retention.Group, answers map[video.ID]video.Answer[video.Media]) (why string, known bool, err error) {
 	for _, id := range w.survivors[g] {
 		a := answers[id]
 		switch {
@@ -189,7 +187,7 @@ func (w *work) waitsForOthers(e retention.Verdict) []retention.Found {
 	return nil
 }
 
-// readSurvivors reads once what the plan left as the newest. What is corrupt is not told.
+// readSurvivors reads once what the plan left as the newest. What is corrupt counts as unknown.
 func (w *work) readSurvivors(ctx context.Context) error {
 	if w.survivors != nil {
 		return nil
@@ -298,7 +296,7 @@ func (r *run) readQuotas(ctx context.Context) (*quotas, error) {
 		plan string
 		key  removal.Key
 	}
-	told := map[item]bool{} // what an item's last row says is true
+	last := map[item]bool{} // the items whose last row was seen
 	for row, err := range state.Recent(ctx, r.State, r.latest.Created) {
 		if err == nil {
 			err = r.hold(ctx)
@@ -306,8 +304,8 @@ func (r *run) readQuotas(ctx context.Context) (*quotas, error) {
 		if err != nil {
 			return nil, fmt.Errorf("count what went since plan %s: %w", r.latest.ID, err)
 		}
-		if i := (item{row.Plan, keyOf(row.Item)}); row.Event != state.Note && !told[i] {
-			told[i] = true
+		if i := (item{row.Plan, keyOf(row.Item)}); row.Event != state.Note && !last[i] {
+			last[i] = true
 			q.add(row, r.latest)
 		}
 	}

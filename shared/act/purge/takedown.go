@@ -259,8 +259,8 @@ func (w *work) wanted(ctx context.Context, t Takedown, entries []retention.Verdi
 		f := retention.Look(entries[i].Items[0], a)
 		switch {
 		case a.Err != nil:
-		case w.App != "" && a.Value.App != w.App:
-			f.Keep = fmt.Sprintf("it is of application %q, this is %q", a.Value.App, w.App)
+		case w.Scope.App != "" && a.Value.App != w.Scope.App:
+			f.Keep = fmt.Sprintf("it is of application %q, this is %q", a.Value.App, w.Scope.App)
 		case !t.DespiteHolds:
 			f.Keep = w.Policy.Held(a.Value, inputs)
 		}

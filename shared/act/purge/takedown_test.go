@@ -71,7 +71,7 @@ func TestATakedownThatRemovesNothing(t *testing.T) {
 		ask := ask
 		change(w, &ask)
 		j := w.job()
-		j.App = "mine"
+		j.Scope.App = "mine"
 		_, _, err := j.Takedown(t.Context(), ask, later)
 		require.ErrorContains(t, err, want)
 		require.Empty(t, w.removed, want)

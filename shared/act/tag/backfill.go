@@ -51,72 +51,24 @@ type Step struct {
 // the client's rate and not the distance to the provider sets the pace.
 const workers = 4
 
-// Backfill runs over hits with flat memory and tells each step in order. It ends
-// at the first failure that is not about single media, or when told says so; what
-// was told is done, and the last position told resumes behind it.
-func (t Tagger) Backfill(ctx context.Context, hits iter.Seq2[Hit, error], at time.Time, told func(Step) error) error {
+// Backfill runs over hits with flat memory and reports each step in order. It ends
+// at the first failure that is not about single media, or when done says so; what
+// was reported is done, and the last position reported resumes behind it.
+func (t Tagger) Backfill(ctx context.Context, hits iter.Seq2[Hit, error], at time.Time, done func(Step) error) error {
 	ctx, cancel := context.WithCancel(ctx)
-	type job struct {
-		step Step
-		err  error
-		done chan struct{}
-	}
-	todo, order := make(chan *job), make(chan *job, workers)
+	b := backfill{todo: make(chan *job), order: make(chan *job, workers)}
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer cancel()
 	for range workers {
 		running.Go(func() {
-			for j := range todo {
-				targets := make([]Target, len(j.step.Hits))
-				for i, hit := range j.step.Hits {
-					targets[i] = hit.Target
-				}
-				j.step.Results, j.err = t.Run(ctx, targets, at)
-				close(j.done)
+			for j := range b.todo {
+				t.do(ctx, j, at)
 			}
 		})
 	}
-	running.Go(func() {
-		defer close(order)
-		defer close(todo)
-		hand := func(j *job) bool {
-			for _, to := range []chan *job{order, todo} {
-				select {
-				case to <- j:
-				case <-ctx.Done():
-					return false
-				}
-			}
-			return true
-		}
-		next := &job{done: make(chan struct{})}
-		for hit, err := range hits {
-			if err != nil {
-				next.err = err
-				break
-			}
-			if next.step.Hits = append(next.step.Hits, hit); len(next.step.Hits) == chunk {
-				if !hand(next) {
-					return
-				}
-				next = &job{done: make(chan struct{})}
-			}
-		}
-		failed := next.err
-		if len(next.step.Hits) > 0 && hand(next) {
-			next = &job{done: make(chan struct{})}
-		}
-		if failed != nil { // told after all that was found before it
-			next.step, next.err = Step{}, failed
-			close(next.done)
-			select {
-			case order <- next:
-			case <-ctx.Done():
-			}
-		}
-	})
-	for j := range order {
+	running.Go(func() { b.feed(ctx, hits) })
+	for j := range b.order {
 		select {
 		case <-j.done:
 		case <-ctx.Done():
@@ -125,11 +77,71 @@ func (t Tagger) Backfill(ctx context.Context, hits iter.Seq2[Hit, error], at tim
 		if j.err != nil {
 			return j.err
 		}
-		if err := told(j.step); err != nil {
+		if err := done(j.step); err != nil {
 			return err
 		}
 	}
 	return ctx.Err()
+}
+
+// job is a step that is to be done, or the failure of the search in its place.
+type job struct {
+	step Step
+	err  error
+	done chan struct{}
+}
+
+func newJob() *job { return &job{done: make(chan struct{})} }
+
+func (t Tagger) do(ctx context.Context, j *job, at time.Time) {
+	defer close(j.done)
+	targets := make([]Target, len(j.step.Hits))
+	for i, hit := range j.step.Hits {
+		targets[i] = hit.Target
+	}
+	j.step.Results, j.err = t.Run(ctx, targets, at)
+}
+
+// backfill hands jobs to the workers, and in their order to whoever waits for them.
+type backfill struct{ todo, order chan *job }
+
+// feed makes jobs of the hits until there are no more, or the context ends.
+func (b backfill) feed(ctx context.Context, hits iter.Seq2[Hit, error]) {
+	defer close(b.order)
+	defer close(b.todo)
+	next := newJob()
+	for hit, err := range hits {
+		if err != nil { // reported after all that was found before it
+			failed := newJob()
+			failed.err = err
+			close(failed.done)
+			if len(next.step.Hits) == 0 || hand(ctx, next, b.order, b.todo) {
+				hand(ctx, failed, b.order)
+			}
+			return
+		}
+		if next.step.Hits = append(next.step.Hits, hit); len(next.step.Hits) == chunk {
+			if !hand(ctx, next, b.order, b.todo) {
+				return
+			}
+			next = newJob()
+		}
+	}
+	if len(next.step.Hits) > 0 {
+		hand(ctx, next, b.order, b.todo)
+	}
+}
+
+// hand gives a job to one after the other, and says whether all have it.
+func hand(ctx context.Context, j *job, to ...chan *job) bool {
+	for _, c := range to {
+		select {
+		case c <- j:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
 }
 
 // Diff counts what a backfill changed or would change, rule by rule.

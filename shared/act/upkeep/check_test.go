@@ -25,7 +25,7 @@ func TestEveryCorruptObjectIsNamed(t *testing.T) {
 	require.NoError(t, state.NoteRefusal(t.Context(), s, p.ID, "over the guards", noon))
 	require.NoError(t, state.NoteAside(t.Context(), s, noon, []state.Aside{{ID: "a", Why: "forbidden"}}))
 	require.NoError(t, state.SetHalt(t.Context(), s, state.Halt{Halted: true, By: "anna"}))
-	require.NoError(t, state.WriteDraft(t.Context(), s, state.Draft{At: noon, Region: "r", Account: "1", Number: 1}))
+	require.NoError(t, state.WriteDraft(t.Context(), s, state.Draft{At: noon, Scope: video.Scope{Region: "r", Account: "1"}, Number: 1}))
 	require.NoError(t, state.NoteDeletions(t.Context(), s, noon, []state.DeletionNotice{{ID: "a"}}))
 	lease, err := state.Acquire(t.Context(), s, "purge", "r", noon, time.Minute)
 	require.NoError(t, err)

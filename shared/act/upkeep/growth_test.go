@@ -126,7 +126,7 @@ func (w *world) play(t *testing.T) (s spent) {
 		}
 	}
 	w.take()
-	made, err := plan.Job{Library: w.library, State: w.store, Policy: w.policy, Region: "cn-shanghai", Account: "1"}.Run(t.Context(), now)
+	made, err := plan.Job{Library: w.library, State: w.store, Policy: w.policy, Scope: video.Scope{Region: "cn-shanghai", Account: "1"}}.Run(t.Context(), now)
 	require.NoError(t, err)
 	require.True(t, made.Finished())
 	s.plan = w.take()
@@ -136,7 +136,7 @@ func (w *world) play(t *testing.T) (s spent) {
 	removed := 0
 	for tick := range 4 {
 		at := now.Add(time.Duration(tick+1) * time.Hour)
-		done, err := purge.Job{Library: w.library, State: w.store, Policy: w.policy, Region: "cn-shanghai", Account: "1", Now: func() time.Time { return at }}.Run(t.Context(), at)
+		done, err := purge.Job{Library: w.library, State: w.store, Policy: w.policy, Scope: video.Scope{Region: "cn-shanghai", Account: "1"}, Now: func() time.Time { return at }}.Run(t.Context(), at)
 		require.NoError(t, err)
 		if removed += done.Removed(); tick == 0 {
 			s.first = w.take()

@@ -23,7 +23,7 @@ func aged(t *testing.T, o state.Objects, at time.Time) {
 	lines := state.Lines{Objects: o}
 	require.NoError(t, lines.Add(t.Context(), at))
 	require.NoError(t, lines.Flush(t.Context()))
-	p := state.Plan{Created: at, Expires: at.AddDate(0, 0, 7), Region: "r", Account: "1", Chunks: lines.Written}
+	p := state.Plan{Created: at, Expires: at.AddDate(0, 0, 7), Scope: video.Scope{Region: "r", Account: "1"}, Chunks: lines.Written}
 	require.NoError(t, p.Seal())
 	require.NoError(t, state.WritePlan(t.Context(), o, p))
 	_, err := state.Approve(t.Context(), o, p, "anna", "", at, 0)
@@ -33,7 +33,7 @@ func aged(t *testing.T, o state.Objects, at time.Time) {
 	_, err = state.StartRun(t.Context(), o, state.RunStart{Plan: p.ID, Run: "r", Segment: 1})
 	require.NoError(t, err)
 	require.NoError(t, state.SetHalt(t.Context(), o, state.Halt{By: "anna", At: at}))
-	require.NoError(t, state.WriteDraft(t.Context(), o, state.Draft{At: at, Region: "r", Account: "1", Number: 1}))
+	require.NoError(t, state.WriteDraft(t.Context(), o, state.Draft{At: at, Scope: video.Scope{Region: "r", Account: "1"}, Number: 1}))
 	require.NoError(t, state.NoteAside(t.Context(), o, at, []state.Aside{{ID: "a", Why: "forbidden"}}))
 	require.NoError(t, state.NoteDeletions(t.Context(), o, at, []state.DeletionNotice{{ID: "a", At: at}}))
 	require.NoError(t, o.Create(t.Context(), "messages/"+at.Format(time.DateOnly)+"/"+strings.Repeat("ab", 32), nil))

@@ -87,6 +87,22 @@ func (s *story) removal(ctx context.Context) error {
 		return err
 	}
 	before := s.deleted()
+	if err := s.halted(ctx, plan, before); err != nil {
+		return err
+	}
+	if err := s.killed(ctx, plan, before); err != nil {
+		return err
+	}
+	s.pass(s.cloud.Now(), 5)
+	gone, err := s.aftermath(ctx, plan)
+	if err != nil {
+		return err
+	}
+	return s.proven(ctx, gone)
+}
+
+// halted: a plan is approved, and nothing leaves before the halt is taken back.
+func (s *story) halted(ctx context.Context, plan state.Plan, before int) error {
 	for _, args := range [][]string{{"approve", plan.ID, "--yes"}, {"halt", "--reason", "second thoughts"}} {
 		said, err := s.vodctl(ctx, args...)
 		if err != nil {
@@ -97,28 +113,54 @@ func (s *story) removal(ctx context.Context) error {
 	}
 	s.pass(s.cloud.Now(), 3)
 	s.claim(s.deleted() == before, "the purge at three found the halt: 0 delete calls at the server")
-	if _, err := s.vodctl(ctx, "resume"); err != nil {
-		return err
+	_, err := s.vodctl(ctx, "resume")
+	if err == nil {
+		s.say("$ vodctl resume")
 	}
-	s.say("$ vodctl resume")
+	return err
+}
+
+// killed: a run of purge dies in the midst of its work.
+func (s *story) killed(ctx context.Context, plan state.Plan, before int) error {
 	stop := s.ambush("purge", func() bool { return s.deleted() > before })
 	s.pass(s.cloud.Now(), 4)
 	stop()
-	killed := s.deleted() - before
+	calls := s.deleted() - before
 	half, err := s.ledger(ctx)
 	if err != nil {
 		return err
 	}
 	s.claim(half.Results[video.Done] < plan.Items, "killed after %s: the ledger knows of %s removed and %d begun",
-		report.Count(killed, "delete call"), report.Count(half.Results[video.Done], "item"), half.Open)
-	s.pass(s.cloud.Now(), 5)
+		report.Count(calls, "delete call"), report.Count(half.Results[video.Done], "item"), half.Open)
+	return nil
+}
 
+// aftermath reads what is left, and says how many videos are gone.
+func (s *story) aftermath(ctx context.Context, plan state.Plan) (gone int, err error) {
 	answers, err := s.lib.Media(ctx, append(slices.Clone(s.clips), s.cast[0].id, s.cast[1].id, s.cast[2].id))
 	if err != nil {
-		return err
+		return 0, err
 	}
+	gone, sources, err := s.fates(answers)
+	if err != nil {
+		return 0, err
+	}
+	s.claim(gone == 2 && errors.Is(answers[0].Err, video.ErrNotFound) && errors.Is(answers[1].Err, video.ErrNotFound),
+		"the two temporary clips are gone")
+	s.claim(answers[2].Err == nil && slices.Contains(answers[2].Value.Tags, "keep") && !answers[2].Value.Source.Gone(),
+		"the held clip is whole")
+	playable := true
+	for _, a := range answers[2:] {
+		playable = playable && a.Err == nil && len(a.Value.Streams) > 0
+	}
+	s.claim(playable, "every other asset still plays")
+	s.claim(gone+sources == plan.Items, "%s removed, %d listed in the plan", report.Count(gone+sources, "item"), plan.Items)
+	return gone, nil
+}
+
+// fates shows what became of each asset: the first clips, and the cast.
+func (s *story) fates(answers []video.Answer[video.Media]) (gone, sources int, err error) {
 	table := report.NewTable("media", "tags", "what became of it")
-	gone, sources := 0, 0
 	for i, a := range answers {
 		name := fmt.Sprintf("clip %02d", i+1)
 		if i >= len(s.clips) {
@@ -130,7 +172,7 @@ func (s *story) removal(ctx context.Context) error {
 			table.Row(name, "", "removed")
 			continue
 		case a.Err != nil:
-			return a.Err
+			return 0, 0, a.Err
 		}
 		became := "stays"
 		if a.Value.Source != nil && a.Value.Source.Gone() {
@@ -144,16 +186,11 @@ func (s *story) removal(ctx context.Context) error {
 		}
 	}
 	s.table(table)
-	s.claim(gone == 2 && errors.Is(answers[0].Err, video.ErrNotFound) && errors.Is(answers[1].Err, video.ErrNotFound),
-		"the two temporary clips are gone")
-	s.claim(answers[2].Err == nil && slices.Contains(answers[2].Value.Tags, "keep") && !answers[2].Value.Source.Gone(),
-		"the held clip is whole")
-	playable := true
-	for _, a := range answers[2:] {
-		playable = playable && a.Err == nil && len(a.Value.Streams) > 0
-	}
-	s.claim(playable, "every other asset still plays")
-	s.claim(gone+sources == plan.Items, "%s removed, %d listed in the plan", report.Count(gone+sources, "item"), plan.Items)
+	return gone, sources, nil
+}
+
+// proven: the ledger and VOD's announcements say the same.
+func (s *story) proven(ctx context.Context, gone int) error {
 	verified, err := s.vodctl(ctx, "ledger", "verify")
 	s.quote(verified)
 	s.claim(err == nil, "the ledger's chain is whole")

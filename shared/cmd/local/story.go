@@ -202,33 +202,19 @@ func (s *story) burst(ctx context.Context) error {
 	if err := s.until(ctx, "waiting for the clips' tags", tagged("landscape", "sd", "short")); err != nil {
 		return err
 	}
+	harbour := tagged("landscape", "sd", "short", "harbour")
 
 	writes := s.cloud.VOD.Log().Count("UpdateVideoInfos")
-	now := time.Now().UTC()
-	var messages []queue.Message
-	for _, age := range []time.Duration{0, time.Hour} { // the newer one is sent first
-		for i, id := range s.clips {
-			title := fmt.Sprintf("Harbour, part %d", i+1)
-			if age > 0 {
-				title = "an older title that must not win"
-			}
-			body, err := events.EncodeMetadata(events.Metadata{Changes: []video.Change{{
-				ID: id, Set: video.Fields{Title: &title}, Tags: video.TagEdit{Add: []string{"harbour"}}, IssuedAt: now.Add(-age),
-			}}})
-			if err != nil {
-				return err
-			}
-			messages = append(messages, queue.Message{Body: body})
-		}
+	messages, err := s.harbourMessages()
+	if err != nil {
+		return err
 	}
-	long := fmt.Sprintf(`{"v":1,"changes":[{"id":%q,"set":{"title":%q}}]}`, s.clips[0], strings.Repeat("x", 129))
-	messages = slices.Insert(messages, 7, queue.Message{Body: []byte(long)}, queue.Message{Body: []byte("this is no message")})
 	if err := s.send(ctx, messages); err != nil {
 		return err
 	}
 	s.assassinate("metadata")
 	if err := s.until(ctx, "waiting for titles and tags", func() (bool, error) {
-		ok, err := tagged("landscape", "sd", "short", "harbour")()
+		ok, err := harbour()
 		if !ok || err != nil {
 			return ok, err
 		}
@@ -243,13 +229,41 @@ func (s *story) burst(ctx context.Context) error {
 		return err
 	}
 	s.claim(titled, "all %d clips have the newer title, whatever came last", clips)
-	kept, err := tagged("landscape", "sd", "short", "harbour")()
+	kept, err := harbour()
 	if err != nil {
 		return err
 	}
 	s.claim(kept, "all %d have the new tag beside those of autotag", clips)
 	writes = s.cloud.VOD.Log().Count("UpdateVideoInfos") - writes
 	s.claim(writes > 0 && writes <= 8, "%s at the server for %d messages", report.Count(writes, "write call"), len(messages))
+	return s.deadLetters(ctx)
+}
+
+// harbourMessages are two messages for each clip, the newer one sent first, and two that
+// are broken.
+func (s *story) harbourMessages() (messages []queue.Message, err error) {
+	now := time.Now().UTC()
+	for _, age := range []time.Duration{0, time.Hour} {
+		for i, id := range s.clips {
+			title := fmt.Sprintf("Harbour, part %d", i+1)
+			if age > 0 {
+				title = "an older title that must not win"
+			}
+			body, err := events.EncodeMetadata(events.Metadata{Changes: []video.Change{{
+				ID: id, Set: video.Fields{Title: &title}, Tags: video.TagEdit{Add: []string{"harbour"}}, IssuedAt: now.Add(-age),
+			}}})
+			if err != nil {
+				return nil, err
+			}
+			messages = append(messages, queue.Message{Body: body})
+		}
+	}
+	long := fmt.Sprintf(`{"v":1,"changes":[{"id":%q,"set":{"title":%q}}]}`, s.clips[0], strings.Repeat("x", 129))
+	return slices.Insert(messages, 7, queue.Message{Body: []byte(long)}, queue.Message{Body: []byte("this is no message")}), nil
+}
+
+// deadLetters shows what nothing can cure.
+func (s *story) deadLetters(ctx context.Context) error {
 	dead, err := s.mail.Peek(ctx, s.env["DEAD_LETTER_QUEUE"], 16)
 	if err != nil {
 		return err

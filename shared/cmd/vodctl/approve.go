@@ -17,6 +17,7 @@ import (
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
+	"vodcurator/shared/video"
 )
 
 // approval is what a person says of a plan.
@@ -26,7 +27,7 @@ type approval struct {
 	yes, withdraw bool
 }
 
-func approveCommand(a *app) *cobra.Command {
+func approveCommand(a *tool) *cobra.Command {
 	var say approval
 	cmd := &cobra.Command{
 		Use:   "approve PLAN",
@@ -46,7 +47,7 @@ The record names whose credentials approved, as STS tells it; --by is a note.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("first") && (say.first < 1 || say.withdraw) {
-				return fmt.Errorf("%w: --first is a number of items from 1, and does not go with --withdraw", errUsage)
+				return fmt.Errorf("%w: --first %d: name 1 item or more, and leave --withdraw out", errUsage, say.first)
 			}
 			return a.withState(cmd.Context(), func(app *boot.App, o *state.Store) error {
 				return a.decide(cmd.Context(), app, o, args[0], say)
@@ -61,18 +62,17 @@ The record names whose credentials approved, as STS tells it; --by is a note.`,
 }
 
 // decide approves or withdraws a plan of this environment.
-func (a *app) decide(ctx context.Context, app *boot.App, o *state.Store, id string, say approval) error {
+func (a *tool) decide(ctx context.Context, app *boot.App, o *state.Store, id string, say approval) error {
 	p, err := a.findPlan(ctx, app, o, id)
 	if err != nil {
 		return err
 	}
-	by, account, err := a.identity(ctx, app, say.withdraw)
+	by, scope, err := a.identity(ctx, app, say.withdraw)
 	if err != nil {
 		return err
 	}
-	if account = cmp.Or(app.Account, account); p.Region != app.Region || p.Account != account || p.App != app.App {
-		return fmt.Errorf("the plan is of account %s in %s (application %q), this environment of %s in %s (%q)",
-			p.Account, p.Region, p.App, account, app.Region, app.App)
+	if p.Scope != scope {
+		return fmt.Errorf("plan %s is of %s, this environment is of %s: set ALIBABA_CLOUD_REGION, ALIBABA_CLOUD_ACCOUNT_ID and APP_ID to the plan's", p.ID, p.Scope, scope)
 	}
 	if say.withdraw {
 		return a.withdraw(ctx, o, p, by, say.text())
@@ -80,7 +80,7 @@ func (a *app) decide(ctx context.Context, app *boot.App, o *state.Store, id stri
 	return a.approve(ctx, app, o, p, by, say)
 }
 
-func (a *app) approve(ctx context.Context, app *boot.App, o *state.Store, p state.Plan, by string, say approval) error {
+func (a *tool) approve(ctx context.Context, app *boot.App, o *state.Store, p state.Plan, by string, say approval) error {
 	if err := approvable(ctx, o, p); err != nil {
 		return err
 	}
@@ -88,13 +88,8 @@ func (a *app) approve(ctx context.Context, app *boot.App, o *state.Store, p stat
 	if err != nil {
 		return err
 	}
-	if !say.yes && a.json() && say.first == 0 {
-		if err := a.printJSON(p); err != nil {
-			return err
-		}
-	}
-	if !say.yes && !a.json() {
-		if err := errors.Join(report.Plan(a.out, p), a.tellQuota(policy, p)); err != nil {
+	if !say.yes {
+		if err := a.showApprovable(policy, p, say); err != nil {
 			return err
 		}
 	}
@@ -103,16 +98,16 @@ func (a *app) approve(ctx context.Context, app *boot.App, o *state.Store, p stat
 		return err
 	}
 	bare := p
-	bare.Over = nil // a portion has guards of its own, and the whole is told below how to go on
-	job := purge.Job{Policy: policy, Region: p.Region, Account: p.Account, App: p.App}
+	bare.Over = nil // a portion has guards of its own, and for the whole the remedy is named below
+	job := purge.Job{Policy: policy, Scope: p.Scope}
 	if why := job.Refuses(bare, time.Now()); why != "" {
-		return errors.New("not approved, purge would refuse it: " + why)
+		return fmt.Errorf("plan %s is not approved, purge would refuse it: %s; vodctl plan list has newer ones", p.ID, why)
 	}
 	if len(part.Over) > 0 {
-		return fmt.Errorf("not approved, it is over the guards: %s; %s", strings.Join(part.Over, "; "), part.remedy(p.ID))
+		return fmt.Errorf("plan %s is not approved, it is over the guards: %s; %s", p.ID, strings.Join(part.Over, "; "), part.remedy(p.ID))
 	}
 	if !say.yes {
-		if err := a.typed(p.Region + " " + p.Account); err != nil {
+		if err := a.typed(p.Scope); err != nil {
 			return err
 		}
 	}
@@ -120,12 +115,18 @@ func (a *app) approve(ctx context.Context, app *boot.App, o *state.Store, p stat
 	if err != nil {
 		return err
 	}
-	if a.json() {
-		return a.printJSON(given)
-	}
-	err = a.say("%s approved by %s: %s of %s media, %s. Stop it with: vodctl halt\n",
+	err = a.result(given, "%s approved by %s: %s of %s media, %s. Stop it with: vodctl halt\n",
 		p.ID, given.By, report.Count(part.Items, "item"), report.Number(part.Media), report.Bytes(part.Bytes))
-	return errors.Join(err, a.tellQuota(policy, p))
+	return errors.Join(err, a.sayQuota(policy, p))
+}
+
+// showApprovable shows what is going to be asked for. With --first programs get the portion
+// in its place.
+func (a *tool) showApprovable(policy *retention.Policy, p state.Plan, say approval) error {
+	if a.json() && say.first > 0 {
+		return nil
+	}
+	return a.present(p, func() error { return errors.Join(report.Plan(a.out, p), a.sayQuota(policy, p)) })
 }
 
 // portion is what an approval is of: the first items of a plan, or all.
@@ -147,12 +148,12 @@ func (p portion) remedy(plan string) string {
 
 // portion counts what is to be approved against the guards, and shows a part of a plan
 // that nobody said --yes to.
-func (a *app) portion(ctx context.Context, o *state.Store, policy *retention.Policy, p state.Plan, say approval) (portion, error) {
+func (a *tool) portion(ctx context.Context, o *state.Store, policy *retention.Policy, p state.Plan, say approval) (portion, error) {
 	if say.first == 0 && len(p.Over) == 0 {
 		return portion{Totals: p.Totals}, nil
 	}
 	if say.first > p.Items {
-		return portion{}, fmt.Errorf("%w: plan %s lists %s, --first %d is more", errUsage, p.ID, report.Count(p.Items, "item"), say.first)
+		return portion{}, fmt.Errorf("%w: --first %d: plan %s lists %s, name no more", errUsage, say.first, p.ID, report.Count(p.Items, "item"))
 	}
 	part, whole := portion{}, cmp.Or(say.first, p.Items)
 	over := func() []string {
@@ -185,24 +186,21 @@ func (a *app) portion(ctx context.Context, o *state.Store, policy *retention.Pol
 	if say.yes || say.first == 0 {
 		return part, nil
 	}
-	if a.json() {
-		return part, a.printJSON(part)
-	}
 	within := "within the guards"
 	if len(part.Over) > 0 {
 		within = "OVER THE GUARDS: " + strings.Join(part.Over, "; ")
 	}
-	return part, a.say("\n  The first %s of %s media: %s, created %s to %s, %s\n", report.Count(part.Items, "item"), report.Number(part.Media),
+	return part, a.result(part, "\n  The first %s of %s media: %s, created %s to %s, %s\n", report.Count(part.Items, "item"), report.Number(part.Media),
 		report.Bytes(part.Bytes), part.Oldest.Format(time.DateTime), part.Newest.Format(time.DateTime), within)
 }
 
-func (a *app) withdraw(ctx context.Context, o *state.Store, p state.Plan, by, note string) error {
+func (a *tool) withdraw(ctx context.Context, o *state.Store, p state.Plan, by, note string) error {
 	status, err := planStatus(ctx, o, p)
 	if err != nil {
 		return err
 	}
 	if _, err := state.ReadEnd(ctx, o, p.ID); err == nil {
-		return fmt.Errorf("plan %s cannot be withdrawn any more, it is %s", p.ID, status)
+		return fmt.Errorf("plan %s cannot be withdrawn any more, it is %s; no run takes it up again", p.ID, status)
 	}
 	if err := state.Withdraw(ctx, o, p.ID, by, note, time.Now()); err != nil {
 		return err
@@ -211,17 +209,15 @@ func (a *app) withdraw(ctx context.Context, o *state.Store, p state.Plan, by, no
 	if err != nil {
 		return err
 	}
-	if a.json() {
-		return a.printJSON(w)
-	}
-	return a.say("%s withdrawn by %s, it was %s. A run under way goes on; stop it with: vodctl halt\n", p.ID, w.By, status)
+	return a.result(w, "%s withdrawn by %s, it was %s. A run under way goes on; stop it with: vodctl halt\n", p.ID, w.By, status)
 }
 
-// typed asks a person at a terminal to type a text, and is nil when they did.
+// typed asks a person at a terminal to type region and account, and is nil when they did.
 // Anywhere else nobody can, and the command was misused.
-func (a *app) typed(want string) error {
+func (a *tool) typed(scope video.Scope) error {
+	want := scope.Region + " " + scope.Account
 	if !a.typing {
-		return fmt.Errorf("%w: nothing was changed; say --yes to go on", errUsage)
+		return fmt.Errorf("%w: there is no terminal to type %q at, nothing was changed; say --yes to go on", errUsage, want)
 	}
 	if _, err := fmt.Fprintf(a.err, "This cannot be undone. Type %q to go on: ", want); err != nil {
 		return err
@@ -231,7 +227,7 @@ func (a *app) typed(want string) error {
 		return err
 	}
 	if strings.TrimSpace(line) != want {
-		return errors.New("not what was asked for; nothing was changed")
+		return fmt.Errorf("%q was typed and not %q, nothing was changed; run the command again", strings.TrimSpace(line), want)
 	}
 	return nil
 }

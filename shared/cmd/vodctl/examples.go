@@ -19,7 +19,7 @@ var examples = []string{
 	`vodctl policy show default`,
 	`vodctl plan list`,
 	`vodctl plan show`,
-	`vodctl plan show 20260301T020000Z-0a1b2c3d --csv`,
+	`vodctl plan show 20260301T020000Z-0a1b2c3d -o csv`,
 	`vodctl plan explain 0a1b2c3d4e5f60718293a4b5c6d7e8f9`,
 	`vodctl plan explain 0a1b2c3d4e5f60718293a4b5c6d7e8f9 --plan 20260301T020000Z-0a1b2c3d -o json`,
 	`vodctl plan what-if --library library.jsonl --at 2026-12-31 --holds holds.txt`,

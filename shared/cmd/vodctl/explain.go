@@ -17,7 +17,7 @@ import (
 	"vodcurator/shared/video"
 )
 
-func explainPlanCommand(a *app) *cobra.Command {
+func explainPlanCommand(a *tool) *cobra.Command {
 	var plan string
 	cmd := &cobra.Command{
 		Use: "explain ID...", Short: "Say of single assets what would go and what stays, and why", Args: cobra.RangeArgs(1, video.MaxBatch),
@@ -48,7 +48,7 @@ type verdict struct {
 	Keeps  []retention.Keep `json:"keeps,omitempty"`
 }
 
-func (a *app) explainPlan(ctx context.Context, plan string, ids []video.ID) error {
+func (a *tool) explainPlan(ctx context.Context, plan string, ids []video.ID) error {
 	return a.withState(ctx, func(app *boot.App, o *state.Store) error {
 		policy, err := app.Policy(ctx)
 		if err != nil {
@@ -61,51 +61,65 @@ func (a *app) explainPlan(ctx context.Context, plan string, ids []video.ID) erro
 		if p.Created.IsZero() {
 			p.Created = time.Now().UTC()
 		}
-		inputs, err := state.LoadInputs(ctx, o, app.VOD, policy, p.Created)
-		if err == nil && policy.RemovesImages() {
-			var images state.Images
-			images, _, err = state.LoadImages(ctx, o)
-			inputs.Imaged = images.Gone
-		}
+		inputs, err := loadInputs(ctx, app, o, policy, p.Created)
 		if err != nil {
 			return err
 		}
 		if err := policy.CheckInputs(inputs); err != nil {
-			if err := report.Say(a.err, "vodctl: nothing would be removed at all: %s\n", err); err != nil {
+			if err := a.warn("nothing would be removed at all: %s", err); err != nil {
 				return err
 			}
 		}
-		answers, err := app.VOD.Media(ctx, ids)
+		all, err := verdicts(ctx, app, o, policy, inputs, p, ids)
 		if err != nil {
 			return err
 		}
-		listed := map[video.ID][]retention.Item{}
-		for v, err := range p.Entries(ctx, o) {
-			if err != nil {
-				return err
+		return a.present(all, func() error {
+			for _, e := range all {
+				if err := a.explainOne(e, p.ID); err != nil {
+					return err
+				}
 			}
-			listed[v.ID] = v.Items
-		}
-		all := make([]verdict, len(answers))
-		for i, m := range answers {
-			all[i] = verdict{ID: ids[i], Title: m.Value.Title, At: p.Created, Listed: listed[ids[i]]}
-			if m.Err != nil {
-				all[i].Error = m.Err.Error()
-				continue
-			}
-			v := policy.Judge(m.Value, inputs)
-			all[i].Takes, all[i].Keeps = v.Items, v.Keeps
-		}
-		if a.json() {
-			return a.printJSON(all)
-		}
-		for _, e := range all {
-			if err := a.explainOne(e, p.ID); err != nil {
-				return err
-			}
-		}
-		return nil
+			return nil
+		})
 	})
+}
+
+// loadInputs reads what the policy wants to know beside the library.
+func loadInputs(ctx context.Context, app *boot.App, o state.Objects, policy *retention.Policy, at time.Time) (retention.Inputs, error) {
+	inputs, err := state.LoadInputs(ctx, o, app.VOD, policy, at)
+	if err != nil || !policy.RemovesImages() {
+		return inputs, err
+	}
+	images, _, err := state.LoadImages(ctx, o)
+	inputs.Imaged = images.Gone
+	return inputs, err
+}
+
+// verdicts judges assets as they are now, beside what a plan lists of them.
+func verdicts(ctx context.Context, app *boot.App, o state.Objects, policy *retention.Policy, inputs retention.Inputs, p state.Plan, ids []video.ID) ([]verdict, error) {
+	answers, err := app.VOD.Media(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	listed := map[video.ID][]retention.Item{}
+	for v, err := range p.Entries(ctx, o) {
+		if err != nil {
+			return nil, err
+		}
+		listed[v.ID] = v.Items
+	}
+	all := make([]verdict, len(answers))
+	for i, m := range answers {
+		all[i] = verdict{ID: ids[i], Title: m.Value.Title, At: p.Created, Listed: listed[ids[i]]}
+		if m.Err != nil {
+			all[i].Error = m.Err.Error()
+			continue
+		}
+		v := policy.Judge(m.Value, inputs)
+		all[i].Takes, all[i].Keeps = v.Items, v.Keeps
+	}
+	return all, nil
 }
 
 // lacking names facts that were missing.
@@ -116,7 +130,7 @@ func lacking(missing []string) string {
 	return "; not known: " + strings.Join(missing, ", ")
 }
 
-func (a *app) explainOne(e verdict, plan string) error {
+func (a *tool) explainOne(e verdict, plan string) error {
 	if err := a.say("%s  %s\n", e.ID, cmp.Or(e.Error, report.Cut(e.Title, 60))); err != nil || e.Error != "" {
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 	"vodcurator/shared/state"
 )
 
-func haltCommand(a *app) *cobra.Command {
+func haltCommand(a *tool) *cobra.Command {
 	var say remark
 	var fresh bool
 	cmd := &cobra.Command{
@@ -27,7 +27,7 @@ refused there unless --new is given.`,
 	return cmd
 }
 
-func resumeCommand(a *app) *cobra.Command {
+func resumeCommand(a *tool) *cobra.Command {
 	var say remark
 	cmd := &cobra.Command{
 		Use: "resume", Short: "Let removal go on after a halt", Args: cobra.NoArgs,
@@ -37,7 +37,7 @@ func resumeCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-func (a *app) halt(ctx context.Context, halted, fresh bool, say remark) error {
+func (a *tool) halt(ctx context.Context, halted, fresh bool, say remark) error {
 	return a.withState(ctx, func(app *boot.App, o *state.Store) error {
 		if halted && !fresh {
 			switch empty, err := state.Empty(ctx, o); {
@@ -55,12 +55,9 @@ func (a *app) halt(ctx context.Context, halted, fresh bool, say remark) error {
 		if err := state.SetHalt(ctx, o, h); err != nil {
 			return err
 		}
-		if a.json() {
-			return a.printJSON(h)
-		}
 		if halted {
-			return a.say("Removal is halted: at most the batch under way (20 videos) still leaves. Go on with: vodctl resume\n")
+			return a.result(h, "Removal is halted: at most the batch under way (20 videos) still leaves. Go on with: vodctl resume\n")
 		}
-		return a.say("Removal may go on at the next tick of purge.\n")
+		return a.result(h, "Removal may go on at the next tick of purge.\n")
 	})
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vodcurator/shared/boot"
-	"vodcurator/shared/report"
+	"vodcurator/shared/video"
 )
 
 // remark is what people say of an act in their own words. None of it is believed: the
@@ -40,25 +41,27 @@ func (r remark) text() string {
 const identityTime = 5 * time.Second
 
 // identity is who a command is recorded for: the ARN that STS tells of the credentials,
-// and their account. Where nobody can tell, for want of credentials or because STATE is a
+// and the scope of the environment, with their account where that names none. Where nobody can tell, for want of credentials or because STATE is a
 // folder of this machine, it is "local:" and the user of this machine. A command that only
 // stops removal is not refused because STS does not answer.
-func (a *app) identity(ctx context.Context, app *boot.App, stops bool) (who, account string, err error) {
+func (a *tool) identity(ctx context.Context, app *boot.App, stops bool) (who string, scope video.Scope, err error) {
 	ctx, cancel := context.WithTimeout(ctx, identityTime)
 	defer cancel()
+	scope = app.Scope
 	id, err := app.Identity(ctx)
 	switch {
-	case err == nil && app.Account != "" && id.Account != app.Account && !stops:
-		return "", "", fmt.Errorf("the credentials are of account %s (%s), ALIBABA_CLOUD_ACCOUNT_ID is %s: set one of them right", id.Account, id.ARN, app.Account)
+	case err == nil && scope.Account != "" && id.Account != scope.Account && !stops:
+		return "", scope, fmt.Errorf("the credentials are of account %s (%s), ALIBABA_CLOUD_ACCOUNT_ID is %s: set one of them right", id.Account, id.ARN, scope.Account)
 	case err == nil:
-		return id.ARN, id.Account, nil
+		scope.Account = cmp.Or(scope.Account, id.Account)
+		return id.ARN, scope, nil
 	case errors.Is(err, boot.ErrNoCredentials):
-		return operator(), app.Account, nil
+		return operator(), scope, nil
 	case stops || strings.HasPrefix(app.Config.State, "file:"):
-		said := report.Say(a.err, "vodctl: recorded for %s, since STS does not tell whose credentials these are: %s\n", operator(), err)
-		return operator(), app.Account, said
+		said := a.warn("recorded for %s, since STS does not tell whose credentials these are: %s", operator(), err)
+		return operator(), scope, said
 	}
-	return "", "", fmt.Errorf("whose credentials these are is not known, nothing was changed; try again, or set STS_ENDPOINT: %w", err)
+	return "", scope, fmt.Errorf("whose credentials these are is not known, nothing was changed; try again, or set STS_ENDPOINT: %w", err)
 }
 
 // operator is who runs this tool, as the machine knows them. No ARN begins like it, and

@@ -90,7 +90,7 @@ func TestTheAccountIsThatOfTheCredentials(t *testing.T) {
 	foreign["ALIBABA_CLOUD_ACCESS_KEY_ID"], foreign["ALIBABA_CLOUD_ACCESS_KEY_SECRET"], foreign["ALIBABA_CLOUD_SECURITY_TOKEN"] = other.ID, other.Secret, other.Token
 	code, _, errs := vodctl(t, foreign, "approve", p.ID, "--yes")
 	require.Equal(t, 1, code)
-	require.Contains(t, errs, "this environment of 99 in cn-shanghai")
+	require.Contains(t, errs, "this environment is of account 99 in cn-shanghai")
 	foreign["ALIBABA_CLOUD_ACCOUNT_ID"] = p.Account
 	code, _, errs = vodctl(t, foreign, "approve", p.ID, "--yes")
 	require.Equal(t, 1, code)

@@ -14,13 +14,13 @@ import (
 	"vodcurator/shared/video"
 )
 
-func ledgerCommand(a *app) *cobra.Command {
+func ledgerCommand(a *tool) *cobra.Command {
 	cmd := &cobra.Command{Use: "ledger", Short: "Prove and sum up the record of what was removed", Args: cobra.NoArgs}
 	cmd.AddCommand(verifyCommand(a), &cobra.Command{
-		Use: "report", Short: "Planned against freed, for every plan", Args: cobra.NoArgs,
+		Annotations: inRows, Use: "report", Short: "Planned against freed, for every plan", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.ledgerReport(cmd.Context()) },
 	}, &cobra.Command{
-		Use: "reconcile", Short: "Compare the record, day by day, with the deletions that VOD announced",
+		Annotations: inRows, Use: "reconcile", Short: "Compare the record, day by day, with the deletions that VOD announced",
 		Long: `Compare the record, day by day, with the deletions of whole videos that VOD announced.
 
 VOD announces a deletion by DeleteMediaComplete, which autotag keeps under STATE. An
@@ -32,16 +32,13 @@ without one may still get it, and deletions from elsewhere are somebody else's.`
 	return cmd
 }
 
-func (a *app) reconcile(ctx context.Context) error {
+func (a *tool) reconcile(ctx context.Context) error {
 	return a.withState(ctx, func(_ *boot.App, o *state.Store) error {
 		days, err := state.Reconcile(ctx, o)
 		if err != nil {
 			return err
 		}
-		if a.json() {
-			return a.printJSON(days)
-		}
-		table := report.NewTable("day", ">removed", ">announced", ">not announced", ">from elsewhere", "for example")
+		rows := a.rows("day", ">removed", ">announced", ">not announced", ">from elsewhere", "for example")
 		for _, d := range days {
 			example := ""
 			if len(d.Elsewhere) > 0 {
@@ -49,13 +46,13 @@ func (a *app) reconcile(ctx context.Context) error {
 			} else if len(d.Silent) > 0 {
 				example = string(d.Silent[0])
 			}
-			table.Row(d.Day, report.Number(d.Removed), report.Number(d.Confirmed), report.Number(len(d.Silent)), report.Number(len(d.Elsewhere)), example)
+			rows.Add(d, d.Day, d.Removed, d.Confirmed, len(d.Silent), len(d.Elsewhere), example)
 		}
-		return table.Write(a.out, "")
+		return rows.Print()
 	})
 }
 
-func verifyCommand(a *app) *cobra.Command {
+func verifyCommand(a *tool) *cobra.Command {
 	var full, point bool
 	cmd := &cobra.Command{
 		Use: "verify", Short: "Prove that the record is whole; ends 1 when it is not", Args: cobra.NoArgs,
@@ -73,7 +70,7 @@ only a person does that, and the record names whose credentials it was.`,
 	return cmd
 }
 
-func (a *app) verify(ctx context.Context, full, point bool) error {
+func (a *tool) verify(ctx context.Context, full, point bool) error {
 	return a.withState(ctx, func(app *boot.App, o *state.Store) error {
 		check := state.VerifyRecent
 		switch {
@@ -92,33 +89,27 @@ func (a *app) verify(ctx context.Context, full, point bool) error {
 		if err != nil {
 			return err
 		}
-		if a.json() {
-			return a.printJSON(r)
-		}
 		tip := "nothing yet"
 		if r.Tip != "" {
 			tip = r.Tip[:16]
 		}
-		return a.say("The ledger is whole: %s in %s, %s removed, %s open, tip %s\n",
+		return a.result(r, "The ledger is whole: %s in %s, %s removed, %s open, tip %s\n",
 			report.Count(r.Rows, "row"), report.Count(r.Segments, "segment"), report.Count(r.Results[video.Done], "item"), report.Number(r.Open), tip)
 	})
 }
 
-func (a *app) ledgerReport(ctx context.Context) error {
+func (a *tool) ledgerReport(ctx context.Context) error {
 	return a.withState(ctx, func(_ *boot.App, o *state.Store) error {
 		r, err := state.VerifyLedger(ctx, o)
 		if err != nil {
 			return err
 		}
-		if a.json() {
-			return a.printJSON(r)
-		}
-		table := report.NewTable("plan", "asked for by", ">planned", ">removed", ">bytes planned", ">bytes freed", "standing")
+		rows := a.rows("plan", "asked for by", ">planned", ">removed", ">bytes planned", ">bytes freed", "standing")
+		rows.Whole = r
 		for _, p := range r.Plans {
-			table.Row(p.Plan, p.By, report.Number(p.Planned.Items), report.Number(p.Freed.Items),
-				report.Bytes(p.Planned.Bytes), report.Bytes(p.Freed.Bytes), ledgerStanding(p, time.Now()))
+			rows.Add(nil, p.Plan, p.By, p.Planned.Items, p.Freed.Items, report.Size(p.Planned.Bytes), report.Size(p.Freed.Bytes), ledgerStanding(p, time.Now()))
 		}
-		return table.Write(a.out, "")
+		return rows.Print()
 	})
 }
 

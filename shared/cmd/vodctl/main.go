@@ -25,14 +25,14 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	typing := term.IsTerminal(int(os.Stdin.Fd()))
-	code := run(ctx, os.Args[1:], app{in: os.Stdin, typing: typing, out: os.Stdout, err: os.Stderr, load: boot.FromEnvironment, env: boot.Getenv})
+	code := run(ctx, os.Args[1:], tool{in: os.Stdin, typing: typing, out: os.Stdout, err: os.Stderr, load: boot.FromEnvironment, env: boot.Getenv})
 	stop()
 	os.Exit(code)
 }
 
-// app is what every command works with; each command group is a file with a
-// function from app to its cobra command, named in run.
-type app struct {
+// tool is what every command works with; each command group is a file with a
+// function from tool to its cobra command, named in run.
+type tool struct {
 	in       io.Reader
 	typing   bool // in is a terminal, with a person at it
 	out, err io.Writer
@@ -42,37 +42,37 @@ type app struct {
 	// env is one variable of the environment, for what a manifest says of it.
 	env func(name string) string
 
-	bar     io.Writer // where progress is told: err as it is, since it rewrites its line
-	format  string    // table or json
+	bar     io.Writer // where progress is shown: err as it is, since it rewrites its line
+	format  report.Format
 	verbose bool
 	started bool // a command runs: what fails now is no misuse
 }
+
+// app is the same in the files of dead letters and queues.
+type app = tool
 
 // errUsage marks a misuse: the tool ends with 2.
 var errUsage = errors.New("misused")
 
 // groups are the command groups, in the order of the help text.
-var groups = []func(*app) *cobra.Command{
+var groups = []func(*tool) *cobra.Command{
 	rulesCommand, retagCommand,
 	policyCommand, planCommand, approveCommand, haltCommand, resumeCommand, pendingCommand, ledgerCommand, takedownCommand, snapshotCommand,
 	queueCommand, dlqCommand, undoCommand, stateCommand, setupCommand,
 }
 
-func run(ctx context.Context, args []string, a app) int {
+func run(ctx context.Context, args []string, a tool) int {
 	root := &cobra.Command{
 		Use:           "vodctl",
 		Short:         "Curate an ApsaraVideo VOD library: rules, queues, plans, purges",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.PersistentFlags().StringVarP(&a.format, "output", "o", "table", "table or json")
+	root.PersistentFlags().StringVarP((*string)(&a.format), "output", "o", string(report.AsTable), "table, json, or csv for what comes in rows")
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "log every call to standard error")
-	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		a.started = true
-		if a.format != "table" && a.format != "json" {
-			return fmt.Errorf("%w: -o is table or json, not %q", errUsage, a.format)
-		}
-		return nil
+		return a.checkFormat(cmd)
 	}
 	// Nothing passes to the terminal that commands it, whatever a command forgets.
 	out, errs := report.NewScreen(a.out), report.NewScreen(a.err)
@@ -99,30 +99,10 @@ func run(ctx context.Context, args []string, a app) int {
 }
 
 // boot wires the clients for a command that needs them.
-func (a *app) boot(required ...string) (*boot.App, error) {
+func (a *tool) boot(required ...string) (*boot.App, error) {
 	level := slog.LevelWarn
 	if a.verbose {
 		level = slog.LevelDebug
 	}
 	return a.load(report.NewLog(a.err, level), required...)
-}
-
-// json says that the result is wanted as JSON, not as a table.
-func (a *app) json() bool { return a.format == "json" }
-
-// say writes a piece of text for people; texts from outside among the arguments are
-// shown on one line, see report.Say.
-func (a *app) say(format string, args ...any) error { return report.Say(a.out, format, args...) }
-
-// printJSON writes a result for programs.
-func (a *app) printJSON(v any) error { return report.JSON(a.out, v, "  ") }
-
-// listedOnly says that --yes was missing: below a result for people, and beside one
-// for programs.
-func (a *app) listedOnly() error {
-	const text = "nothing was done, --yes does it"
-	if a.json() {
-		return report.Say(a.err, "vodctl: %s\n", text)
-	}
-	return a.say("%s\n", text)
 }

@@ -34,7 +34,7 @@ func vodctlIn(t *testing.T, env map[string]string, in string, args ...string) (c
 func vodctlUntil(ctx context.Context, t *testing.T, env map[string]string, in string, args ...string) (code int, out, errs string) {
 	t.Helper()
 	var o, e strings.Builder
-	code = run(ctx, args, app{in: strings.NewReader(in), out: &o, err: &e, load: loadFrom(env), env: func(name string) string { return env[name] }})
+	code = run(ctx, args, tool{in: strings.NewReader(in), out: &o, err: &e, load: loadFrom(env), env: func(name string) string { return env[name] }})
 	return code, o.String(), e.String()
 }
 
@@ -42,7 +42,7 @@ func vodctlUntil(ctx context.Context, t *testing.T, env map[string]string, in st
 func vodctlTyped(t *testing.T, env map[string]string, in string, args ...string) (code int, out, errs string) {
 	t.Helper()
 	var o, e strings.Builder
-	code = run(t.Context(), args, app{in: strings.NewReader(in), typing: true, out: &o, err: &e, load: loadFrom(env), env: func(name string) string { return env[name] }})
+	code = run(t.Context(), args, tool{in: strings.NewReader(in), typing: true, out: &o, err: &e, load: loadFrom(env), env: func(name string) string { return env[name] }})
 	return code, o.String(), e.String()
 }
 
@@ -101,7 +101,7 @@ func TestWithoutYesEveryCommandSaysAlikeThatNothingWasDone(t *testing.T) {
 
 func TestHelpNeedsNoEnvironment(t *testing.T) {
 	for _, group := range groups {
-		a := app{load: func(*slog.Logger, ...string) (*boot.App, error) { return nil, errors.New("not for help") }}
+		a := tool{load: func(*slog.Logger, ...string) (*boot.App, error) { return nil, errors.New("not for help") }}
 		code, out, _ := vodctl(t, nil, group(&a).Name(), "--help")
 		require.Zero(t, code)
 		require.Contains(t, out, "Usage:")
@@ -110,7 +110,7 @@ func TestHelpNeedsNoEnvironment(t *testing.T) {
 
 func TestEveryCommandHasAnExampleThatItUnderstands(t *testing.T) {
 	root := &cobra.Command{Use: "vodctl"}
-	a := &app{}
+	a := &tool{}
 	root.PersistentFlags().StringP("output", "o", "table", "")
 	for _, group := range groups {
 		root.AddCommand(group(a))

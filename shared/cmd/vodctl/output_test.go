@@ -36,7 +36,7 @@ func titled(t *testing.T, text string) (map[string]string, state.Plan, string) {
 	require.NoError(t, leaving.Add(t.Context(), state.Pending{Item: item, Title: text, Created: now, Since: now, Last: now, Due: now}))
 	require.NoError(t, leaving.Flush(t.Context()))
 	p := state.Plan{
-		Created: now, Expires: now.AddDate(0, 0, 7), Region: env["ALIBABA_CLOUD_REGION"], Account: env["ALIBABA_CLOUD_ACCOUNT_ID"], Policy: retention.Default().Hash,
+		Created: now, Expires: now.AddDate(0, 0, 7), Scope: video.Scope{Region: env["ALIBABA_CLOUD_REGION"], Account: env["ALIBABA_CLOUD_ACCOUNT_ID"]}, Policy: retention.Default().Hash,
 		Library: state.Library{Media: 30}, Chunks: lines.Written, Pending: leaving.Written, PendingItems: 1, Biggest: []state.Big{{Item: item, Title: text}},
 		Near: []retention.Keep{{ID: "a2", Why: retention.Held, Reason: "tag \"" + text + "\" holds"}},
 	}

@@ -36,7 +36,7 @@ func plannedLike(t *testing.T, change func(*state.Plan)) (map[string]string, sta
 	require.NoError(t, lines.Flush(t.Context()))
 	now := time.Now().UTC().Truncate(time.Second)
 	p := state.Plan{
-		Created: now, Expires: now.AddDate(0, 0, 7), Region: "cn-shanghai", Account: "1234", Policy: retention.Default().Hash,
+		Created: now, Expires: now.AddDate(0, 0, 7), Scope: video.Scope{Region: "cn-shanghai", Account: "1234"}, Policy: retention.Default().Hash,
 		Library: state.Library{Media: 30}, Chunks: lines.Written, Kept: map[retention.Why]int{retention.Held: 1},
 		Rules:   []state.RuleTotals{{Rule: "temporary", Kind: retention.Whole, Totals: state.Totals{Media: 1, Items: 1, Bytes: 1500}}},
 		Biggest: []state.Big{{Item: item, Title: "=a title"}},
@@ -80,7 +80,7 @@ func TestAPlanOfAnotherAccountIsNotApproved(t *testing.T) {
 	env["ALIBABA_CLOUD_ACCOUNT_ID"] = "99"
 	code, _, errs := vodctl(t, env, "approve", p.ID, "--yes")
 	require.Equal(t, 1, code)
-	require.Contains(t, errs, "the plan is of account 1234")
+	require.Contains(t, errs, "is of account 1234")
 }
 
 func TestAPlanThatPurgeWouldRefuseIsNotApproved(t *testing.T) {
@@ -88,10 +88,10 @@ func TestAPlanThatPurgeWouldRefuseIsNotApproved(t *testing.T) {
 		" is expired ": func(p *state.Plan) {
 			p.Created, p.Expires = p.Created.AddDate(0, 0, -8), p.Created.AddDate(0, 0, -1)
 		},
-		"the policy changed since it was made":           func(p *state.Plan) { p.Policy = strings.Repeat("0", 64) },
-		"it is over the guards: 7 items, at most 5":      func(p *state.Plan) { p.Over = []string{"7 items, at most 5"} },
-		"the plan is of account 99 in cn-shanghai":       func(p *state.Plan) { p.Account = "99" },
-		`the plan is of account 1234 in cn-shanghai (ap`: func(p *state.Plan) { p.App = "app-1" },
+		"the policy changed since it was made":                         func(p *state.Plan) { p.Policy = strings.Repeat("0", 64) },
+		"it is over the guards: 7 items, at most 5":                    func(p *state.Plan) { p.Over = []string{"7 items, at most 5"} },
+		"is of account 99 in cn-shanghai":                              func(p *state.Plan) { p.Account = "99" },
+		`is of account 1234 in cn-shanghai, application "app-1", this`: func(p *state.Plan) { p.App = "app-1" },
 	} {
 		env, p := plannedLike(t, change)
 		code, out, errs := vodctl(t, env, "approve", p.ID, "--yes")
@@ -451,7 +451,7 @@ func TestDamagedObjectsAreNamed(t *testing.T) {
 	env, p := planned(t)
 	code, out, errs := vodctl(t, env, "state", "check")
 	require.Zero(t, code, errs)
-	require.Equal(t, "Every object is as it was written.\n", out)
+	require.Equal(t, "No object is corrupt, missing or stray.\n", out)
 	store, err := state.Open(t.Context(), env["STATE"], state.Options{})
 	require.NoError(t, err)
 	require.NoError(t, store.Create(t.Context(), "ended/"+p.ID+".json", []byte("{")))

@@ -12,10 +12,10 @@ import (
 	"vodcurator/shared/report"
 )
 
-func policyCommand(a *app) *cobra.Command {
+func policyCommand(a *tool) *cobra.Command {
 	cmd := &cobra.Command{Use: "policy", Short: "Write and check a retention policy", Args: cobra.NoArgs}
 	cmd.AddCommand(&cobra.Command{
-		Use: "check [FILE]", Short: "Tell every mistake in a policy file, each with its place, run its tests, and warn of holds it leaves out",
+		Annotations: inRows, Use: "check [FILE]", Short: "Tell every mistake in a policy file, each with its place, run its tests, and warn of holds it leaves out",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.policyCheck(cmd.Context(), strings.Join(args, ""))
@@ -36,7 +36,7 @@ func policyCommand(a *app) *cobra.Command {
 }
 
 // policyCheck takes a key under STATE too, as POLICY_FILE does.
-func (a *app) policyCheck(ctx context.Context, name string) error {
+func (a *tool) policyCheck(ctx context.Context, name string) error {
 	text, err := retention.DefaultSource(), error(nil)
 	if name != "" {
 		if text, err = os.ReadFile(name); errors.Is(err, os.ErrNotExist) {
@@ -52,9 +52,9 @@ func (a *app) policyCheck(ctx context.Context, name string) error {
 	if err := a.mistakes(err); err != nil {
 		return err
 	}
-	if a.json() { // its result is the list of mistakes
+	if a.format != report.AsTable { // the result is the list of mistakes
 		for _, warning := range p.Warnings() {
-			err = errors.Join(err, report.Say(a.err, "vodctl: warning: %s\n", warning))
+			err = errors.Join(err, a.warn("warning: %s", warning))
 		}
 		return err
 	}

@@ -1,25 +1,19 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"os"
 	"os/signal"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"vodcurator/shared/act/edit"
 	"vodcurator/shared/act/tag"
 	"vodcurator/shared/boot"
-	"vodcurator/shared/decide/tagging"
 	"vodcurator/shared/report"
 	"vodcurator/shared/video"
 )
@@ -34,12 +28,13 @@ type retag struct {
 	labels, yes, quiet           bool
 }
 
-func retagCommand(a *app) *cobra.Command {
+func retagCommand(a *tool) *cobra.Command {
 	var r retag
 	cmd := &cobra.Command{
-		Use:   "retag",
-		Short: "Run the tagging rules over the library; lists what would change unless --yes is given",
-		Args:  cobra.NoArgs,
+		Annotations: inRows,
+		Use:         "retag",
+		Short:       "Run the tagging rules over the library; lists what would change unless --yes is given",
+		Args:        cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			for _, flag := range []string{"yes", "labels", "resume", "kind"} {
 				if r.library != "" && cmd.Flags().Changed(flag) {
@@ -67,15 +62,7 @@ func retagCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-// checkpoint is what --resume keeps: the question, and how far its answer came.
-type checkpoint struct {
-	Question string    `json:"question"`
-	Position string    `json:"position"`
-	Finished bool      `json:"finished"`
-	Diff     *tag.Diff `json:"diff"`
-}
-
-func (a *app) retag(ctx context.Context, r retag) error {
+func (a *tool) retag(ctx context.Context, r retag) error {
 	query, err := r.query()
 	if err != nil {
 		return fmt.Errorf("%w: %w", errUsage, err)
@@ -93,7 +80,7 @@ func (a *app) retag(ctx context.Context, r retag) error {
 		return err
 	}
 	if state.Finished {
-		_ = report.Say(a.err, "%s says that this is done; remove it to begin anew\n", r.resume)
+		_ = a.warn("%s says that this is done; remove it to begin anew", r.resume)
 		return a.show(r, state.Diff)
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
@@ -156,15 +143,15 @@ func (r retag) right(app *boot.App, step tag.Step) error {
 func (r retag) query() (video.Query, error) {
 	q := video.Query{Kind: video.Kind(r.kind), Category: r.category, Tags: r.tags, Title: r.title, OldestFirst: true}
 	if q.Kind != video.KindVideo && q.Kind != video.KindAudio && q.Kind != video.KindImage {
-		return q, fmt.Errorf("--kind is video, audio or image, not %q", r.kind)
+		return q, fmt.Errorf("--kind %q: want video, audio or image", r.kind)
 	}
 	for _, s := range r.statuses {
 		q.Statuses = append(q.Statuses, video.Status(s))
 	}
 	for _, bound := range []struct {
-		text string
-		into *time.Time
-	}{{r.from, &q.CreatedFrom}, {r.to, &q.CreatedTo}} {
+		flag, text string
+		into       *time.Time
+	}{{"--from", r.from, &q.CreatedFrom}, {"--to", r.to, &q.CreatedTo}} {
 		if bound.text == "" {
 			continue
 		}
@@ -173,7 +160,7 @@ func (r retag) query() (video.Query, error) {
 			at, err = time.Parse(time.RFC3339, bound.text)
 		}
 		if err != nil {
-			return q, fmt.Errorf("%q is no day and no time: write 2026-01-31 or 2026-01-31T08:00:00Z", bound.text)
+			return q, fmt.Errorf("%s %q is no day and no time: write 2026-01-31 or 2026-01-31T08:00:00Z", bound.flag, bound.text)
 		}
 		*bound.into = at
 	}
@@ -194,104 +181,18 @@ func (r retag) labelled(hits iter.Seq2[tag.Hit, error]) iter.Seq2[tag.Hit, error
 	}
 }
 
-// listed are the ids of a file, behind the one named last.
-func (a *app) listed(r retag, kind video.Kind, after string) iter.Seq2[tag.Hit, error] {
-	return func(yield func(tag.Hit, error) bool) {
-		in := a.in
-		if r.ids != "-" {
-			file, err := os.Open(r.ids)
-			if err != nil {
-				yield(tag.Hit{}, err)
-				return
-			}
-			defer func() { _ = file.Close() }()
-			in = file
-		}
-		passed := after == ""
-		for lines := bufio.NewScanner(in); ; {
-			if !lines.Scan() {
-				if err := lines.Err(); err != nil {
-					yield(tag.Hit{}, err)
-				} else if !passed {
-					yield(tag.Hit{}, fmt.Errorf("%s: the id %s, behind which to go on, is not there", r.ids, after))
-				}
-				return
-			}
-			id, _, _ := strings.Cut(strings.TrimSpace(lines.Text()), " ")
-			if id == "" || strings.HasPrefix(id, "#") {
-				continue
-			}
-			if passed && !yield(tag.Hit{Target: tag.Target{ID: video.ID(id), Kind: kind}, Position: id}, nil) {
-				return
-			}
-			passed = passed || id == after
-		}
-	}
-}
-
-// question is what a checkpoint belongs to: another search or other rules are
-// another matter.
-func (r retag) question(rules *tagging.Rules) string {
-	return fmt.Sprintf("%s %s %s %s %q %q %q %d %s %t %t", rules.Version, r.kind, r.from, r.to, r.tags, r.statuses, r.title, r.category, r.ids, r.labels, r.yes)
-}
-
-func (r retag) load(rules *tagging.Rules) (*checkpoint, error) {
-	fresh := &checkpoint{Question: r.question(rules), Diff: tag.NewDiff(rules)}
-	if r.resume == "" {
-		return fresh, nil
-	}
-	raw, err := os.ReadFile(r.resume)
-	if errors.Is(err, os.ErrNotExist) {
-		return fresh, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var saved checkpoint
-	if err := json.Unmarshal(raw, &saved); err != nil || saved.Diff == nil {
-		return nil, fmt.Errorf("%s is no file of --resume", r.resume)
-	}
-	if saved.Question != fresh.Question {
-		return nil, fmt.Errorf("%s belongs to another search, other rules or another --yes: name another file", r.resume)
-	}
-	return &saved, nil
-}
-
-// save replaces the checkpoint at once, so that a kill leaves the old or the new one.
-func (r retag) save(state *checkpoint) error {
-	if r.resume == "" {
-		return nil
-	}
-	raw, err := json.Marshal(state)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(r.resume+".new", raw, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(r.resume+".new", r.resume)
-}
-
 var noun = map[string]string{"video": "video", "audio": "audio file", "image": "image"}
 
-func (a *app) show(r retag, d *tag.Diff) error {
-	toDo := d.Needed > 0 && !r.yes
-	if a.json() {
-		err := a.printJSON(d)
-		if err == nil && toDo && r.library == "" {
-			err = a.listedOnly()
-		}
-		return err
-	}
-	verb := "would change"
+// show says what came of it: how many of which kind, then rule by rule.
+func (a *tool) show(r retag, d *tag.Diff) error {
+	verb, of := "would change", noun[r.kind]
 	if r.yes {
 		verb = "changed"
 	}
-	of := noun[r.kind]
 	if r.library != "" {
 		of = "video or audio file"
 	}
-	_ = a.say("%s looked at, %s %s\n", report.Count(d.Seen, of), report.Number(d.Needed), verb)
+	err := a.say("%s looked at, %s %s\n", report.Count(d.Seen, of), report.Number(d.Needed), verb)
 	for _, line := range []struct {
 		n    int
 		text string
@@ -303,10 +204,21 @@ func (a *app) show(r retag, d *tag.Diff) error {
 		{d.Outcomes[video.Failed] + d.Outcomes[video.Unknown] + d.Outcomes[video.Deferred] + d.Outcomes[video.Forbidden] + d.Outcomes[video.Rejected], "failed"},
 	} {
 		if line.n > 0 {
-			_ = a.say("  %s %s\n", report.Number(line.n), line.text)
+			err = errors.Join(err, a.say("  %s %s\n", report.Number(line.n), line.text))
 		}
 	}
-	table := report.NewTable("RULE", ">HOLDS FOR", ">CHANGES", "EXAMPLE", "TITLE", "CHANGE")
+	if err = errors.Join(err, a.say("\n"), a.showRules(d)); err != nil || d.Needed == 0 || r.yes {
+		return err
+	}
+	if err = a.say("\n"); err == nil && r.library == "" {
+		return a.listedOnly()
+	}
+	return errors.Join(err, a.say("nothing was written: this is a snapshot; --yes without --library reads the library again and writes\n"))
+}
+
+func (a *tool) showRules(d *tag.Diff) error {
+	rows := a.rows("RULE", ">HOLDS FOR", ">CHANGES", "EXAMPLE", "TITLE", "CHANGE")
+	rows.Whole = d
 	for _, rd := range d.Rules {
 		name := rd.Rule
 		if name == "" {
@@ -315,71 +227,10 @@ func (a *app) show(r retag, d *tag.Diff) error {
 			}
 			name = "(taken back)"
 		}
-		table.Row(name, report.Number(rd.Matched), report.Number(rd.Changes))
+		rows.Add(nil, name, rd.Matched, rd.Changes)
 		for _, e := range rd.Examples {
-			table.Row("", "", "", e.ID, report.Cut(e.Title, 30), fmt.Sprintf("%s %s %s", e.Wants.Act, e.Wants.Field, report.Cut(e.Wants.Value, 30)))
+			rows.Add(nil, "", "", "", e.ID, report.Short{Text: e.Title, Width: 30}, fmt.Sprintf("%s %s %s", e.Wants.Act, e.Wants.Field, report.Cut(e.Wants.Value, 30)))
 		}
 	}
-	_ = a.say("\n")
-	if err := table.Write(a.out, ""); err != nil {
-		return err
-	}
-	switch {
-	case !toDo:
-		return nil
-	case r.library != "":
-		return a.say("\nnothing was written: this is a snapshot; --yes without --library reads the library again and writes\n")
-	}
-	_ = a.say("\n")
-	return a.listedOnly()
-}
-
-// progress tells the rate, and how long it may take: the part of the time between
-// the oldest media and the newest that is behind is the best guess there is.
-type progress struct {
-	out         io.Writer
-	of          string // what is counted
-	start, said time.Time
-	first       time.Time
-	before      int
-	until       time.Time
-	quiet, open bool // open: a line of the terminal is not ended yet
-}
-
-// progress is that of work which is mostly short: it says nothing in the beginning.
-func (a *app) progress(of string) *progress {
-	now := time.Now()
-	return &progress{out: a.bar, of: of, start: now, said: now}
-}
-
-func (p *progress) tell(seen int, first, last time.Time) {
-	if p.first.IsZero() {
-		p.first = first
-	}
-	now := time.Now()
-	pause, end := time.Second, ""
-	file, isFile := p.out.(*os.File)
-	if terminal := isFile && term.IsTerminal(int(file.Fd())); !terminal {
-		pause, end = 10*time.Second, "\n"
-	}
-	if p.quiet || now.Sub(p.said) < pause {
-		return
-	}
-	p.said, p.open = now, end == ""
-	spent := now.Sub(p.start)
-	text := fmt.Sprintf("%s%s, %.0f a second", report.Number(seen), p.of, float64(seen-p.before)/max(spent.Seconds(), 0.001))
-	if done, all := last.Sub(p.first), p.until.Sub(p.first); !last.IsZero() && done > 0 && all > done {
-		part := float64(done) / float64(all)
-		text += fmt.Sprintf(", about %.0f %%, %s left", 100*part, report.Duration(time.Duration(float64(spent)*(1-part)/part)))
-	}
-	if p.open {
-		text = "\r\033[K" + text
-	}
-	_, _ = fmt.Fprint(p.out, text+end)
-}
-
-func (p *progress) end() {
-	if p.open {
-		_, _ = fmt.Fprintln(p.out)
-	}
+	return rows.Print()
 }

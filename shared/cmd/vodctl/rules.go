@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,15 +21,16 @@ import (
 	"vodcurator/shared/video"
 )
 
-func rulesCommand(a *app) *cobra.Command {
+func rulesCommand(a *tool) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rules",
 		Short: "Write, check and try tagging rules; show what they make of an asset",
 	}
 	check := &cobra.Command{
-		Use:   "check [FILE]",
-		Short: "Tell every mistake in a rules file, each with its place",
-		Args:  cobra.MaximumNArgs(1),
+		Annotations: inRows,
+		Use:         "check [FILE]",
+		Short:       "Tell every mistake in a rules file, each with its place",
+		Args:        cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.rulesCheck(cmd.Context(), args)
 		},
@@ -42,10 +44,11 @@ func rulesCommand(a *app) *cobra.Command {
 		},
 	}
 	show := &cobra.Command{
-		Use:       "show default|schema|facts",
-		Short:     "Print the built-in rules, the JSON Schema for editors, or what expressions may ask",
-		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
-		ValidArgs: []string{"default", "schema", "facts"},
+		Annotations: inRows,
+		Use:         "show default|schema|facts",
+		Short:       "Print the built-in rules, the JSON Schema for editors, or what expressions may ask",
+		Args:        cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+		ValidArgs:   []string{"default", "schema", "facts"},
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.rulesShow(args[0])
 		},
@@ -57,7 +60,7 @@ func rulesCommand(a *app) *cobra.Command {
 		Short: "Show for each rule whether it holds for an asset and why, and whose each tag is",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if (fixture == "") == (len(args) == 0) {
-				return fmt.Errorf("%w: name media, or a file with one by --fixture", errUsage)
+				return fmt.Errorf("%w: name either assets by id, or a file with one by --fixture", errUsage)
 			}
 			return a.rulesExplain(cmd.Context(), file, fixture, args, image, labels)
 		},
@@ -96,7 +99,7 @@ func configuredRules(ctx context.Context, name string, app *boot.App) (*tagging.
 }
 
 // rulesCheck takes a key under STATE too, as RULES_FILE does.
-func (a *app) rulesCheck(ctx context.Context, args []string) error {
+func (a *tool) rulesCheck(ctx context.Context, args []string) error {
 	name := strings.Join(args, "")
 	rules, err := rulesFrom(name)
 	if errors.Is(err, os.ErrNotExist) {
@@ -104,70 +107,80 @@ func (a *app) rulesCheck(ctx context.Context, args []string) error {
 			rules, err = configuredRules(ctx, "", &boot.App{Config: boot.Config{RulesFile: name}, State: app.State})
 		}
 	}
-	if err := a.mistakes(err); err != nil || a.json() {
+	if err := a.mistakes(err); err != nil {
 		return err
 	}
-	err = a.say("%s, version %s: no mistakes\n", report.Count(len(rules.Names()), "rule"), rules.Version)
-	return err
+	return a.say("%s, version %s: no mistakes\n", report.Count(len(rules.Names()), "rule"), rules.Version)
 }
 
 // mistakes prints those of a file and says how many they are. Any other error comes
 // back as it is.
-func (a *app) mistakes(err error) error {
+func (a *tool) mistakes(err error) error {
 	faults := rule.Faults(err)
-	if a.json() && (err == nil || faults != nil) {
-		if e := a.printJSON(append([]*rule.Fault{}, faults...)); e != nil { // [] and not null
-			return e
-		}
-	}
-	if len(faults) == 0 {
+	if err != nil && faults == nil {
 		return err
 	}
-	if !a.json() {
+	if a.format == report.AsTable { // people see the place of each under its line
+		if err == nil {
+			return nil
+		}
 		_, _ = fmt.Fprintln(a.err, err)
+		return mend(faults)
 	}
-	return errors.New(report.Count(len(faults), "mistake"))
+	rows := a.rows("file", ">line", ">column", "message", "hint")
+	for _, f := range faults {
+		rows.Add(f, f.File, f.Line, f.Column, f.Message, f.Hint)
+	}
+	if len(faults) > 0 {
+		err = mend(faults)
+	}
+	return errors.Join(err, rows.Print())
 }
 
-func (a *app) rulesTest(args []string) error {
+// mend says how many mistakes a file has, below the list of them.
+func mend(faults []*rule.Fault) error {
+	return fmt.Errorf("%s in %s: mend them, and check again", report.Count(len(faults), "mistake"), faults[0].File)
+}
+
+func (a *tool) rulesTest(args []string) error {
 	name := strings.Join(args, "")
 	rules, err := rulesFrom(name)
 	if err != nil {
 		return err
 	}
+	file := cmp.Or(name, "the built-in file")
 	results := rules.Test(os.DirFS(filepath.Dir(name)))
 	failed := 0
-	for _, r := range results {
-		if len(r.Faults) > 0 {
-			failed++
-		}
-	}
-	if a.json() {
-		if err := a.printJSON(results); err != nil {
-			return err
-		}
-	} else {
+	err = a.present(results, func() (err error) {
 		for _, r := range results {
 			word := "ok    "
 			if len(r.Faults) > 0 {
 				word = "FAILED"
 			}
-			_ = a.say("%s %s\n", word, r.Name)
+			err = errors.Join(err, a.say("%s %s\n", word, r.Name))
 			for _, fault := range r.Faults {
-				_ = a.say("         %s\n", fault)
+				err = errors.Join(err, a.say("         %s\n", fault))
 			}
+		}
+		return err
+	})
+	for _, r := range results {
+		if len(r.Faults) > 0 {
+			failed++
 		}
 	}
 	switch {
+	case err != nil:
+		return err
 	case failed > 0:
-		return fmt.Errorf("%d of %s failed", failed, report.Count(len(results), "test"))
+		return fmt.Errorf("%s: %d of %s failed: mend the rules or the tests", file, failed, report.Count(len(results), "test"))
 	case len(results) == 0:
-		return errors.New("the file has no tests")
+		return fmt.Errorf("%s has no tests: write some under the key tests", file)
 	}
 	return nil
 }
 
-func (a *app) rulesShow(what string) error {
+func (a *tool) rulesShow(what string) error {
 	switch what {
 	case "default":
 		_, err := a.out.Write(tagging.DefaultFile())
@@ -176,17 +189,12 @@ func (a *app) rulesShow(what string) error {
 		_, err := a.out.Write(tagging.Schema())
 		return err
 	}
-	table := report.NewTable("FACT", "TYPE", "MEANING")
+	rows := a.rows("FACT", "TYPE", "MEANING")
+	rows.Whole = map[string]any{"facts": rule.Nouns(), "functions": rule.Functions()}
 	for _, noun := range rule.Nouns() {
-		table.Row(noun.Name, noun.Type, noun.Doc)
+		rows.Add(nil, noun.Name, noun.Type, noun.Doc)
 	}
-	if a.json() {
-		return a.printJSON(map[string]any{"facts": rule.Nouns(), "functions": rule.Functions()})
-	}
-	if err := table.Write(a.out, ""); err != nil {
-		return err
-	}
-	err := a.say("\nfunctions:\n")
+	err := errors.Join(rows.Print(), a.say("\nfunctions:\n"))
 	for _, name := range rule.Functions() {
 		err = errors.Join(err, a.say("  %s\n", name))
 	}
@@ -200,7 +208,7 @@ type explained struct {
 	tagging.Explanation
 }
 
-func (a *app) rulesExplain(ctx context.Context, file, fixture string, ids []string, image, labels bool) error {
+func (a *tool) rulesExplain(ctx context.Context, file, fixture string, ids []string, image, labels bool) error {
 	var all []explained
 	var faults []error
 	if fixture != "" {
@@ -237,18 +245,18 @@ func (a *app) rulesExplain(ctx context.Context, file, fixture string, ids []stri
 			all = append(all, explained{facts.ID, facts.Title, explanation})
 		}
 	}
-	if a.json() {
-		return errors.Join(append(faults, a.printJSON(all))...)
-	}
-	for _, e := range all {
-		if err := a.explain(e); err != nil {
-			return err
+	err := a.present(all, func() error {
+		for _, e := range all {
+			if err := a.explain(e); err != nil {
+				return err
+			}
 		}
-	}
-	return errors.Join(faults...)
+		return nil
+	})
+	return errors.Join(append(faults, err)...)
 }
 
-func (a *app) explain(e explained) error {
+func (a *tool) explain(e explained) error {
 	if err := a.say("%s  %s\n", e.ID, e.Title); err != nil {
 		return err
 	}

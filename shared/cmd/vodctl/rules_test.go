@@ -34,7 +34,7 @@ func TestRulesCheckTellsAllMistakes(t *testing.T) {
 	require.Equal(t, 1, code)
 	require.Empty(t, out)
 	require.Contains(t, errs, "did you mean title?")
-	require.Contains(t, errs, "vodctl: 33 mistakes")
+	require.Contains(t, errs, "vodctl: 33 mistakes in ")
 	code, out, _ = vodctl(t, nil, "rules", "check", "-o", "json", "../../decide/tagging/testdata/bad/everything.yaml")
 	require.Equal(t, 1, code)
 	var faults []struct{ Line, Column int }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,6 +32,7 @@ func TestSetupRefusesAManifestWithAnotherIntakeThanItSays(t *testing.T) {
 	head := `
 vars:
   metadataQueue: ${env('METADATA_QUEUE', 'vodcurator-metadata')}
+  noticeQueue: vodcurator-notices
 resources:
   metadata:
     component: fc3
@@ -64,7 +66,7 @@ resources:
 		"a second function":        {intake: "push", triggers: pushTrigger, rest: other("", strings.ReplaceAll(pushTrigger, "${vars.metadataQueue}", "vodcurator-metadata")), wrong: []string{"other: trigger messages"}},
 		"the same, by environment": {intake: "push", triggers: pushTrigger, rest: other("", strings.ReplaceAll(pushTrigger, "${vars.metadataQueue}", "mine")), env: map[string]string{"METADATA_QUEUE": "mine"}, wrong: []string{"other: trigger messages"}},
 		"a second that drains":     {intake: "push", triggers: pushTrigger, rest: other("METADATA_QUEUE: vodcurator-metadata, METADATA_INTAKE: pull", timerTrigger), wrong: []string{"other: METADATA_INTAKE is pull"}},
-		"called directly":          {intake: "pull", triggers: strings.ReplaceAll(timerTrigger, "timer", "http"), wrong: []string{"trigger drain is of type http", "no timer"}},
+		"called directly":          {intake: "pull", triggers: strings.ReplaceAll(timerTrigger, "timer", "http"), wrong: []string{"trigger drain: is of type http", "no timer"}},
 		"a topic beside it":        {intake: "push", triggers: pushTrigger + strings.ReplaceAll(timerTrigger, "timer", "mns_topic")},
 		"switched off":             {intake: "push", triggers: strings.ReplaceAll(pushTrigger, "triggerConfig:", "triggerConfig:\n            triggerEnable: false"), wrong: []string{"no EventBridge trigger"}},
 		"two queues":               {intake: "push\n        METADATA_BULK_QUEUE: slow", triggers: pushTrigger, rest: other("METADATA_QUEUE: vodcurator-metadata, METADATA_BULK_QUEUE: slow", timerTrigger)},
@@ -96,6 +98,12 @@ func TestSetupTakesTheManifestThatIsDeployed(t *testing.T) {
 	code, out, errs := vodctl(t, nil, "setup", "--manifest", "../../../s.yaml")
 	require.Zero(t, code, errs)
 	require.Contains(t, out, "push")
+	code, out, errs = vodctl(t, nil, "setup", "--manifest", "../../../s.yaml", "-o", "json")
+	require.Zero(t, code, errs)
+	require.JSONEq(t, `{"queue":"vodcurator-metadata","intake":"push","bulk":"vodcurator-bulk"}`, out)
+	code, out, errs = vodctl(t, map[string]string{"ALIBABA_CLOUD_ACCOUNT_ID": "1"}, "setup", "--plan", "--manifest", "../../../s.yaml", "-o", "json")
+	require.Zero(t, code, errs)
+	require.True(t, json.Valid([]byte(out)), out)
 	code, _, errs = vodctl(t, map[string]string{"METADATA_INTAKE": "pull"}, "setup", "--manifest", "../../../s.yaml")
 	require.Equal(t, 1, code)
 	require.Contains(t, errs, "trigger messages")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,8 +14,8 @@ import (
 )
 
 // findPlan reads the named plan, or the latest of this region, account (any, where none
-// is set) and application. What was skipped on the way to the latest is told.
-func (a *app) findPlan(ctx context.Context, app *boot.App, o state.Objects, id string) (state.Plan, error) {
+// is set) and application. What was skipped on the way to the latest is named.
+func (a *tool) findPlan(ctx context.Context, app *boot.App, o state.Objects, id string) (state.Plan, error) {
 	if id != "" {
 		p, err := state.ReadPlan(ctx, o, id)
 		if errors.Is(err, video.ErrNotFound) {
@@ -23,7 +24,9 @@ func (a *app) findPlan(ctx context.Context, app *boot.App, o state.Objects, id s
 		return p, err
 	}
 	p, skipped, err := state.LatestPlan(ctx, o, func(p state.Plan) bool {
-		return p.Region == app.Region && (p.Account == app.Account || app.Account == "") && p.App == app.App
+		mine := app.Scope
+		mine.Account = cmp.Or(mine.Account, p.Account)
+		return p.Scope == mine
 	}, time.Time{})
 	if err != nil {
 		return p, err
@@ -32,10 +35,10 @@ func (a *app) findPlan(ctx context.Context, app *boot.App, o state.Objects, id s
 		return p, errors.Join(skipped...)
 	}
 	for _, why := range skipped {
-		err = errors.Join(err, report.Say(a.err, "vodctl: skipped: %s\n", why))
+		err = errors.Join(err, a.warn("skipped: %s", why))
 	}
 	if p.ID == "" {
-		return p, fmt.Errorf("no plan was made yet of account %s in %s (application %q): %w", app.Account, app.Region, app.App, video.ErrNotFound)
+		return p, fmt.Errorf("no plan was made yet of %s: %w; purgeplan makes one each night", app.Scope, video.ErrNotFound)
 	}
 	return p, err
 }
@@ -96,5 +99,5 @@ func approvable(ctx context.Context, o state.Objects, p state.Plan) error {
 		return nil
 	}
 	text, err := planStatus(ctx, o, p)
-	return errors.Join(err, errors.New("plan "+p.ID+" is "+text))
+	return errors.Join(err, fmt.Errorf("plan %s is %s; only one that is not approved yet can be: vodctl plan list", p.ID, text))
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,17 +15,18 @@ import (
 	"vodcurator/shared/video"
 )
 
-func takedownCommand(a *app) *cobra.Command {
+func takedownCommand(a *tool) *cobra.Command {
 	var t purge.Takedown
 	var say remark
 	var yes bool
 	cmd := &cobra.Command{
-		Use:   "takedown ID... --reason TEXT",
-		Short: "Remove whole media at once, outside of every plan, with ledger and proof",
-		Args:  cobra.RangeArgs(1, 100),
+		Annotations: inRows,
+		Use:         "takedown ID... --reason TEXT",
+		Short:       "Remove whole media at once, outside of every plan, with ledger and proof",
+		Args:        cobra.RangeArgs(1, 100),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if say.note == "" {
-				return fmt.Errorf("%w: --reason is missing: the ledger keeps it", errUsage)
+				return fmt.Errorf("%w: --reason is missing: say why, the ledger keeps it", errUsage)
 			}
 			for _, id := range args {
 				t.IDs = append(t.IDs, video.ID(id))
@@ -40,14 +40,13 @@ func takedownCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-func (a *app) takedown(ctx context.Context, t purge.Takedown, say remark, yes bool) error {
+func (a *tool) takedown(ctx context.Context, t purge.Takedown, say remark, yes bool) error {
 	return a.withState(ctx, func(app *boot.App, o *state.Store) error {
-		by, account, err := a.identity(ctx, app, false)
+		by, scope, err := a.identity(ctx, app, false)
 		if err != nil {
 			return err
 		}
 		t.By, t.Reason = by, say.text()
-		account = cmp.Or(app.Account, account)
 		policy, err := app.Policy(ctx)
 		if err != nil {
 			return err
@@ -56,46 +55,48 @@ func (a *app) takedown(ctx context.Context, t purge.Takedown, say remark, yes bo
 			if err := a.showMedia(ctx, app, t.IDs); err != nil {
 				return err
 			}
-			if err := a.typed(app.Region + " " + account); err != nil {
+			if err := a.typed(scope); err != nil {
 				return err
 			}
 		}
-		job := purge.Job{Library: app.VOD, CDN: app.VOD, State: o, Policy: policy, Region: app.Region, Account: account, App: app.App, Log: app.Log}
+		job := purge.Job{Library: app.VOD, CDN: app.VOD, State: o, Policy: policy, Scope: scope, Log: app.Log}
 		name, outcomes, err := job.Takedown(ctx, t, time.Now())
 		if err != nil && outcomes == nil {
 			return err
 		}
-		table := report.NewTable("media", "result", "proof")
+		rows := a.rows("media", "result", "proof")
+		rows.Indent = "  "
 		failed := 0
 		for _, o := range outcomes {
-			table.Row(o.ID, o.Result, o.Reason)
+			rows.Add(o, o.ID, o.Result, o.Reason)
 			if o.Result != video.Done && o.Result != video.Missing {
 				failed++
 			}
 		}
 		if failed > 0 {
-			err = errors.Join(err, fmt.Errorf("%s not proved to be gone", report.Count(failed, "video")))
-		}
-		if a.json() {
-			return errors.Join(err, a.printJSON(outcomes))
+			err = errors.Join(err, fmt.Errorf("%s not proved to be gone: look at the proof, and run the same takedown again", report.Count(failed, "video")))
 		}
 		said := a.say("In the ledger as %s:\n", name)
-		return errors.Join(err, said, table.Write(a.out, "  "))
+		return errors.Join(err, said, rows.Print())
 	})
 }
 
-func (a *app) showMedia(ctx context.Context, app *boot.App, ids []video.ID) error {
+func (a *tool) showMedia(ctx context.Context, app *boot.App, ids []video.ID) error {
 	answers, err := app.VOD.Media(ctx, ids)
 	if err != nil {
 		return err
 	}
-	table := report.NewTable("media", "title", "tags", "created")
+	out := a.out
+	if a.format != report.AsTable { // the result is still to come
+		out = a.err
+	}
+	rows := report.NewRows(out, report.AsTable, "media", "title", "tags", "created")
 	for _, m := range answers {
 		if m.Err != nil {
-			table.Row(m.ID, m.Err)
+			rows.Add(nil, m.ID, m.Err)
 			continue
 		}
-		table.Row(m.ID, report.Cut(m.Value.Title, 40), video.JoinTags(m.Value.Tags), m.Value.Created.Format(time.DateTime))
+		rows.Add(nil, m.ID, report.Short{Text: m.Value.Title, Width: 40}, video.JoinTags(m.Value.Tags), m.Value.Created)
 	}
-	return table.Write(a.out, "")
+	return rows.Print()
 }

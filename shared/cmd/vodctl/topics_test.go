@@ -14,9 +14,9 @@ import (
 // Every command that the README and the pages of help name is one, with the flags that
 // they give it; so is every example. A page that is nowhere named is one that nobody finds.
 func TestWhatReadmeAndHelpNameIsThere(t *testing.T) {
-	a := &app{}
+	a := &tool{}
 	root := &cobra.Command{Use: "vodctl"}
-	root.PersistentFlags().StringVarP(&a.format, "output", "o", "table", "")
+	root.PersistentFlags().StringVarP((*string)(&a.format), "output", "o", "table", "")
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "")
 	for _, group := range groups {
 		root.AddCommand(group(a))

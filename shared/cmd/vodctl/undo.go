@@ -17,12 +17,13 @@ import (
 	"vodcurator/shared/video"
 )
 
-func undoCommand(a *app) *cobra.Command {
+func undoCommand(a *tool) *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
-		Use:   "undo [RUN]",
-		Short: "Take the metadata changes of a run back where nothing changed since; without RUN list the runs",
-		Args:  cobra.MaximumNArgs(1),
+		Annotations: inRows,
+		Use:         "undo [RUN]",
+		Short:       "Take the metadata changes of a run back where nothing changed since; without RUN list the runs",
+		Args:        cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withState(cmd.Context(), func(app *boot.App, o *state.Store) error {
 				if len(args) == 0 {
@@ -36,24 +37,21 @@ func undoCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-func (a *app) listRuns(ctx context.Context, o state.Objects) error {
+func (a *tool) listRuns(ctx context.Context, o state.Objects) error {
 	journal := &counted{Objects: o, bar: a.progress(" journal entries")}
 	runs, err := edit.Runs(ctx, journal)
 	journal.bar.end()
 	if err != nil {
 		return err
 	}
-	if a.json() {
-		return a.printJSON(runs)
-	}
-	table := report.NewTable("run", "at", ">media")
+	rows := a.rows("run", "at", ">media")
 	for _, r := range runs {
-		table.Row(r.Name, r.At.Format(time.DateTime), report.Number(r.Media))
+		rows.Add(r, r.Name, r.At, r.Media)
 	}
-	return table.Write(a.out, "")
+	return rows.Print()
 }
 
-func (a *app) undo(ctx context.Context, app *boot.App, o *state.Store, run string, yes bool) error {
+func (a *tool) undo(ctx context.Context, app *boot.App, o *state.Store, run string, yes bool) error {
 	journal := &counted{Objects: o, bar: a.progress(" journal entries")}
 	reversals, err := edit.Undo(ctx, app.VOD, journal, run, time.Now())
 	journal.bar.end()
@@ -76,27 +74,27 @@ func (a *app) undo(ctx context.Context, app *boot.App, o *state.Store, run strin
 			return sending
 		}
 		for n, i := range of {
-			reason := reversals[i].Outcome.Reason
-			if reversals[i].Outcome = outcomes[n]; outcomes[n].Reason == "" {
-				reversals[i].Outcome.Reason = reason
-			}
-			if outcomes[n].Result != video.Done && outcomes[n].Result != video.Unchanged {
+			if settleReversal(&reversals[i], outcomes[n]) {
 				failed++
 			}
 		}
 	}
-	if a.json() {
-		err = a.printJSON(reversals)
-	} else {
-		err = a.tellReversals(reversals, len(changes), yes, app.MetadataQueue)
-	}
+	err = a.printReversals(reversals, len(changes), yes, app.MetadataQueue)
 	if err == nil && !yes && len(changes) > 0 {
 		err = a.listedOnly()
 	}
 	if err == nil && failed > 0 {
-		err = errors.Join(fmt.Errorf("%s not put back", report.Count(failed, "media")), sending)
+		err = errors.Join(fmt.Errorf("%s not put back; run it again", report.Count(failed, "media")), sending)
 	}
 	return err
+}
+
+// settleReversal notes what came of a reversal, and says whether it failed. The reason
+// before stays where there is no other.
+func settleReversal(r *edit.Reversal, o video.Outcome) (failed bool) {
+	o.Reason = cmp.Or(o.Reason, r.Outcome.Reason)
+	r.Outcome = o
+	return o.Result != video.Done && o.Result != video.Unchanged
 }
 
 // counted tells how many objects were read: a journal that is never compacted is long.
@@ -127,8 +125,8 @@ func carryOut(ctx context.Context, app *boot.App, o *state.Store, changes []vide
 	return e.Edit(ctx, "undo-"+time.Now().UTC().Format("20060102T150405Z"), changes)
 }
 
-func (a *app) tellReversals(reversals []edit.Reversal, changes int, yes bool, queue string) error {
-	table := report.NewTable("media", "outcome", "puts back", "reason")
+func (a *tool) printReversals(reversals []edit.Reversal, changes int, yes bool, queue string) error {
+	rows := a.rows("media", "outcome", "puts back", "reason")
 	for _, r := range reversals {
 		result := string(r.Outcome.Result)
 		switch {
@@ -138,12 +136,9 @@ func (a *app) tellReversals(reversals []edit.Reversal, changes int, yes bool, qu
 		case queue != "" && r.Outcome.Result == video.Done:
 			result = "sent to the queue"
 		}
-		table.Row(cmp.Or(r.Change.ID, r.Outcome.ID), result, puts(r.Change), r.Outcome.Reason)
+		rows.Add(r, cmp.Or(r.Change.ID, r.Outcome.ID), result, puts(r.Change), r.Outcome.Reason)
 	}
-	if err := table.Write(a.out, ""); err != nil {
-		return err
-	}
-	return a.say("\n%d of %d media to put back\n", changes, len(reversals))
+	return errors.Join(rows.Print(), a.say("\n%d of %d media to put back\n", changes, len(reversals)))
 }
 
 // puts says in a few words what a change sets.

@@ -260,15 +260,8 @@ func (f *folding) judge(c video.Change, s Stamp) Verdict {
 	}
 	next := f.apply(c, s)
 	differs := !diff(f.now, next).Empty()
-	if since := c.IfUnmodifiedSince; differs && !since.IsZero() {
-		switch {
-		case f.changed:
-			return Verdict{Result: video.Stale, Reason: fmt.Sprintf("ifUnmodifiedSince %s: an earlier change of this batch modifies it", show(since)), Pending: true}
-		case f.now.Modified.IsZero():
-			return refusal(fmt.Errorf("%w: ifUnmodifiedSince: the library does not say when this was modified", video.ErrInvalid))
-		case f.now.Modified.After(since):
-			return Verdict{Result: video.Stale, Reason: fmt.Sprintf("ifUnmodifiedSince %s: modified %s", show(since), show(f.now.Modified))}
-		}
+	if v, ended := f.modifiedSince(c.IfUnmodifiedSince); differs && ended {
+		return v
 	}
 	if err := f.fits(c, next); differs && err != nil {
 		v := refusal(err)
@@ -286,6 +279,21 @@ func (f *folding) judge(c video.Change, s Stamp) Verdict {
 	f.marks.move(moved) // in place: a batch may hold a thousand changes of one asset
 	f.now, f.changed, f.taken = next, f.changed || differs, append(f.taken, c)
 	return Verdict{Result: video.Done, Reason: foreign}
+}
+
+// modifiedSince ends a change that is only for a value as it was at a time; zero: any.
+func (f *folding) modifiedSince(since time.Time) (v Verdict, ended bool) {
+	switch {
+	case since.IsZero():
+		return Verdict{}, false
+	case f.changed:
+		return Verdict{Result: video.Stale, Reason: fmt.Sprintf("ifUnmodifiedSince %s: an earlier change of this batch modifies it", show(since)), Pending: true}, true
+	case f.now.Modified.IsZero():
+		return refusal(fmt.Errorf("%w: ifUnmodifiedSince: the library does not say when this was modified", video.ErrInvalid)), true
+	case f.now.Modified.After(since):
+		return Verdict{Result: video.Stale, Reason: fmt.Sprintf("ifUnmodifiedSince %s: modified %s", show(since), show(f.now.Modified))}, true
+	}
+	return Verdict{}, false
 }
 
 // fits says why the library would refuse the whole tag list that a change comes to,
@@ -389,21 +397,11 @@ func (f *folding) open(c video.Change, s Stamp) (rest video.Change, older string
 		}
 		return false
 	}
-	if c.Set.Title != nil && !keep("title") {
-		c.Set.Title = nil
-	}
-	if c.Set.Description != nil && !keep("description") {
-		c.Set.Description = nil
-	}
-	if c.Set.Category != nil && !keep("category") {
-		c.Set.Category = nil
-	}
-	if c.Set.Cover != nil && !keep("cover") {
-		c.Set.Cover = nil
-	}
-	if c.Tags.Set != nil && !keep(wholeList) {
-		c.Tags.Set = nil
-	}
+	c.Set.Title = unsettled(c.Set.Title, "title", keep)
+	c.Set.Description = unsettled(c.Set.Description, "description", keep)
+	c.Set.Category = unsettled(c.Set.Category, "category", keep)
+	c.Set.Cover = unsettled(c.Set.Cover, "cover", keep)
+	c.Tags.Set = unsettled(c.Tags.Set, wholeList, keep)
 	if c.Tags.Set != nil { // it spares the tags on which a newer change has its word
 		for field := range f.marks {
 			if strings.HasPrefix(field, oneTag) {
@@ -415,6 +413,14 @@ func (f *folding) open(c video.Change, s Stamp) (rest video.Change, older string
 	c.Tags.Add = filter(c.Tags.Add, keepTag)
 	c.Tags.Remove = filter(c.Tags.Remove, keepTag)
 	return c, strings.Join(lost, "; "), taken
+}
+
+// unsettled is a field's new value, nil where there is none to keep.
+func unsettled[T any](value *T, field string, keep func(field string) bool) *T {
+	if value == nil || !keep(field) {
+		return nil
+	}
+	return value
 }
 
 // apply is the value after an open change. A replacement of the whole list

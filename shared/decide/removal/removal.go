@@ -244,27 +244,35 @@ func fresh(p Progress, a Attempt, g Gate) Move {
 	if a.Found == nil || !a.Permit.Alive(g.Now) {
 		return Move{Step: Recheck}
 	}
-	f := *a.Found
-	maybe := (p.Tries > 0 || f.Unsure) && f.Presence == retention.Untold // an earlier call may have had its effect
-	switch {
-	case f.Presence == retention.Absent && p.Tries > 0:
-		return end(video.Done, GoneAfterCall)
-	case f.Presence == retention.Absent:
-		return end(video.Missing, GoneBefore)
-	case f.Err != nil && video.Passing(f.Err):
-		return end(video.Deferred, f.Err.Error())
-	case f.Err != nil && maybe:
-		return end(video.Unknown, CannotBeRead+": "+f.Err.Error())
-	case f.Err != nil:
-		return end(hopeless(f.Err), f.Err.Error())
-	case f.Keep != "" && maybe:
-		return end(video.Unknown, CannotBeRead)
-	case f.Keep != "":
-		return end(video.Kept, f.Keep)
-	case a.Refresh && !a.Refreshed:
+	if m, ended := uncalled(p, *a.Found); ended {
+		return m
+	}
+	if a.Refresh && !a.Refreshed {
 		return Move{Step: Refresh}
 	}
 	return Move{Step: Intend}
+}
+
+// uncalled is how an item ends without a call; false: nothing speaks against one.
+func uncalled(p Progress, f retention.Found) (m Move, ended bool) {
+	maybe := (p.Tries > 0 || f.Unsure) && f.Presence == retention.Untold // an earlier call may have had its effect
+	switch {
+	case f.Presence == retention.Absent && p.Tries > 0:
+		return end(video.Done, GoneAfterCall), true
+	case f.Presence == retention.Absent:
+		return end(video.Missing, GoneBefore), true
+	case f.Err != nil && video.Passing(f.Err):
+		return end(video.Deferred, f.Err.Error()), true
+	case f.Err != nil && maybe:
+		return end(video.Unknown, CannotBeRead+": "+f.Err.Error()), true
+	case f.Err != nil:
+		return end(hopeless(f.Err), f.Err.Error()), true
+	case f.Keep != "" && maybe:
+		return end(video.Unknown, CannotBeRead), true
+	case f.Keep != "":
+		return end(video.Kept, f.Keep), true
+	}
+	return Move{}, false
 }
 
 // intended is the way of an item whose intent is written and whose call is not made.
@@ -315,12 +323,8 @@ func settle(a Attempt, g Gate) Move {
 		return end(video.Done, GoneAfterCall)
 	case a.early():
 		return Move{Step: Leave, Why: MayStillHappen}
-	case f.Presence == retention.Present && a.Last:
-		return end(video.Failed, StillThere)
-	case f.Presence == retention.Present && a.Answer == nil:
-		return end(video.Deferred, StillThereRun)
 	case f.Presence == retention.Present:
-		return end(video.Deferred, StillThere)
+		return stillThere(a)
 	case f.Err != nil && video.Passing(f.Err):
 		return Move{Step: Leave, Why: f.Err.Error()}
 	case f.Err == nil && f.Judged && f.Keep == "" && g.Shut() == "" && !a.Last:
@@ -329,6 +333,17 @@ func settle(a Attempt, g Gate) Move {
 		return end(video.Unknown, CannotBeRead)
 	}
 	return Move{Step: Leave, Why: CannotBeRead}
+}
+
+// stillThere is the end of a call that had no effect.
+func stillThere(a Attempt) Move {
+	switch {
+	case a.Last:
+		return end(video.Failed, StillThere)
+	case a.Answer == nil:
+		return end(video.Deferred, StillThereRun)
+	}
+	return end(video.Deferred, StillThere)
 }
 
 func end(result video.Result, why string) Move { return Move{End, result, why} }

@@ -55,9 +55,9 @@ func fault(s video.Stream, m video.Media, need Need) string {
 		return "it is encrypted"
 	case s.Definition == "AUTO" || s.Definition == "OD":
 		return fmt.Sprintf("definition %s is no rendition of its own", s.Definition)
-	case kind != "" && of != "" && kind != string(of):
+	case differ(kind, string(of)):
 		return fmt.Sprintf("it is %s, the asset is %s", kind, of)
-	case s.Duration > 0 && whole > 0 && (s.Duration-whole).Abs() > min(slack, whole/200):
+	case s.Duration > 0 && whole > 0 && !sameLength(s.Duration, whole):
 		return fmt.Sprintf("it lasts %s, the original %s", s.Duration, whole)
 	case need.Height > 0 && kind == string(video.KindAudio):
 		return "sound has no lines"
@@ -66,6 +66,12 @@ func fault(s video.Stream, m video.Media, need Need) string {
 	}
 	return ""
 }
+
+// differ says that two words are known, and not the same.
+func differ(a, b string) bool { return a != "" && b != "" && a != b }
+
+// sameLength says that a rendition lasts as long as the whole, but for what encoders add.
+func sameLength(d, whole time.Duration) bool { return (d - whole).Abs() <= min(slack, whole/200) }
 
 // untold names the first fact without which a stream is not known to be complete.
 func untold(s video.Stream, m video.Media, need Need) string {
@@ -99,7 +105,7 @@ func original(m video.Media) time.Duration {
 	if m.Source == nil || m.Source.Duration <= 0 {
 		return whole
 	}
-	if whole > 0 && (whole-m.Source.Duration).Abs() > min(slack, whole/200) {
+	if whole > 0 && !sameLength(m.Source.Duration, whole) {
 		return 0
 	}
 	return cmp.Or(whole, m.Source.Duration)

@@ -132,22 +132,28 @@ func (p *Policy) Add(t *Tally, m video.Media, at Inputs, v Verdict) {
 		if covered, _, _ := k.when.ask(asked()); covered != rule.Yes {
 			continue
 		}
-		if t.Newest == nil {
-			t.Newest = map[int]map[string]*newest{}
-		}
-		if t.Newest[i] == nil {
-			t.Newest[i] = map[string]*newest{}
-		}
-		group := t.Newest[i][k.group(m)]
-		if group == nil {
-			group = &newest{}
-			t.Newest[i][k.group(m)] = group
-		}
+		group := t.group(i, k.group(m))
 		heap.Push(group, dated{m.ID, m.Created})
 		if group.Len() > k.newest {
 			heap.Pop(group)
 		}
 	}
+}
+
+// group is the newest so far of a group of the policy's keep rule of that number.
+func (t *Tally) group(rule int, key string) *newest {
+	if t.Newest == nil {
+		t.Newest = map[int]map[string]*newest{}
+	}
+	if t.Newest[rule] == nil {
+		t.Newest[rule] = map[string]*newest{}
+	}
+	group := t.Newest[rule][key]
+	if group == nil {
+		group = &newest{}
+		t.Newest[rule][key] = group
+	}
+	return group
 }
 
 // Settle finishes a verdict once the whole library was counted. Verdicts come in

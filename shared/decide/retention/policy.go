@@ -418,6 +418,15 @@ func (b builder) rule(path string, r ruleDoc, usage bool) *removal {
 		b.oneOf(fmt.Sprintf("%s.remove.images[%d]", path, i), cmp.Or(kind, "(empty)"),
 			"CoverSnapshot", "NormalSnapshot", "SpriteSnapshot", "SpriteOriginSnapshot")
 	}
+	b.checkRemoval(path, r, out)
+	if !bounded && (!r.Unsafe || r.Select == "") {
+		b.f.Add(path, "a rule without older_than has no bound", "older_than: 30d; or unsafe: true together with a select")
+	}
+	return out
+}
+
+// checkRemoval refuses a rule that takes nothing, or that takes what nobody meant.
+func (b builder) checkRemoval(path string, r ruleDoc, out *removal) {
 	parts := out.streams != nil || out.source != nil || len(out.images) > 0
 	switch {
 	case !out.video && !parts:
@@ -435,10 +444,6 @@ func (b builder) rule(path string, r ruleDoc, usage bool) *removal {
 			b.f.Add(path+".select", "this select catches every asset of a wide sample", "name what may go, not what may stay; or add unsafe: true")
 		}
 	}
-	if !bounded && (!r.Unsafe || r.Select == "") {
-		b.f.Add(path, "a rule without older_than has no bound", "older_than: 30d; or unsafe: true together with a select")
-	}
-	return out
 }
 
 func (b builder) streams(path string, s streamsDoc) *streamFilter {

@@ -1,6 +1,7 @@
 package retention
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -91,26 +92,52 @@ func (p *Policy) Recheck(planned Verdict, fresh Fresh) []Found {
 // changed says why the asset as a whole is not what the plan saw, or stands for others
 // that are not; empty: it is.
 func changed(planned, now Verdict, fresh Fresh) string {
-	m, own := fresh.Answer.Value, fresh.Touched
-	if slices.ContainsFunc(planned.Items, func(i Item) bool { return i.Kind == Whole }) {
-		own = time.Time{} // a call for the whole removes it or changes nothing
-	}
+	m := fresh.Answer.Value
 	switch {
 	case m.ID != planned.ID:
 		return fmt.Sprintf("asked about %s, got an answer about %s", planned.ID, m.ID)
 	case planned.Seen == "" || Seen(m) != planned.Seen:
 		return "changed since the plan"
+	}
+	if why := cmp.Or(modifiedSince(planned, m, fresh), ofOther(m.App, fresh.App)); why != "" {
+		return why
+	}
+	return displaced(planned, now, fresh)
+}
+
+// modifiedSince says that somebody else has modified the asset since the plan.
+func modifiedSince(planned Verdict, m video.Media, fresh Fresh) string {
+	own := fresh.Touched
+	if slices.ContainsFunc(planned.Items, func(i Item) bool { return i.Kind == Whole }) {
+		own = time.Time{} // a call for the whole removes it or changes nothing
+	}
+	switch {
 	case m.Modified.IsZero() && !planned.Modified.IsZero():
 		return "the library does not tell any more when it was modified"
-	case !m.Modified.Equal(planned.Modified) && m.Modified.After(own):
+	case m.Modified.Equal(planned.Modified):
+		return ""
+	case m.Modified.After(own):
 		return "modified " + m.Modified.Format(time.RFC3339) + ", after the plan"
-	case !m.Modified.Equal(planned.Modified) && !ours(planned.Parts, prints(m), fresh.Called):
+	case !ours(planned.Parts, prints(m), fresh.Called):
 		return "modified " + m.Modified.Format(time.RFC3339) + ", after the plan: a stream or the source is not what the plan saw"
-	case fresh.App != "" && m.App == "":
-		return "the library does not tell its application"
-	case fresh.App != "" && m.App != fresh.App:
-		return fmt.Sprintf("it is of application %q", m.App)
 	}
+	return ""
+}
+
+// ofOther says that an asset is not of the application that it must be of.
+func ofOther(app, must string) string {
+	switch {
+	case must == "" || app == must:
+		return ""
+	case app == "":
+		return "the library does not tell its application"
+	}
+	return fmt.Sprintf("it is of application %q", app)
+}
+
+// displaced says that what the plan keeps in the asset's place, as the newest of its
+// groups, is not known to stay.
+func displaced(planned, now Verdict, fresh Fresh) string {
 	for _, g := range now.Newest {
 		why, told := "", false
 		if fresh.Left != nil {

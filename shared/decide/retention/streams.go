@@ -95,12 +95,9 @@ func (r *removal) choose(c *facts, i int, best []string, hazy map[string]string)
 		return "", Keep{}, nil
 	case s.Definition == "OD":
 		return kept(Needed, "OD is the source file itself")
-	case s.Job == "":
-		doubt("a stream without a job cannot be named", streamFact(i, "job"))
-	case s.Definition == "":
-		doubt("a stream does not tell its definition, so it may be the source file itself", streamFact(i, "definition"))
-	case fits == rule.Unknown:
-		doubt(what+" unknown", streamFact(i, what))
+	}
+	if why, fact := unsure(s, fits, what); why != "" {
+		doubt(why, streamFact(i, fact))
 	}
 	reason = f.describe(s)
 	if f.olderThan > 0 {
@@ -125,9 +122,7 @@ func (r *removal) choose(c *facts, i int, best []string, hazy map[string]string)
 	}
 	if f.keepBest > 0 {
 		if at := slices.Index(best, s.Job); at >= 0 {
-			if at+len(hazy) >= f.keepBest { // one of those may be better, and push this one out
-				c.maybe[s.Job], c.unsure = true, true
-			}
+			c.mayLose(s.Job, at+len(hazy) >= f.keepBest) // one of those may be better, and push this one out
 			return kept(Needed, fmt.Sprintf("among the best %d", f.keepBest))
 		}
 		if fact := hazy[s.Job]; fact != "" {
@@ -139,6 +134,27 @@ func (r *removal) choose(c *facts, i int, best []string, hazy map[string]string)
 		return "", open, missing
 	}
 	return reason, Keep{}, nil
+}
+
+// mayLose notes that a stream which is kept may not be.
+func (c *facts) mayLose(job string, is bool) {
+	if is {
+		c.maybe[job], c.unsure = true, true
+	}
+}
+
+// unsure says why it is not known that a stream is one that the filter means, and
+// which fact is missing; empty: it is known.
+func unsure(s video.Stream, fits rule.Truth, what string) (why, fact string) {
+	switch {
+	case s.Job == "":
+		return "a stream without a job cannot be named", "job"
+	case s.Definition == "":
+		return "a stream does not tell its definition, so it may be the source file itself", "definition"
+	case fits == rule.Unknown:
+		return what + " unknown", what
+	}
+	return "", ""
 }
 
 // best are the jobs of the best complete streams, as many as the filter keeps: most
@@ -211,7 +227,26 @@ const noise = 0.05
 // being superseded, a newer stream and the status Invisible, must agree; where they do
 // not, or the newer one is worse, why says so. missing are the facts that are unknown.
 func (c *facts) superseding(at int) (newer video.Stream, why string, missing []string) {
-	s, worse := c.m.Streams[at], ""
+	s := c.m.Streams[at]
+	newer, worse, missing := c.newer(at)
+	hidden := s.Status == "Invisible"
+	switch {
+	case newer.Job != "" && hidden:
+		return newer, "", nil
+	case newer.Job != "" && s.Status == "":
+		return video.Stream{}, newer.Job + " is newer, but this one does not tell its status", []string{streamFact(at, "status")}
+	case newer.Job != "":
+		return video.Stream{}, fmt.Sprintf("%s is newer, but this one still has status %q", newer.Job, s.Status), nil
+	case hidden || s.Status == "" && len(missing) > 0:
+		return video.Stream{}, strings.TrimSuffix("hidden, but nothing newer of its kind plays: "+worse, ": "), missing
+	}
+	return video.Stream{}, "", nil // it is shown, so it is not superseded whatever else is
+}
+
+// newer finds the newest stream that replaces the one at that place. worse says why one
+// that may be newer does not; missing are the facts that are unknown.
+func (c *facts) newer(at int) (newer video.Stream, worse string, missing []string) {
+	s := c.m.Streams[at]
 	for i, o := range c.m.Streams {
 		if o.Job == s.Job {
 			continue
@@ -227,34 +262,14 @@ func (c *facts) superseding(at int) (newer video.Stream, why string, missing []s
 			newer = o
 		}
 	}
-	hidden := s.Status == "Invisible"
-	switch {
-	case newer.Job != "" && hidden:
-		return newer, "", nil
-	case newer.Job != "" && s.Status == "":
-		return video.Stream{}, newer.Job + " is newer, but this one does not tell its status", []string{streamFact(at, "status")}
-	case newer.Job != "":
-		return video.Stream{}, fmt.Sprintf("%s is newer, but this one still has status %q", newer.Job, s.Status), nil
-	case hidden || s.Status == "" && len(missing) > 0:
-		return video.Stream{}, strings.TrimSuffix("hidden, but nothing newer of its kind plays: "+worse, ": "), missing
-	}
-	return video.Stream{}, "", nil // it is shown, so it is not superseded whatever else is
+	return newer, worse, missing
 }
 
 // replaces says whether o was made after s, of the same kind, and can stand in its place.
 // what names the missing fact, or for a newer one what is wrong with it.
 func (c *facts) replaces(s, o video.Stream) (t rule.Truth, what string) {
-	if s.Encrypted != o.Encrypted {
+	if t, what = sameSort(s, o); t == rule.No {
 		return rule.No, ""
-	}
-	for _, pair := range [][3]string{{s.Definition, o.Definition, "definition"}, {s.Format, o.Format, "format"}, {s.Codec, o.Codec, "codec"},
-		{kindOfStream(s), kindOfStream(o), "kind"}} {
-		switch {
-		case pair[0] == "" || pair[1] == "":
-			t, what = rule.Unknown, pair[2]
-		case pair[0] != pair[1]:
-			return rule.No, ""
-		}
 	}
 	switch {
 	case !isTold(s.Created, c.at.Now) || !isTold(o.Created, c.at.Now):
@@ -280,6 +295,25 @@ func (c *facts) replaces(s, o video.Stream) (t rule.Truth, what string) {
 		return rule.No, fmt.Sprintf("it has %.0f kbit/s, this one %.0f", o.Bitrate, s.Bitrate)
 	}
 	return rule.Yes, ""
+}
+
+// sameSort says whether two streams are of one encryption, definition, format, codec and
+// kind; what names a fact that is missing.
+func sameSort(s, o video.Stream) (t rule.Truth, what string) {
+	if s.Encrypted != o.Encrypted {
+		return rule.No, ""
+	}
+	t = rule.Yes
+	for _, pair := range [][3]string{{s.Definition, o.Definition, "definition"}, {s.Format, o.Format, "format"}, {s.Codec, o.Codec, "codec"},
+		{kindOfStream(s), kindOfStream(o), "kind"}} {
+		switch {
+		case pair[0] == "" || pair[1] == "":
+			t, what = rule.Unknown, pair[2]
+		case pair[0] != pair[1]:
+			return rule.No, ""
+		}
+	}
+	return t, what
 }
 
 // fits says whether the stream is of the wanted sort, and else which fact is missing.

@@ -257,23 +257,9 @@ func simple(name string, args []any) value {
 		}
 		return known(strings.TrimSpace(args[0].(string)))
 	case "split":
-		n := -1
-		if len(args) == 3 {
-			n = runtime.ToInt(args[2])
-		}
-		var items []value
-		for _, text := range strings.SplitN(args[0].(string), args[1].(string), n) {
-			items = append(items, known(text))
-		}
-		return known(list{items: items})
+		return split(args)
 	case "abs":
-		if i, ok := args[0].(int); ok {
-			if i == math.MinInt {
-				return cannotTell("overflow")
-			}
-			return known(max(i, -i))
-		}
-		return known(math.Abs(args[0].(float64)))
+		return magnitude(args[0])
 	case "ceil":
 		return finite(math.Ceil(runtime.ToFloat64(args[0])))
 	case "floor":
@@ -283,16 +269,43 @@ func simple(name string, args []any) value {
 	case "int":
 		return asInt(args[0])
 	case "float":
-		if text, ok := args[0].(string); ok {
-			v, err := strconv.ParseFloat(text, 64)
-			if err != nil {
-				return fail("invalid operation: float(%s)", text)
-			}
-			return finite(v)
-		}
-		return finite(runtime.ToFloat64(args[0]))
+		return asFloat(args[0])
 	}
 	return cannotTell(name)
+}
+
+func split(args []any) value {
+	n := -1
+	if len(args) == 3 {
+		n = runtime.ToInt(args[2])
+	}
+	var items []value
+	for _, text := range strings.SplitN(args[0].(string), args[1].(string), n) {
+		items = append(items, known(text))
+	}
+	return known(list{items: items})
+}
+
+func magnitude(v any) value {
+	i, ok := v.(int)
+	switch {
+	case !ok:
+		return known(math.Abs(v.(float64)))
+	case i == math.MinInt:
+		return cannotTell("overflow")
+	}
+	return known(max(i, -i))
+}
+
+func asFloat(v any) value {
+	if text, ok := v.(string); ok {
+		f, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			return fail("invalid operation: float(%s)", text)
+		}
+		return finite(f)
+	}
+	return finite(runtime.ToFloat64(v))
 }
 
 func asInt(v any) value {

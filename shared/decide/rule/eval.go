@@ -122,6 +122,13 @@ func (in *interpreter) eval(node ast.Node) value {
 		return in.member(n)
 	case *ast.SliceNode:
 		return in.slice(n)
+	}
+	return in.compound(node)
+}
+
+// compound is eval of what has parts of any number.
+func (in *interpreter) compound(node ast.Node) value {
+	switch n := node.(type) {
 	case *ast.ArrayNode:
 		items := make([]value, len(n.Nodes))
 		for i, item := range n.Nodes {
@@ -142,12 +149,9 @@ func (in *interpreter) eval(node ast.Node) value {
 			out = in.eval(one)
 		}
 		return out
-	case *ast.BuiltinNode:
-		return in.call(n.Name, n.Arguments)
-	case *ast.CallNode:
-		if name, ok := n.Callee.(*ast.IdentifierNode); ok {
-			return in.call(name.Value, n.Arguments)
-		}
+	}
+	if name, args := called(node); name != "" {
+		return in.call(name, args)
 	}
 	return cannotTell(node.String())
 }

@@ -428,74 +428,95 @@ func keys[K comparable, V any](m map[K]V) func(func(K) bool) {
 // contradiction finds conditions joined by and that cannot hold together: a
 // number above and below, one word equal to two.
 func contradiction(text string, node ast.Node) error {
-	type bounds struct {
-		low, high         float64
-		lowOpen, highOpen bool
-		word              *string
+	c := conjunction{text: text, known: map[string]*bounds{}}
+	c.visit(node)
+	return c.fault
+}
+
+// conjunction is what conditions that hold together say of each fact.
+type conjunction struct {
+	text  string
+	known map[string]*bounds
+	fault error
+}
+
+type bounds struct {
+	low, high         float64
+	lowOpen, highOpen bool
+	word              *string
+}
+
+func (c *conjunction) visit(node ast.Node) {
+	n, ok := node.(*ast.BinaryNode)
+	if !ok || c.fault != nil {
+		return
 	}
-	known := map[string]*bounds{}
-	var fault error
-	var visit func(ast.Node)
-	visit = func(node ast.Node) {
-		n, ok := node.(*ast.BinaryNode)
-		if !ok || fault != nil {
+	if n.Operator == "and" || n.Operator == "&&" {
+		c.visit(n.Left)
+		c.visit(n.Right)
+		return
+	}
+	name, operator, value := comparison(n)
+	if bit[name] == 0 {
+		return
+	}
+	b := c.known[name]
+	if b == nil {
+		b = &bounds{low: math.Inf(-1), high: math.Inf(1)}
+		c.known[name] = b
+	}
+	if word, ok := value.(*ast.StringNode); ok && operator == "==" {
+		if b.word != nil && *b.word != word.Value {
+			c.fault = cannot(c.text, node, fmt.Sprintf("%s cannot be %q and %q at once", name, *b.word, word.Value), "join them with or, or ask: in [..]")
 			return
 		}
-		if n.Operator == "and" || n.Operator == "&&" {
-			visit(n.Left)
-			visit(n.Right)
-			return
-		}
-		name, isName := n.Left.(*ast.IdentifierNode)
-		value, operator := n.Right, n.Operator
-		if !isName { // 30 < duration is duration > 30
-			if name, isName = n.Right.(*ast.IdentifierNode); !isName {
-				return
-			}
-			value = n.Left
-			operator = cmp.Or(map[string]string{"<": ">", "<=": ">=", ">": "<", ">=": "<="}[operator], operator)
-		}
-		if bit[name.Value] == 0 {
-			return
-		}
-		b := known[name.Value]
-		if b == nil {
-			b = &bounds{low: math.Inf(-1), high: math.Inf(1)}
-			known[name.Value] = b
-		}
-		if word, ok := value.(*ast.StringNode); ok {
-			if operator == "==" && b.word != nil && *b.word != word.Value {
-				fault = cannot(text, node, fmt.Sprintf("%s cannot be %q and %q at once", name.Value, *b.word, word.Value), "join them with or, or ask: in [..]")
-			} else if operator == "==" {
-				b.word = &word.Value
-			}
-			return
-		}
-		number, ok := literal(value)
-		if !ok {
-			return
-		}
-		switch operator {
-		case ">", ">=", "==":
-			if open := operator == ">"; number > b.low || number == b.low && open {
-				b.low, b.lowOpen = number, open
-			}
-		}
-		switch operator {
-		case "<", "<=", "==":
-			if open := operator == "<"; number < b.high || number == b.high && open {
-				b.high, b.highOpen = number, open
-			}
-		}
-		if b.low > b.high || b.low == b.high && (b.lowOpen || b.highOpen) {
-			fault = cannot(text, node, fmt.Sprintf("cannot be true: no %s fits all these conditions", name.Value), "")
-		}
-		if b.high < 0 || b.high == 0 && b.highOpen {
-			fault = cannot(text, node, fmt.Sprintf("cannot be true: %s is never below 0", name.Value), "")
+		b.word = &word.Value
+	}
+	if number, ok := literal(value); ok {
+		b.narrow(operator, number)
+		c.fault = b.empty(c.text, node, name)
+	}
+}
+
+// empty says that no number fits.
+func (b *bounds) empty(text string, node ast.Node, name string) error {
+	switch {
+	case b.high < 0 || b.high == 0 && b.highOpen:
+		return cannot(text, node, fmt.Sprintf("cannot be true: %s is never below 0", name), "")
+	case b.low > b.high || b.low == b.high && (b.lowOpen || b.highOpen):
+		return cannot(text, node, fmt.Sprintf("cannot be true: no %s fits all these conditions", name), "")
+	}
+	return nil
+}
+
+// comparison is a comparison with the name at its left: 30 < duration is duration > 30.
+// Without a name it is none.
+func comparison(n *ast.BinaryNode) (name, operator string, value ast.Node) {
+	if left, ok := n.Left.(*ast.IdentifierNode); ok {
+		return left.Value, n.Operator, n.Right
+	}
+	right, ok := n.Right.(*ast.IdentifierNode)
+	if !ok {
+		return "", "", nil
+	}
+	turned := map[string]string{"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+	return right.Value, cmp.Or(turned[n.Operator], n.Operator), n.Left
+}
+
+// narrow takes one more comparison into account.
+func (b *bounds) narrow(operator string, number float64) {
+	switch operator {
+	case ">", ">=", "==":
+		if open := operator == ">"; number > b.low || number == b.low && open {
+			b.low, b.lowOpen = number, open
 		}
 	}
-	visit(node)
-	return fault
+	switch operator {
+	case "<", "<=", "==":
+		if open := operator == "<"; number < b.high || number == b.high && open {
+			b.high, b.highOpen = number, open
+		}
+	}
 }
 
 func cannot(text string, node ast.Node, message, hint string) error {

@@ -337,6 +337,7 @@ func (f *File) decode(node ast.Node, v reflect.Value, path string, depth int) {
 func (f *File) decodeScalar(node ast.Node, v reflect.Value, path string) {
 	line, column := position(node)
 	text, ok := scalar(node)
+	number := strings.ReplaceAll(text, "_", "")
 	want, hint := "a text", ""
 	switch v.Kind() {
 	case reflect.String:
@@ -345,37 +346,38 @@ func (f *File) decodeScalar(node ast.Node, v reflect.Value, path string) {
 			return
 		}
 	case reflect.Bool:
-		want, hint = "true or false", ""
 		if b, is := node.(*ast.BoolNode); is {
 			v.SetBool(b.Value)
 			return
 		}
-		if ok && (text == "yes" || text == "no" || text == "on" || text == "off") {
+		want = "true or false"
+		if ok && slices.Contains([]string{"yes", "no", "on", "off"}, text) {
 			hint = "yes, no, on and off are texts in YAML: write true or false"
 		}
 	case reflect.Int, reflect.Int64:
-		want = "a whole number"
-		if n, err := strconv.ParseInt(strings.ReplaceAll(text, "_", ""), 0, 64); err == nil && node.Type() == ast.IntegerType {
+		if n, err := strconv.ParseInt(number, 0, 64); err == nil && node.Type() == ast.IntegerType {
 			v.SetInt(n)
 			return
 		}
-		if _, is := node.(*ast.StringNode); is {
-			hint = "leave out the quotes and any unit"
-		}
+		want, hint = "a whole number", unquoted(node)
 	case reflect.Float64:
-		want = "a number"
-		n, err := strconv.ParseFloat(strings.ReplaceAll(text, "_", ""), 64)
-		if err == nil && (node.Type() == ast.IntegerType || node.Type() == ast.FloatType) {
+		if n, err := strconv.ParseFloat(number, 64); err == nil && (node.Type() == ast.IntegerType || node.Type() == ast.FloatType) {
 			v.SetFloat(n)
 			return
 		}
-		if _, is := node.(*ast.StringNode); is {
-			hint = "leave out the quotes and any unit"
-		}
+		want, hint = "a number", unquoted(node)
 	default:
 		panic(fmt.Sprintf("rule: %s has a type that a file cannot hold: %s", path, v.Type()))
 	}
 	f.fault(line, column, path, fmt.Sprintf("%s is %s, want %s", last(path), kind(node), want), hint)
+}
+
+// unquoted is the hint where a text stands and a number is wanted.
+func unquoted(node ast.Node) string {
+	if _, is := node.(*ast.StringNode); is {
+		return "leave out the quotes and any unit"
+	}
+	return ""
 }
 
 func (f *File) decodeStruct(node ast.Node, v reflect.Value, path string, depth int) {

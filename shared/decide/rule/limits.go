@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -83,57 +84,58 @@ func (c *costs) refuse(node ast.Node, message, hint string) {
 
 // of is the steps of a part, and the length of the list that it is, if it is one.
 func (c *costs) of(node ast.Node) (steps, length int) {
-	switch n := node.(type) {
-	case *ast.IdentifierNode:
+	if n, ok := node.(*ast.IdentifierNode); ok {
 		if isList(n.Value) {
 			return 1, usualList
 		}
 		return 1, c.lengths[n.Value]
-	case *ast.ArrayNode:
-		steps, length = c.all(n.Nodes), len(n.Nodes)
-	case *ast.UnaryNode:
-		steps, _ = c.of(n.Node)
-	case *ast.BinaryNode:
-		steps, length = c.binary(n)
-	case *ast.ChainNode:
-		steps, length = c.of(n.Node)
-	case *ast.MemberNode:
-		steps = c.all([]ast.Node{n.Node, n.Property})
-	case *ast.SliceNode:
-		steps, length = c.of(n.Node)
-		for _, end := range []ast.Node{n.From, n.To} {
-			if end != nil {
-				more, _ := c.of(end)
-				steps += more
-			}
-		}
-	case *ast.ConditionalNode:
-		cond, _ := c.of(n.Cond)
-		a, x := c.of(n.Exp1)
-		b, y := c.of(n.Exp2)
-		steps, length = cond+a+b, max(x, y)
-	case *ast.VariableDeclaratorNode:
-		var more int
-		steps, c.lengths[n.Name] = c.of(n.Value)
-		more, length = c.of(n.Expr)
-		steps += more
-	case *ast.SequenceNode: // it is what its last part is
-		var more int
-		for _, one := range n.Nodes {
-			more, length = c.of(one)
-			steps += more
-		}
-	case *ast.PredicateNode:
-		steps, length = c.of(n.Node)
-	case *ast.BuiltinNode:
-		steps, length = c.call(n.Name, n.Arguments)
-	case *ast.CallNode:
-		steps = c.all(n.Arguments)
 	}
+	steps, length = c.parts(node)
 	if steps++; steps > maxSteps {
 		c.refuse(node, fmt.Sprintf("takes %d steps, at most %d", steps, maxSteps), "look into fewer lists within lists, or into shorter ones")
 	}
 	return min(steps, maxSteps+1), min(length, maxList)
+}
+
+// parts is of without the step of the node itself.
+func (c *costs) parts(node ast.Node) (steps, length int) {
+	switch n := node.(type) {
+	case *ast.ArrayNode:
+		return c.all(n.Nodes), len(n.Nodes)
+	case *ast.UnaryNode:
+		steps, _ = c.of(n.Node)
+	case *ast.BinaryNode:
+		return c.binary(n)
+	case *ast.ChainNode:
+		return c.of(n.Node)
+	case *ast.MemberNode:
+		steps = c.all([]ast.Node{n.Node, n.Property})
+	case *ast.SliceNode:
+		steps, length = c.of(n.Node)
+		return steps + c.all(slices.DeleteFunc([]ast.Node{n.From, n.To}, func(end ast.Node) bool { return end == nil })), length
+	case *ast.ConditionalNode:
+		cond, _ := c.of(n.Cond)
+		a, x := c.of(n.Exp1)
+		b, y := c.of(n.Exp2)
+		return cond + a + b, max(x, y)
+	case *ast.VariableDeclaratorNode:
+		steps, c.lengths[n.Name] = c.of(n.Value)
+		more, length := c.of(n.Expr)
+		return steps + more, length
+	case *ast.SequenceNode: // it is what its last part is
+		for _, one := range n.Nodes {
+			var more int
+			more, length = c.of(one)
+			steps += more
+		}
+	case *ast.PredicateNode:
+		return c.of(n.Node)
+	case *ast.BuiltinNode:
+		return c.call(n.Name, n.Arguments)
+	case *ast.CallNode:
+		steps = c.all(n.Arguments)
+	}
+	return steps, length
 }
 
 func (c *costs) all(nodes []ast.Node) (steps int) {

@@ -32,15 +32,10 @@ func (in *interpreter) binary(n *ast.BinaryNode) value {
 	if why := a.why.join(b.why); why != nil {
 		return value{why: why}
 	}
+	if compare := order(n.Operator); compare != nil {
+		return try(func() value { return known(compare(a.v, b.v)) })
+	}
 	switch n.Operator {
-	case "<":
-		return try(func() value { return known(runtime.Less(a.v, b.v)) })
-	case "<=":
-		return try(func() value { return known(runtime.LessOrEqual(a.v, b.v)) })
-	case ">":
-		return try(func() value { return known(runtime.More(a.v, b.v)) })
-	case ">=":
-		return try(func() value { return known(runtime.MoreOrEqual(a.v, b.v)) })
 	case "..":
 		return spread(a.v, b.v)
 	case "+", "-", "*", "/", "%", "**", "^":
@@ -49,8 +44,27 @@ func (in *interpreter) binary(n *ast.BinaryNode) value {
 		}
 		return arithmetic(n.Operator, a.v, b.v)
 	}
-	x, isText := a.v.(string)
-	y, alsoText := b.v.(string)
+	return in.ofTexts(n, a.v, b.v)
+}
+
+func order(operator string) func(a, b any) bool {
+	switch operator {
+	case "<":
+		return runtime.Less
+	case "<=":
+		return runtime.LessOrEqual
+	case ">":
+		return runtime.More
+	case ">=":
+		return runtime.MoreOrEqual
+	}
+	return nil
+}
+
+// ofTexts is an operator between two texts.
+func (in *interpreter) ofTexts(n *ast.BinaryNode, a, b any) value {
+	x, isText := a.(string)
+	y, alsoText := b.(string)
 	if !isText || !alsoText {
 		return cannotTell(n.String())
 	}

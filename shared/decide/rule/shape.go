@@ -45,36 +45,53 @@ func (o *outline) fast(node ast.Node) bool {
 	case *ast.BoolNode, *ast.StringNode, *ast.IntegerNode, *ast.FloatNode:
 		return true
 	case *ast.IdentifierNode:
-		return slices.Contains(o.locals, n.Value) || bit[n.Value] != 0 && !isList(n.Value)
+		return o.name(n.Value)
 	case *ast.PointerNode:
 		return o.over == "tags" || o.over == "labels"
 	case *ast.MemberNode:
-		name, isName := n.Property.(*ast.StringNode)
-		_, isPointer := n.Node.(*ast.PointerNode)
-		if !isName || !isPointer || o.over != "streams" || streamBit[name.Value] == 0 || n.Optional {
-			return false
-		}
-		o.fields |= streamBit[name.Value]
-		return true
+		return o.member(n)
 	case *ast.UnaryNode:
-		return (n.Operator == "not" || n.Operator == "!" || isConstant(n.Node)) && o.fast(n.Node)
+		return (isNot(n) || isConstant(n.Node)) && o.fast(n.Node)
 	case *ast.BinaryNode:
 		return o.binary(n)
 	case *ast.ConditionalNode:
-		return o.fast(n.Cond) && o.fast(n.Exp1) && o.fast(n.Exp2)
+		return o.every(n.Cond, n.Exp1, n.Exp2)
 	case *ast.VariableDeclaratorNode:
 		if !o.fast(n.Value) {
 			return false
 		}
 		o.locals = append(o.locals, n.Name)
 		return o.fast(n.Expr)
-	case *ast.BuiltinNode:
-		return o.call(n.Name, n.Arguments)
-	case *ast.CallNode:
-		name, ok := n.Callee.(*ast.IdentifierNode)
-		return ok && o.call(name.Value, n.Arguments)
 	}
-	return false
+	name, args := called(node)
+	return name != "" && o.call(name, args)
+}
+
+// called is the name and the arguments of a call; of anything else there is no name.
+func called(node ast.Node) (name string, args []ast.Node) {
+	switch n := node.(type) {
+	case *ast.BuiltinNode:
+		return n.Name, n.Arguments
+	case *ast.CallNode:
+		if callee, ok := n.Callee.(*ast.IdentifierNode); ok {
+			return callee.Value, n.Arguments
+		}
+	}
+	return "", nil
+}
+
+func (o *outline) every(nodes ...ast.Node) bool {
+	return !slices.ContainsFunc(nodes, func(node ast.Node) bool { return !o.fast(node) })
+}
+
+func (o *outline) member(n *ast.MemberNode) bool {
+	name, isName := n.Property.(*ast.StringNode)
+	_, isPointer := n.Node.(*ast.PointerNode)
+	if !isName || !isPointer || o.over != "streams" || streamBit[name.Value] == 0 || n.Optional {
+		return false
+	}
+	o.fields |= streamBit[name.Value]
+	return true
 }
 
 func (o *outline) binary(n *ast.BinaryNode) bool {
@@ -93,6 +110,12 @@ func (o *outline) binary(n *ast.BinaryNode) bool {
 	}
 	return isConstant(n) // it was computed when it was checked
 }
+
+func (o *outline) name(name string) bool {
+	return slices.Contains(o.locals, name) || bit[name] != 0 && !isList(name)
+}
+
+func isNot(n *ast.UnaryNode) bool { return n.Operator == "not" || n.Operator == "!" }
 
 func isTime(node ast.Node) bool {
 	n, ok := node.(*ast.IdentifierNode)
@@ -135,7 +158,7 @@ func (o *outline) call(name string, args []ast.Node) bool {
 	default:
 		return false
 	}
-	return !slices.ContainsFunc(args, func(arg ast.Node) bool { return !o.fast(arg) })
+	return o.every(args...)
 }
 
 func (o *outline) quantifier(name string, args []ast.Node) bool {
@@ -193,47 +216,64 @@ func (c *constants) every(nodes []ast.Node) bool {
 // impossible finds the first part that is the same for every asset and cannot be
 // computed, such as a quotient by zero.
 func impossible(text string, root ast.Node, res patterns) error {
-	c := constants{is: map[ast.Node]bool{}}
-	ast.Walk(&root, &c)
-	var fault error
-	check := func(node ast.Node) {
-		switch node.(type) {
-		case *ast.BinaryNode, *ast.CallNode, *ast.BuiltinNode, *ast.ConditionalNode, *ast.UnaryNode:
-		default:
-			return
-		}
-		in := interpreter{f: &Facts{}, res: res}
-		v := in.safe(node)
-		if fault != nil || v.why == nil {
-			return
-		}
-		what := strings.Join(v.why.list(), ", ")
-		if v.why.err != nil {
-			what = v.why.err.Error()
-		}
-		fault = cannot(text, node, "cannot be computed: "+what, "")
-	}
-	if c.is[root] {
-		check(root)
-		return fault
+	s := sums{text: text, res: res, constants: constants{is: map[ast.Node]bool{}}}
+	ast.Walk(&root, &s.constants)
+	if s.constants.is[root] {
+		s.check(root)
+		return s.fault
 	}
 	ast.Walk(&root, visitor(func(node ast.Node) {
-		if c.is[node] {
+		if s.constants.is[node] {
 			return // what holds it is checked
 		}
 		for _, part := range inner(node) {
-			if c.is[part] {
-				check(part)
+			if s.constants.is[part] {
+				s.check(part)
 			}
 		}
-		if b, ok := node.(*ast.BinaryNode); ok && (b.Operator == "/" || b.Operator == "%") && c.is[b.Right] && fault == nil {
-			in := interpreter{f: &Facts{}, res: res}
-			if by := in.safe(b.Right); by.why == nil && zero(by.v) {
-				fault = cannot(text, b.Right, "cannot be computed: division by zero", "")
-			}
-		}
+		s.checkDivisor(node)
 	}))
-	return fault
+	return s.fault
+}
+
+// sums are the parts that can be computed without an asset.
+type sums struct {
+	text      string
+	res       patterns
+	constants constants
+	fault     error // the first
+}
+
+func (s *sums) compute(node ast.Node) value {
+	in := interpreter{f: &Facts{}, res: s.res}
+	return in.safe(node)
+}
+
+func (s *sums) check(node ast.Node) {
+	switch node.(type) {
+	case *ast.BinaryNode, *ast.CallNode, *ast.BuiltinNode, *ast.ConditionalNode, *ast.UnaryNode:
+	default:
+		return
+	}
+	v := s.compute(node)
+	if s.fault != nil || v.why == nil {
+		return
+	}
+	what := strings.Join(v.why.list(), ", ")
+	if v.why.err != nil {
+		what = v.why.err.Error()
+	}
+	s.fault = cannot(s.text, node, "cannot be computed: "+what, "")
+}
+
+func (s *sums) checkDivisor(node ast.Node) {
+	b, ok := node.(*ast.BinaryNode)
+	if !ok || b.Operator != "/" && b.Operator != "%" || !s.constants.is[b.Right] || s.fault != nil {
+		return
+	}
+	if by := s.compute(b.Right); by.why == nil && zero(by.v) {
+		s.fault = cannot(s.text, b.Right, "cannot be computed: division by zero", "")
+	}
 }
 
 type visitor func(ast.Node)
@@ -273,7 +313,7 @@ func conditions(node ast.Node) []ast.Node {
 			return append(conditions(n.Left), conditions(n.Right)...)
 		}
 	case *ast.UnaryNode:
-		if n.Operator == "not" || n.Operator == "!" {
+		if isNot(n) {
 			return conditions(n.Node)
 		}
 	}

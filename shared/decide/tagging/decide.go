@@ -267,61 +267,67 @@ type made struct {
 // what the round before came to.
 func (r *Rules) run(m *rule.Machine, f, view *rule.Facts, before assigned, o owner) pass {
 	p := pass{owner: o, set: before, people: len(view.Tags), apart: apart(view.Tags)} // what was set stays set, though its rule's condition may be gone by it
-	view.Title, view.Description = f.Title, f.Description
-	category, name := int64(f.CategoryID), f.Category
-	if before.titleBy > 0 {
-		view.Title = before.title
-	}
-	if before.descBy > 0 {
-		view.Description = before.description
-	}
-	if before.catBy > 0 {
-		category, name = before.category, r.categoryName(before.category)
+	var category int64
+	view.Title, view.Description, category = before.over(f)
+	name := f.Category
+	if category != int64(f.CategoryID) {
+		name = r.categoryName(category)
 	}
 	if int64(view.CategoryID) != category {
 		rule.InCategory(view, category, name)
 	}
 	for i := range r.rules {
-		c := &r.rules[i]
-		matched, waiting, err := m.Eval(c.when, view)
-		if err != nil {
-			p.faults = append(p.faults, fmt.Sprintf("%s: %v", c.name, err))
-			p.waiting = append(p.waiting, i) // doubt keeps what it produced before
-			continue
-		}
-		if matched && !c.ready(view) {
-			matched, waiting = false, true
-		}
-		if waiting {
-			p.waiting = append(p.waiting, i)
-			if c.stop { // whether the rest is for this media is not known either
-				for j := i + 1; j < len(r.rules); j++ {
-					p.waiting = append(p.waiting, j)
-				}
-				break
-			}
-		}
-		if !matched {
-			continue
-		}
-		p.matched = append(p.matched, i)
-		p.apply(i, c, f, view)
-		if c.stop {
+		if !p.step(m, r.rules, i, f, view) {
 			break
 		}
 	}
-	title, description, to := f.Title, f.Description, int64(f.CategoryID)
-	if p.set.titleBy > 0 {
-		title = p.set.title
-	}
-	if p.set.descBy > 0 {
-		description = p.set.description
-	}
-	if p.set.catBy > 0 {
-		to = p.set.category
-	}
+	title, description, to := p.set.over(f)
 	p.moved = title != view.Title || description != view.Description || to != category
 	return p
+}
+
+// over is what the fields are with what rules set.
+func (s assigned) over(f *rule.Facts) (title, description string, category int64) {
+	title, description, category = f.Title, f.Description, int64(f.CategoryID)
+	if s.titleBy > 0 {
+		title = s.title
+	}
+	if s.descBy > 0 {
+		description = s.description
+	}
+	if s.catBy > 0 {
+		category = s.category
+	}
+	return title, description, category
+}
+
+// step evaluates one rule, and says whether those behind it count.
+func (p *pass) step(m *rule.Machine, rules []compiled, i int, f, view *rule.Facts) (more bool) {
+	c := &rules[i]
+	matched, waiting, err := m.Eval(c.when, view)
+	if err != nil {
+		p.faults = append(p.faults, fmt.Sprintf("%s: %v", c.name, err))
+		p.waiting = append(p.waiting, i) // doubt keeps what it produced before
+		return true
+	}
+	if matched && !c.ready(view) {
+		matched, waiting = false, true
+	}
+	if waiting {
+		p.waiting = append(p.waiting, i)
+		if c.stop { // whether the rest is for this media is not known either
+			for j := i + 1; j < len(rules); j++ {
+				p.waiting = append(p.waiting, j)
+			}
+			return false
+		}
+	}
+	if !matched {
+		return true
+	}
+	p.matched = append(p.matched, i)
+	p.apply(i, c, f, view)
+	return !c.stop
 }
 
 func (c *compiled) ready(f *rule.Facts) bool {
@@ -334,25 +340,7 @@ func (c *compiled) ready(f *rule.Facts) bool {
 }
 
 func (p *pass) apply(i int, c *compiled, f, view *rule.Facts) {
-	for _, pat := range c.remove {
-		if c.fields.Tags != Merge || p.owner.add { // a list to be left alone is not shortened either
-			break
-		}
-		p.removed = append(p.removed, pat)
-		p.wanted = slices.DeleteFunc(p.wanted, func(m made) bool { return pat.fits(m.tag) })
-		view.Tags = slices.DeleteFunc(slices.Clone(view.Tags), pat.fits)
-	}
-	if c.fields.Tags != Ignore && (c.fields.Tags != IfEmpty || p.people == 0) {
-		for j := range c.add {
-			if t := &c.add[j]; t.literal {
-				p.want(made{t.prefix, i, true}, view)
-			} else {
-				for _, tag := range t.fill(view) {
-					p.want(made{rule.Compose(tag), i, false}, view)
-				}
-			}
-		}
-	}
+	p.applyTags(i, c, view)
 	if c.title != nil && allows(c.fields.Title, f.Title == "") {
 		if text := first(c.title.fill(view)); text != "" {
 			p.set.title, p.set.titleBy, p.set.titleMode = text, i+1, c.fields.Title
@@ -368,6 +356,29 @@ func (p *pass) apply(i int, c *compiled, f, view *rule.Facts) {
 	}
 	if c.setsCategory && allows(c.fields.Category, f.CategoryID == 0) {
 		p.set.category, p.set.catBy, p.set.cMode = c.category, i+1, c.fields.Category
+	}
+}
+
+func (p *pass) applyTags(i int, c *compiled, view *rule.Facts) {
+	for _, pat := range c.remove {
+		if c.fields.Tags != Merge || p.owner.add { // a list to be left alone is not shortened either
+			break
+		}
+		p.removed = append(p.removed, pat)
+		p.wanted = slices.DeleteFunc(p.wanted, func(m made) bool { return pat.fits(m.tag) })
+		view.Tags = slices.DeleteFunc(slices.Clone(view.Tags), pat.fits)
+	}
+	if c.fields.Tags == Ignore || c.fields.Tags == IfEmpty && p.people > 0 {
+		return
+	}
+	for j := range c.add {
+		if t := &c.add[j]; t.literal {
+			p.want(made{t.prefix, i, true}, view)
+		} else {
+			for _, tag := range t.fill(view) {
+				p.want(made{rule.Compose(tag), i, false}, view)
+			}
+		}
 	}
 }
 
@@ -446,6 +457,21 @@ func (r *Rules) tags(f *rule.Facts, p *pass, d *Decision, o owner) {
 			room--
 		}
 	}
+	r.addTags(f, p, d, stays, room)
+	for i, tag := range f.Tags {
+		if stays[i] {
+			continue
+		}
+		by, why := r.whyRemoved(tag, p)
+		d.Change.Tags.Remove = append(d.Change.Tags.Remove, tag)
+		d.Reasons = append(d.Reasons, Reason{"tags", "remove", tag, by, why})
+	}
+	d.whole(f)
+}
+
+// addTags adds the tags that the rules want, as many as there is room for, and marks
+// those that are there already as staying.
+func (r *Rules) addTags(f *rule.Facts, p *pass, d *Decision, stays []bool, room int) {
 	for _, m := range p.wanted {
 		d.wanted = append(d.wanted, m.tag)
 	}
@@ -478,27 +504,21 @@ func (r *Rules) tags(f *rule.Facts, p *pass, d *Decision, o owner) {
 	if len(d.Change.Tags.Add) == 0 {
 		d.Change.Tags.Add, d.Reasons = nil, nil
 	}
-	for i, tag := range f.Tags {
-		if stays[i] {
-			continue
-		}
-		var by, why string
-		switch j := slices.IndexFunc(p.removed, func(pat pattern) bool { return pat.fits(tag) }); {
-		case j >= 0:
-			by = r.rules[p.removed[j].rule].name
-			why = fmt.Sprintf("rule %q removes it", by)
-		case r.isRetired(tag):
-			why = "it is retired"
-		default:
-			why = "a rule gave it, and none produces it any more"
-			if owners := r.Owners(tag); len(owners) > 0 {
-				why = "no rule produces it any more, and it is a tag of: " + strings.Join(owners, ", ")
-			}
-		}
-		d.Change.Tags.Remove = append(d.Change.Tags.Remove, tag)
-		d.Reasons = append(d.Reasons, Reason{"tags", "remove", tag, by, why})
+}
+
+// whyRemoved names the rule that removes a tag, where one does, and the reason.
+func (r *Rules) whyRemoved(tag string, p *pass) (by, why string) {
+	switch j := slices.IndexFunc(p.removed, func(pat pattern) bool { return pat.fits(tag) }); {
+	case j >= 0:
+		by = r.rules[p.removed[j].rule].name
+		return by, fmt.Sprintf("rule %q removes it", by)
+	case r.isRetired(tag):
+		return "", "it is retired"
 	}
-	d.whole(f)
+	if owners := r.Owners(tag); len(owners) > 0 {
+		return "", "no rule produces it any more, and it is a tag of: " + strings.Join(owners, ", ")
+	}
+	return "", "a rule gave it, and none produces it any more"
 }
 
 // whole gives the tag changes up when the provider would refuse the list that they

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"vodcurator/shared/decide/rule"
@@ -52,26 +53,16 @@ func (r *Rules) explain(f *rule.Facts, o owner) Explanation {
 	people := len(view.Tags)
 	for i := range r.rules {
 		c := &r.rules[i]
-		v := RuleView{Name: c.name, Result: "no", Parts: c.when.Explain(&view)}
-		switch {
-		case e.Decision.Locked != "":
-			v.Result, v.Parts = "not reached", nil
-		case slices.Contains(e.Decision.Matched, c.name):
-			v.Result = "matched"
-			pass := pass{people: people, apart: apart(view.Tags), owner: o}
-			pass.apply(i, c, f, &view)
-		case slices.Contains(e.Decision.Waiting, c.name):
-			v.Result = "waiting"
-		}
-		for _, part := range v.Parts {
-			if v.Result == "waiting" && len(part.Result) > 5 && part.Result[:5] == "error" {
-				v.Result = part.Result
-			}
-		}
+		v := c.view(&view, e.Decision)
 		e.Rules = append(e.Rules, v)
-		if c.stop && v.Result == "matched" {
+		if v.Result != ruleMatched {
+			continue
+		}
+		pass := pass{people: people, apart: apart(view.Tags), owner: o}
+		pass.apply(i, c, f, &view)
+		if c.stop {
 			for _, rest := range r.rules[i+1:] {
-				e.Rules = append(e.Rules, RuleView{Name: rest.name, Result: "not reached"})
+				e.Rules = append(e.Rules, RuleView{Name: rest.name, Result: ruleNotReached})
 			}
 			break
 		}
@@ -90,24 +81,37 @@ func (r *Rules) explain(f *rule.Facts, o owner) Explanation {
 	return e
 }
 
+// What a RuleView may have as its result, beside no and an error.
+const (
+	ruleMatched    = "matched"
+	ruleWaiting    = "waiting"
+	ruleNotReached = "not reached"
+)
+
+// view is how the rule came to what was decided, on the facts as it saw them.
+func (c *compiled) view(f *rule.Facts, d Decision) RuleView {
+	v := RuleView{Name: c.name, Result: "no", Parts: c.when.Explain(f)}
+	switch {
+	case d.Locked != "":
+		v.Result, v.Parts = ruleNotReached, nil
+	case slices.Contains(d.Matched, c.name):
+		v.Result = ruleMatched
+	case slices.Contains(d.Waiting, c.name):
+		v.Result = ruleWaiting
+		if i := slices.IndexFunc(v.Parts, func(part rule.Part) bool { return strings.HasPrefix(part.Result, "error") }); i >= 0 {
+			v.Result = v.Parts[i].Result
+		}
+	}
+	return v
+}
+
 // unknownOwner is the owner of a tag of which nobody knows whose it is.
 const unknownOwner = "unknown"
 
 func (o owner) tagView(tag, fate string, d Decision) TagView {
 	v := TagView{Tag: tag, Fate: fate, Owner: o.Owners(tag)}
 	if o.memory != nil && fate == "stays" {
-		gift, given := o.memory.Given[tag]
-		_, met := o.memory.Met[rule.Compose(tag)]
-		switch {
-		case given && len(v.Owner) == 0:
-			v.Owner, v.Since = []string{"a rule that is gone"}, gift.At
-		case given:
-			v.Since = gift.At
-		case len(v.Owner) > 0 && !met:
-			v.Owner, v.Why = []string{unknownOwner}, "who gave it is not remembered: it counts as a tag of people"
-		default:
-			v.Owner = nil
-		}
+		o.remembered(&v)
 	}
 	switch {
 	case len(v.Owner) > 0:
@@ -128,4 +132,20 @@ func (o owner) tagView(tag, fate string, d Decision) TagView {
 		v.Why = fmt.Sprintf("belongs to %s", v.Owner[0])
 	}
 	return v
+}
+
+// remembered says whose a tag is by what is remembered of it.
+func (o owner) remembered(v *TagView) {
+	gift, given := o.memory.Given[v.Tag]
+	_, met := o.memory.Met[rule.Compose(v.Tag)]
+	switch {
+	case given && len(v.Owner) == 0:
+		v.Owner, v.Since = []string{"a rule that is gone"}, gift.At
+	case given:
+		v.Since = gift.At
+	case len(v.Owner) > 0 && !met:
+		v.Owner, v.Why = []string{unknownOwner}, "who gave it is not remembered: it counts as a tag of people"
+	default:
+		v.Owner = nil
+	}
 }

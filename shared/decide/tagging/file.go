@@ -272,6 +272,18 @@ func (p parser) rule(path string, index int, one ruleSpec, r *Rules) compiled {
 	if len(one.Add) > video.MaxTags {
 		p.Add(path+".add", fmt.Sprintf("%d tags, an asset can have %d", len(one.Add), video.MaxTags), "")
 	}
+	p.adds(path, index, one, r, &c)
+	p.removes(path, index, one, r, &c)
+	c.title = p.text(path+".title", one.Title, "title", c.fields.Title)
+	c.description = p.text(path+".description", one.Description, "description", c.fields.Description)
+	if one.Category != "" {
+		c.category, c.setsCategory = p.category(path+".category", one.Category), true
+	}
+	return c
+}
+
+// adds reads the tags that a rule gives, and notes who makes them.
+func (p parser) adds(path string, index int, one ruleSpec, r *Rules, c *compiled) {
 	for i, text := range one.Add {
 		at := fmt.Sprintf("%s.add[%d]", path, i)
 		t := p.template(at, text)
@@ -294,6 +306,10 @@ func (p parser) rule(path string, index int, one ruleSpec, r *Rules) compiled {
 		}
 		c.add = append(c.add, *t)
 	}
+}
+
+// removes reads the tags that a rule takes away.
+func (p parser) removes(path string, index int, one ruleSpec, r *Rules, c *compiled) {
 	for i, text := range one.Remove {
 		at := fmt.Sprintf("%s.remove[%d]", path, i)
 		pat := p.pattern(at, text, index)
@@ -305,12 +321,6 @@ func (p parser) rule(path string, index int, one ruleSpec, r *Rules) compiled {
 		}
 		c.remove = append(c.remove, pat)
 	}
-	c.title = p.text(path+".title", one.Title, "title", c.fields.Title)
-	c.description = p.text(path+".description", one.Description, "description", c.fields.Description)
-	if one.Category != "" {
-		c.category, c.setsCategory = p.category(path+".category", one.Category), true
-	}
-	return c
 }
 
 // text is the template of a title or a description. One that repeats the field it

@@ -304,6 +304,9 @@ rules:
 	require.Equal(t, []string{"a"}, d.Change.Tags.Add)
 	require.Equal(t, "T", text(d.Change.Set.Title))
 	require.Empty(t, d.Dropped)
+	rules = parse(t, "rules:\n  - {name: seen, when: 'description == \"D\"', add: [seen]}\n  - {name: sets, when: 'description == \"\" or description == \"D\"', description: D}")
+	d = decide(t, rules, rule.Sample{})
+	require.Equal(t, []string{"seen"}, d.Change.Tags.Add, "a description is a fact to the rules before the one that sets it")
 }
 
 func TestACircleOfThreeSetsNothing(t *testing.T) {

@@ -86,7 +86,7 @@ func Item(id string) retention.Item {
 func Plan(t T, o state.Objects, n int) state.Plan {
 	t.Helper()
 	lines := state.Lines{Objects: o}
-	p := state.Plan{Created: Noon, Expires: Noon.AddDate(0, 0, 7), Region: "cn-shanghai", Account: "1", Policy: strings.Repeat("a", 64), Library: state.Library{Media: n}}
+	p := state.Plan{Created: Noon, Expires: Noon.AddDate(0, 0, 7), Scope: video.Scope{Region: "cn-shanghai", Account: "1"}, Policy: strings.Repeat("a", 64), Library: state.Library{Media: n}}
 	for i := range n {
 		id := fmt.Sprintf("v%06d", i)
 		v := retention.Verdict{ID: video.ID(id), Items: []retention.Item{Item(id)}}

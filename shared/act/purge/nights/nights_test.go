@@ -180,7 +180,7 @@ func (w *world) planAt(luck int64, at time.Time, name, account string) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	job := plan.Job{Library: view{r}, State: desk{r}, Policy: w.policy, Region: region, Account: account}
+	job := plan.Job{Library: view{r}, State: desk{r}, Policy: w.policy, Scope: video.Scope{Region: region, Account: account}}
 	report, err := job.Run(ctx, at.Truncate(time.Second))
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -210,7 +210,7 @@ func (w *world) runPurge(luck int64) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	job := purge.Job{Library: view{r}, CDN: view{r}, State: desk{r}, Policy: w.policy, Region: region, Account: account, Now: r.clock}
+	job := purge.Job{Library: view{r}, CDN: view{r}, State: desk{r}, Policy: w.policy, Scope: video.Scope{Region: region, Account: account}, Now: r.clock}
 	report, err := job.Run(ctx, r.clock().Truncate(time.Second))
 	w.mu.Lock()
 	defer w.mu.Unlock()
