@@ -3,6 +3,7 @@ package localcloud
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -27,6 +28,8 @@ import (
 //	POST functions/NAME/kill        ends one process
 //	POST queues/NAME                {"DeadLetterTargetQueue":…,"MaxReceiveCount":…}
 //	POST topics/NAME                publishes the body; the topic is made when it is not there
+//	POST views                      [{"id":…,"date":"2026-01-31","vv":3,"uv":2,"seconds":90}] adds to the play statistics
+//	POST findings/ID                what analysis and review of a media find: {"VideoTagResult":{…},"MediaAuditResult":{…}}
 //	POST snapshots/NAME, restore/NAME, reset
 func (c *Cloud) front() http.Handler {
 	mux := http.NewServeMux()
@@ -43,6 +46,8 @@ func (c *Cloud) front() http.Handler {
 	mux.HandleFunc("POST /_local/restore/{name}", c.serveRestore)
 	mux.HandleFunc("POST /_local/reset", c.serveReset)
 	mux.HandleFunc("POST /_local/upload/{name}", c.serveUpload)
+	mux.HandleFunc("POST /_local/views", c.serveViews)
+	mux.HandleFunc("POST /_local/findings/{id}", c.serveFindings)
 	mux.HandleFunc("POST /_local/functions/{name}/kill", c.serveKill)
 	mux.HandleFunc("POST /_local/queues/{name}", c.serveQueue)
 	mux.HandleFunc("POST /_local/topics/{name}", c.servePublish)
@@ -294,6 +299,49 @@ func (c *Cloud) serveUpload(w http.ResponseWriter, r *http.Request) {
 	}, file)
 	if err != nil {
 		fail(w, http.StatusBadRequest, err)
+		return
+	}
+	reply(w, http.StatusOK, map[string]string{"id": id})
+}
+
+// serveViews adds plays to the statistics of their days. The date may be left out, for
+// the library's present day; a play of no number is one.
+func (c *Cloud) serveViews(w http.ResponseWriter, r *http.Request) {
+	var ask []struct {
+		ID, Date string
+		VV, UV   int64
+		Seconds  float64
+	}
+	if err := body(r, &ask); err != nil {
+		fail(w, http.StatusBadRequest, err)
+		return
+	}
+	var views []fakevod.View
+	for _, v := range ask {
+		if _, ok := c.VOD.Lookup(v.ID); !ok {
+			fail(w, http.StatusBadRequest, fmt.Errorf("the library has no media %q", v.ID))
+			return
+		}
+		if _, err := time.Parse(time.DateOnly, v.Date); v.Date != "" && err != nil {
+			fail(w, http.StatusBadRequest, fmt.Errorf("date %q: a day such as 2026-01-31 is needed, of Beijing's time", v.Date))
+			return
+		}
+		views = append(views, fakevod.View{ID: v.ID, Date: v.Date, VV: max(v.VV, 1), UV: max(v.UV, 1), Milliseconds: int64(v.Seconds * 1000)})
+	}
+	c.VOD.AddViews(views...)
+	reply(w, http.StatusOK, map[string]int{"added": len(views)})
+}
+
+// serveFindings says what analysis and review of a media find from now on.
+func (c *Cloud) serveFindings(w http.ResponseWriter, r *http.Request) {
+	var ask fakevod.Findings
+	if err := body(r, &ask); err != nil {
+		fail(w, http.StatusBadRequest, err)
+		return
+	}
+	id := r.PathValue("id")
+	if !c.VOD.SetFindings(id, ask) {
+		fail(w, http.StatusNotFound, fmt.Errorf("the library has no media %q", id))
 		return
 	}
 	reply(w, http.StatusOK, map[string]string{"id": id})

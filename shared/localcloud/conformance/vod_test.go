@@ -49,7 +49,14 @@ var creators = map[string]any{
 	"RefreshMediaPlayUrls": vod.CreateRefreshMediaPlayUrlsRequest, "GetMediaRefreshJobs": vod.CreateGetMediaRefreshJobsRequest,
 	"RefreshVodObjectCaches": vod.CreateRefreshVodObjectCachesRequest, "CreateAudit": vod.CreateCreateAuditRequest,
 	"GetAuditHistory": vod.CreateGetAuditHistoryRequest, "MoveAppResource": vod.CreateMoveAppResourceRequest,
-	"SubmitSnapshotJob": vod.CreateSubmitSnapshotJobRequest,
+	"SubmitSnapshotJob": vod.CreateSubmitSnapshotJobRequest, "GetMediaAuditResult": vod.CreateGetMediaAuditResultRequest,
+	"SubmitAIMediaAuditJob": vod.CreateSubmitAIMediaAuditJobRequest, "GetAIMediaAuditJob": vod.CreateGetAIMediaAuditJobRequest,
+	"SubmitAIJob": vod.CreateSubmitAIJobRequest, "ListAIJob": vod.CreateListAIJobRequest,
+	"SubmitTranscodeJobs": vod.CreateSubmitTranscodeJobsRequest, "GetTranscodeTask": vod.CreateGetTranscodeTaskRequest,
+	"ListTranscodeTask": vod.CreateListTranscodeTaskRequest, "RegisterMedia": vod.CreateRegisterMediaRequest,
+	"CreateUploadAttachedMedia": vod.CreateCreateUploadAttachedMediaRequest, "GetAttachedMediaInfo": vod.CreateGetAttachedMediaInfoRequest,
+	"DeleteAttachedMedia": vod.CreateDeleteAttachedMediaRequest, "DescribePlayTopVideos": vod.CreateDescribePlayTopVideosRequest,
+	"DescribePlayVideoStatis": vod.CreateDescribePlayVideoStatisRequest, "DescribePlayUserTotal": vod.CreateDescribePlayUserTotalRequest,
 }
 
 // face is a local cloud with a library, and the bare SDK in front of it.
@@ -129,6 +136,10 @@ func (f *face) seed(t *testing.T) {
 	f.VOD.Seed(
 		fakevod.Asset{ID: "v", Title: "one", Description: "about it", Tags: "a,b", CateID: 1000000001, CoverURL: "http://c/1.jpg", UserData: `{"Extend":"x"}`, Size: 1000, Duration: 60,
 			Created: day(0), Modified: day(20), TemplateGroupID: "group", Source: source("v"), Snapshots: shots, AITags: json.RawMessage(`{"Category":[{"Tag":"sport"}]}`),
+			Findings: &fakevod.Findings{VideoTagResult: json.RawMessage(`{"Keyword":[{"Tag":"boat","Times":["900"]}]}`),
+				MediaAuditResult: json.RawMessage(`{"Suggestion":"review","Label":"ad","AbnormalModules":"video","VideoResult":{"Suggestion":"review","Label":"ad"}}`)},
+			AIJobs:  []fakevod.AIJob{{ID: "ai-tag", Type: "AIVideoTag", Data: json.RawMessage(`{"Category":[{"Tag":"sport"}]}`), Created: created}, {ID: "ai-audit", Type: "AIMediaAudit", Data: json.RawMessage(`{"Suggestion":"pass","Label":"normal"}`), Created: created}},
+			Tasks:   []fakevod.Task{{ID: "t-1", Template: "group", Trigger: "Upload", Created: created, Streams: []fakevod.Stream{stream("j-ld", "LD", "mp4", 240), stream("j-sd", "SD", "mp4", 360)}}},
 			Streams: []fakevod.Stream{stream("j-ld", "LD", "mp4", 240), stream("j-sd", "SD", "mp4", 360), old, locked, stream("j-mp3", "SQ", "mp3", 0)}},
 		fakevod.Asset{ID: "w", Title: "two", Description: "other", Tags: "b", Size: 2000, Duration: 120, Created: day(1), Modified: day(10), MediaSource: "live", Source: source("w"),
 			Streams: []fakevod.Stream{stream("w-ld", "LD", "mp4", 240)}},
@@ -140,8 +151,12 @@ func (f *face) seed(t *testing.T) {
 		fakevod.Asset{ID: "cold", Title: "cold", StorageClass: "Archive", Created: day(7), Source: source("cold")},
 		fakevod.Asset{ID: "theirs", AppID: "app-2", Title: "theirs", Created: day(8)},
 		fakevod.Asset{ID: "i", Kind: "image", Title: "picture", Tags: "p", Description: "seen", CateID: 1000000001, Created: day(0), Picture: picture("i")},
+		fakevod.Asset{ID: "at", Kind: "attached", Title: "logo", Tags: "mark", Description: "seen", Created: day(0),
+			Picture: &fakevod.Picture{Type: "watermark", Ext: "png", FileName: "logo.png", Key: "watermark/at.png", URL: "http://" + f.VOD.Bucket() + ".oss-cn-shanghai.aliyuncs.com/watermark/at.png", Size: 9, CateIDs: []int64{1000000001}}},
 		fakevod.Asset{ID: "i2", Kind: "image", Title: "other", Created: day(1), Picture: picture("i2")},
 	)
+	f.VOD.AddViews(fakevod.View{ID: "v", Date: "2026-02-10", VV: 7, UV: 3, Milliseconds: 90_000}, fakevod.View{ID: "w", Date: "2026-02-10", VV: 9, UV: 2, Milliseconds: 10_000},
+		fakevod.View{ID: "v", Date: "2026-02-11", VV: 1, UV: 1, Milliseconds: 1000})
 	f.saved = f.VOD.Snapshot()
 }
 

@@ -92,9 +92,7 @@ func getAuditHistory(s *Server, c *call) (any, *fault) {
 	if c.choice("SortBy") == "CreationTime:Desc" {
 		slices.Reverse(list)
 	}
-	total := int64(len(list))
-	from := min((c.number("PageNo")-1)*c.number("PageSize"), total)
-	return reply{"Status": a.auditStatus(), "Total": total, "Histories": list[from:min(from+c.number("PageSize"), total)]}, nil
+	return reply{"Status": a.auditStatus(), "Total": len(list), "Histories": page(c, list)}, nil
 }
 
 // moveAppResource gives assets to another application. Applications are no more than

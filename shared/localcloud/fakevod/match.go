@@ -394,7 +394,12 @@ var getters = map[string]func(*Server, *Asset) string{
 	"Status":           func(_ *Server, a *Asset) string { return a.Status },
 	"MediaSource":      func(_ *Server, a *Asset) string { return firstOf(a.MediaSource, "general") },
 	"PreprocessStatus": func(*Server, *Asset) string { return "UnPreprocess" },
-	"BusinessType":     func(*Server, *Asset) string { return "" },
+	"BusinessType": func(_ *Server, a *Asset) string {
+		if p := a.Picture; a.Kind == "attached" && p != nil {
+			return p.Type
+		}
+		return ""
+	},
 	"FileName": func(_ *Server, a *Asset) string {
 		if p := a.full().Picture; p != nil {
 			return p.FileName

@@ -65,6 +65,7 @@ func tags(name string) param {
 func (p param) must() param               { p.required = true; return p }
 func (p param) inBytes() param            { p.bytes = true; return p }
 func (p param) upTo(length int) param     { p.length = length; return p }
+func (p param) atMost(items int) param    { p.items = items; return p }
 func (p param) otherFault(f *fault) param { p.wrong = f; return p }
 
 // String is the row as a report prints it.
@@ -155,6 +156,9 @@ func (p param) checkList(value string) *fault {
 		return missingParam(p.name)
 	}
 	if p.items > 0 && len(all) > p.items {
+		if p.wrong != nil {
+			return p.wrong
+		}
 		return refuse(400, p.tooMany, "The "+p.name+" exceeded maximum.")
 	}
 	return nil
@@ -239,6 +243,12 @@ func (c *call) choice(name string) string {
 		return v
 	}
 	return c.param(name).values[0]
+}
+
+// time is zero when it was not sent.
+func (c *call) time(name string) time.Time {
+	t, _ := time.Parse(wireTime, c.q.Get(name))
+	return t
 }
 
 func (c *call) list(name string) []string { return distinct(c.q.Get(name)) }

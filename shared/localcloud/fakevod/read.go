@@ -43,7 +43,7 @@ func (c *call) sees(a *Asset) bool { return c.key.Apps == nil || slices.Contains
 func (s *Server) video(c *call, id string) (*Asset, *fault) {
 	a := s.look(c, id)
 	switch {
-	case a == nil || a.Kind == "image":
+	case a == nil || a.Kind == "image" || a.Kind == "attached":
 		return nil, noVideo
 	case !c.sees(a):
 		return nil, forbidden

@@ -448,11 +448,16 @@ var fieldWriters = map[string]func(*jsonText, *Server, *Asset){
 		o.urls("SpriteSnapshots", s.snapshotURLs(a.full(), "SpriteSnapshot"))
 	}),
 
-	"ImageType": pictureField(func(o *jsonText, p *Picture) { o.str("ImageType", p.Type) }),
+	"BusinessType": func(o *jsonText, _ *Server, a *Asset) {
+		if p := a.Picture; a.Kind == "attached" && p != nil {
+			o.str("BusinessType", p.Type)
+		}
+	},
+	"ImageType": ofImages(func(o *jsonText, p *Picture) { o.str("ImageType", p.Type) }),
 	"Type":      pictureField(func(o *jsonText, p *Picture) { o.str("Type", p.Type) }),
 	"Ext":       pictureField(func(o *jsonText, p *Picture) { o.str("Ext", p.Ext) }),
 	"URL":       pictureField(func(o *jsonText, p *Picture) { o.str("URL", p.URL) }),
-	"Mezzanine": pictureField(func(o *jsonText, p *Picture) {
+	"Mezzanine": ofImages(func(o *jsonText, p *Picture) {
 		o.any("Mezzanine", mezzanineFile{FileSize: strconv.FormatInt(p.Size, 10), FileURL: p.URL, Width: p.Width, Height: p.Height, OriginalFileName: p.FileName})
 	}),
 }
@@ -465,15 +470,23 @@ func (o *jsonText) urls(name string, urls []string) {
 
 func played(write func(*jsonText, *Server, *Asset)) func(*jsonText, *Server, *Asset) {
 	return func(o *jsonText, s *Server, a *Asset) {
-		if a.Kind != "image" {
+		if a.Kind == "video" || a.Kind == "audio" {
 			write(o, s, a)
+		}
+	}
+}
+
+func ofImages(write func(*jsonText, *Picture)) func(*jsonText, *Server, *Asset) {
+	return func(o *jsonText, s *Server, a *Asset) {
+		if a.Kind == "image" {
+			pictureField(write)(o, s, a)
 		}
 	}
 }
 
 func pictureField(write func(*jsonText, *Picture)) func(*jsonText, *Server, *Asset) {
 	return func(o *jsonText, _ *Server, a *Asset) {
-		if p := a.full().Picture; a.Kind == "image" && p != nil {
+		if p := a.full().Picture; p != nil {
 			write(o, p)
 		}
 	}
@@ -493,7 +506,7 @@ func wantedFields(text string) []func(*jsonText, *Server, *Asset) {
 }
 
 // kinds are the members and id names of each kind of media in a hit.
-var kinds = map[string][2]string{"video": {"Video", "VideoId"}, "audio": {"Audio", "AudioId"}, "image": {"Image", "ImageId"}}
+var kinds = map[string][2]string{"video": {"Video", "VideoId"}, "audio": {"Audio", "AudioId"}, "image": {"Image", "ImageId"}, "attached": {"AttachedMedia", "MediaId"}}
 
 // found writes one hit: id, type and time always, else only what was asked for.
 func (s *Server) found(o *jsonText, a *Asset, want []func(*jsonText, *Server, *Asset)) {
