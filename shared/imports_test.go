@@ -19,6 +19,7 @@ var rooms = []struct {
 	may  []string
 }{
 	{"shared/video", nil},
+	{"shared/manifest", nil},
 	{"events", []string{"shared/video"}},
 	{"shared/decide/rule", []string{"shared/video"}},
 	{"shared/decide/tagging", []string{"shared/video", "shared/decide/rule"}},
@@ -32,9 +33,9 @@ var rooms = []struct {
 	{"shared/report", []string{"shared/video", "shared/decide/...", "shared/act/...", "shared/state"}},
 	{"shared/boot", []string{"shared/video", "events", "shared/decide/...", "shared/act/...", "shared/report", "shared/vod", "shared/queue", "shared/state"}},
 	{"functions/...", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report", "shared/boot"}},
-	{"shared/cmd/vodctl", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report", "shared/boot", "shared/state", "shared/vod", "shared/queue"}},
+	{"shared/cmd/vodctl", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report", "shared/boot", "shared/state", "shared/vod", "shared/queue", "shared/manifest"}},
 	{"shared/console", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report", "shared/boot", "shared/state", "shared/vod", "shared/queue"}},
-	{"shared/localcloud/...", []string{"shared/localcloud/...", "shared/video"}},
+	{"shared/localcloud/...", []string{"shared/localcloud/...", "shared/video", "shared/manifest"}},
 	{"shared/cmd/local", []string{"shared/localcloud/...", "shared/console", "shared/report", "events", "shared/video", "shared/vod", "shared/queue", "shared/state"}},
 }
 
@@ -47,7 +48,7 @@ var owners = map[string][]string{
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2": {"shared/state", "shared/cmd/local"},
 	"github.com/expr-lang/expr":                    {"shared/decide/rule"},
 	"golang.org/x/text":                            {"shared/decide/rule"},
-	"github.com/goccy/go-yaml":                     {"shared/decide/...", "shared/localcloud/...", "shared/cmd/vodctl"},
+	"github.com/goccy/go-yaml":                     {"shared/decide/...", "shared/manifest"},
 	"github.com/robfig/cron/v3":                    {"shared/localcloud/..."},
 	"github.com/abema/go-mp4":                      {"shared/localcloud/..."},
 	"golang.org/x/image":                           {"shared/localcloud/..."},

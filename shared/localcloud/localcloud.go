@@ -258,7 +258,7 @@ func (c *Cloud) start(ctx context.Context) (err error) {
 
 	var functions []fakefc.Function
 	if c.opt.Manifest != "" {
-		functions, err = fakefc.ReadManifest(c.opt.Manifest, fakefc.Variables{Account: c.opt.Account, Env: c.env})
+		functions, err = fakefc.ReadManifest(c.opt.Manifest, fakefc.Variables{Account: c.opt.Account, Env: func(name string) string { return c.env[name] }})
 		if err != nil {
 			return err
 		}

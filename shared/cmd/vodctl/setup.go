@@ -1,20 +1,12 @@
 package main
 
 import (
-	"bytes"
-	"cmp"
-	"errors"
 	"fmt"
-	"maps"
-	"os"
-	"regexp"
-	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 
-	"vodcurator/shared/video"
+	"vodcurator/shared/manifest"
 )
 
 // callbackEvents are the notifications that autotag and the ledger act on. Everything
@@ -53,120 +45,22 @@ func setupCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-// manifest is what of an s.yaml says who takes from which queue.
-type manifest struct {
-	Vars      map[string]any
-	Resources map[string]struct {
-		Props struct {
-			Environment map[string]string `yaml:"environmentVariables"`
-			Triggers    []struct {
-				Name   string `yaml:"triggerName"`
-				Type   string `yaml:"triggerType"`
-				Config struct {
-					Timer  *bool `yaml:"enable"`
-					Pushed *bool `yaml:"triggerEnable"`
-					Source struct {
-						Parameters struct {
-							MNS struct {
-								Queue string `yaml:"QueueName"`
-							} `yaml:"sourceMNSParameters"`
-						} `yaml:"eventSourceParameters"`
-					} `yaml:"eventSourceConfig"`
-				} `yaml:"triggerConfig"`
-			}
-		}
-	}
+// manifest reads an s.yaml as the environment here would have it deployed.
+func (a *app) manifest(file string) (manifest.Manifest, error) {
+	return manifest.Read(file, manifest.Variables{Env: a.env})
 }
 
-var (
-	manifestVar = regexp.MustCompile(`\$\{vars\.(\w+)\}`)
-	manifestEnv = regexp.MustCompile(`\$\{env\('(\w+)', '([^']*)'\)\}`)
-)
-
-func readManifest(file string) (m manifest, err error) {
-	src, err := os.ReadFile(file)
-	if err != nil {
-		return m, err
-	}
-	if err := yaml.Unmarshal(bytes.TrimPrefix(src, []byte("\ufeff")), &m); err != nil { // some editors put that mark first
-		return m, fmt.Errorf("%s: %w", file, err)
-	}
-	return m, nil
-}
-
-// value fills in the variables of a text.
-func (m manifest) value(a *app, text string) string {
-	text = manifestVar.ReplaceAllStringFunc(text, func(ref string) string {
-		return fmt.Sprint(m.Vars[manifestVar.FindStringSubmatch(ref)[1]])
-	})
-	return manifestEnv.ReplaceAllStringFunc(text, func(ref string) string {
-		found := manifestEnv.FindStringSubmatch(ref)
-		return cmp.Or(a.env(found[1]), found[2])
-	})
-}
-
-// checkManifest refuses two intakes on the metadata queue, which are two writers, and
-// none at all: the function itself sees only what triggers it.
+// checkManifest says which intake the metadata queue has.
 func (a *app) checkManifest(file string) error {
-	m, err := readManifest(file)
+	m, err := a.manifest(file)
 	if err != nil {
 		return err
 	}
-	value := func(text string) string { return m.value(a, text) }
-	var faults []error
-	wrong := func(format string, args ...any) {
-		faults = append(faults, fmt.Errorf("%s: "+format, append([]any{file}, args...)...))
+	in, err := checkIntake(m)
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
 	}
-	intakeOf := func(env map[string]string) string { return cmp.Or(value(env["METADATA_INTAKE"]), "push") }
-	metadata, found := m.Resources["metadata"]
-	queue, intake := value(metadata.Props.Environment["METADATA_QUEUE"]), intakeOf(metadata.Props.Environment)
-	if !found || queue == "" {
-		return fmt.Errorf("%s: %w: no function metadata with a METADATA_QUEUE", file, video.ErrNotFound)
-	}
-	if intake != "push" && intake != "pull" {
-		wrong("metadata: METADATA_INTAKE is %q, want push or pull", intake)
-	}
-	bulk := value(metadata.Props.Environment["METADATA_BULK_QUEUE"])
-	if bulk == queue {
-		wrong("metadata: METADATA_BULK_QUEUE and METADATA_QUEUE are both %s", queue)
-	}
-	intakes := 0
-	for _, name := range slices.Sorted(maps.Keys(m.Resources)) {
-		props := m.Resources[name].Props
-		if name != "metadata" && intakeOf(props.Environment) == "pull" && value(props.Environment["METADATA_QUEUE"]) == queue {
-			wrong("%s: METADATA_INTAKE is pull: a second function that takes from %s", name, queue)
-		}
-		if other := value(props.Environment["METADATA_BULK_QUEUE"]); other != bulk && value(props.Environment["METADATA_QUEUE"]) == queue {
-			wrong("%s: METADATA_BULK_QUEUE is %q, and that of metadata is %q", name, other, bulk)
-		}
-		for _, t := range props.Triggers {
-			off := t.Config.Timer != nil && !*t.Config.Timer || t.Config.Pushed != nil && !*t.Config.Pushed
-			takes := value(t.Config.Source.Parameters.MNS.Queue) == queue
-			fits := intake == "push" && takes || intake == "pull" && t.Type == "timer"
-			switch {
-			case !off && bulk != "" && value(t.Config.Source.Parameters.MNS.Queue) == bulk:
-				wrong("%s: trigger %s: takes from %s, which metadata itself does", name, t.Name, bulk)
-			case off, intake == "push" && t.Type == "mns_topic": // a topic is no second reader of the queue
-			case name != "metadata" && takes:
-				wrong("%s: trigger %s: a second function that takes from %s", name, t.Name, queue)
-			case name == "metadata" && !fits:
-				wrong("metadata: METADATA_INTAKE is %s, and trigger %s is of type %s", intake, t.Name, t.Type)
-			case name == "metadata":
-				if intakes++; intakes > 1 {
-					wrong("metadata: trigger %s: a second intake", t.Name)
-				}
-			}
-		}
-	}
-	if intakes == 0 {
-		wrong("metadata: METADATA_INTAKE is %s, and there is no %s", intake,
-			map[string]string{"push": "EventBridge trigger that takes from " + queue, "pull": "timer"}[intake])
-	}
-	if len(faults) > 0 {
-		return errors.Join(faults...)
-	}
-	err = a.say("%s: metadata has one intake, %s%s\n", file, intake, map[bool]string{true: ", and takes bulk changes from " + bulk}[bulk != ""])
-	return err
+	return a.say("%s: metadata has one intake, %s%s\n", file, in.mode, map[bool]string{true: ", and takes bulk changes from " + in.bulk}[in.bulk != ""])
 }
 
 // autotagPolicy picks the policy of autotag's role: where metadata writes, autotag has no
@@ -176,11 +70,11 @@ func (a *app) autotagPolicy(file string) (string, error) {
 	if file == "" {
 		return queued + ", or ram-policy-direct.json where s.yaml gives it no METADATA_QUEUE", nil
 	}
-	m, err := readManifest(file)
+	m, err := a.manifest(file)
 	if err != nil {
 		return "", err
 	}
-	if m.value(a, m.Resources["autotag"].Props.Environment["METADATA_QUEUE"]) == "" {
+	if autotag, _ := m.Function("autotag"); autotag.Env["METADATA_QUEUE"] == "" {
 		return direct, nil
 	}
 	return queued, nil
@@ -188,7 +82,7 @@ func (a *app) autotagPolicy(file string) (string, error) {
 
 // setup speaks of what no API of the clients can look up as already there; it
 // lists what the manifest takes for granted.
-func (a *app) setup(manifest string) error {
+func (a *app) setup(file string) error {
 	app, err := a.boot()
 	if err != nil {
 		return err
@@ -219,7 +113,7 @@ func (a *app) setup(manifest string) error {
 	}
 	add("bucket", bucket, "OSS, region "+app.Region+", private, of account "+account+
 		" (the functions refuse another account's), versioning never switched on: a versioned bucket ignores create-if-absent and is refused")
-	autotag, err := a.autotagPolicy(manifest)
+	autotag, err := a.autotagPolicy(file)
 	if err != nil {
 		return err
 	}

@@ -31,6 +31,7 @@ func TestSetupRefusesAManifestWithAnotherIntakeThanItSays(t *testing.T) {
 	head := `
 vars:
   metadataQueue: ${env('METADATA_QUEUE', 'vodcurator-metadata')}
+  noticeQueue: vodcurator-notices
 resources:
   metadata:
     component: fc3
@@ -64,7 +65,7 @@ resources:
 		"a second function":        {intake: "push", triggers: pushTrigger, rest: other("", strings.ReplaceAll(pushTrigger, "${vars.metadataQueue}", "vodcurator-metadata")), wrong: []string{"other: trigger messages"}},
 		"the same, by environment": {intake: "push", triggers: pushTrigger, rest: other("", strings.ReplaceAll(pushTrigger, "${vars.metadataQueue}", "mine")), env: map[string]string{"METADATA_QUEUE": "mine"}, wrong: []string{"other: trigger messages"}},
 		"a second that drains":     {intake: "push", triggers: pushTrigger, rest: other("METADATA_QUEUE: vodcurator-metadata, METADATA_INTAKE: pull", timerTrigger), wrong: []string{"other: METADATA_INTAKE is pull"}},
-		"called directly":          {intake: "pull", triggers: strings.ReplaceAll(timerTrigger, "timer", "http"), wrong: []string{"trigger drain is of type http", "no timer"}},
+		"called directly":          {intake: "pull", triggers: strings.ReplaceAll(timerTrigger, "timer", "http"), wrong: []string{"trigger drain: is of type http", "no timer"}},
 		"a topic beside it":        {intake: "push", triggers: pushTrigger + strings.ReplaceAll(timerTrigger, "timer", "mns_topic")},
 		"switched off":             {intake: "push", triggers: strings.ReplaceAll(pushTrigger, "triggerConfig:", "triggerConfig:\n            triggerEnable: false"), wrong: []string{"no EventBridge trigger"}},
 		"two queues":               {intake: "push\n        METADATA_BULK_QUEUE: slow", triggers: pushTrigger, rest: other("METADATA_QUEUE: vodcurator-metadata, METADATA_BULK_QUEUE: slow", timerTrigger)},

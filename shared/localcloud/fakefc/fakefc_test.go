@@ -68,7 +68,7 @@ resources:
 
 func start(t *testing.T, text string, opt fakefc.Options) (*fakefc.Server, *httptest.Server) {
 	t.Helper()
-	fs, err := fakefc.ParseManifest([]byte(text), t.TempDir(), fakefc.Variables{Account: "1234567890123456", Env: opt.Env})
+	fs, err := fakefc.ParseManifest([]byte(text), t.TempDir(), fakefc.Variables{Account: "1234567890123456", Env: func(name string) string { return opt.Env[name] }})
 	require.NoError(t, err)
 	opt.Functions = fs
 	if opt.Keys == nil {
