@@ -113,7 +113,7 @@ func stateBuckets(account string) []string {
 
 // httpTrigger is the path of a manifest's HTTP trigger, to which VOD's callbacks go.
 func httpTrigger(manifest string) string {
-	functions, _ := fakefc.ReadManifest(manifest, fakefc.Variables{}) // what is wrong with it is told later
+	functions, _ := fakefc.ReadManifest(manifest, fakefc.Variables{}, fakefc.Doubts{WideLimits: true}) // what is wrong with it is told later
 	for _, f := range functions {
 		for _, t := range f.Triggers {
 			if t.Type == "http" {
@@ -258,7 +258,7 @@ func (c *Cloud) start(ctx context.Context) (err error) {
 
 	var functions []fakefc.Function
 	if c.opt.Manifest != "" {
-		functions, err = fakefc.ReadManifest(c.opt.Manifest, fakefc.Variables{Account: c.opt.Account, Env: func(name string) string { return c.env[name] }})
+		functions, err = fakefc.ReadManifest(c.opt.Manifest, fakefc.Variables{Account: c.opt.Account, Env: func(name string) string { return c.env[name] }}, fakefc.Doubts{})
 		if err != nil {
 			return err
 		}

@@ -109,6 +109,9 @@ type Doubts struct {
 	// GatherWhilePushing gathers the next batch of a queue while one is being pushed,
 	// not only once it was taken.
 	GatherWhilePushing bool
+	// WideLimits takes the larger of two limits of a manifest that documents give: 128
+	// letters of a functionName, not 64, and 30 days of maxAsyncEventAgeInSeconds, not 7.
+	WideLimits bool
 	// SelfHost writes the loopback host into requestContext.domainName, not a name
 	// of the form <id>.<region>.fcapp.run.
 	SelfHost bool
