@@ -75,7 +75,7 @@ func uploadCommand(out io.Writer) *cobra.Command {
 		Long: "Put video, audio, JPEG, PNG or GIF files into the running local cloud; it says which it cannot read.\n\n" +
 			"A file FILE.ai.json beside FILE says what SubmitAIJob and SubmitAIMediaAuditJob find in it:\n" +
 			`{"VideoTagResult":{"Keyword":[{"Tag":"boat","Times":["900"]}]},"MediaAuditResult":{"Suggestion":"pass","Label":"normal"}}`,
-		Args:  cobra.MinimumNArgs(1),
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, files []string) error {
 			env, err := readEnv(envFile)
 			if err != nil {

@@ -114,7 +114,7 @@ func checkEnvironment(env map[string]string) (f faults) {
 	size := 0
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		size += len(name) + len(env[name])
-		f.add(!goodVariable.MatchString(name), "environment variable", name, "letters, digits and _, beginning with a letter")
+		f.add(!goodVariable.MatchString(name), "environment variable", name, "letters, digits and _, not beginning with a digit or _")
 		f.add(strings.HasPrefix(name, "FC_"), "environment variable", name, "the prefix FC_ is the platform's")
 	}
 	f.add(size > maxVariable, "environmentVariables", size, fmt.Sprintf("at most %d bytes in all", maxVariable))

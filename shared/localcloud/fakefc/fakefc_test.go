@@ -563,6 +563,25 @@ func TestSuccessHasADestinationToo(t *testing.T) {
 	}
 }
 
+func TestAnEventThatIsTooOldIsGivenUp(t *testing.T) {
+	queues := fakemns.New(fakemns.Options{Keys: fakeram.New()})
+	queues.Create("failed")
+	s, _ := start(t, manifest(`      environmentVariables: {ALWAYS: fail}
+      asyncInvokeConfig:
+        maxAsyncRetryAttempts: 8
+        maxAsyncEventAgeInSeconds: 1
+        destinationConfig: {onFailure: {destination: 'acs:mns:cn-shanghai:1:/queues/failed/messages'}}
+`), fakefc.Options{Queues: queues})
+	_, err := s.InvokeAsync("f", []byte(`{}`))
+	require.NoError(t, err)
+	require.NoError(t, s.Quiet(t.Context()))
+	got, err := queues.Receive(t.Context(), "failed", 1, 0, 0)
+	require.NoError(t, err)
+	require.Len(t, got, 1)
+	require.Contains(t, got[0].Body, `"condition":"EventExpired"`)
+	require.Less(t, len(s.Invocations("f")), 9, "before its retries are used up")
+}
+
 func TestInvocationsAreLoggedWithWhatTheyPrinted(t *testing.T) {
 	var text bytes.Buffer
 	s, web := start(t, manifest(""), fakefc.Options{Log: slog.New(slog.NewJSONHandler(&text, &slog.HandlerOptions{Level: slog.LevelDebug}))})

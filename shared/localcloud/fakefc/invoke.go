@@ -351,6 +351,7 @@ func (s *Server) accept(f *fn, c call) {
 // to its retries, a refusal of the platform for up to five hours.
 func (s *Server) runAsync(f *fn, c call) Invocation {
 	began := time.Now()
+	age := func() time.Duration { return time.Duration(float64(time.Since(began)) / s.opt.Pace) } // as the waits are
 	backoff := 500 * time.Millisecond
 	for tries := 1; ; tries++ {
 		out, rec := f.run(s.stop, c, true)
@@ -366,7 +367,7 @@ func (s *Server) runAsync(f *fn, c call) Invocation {
 		case s.stop.Err() != nil:
 			return inv
 		case out.status == 429 || out.status >= 500:
-			if time.Since(began) > 5*time.Hour {
+			if age() > 5*time.Hour {
 				condition = "FunctionResourceExhausted"
 			}
 		case out.status != 0 || c.retry >= f.Retries:
@@ -374,7 +375,7 @@ func (s *Server) runAsync(f *fn, c call) Invocation {
 		default:
 			c.retry++
 		}
-		if time.Since(began) > f.MaxAge {
+		if age() > f.MaxAge {
 			condition = "EventExpired"
 		}
 		if condition != "" {
