@@ -52,6 +52,7 @@ const maxSubscriptions = 100
 
 // CreateTopic makes a topic, or leaves an existing one as it is.
 func (s *Server) CreateTopic(name string) {
+	defer func() { _ = s.flush() }() // as below
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.topics[name] == nil {
