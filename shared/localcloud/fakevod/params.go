@@ -107,27 +107,11 @@ func (p param) check(value string) *fault {
 	if p.plain && pictured(value) {
 		return illegal(p.name)
 	}
-	switch p.kind {
-	case "number":
-		if n, err := strconv.ParseInt(value, 10, 64); err != nil || n < p.least || n > p.most {
-			return wrong
-		}
-	case "one of":
-		if !slices.Contains(p.values, value) {
-			return wrong
-		}
-	case "some of":
-		for v := range strings.SplitSeq(value, ",") {
-			if v = strings.TrimSpace(v); v != "" && !slices.Contains(p.values, v) {
-				return wrong
-			}
-		}
-	case "time":
-		if _, err := time.Parse(wireTime, value); err != nil {
-			return wrong
-		}
-	case "list":
+	if p.kind == "list" {
 		return p.checkList(value)
+	}
+	if !p.fits(value) {
+		return wrong
 	}
 	if p.length == 0 || p.size(value) <= p.length {
 		return nil
@@ -136,6 +120,23 @@ func (p param) check(value string) *fault {
 		return p.wrong
 	}
 	return tooLong(p.name, p.length)
+}
+
+// fits says whether a value is of the parameter's kind and within its bounds.
+func (p param) fits(value string) bool {
+	switch p.kind {
+	case "number":
+		n, err := strconv.ParseInt(value, 10, 64)
+		return err == nil && n >= p.least && n <= p.most
+	case "one of":
+		return slices.Contains(p.values, value)
+	case "some of":
+		return !slices.ContainsFunc(distinct(value), func(v string) bool { return !slices.Contains(p.values, v) })
+	case "time":
+		_, err := time.Parse(wireTime, value)
+		return err == nil
+	}
+	return true
 }
 
 func (p param) checkList(value string) *fault {
