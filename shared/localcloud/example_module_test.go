@@ -10,17 +10,12 @@ import (
 )
 
 // testdata/example is a module of somebody else's, with the provider's client and this
-// package alone. It is run as they would run it: after a change of versions in go.mod,
+// package alone. Its test runs its program too. After a change of versions in go.mod,
 // `go mod tidy` in that folder mends it.
 func TestAnotherModuleUsesTheLocalCloud(t *testing.T) {
-	for _, args := range [][]string{{"run", "."}, {"test", "."}} {
-		cmd := exec.CommandContext(t.Context(), "go", args...)
-		cmd.Dir = filepath.Join("testdata", "example")
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
-		out, err := cmd.CombinedOutput()
-		require.NoError(t, err, "%s", out)
-		if args[0] == "run" {
-			require.Equal(t, "Harbour <nil>\n", string(out))
-		}
-	}
+	cmd := exec.CommandContext(t.Context(), "go", "test", ".")
+	cmd.Dir = filepath.Join("testdata", "example")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
 }

@@ -357,17 +357,24 @@ func (s *Server) receive(ctx context.Context, name string, most int, wait, hide 
 		if !some || until.After(deadline) {
 			until = deadline
 		}
-		timer := time.NewTimer(until.Sub(now))
-		select {
-		case <-ctx.Done():
-		case <-s.closed:
-			timer.Stop()
+		if !s.wait(ctx, wake, until.Sub(now)) {
 			return nil, nil
-		case <-wake:
-		case <-timer.C:
 		}
-		timer.Stop()
 	}
+}
+
+// wait waits until something may have come into a queue; false: the server is closing.
+func (s *Server) wait(ctx context.Context, wake <-chan struct{}, most time.Duration) bool {
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-wake:
+	case <-timer.C:
+	case <-s.closed:
+		return false
+	}
+	return true
 }
 
 func (s *Server) hand(q *queue, now time.Time, most int, hide time.Duration, f calls.Fault) (got []message, err error) {

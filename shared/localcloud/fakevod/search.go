@@ -146,8 +146,8 @@ func (m matcher) among(all []*Asset) []*Asset {
 // filter returns what the index holds of some kinds, as far as it matches, in order.
 func (s *Server) filter(c *call, kinds []string, m matcher, filtered bool, orders []order, key string) lines {
 	out := lines{cmp: compare(orders)}
-	plain := !orders[0].modified && len(orders) == 1
-	if plain && !filtered && c.key.Apps == nil && len(kinds) == 1 {
+	natural := !orders[0].modified && len(orders) == 1 && len(kinds) == 1 // the index's own order, or backwards
+	if natural && !filtered && c.key.Apps == nil {
 		out.sorted, out.backward = s.lib.index[kinds[0]].sorted, orders[0].desc
 		return out
 	}
@@ -163,7 +163,7 @@ func (s *Server) filter(c *call, kinds []string, m matcher, filtered bool, order
 			}
 		}
 	}
-	if !plain || len(kinds) > 1 {
+	if !natural {
 		slices.SortFunc(out.sorted, out.cmp)
 	} else if orders[0].desc {
 		slices.Reverse(out.sorted)

@@ -11,6 +11,12 @@ import (
 	"vodcurator/shared/localcloud/fakevod"
 )
 
+// The program itself.
+func Example() {
+	main()
+	// Output: Harbour <nil>
+}
+
 // A test of somebody's own: one cloud for all its cases, put back between them.
 func TestRetitle(t *testing.T) {
 	cloud := localcloud.RunT(t, localcloud.Options{})
