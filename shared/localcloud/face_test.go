@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vodcurator/shared/localcloud"
+	"vodcurator/shared/localcloud/fakevod"
 )
 
 // With TLS each address answers HTTPS beside HTTP; whoever does not trust the certificate
@@ -66,6 +67,21 @@ func TestHealthAndReadiness(t *testing.T) {
 		require.NoError(t, r.Body.Close())
 		require.Equal(t, http.StatusOK, r.StatusCode, path)
 	}
+}
+
+func TestPlaysAndFindingsOfWhatIsThere(t *testing.T) {
+	c := localcloud.RunT(t, localcloud.Options{})
+	base := c.Env()["FUNCTIONS_ENDPOINT"] + "/_local/"
+	id := c.VOD.Seed(fakevod.Asset{Title: "t"})[0]
+	require.Equal(t, 200, post(t, base+"views", `[{"id":"`+id+`","date":"2026-01-31","vv":3,"seconds":1.5},{"id":"`+id+`","date":"2026-01-31"}]`, nil))
+	require.Equal(t, []fakevod.View{{ID: id, Date: "2026-01-31", VV: 4, UV: 2, Milliseconds: 1500}}, c.VOD.Views())
+	require.Equal(t, 200, post(t, base+"findings/"+id, `{"VideoTagResult":{"Category":[{"Tag":"travel"}]}}`, nil))
+	for body, path := range map[string]string{
+		`[{"id":"none"}]`: "views", `[{"id":"` + id + `","date":"yesterday"}]`: "views", `{}`: "views", `[`: "findings/" + id,
+	} {
+		require.Equal(t, 400, post(t, base+path, body, nil), body)
+	}
+	require.Equal(t, 404, post(t, base+"findings/none", `{}`, nil))
 }
 
 func TestReadingsAreTurnedOnByName(t *testing.T) {

@@ -136,10 +136,13 @@ func (f *face) seed(t *testing.T) {
 	f.VOD.Seed(
 		fakevod.Asset{ID: "v", Title: "one", Description: "about it", Tags: "a,b", CateID: 1000000001, CoverURL: "http://c/1.jpg", UserData: `{"Extend":"x"}`, Size: 1000, Duration: 60,
 			Created: day(0), Modified: day(20), TemplateGroupID: "group", Source: source("v"), Snapshots: shots, AITags: json.RawMessage(`{"Category":[{"Tag":"sport"}]}`),
-			Findings: &fakevod.Findings{VideoTagResult: json.RawMessage(`{"Keyword":[{"Tag":"boat","Times":["900"]}]}`),
-				MediaAuditResult: json.RawMessage(`{"Suggestion":"review","Label":"ad","AbnormalModules":"video","VideoResult":{"Suggestion":"review","Label":"ad"}}`)},
-			AIJobs:  []fakevod.AIJob{{ID: "ai-tag", Type: "AIVideoTag", Data: json.RawMessage(`{"Category":[{"Tag":"sport"}]}`), Created: created}, {ID: "ai-audit", Type: "AIMediaAudit", Data: json.RawMessage(`{"Suggestion":"pass","Label":"normal"}`), Created: created}},
-			Tasks:   []fakevod.Task{{ID: "t-1", Template: "group", Trigger: "Upload", Created: created, Streams: []fakevod.Stream{stream("j-ld", "LD", "mp4", 240), stream("j-sd", "SD", "mp4", 360)}}},
+			Jobs: &fakevod.Jobs{
+				Findings: fakevod.Findings{VideoTagResult: json.RawMessage(`{"Keyword":[{"Tag":"boat","Times":["900"]}]}`),
+					MediaAuditResult: json.RawMessage(`{"Suggestion":"review","Label":"ad","AbnormalModules":"video","VideoResult":{"Suggestion":"review","Label":"ad"}}`)},
+				AI: []fakevod.AIJob{{ID: "ai-tag", Type: "AIVideoTag", Data: json.RawMessage(`{"Category":[{"Tag":"sport"}]}`), Created: created},
+					{ID: "ai-audit", Type: "AIMediaAudit", Data: json.RawMessage(`{"Suggestion":"pass","Label":"normal"}`), Created: created}},
+				Tasks: []fakevod.Task{{ID: "t-1", Template: "group", Trigger: "Upload", Created: created, Streams: []fakevod.Stream{stream("j-ld", "LD", "mp4", 240), stream("j-sd", "SD", "mp4", 360)}}},
+			},
 			Streams: []fakevod.Stream{stream("j-ld", "LD", "mp4", 240), stream("j-sd", "SD", "mp4", 360), old, locked, stream("j-mp3", "SQ", "mp3", 0)}},
 		fakevod.Asset{ID: "w", Title: "two", Description: "other", Tags: "b", Size: 2000, Duration: 120, Created: day(1), Modified: day(10), MediaSource: "live", Source: source("w"),
 			Streams: []fakevod.Stream{stream("w-ld", "LD", "mp4", 240)}},

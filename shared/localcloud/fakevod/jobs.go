@@ -10,6 +10,29 @@ import (
 // This file holds jobs: transcoding again, analysis and review. Each is done when the
 // call that submits it is answered; what it found is what Findings says.
 
+// Jobs are those that were done on an asset, the newest last, and what the next finds.
+// They are never changed in place.
+type Jobs struct {
+	Tasks    []Task          `json:",omitempty"` // transcodings
+	AI       []AIJob         `json:",omitempty"` // analyses and reviews
+	Review   json.RawMessage `json:",omitempty"` // what the last review found; empty: never reviewed
+	Findings Findings        `json:",omitzero"`
+}
+
+func (a *Asset) jobs() Jobs {
+	if a.Jobs == nil {
+		return Jobs{}
+	}
+	return *a.Jobs
+}
+
+// did adds a transcoding.
+func (a *Asset) did(t Task) {
+	j := a.jobs()
+	j.Tasks = append(slices.Clone(j.Tasks), t)
+	a.Jobs = &j
+}
+
 // Task is one transcoding of an asset, with the streams that it made.
 type Task struct {
 	ID       string
@@ -33,7 +56,9 @@ func (s *Server) SetFindings(id string, f Findings) bool {
 		if a := s.lib.assets[id]; a != nil {
 			found = true
 			b := *a
-			b.Findings = &f
+			j := a.jobs()
+			j.Findings = f
+			b.Jobs = &j
 			ch.put(&b)
 		}
 		return nil
@@ -75,7 +100,7 @@ func submitTranscodeJobs(s *Server, c *call) (any, *fault) {
 		made := b.transcode(t, ch.now, s.newID)
 		b.Streams = append(superseded(b.Streams, made), made...)
 		task := Task{s.newID(), group, "API", ch.now, made}
-		b.Tasks = append(slices.Clone(b.Tasks), task)
+		b.did(task)
 		if b.Status != "Blocked" && b.Status != "Checking" {
 			b.Status = "Normal"
 		}
@@ -147,7 +172,7 @@ func (s *Server) task(a *Asset, t Task, jobs bool) map[string]any {
 // holds s.mu.
 func (s *Server) tasks(c *call, see func(*Asset, Task) (stop bool)) {
 	for _, a := range s.lib.assets {
-		if c.sees(a) && slices.ContainsFunc(a.Tasks, func(t Task) bool { return see(a, t) }) {
+		if c.sees(a) && slices.ContainsFunc(a.jobs().Tasks, func(t Task) bool { return see(a, t) }) {
 			return
 		}
 	}
@@ -208,7 +233,7 @@ func listTranscodeTask(s *Server, c *call) (any, *fault) {
 	}
 	from, to := c.time("StartTime"), c.time("EndTime")
 	list := []map[string]any{}
-	for _, t := range slices.Backward(a.Tasks) {
+	for _, t := range slices.Backward(a.jobs().Tasks) {
 		if !t.Created.Before(from) && (to.IsZero() || t.Created.Before(to)) && c.now.Sub(t.Created) <= 365*24*time.Hour {
 			list = append(list, s.task(a, t, false))
 		}
@@ -225,10 +250,7 @@ func page[T any](c *call, list []T) []T {
 
 // finding is what a type of job finds in an asset.
 func (a *Asset) finding(kind string) json.RawMessage {
-	f := Findings{}
-	if a.Findings != nil {
-		f = *a.Findings
-	}
+	f := a.jobs().Findings
 	found := map[string]json.RawMessage{"AIVideoTag": f.VideoTagResult, "AIMediaAudit": f.MediaAuditResult, "AIMediaDNA": json.RawMessage(`{"VideoDNA":[]}`)}[kind]
 	if len(found) == 0 {
 		found = json.RawMessage(`{}`)
@@ -239,13 +261,15 @@ func (a *Asset) finding(kind string) json.RawMessage {
 // analyse does a job on an asset and tells of it.
 func (ch *change) analyse(b *Asset, kind string) AIJob {
 	j := AIJob{ch.s.newID(), kind, b.finding(kind), ch.now}
-	b.AIJobs = append(slices.Clone(b.AIJobs), j)
+	jobs := b.jobs()
+	jobs.AI = append(slices.Clone(jobs.AI), j)
+	b.Jobs = &jobs
 	var data any = string(j.Data)
 	switch kind {
 	case "AIVideoTag":
 		b.AITags = j.Data
 	case "AIMediaAudit": // an object, where the others have a text (vod-events.md)
-		b.Review, data = j.Data, j.Data
+		jobs.Review, data = j.Data, j.Data
 	}
 	ch.tell(b, ch.s.note(b, kind+"Complete", ch.now, map[string]any{"JobId": j.ID, "MediaId": b.ID, "Code": "0", "Message": "OK", "Data": data}))
 	return j
@@ -281,7 +305,7 @@ func submitAIJob(s *Server, c *call) (any, *fault) {
 func (s *Server) jobsOf(c *call, ids []string, show func(*Asset, AIJob) map[string]any) map[string]map[string]any {
 	out := map[string]map[string]any{}
 	for _, a := range s.lib.assets {
-		for _, j := range a.AIJobs {
+		for _, j := range a.jobs().AI {
 			if slices.Contains(ids, j.ID) && c.sees(a) {
 				out[j.ID] = show(a, j)
 			}
@@ -356,7 +380,7 @@ func getMediaAuditResult(s *Server, c *call) (any, *fault) {
 	if refused != nil {
 		return nil, refused
 	}
-	result := a.Review
+	result := a.jobs().Review
 	if len(result) == 0 {
 		result = json.RawMessage(`{}`)
 	}

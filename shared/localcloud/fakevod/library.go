@@ -48,11 +48,7 @@ type Asset struct {
 	// AITags is what GetAIVideoTagResult answers: VideoTagResult as JSON; empty: never analysed.
 	AITags json.RawMessage `json:",omitempty"`
 	Audit  *Audit          `json:",omitempty"` // nil: nobody has judged it
-	// Review is what the last review found, MediaAuditResult as JSON; empty: never reviewed.
-	Review   json.RawMessage `json:",omitempty"`
-	Findings *Findings       `json:",omitempty"` // what the next analysis or review finds
-	AIJobs   []AIJob         `json:",omitempty"`
-	Tasks    []Task          `json:",omitempty"` // transcodings, the newest last
+	Jobs   *Jobs           `json:",omitempty"` // nil: none was done, and nothing is to be found
 
 	// Made, when not zero, says that source, streams and snapshots are those that
 	// Generate makes from this number; they are made when somebody looks.

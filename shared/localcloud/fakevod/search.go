@@ -538,10 +538,10 @@ func (c *call) listed() matcher {
 		switch {
 		case cate != 0 && a.CateID != cate, !c.wants("Status", a.Status), location != "" && location != s.storage():
 			return false
-		case !from.IsZero() && !a.Created.After(from) && !(s.opt.ListStartInclusive && a.Created.Equal(from)):
-			return false
+		case a.Created.Equal(from):
+			return s.opt.ListStartInclusive
 		}
-		return to.IsZero() || !a.Created.After(to)
+		return a.Created.After(from) && (to.IsZero() || !a.Created.After(to))
 	}}
 }
 

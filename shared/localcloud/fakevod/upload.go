@@ -381,7 +381,7 @@ func (s *Server) process(id string) {
 			b.Streams = []Stream{b.original(s.newID())}
 		} else {
 			b.Streams = b.transcode(t, ch.now, s.newID)
-			b.Tasks = append(slices.Clone(b.Tasks), Task{s.newID(), cmp.Or(b.TemplateGroupID, DefaultTemplate), "Upload", ch.now, b.Streams})
+			b.did(Task{s.newID(), cmp.Or(b.TemplateGroupID, DefaultTemplate), "Upload", ch.now, b.Streams})
 		}
 		if b.Kind == "video" {
 			n := cmp.Or(t.SnapshotCount, 3)
