@@ -26,6 +26,10 @@ programs:
 	@mkdir -p .bin
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags='$(LDFLAGS)' -o .bin/ ./shared/cmd/...
 
+.PHONY: install
+install: ## install local and vodctl where Go puts programs
+	@CGO_ENABLED=0 $(GO) install -trimpath -ldflags='$(LDFLAGS)' ./shared/cmd/...
+
 .PHONY: run
 run: build ## the main story on real media, no account needed; ends 0 or 1
 	@.bin/local --once

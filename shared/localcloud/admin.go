@@ -1,8 +1,10 @@
 package localcloud
 
 import (
+	_ "embed"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -15,37 +17,57 @@ import (
 	"vodcurator/shared/localcloud/fakevod"
 )
 
-// front is the functions' address: the invocation call, HTTP triggers and, under
-// /_local/, what is asked of the local cloud itself:
+// openapi describes what is asked under /_local/; a test compares it with routes.
 //
-//	GET  status                     what runs and what waits
-//	GET  clock                      the library's time; POST {"advance":"2160h"} or {"to":time} moves it
-//	GET  calls[?service=&last=]     counters, or the latest calls of a service
-//	GET  invocations[?function=&last=], invocations/ID, logs/ID
-//	GET  faults                     rules and hits; PUT the rules as text, nothing for none
-//	POST upload/FILENAME[?title=&tags=…]  the body is the file
-//	POST functions/NAME/kill        ends one process
-//	POST queues/NAME                {"DeadLetterTargetQueue":…,"MaxReceiveCount":…}
-//	POST topics/NAME                publishes the body; the topic is made when it is not there
-//	POST snapshots/NAME, restore/NAME, reset
+//go:embed openapi.json
+var openapi []byte
+
+// routes are what is asked of the local cloud itself. openapi.json says what each one
+// takes and answers.
+func (c *Cloud) routes() map[string]http.HandlerFunc {
+	return map[string]http.HandlerFunc{
+		"GET /_local/openapi.json": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write(openapi)
+		},
+		"GET /_local/health": func(w http.ResponseWriter, _ *http.Request) {
+			reply(w, http.StatusOK, map[string]bool{"healthy": true})
+		},
+		"GET /_local/ready":                  c.serveReady,
+		"GET /_local/status":                 c.serveStatus,
+		"GET /_local/clock":                  c.serveClock,
+		"POST /_local/clock":                 c.serveMove,
+		"GET /_local/calls":                  c.serveCalls,
+		"GET /_local/invocations":            c.serveInvocations,
+		"GET /_local/invocations/{id}":       c.serveInvocation,
+		"GET /_local/logs/{id}":              c.serveLog,
+		"GET /_local/faults":                 func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, c.Faults()) },
+		"PUT /_local/faults":                 c.serveFaults,
+		"POST /_local/snapshots/{name}":      c.serveSnapshot,
+		"POST /_local/restore/{name}":        c.serveRestore,
+		"POST /_local/reset":                 c.serveReset,
+		"POST /_local/upload/{name}":         c.serveUpload,
+		"POST /_local/views":                 c.serveViews,
+		"POST /_local/findings/{id}":         c.serveFindings,
+		"POST /_local/functions/{name}/kill": c.serveKill,
+		"POST /_local/queues/{name}":         c.serveQueue,
+		"POST /_local/topics/{name}":         c.servePublish,
+	}
+}
+
+// serveReady answers 200 once everything that Start starts is there.
+func (c *Cloud) serveReady(w http.ResponseWriter, _ *http.Request) {
+	ready := c.ready.Load()
+	reply(w, map[bool]int{true: http.StatusOK, false: http.StatusServiceUnavailable}[ready], map[string]bool{"ready": ready})
+}
+
+// front is the functions' address: the invocation call, HTTP triggers and, under
+// /_local/, what is asked of the local cloud itself.
 func (c *Cloud) front() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /_local/status", c.serveStatus)
-	mux.HandleFunc("GET /_local/clock", c.serveClock)
-	mux.HandleFunc("POST /_local/clock", c.serveMove)
-	mux.HandleFunc("GET /_local/calls", c.serveCalls)
-	mux.HandleFunc("GET /_local/invocations", c.serveInvocations)
-	mux.HandleFunc("GET /_local/invocations/{id}", c.serveInvocation)
-	mux.HandleFunc("GET /_local/logs/{id}", c.serveLog)
-	mux.HandleFunc("GET /_local/faults", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, c.Faults()) })
-	mux.HandleFunc("PUT /_local/faults", c.serveFaults)
-	mux.HandleFunc("POST /_local/snapshots/{name}", c.serveSnapshot)
-	mux.HandleFunc("POST /_local/restore/{name}", c.serveRestore)
-	mux.HandleFunc("POST /_local/reset", c.serveReset)
-	mux.HandleFunc("POST /_local/upload/{name}", c.serveUpload)
-	mux.HandleFunc("POST /_local/functions/{name}/kill", c.serveKill)
-	mux.HandleFunc("POST /_local/queues/{name}", c.serveQueue)
-	mux.HandleFunc("POST /_local/topics/{name}", c.servePublish)
+	for pattern, handler := range c.routes() {
+		mux.HandleFunc(pattern, handler)
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if len(r.URL.Path) < 8 || r.URL.Path[:8] != "/_local/" {
 			c.FC.ServeHTTP(w, r)
@@ -294,6 +316,49 @@ func (c *Cloud) serveUpload(w http.ResponseWriter, r *http.Request) {
 	}, file)
 	if err != nil {
 		fail(w, http.StatusBadRequest, err)
+		return
+	}
+	reply(w, http.StatusOK, map[string]string{"id": id})
+}
+
+// serveViews adds plays to the statistics of their days. The date may be left out, for
+// the library's present day; a play of no number is one.
+func (c *Cloud) serveViews(w http.ResponseWriter, r *http.Request) {
+	var ask []struct {
+		ID, Date string
+		VV, UV   int64
+		Seconds  float64
+	}
+	if err := body(r, &ask); err != nil {
+		fail(w, http.StatusBadRequest, err)
+		return
+	}
+	var views []fakevod.View
+	for _, v := range ask {
+		if _, ok := c.VOD.Lookup(v.ID); !ok {
+			fail(w, http.StatusBadRequest, fmt.Errorf("the library has no asset %q", v.ID))
+			return
+		}
+		if _, err := time.Parse(time.DateOnly, v.Date); v.Date != "" && err != nil {
+			fail(w, http.StatusBadRequest, fmt.Errorf("date %q: a day such as 2026-01-31 is needed, of Beijing's time", v.Date))
+			return
+		}
+		views = append(views, fakevod.View{ID: v.ID, Date: v.Date, VV: max(v.VV, 1), UV: max(v.UV, 1), Milliseconds: int64(v.Seconds * 1000)})
+	}
+	c.VOD.AddViews(views...)
+	reply(w, http.StatusOK, map[string]int{"added": len(views)})
+}
+
+// serveFindings says what analysis and review of a media find from now on.
+func (c *Cloud) serveFindings(w http.ResponseWriter, r *http.Request) {
+	var ask fakevod.Findings
+	if err := body(r, &ask); err != nil {
+		fail(w, http.StatusBadRequest, err)
+		return
+	}
+	id := r.PathValue("id")
+	if !c.VOD.SetFindings(id, ask) {
+		fail(w, http.StatusNotFound, fmt.Errorf("the library has no asset %q", id))
 		return
 	}
 	reply(w, http.StatusOK, map[string]string{"id": id})

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"path"
@@ -113,12 +114,7 @@ func parseFault(line string) (Fault, error) {
 	f := Fault{Service: words[0], Op: words[1], Kind: words[2], Probability: 1}
 	kind, ok := faultKinds[f.Kind]
 	if !ok {
-		known := make([]string, 0, len(faultKinds))
-		for k := range faultKinds {
-			known = append(known, k)
-		}
-		slices.Sort(known)
-		return f, fmt.Errorf("kind %q is none of %s", f.Kind, strings.Join(known, ", "))
+		return f, fmt.Errorf("kind %q is none of %s", f.Kind, strings.Join(slices.Sorted(maps.Keys(faultKinds)), ", "))
 	}
 	for _, pattern := range words[:2] {
 		if _, err := path.Match(pattern, ""); err != nil {
@@ -128,31 +124,35 @@ func parseFault(line string) (Fault, error) {
 	f.Delay = kind.delay
 	for _, w := range words[3:] {
 		name, value, _ := strings.Cut(w, "=")
-		var err error
-		switch name {
-		case "p":
-			f.Probability, err = strconv.ParseFloat(value, 64)
-			if err == nil && !(f.Probability >= 0 && f.Probability <= 1) {
-				err = errors.New("a probability lies between 0 and 1")
-			}
-		case "n":
-			f.Count, err = strconv.Atoi(value)
-		case "delay":
-			f.Delay, err = time.ParseDuration(value)
-		case "about":
-			f.About = value
-		case "status":
-			f.Status, err = strconv.Atoi(value)
-		case "code":
-			f.Code = value
-		default:
-			err = errors.New("none of p, n, delay, about, status, code")
-		}
-		if err != nil {
+		if err := f.set(name, value); err != nil {
 			return f, fmt.Errorf("%q: %w", w, err)
 		}
 	}
 	return f, nil
+}
+
+// set reads one NAME=VALUE of a rule.
+func (f *Fault) set(name, value string) (err error) {
+	switch name {
+	case "p":
+		f.Probability, err = strconv.ParseFloat(value, 64)
+		if err == nil && !(f.Probability >= 0 && f.Probability <= 1) {
+			err = errors.New("a probability lies between 0 and 1")
+		}
+	case "n":
+		f.Count, err = strconv.Atoi(value)
+	case "delay":
+		f.Delay, err = time.ParseDuration(value)
+	case "about":
+		f.About = value
+	case "status":
+		f.Status, err = strconv.Atoi(value)
+	case "code":
+		f.Code = value
+	default:
+		err = errors.New("none of p, n, delay, about, status, code")
+	}
+	return err
 }
 
 func (f Fault) String() string {

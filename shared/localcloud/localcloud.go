@@ -11,6 +11,10 @@
 // the functions' address. It refuses to listen anywhere but on loopback, and it
 // holds no real account's keys: the keys it hands out are made at start.
 //
+// Another module may use it in its own tests: testdata/example is one, with a replace
+// line, the provider's client and nothing else. Reset puts a cloud back between tests in
+// about a millisecond, so that one may serve them all.
+//
 // What each service does and never will do stands in the comments of the packages
 // below it.
 package localcloud
@@ -19,10 +23,13 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"log/slog"
 	"maps"
 	"net"
@@ -31,6 +38,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"vodcurator/shared/localcloud/fakefc"
@@ -70,6 +78,12 @@ type Options struct {
 	// Faults are rules of what goes wrong, a line each, as ParseFaults reads them.
 	// RunT's default is MildFaults; "none" is none.
 	Faults string
+	// Readings turns on switches for what the provider's documents leave open, by the
+	// names that the function Readings lists.
+	Readings []string
+	// TLS makes every address answer HTTPS beside HTTP, with a certificate that is made
+	// at start and lies where the variable LOCAL_CERTIFICATE of Env says.
+	TLS bool
 	// Tune has the last word on the options of the services; nil leaves them.
 	Tune func(*Services)
 }
@@ -99,7 +113,9 @@ type Cloud struct {
 	servers []*http.Server
 	serving sync.WaitGroup
 	temp    string // folder to remove at Close
+	secret  string // of the certificate; likewise
 	closing sync.Once
+	ready   atomic.Bool // Start has ended
 
 	snapMu    sync.Mutex
 	snapshots map[string]*snapshot
@@ -113,7 +129,7 @@ func stateBuckets(account string) []string {
 
 // httpTrigger is the path of a manifest's HTTP trigger, to which VOD's callbacks go.
 func httpTrigger(manifest string) string {
-	functions, _ := fakefc.ReadManifest(manifest, fakefc.Variables{}) // what is wrong with it is told later
+	functions, _ := fakefc.ReadManifest(manifest, fakefc.Variables{}, fakefc.Doubts{WideLimits: true}) // what is wrong with it is told later
 	for _, f := range functions {
 		for _, t := range f.Triggers {
 			if t.Type == "http" {
@@ -241,7 +257,27 @@ func (c *Cloud) start(ctx context.Context) (err error) {
 		}
 	}()
 	url := func(service string) string { return "http://" + listeners[service].Addr().String() }
+	c.variables(url)
+	s, err := c.services(url)
+	if err != nil {
+		return err
+	}
+	if err := c.open(s); err != nil {
+		return err
+	}
+	if err := c.serve(listeners); err != nil {
+		return err
+	}
+	c.FC.Start(url("FC"), nil)
+	if err := c.Snapshot(initial); err != nil {
+		return err
+	}
+	c.ready.Store(true)
+	return nil
+}
 
+// variables sets what Env answers, the account's key among it.
+func (c *Cloud) variables(url func(service string) string) {
 	owner := fakeram.Key{ID: "LTAI" + word(10), Secret: word(15), Account: c.opt.Account}
 	c.Keys.Add(owner)
 	c.env = map[string]string{
@@ -255,14 +291,10 @@ func (c *Cloud) start(ctx context.Context) (err error) {
 	c.env["AUTOTAG_URL"] = c.env["CALLBACK_URL"]
 	c.env["LOCAL_CLOCK_URL"] = url("FC") + "/_local/clock" // of the library; functions decide by it
 	maps.Copy(c.env, c.opt.Env)
+}
 
-	var functions []fakefc.Function
-	if c.opt.Manifest != "" {
-		functions, err = fakefc.ReadManifest(c.opt.Manifest, fakefc.Variables{Account: c.opt.Account, Env: func(name string) string { return c.env[name] }})
-		if err != nil {
-			return err
-		}
-	}
+// services are the options of each service, with the functions of the manifest.
+func (c *Cloud) services(url func(service string) string) (Services, error) {
 	root := cmp.Or(c.opt.Root, filepath.Dir(c.opt.Manifest))
 	s := Services{
 		VOD: fakevod.Options{
@@ -279,14 +311,27 @@ func (c *Cloud) start(ctx context.Context) (err error) {
 		},
 		MNS: fakemns.Options{Keys: c.Keys, Region: c.opt.Region, Account: c.opt.Account, Fault: c.faults.hook("mns"), Log: c.log},
 		FC: fakefc.Options{
-			Keys: c.Keys, Region: c.opt.Region, Account: c.opt.Account, Functions: functions, Policies: filepath.Join(root, "functions"),
+			Keys: c.Keys, Region: c.opt.Region, Account: c.opt.Account, Policies: filepath.Join(root, "functions"),
 			Policy: policyOf,
 			Env:    c.env, Now: c.Now, Pace: c.opt.Pace, Fault: c.faults.hook("functions"), Log: c.log,
 		},
 	}
+	if err := s.read(c.opt.Readings); err != nil {
+		return s, err
+	}
 	if c.opt.Tune != nil {
 		c.opt.Tune(&s)
 	}
+	if c.opt.Manifest == "" {
+		return s, nil
+	}
+	var err error
+	s.FC.Functions, err = fakefc.ReadManifest(c.opt.Manifest, fakefc.Variables{Account: c.opt.Account, Env: func(name string) string { return c.env[name] }}, s.FC.Doubts)
+	return s, err
+}
+
+// open makes the services, with the queues and buckets that there are from the start.
+func (c *Cloud) open(s Services) (err error) {
 	c.MNS = fakemns.New(s.MNS)
 	if dir := c.kept("mns"); dir != "" {
 		if err := c.MNS.Open(dir); err != nil {
@@ -303,33 +348,54 @@ func (c *Cloud) start(ctx context.Context) (err error) {
 	if err := c.OSS.CreateBucket(c.VOD.Bucket(), false); err != nil {
 		return err
 	}
-	for _, name := range []string{"NOTICE_QUEUE", "METADATA_QUEUE", "METADATA_BULK_QUEUE", "DEAD_LETTER_QUEUE"} {
-		if c.env[name] != "" {
-			c.MNS.Create(c.env[name])
+	queues := []string{c.env["NOTICE_QUEUE"], c.env["METADATA_QUEUE"], c.env["METADATA_BULK_QUEUE"], c.env["DEAD_LETTER_QUEUE"]}
+	for _, f := range s.FC.Functions {
+		for _, t := range f.Triggers {
+			queues = append(queues, t.Queue, t.DeadLetters)
 		}
 	}
-	for _, f := range functions {
-		for _, t := range f.Triggers {
-			for _, name := range []string{t.Queue, t.DeadLetters} {
-				if name != "" {
-					c.MNS.Create(name)
-				}
-			}
+	for _, name := range queues {
+		if name != "" {
+			c.MNS.Create(name)
 		}
 	}
 	s.FC.Queues = c.MNS
-	if c.FC, err = fakefc.New(s.FC); err != nil {
-		return err
+	c.FC, err = fakefc.New(s.FC)
+	return err
+}
+
+// serve answers on the addresses, by HTTPS too when that was asked for.
+func (c *Cloud) serve(listeners map[string]net.Listener) error {
+	var config *tls.Config
+	if c.opt.TLS {
+		var err error
+		if c.secret, err = os.MkdirTemp("", "localcloud-tls"); err != nil {
+			return err
+		}
+		file := filepath.Join(c.secret, "certificate.pem")
+		if config, err = certificate(file); err != nil {
+			return err
+		}
+		c.env["LOCAL_CERTIFICATE"] = file
 	}
 	for service, handler := range map[string]http.Handler{
 		"VOD": c.VOD, "MNS": c.MNS, "OSS": c.OSS, "FC": c.front(),
 	} {
+		faces := []net.Listener{listeners[service]}
+		if config != nil {
+			plain, secret := split(listeners[service])
+			faces = []net.Listener{plain, tls.NewListener(secret, config)}
+		}
 		server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
+		if config != nil { // a client that does not trust the certificate says so itself
+			server.ErrorLog = log.New(io.Discard, "", 0)
+		}
 		c.servers = append(c.servers, server)
-		c.serving.Go(func() { _ = server.Serve(listeners[service]) })
+		for _, l := range faces {
+			c.serving.Go(func() { _ = server.Serve(l) })
+		}
 	}
-	c.FC.Start(url("FC"), nil)
-	return c.Snapshot(initial)
+	return nil
 }
 
 // kept is the folder of a service's state, "" when nothing is to survive.
@@ -433,8 +499,10 @@ func (c *Cloud) Close() {
 			_ = s.Close()
 		}
 		c.serving.Wait()
-		if c.temp != "" {
-			_ = os.RemoveAll(c.temp)
+		for _, dir := range []string{c.temp, c.secret} {
+			if dir != "" {
+				_ = os.RemoveAll(dir)
+			}
 		}
 	})
 }

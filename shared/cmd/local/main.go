@@ -10,11 +10,13 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -45,10 +47,52 @@ type options struct {
 	state       string
 	faults      []string
 	callback    string
+	readings    []string
+	tls         bool
+	ports       string
 	listen      struct{ vod, mns, oss, functions string }
 
 	patience time.Duration     // how long a statement may take to come true
 	lay      map[string]string // variables laid over the functions' environment
+}
+
+// flags are those of the program itself.
+func (o *options) flags(root *cobra.Command) {
+	flags := root.Flags()
+	flags.BoolVar(&o.once, "once", false, "play the story and end: 0 when every statement held, 1 when not")
+	flags.BoolVar(&o.story, "story", false, "play the story, then stay up")
+	flags.StringVar(&o.envFile, "env-file", envDefault, "write the endpoints as KEY=VALUE lines here once everything answers")
+	flags.StringVar(&o.manifest, "manifest", "s.yaml", "the functions to run; one outside this repository brings its own, already built; where there is no s.yaml, none run")
+	flags.Uint64Var(&o.seed, "seed", 0, "seed of every chance; 0 takes one from the clock and prints it")
+	flags.StringSliceVar(&o.kill, "kill", nil, "kill a process of these functions in the middle of the story: metadata (purge is killed in every story)")
+	flags.StringVar(&o.state, "state", "", "keep everything in this folder, over restarts and kills; default: memory")
+	flags.StringArrayVar(&o.faults, "faults", nil, "what goes wrong: a rule such as 'vod * throttle p=0.1', or @FILE with a rule a line; may be given again")
+	flags.BoolVar(&o.open, "open", true, "take invocations of functions without a signature; --open=false refuses them (a signature that is sent is always checked)")
+	flags.StringVar(&o.callback, "callback", "mns", "how VOD tells of events: mns, http or none")
+	flags.StringVar(&o.listen.vod, "vod", "127.0.0.1:0", "address of VOD; loopback only")
+	flags.StringVar(&o.listen.mns, "mns", "127.0.0.1:0", "address of the queues")
+	flags.StringVar(&o.listen.oss, "oss", "127.0.0.1:0", "address of the object store")
+	flags.StringVar(&o.listen.functions, "functions", "127.0.0.1:0", "address of the functions and of /_local/")
+	flags.StringVar(&o.ports, "ports", "", "fixed ports in a row from this one, such as 9000: vod 9000, mns 9001, oss 9002, functions 9003")
+	flags.BoolVar(&o.tls, "tls", false, "answer HTTPS too, on the same ports, with a certificate made at start; its path is printed and in the env file (LOCAL_CERTIFICATE)")
+	flags.StringArrayVar(&o.readings, "reading", nil, "the other reading of something that the provider's documents leave open, by its name in `local help vod`, mns or fc; may be given again")
+	root.PersistentFlags().BoolVarP(&o.verbose, "verbose", "v", false, "the functions' logs to standard error")
+}
+
+// listeners are the addresses of the services. A port in --ports gives each the next one.
+func (o *options) listeners(l *localcloud.Options) error {
+	l.Listen.VOD, l.Listen.MNS, l.Listen.OSS, l.Listen.FC = o.listen.vod, o.listen.mns, o.listen.oss, o.listen.functions
+	if o.ports == "" {
+		return nil
+	}
+	first, err := strconv.Atoi(strings.TrimSuffix(o.ports, "+"))
+	if err != nil || first < 1 || first > 65532 {
+		return fmt.Errorf("--ports %q: the first of four ports, 1 to 65532, is needed", o.ports)
+	}
+	for i, to := range []*string{&l.Listen.VOD, &l.Listen.MNS, &l.Listen.OSS, &l.Listen.FC} {
+		*to = net.JoinHostPort("127.0.0.1", strconv.Itoa(first+i))
+	}
+	return nil
 }
 
 // envDefault is where `local` writes its variables and `local upload` reads them.
@@ -62,25 +106,16 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 		Args:          cobra.NoArgs,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), o, out, errs) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if _, err := os.Stat(o.manifest); errors.Is(err, os.ErrNotExist) && !cmd.Flags().Changed("manifest") {
+				o.manifest = "" // somebody else's folder: a cloud without functions
+			}
+			return serve(cmd.Context(), o, out, errs)
+		},
 	}
-	flags := root.Flags()
-	flags.BoolVar(&o.once, "once", false, "play the story and end: 0 when every statement held, 1 when not")
-	flags.BoolVar(&o.story, "story", false, "play the story, then stay up")
-	flags.StringVar(&o.envFile, "env-file", envDefault, "write the endpoints as KEY=VALUE lines here once everything answers")
-	flags.StringVar(&o.manifest, "manifest", "s.yaml", "the functions to run; one outside this repository brings its own, already built")
-	flags.Uint64Var(&o.seed, "seed", 0, "seed of every chance; 0 takes one from the clock and prints it")
-	flags.StringSliceVar(&o.kill, "kill", nil, "kill a process of these functions in the middle of the story: metadata (purge is killed in every story)")
-	flags.StringVar(&o.state, "state", "", "keep everything in this folder, over restarts and kills; default: memory")
-	flags.StringArrayVar(&o.faults, "faults", nil, "what goes wrong: a rule such as 'vod * throttle p=0.1', or @FILE with a rule a line; may be given again")
-	flags.BoolVar(&o.open, "open", true, "take invocations of functions without a signature; --open=false refuses them (a signature that is sent is always checked)")
-	flags.StringVar(&o.callback, "callback", "mns", "how VOD tells of events: mns, http or none")
-	flags.StringVar(&o.listen.vod, "vod", "127.0.0.1:0", "address of VOD; loopback only")
-	flags.StringVar(&o.listen.mns, "mns", "127.0.0.1:0", "address of the queues")
-	flags.StringVar(&o.listen.oss, "oss", "127.0.0.1:0", "address of the object store")
-	flags.StringVar(&o.listen.functions, "functions", "127.0.0.1:0", "address of the functions and of /_local/")
-	root.PersistentFlags().BoolVarP(&o.verbose, "verbose", "v", false, "the functions' logs to standard error")
+	o.flags(root)
 	root.AddCommand(uploadCommand(out), clockCommand(out))
+	root.AddCommand(helpTopics()...)
 	root.SetArgs(args)
 	root.SetOut(out)
 	root.SetErr(errs)
@@ -95,49 +130,22 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 // serve starts everything, plays what was asked for, and stays up unless it was
 // told to end.
 func serve(ctx context.Context, o options, out, errs io.Writer) error {
-	root, err := repository(filepath.Dir(o.manifest))
+	root, err := o.built(ctx, errs)
 	if err != nil {
 		return err
 	}
-	if root == "" && (o.once || o.story) {
-		return fmt.Errorf("the story needs the functions of this repository, and %s is outside of it: leave --once and --story out", o.manifest)
-	}
-	if root != "" {
-		if err := build(ctx, root, false, errs); err != nil {
-			return err
-		}
-	}
 	if o.seed == 0 {
 		o.seed = uint64(time.Now().UnixNano())
-	}
-	level := slog.LevelError
-	if o.verbose {
-		level = slog.LevelDebug
 	}
 	dir, err := os.MkdirTemp("", "vodcurator-")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	faults, err := faultRules(o.faults)
+	options, err := o.cloud(root, dir, errs)
 	if err != nil {
 		return err
 	}
-	options := localcloud.Options{
-		Manifest: o.manifest, State: o.state, Seed: o.seed, Callback: o.callback, Faults: faults,
-		Env: map[string]string{"TAGGING_MODE": "write"}, Log: report.NewLog(errs, level),
-		Tune: func(s *localcloud.Services) { s.FC.Signed = !o.open },
-	}
-	if root != "" {
-		// The built-in policy stops a run that touches more than a tenth of a library;
-		// of the story's small one every quarter is more than that.
-		options.Env["POLICY_FILE"] = filepath.Join(root, "testdata", "policies", "story.yaml")
-	}
-	if o.state == "" {
-		options.Env["STATE"] = "file:" + filepath.Join(dir, "state")
-	}
-	maps.Copy(options.Env, o.lay)
-	options.Listen.VOD, options.Listen.MNS, options.Listen.OSS, options.Listen.FC = o.listen.vod, o.listen.mns, o.listen.oss, o.listen.functions
 	started := time.Now()
 	cloud, err := localcloud.Start(ctx, options)
 	if err != nil {
@@ -161,14 +169,64 @@ func serve(ctx context.Context, o options, out, errs io.Writer) error {
 		}
 	}
 	s.printf("\nthe local cloud answers after %s; its variables are in %s\n\n", report.Duration(time.Since(started)), o.envFile)
-	for _, name := range slices.Sorted(maps.Keys(cloud.Env())) {
-		if strings.HasSuffix(name, "_URL") || strings.HasSuffix(name, "_ENDPOINT") {
-			s.printf("  %-20s %s\n", name, cloud.Env()[name])
-		}
-	}
+	o.addresses(s, cloud.Env())
 	s.printf("\n  .bin/local upload FILE   puts an MP4 or JPEG of yours in\n  .bin/local clock 90d     moves the library's clock\n\nstop with ctrl-C\n")
 	<-ctx.Done()
 	return nil
+}
+
+// addresses prints where everything is.
+func (o *options) addresses(s *screen, env map[string]string) {
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		if strings.HasSuffix(name, "_URL") || strings.HasSuffix(name, "_ENDPOINT") || name == "LOCAL_CERTIFICATE" {
+			s.printf("  %-20s %s\n", name, env[name])
+		}
+	}
+}
+
+// built is the root of this repository, whose programs are built by then; "" outside it.
+func (o *options) built(ctx context.Context, errs io.Writer) (string, error) {
+	var root string
+	var err error
+	if o.manifest != "" {
+		if root, err = repository(filepath.Dir(o.manifest)); err != nil {
+			return "", err
+		}
+	}
+	if root == "" {
+		if o.once || o.story {
+			return "", fmt.Errorf("the story needs the functions of this repository, and %q is not in it: leave --once and --story out", o.manifest)
+		}
+		return "", nil
+	}
+	return root, build(ctx, root, false, errs)
+}
+
+// cloud are the options of the local cloud; dir is gone when the program ends.
+func (o *options) cloud(root, dir string, errs io.Writer) (localcloud.Options, error) {
+	level := slog.LevelError
+	if o.verbose {
+		level = slog.LevelDebug
+	}
+	faults, err := faultRules(o.faults)
+	if err != nil {
+		return localcloud.Options{}, err
+	}
+	out := localcloud.Options{
+		Manifest: o.manifest, State: o.state, Seed: o.seed, Callback: o.callback, Faults: faults, Readings: o.readings, TLS: o.tls,
+		Env: map[string]string{"TAGGING_MODE": "write"}, Log: report.NewLog(errs, level),
+		Tune: func(s *localcloud.Services) { s.FC.Signed = !o.open },
+	}
+	if root != "" {
+		// The built-in policy stops a run that touches more than a tenth of a library;
+		// of the story's small one every quarter is more than that.
+		out.Env["POLICY_FILE"] = filepath.Join(root, "testdata", "policies", "story.yaml")
+	}
+	if o.state == "" {
+		out.Env["STATE"] = "file:" + filepath.Join(dir, "state")
+	}
+	maps.Copy(out.Env, o.lay)
+	return out, o.listeners(&out)
 }
 
 // repository is the root of the checkout that a manifest's folder is in; "" when it is in

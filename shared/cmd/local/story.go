@@ -143,33 +143,11 @@ func (s *story) arrival(ctx context.Context) error {
 	table := report.NewTable("file", "title", "shape", ">length", ">fps", ">bytes", "tags")
 	probed := true
 	for _, m := range s.cast {
-		if m.image {
-			image, err := s.lib.Image(ctx, m.id)
-			if err != nil {
-				return err
-			}
-			probed = probed && image.Width == m.width && image.Height == m.height
-			table.Row(m.file, image.Title, fmt.Sprintf("%dx%d", image.Width, image.Height), "", "", report.Bytes(image.Size), strings.Join(image.Tags, " "))
-			continue
-		}
-		media, err := s.media(ctx, m.id)
+		right, err := s.probed(ctx, m, table)
 		if err != nil {
 			return err
 		}
-		src := video.Source{}
-		if media.Source != nil {
-			src = *media.Source
-		}
-		probed = probed && src.Width == m.width && src.Height == m.height && src.Rotation == m.rotation &&
-			src.FPS == m.fps && src.Duration.Round(10*time.Millisecond) == m.length
-		shape := "sound"
-		if src.Width > 0 {
-			shape = fmt.Sprintf("%dx%d", src.Width, src.Height)
-			if src.Rotation != 0 {
-				shape += fmt.Sprintf(" turned %d°", src.Rotation)
-			}
-		}
-		table.Row(m.file, media.Title, shape, report.Duration(src.Duration), src.FPS, report.Bytes(src.Size), strings.Join(media.Tags, " "))
+		probed = probed && right
 	}
 	s.table(table)
 	s.claim(probed, "size, rotation, frame rate and length are what ffprobe says of the files")
@@ -181,6 +159,35 @@ func (s *story) arrival(ctx context.Context) error {
 		s.claim(same(tags, m.tags), "%s is tagged %s", m.title, strings.Join(m.tags, ", "))
 	}
 	return nil
+}
+
+// probed adds what the library says of a file to the table, and whether it is right.
+func (s *story) probed(ctx context.Context, m member, table *report.Table) (bool, error) {
+	if m.image {
+		image, err := s.lib.Image(ctx, m.id)
+		if err != nil {
+			return false, err
+		}
+		table.Row(m.file, image.Title, fmt.Sprintf("%dx%d", image.Width, image.Height), "", "", report.Bytes(image.Size), strings.Join(image.Tags, " "))
+		return image.Width == m.width && image.Height == m.height, nil
+	}
+	media, err := s.media(ctx, m.id)
+	if err != nil {
+		return false, err
+	}
+	src := video.Source{}
+	if media.Source != nil {
+		src = *media.Source
+	}
+	shape := "sound"
+	if src.Width > 0 {
+		shape = fmt.Sprintf("%dx%d", src.Width, src.Height)
+		if src.Rotation != 0 {
+			shape += fmt.Sprintf(" turned %d°", src.Rotation)
+		}
+	}
+	table.Row(m.file, media.Title, shape, report.Duration(src.Duration), src.FPS, report.Bytes(src.Size), strings.Join(media.Tags, " "))
+	return src.Width == m.width && src.Height == m.height && src.Rotation == m.rotation && src.FPS == m.fps && src.Duration.Round(10*time.Millisecond) == m.length, nil
 }
 
 // burst: other systems push changes by the dozen, one of them broken.

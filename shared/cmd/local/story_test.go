@@ -109,6 +109,16 @@ func TestARunningCloudTakesFilesAndMovesItsClock(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return slices.ContainsFunc(c.VOD.Assets(), func(a fakevod.Asset) bool { return a.Title == "Mine" && a.Status == "Normal" })
 	}, time.Minute, 10*time.Millisecond)
+
+	picture := filepath.Join(t.TempDir(), "cover.jpg")
+	image, err := os.ReadFile(filepath.Join("..", "..", "..", "testdata", "media", "cover.jpg"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(picture, image, 0o600))
+	require.NoError(t, os.WriteFile(picture+".ai.json", []byte(`{"MediaAuditResult":{"Suggestion":"review"}}`), 0o600))
+	id, _, _ := strings.Cut(command("upload", picture), " ")
+	a, ok := c.VOD.Lookup(id)
+	require.True(t, ok)
+	require.JSONEq(t, `{"Suggestion":"review"}`, string(a.Jobs.Findings.MediaAuditResult), "what lies beside the file")
 }
 
 func TestCommandsSayWhatIsWrong(t *testing.T) {

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -70,7 +72,10 @@ func uploadCommand(out io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "upload FILE...",
 		Short: "Put video, audio, JPEG, PNG or GIF files into the running local cloud; it says which it cannot read",
-		Args:  cobra.MinimumNArgs(1),
+		Long: "Put video, audio, JPEG, PNG or GIF files into the running local cloud; it says which it cannot read.\n\n" +
+			"A file FILE.ai.json beside FILE says what SubmitAIJob and SubmitAIMediaAuditJob find in it:\n" +
+			`{"VideoTagResult":{"Keyword":[{"Tag":"boat","Times":["900"]}]},"MediaAuditResult":{"Suggestion":"pass","Label":"normal"}}`,
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, files []string) error {
 			env, err := readEnv(envFile)
 			if err != nil {
@@ -90,6 +95,9 @@ func uploadCommand(out io.Writer) *cobra.Command {
 					return err
 				}
 				_, _ = fmt.Fprintf(out, "%s  %s\n", id, file)
+				if err := findings(cmd.Context(), env, id, file+".ai.json"); err != nil {
+					return err
+				}
 			}
 			return nil
 		},
@@ -97,6 +105,31 @@ func uploadCommand(out io.Writer) *cobra.Command {
 	cmd.Flags().StringVar(&envFile, "env-file", envDefault, "the variables of the running local cloud")
 	cmd.Flags().StringVar(&title, "title", "", "title; default: the file's name")
 	return cmd
+}
+
+// findings sends what lies beside an uploaded file about what analysis finds in it.
+func findings(ctx context.Context, env map[string]string, id video.ID, file string) error {
+	body, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, env["FUNCTIONS_ENDPOINT"]+"/_local/findings/"+string(id), bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if answer.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(answer.Body, 4096)) // what there is of it
+		return fmt.Errorf("%s: %s", file, strings.TrimSpace(string(text)))
+	}
+	return nil
 }
 
 func clockCommand(out io.Writer) *cobra.Command {

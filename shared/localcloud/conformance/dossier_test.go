@@ -39,7 +39,8 @@ const (
 // key names a row: which service and operation, and what of it.
 type key struct{ service, operation, kind, name string }
 
-type verdict struct{ verdict, note string }
+// verdict is what came of a row: who showed it, or why it is not emulated.
+type verdict struct{ verdict, note, by, why string }
 
 // dossier collects rows. A row that was only announced is not emulated.
 type dossier map[key]verdict
@@ -48,13 +49,13 @@ type dossier map[key]verdict
 func (d dossier) announce(service, operation, kind, name, note string) {
 	k := key{service, operation, kind, name}
 	if _, there := d[k]; !there {
-		d[k] = verdict{missing, note}
+		d[k] = verdict{verdict: missing, note: note}
 	}
 }
 
 func (d dossier) pass(service, operation, kind, name string) {
 	k := key{service, operation, kind, name}
-	d[k] = verdict{passed, d[k].note}
+	d[k] = verdict{verdict: passed, note: d[k].note, by: d[k].by}
 }
 
 var kinds = []string{"operation", "parameter", "error", "limit", "form", "doubt"}
@@ -73,10 +74,10 @@ var services = []string{"VOD", "STS", "MNS", "OSS", "FC", "Node", "Go"}
 func (d dossier) table() string {
 	var out bytes.Buffer
 	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "SERVICE\tOPERATION\tKIND\tWHAT\tVERDICT\t")
+	_, _ = fmt.Fprintln(w, "SERVICE\tOPERATION\tKIND\tWHAT\tVERDICT\tBY OR WHY NOT")
 	for _, k := range d.sorted() {
 		v := d[k]
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", k.service, k.operation, k.kind, k.name, v.verdict, v.note)
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", k.service, k.operation, k.kind, k.name, v.verdict, cmp.Or(v.by, v.why, v.note))
 	}
 	_, _ = fmt.Fprintln(w)
 	_, _ = fmt.Fprint(w, d.counts())
@@ -165,7 +166,7 @@ func doubts(t *testing.T, d dossier, service, file, name string) {
 			for _, f := range fields.Fields.List {
 				text := strings.Join(strings.Fields(f.Doc.Text()+f.Comment.Text()), " ")
 				require.NotEmpty(t, text, "%s: %s has no comment", file, f.Names[0])
-				d[key{service, "(choices)", "doubt", f.Names[0].Name}] = verdict{doubtful, text}
+				d[key{service, "(choices)", "doubt", f.Names[0].Name}] = verdict{verdict: doubtful, note: text}
 				n++
 			}
 		}
@@ -182,24 +183,26 @@ const (
 // TestConformance is one test, not many: its last part reads what the others found.
 func TestConformance(t *testing.T) {
 	d, all := dossier{}, true
-	part := func(name string, f func(*testing.T, dossier)) {
+	part := func(name, by string, f func(*testing.T, dossier)) {
 		ran := false
 		good := t.Run(name, func(t *testing.T) { ran = true; f(t, d) })
+		d.shownBy(by)
 		all = all && ran && good
 	}
-	part("vod", testVOD)
-	part("queues", testMNS)
-	part("objects", testOSS)
-	part("functions", testFC)
-	part("raw", testRaw)
+	part("vod", client(t, "alibaba-cloud-sdk-go"), testVOD)
+	part("queues", client(t, "aliyun-mns-go-sdk"), testMNS)
+	part("objects", client(t, "alibabacloud-oss-go-sdk-v2"), testOSS)
+	part("functions", client(t, "fc-runtime-go-sdk")+" under signed requests", testFC)
+	part("raw", "signed requests", testRaw)
 	t.Log("\n" + d.counts())
 	if !all {
 		return // a part that failed or was left out has no say in the table
 	}
-	part("readme", testReadme)
+	part("readme", "", testReadme)
+	part("report", "", testReport)
 	if os.Getenv("CONFORMANCE") != "" {
-		part("node", testNode)
-		part("older", testOlderGo)
+		part("node", "the package, as published", testNode)
+		part("older", "the client, as published", testOlderGo)
 		fmt.Println(d.table())
 		fmt.Println("VOD: what is checked of each parameter; every other one is refused by its name")
 		for _, p := range fakevod.Parameters() {

@@ -182,7 +182,7 @@ func testFC(t *testing.T, d dossier) {
 		c.SetFaults()
 		require.Equal(t, fault.Status, resp.StatusCode, body)
 		require.Contains(t, body, code)
-		d[key{"FC", "InvokeFunction", "error", code}] = verdict{passed, fmt.Sprint(fault.Status, ", as a fault")}
+		d[key{"FC", "InvokeFunction", "error", code}] = verdict{verdict: passed, note: fmt.Sprint(fault.Status, ", as a fault")}
 	}
 	for _, name := range []string{"X-Fc-Async-Task-Id", "X-Fc-Async-Delay", "X-Fc-Stateful-Async-Invocation"} {
 		d.announce("FC", "InvokeFunction", "parameter", name, "refused by name")

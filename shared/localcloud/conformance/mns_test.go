@@ -477,7 +477,7 @@ func (m *desk) errors() {
 		m.SetFaults(localcloud.Fault{Service: "mns", Op: "*", Kind: f.kind, Probability: 1, Status: f.status, Code: f.code})
 		m.refused(fmt.Sprint(f.status, " ", f.code), m.send(mns.GET, "queues/list-2", ""))
 		m.SetFaults()
-		m.d[key{"MNS", everyCall, "error", f.code}] = verdict{passed, fmt.Sprint(f.status, ", as a fault")}
+		m.d[key{"MNS", everyCall, "error", f.code}] = verdict{verdict: passed, note: fmt.Sprint(f.status, ", as a fault")}
 	}
 	// What no client of ours calls is refused, not passed over.
 	require.Equal(m.t, "400 InvalidRequestURL", m.send(mns.POST, "commonbuy/openservice", "<x/>"))

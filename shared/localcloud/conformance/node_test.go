@@ -61,7 +61,7 @@ func testNode(t *testing.T, d dossier) {
 		program, err := filepath.Abs(filepath.Join(scripts, "node_modules", "@serverless-devs", "s", "bin", "s"))
 		require.NoError(t, err)
 		out := node(t, map[string]string{"HOME": home, "HTTP_PROXY": nowhere, "HTTPS_PROXY": nowhere, "http_proxy": nowhere, "https_proxy": nowhere}, root, program, "preview", "-t", "s.yaml")
-		functions, err := fakefc.ReadManifest(filepath.Join(root, "s.yaml"), fakefc.Variables{Account: "1234567890123456", Env: func(name string) string { return c.Env()[name] }})
+		functions, err := fakefc.ReadManifest(filepath.Join(root, "s.yaml"), fakefc.Variables{Account: "1234567890123456", Env: func(name string) string { return c.Env()[name] }}, fakefc.Doubts{})
 		require.NoError(t, err)
 		plain := regexp.MustCompile("\x1b\\[[0-9;]*m").ReplaceAllString(out, "")
 		for _, f := range functions {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"vodcurator/shared/localcloud/fakevod"
 )
 
@@ -63,7 +65,23 @@ var vodBase = map[string][]string{
 	"CreateAudit":             {"AuditContent", `[{"VideoId":"v","Status":"Normal"}]`},
 	"GetAuditHistory":         {"VideoId", "v"},
 	"SubmitSnapshotJob":       {"VideoId", "v"},
-	"MoveAppResource":         {"ResourceType", "video", "ResourceIds", "v", "TargetAppId", "app-2"},
+	"GetMediaAuditResult":     {"MediaId", "v"},
+	"SubmitAIMediaAuditJob":   {"MediaId", "v"},
+	"GetAIMediaAuditJob":      {"JobId", "ai-audit"},
+	"SubmitAIJob":             {"MediaId", "v"},
+	"ListAIJob":               {"JobIds", "ai-tag"},
+	"SubmitTranscodeJobs":     {"VideoId", "v", "TemplateGroupId", fakevod.DefaultTemplate},
+	"GetTranscodeTask":        {"JobIds", "j-ld"},
+	"ListTranscodeTask":       {"VideoId", "v"},
+	"RegisterMedia":           {"RegisterMetadatas", `[{"FileURL":"http://elsewhere.example.com/a.mp4"}]`, "TemplateGroupId", fakevod.NoTranscode},
+
+	"CreateUploadAttachedMedia": {"BusinessType", "watermark"},
+	"GetAttachedMediaInfo":      {"MediaIds", "at"},
+	"DeleteAttachedMedia":       {"MediaIds", "at"},
+	"DescribePlayTopVideos":     {"BizDate", "2026-02-10T00:00:00Z"},
+	"DescribePlayVideoStatis":   {"VideoId", "v", "StartTime", "2026-02-09T00:00:00Z", "EndTime", "2026-02-12T00:00:00Z"},
+	"DescribePlayUserTotal":     {"StartTime", "2026-02-09T00:00:00Z", "EndTime", "2026-02-12T00:00:00Z"},
+	"MoveAppResource":           {"ResourceType", "video", "ResourceIds", "v", "TargetAppId", "app-2"},
 }
 
 // vodCompanions are what a value needs beside it.
@@ -203,7 +221,7 @@ func vodCases(t *testing.T, f *face) []vodCase {
 		{op: "SearchMedia", in: p("Match", fmt.Sprintf("VideoId in ('%s')", strings.Join(numbered(100), "','")))},
 		{op: "SearchMedia", in: p("Match", fmt.Sprintf("VideoId in ('%s')", strings.Join(numbered(101), "','"))), want: "400 ErrorMatchSyntax", limit: "VideoId in ≤ 100 values"},
 		{op: "GetVideoList", in: p("PageSize", "2", "PageNo", "2", "SortBy", "CreationTime:Asc"), shows: p("PageSize", "PageNo", "SortBy"), then: p("VideoList.Video.#=2", "VideoList.Video.0.VideoId=sound")},
-		{op: "GetVideoList", in: p("Status", "TranscodeFail,Blocked"), shows: p("Status"), then: p("Total=1")},
+		{op: "GetVideoList", in: p("Status", "TranscodeFail,Blocked"), shows: p("Status"), then: p("Total=2")}, // with one that chains registers,
 		{op: "GetVideoList", in: p("CateId", sports), shows: p("CateId"), then: p("Total=1", "VideoList.Video.0.Snapshots.Snapshot.#=3")},
 		{op: "GetVideoList", in: p("StorageLocation", "elsewhere"), shows: p("StorageLocation"), then: p("Total=0")},
 		{op: "GetVideoList", in: p("StartTime", "2026-02-01T00:00:00Z", "EndTime", "2026-02-02T00:00:00Z"), shows: p("StartTime", "EndTime"), then: p("Total=1", "VideoList.Video.0.VideoId=w")},
@@ -220,6 +238,10 @@ func vodCases(t *testing.T, f *face) []vodCase {
 		{op: "GetMessageCallback", before: [][]string{p("SetMessageCallback", "CallbackURL", "http://h/", "AuthSwitch", "on", "AuthKey", "Abc12345", "EventTypeList", "ALL", "AppId", "app-2")}, in: p("AppId", "app-2"), shows: p("AppId"),
 			then: p("MessageCallback.CallbackURL=http://h/", "MessageCallback.AuthSwitch=on", "MessageCallback.AuthKey=Abc12345", "MessageCallback.EventTypeList=ALL", "MessageCallback.AppId=app-2")},
 		{op: "DeleteMessageCallback", in: p("AppId", "app-2"), shows: p("AppId")},
+		{op: "GetMessageCallback", before: [][]string{p("SetMessageCallback", "CallbackType", "MNS", "MnsEndpoint", "http://1.mns.cn-shanghai.aliyuncs.com/", "MnsQueueName", "q", "EventTypeList", "FileUploadComplete,AIComplete")}, in: p(),
+			then: p("MessageCallback.CallbackType=MNS", "MessageCallback.MnsEndpoint=http://1.mns.cn-shanghai.aliyuncs.com/", "MessageCallback.MnsQueueName=q", "MessageCallback.CallbackURL=", "MessageCallback.EventTypeList=FileUploadComplete,AIComplete", "MessageCallback.AppId=app-1000000")},
+		{op: "GetMessageCallback", before: [][]string{p("SetMessageCallback", "CallbackURL", "http://h/")}, in: p(), then: p("MessageCallback.CallbackType=HTTP", "MessageCallback.AuthSwitch=off", "MessageCallback.EventTypeList=")},
+		{op: "GetMessageCallback", before: [][]string{p("SetMessageCallback", "CallbackURL", "http://h/"), p("DeleteMessageCallback")}, in: p(), then: p("MessageCallback.CallbackURL=", "MessageCallback.AppId=app-1000000")},
 
 		// Categories.
 		{op: "GetCategories", in: p("CateId", sports), shows: p("CateId"), then: p("Category.CateName=Sports", "SubTotal=1", "SubCategories.Category.0.CateName=Judo", "SubCategories.Category.0.Level=1")},
@@ -262,6 +284,60 @@ func vodCases(t *testing.T, f *face) []vodCase {
 		{op: "MoveAppResource", in: p("ResourceType", "video", "ResourceIds", "v,none,i", "TargetAppId", "app-2"), shows: p("ResourceType", "ResourceIds", "TargetAppId"),
 			then: p("NonExistResourceIds.#=2", "@v.AppID=app-2")},
 		{op: "MoveAppResource", in: p("ResourceType", "video", "ResourceIds", "theirs", "TargetAppId", "app-3"), as: "one-app", then: p("FailedResourceIds.0=theirs", "@theirs.AppID=app-2")},
+
+		// Jobs.
+		{op: "SubmitAIJob", in: p("MediaId", "v", "Types", "AIVideoTag,AIMediaDNA", "UserData", `{"Extend":"y"}`), shows: p("MediaId", "Types", "UserData"),
+			then: p("AIJobList.AIJob.#=2", "AIJobList.AIJob.0.Type=AIVideoTag", "AIJobList.AIJob.1.MediaId=v", "@v.AITags.Keyword.0.Tag=boat", `@v.UserData={"Extend":"y"}`)},
+		{op: "GetAIVideoTagResult", before: [][]string{p("SubmitAIJob", "MediaId", "v")}, in: p("MediaId", "v"), then: p("VideoTagResult.Keyword.0.Tag=boat", "!VideoTagResult.Category")},
+		{op: "SubmitAIJob", in: p("MediaId", "none"), want: "404 InvalidVideo.NotFound"},
+		{op: "ListAIJob", in: p("JobIds", "ai-tag,none"), shows: p("JobIds"), then: p("AIJobList.AIJob.#=1", `AIJobList.AIJob.0.Data={"Category":[{"Tag":"sport"}]}`, "AIJobList.AIJob.0.Status=success", "NonExistAIJobIds.String.0=none")},
+		{op: "SubmitAIMediaAuditJob", in: p("MediaId", "v", "MediaType", "video", "UserData", "{}"), shows: p("MediaId", "MediaType", "UserData"), then: p("JobId", "MediaId=v", "@v.Jobs.Review.Suggestion=review", "@v.UserData={}")},
+		{op: "GetMediaAuditResult", before: [][]string{p("SubmitAIMediaAuditJob", "MediaId", "v")}, in: p("MediaId", "v"), shows: p("MediaId"), then: p("MediaAuditResult.Suggestion=review", "MediaAuditResult.VideoResult.Label=ad")},
+		{op: "GetMediaAuditResult", in: p("MediaId", "v"), then: p("MediaAuditResult", "!MediaAuditResult.Suggestion")},
+		{op: "GetMediaAuditResult", in: p("MediaId", "i"), then: p("MediaAuditResult")},
+		{op: "GetMediaAuditResult", in: p("MediaId", "none"), want: "404 InvalidVideo.NotFound"},
+		{op: "GetAIMediaAuditJob", in: p("JobId", "ai-audit"), shows: p("JobId"), then: p("MediaAuditJob.Data.Suggestion=pass", "MediaAuditJob.MediaId=v")},
+		{op: "GetAIMediaAuditJob", in: p("JobId", "none"), want: "404 NoSuchResource"},
+		{op: "SubmitTranscodeJobs", in: p("VideoId", "v", "TemplateGroupId", fakevod.DefaultTemplate, "Priority", "10", "UserData", "{}"), shows: p("VideoId", "TemplateGroupId", "Priority", "UserData"),
+			then: p("TranscodeTaskId", "TranscodeJobs.TranscodeJob.#=2", "@v.Streams.0.Invisible=true", "@v.Streams.#=7", "@v.Jobs.Tasks.#=2", "@v.UserData={}")},
+		{op: "SubmitTranscodeJobs", in: p("VideoId", "none", "TemplateGroupId", fakevod.DefaultTemplate), want: "404 InvalidVideo.NotFound"},
+		{op: "SubmitTranscodeJobs", in: p("VideoId", "v", "TemplateGroupId", "none"), want: "404 NoSuchResource"},
+		{op: "SubmitTranscodeJobs", in: p("VideoId", "up", "TemplateGroupId", fakevod.DefaultTemplate), want: "400 Forbidden.IllegalStatus"},
+		{op: "GetTranscodeTask", in: p("TranscodeTaskId", "t-1"), shows: p("TranscodeTaskId"), then: p("TranscodeTask.VideoId=v", "TranscodeTask.TranscodeJobInfoList.#=2", "TranscodeTask.TranscodeJobInfoList.0.OutputFile.Height=240")},
+		{op: "GetTranscodeTask", in: p("JobIds", "j-sd,none"), shows: p("JobIds"), then: p("TranscodeJobInfoList.#=1", "TranscodeJobInfoList.0.Definition=SD", "NonExistJobIds.0=none")},
+		{op: "GetTranscodeTask", in: p("TranscodeTaskId", "none"), want: "404 NoSuchResource"},
+		{op: "GetTranscodeTask", in: p(), want: "400 MissingParameter"},
+		{op: "ListTranscodeTask", before: [][]string{p("SubmitTranscodeJobs", "VideoId", "v", "TemplateGroupId", fakevod.DefaultTemplate)}, in: p("VideoId", "v", "PageNo", "2", "PageSize", "1"), shows: p("VideoId", "PageNo", "PageSize"),
+			then: p("TranscodeTaskList.#=1", "TranscodeTaskList.0.TranscodeTaskId=t-1", "TranscodeTaskList.0.Trigger=Upload")},
+		{op: "ListTranscodeTask", in: p("VideoId", "v", "StartTime", "2026-02-01T00:00:01Z"), shows: p("StartTime"), then: p("TranscodeTaskList.#=0")},
+		{op: "ListTranscodeTask", in: p("VideoId", "v", "EndTime", "2026-02-01T00:00:00Z"), shows: p("EndTime"), then: p("TranscodeTaskList.#=0")},
+		{op: "RegisterMedia", in: p("RegisterMetadatas", `[{"FileURL":"http://`+bucket+`/none.mp4","Title":"t"}]`, "TemplateGroupId", fakevod.NoTranscode), then: p("RegisteredMediaList.#=0", "FailedFileURLs.0=http://"+bucket+"/none.mp4")},
+		{op: "RegisterMedia", in: p("RegisterMetadatas", "["+strings.Repeat(`{"FileURL":"http://h/"},`, 10)+`{"FileURL":"http://h/"}]`, "TemplateGroupId", fakevod.NoTranscode), want: "400 InvalidParameter", limit: "RegisterMetadatas ≤ 10 entries"},
+
+		// Attached media.
+		{op: "CreateUploadAttachedMedia", in: p("BusinessType", "material", "MediaExt", "zip", "FileName", "a.png", "FileSize", "5", "Title", "t", "Description", "d", "Tags", "x,y", "CateIds", sports+","+judo, "UserData", "{}"),
+			then: p("MediaId", "MediaURL", "FileURL", "UploadAddress", "UploadAuth")},
+		{op: "CreateUploadAttachedMedia", in: p("BusinessType", "subtitle", "MediaExt", "png"), want: "400 InvalidParameter", limit: "MediaExt by BusinessType"},
+		{op: "CreateUploadAttachedMedia", in: p("BusinessType", "subtitle", "CateIds", "1,2,3,4,5,6"), want: "400 CateIdsExceededMax", limit: "CateIds ≤ 5 entries"},
+		{op: "CreateUploadAttachedMedia", in: p("BusinessType", "watermark", "StorageLocation", "none"), want: "404 InvalidStorage.NotFound", shows: p("StorageLocation")},
+		{op: "CreateUploadAttachedMedia", in: p("BusinessType", "watermark", "AppId", "app-2"), want: "403 Forbidden", as: "one-app", shows: p("AppId")},
+		{op: "GetAttachedMediaInfo", in: p("MediaIds", "at,none,v", "OutputType", "oss", "AuthTimeout", "60"), shows: p("MediaIds", "OutputType", "AuthTimeout"), then: p("AttachedMediaList.#=1", "AttachedMediaList.0.BusinessType=watermark",
+			"AttachedMediaList.0.Categories.0.CateName=Sports", "AttachedMediaList.0.FileSize=9", "AttachedMediaList.0.URL", "NonExistMediaIds.#=2")},
+		{op: "GetAttachedMediaInfo", in: p("MediaIds", strings.Join(numbered(21), ",")), want: "400 ExceededMax"},
+		{op: "DeleteAttachedMedia", in: p("MediaIds", "at,v"), shows: p("MediaIds"), then: p("NonExistMediaIds.0=v", "@!at", "@v")},
+		{op: "GetVideoInfo", in: p("VideoId", "at"), want: "404 InvalidVideo.NotFound"},
+		{op: "SearchMedia", in: p("SearchType", "attached", "Match", "BusinessType='watermark'", "Fields", "Title,Tags,URL,Ext"), then: p("Total=1", "MediaList.0.AttachedMedia.Title=logo", "MediaList.0.AttachedMedia.Ext=png", "MediaList.0.MediaType=attached")},
+
+		// Plays: those of a day are counted the day after.
+		{op: "DescribePlayTopVideos", in: p("BizDate", "2026-02-10T00:00:00Z"), shows: p("BizDate"), then: p("TotalNum=2", "TopPlayVideos.TopPlayVideoStatis.0.VideoId=w", "TopPlayVideos.TopPlayVideoStatis.0.VV=9", "TopPlayVideos.TopPlayVideoStatis.1.Title=one", "TopPlayVideos.TopPlayVideoStatis.1.PlayDuration=90000")},
+		{op: "DescribePlayTopVideos", in: p("BizDate", "2026-02-09T17:00:00Z", "PageNo", "2", "PageSize", "1"), shows: p("PageNo", "PageSize"), then: p("TotalNum=2", "TopPlayVideos.TopPlayVideoStatis.0.VideoId=v"), limit: "a day is Beijing's"},
+		{op: "DescribePlayTopVideos", in: p("BizDate", "2026-02-09T15:59:59Z"), then: p("TotalNum=0")},
+		{op: "DescribePlayTopVideos", in: p("BizDate", "yesterday"), want: "400 InvalidBizDate.Malformed"},
+		{op: "DescribePlayTopVideos", in: p("BizDate", "2026-02-10T00:00:00Z", "PageSize", "1001"), want: "400 InvalidParameter", limit: "PageSize ≤ 1000"},
+		{op: "DescribePlayVideoStatis", in: p("VideoId", "v", "StartTime", "2026-02-09T17:00:00Z", "EndTime", "2026-02-11T00:00:00Z"), shows: p("VideoId", "StartTime", "EndTime"),
+			then: p("VideoPlayStatisDetails.VideoPlayStatisDetail.#=2", "VideoPlayStatisDetails.VideoPlayStatisDetail.0.VV=7", "VideoPlayStatisDetails.VideoPlayStatisDetail.0.UV=3")},
+		{op: "DescribePlayVideoStatis", in: p("VideoId", "v", "StartTime", "2025-02-01T00:00:00Z", "EndTime", "2026-02-01T00:00:00Z"), want: "400 InvalidTimeSpan", limit: "180 days"},
+		{op: "DescribePlayUserTotal", in: p("StartTime", "2026-02-10T00:00:00Z", "EndTime", "2026-02-10T00:00:00Z"), shows: p("StartTime", "EndTime"), then: p("UserPlayStatisTotals.UserPlayStatisTotal.#=1", "UserPlayStatisTotals.UserPlayStatisTotal.0.VV.HTML5=16")},
 
 		// Storage and caches.
 		{op: "UpdateMediaStorageClass", in: p("MediaIds", "v,none", "StorageClass", "Archive"), shows: p("MediaIds", "StorageClass"), then: p("Status=Processing", "ForbiddenList.MediaForbiddenReasonDTO.0.MediaId=none")},
@@ -312,6 +388,11 @@ func (f *face) chains(t *testing.T) []vodCase {
 	job := id("MediaRefreshJobId", "RefreshMediaPlayUrls", "MediaIds", "v,w", "TaskType", "Refresh", "Formats", "mp4", "Definitions", "SD", "StreamType", "video", "ResultType", "Multiple", "SliceFlag", "true", "UserData", "u")
 	video := id("VideoId", "CreateUploadVideo", "Title", "t", "FileName", "dir/a.mp4", "Description", "d", "Tags", "x,y", "CoverURL", "http://c/3", "CateId", judo, "UserData", "{}", "TemplateGroupId", fakevod.NoTranscode, "AppId", "app-2", "FileSize", "77")
 	image := id("ImageId", "CreateUploadImage", "ImageType", "cover", "Title", "t", "Description", "d", "Tags", "x", "CateId", judo, "OriginalFileName", "o.png", "UserData", "{}")
+	attached := id("MediaId", "CreateUploadAttachedMedia", "BusinessType", "material", "MediaExt", "zip", "FileName", "a.png", "FileSize", "5", "Title", "t", "Description", "d", "Tags", "x,y", "CateIds", sports+","+judo, "UserData", "{}")
+	require.NoError(t, f.OSS.Put(f.VOD.Bucket(), "in/a.mp4", strings.NewReader("")))
+	address := "http://" + f.VOD.Bucket() + ".oss-cn-shanghai.aliyuncs.com/in/a.mp4"
+	fresh := id("RegisteredMediaList.0.MediaId", "RegisterMedia", "RegisterMetadatas", `[{"FileURL":"`+address+`","Title":"t","Tags":"x"}]`, "TemplateGroupId", fakevod.NoTranscode, "UserData", "{}")
+	require.NoError(t, f.VOD.Settle(t.Context()))
 	token := id("ScrollToken", "SearchMedia", "PageSize", "3")
 	f.saved = f.VOD.Snapshot() // with what was made above
 	return []vodCase{
@@ -320,6 +401,11 @@ func (f *face) chains(t *testing.T) []vodCase {
 		{op: "RefreshMediaPlayUrls", in: p("MediaIds", "v", "TaskType", "Refresh"), shows: p("Formats", "Definitions", "StreamType", "ResultType", "SliceFlag", "UserData")},
 		{op: "CreateUploadVideo", in: vodBase["CreateUploadVideo"], shows: p("Description", "Tags", "CoverURL", "CateId", "UserData", "TemplateGroupId", "AppId", "FileSize"),
 			then: p("@"+video+".Description=d", "@"+video+".Tags=x,y", "@"+video+".CoverURL=http://c/3", "@"+video+".CateID="+judo, "@"+video+".UserData={}", "@"+video+".TranscodeMode=NoTranscode", "@"+video+".AppID=app-2", "@"+video+".Source.Size=77", "@"+video+".Source.FileName=a.mp4")},
+		{op: "CreateUploadAttachedMedia", in: vodBase["CreateUploadAttachedMedia"], shows: p("BusinessType", "MediaExt", "FileName", "FileSize", "Title", "Description", "Tags", "CateIds", "UserData"),
+			then: p("@"+attached+".Picture.Type=material", "@"+attached+".Picture.Ext=zip", "@"+attached+".Picture.FileName=a.png", "@"+attached+".Picture.Size=5", "@"+attached+".Picture.CateIDs.1="+judo,
+				"@"+attached+".Title=t", "@"+attached+".Description=d", "@"+attached+".Tags=x,y", "@"+attached+".UserData={}")},
+		{op: "RegisterMedia", in: p("RegisterMetadatas", `[{"FileURL":"`+address+`"}]`, "TemplateGroupId", fakevod.NoTranscode), shows: p("RegisterMetadatas", "TemplateGroupId", "UserData"),
+			then: p("RegisteredMediaList.0.NewRegister=false", "RegisteredMediaList.0.MediaId="+fresh, "@"+fresh+".TranscodeMode=NoTranscode", "@"+fresh+".UserData={}", "@"+fresh+".Title=t")},
 		{op: "GetImageInfo", in: p("ImageId", image), then: p("ImageInfo.ImageType=cover", "ImageInfo.Mezzanine.OriginalFileName=o.png")},
 		{op: "CreateUploadImage", in: vodBase["CreateUploadImage"], shows: p("Title", "Description", "Tags", "CateId", "OriginalFileName", "UserData"),
 			then: p("@"+image+".Title=t", "@"+image+".Description=d", "@"+image+".Tags=x", "@"+image+".CateID="+judo, "@"+image+".UserData={}")},

@@ -43,6 +43,33 @@ func parseSchedule(expr string) (schedule, error) {
 	return s, nil
 }
 
+const (
+	digits  = "0123456789"
+	letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+)
+
+// cronFields are the six, with the characters that each may hold.
+var cronFields = []struct{ name, takes string }{
+	{"seconds", digits}, {"minutes", digits + ",-*/"}, {"hours", digits + ",-*/"}, {"day of month", digits + ",-*?/"},
+	{"month", digits + letters + ",-*/"}, {"day of week", digits + letters + ",-*?"},
+}
+
+// cutZone parts a time zone from the fields; without one it is UTC.
+func cutZone(expr string) (zone, fields string, err error) {
+	text, ok := strings.CutPrefix(expr, "CRON_TZ=")
+	if !ok {
+		return "UTC", expr, nil
+	}
+	zone, fields, ok = strings.Cut(text, " ")
+	if !ok || zone == "" || zone == "Local" {
+		return "", "", errors.New("CRON_TZ= needs a zone and six fields")
+	}
+	if _, err := time.LoadLocation(zone); err != nil {
+		return "", "", fmt.Errorf("zone: %w", err)
+	}
+	return zone, fields, nil
+}
+
 func parse(expr string) (schedule, error) {
 	if text, ok := strings.CutPrefix(expr, "@every "); ok {
 		d, err := time.ParseDuration(strings.TrimSpace(text))
@@ -54,32 +81,19 @@ func parse(expr string) (schedule, error) {
 		}
 		return every(d), nil
 	}
-	zone := "UTC"
-	if text, ok := strings.CutPrefix(expr, "CRON_TZ="); ok {
-		var found bool
-		if zone, expr, found = strings.Cut(text, " "); !found || zone == "" || zone == "Local" {
-			return nil, errors.New("CRON_TZ= needs a zone and six fields")
-		}
-		if _, err := time.LoadLocation(zone); err != nil {
-			return nil, fmt.Errorf("zone: %w", err)
-		}
+	zone, expr, err := cutZone(expr)
+	if err != nil {
+		return nil, err
 	}
 	fields := strings.Fields(expr)
 	if len(fields) != 6 {
 		return nil, fmt.Errorf("six fields are needed, seconds first, not %d", len(fields))
 	}
-	special := []string{"", ",-*/", ",-*/", ",-*?/", ",-*/", ",-*?"}
-	names := []string{"seconds", "minutes", "hours", "day of month", "month", "day of week"}
 	for i, f := range fields {
-		for _, c := range f {
-			digit := c >= '0' && c <= '9'
-			letter := i >= 4 && (c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z')
-			if !digit && !letter && !strings.ContainsRune(special[i], c) {
-				return nil, fmt.Errorf("%s: %q is not allowed", names[i], c)
-			}
+		if at := strings.IndexFunc(f, func(c rune) bool { return !strings.ContainsRune(cronFields[i].takes, c) }); at >= 0 {
+			return nil, fmt.Errorf("%s: %q is not allowed", cronFields[i].name, []rune(f[at:])[0])
 		}
 	}
-	var err error
 	if fields[5], err = weekdays(fields[5]); err != nil {
 		return nil, err
 	}

@@ -68,7 +68,7 @@ resources:
 
 func start(t *testing.T, text string, opt fakefc.Options) (*fakefc.Server, *httptest.Server) {
 	t.Helper()
-	fs, err := fakefc.ParseManifest([]byte(text), t.TempDir(), fakefc.Variables{Account: "1234567890123456", Env: func(name string) string { return opt.Env[name] }})
+	fs, err := fakefc.ParseManifest([]byte(text), t.TempDir(), fakefc.Variables{Account: "1234567890123456", Env: func(name string) string { return opt.Env[name] }}, fakefc.Doubts{})
 	require.NoError(t, err)
 	opt.Functions = fs
 	if opt.Keys == nil {
@@ -446,9 +446,9 @@ func TestAStreamThatMayNotTolerateErrorsStopsAndKeepsTheMessage(t *testing.T) {
 
 func TestAManifestIsReadAsWithoutItsByteOrderMark(t *testing.T) {
 	const text = "resources: {b: {component: fc3, props: {functionName: b, runtime: go1, handler: m, code: ./x}}}"
-	want, err := fakefc.ParseManifest([]byte(text), t.TempDir(), fakefc.Variables{})
+	want, err := fakefc.ParseManifest([]byte(text), t.TempDir(), fakefc.Variables{}, fakefc.Doubts{})
 	require.NoError(t, err)
-	got, err := fakefc.ParseManifest([]byte("\ufeff"+text), t.TempDir(), fakefc.Variables{})
+	got, err := fakefc.ParseManifest([]byte("\ufeff"+text), t.TempDir(), fakefc.Variables{}, fakefc.Doubts{})
 	require.NoError(t, err)
 	require.Equal(t, len(want), len(got))
 }
@@ -459,11 +459,11 @@ resources:
   a: {component: fc3, props: {functionName: 1a, runtime: nodejs20, handler: x, code: ./x, memorySize: 100}}
   b: {component: fc3, props: {functionName: b, runtime: go1, handler: '${vars.none}', code: ./x}}
   c: {component: fc3, props: {functionName: c, runtime: go1, handler: m, code: ./x, triggers: [{triggerName: t, triggerType: timer, triggerConfig: {cronExpression: '* * *', enable: true}}]}}
-`), t.TempDir(), fakefc.Variables{})
+`), t.TempDir(), fakefc.Variables{}, fakefc.Doubts{})
 	for _, want := range []string{`a: functionName "1a"`, `runtime "nodejs20"`, "memorySize 100", "${vars.none} leads nowhere", "six fields"} {
 		require.ErrorContains(t, err, want)
 	}
-	_, err = fakefc.ReadManifest("none.yaml", fakefc.Variables{})
+	_, err = fakefc.ReadManifest("none.yaml", fakefc.Variables{}, fakefc.Doubts{})
 	require.True(t, errors.Is(err, os.ErrNotExist))
 }
 
@@ -561,6 +561,25 @@ func TestSuccessHasADestinationToo(t *testing.T) {
 	for _, want := range []string{id, `"condition":""`, `"approximateInvokeCount":1`, `"requestPayload":"{\"a\":1}"`, `"functionError":""`} {
 		require.Contains(t, got[0].Body, want)
 	}
+}
+
+func TestAnEventThatIsTooOldIsGivenUp(t *testing.T) {
+	queues := fakemns.New(fakemns.Options{Keys: fakeram.New()})
+	queues.Create("failed")
+	s, _ := start(t, manifest(`      environmentVariables: {ALWAYS: fail}
+      asyncInvokeConfig:
+        maxAsyncRetryAttempts: 8
+        maxAsyncEventAgeInSeconds: 1
+        destinationConfig: {onFailure: {destination: 'acs:mns:cn-shanghai:1:/queues/failed/messages'}}
+`), fakefc.Options{Queues: queues})
+	_, err := s.InvokeAsync("f", []byte(`{}`))
+	require.NoError(t, err)
+	require.NoError(t, s.Quiet(t.Context()))
+	got, err := queues.Receive(t.Context(), "failed", 1, 0, 0)
+	require.NoError(t, err)
+	require.Len(t, got, 1)
+	require.Contains(t, got[0].Body, `"condition":"EventExpired"`)
+	require.Less(t, len(s.Invocations("f")), 9, "before its retries are used up")
 }
 
 func TestInvocationsAreLoggedWithWhatTheyPrinted(t *testing.T) {

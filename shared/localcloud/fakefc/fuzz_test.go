@@ -32,7 +32,7 @@ func FuzzAnyRequest(f *testing.F) {
 		f.Add(seed[0], seed[1], seed[2], seed[3])
 	}
 	text := strings.Replace(manifest(httpTrigger), "handler: main", "handler: missing", 1)
-	fs, err := fakefc.ParseManifest([]byte(text), f.TempDir(), fakefc.Variables{})
+	fs, err := fakefc.ParseManifest([]byte(text), f.TempDir(), fakefc.Variables{}, fakefc.Doubts{})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func FuzzManifest(f *testing.F) {
 	f.Add("vars: {a: '${vars.b}', b: '${vars.a}'}\nresources: {x: {component: fc3, props: {functionName: '${vars.a}'}}}")
 	f.Add("resources: {x: {component: fc3, props: ['${this.props}', {a: '${env(}'}]}}")
 	f.Fuzz(func(t *testing.T, text string) {
-		fs, err := fakefc.ParseManifest([]byte(text), "/", fakefc.Variables{Account: "1"})
+		fs, err := fakefc.ParseManifest([]byte(text), "/", fakefc.Variables{Account: "1"}, fakefc.Doubts{})
 		if err != nil {
 			return
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -105,27 +106,38 @@ func (s *Server) serveInvoke(w http.ResponseWriter, r *http.Request, name string
 		s.refuse(w, id, http.StatusNotFound, "FunctionNotFound", "function '"+name+"' does not exist")
 		return
 	}
-	if what := unknown(r); what != "" {
-		s.refuse(w, id, http.StatusNotImplemented, "NotImplemented", "the local cloud does not emulate "+what+" of InvokeFunction")
-		return
-	}
-	kind := or(r.Header.Get("X-Fc-Invocation-Type"), "Sync")
-	logs := or(r.Header.Get("X-Fc-Log-Type"), "None")
-	if kind != "Sync" && kind != "Async" || logs != "None" && logs != "Tail" {
-		s.refuse(w, id, http.StatusBadRequest, "InvalidArgument", "x-fc-invocation-type is Sync or Async, x-fc-log-type None or Tail")
-		return
-	}
-	if kind == "Async" && len(event) > maxAsync {
-		s.refuse(w, id, http.StatusBadRequest, "EntityTooLarge", fmt.Sprintf("the event is larger than %d bytes", maxAsync))
+	if status, code, why := unfit(r, event); status != 0 {
+		s.refuse(w, id, status, code, why)
 		return
 	}
 	c := call{id: id, kind: "invoke", event: event}
-	if kind == "Async" {
+	if r.Header.Get("X-Fc-Invocation-Type") == "Async" {
 		s.accept(f, c)
 		w.Header().Set("X-Fc-Request-Id", id)
 		w.WriteHeader(http.StatusAccepted)
 		return
 	}
+	s.answerInvoke(w, r, f, c)
+}
+
+// unfit says what of an invocation is refused, whatever the function; 0: nothing.
+func unfit(r *http.Request, event []byte) (status int, code, why string) {
+	if what := unknown(r); what != "" {
+		return http.StatusNotImplemented, "NotImplemented", "the local cloud does not emulate " + what + " of InvokeFunction"
+	}
+	kind, logs := or(r.Header.Get("X-Fc-Invocation-Type"), "Sync"), or(r.Header.Get("X-Fc-Log-Type"), "None")
+	if kind != "Sync" && kind != "Async" || logs != "None" && logs != "Tail" {
+		return http.StatusBadRequest, "InvalidArgument", "x-fc-invocation-type is Sync or Async, x-fc-log-type None or Tail"
+	}
+	if kind == "Async" && len(event) > maxAsync {
+		return http.StatusBadRequest, "EntityTooLarge", fmt.Sprintf("the event is larger than %d bytes", maxAsync)
+	}
+	return 0, "", ""
+}
+
+// answerInvoke runs a function for a caller who waits.
+func (s *Server) answerInvoke(w http.ResponseWriter, r *http.Request, f *fn, c call) {
+	id := c.id
 	out, rec := f.run(r.Context(), c, false)
 	if out.cut {
 		panic(http.ErrAbortHandler) // net/http cuts the connection
@@ -139,7 +151,7 @@ func (s *Server) serveInvoke(w http.ResponseWriter, r *http.Request, name string
 	if out.errorType != "" {
 		h.Set("X-Fc-Error-Type", out.errorType)
 	}
-	if logs == "Tail" {
+	if r.Header.Get("X-Fc-Log-Type") == "Tail" {
 		h.Set("X-Fc-Log-Result", base64.StdEncoding.EncodeToString(rec.tail()))
 	}
 	inv := rec.copy()
@@ -351,6 +363,7 @@ func (s *Server) accept(f *fn, c call) {
 // to its retries, a refusal of the platform for up to five hours.
 func (s *Server) runAsync(f *fn, c call) Invocation {
 	began := time.Now()
+	age := func() time.Duration { return time.Duration(float64(time.Since(began)) / s.opt.Pace) } // as the waits are
 	backoff := 500 * time.Millisecond
 	for tries := 1; ; tries++ {
 		out, rec := f.run(s.stop, c, true)
@@ -366,7 +379,7 @@ func (s *Server) runAsync(f *fn, c call) Invocation {
 		case s.stop.Err() != nil:
 			return inv
 		case out.status == 429 || out.status >= 500:
-			if time.Since(began) > 5*time.Hour {
+			if age() > 5*time.Hour {
 				condition = "FunctionResourceExhausted"
 			}
 		case out.status != 0 || c.retry >= f.Retries:
@@ -374,7 +387,7 @@ func (s *Server) runAsync(f *fn, c call) Invocation {
 		default:
 			c.retry++
 		}
-		if time.Since(began) > f.MaxAge {
+		if age() > f.MaxAge {
 			condition = "EventExpired"
 		}
 		if condition != "" {
@@ -425,31 +438,41 @@ func (s *Server) deliver(arn string, f *fn, c call, out outcome, tries int, cond
 		"responseContext": object{"statusCode": or(out.status, 200), "functionError": functionError},
 		"responsePayload": string(out.body),
 	})
-	var err error
-	switch {
-	case strings.Contains(arn, ":mns:") && len(body) > maxQueued:
-		err = fmt.Errorf("%d bytes are more than a queue or topic takes", len(body))
-	case strings.Contains(arn, ":mns:") && strings.Contains(arn, "/queues/") && s.opt.Queues != nil:
-		_, err = s.opt.Queues.Enqueue(path.Base(strings.TrimSuffix(arn, "/messages")), string(body))
-	case strings.Contains(arn, ":mns:") && strings.Contains(arn, "/topics/") && s.opt.Queues != nil:
-		_, err = s.opt.Queues.Publish(path.Base(strings.TrimSuffix(arn, "/messages")), string(body), "")
-	case strings.Contains(arn, ":fc:") && len(body) > maxAsync:
-		err = fmt.Errorf("%d bytes are more than an asynchronous invocation takes", len(body))
-	case strings.Contains(arn, ":fc:"):
-		if to := s.find(path.Base(arn)); to != nil {
-			s.accept(to, call{id: requestID(), kind: "destination", event: body})
-		} else {
-			err = fmt.Errorf("function %s does not exist", path.Base(arn))
-		}
-	default:
-		err = fmt.Errorf("destination %s is not emulated", arn)
-	}
-	if err != nil {
+	if err := s.hand(arn, body); err != nil {
 		s.mu.Lock()
 		s.lost++
 		s.mu.Unlock()
 		s.opt.Log.Error("destination", "function", f.Name, "request", c.id, "error", err.Error())
 	}
+}
+
+// hand gives a result to its destination: a queue, a topic or a function.
+func (s *Server) hand(arn string, body []byte) error {
+	name := path.Base(strings.TrimSuffix(arn, "/messages"))
+	if goodTarget.MatchString(arn) {
+		to := s.find(name)
+		switch {
+		case len(body) > maxAsync:
+			return fmt.Errorf("%d bytes are more than an asynchronous invocation takes", len(body))
+		case to == nil:
+			return fmt.Errorf("function %s does not exist", name)
+		}
+		s.accept(to, call{id: requestID(), kind: "destination", event: body})
+		return nil
+	}
+	if s.opt.Queues == nil {
+		return errors.New("no queue service")
+	}
+	if len(body) > maxQueued {
+		return fmt.Errorf("%d bytes are more than a queue or topic takes", len(body))
+	}
+	var err error
+	if goodQueue.MatchString(arn) {
+		_, err = s.opt.Queues.Enqueue(name, string(body))
+	} else {
+		_, err = s.opt.Queues.Publish(name, string(body), "") // the manifest was checked: there are no others
+	}
+	return err
 }
 
 // gaps are the waits before each retry of a trigger's strategy.

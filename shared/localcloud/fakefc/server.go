@@ -2,7 +2,7 @@
 // each function's binary as a process of its own under the runtime API of the
 // built-in Go runtime (go1), and fires its triggers.
 //
-// Emulated: instances that start on demand, are reused, serve one invocation at a
+// Emulated: a manifest that is refused as the platform refuses it; instances that start on demand, are reused, serve one invocation at a
 // time, are frozen in between and stopped when idle; initializer and preStop; time-outs that kill; processes that exit; the
 // environment and the credentials of the function's role, fresh in the headers of
 // each invocation; synchronous and asynchronous invocation with retries and
@@ -109,6 +109,9 @@ type Doubts struct {
 	// GatherWhilePushing gathers the next batch of a queue while one is being pushed,
 	// not only once it was taken.
 	GatherWhilePushing bool
+	// WideLimits takes the larger of two limits of a manifest that documents give: 128
+	// letters of a functionName, not 64, and 30 days of maxAsyncEventAgeInSeconds, not 7.
+	WideLimits bool
 	// SelfHost writes the loopback host into requestContext.domainName, not a name
 	// of the form <id>.<region>.fcapp.run.
 	SelfHost bool

@@ -19,7 +19,7 @@ import (
 // and nothing but them is looked at.
 func timers(t require.TestingT, dir, cron string, now func() time.Time) *fakefc.Server {
 	text := strings.Replace(manifest("      triggers: [{triggerName: t, triggerType: timer, triggerConfig: {cronExpression: '"+cron+"', enable: true}}]\n"), "handler: main", "handler: missing", 1)
-	fs, err := fakefc.ParseManifest([]byte(text), dir, fakefc.Variables{})
+	fs, err := fakefc.ParseManifest([]byte(text), dir, fakefc.Variables{}, fakefc.Doubts{})
 	require.NoError(t, err)
 	s, err := fakefc.New(fakefc.Options{Functions: fs, Keys: fakeram.New(), Now: now})
 	require.NoError(t, err)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 )
 
@@ -55,13 +56,51 @@ type storedSubscription struct {
 	Created, Changed                      time.Time
 }
 
-// journal is the file that keeps the queues across restarts and kills. A line is
-// handed to the system before its call is answered; it is not forced to the disk, so
-// a kill of the process loses nothing and a power cut may.
+// journal is the file that keeps the queues across restarts, kills and power cuts: the
+// lines of a call are on the disk before it is answered. Calls that wait for the disk at
+// the same time share one sync of it.
 type journal struct {
 	path    string
 	file    *os.File
 	written int
+	lines   uint64 // writes handed to the system; the server's mutex guards it and what is above
+	closed  bool
+
+	syncing sync.Mutex // held while one call syncs for all that wait
+	synced  uint64     // of the lines
+	syncs   int
+}
+
+// flush waits until everything that has been recorded so far is on the disk.
+func (s *Server) flush() error {
+	s.mu.Lock()
+	j := s.journal
+	if j == nil {
+		s.mu.Unlock()
+		return nil
+	}
+	want := j.lines
+	s.mu.Unlock()
+	j.syncing.Lock()
+	defer j.syncing.Unlock()
+	for j.synced < want {
+		s.mu.Lock()
+		file, now, closed := j.file, j.lines, j.closed
+		s.mu.Unlock()
+		if closed { // with everything on the disk
+			return nil
+		}
+		err := file.Sync()
+		if errors.Is(err, os.ErrClosed) { // written anew meanwhile
+			continue
+		}
+		if err != nil {
+			s.opt.Log.Error("journal", "error", err.Error())
+			return fmt.Errorf("journal: %w", err)
+		}
+		j.synced, j.syncs = now, j.syncs+1
+	}
+	return nil
 }
 
 const maxJournal = 64 << 20 // bytes after which the file is written anew
@@ -107,6 +146,7 @@ func (s *Server) record(entries ...entry) error {
 		s.opt.Log.Error("journal", "error", err.Error())
 		return fmt.Errorf("journal: %w", err)
 	}
+	j.lines++
 	if j.written += n; j.written > maxJournal {
 		return s.compact()
 	}
@@ -124,10 +164,11 @@ func (s *Server) compact() error {
 	if err != nil {
 		return err
 	}
-	if _, err := file.Write(lines); err != nil {
-		return errors.Join(err, file.Close())
+	_, err = file.Write(lines)
+	if err = errors.Join(err, file.Sync()); err == nil {
+		err = errors.Join(os.Rename(j.path+".new", j.path), syncFolder(filepath.Dir(j.path)))
 	}
-	if err := os.Rename(j.path+".new", j.path); err != nil {
+	if err != nil {
 		return errors.Join(err, file.Close())
 	}
 	if j.file != nil {
@@ -135,6 +176,22 @@ func (s *Server) compact() error {
 	}
 	j.file, j.written = file, 0
 	return nil
+}
+
+// onDisk is the outcome of a change once it is on the disk.
+func (s *Server) onDisk(err error) error {
+	if lost := s.flush(); err == nil {
+		return lost
+	}
+	return err
+}
+
+func syncFolder(path string) error {
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
 }
 
 func (s *Server) dump() []byte {

@@ -195,6 +195,7 @@ func (h *messages) Pop() any {
 
 // Create makes a queue, or leaves an existing one as it is.
 func (s *Server) Create(name string) {
+	defer func() { _ = s.flush() }() // it is in the log; there is nobody to tell
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.queues[name] == nil {
@@ -205,7 +206,8 @@ func (s *Server) Create(name string) {
 }
 
 // Configure changes a queue's attributes, those of the control plane included.
-func (s *Server) Configure(name string, change func(*Attributes)) error {
+func (s *Server) Configure(name string, change func(*Attributes)) (err error) {
+	defer func() { err = s.onDisk(err) }()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	q := s.queues[name]
@@ -246,7 +248,7 @@ func (s *Server) Stats(name string) Stats {
 // Enqueue sends a message from inside the process: body is stored as it is.
 func (s *Server) Enqueue(queue, body string) (id string, err error) {
 	sent, err := s.send(queue, []sending{{body: body}})
-	if err != nil {
+	if err = s.onDisk(err); err != nil {
 		return "", err
 	}
 	return sent[0].id, nil
@@ -256,7 +258,7 @@ func (s *Server) Enqueue(queue, body string) (id string, err error) {
 // them for hide; it waits up to wait for the first. Nothing there is no error.
 func (s *Server) Receive(ctx context.Context, queue string, most int, wait, hide time.Duration) ([]Message, error) {
 	got, err := s.receive(ctx, queue, most, wait, hide, calls.Fault{})
-	if err != nil {
+	if err = s.onDisk(err); err != nil {
 		return nil, err
 	}
 	out := make([]Message, len(got))
@@ -272,13 +274,16 @@ func (s *Server) Remove(queue string, handles ...string) []error {
 	for i, h := range handles {
 		errs[i] = s.remove(queue, h)
 	}
+	for i := range errs {
+		errs[i] = s.onDisk(errs[i])
+	}
 	return errs
 }
 
 // Hide changes when a received message can be seen again: hide from now.
 func (s *Server) Hide(queue, handle string, hide time.Duration) (next string, err error) {
 	m, err := s.extend(queue, handle, hide)
-	return m.handle, err
+	return m.handle, s.onDisk(err)
 }
 
 type sending struct {
@@ -352,17 +357,24 @@ func (s *Server) receive(ctx context.Context, name string, most int, wait, hide 
 		if !some || until.After(deadline) {
 			until = deadline
 		}
-		timer := time.NewTimer(until.Sub(now))
-		select {
-		case <-ctx.Done():
-		case <-s.closed:
-			timer.Stop()
+		if !s.wait(ctx, wake, until.Sub(now)) {
 			return nil, nil
-		case <-wake:
-		case <-timer.C:
 		}
-		timer.Stop()
 	}
+}
+
+// wait waits until something may have come into a queue; false: the server is closing.
+func (s *Server) wait(ctx context.Context, wake <-chan struct{}, most time.Duration) bool {
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-wake:
+	case <-timer.C:
+	case <-s.closed:
+		return false
+	}
+	return true
 }
 
 func (s *Server) hand(q *queue, now time.Time, most int, hide time.Duration, f calls.Fault) (got []message, err error) {

@@ -77,52 +77,66 @@ func (s *Server) route(r *http.Request, path string, q map[string]string, body [
 	if len(parts) == 1 {
 		return operation{"ListQueue", "", "/queues", func(context.Context, calls.Fault) answer { return s.list(r) }}, r.Method == http.MethodGet
 	}
-	name := parts[1]
-	op := operation{thing: name, path: "/queues/" + name}
-	with := func(opName string, do func(context.Context, calls.Fault) answer) (operation, bool) {
-		op.name, op.do = opName, do
-		return op, true
+	name, path := parts[1], "/"+strings.Join(parts, "/")
+	key := r.Method + " queue"
+	if len(parts) == 3 {
+		key = r.Method + " messages"
 	}
-	if len(parts) == 2 {
-		switch r.Method {
-		case http.MethodPut:
-			if q["metaoverride"] == "true" {
-				return with("SetQueueAttributes", func(context.Context, calls.Fault) answer { return s.setAttributes(name, body) })
-			}
-			return with("CreateQueue", func(context.Context, calls.Fault) answer { return s.create(name, body) })
-		case http.MethodGet:
-			return with("GetQueueAttributes", func(context.Context, calls.Fault) answer { return s.getAttributes(name) })
-		case http.MethodDelete:
-			return with("DeleteQueue", func(context.Context, calls.Fault) answer { return s.drop(name) })
-		}
+	row, ok := s.queueRows(name, q, body)[key+variant(key, q, body)]
+	if !ok {
 		return operation{}, false
 	}
-	op.path += "/messages"
+	return operation{row.name, name, path, row.do}, true
+}
+
+// variant tells calls apart that share method and path.
+func variant(key string, q map[string]string, body []byte) string {
 	_, many := q["numOfMessages"]
-	batch := ""
-	if many {
-		batch = "Batch"
+	switch {
+	case key == "PUT queue" && q["metaoverride"] == "true":
+		return " override"
+	case key == "POST messages" && rootOf(body) == "Messages", key == "DELETE messages" && len(bytes.TrimSpace(body)) > 0:
+		return " batch"
+	case key == "GET messages" && q["peekonly"] == "true" && many:
+		return " peek batch"
+	case key == "GET messages" && q["peekonly"] == "true":
+		return " peek"
+	case key == "GET messages" && many:
+		return " batch"
 	}
-	switch r.Method {
-	case http.MethodPost:
-		if rootOf(body) == "Messages" {
-			return with("BatchSendMessage", func(context.Context, calls.Fault) answer { return s.postBatch(name, body) })
-		}
-		return with("SendMessage", func(context.Context, calls.Fault) answer { return s.post(name, body) })
-	case http.MethodGet:
-		if q["peekonly"] == "true" {
-			return with(batch+"PeekMessage", func(context.Context, calls.Fault) answer { return s.getPeek(name, q) })
-		}
-		return with(batch+"ReceiveMessage", func(ctx context.Context, f calls.Fault) answer { return s.get(ctx, name, q, f) })
-	case http.MethodPut:
-		return with("ChangeMessageVisibility", func(_ context.Context, f calls.Fault) answer { return s.changeVisibility(name, q, f) })
-	case http.MethodDelete:
-		if len(bytes.TrimSpace(body)) > 0 {
-			return with("BatchDeleteMessage", func(_ context.Context, f calls.Fault) answer { return s.deleteBatch(name, body, f) })
-		}
-		return with("DeleteMessage", func(_ context.Context, f calls.Fault) answer { return s.delete(name, q, f) })
+	return ""
+}
+
+type queueRow struct {
+	name string
+	do   func(context.Context, calls.Fault) answer
+}
+
+// queueRows are the calls on one queue.
+func (s *Server) queueRows(name string, q map[string]string, body []byte) map[string]queueRow {
+	plain := func(do func() answer) func(context.Context, calls.Fault) answer {
+		return func(context.Context, calls.Fault) answer { return do() }
 	}
-	return operation{}, false
+	faulty := func(do func(calls.Fault) answer) func(context.Context, calls.Fault) answer {
+		return func(_ context.Context, f calls.Fault) answer { return do(f) }
+	}
+	receive := func(ctx context.Context, f calls.Fault) answer { return s.get(ctx, name, q, f) }
+	peek := plain(func() answer { return s.getPeek(name, q) })
+	return map[string]queueRow{
+		"PUT queue":               {"CreateQueue", plain(func() answer { return s.create(name, body) })},
+		"PUT queue override":      {"SetQueueAttributes", plain(func() answer { return s.setAttributes(name, body) })},
+		"GET queue":               {"GetQueueAttributes", plain(func() answer { return s.getAttributes(name) })},
+		"DELETE queue":            {"DeleteQueue", plain(func() answer { return s.drop(name) })},
+		"POST messages":           {"SendMessage", plain(func() answer { return s.post(name, body) })},
+		"POST messages batch":     {"BatchSendMessage", plain(func() answer { return s.postBatch(name, body) })},
+		"GET messages":            {"ReceiveMessage", receive},
+		"GET messages batch":      {"BatchReceiveMessage", receive},
+		"GET messages peek":       {"PeekMessage", peek},
+		"GET messages peek batch": {"BatchPeekMessage", peek},
+		"PUT messages":            {"ChangeMessageVisibility", faulty(func(f calls.Fault) answer { return s.changeVisibility(name, q, f) })},
+		"DELETE messages":         {"DeleteMessage", faulty(func(f calls.Fault) answer { return s.delete(name, q, f) })},
+		"DELETE messages batch":   {"BatchDeleteMessage", faulty(func(f calls.Fault) answer { return s.deleteBatch(name, body, f) })},
+	}
 }
 
 func rootOf(body []byte) string {

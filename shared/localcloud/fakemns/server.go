@@ -129,7 +129,8 @@ func (s *Server) Close() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.journal != nil {
-			_ = s.journal.file.Close() // every line was handed over when it was written
+			_ = errors.Join(s.journal.file.Sync(), s.journal.file.Close()) // what is left is what nobody was answered for
+			s.journal.closed = true
 		}
 	})
 }
@@ -224,6 +225,9 @@ func (s *Server) answer(r *http.Request, call *calls.Call) (_ answer, cut bool) 
 		return answer{status: f.Status, err: refuse(f.Status, f.Code, f.Message)}, f.Reset
 	}
 	a := op.do(r.Context(), f)
+	if err := s.flush(); err != nil {
+		return failed(err), false
+	}
 	if f.Spoils() {
 		a = answer{status: f.Status, err: refuse(f.Status, f.Code, f.Message), detail: a.detail}
 	}

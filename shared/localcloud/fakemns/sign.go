@@ -45,6 +45,24 @@ func readClaim(auth string) (claim, bool) {
 	return c, word == v4 && c.id != "" && c.signature != "" && len(c.scope) == 4 && c.scope[2] == "mns" && c.scope[3] == "aliyun_v4_request"
 }
 
+// dateOf is when a request was signed, as it is written and as it is meant.
+func (s *Server) dateOf(r *http.Request) (date string, at time.Time, err error) {
+	if date = cmp.Or(r.Header.Get("x-mns-date"), r.Header.Get("Date")); date == "" {
+		return "", at, refuse(400, "MissingDateHeader", "Date header is required.")
+	}
+	if at, err = http.ParseTime(date); err != nil {
+		return "", at, refuse(400, "InvalidDateHeader", "The Date header format is invalid.")
+	}
+	if time.Since(at).Abs() > skew {
+		status := 408
+		if s.opt.Doubts.ExpiredIs400 {
+			status = 400
+		}
+		return "", at, refuse(status, "TimeExpired", "The http request you sent is expired.")
+	}
+	return date, at, nil
+}
+
 func (s *Server) authenticate(r *http.Request, raw string) (fakeram.Key, error) {
 	var none fakeram.Key
 	auth := r.Header.Get("Authorization")
@@ -55,20 +73,9 @@ func (s *Server) authenticate(r *http.Request, raw string) (fakeram.Key, error) 
 	if !ok {
 		return none, refuse(400, "InvalidAuthorizationHeader", "The Authorization header format is invalid.")
 	}
-	date := cmp.Or(r.Header.Get("x-mns-date"), r.Header.Get("Date"))
-	if date == "" {
-		return none, refuse(400, "MissingDateHeader", "Date header is required.")
-	}
-	at, err := http.ParseTime(date)
+	date, at, err := s.dateOf(r)
 	if err != nil {
-		return none, refuse(400, "InvalidDateHeader", "The Date header format is invalid.")
-	}
-	if off := time.Since(at); off > skew || off < -skew {
-		status := 408
-		if s.opt.Doubts.ExpiredIs400 {
-			status = 400
-		}
-		return none, refuse(status, "TimeExpired", "The http request you sent is expired.")
+		return none, err
 	}
 	if r.Header.Get("x-mns-version") == "" {
 		return none, refuse(400, "MissingVersionHeader", "Version header is required.")

@@ -52,6 +52,7 @@ const maxSubscriptions = 100
 
 // CreateTopic makes a topic, or leaves an existing one as it is.
 func (s *Server) CreateTopic(name string) {
+	defer func() { _ = s.flush() }() // as below
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.topics[name] == nil {
@@ -203,54 +204,49 @@ type xmlSubscriptions struct {
 }
 
 func (s *Server) routeTopic(r *http.Request, parts []string, q map[string]string, body []byte) (operation, bool) {
-	override := q["metaoverride"] == "true"
-	key := r.Method
-	switch {
-	case len(parts) == 1:
-		return operation{"ListTopic", "", "/topics", func(context.Context, calls.Fault) answer { return s.listTopics(r) }}, key == http.MethodGet
-	case len(parts) == 2:
-		key += " topic"
-	case len(parts) == 3 && (parts[2] == "messages" || parts[2] == "subscriptions"):
-		key += " " + parts[2]
-	case len(parts) == 4 && parts[2] == "subscriptions":
-		key += " subscription"
-	default:
-		return operation{}, false
+	if len(parts) == 1 {
+		return operation{"ListTopic", "", "/topics", func(context.Context, calls.Fault) answer { return s.listTopics(r) }}, r.Method == http.MethodGet
 	}
 	name, sub := parts[1], ""
 	if len(parts) == 4 {
 		sub = parts[3]
 	}
-	op := operation{thing: strings.Join(parts[1:], "/"), path: "/" + strings.Join(parts, "/")}
-	with := func(opName string, do func() answer) (operation, bool) {
-		op.name, op.do = opName, func(context.Context, calls.Fault) answer { return do() }
-		return op, true
+	key := r.Method + " " + level(parts)
+	if q["metaoverride"] == "true" && r.Method == http.MethodPut {
+		key += " override"
 	}
-	switch key {
-	case "PUT topic":
-		if override {
-			return with("SetTopicAttributes", func() answer { return s.putTopic(name, body, true) })
-		}
-		return with("CreateTopic", func() answer { return s.putTopic(name, body, false) })
-	case "GET topic":
-		return with("GetTopicAttributes", func() answer { return s.getTopic(name) })
-	case "DELETE topic":
-		return with("DeleteTopic", func() answer { return s.dropTopic(name) })
-	case "POST messages":
-		return with("PublishMessage", func() answer { return s.publish(name, body) })
-	case "GET subscriptions":
-		return with("ListSubscriptionByTopic", func() answer { return s.listSubscriptions(r, name) })
-	case "PUT subscription":
-		if override {
-			return with("SetSubscriptionAttributes", func() answer { return s.putSubscription(name, sub, body, true) })
-		}
-		return with("Subscribe", func() answer { return s.putSubscription(name, sub, body, false) })
-	case "GET subscription":
-		return with("GetSubscriptionAttributes", func() answer { return s.getSubscription(name, sub) })
-	case "DELETE subscription":
-		return with("Unsubscribe", func() answer { return s.dropSubscription(name, sub) })
+	row, ok := map[string]struct {
+		op string
+		do func() answer
+	}{
+		"PUT topic":                 {"CreateTopic", func() answer { return s.putTopic(name, body, false) }},
+		"PUT topic override":        {"SetTopicAttributes", func() answer { return s.putTopic(name, body, true) }},
+		"GET topic":                 {"GetTopicAttributes", func() answer { return s.getTopic(name) }},
+		"DELETE topic":              {"DeleteTopic", func() answer { return s.dropTopic(name) }},
+		"POST messages":             {"PublishMessage", func() answer { return s.publish(name, body) }},
+		"GET subscriptions":         {"ListSubscriptionByTopic", func() answer { return s.listSubscriptions(r, name) }},
+		"PUT subscription":          {"Subscribe", func() answer { return s.putSubscription(name, sub, body, false) }},
+		"PUT subscription override": {"SetSubscriptionAttributes", func() answer { return s.putSubscription(name, sub, body, true) }},
+		"GET subscription":          {"GetSubscriptionAttributes", func() answer { return s.getSubscription(name, sub) }},
+		"DELETE subscription":       {"Unsubscribe", func() answer { return s.dropSubscription(name, sub) }},
+	}[key]
+	if !ok {
+		return operation{}, false
 	}
-	return operation{}, false
+	return operation{row.op, strings.Join(parts[1:], "/"), "/" + strings.Join(parts, "/"), func(context.Context, calls.Fault) answer { return row.do() }}, true
+}
+
+// level is what a path below topics names.
+func level(parts []string) string {
+	switch {
+	case len(parts) == 2:
+		return "topic"
+	case len(parts) == 3 && (parts[2] == "messages" || parts[2] == "subscriptions"):
+		return parts[2]
+	case len(parts) == 4 && parts[2] == "subscriptions":
+		return "subscription"
+	}
+	return ""
 }
 
 func (s *Server) putTopic(name string, body []byte, override bool) answer {
@@ -349,6 +345,34 @@ func (s *Server) listTopics(r *http.Request) answer {
 	return answer{status: 200, body: out}
 }
 
+// readSubscription reads what is to be subscribed to.
+func readSubscription(name string, body []byte) (*subscription, error) {
+	var x struct {
+		Endpoint, FilterTag, NotifyStrategy, NotifyContentFormat string
+	}
+	if err := readXML(body, "Subscription", &x); err != nil {
+		return nil, err
+	}
+	want := &subscription{
+		name: name, endpoint: x.Endpoint, tag: x.FilterTag, strategy: cmp.Or(x.NotifyStrategy, "BACKOFF_RETRY"),
+		format: cmp.Or(x.NotifyContentFormat, "XML"), created: time.Now(), changed: time.Now(),
+	}
+	switch {
+	case want.strategy != "BACKOFF_RETRY" && want.strategy != "EXPONENTIAL_DECAY_RETRY":
+		return nil, errSchema("NotifyStrategy")
+	case want.format != "XML" && want.format != "JSON" && want.format != "SIMPLIFIED":
+		return nil, errSchema("NotifyContentFormat")
+	case len(want.tag) > 16:
+		return nil, errSchema("FilterTag")
+	}
+	return want, nil
+}
+
+// same says that another subscription asks for nothing else.
+func (x *subscription) same(o *subscription) bool {
+	return x.endpoint == o.endpoint && x.tag == o.tag && x.strategy == o.strategy && x.format == o.format
+}
+
 func (s *Server) putSubscription(name, sub string, body []byte, override bool) answer {
 	switch {
 	case len(sub) > 255:
@@ -356,23 +380,9 @@ func (s *Server) putSubscription(name, sub string, body []byte, override bool) a
 	case !goodName.MatchString(sub):
 		return failed(refuse(400, "SubscriptionNameInvalid", "The subscription name you provided is invalid."))
 	}
-	var x struct {
-		Endpoint, FilterTag, NotifyStrategy, NotifyContentFormat string
-	}
-	if err := readXML(body, "Subscription", &x); err != nil {
+	want, err := readSubscription(sub, body)
+	if err != nil {
 		return failed(err)
-	}
-	want := &subscription{
-		name: sub, endpoint: x.Endpoint, tag: x.FilterTag, strategy: cmp.Or(x.NotifyStrategy, "BACKOFF_RETRY"),
-		format: cmp.Or(x.NotifyContentFormat, "XML"), created: time.Now(), changed: time.Now(),
-	}
-	switch {
-	case want.strategy != "BACKOFF_RETRY" && want.strategy != "EXPONENTIAL_DECAY_RETRY":
-		return failed(errSchema("NotifyStrategy"))
-	case want.format != "XML" && want.format != "JSON" && want.format != "SIMPLIFIED":
-		return failed(errSchema("NotifyContentFormat"))
-	case len(want.tag) > 16:
-		return failed(errSchema("FilterTag"))
 	}
 	if err := s.checkEndpoint(want.endpoint); err != nil && !override {
 		return failed(err)
@@ -395,7 +405,7 @@ func (s *Server) putSubscription(name, sub string, body []byte, override bool) a
 	case old == nil:
 		t.subs[sub] = want
 		return s.kept(answer{status: 201, location: where}, entry{Topic: t.stored()})
-	case old.endpoint != want.endpoint || old.tag != want.tag || old.strategy != want.strategy || old.format != want.format:
+	case !old.same(want):
 		return failed(errSubExists)
 	}
 	return answer{status: 204, location: where}

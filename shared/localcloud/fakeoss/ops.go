@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"hash/crc64"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -436,27 +437,41 @@ func (s *Server) source(r *http.Request, k fakeram.Key) (*Object, []byte, *fault
 	if !s.allowed(k, "GetObject", bucket, key) {
 		return nil, nil, denied
 	}
+	if refused == nil {
+		refused = copyConditions(r, from)
+	}
 	if refused != nil {
 		return nil, nil, refused
 	}
+	data, refused := from.whole()
+	return from, data, refused
+}
+
+// copyConditions are those that a copy sets on its source.
+func copyConditions(r *http.Request, from *Object) *fault {
 	condition := func(name string) string { return r.Header.Get("X-Oss-Copy-Source-If-" + name) }
 	if unmet(from, condition("Match"), condition("Unmodified-Since")) {
-		return nil, nil, preconditionFailed
+		return preconditionFailed
 	}
 	since, err := http.ParseTime(condition("Modified-Since"))
 	if none := condition("None-Match"); none != "" && strings.Trim(none, `"`) == from.ETag || err == nil && !from.Modified.After(since) {
-		return nil, nil, notModified
+		return notModified
 	}
-	body, err := from.open()
+	return nil
+}
+
+// whole reads an object's bytes.
+func (o *Object) whole() ([]byte, *fault) {
+	body, err := o.open()
 	if err != nil {
-		return nil, nil, noSuchKey
+		return nil, noSuchKey
 	}
 	defer func() { _ = body.Close() }()
 	data, err := io.ReadAll(body)
 	if err != nil {
-		return nil, nil, internal
+		return nil, internal
 	}
-	return from, data, nil
+	return data, nil
 }
 
 func copyObject(s *Server, r *http.Request, t target, k fakeram.Key) (*answer, *fault) {
@@ -563,13 +578,49 @@ func (s *Server) storePart(t target, data []byte) (part, *fault) {
 	return p, nil
 }
 
-func complete(s *Server, r *http.Request, t target, k fakeram.Key) (*answer, *fault) {
-	var in struct {
-		Part []struct {
-			PartNumber int
-			ETag       string
-		}
+// partList is what a client says of the parts of its upload.
+type partList struct {
+	Part []struct {
+		PartNumber int
+		ETag       string
 	}
+}
+
+// numbers are the parts that an upload is completed with: those of the list, or all.
+func (u *upload) numbers(in partList, all bool) (out []int, _ *fault) {
+	if all {
+		return slices.Sorted(maps.Keys(u.parts)), nil
+	}
+	for _, p := range in.Part {
+		if len(out) > 0 && p.PartNumber <= out[len(out)-1] {
+			return nil, refuse(400, "InvalidPartOrder", "The list of parts was not in ascending order. Parts list must specified in order by part number.")
+		}
+		if u.parts[p.PartNumber].etag != strings.ToUpper(strings.Trim(p.ETag, `"`)) {
+			return nil, refuse(400, "InvalidPart", "One or more of the specified parts could not be found or the specified entity tag might not have matched the part's entity tag.")
+		}
+		out = append(out, p.PartNumber)
+	}
+	return out, nil
+}
+
+// join puts parts together, with the entity tag of the whole.
+func (u *upload) join(numbers []int) (data []byte, etag string, _ *fault) {
+	var sums []byte
+	for i, n := range numbers {
+		p := u.parts[n]
+		if i < len(numbers)-1 && len(p.data) < minPart {
+			return nil, "", refuse(400, "EntityTooSmall", "Your proposed upload smaller than the minimum allowed object size.")
+		}
+		data = append(data, p.data...)
+		sum, _ := hex.DecodeString(p.etag) // we made it
+		sums = append(sums, sum...)
+	}
+	sum := md5.Sum(sums) //nolint:gosec // as above
+	return data, fmt.Sprintf("%s-%d", strings.ToUpper(hex.EncodeToString(sum[:])), len(numbers)), nil
+}
+
+func complete(s *Server, r *http.Request, t target, k fakeram.Key) (*answer, *fault) {
+	var in partList
 	body, refused := read(r, 2<<20)
 	if refused != nil {
 		return nil, refused
@@ -580,46 +631,20 @@ func complete(s *Server, r *http.Request, t target, k fakeram.Key) (*answer, *fa
 			return nil, malformed
 		}
 	}
+	var data []byte
+	var etag string
 	s.mu.Lock()
 	u, refused := s.upload(t)
-	if refused != nil {
-		s.mu.Unlock()
-		return nil, refused
-	}
-	var numbers []int
-	if all {
-		for n := range u.parts {
-			numbers = append(numbers, n)
-		}
-		slices.Sort(numbers)
-	}
-	for _, p := range in.Part {
-		if len(numbers) > 0 && p.PartNumber <= numbers[len(numbers)-1] {
-			refused = refuse(400, "InvalidPartOrder", "The list of parts was not in ascending order. Parts list must specified in order by part number.")
-		}
-		if refused == nil && u.parts[p.PartNumber].etag != strings.ToUpper(strings.Trim(p.ETag, `"`)) {
-			refused = refuse(400, "InvalidPart", "One or more of the specified parts could not be found or the specified entity tag might not have matched the part's entity tag.")
-		}
-		numbers = append(numbers, p.PartNumber)
-	}
-	var data, sums []byte
-	for i, n := range numbers {
-		p := u.parts[n]
-		if refused == nil && i < len(numbers)-1 && len(p.data) < minPart {
-			refused = refuse(400, "EntityTooSmall", "Your proposed upload smaller than the minimum allowed object size.")
-		}
-		if refused == nil {
-			data = append(data, p.data...)
-			sum, _ := hex.DecodeString(p.etag) // we made it
-			sums = append(sums, sum...)
+	if refused == nil {
+		var numbers []int
+		if numbers, refused = u.numbers(in, all); refused == nil {
+			data, etag, refused = u.join(numbers)
 		}
 	}
 	s.mu.Unlock()
 	if refused != nil {
 		return nil, refused
 	}
-	sum := md5.Sum(sums) //nolint:gosec // as above
-	etag := fmt.Sprintf("%s-%d", strings.ToUpper(hex.EncodeToString(sum[:])), len(numbers))
 	o, refused := s.commit(t.bucket, t.key, data, Object{ETag: etag, ContentType: u.contentType, Meta: u.meta}, u.forbid || forbids(r))
 	if refused != nil {
 		return nil, refused
@@ -775,6 +800,52 @@ func encode(kind, key string) string {
 	return key
 }
 
+// listed is one line of a list: a key, or a common prefix of keys.
+type listed struct {
+	name   string
+	prefix bool
+}
+
+// list walks the keys after one, in order; more says that there are more than most. A
+// common prefix that the last page ended with is passed whole.
+func (b *bucket) list(prefix, delimiter, after string, most int) (out []listed, more bool) {
+	passed := delimiter != "" && strings.HasSuffix(after, delimiter)
+	i, _ := slices.BinarySearch(b.keys, max(prefix, after))
+	for ; i < len(b.keys) && strings.HasPrefix(b.keys[i], prefix); i++ {
+		one := listed{name: b.keys[i]}
+		if after != "" && (one.name <= after || passed && strings.HasPrefix(one.name, after)) {
+			continue
+		}
+		if j := strings.Index(one.name[len(prefix):], delimiter); delimiter != "" && j >= 0 {
+			one = listed{one.name[:len(prefix)+j+len(delimiter)], true}
+			if len(out) > 0 && one == out[len(out)-1] {
+				continue
+			}
+		}
+		if len(out) == most {
+			return out, true
+		}
+		out = append(out, one)
+	}
+	return out, false
+}
+
+// afterKey is where a page of a list begins.
+func (t target) afterKey() (string, *fault) {
+	if t.op != "ListObjectsV2" {
+		return t.query.Get("marker"), nil
+	}
+	token := t.query.Get("continuation-token")
+	if token == "" {
+		return t.query.Get("start-after"), nil
+	}
+	raw, err := base64.StdEncoding.DecodeString(token)
+	if err != nil {
+		return "", refuse(400, "InvalidArgument", "The continuation token provided is incorrect.")
+	}
+	return string(raw), nil
+}
+
 // listObjects answers both list versions; the caller holds s.mu.
 func listObjects(_ *Server, t target, b *bucket, k fakeram.Key) (*answer, *fault) {
 	q, v2 := t.query, t.op == "ListObjectsV2"
@@ -782,17 +853,11 @@ func listObjects(_ *Server, t target, b *bucket, k fakeram.Key) (*answer, *fault
 	if refused != nil {
 		return nil, refused
 	}
-	kind, prefix, delimiter, after := t.encoding(), q.Get("prefix"), q.Get("delimiter"), q.Get("marker")
-	if v2 {
-		after = q.Get("start-after")
-		if token := q.Get("continuation-token"); token != "" {
-			raw, err := base64.StdEncoding.DecodeString(token)
-			if err != nil {
-				return nil, refuse(400, "InvalidArgument", "The continuation token provided is incorrect.")
-			}
-			after = string(raw)
-		}
+	after, refused := t.afterKey()
+	if refused != nil {
+		return nil, refused
 	}
+	kind, prefix, delimiter := t.encoding(), q.Get("prefix"), q.Get("delimiter")
 	type owner struct{ ID, DisplayName string }
 	type content struct {
 		Key, LastModified, ETag, Type string
@@ -824,35 +889,22 @@ func listObjects(_ *Server, t target, b *bucket, k fakeram.Key) (*answer, *fault
 	if !v2 || q.Get("fetch-owner") == "true" {
 		who = &owner{k.Account, k.Account}
 	}
-	last := ""
-	i, _ := slices.BinarySearch(b.keys, max(prefix, after))
-	for ; i < len(b.keys) && strings.HasPrefix(b.keys[i], prefix); i++ {
-		key := b.keys[i]
-		if after != "" && (key <= after || delimiter != "" && strings.HasSuffix(after, delimiter) && strings.HasPrefix(key, after)) {
-			continue // a common prefix that the last page ended with is passed whole
-		}
-		name := key
-		if j := strings.Index(key[len(prefix):], delimiter); delimiter != "" && j >= 0 {
-			name = key[:len(prefix)+j+len(delimiter)]
-			if name == last {
-				continue
-			}
-		}
-		if out.KeyCount == most {
-			out.IsTruncated = true
-			break
-		}
-		out.KeyCount++
-		last = name
-		if name != key {
-			out.CommonPrefixes = append(out.CommonPrefixes, common{encode(kind, name)})
+	lines, more := b.list(prefix, delimiter, after, most)
+	for _, line := range lines {
+		if line.prefix {
+			out.CommonPrefixes = append(out.CommonPrefixes, common{encode(kind, line.name)})
 			continue
 		}
-		o := b.objects[key]
-		out.Contents = append(out.Contents, content{Key: encode(kind, key), LastModified: o.Modified.Format(stampMilli),
+		o := b.objects[line.name]
+		out.Contents = append(out.Contents, content{Key: encode(kind, line.name), LastModified: o.Modified.Format(stampMilli),
 			ETag: `"` + o.ETag + `"`, Type: "Normal", Size: o.Size, StorageClass: "Standard", Owner: who})
 	}
-	if out.IsTruncated {
+	out.KeyCount, out.IsTruncated = len(lines), more
+	if more {
+		last := ""
+		if len(lines) > 0 {
+			last = lines[len(lines)-1].name
+		}
 		if v2 {
 			out.NextContinuationToken = base64.StdEncoding.EncodeToString([]byte(last))
 		} else {

@@ -161,53 +161,61 @@ func textV1(r *http.Request, t target, date string, all bool) string {
 	return b.String()
 }
 
-func (s *Server) v4(r *http.Request, t target, header string) (fakeram.Key, *fault) {
-	query := t.query
-	credential, given, extra := query.Get("x-oss-credential"), query.Get("x-oss-signature"), query.Get("x-oss-additional-headers")
-	date, token := query.Get("x-oss-date"), query.Get("x-oss-security-token")
-	if header != "" {
-		for part := range strings.SplitSeq(strings.TrimPrefix(header, "OSS4-HMAC-SHA256 "), ",") {
-			name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
-			switch name {
-			case "Credential":
-				credential = value
-			case "AdditionalHeaders":
-				extra = value
-			case "Signature":
-				given = value
-			}
-		}
-		date, token = cmp.Or(r.Header.Get("X-Oss-Date"), r.Header.Get("Date")), r.Header.Get("X-Oss-Security-Token")
+// claimV4 is what a request signed by V4 says of its signature, in the header or the query.
+type claimV4 struct{ credential, given, extra, date, token string }
+
+func readV4(r *http.Request, t target, header string) claimV4 {
+	if header == "" {
+		q := t.query
+		return claimV4{q.Get("x-oss-credential"), q.Get("x-oss-signature"), q.Get("x-oss-additional-headers"), q.Get("x-oss-date"), q.Get("x-oss-security-token")}
 	}
-	scope := strings.Split(credential, "/")
-	at, ok := moment(date)
+	said := map[string]string{}
+	for part := range strings.SplitSeq(strings.TrimPrefix(header, "OSS4-HMAC-SHA256 "), ",") {
+		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
+		said[name] = value
+	}
+	return claimV4{said["Credential"], said["Signature"], said["AdditionalHeaders"], cmp.Or(r.Header.Get("X-Oss-Date"), r.Header.Get("Date")), r.Header.Get("X-Oss-Security-Token")}
+}
+
+// inTime checks the moment of signing: an address in the query says how long it holds.
+func inTime(t target, header string, at time.Time) *fault {
+	if header != "" {
+		if time.Since(at).Abs() > skew {
+			return skewed
+		}
+		return nil
+	}
+	seconds, err := strconv.ParseInt(t.query.Get("x-oss-expires"), 10, 64)
+	if err != nil || seconds < 1 || seconds > 604800 {
+		return refuse(400, "AuthorizationQueryParametersError", "Invalid x-oss-expires.")
+	}
+	if time.Until(at) > skew || time.Since(at) > time.Duration(seconds)*time.Second {
+		return expired
+	}
+	return nil
+}
+
+func (s *Server) v4(r *http.Request, t target, header string) (fakeram.Key, *fault) {
+	claim := readV4(r, t, header)
+	scope := strings.Split(claim.credential, "/")
+	at, ok := moment(claim.date)
 	if len(scope) != 5 || !ok || scope[1] != at.UTC().Format("20060102") || scope[3] != "oss" || scope[4] != "aliyun_v4_request" {
 		return fakeram.Key{}, refuse(400, "InvalidArgument", "The Authorization header is invalid.")
 	}
 	if s.opt.Region != "" && scope[2] != s.opt.Region {
 		return fakeram.Key{}, refuse(400, "InvalidArgument", "Invalid signing region in Authorization header.")
 	}
-	if header != "" {
-		if time.Since(at).Abs() > skew {
-			return fakeram.Key{}, skewed
-		}
-	} else {
-		seconds, err := strconv.ParseInt(query.Get("x-oss-expires"), 10, 64)
-		if err != nil || seconds < 1 || seconds > 604800 {
-			return fakeram.Key{}, refuse(400, "AuthorizationQueryParametersError", "Invalid x-oss-expires.")
-		}
-		if time.Until(at) > skew || time.Since(at) > time.Duration(seconds)*time.Second {
-			return fakeram.Key{}, expired
-		}
+	if refused := inTime(t, header, at); refused != nil {
+		return fakeram.Key{}, refused
 	}
-	k, refused := s.lookup(scope[0], token)
+	k, refused := s.lookup(scope[0], claim.token)
 	if refused != nil {
 		return k, refused
 	}
 
-	sum := sha256.Sum256([]byte(canonicalV4(r, t, extra)))
+	sum := sha256.Sum256([]byte(canonicalV4(r, t, claim.extra)))
 	// A client without x-oss-date signs its Date as it stands.
-	for _, date := range []string{date, at.UTC().Format(isoBasic)} {
+	for _, date := range []string{claim.date, at.UTC().Format(isoBasic)} {
 		text := "OSS4-HMAC-SHA256\n" + date + "\n" + strings.Join(scope[1:], "/") + "\n" + hex.EncodeToString(sum[:])
 		mac := []byte("aliyun_v4" + k.Secret)
 		for _, part := range append(slices.Clone(scope[1:]), text) {
@@ -215,7 +223,7 @@ func (s *Server) v4(r *http.Request, t target, header string) (fakeram.Key, *fau
 			h.Write([]byte(part))
 			mac = h.Sum(nil)
 		}
-		if hmac.Equal([]byte(hex.EncodeToString(mac)), []byte(given)) {
+		if hmac.Equal([]byte(hex.EncodeToString(mac)), []byte(claim.given)) {
 			return k, nil
 		}
 	}

@@ -78,9 +78,8 @@ const (
 var plainValues = map[string]string{"x-oss-storage-class": "Standard", "x-oss-object-acl": "default", "x-oss-acl": "private", "x-oss-range-behavior": "standard",
 	"x-oss-tagging-directive": "Copy", "encoding-type": "url", "list-type": "2"}
 
-// operation finds the row of a request, and the first thing in it that no row takes.
-// The row is nameless when there is none.
-func operation(r *http.Request, t target) (found row, unknown string) {
+// rowKey is the key of a request's row in the table.
+func rowKey(r *http.Request, t target, names []string) string {
 	scope := "object"
 	switch {
 	case t.bucket == "":
@@ -92,7 +91,7 @@ func operation(r *http.Request, t target) (found row, unknown string) {
 	if method == http.MethodHead && scope == "bucket" {
 		method = http.MethodGet
 	}
-	key, names := method+" "+scope, sortedNames(t.query)
+	key := method + " " + scope
 	for _, name := range names {
 		if slices.Contains(subResources, name) {
 			key += "?" + name
@@ -101,7 +100,14 @@ func operation(r *http.Request, t target) (found row, unknown string) {
 	if r.Header.Get("X-Oss-Copy-Source") != "" {
 		key = map[string]string{"PUT object": "PUT object (copy)", "PUT object?uploadId": "PUT object?uploadId(copy)"}[key]
 	}
-	found = table[key]
+	return key
+}
+
+// operation finds the row of a request, and the first thing in it that no row takes.
+// The row is nameless when there is none.
+func operation(r *http.Request, t target) (found row, unknown string) {
+	names := sortedNames(t.query)
+	found = table[rowKey(r, t, names)]
 	own := strings.Fields(found.params + " " + signingParams)
 	for _, name := range names {
 		known := slices.Contains(own, name) || found.op != "" && slices.Contains(subResources, name)

@@ -25,14 +25,13 @@ func (a *Asset) auditStatus() string {
 	return a.Audit.Verdicts[len(a.Audit.Verdicts)-1].Status
 }
 
-// createAudit blocks videos and lets them play again. An unknown video refuses all: what
-// the service does then is not documented.
-func createAudit(s *Server, c *call) (any, *fault) {
-	var verdicts []map[string]string
-	if err := json.Unmarshal([]byte(c.q.Get("AuditContent")), &verdicts); err != nil || len(verdicts) == 0 || len(verdicts) > 100 {
+// verdicts reads AuditContent: at most 100 objects, as text.
+func (c *call) verdicts() ([]map[string]string, *fault) {
+	var out []map[string]string
+	if err := json.Unmarshal([]byte(c.q.Get("AuditContent")), &out); err != nil || len(out) == 0 || len(out) > 100 {
 		return nil, invalidParam("AuditContent")
 	}
-	for _, v := range verdicts {
+	for _, v := range out {
 		for name, value := range v {
 			most, known := map[string]int{"VideoId": 0, "Status": 0, "Reason": 128, "Comment": 512}[name]
 			switch {
@@ -46,6 +45,36 @@ func createAudit(s *Server, c *call) (any, *fault) {
 			return nil, invalidParam("AuditContent")
 		}
 	}
+	return out, nil
+}
+
+// audit enters a verdict. One that blocks, or lets play again, changes the status of an
+// asset that is processed.
+func (ch *change) audit(a *Asset, v Verdict) {
+	b := a.edit(ch.now)
+	var all []Verdict
+	if a.Audit != nil {
+		all = slices.Clone(a.Audit.Verdicts)
+	}
+	b.Audit = &Audit{append(all, v)}
+	if slices.Contains([]string{"Normal", "Blocked", "Checking"}, a.Status) {
+		b.Status = v.Status
+	}
+	ch.put(b)
+	event := map[string]any{"Status": "success", "MediaId": b.ID, "SubType": "video", "AuditStatus": v.Status, "CreationTime": stamp(ch.now), "Auditor": v.Auditor}
+	if v.Reason != "" {
+		event["Reason"] = v.Reason
+	}
+	ch.tell(b, ch.s.note(b, "CreateAuditComplete", ch.now, event))
+}
+
+// createAudit blocks videos and lets them play again. An unknown video refuses all: what
+// the service does then is not documented.
+func createAudit(s *Server, c *call) (any, *fault) {
+	verdicts, refused := c.verdicts()
+	if refused != nil {
+		return nil, refused
+	}
 	who, _ := s.opt.Keys.Identity(c.key.ID) // the gateway has found it
 	return reply{}, s.write(c.now, func(ch *change) *fault {
 		for _, v := range verdicts {
@@ -55,21 +84,7 @@ func createAudit(s *Server, c *call) (any, *fault) {
 		}
 		for _, v := range verdicts {
 			a, _ := s.video(c, v["VideoId"])
-			b := a.edit(ch.now)
-			var all []Verdict
-			if a.Audit != nil {
-				all = slices.Clone(a.Audit.Verdicts)
-			}
-			b.Audit = &Audit{append(all, Verdict{v["Status"], v["Reason"], v["Comment"], who.PrincipalID, ch.now})}
-			if v["Status"] == "Blocked" && (a.Status == "Normal" || a.Status == "Checking") || v["Status"] == "Normal" && (a.Status == "Blocked" || a.Status == "Checking") {
-				b.Status = v["Status"]
-			}
-			ch.put(b)
-			event := map[string]any{"Status": "success", "MediaId": b.ID, "SubType": "video", "AuditStatus": v["Status"], "CreationTime": stamp(ch.now), "Auditor": who.PrincipalID}
-			if v["Reason"] != "" {
-				event["Reason"] = v["Reason"]
-			}
-			ch.tell(b, s.note(b, "CreateAuditComplete", ch.now, event))
+			ch.audit(a, Verdict{v["Status"], v["Reason"], v["Comment"], who.PrincipalID, ch.now})
 		}
 		return nil
 	})
@@ -92,9 +107,7 @@ func getAuditHistory(s *Server, c *call) (any, *fault) {
 	if c.choice("SortBy") == "CreationTime:Desc" {
 		slices.Reverse(list)
 	}
-	total := int64(len(list))
-	from := min((c.number("PageNo")-1)*c.number("PageSize"), total)
-	return reply{"Status": a.auditStatus(), "Total": total, "Histories": list[from:min(from+c.number("PageSize"), total)]}, nil
+	return reply{"Status": a.auditStatus(), "Total": len(list), "Histories": page(c, list)}, nil
 }
 
 // moveAppResource gives assets to another application. Applications are no more than

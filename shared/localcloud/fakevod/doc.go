@@ -22,7 +22,9 @@
 //
 // # Partly
 //
-// Streams and snapshots are records without bytes. URLs have the provider's form;
+// Streams and snapshots are records without bytes. Analysis and review find what
+// [Server.SetFindings] says, and such jobs are done when the call that submits one is
+// answered. Plays are those that [Server.AddViews] counts. URLs have the provider's form;
 // those of the bucket (OutputType oss) are signed, lead to the object store and end after
 // AuthTimeout, those of a CDN lead nowhere here. A notification that was not delivered when the process died is
 // lost, as it is when three attempts fail. Fuzzy search is "contains" (or words, by a
@@ -33,8 +35,7 @@
 //
 // # Never
 //
-// Attached media (searches find none), automatic review, DRM, editing,
-// live recording, CDN caches, real transcoding.
+// DRM, editing, live recording, CDN caches, real transcoding.
 //
 // # Doubtful
 //

@@ -2,6 +2,7 @@ package fakevod
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -187,6 +188,27 @@ func plainJSON(v any) []byte {
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
 }
 
+// identify finds the key of a call by its id and token, or by its bearer token.
+func (s *Server) identify(e envelope) (k fakeram.Key, _ *fault) {
+	var err error
+	if e.bearer != "" {
+		k, err = s.opt.Keys.Bearer(e.bearer)
+	} else {
+		k, err = s.opt.Keys.Authenticate(e.keyID, e.token)
+	}
+	switch {
+	case errors.Is(err, fakeram.ErrTokenExpired):
+		return k, refuse(400, "InvalidSecurityToken.Expired", "Specified SecurityToken is expired.")
+	case errors.Is(err, fakeram.ErrTokenWrong) && e.bearer != "":
+		return k, refuse(400, "InvalidBearerToken", "Specified bearer token is not valid.") // the code is not documented
+	case errors.Is(err, fakeram.ErrTokenWrong) && e.token != "":
+		return k, refuse(400, "InvalidSecurityToken.MismatchWithAccessKey", "Specified SecurityToken mismatch with the AccessKey.")
+	case err != nil:
+		return k, refuse(404, "InvalidAccessKeyId.NotFound", "Specified access key is not found.")
+	}
+	return k, nil
+}
+
 // enter is the gateway: its checks in the order of vod-api.md 1.5.
 func (s *Server) enter(e envelope, c *call) (operation, *fault) {
 	row, known := operations[c.op]
@@ -203,21 +225,9 @@ func (s *Server) enter(e envelope, c *call) (operation, *fault) {
 	if time.Since(at).Abs() > clockSkew {
 		return row, refuse(400, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired.")
 	}
-	var k fakeram.Key
-	if e.bearer != "" {
-		k, err = s.opt.Keys.Bearer(e.bearer)
-	} else {
-		k, err = s.opt.Keys.Authenticate(e.keyID, e.token)
-	}
-	switch {
-	case errors.Is(err, fakeram.ErrTokenExpired):
-		return row, refuse(400, "InvalidSecurityToken.Expired", "Specified SecurityToken is expired.")
-	case errors.Is(err, fakeram.ErrTokenWrong) && e.bearer != "":
-		return row, refuse(400, "InvalidBearerToken", "Specified bearer token is not valid.") // the code is not documented
-	case errors.Is(err, fakeram.ErrTokenWrong) && e.token != "":
-		return row, refuse(400, "InvalidSecurityToken.MismatchWithAccessKey", "Specified SecurityToken mismatch with the AccessKey.")
-	case err != nil:
-		return row, refuse(404, "InvalidAccessKeyId.NotFound", "Specified access key is not found.")
+	k, refused := s.identify(e)
+	if refused != nil {
+		return row, refused
 	}
 	c.key = k
 	if e.bearer == "" {
@@ -228,13 +238,8 @@ func (s *Server) enter(e envelope, c *call) (operation, *fault) {
 	if !s.gate.fresh(k.ID + " " + e.nonce) {
 		return row, refuse(400, "SignatureNonceUsed", "Specified signature nonce was used already.")
 	}
-	if scale := s.opt.RateScale; row.rate > 0 && scale >= 0 {
-		if scale == 0 {
-			scale = 1
-		}
-		if !s.gate.admit(c.op, row.rate*scale) {
-			return row, refuse(400, "Throttling.User", "Request was denied due to user flow control.")
-		}
+	if scale := s.opt.RateScale; row.rate > 0 && scale >= 0 && !s.gate.admit(c.op, row.rate*cmp.Or(scale, 1)) {
+		return row, refuse(400, "Throttling.User", "Request was denied due to user flow control.")
 	}
 	if ofSTS(c.op) {
 		return row, nil // it knows its own resources

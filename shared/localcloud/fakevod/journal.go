@@ -25,6 +25,7 @@ type entry struct {
 	CateGone int64     `json:",omitempty"`
 	App      string    `json:",omitempty"`
 	Callback *Callback `json:",omitempty"` // of App
+	View     *View     `json:",omitempty"` // the sum of its media and day
 }
 
 // journal keeps the library in a folder: snapshot.jsonl holds everything up to a
@@ -127,6 +128,11 @@ func (s *Server) dump(path string) error {
 	}
 	for app, cb := range s.lib.callbacks {
 		err = errors.Join(err, enc.Encode(entry{App: app, Callback: &cb}))
+	}
+	for _, day := range s.lib.views {
+		for _, v := range day {
+			err = errors.Join(err, enc.Encode(entry{View: &v}))
+		}
 	}
 	for _, a := range s.lib.assets {
 		if err == nil {
@@ -295,6 +301,11 @@ func (s *Server) apply(e entry) {
 		delete(l.categories, e.CateGone)
 	case e.Callback != nil:
 		l.callbacks[e.App] = *e.Callback
+	case e.View != nil:
+		if l.views[e.View.Date] == nil {
+			l.views[e.View.Date] = map[string]View{}
+		}
+		l.views[e.View.Date][e.View.ID] = *e.View
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 // puts a changed copy in.
 type Asset struct {
 	ID          string
-	Kind        string // video, audio, image
+	Kind        string // video, audio, image, attached
 	Title       string `json:",omitempty"`
 	Description string `json:",omitempty"`
 	Tags        string `json:",omitempty"` // comma separated
@@ -44,10 +44,11 @@ type Asset struct {
 	Source    *Source       `json:",omitempty"` // of a video or audio
 	Streams   []Stream      `json:",omitempty"`
 	Snapshots []SnapshotJob `json:",omitempty"`
-	Picture   *Picture      `json:",omitempty"` // of an image
+	Picture   *Picture      `json:",omitempty"` // of an image or an attached media
 	// AITags is what GetAIVideoTagResult answers: VideoTagResult as JSON; empty: never analysed.
 	AITags json.RawMessage `json:",omitempty"`
 	Audit  *Audit          `json:",omitempty"` // nil: nobody has judged it
+	Jobs   *Jobs           `json:",omitempty"` // nil: none was done, and nothing is to be found
 
 	// Made, when not zero, says that source, streams and snapshots are those that
 	// Generate makes from this number; they are made when somebody looks.
@@ -95,9 +96,9 @@ type SnapshotJob struct {
 	Created time.Time
 }
 
-// Picture is what an image has in place of a source.
+// Picture is what an image or an attached media has in place of a source.
 type Picture struct {
-	Type     string // default, cover
+	Type     string // default, cover; watermark, subtitle, material
 	Ext      string
 	FileName string
 	Key      string
@@ -105,6 +106,7 @@ type Picture struct {
 	Size     int64
 	Width    int
 	Height   int
+	CateIDs  []int64 `json:",omitempty"` // of an attached media
 }
 
 func (a *Asset) app() string           { return cmp.Or(a.AppID, DefaultApp) }
@@ -151,7 +153,8 @@ type library struct {
 	categories map[int64]Category
 	callbacks  map[string]Callback
 	nextCate   int64
-	arriving   map[string]string // key in the bucket → id, of uploads that have not arrived
+	views      map[string]map[string]View // by day and media
+	arriving   map[string]string          // key in the bucket → id, of uploads that have not arrived
 
 	index   map[string]*index // by kind: what lists and searches see
 	pending []lagged          // writes that the index does not show yet
@@ -171,7 +174,7 @@ type lagged struct {
 type index struct{ sorted []*Asset }
 
 func newLibrary() library {
-	l := library{assets: map[string]*Asset{}, categories: map[int64]Category{}, callbacks: map[string]Callback{},
+	l := library{assets: map[string]*Asset{}, categories: map[int64]Category{}, callbacks: map[string]Callback{}, views: map[string]map[string]View{},
 		nextCate: 1000000001, arriving: map[string]string{}, index: map[string]*index{}, shown: map[string]*Asset{}, old: map[string]*Asset{}}
 	for _, kind := range []string{"video", "audio", "image", "attached"} {
 		l.index[kind] = &index{}
@@ -431,6 +434,7 @@ type State struct {
 	assets     map[string]*Asset
 	categories map[int64]Category
 	callbacks  map[string]Callback
+	views      map[string]map[string]View
 	nextCate   int64
 }
 
@@ -438,7 +442,7 @@ type State struct {
 func (s *Server) Snapshot() *State {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return &State{maps.Clone(s.lib.assets), maps.Clone(s.lib.categories), maps.Clone(s.lib.callbacks), s.lib.nextCate}
+	return &State{maps.Clone(s.lib.assets), maps.Clone(s.lib.categories), maps.Clone(s.lib.callbacks), maps.Clone(s.lib.views), s.lib.nextCate}
 }
 
 // unfinished lists what is on its way from one status to the next.
@@ -477,7 +481,7 @@ func (s *Server) replace(st *State) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lib.assets, s.lib.categories, s.lib.callbacks = maps.Clone(st.assets), maps.Clone(st.categories), maps.Clone(st.callbacks)
-	s.lib.nextCate = st.nextCate
+	s.lib.views, s.lib.nextCate = maps.Clone(st.views), st.nextCate
 	s.lib.rebuild()
 	return s.compact()
 }

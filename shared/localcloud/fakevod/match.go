@@ -1,6 +1,7 @@
 package fakevod
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -108,7 +109,7 @@ func (p *parser) next() error {
 	c := p.rest[0]
 	switch {
 	case strings.IndexByte("=()[],", c) >= 0:
-		p.kindOf, p.text, p.rest = mark, p.rest[:1], p.rest[1:]
+		p.cut(mark, 1)
 	case c == '\'' || c == '"':
 		n := strings.IndexByte(p.rest[1:], c)
 		if n < 0 {
@@ -116,26 +117,34 @@ func (p *parser) next() error {
 			return p.wrong()
 		}
 		p.kindOf, p.text, p.rest = quoted, p.rest[1:n+1], p.rest[n+2:]
-	case c == '-' || c == '+' || '0' <= c && c <= '9':
-		n := strings.IndexFunc(p.rest, func(r rune) bool { return !strings.ContainsRune("+-.0123456789eE", r) })
-		if n < 0 {
-			n = len(p.rest)
-		}
-		p.kindOf, p.text, p.rest = number, p.rest[:n], p.rest[n:]
-	case 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_':
-		n := strings.IndexFunc(p.rest, func(r rune) bool {
-			return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '.'
-		})
-		if n < 0 {
-			n = len(p.rest)
-		}
-		p.kindOf, p.text, p.rest = word, p.rest[:n], p.rest[n:]
+	case digit(rune(c)) || c == '-' || c == '+':
+		p.cut(number, prefix(p.rest, func(r rune) bool { return digit(r) || strings.ContainsRune("+-.eE", r) }))
+	case letter(rune(c)) || c == '_':
+		p.cut(word, prefix(p.rest, func(r rune) bool { return letter(r) || digit(r) || r == '_' || r == '.' }))
 	default:
 		p.text = p.rest
 		return p.wrong()
 	}
 	return nil
 }
+
+// cut takes the next n bytes as a token.
+func (p *parser) cut(kind tokenKind, n int) {
+	p.kindOf, p.text, p.rest = kind, p.rest[:n], p.rest[n:]
+}
+
+// prefix is how many bytes at the beginning belong to a token.
+func prefix(text string, belongs func(rune) bool) int {
+	n := strings.IndexFunc(text, func(r rune) bool { return !belongs(r) })
+	if n < 0 {
+		return len(text)
+	}
+	return n
+}
+
+func digit(r rune) bool { return '0' <= r && r <= '9' }
+
+func letter(r rune) bool { return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' }
 
 func (p *parser) is(m string) bool { return p.kindOf == mark && p.text == m }
 
@@ -292,59 +301,62 @@ func (p *parser) list() ([]string, error) {
 	}
 }
 
-// interval reads ("from","to"), with [ ] for inclusive bounds.
-func (p *parser) interval(field string) (matcher, error) {
-	openLeft := p.is("(")
-	if err := p.next(); err != nil {
-		return matcher{}, err
+// bounds are two ends of a range: absent where not given, and whether the range is open there.
+type bounds struct {
+	text        [2]string
+	given, open [2]bool
+}
+
+// within says whether a value lies in the range; cmp compares it with an end.
+func (b bounds) within(cmp func(end int) int) bool {
+	left, right := 1, -1
+	if b.given[0] {
+		left = cmp(0)
 	}
-	var bounds [2]string
-	var given [2]bool
+	if b.given[1] {
+		right = cmp(1)
+	}
+	return (left > 0 || left == 0 && !b.open[0]) && (right < 0 || right == 0 && !b.open[1])
+}
+
+// bounds reads ("from","to"), with [ ] for inclusive ends.
+func (p *parser) bounds() (b bounds, err error) {
+	b.open[0] = p.is("(")
+	if err := p.next(); err != nil {
+		return b, err
+	}
 	for i := range 2 {
 		if p.kindOf == quoted || p.kindOf == number {
-			bounds[i], given[i] = p.text, true
+			b.text[i], b.given[i] = p.text, true
 			if err := p.next(); err != nil {
-				return matcher{}, err
+				return b, err
 			}
 		}
 		if i == 0 {
 			if err := p.take(","); err != nil {
-				return matcher{}, err
+				return b, err
 			}
 		}
 	}
-	openRight := p.is(")")
-	if !openRight && !p.is("]") || !given[0] && !given[1] {
-		return matcher{}, p.wrong()
+	b.open[1] = p.is(")")
+	if !b.open[1] && !p.is("]") || !b.given[0] && !b.given[1] {
+		return b, p.wrong()
 	}
-	if err := p.next(); err != nil {
+	return b, p.next()
+}
+
+// interval reads a range of times or numbers.
+func (p *parser) interval(field string) (matcher, error) {
+	b, err := p.bounds()
+	if err != nil {
 		return matcher{}, err
 	}
 	if field == "CreationTime" || field == "ModificationTime" {
-		var at [2]time.Time
-		for i := range 2 {
-			var err error
-			if at[i], err = time.Parse(wireTime, bounds[i]); given[i] && err != nil {
-				return matcher{}, p.wrong()
-			}
-		}
-		get := func(a *Asset) time.Time { return a.Created }
-		if field == "ModificationTime" {
-			get = func(a *Asset) time.Time { return a.Modified }
-		}
-		m := matcher{test: func(_ *Server, a *Asset) bool {
-			t := get(a)
-			return (!given[0] || t.After(at[0]) || !openLeft && t.Equal(at[0])) && (!given[1] || t.Before(at[1]) || !openRight && t.Equal(at[1]))
-		}}
-		if field == "CreationTime" {
-			m.from, m.to = at[0], at[1]
-		}
-		return m, nil
+		return p.times(field, b)
 	}
 	var at [2]float64
 	for i := range 2 {
-		var err error
-		if at[i], err = strconv.ParseFloat(bounds[i], 64); given[i] && err != nil {
+		if at[i], err = strconv.ParseFloat(b.text[i], 64); b.given[i] && err != nil {
 			return matcher{}, p.wrong()
 		}
 	}
@@ -354,8 +366,30 @@ func (p *parser) interval(field string) (matcher, error) {
 	}
 	return matcher{test: func(_ *Server, a *Asset) bool {
 		v := get(a)
-		return (!given[0] || v > at[0] || !openLeft && v == at[0]) && (!given[1] || v < at[1] || !openRight && v == at[1])
+		return b.within(func(end int) int { return cmp.Compare(v, at[end]) })
 	}}, nil
+}
+
+func (p *parser) times(field string, b bounds) (matcher, error) {
+	var at [2]time.Time
+	for i := range 2 {
+		var err error
+		if at[i], err = time.Parse(wireTime, b.text[i]); b.given[i] && err != nil {
+			return matcher{}, p.wrong()
+		}
+	}
+	get := func(a *Asset) time.Time { return a.Created }
+	if field == "ModificationTime" {
+		get = func(a *Asset) time.Time { return a.Modified }
+	}
+	m := matcher{test: func(_ *Server, a *Asset) bool {
+		v := get(a)
+		return b.within(func(end int) int { return v.Compare(at[end]) })
+	}}
+	if field == "CreationTime" {
+		m.from, m.to = at[0], at[1]
+	}
+	return m, nil
 }
 
 // oneOf tests a field against values: exactly, or fuzzily where the field is fuzzy.
@@ -394,7 +428,12 @@ var getters = map[string]func(*Server, *Asset) string{
 	"Status":           func(_ *Server, a *Asset) string { return a.Status },
 	"MediaSource":      func(_ *Server, a *Asset) string { return firstOf(a.MediaSource, "general") },
 	"PreprocessStatus": func(*Server, *Asset) string { return "UnPreprocess" },
-	"BusinessType":     func(*Server, *Asset) string { return "" },
+	"BusinessType": func(_ *Server, a *Asset) string {
+		if p := a.Picture; a.Kind == "attached" && p != nil {
+			return p.Type
+		}
+		return ""
+	},
 	"FileName": func(_ *Server, a *Asset) string {
 		if p := a.full().Picture; p != nil {
 			return p.FileName

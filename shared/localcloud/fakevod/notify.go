@@ -113,12 +113,12 @@ func (s *Server) analysis(a *Asset, now time.Time) note {
 	return s.note(a, "VideoAnalysisComplete", now, fields)
 }
 
-// tellTranscoded sends what follows a transcoding: the snapshots beside the
-// streams, in an order drawn from the seed, and the whole task after its streams.
-func (s *Server) tellTranscoded(ch *change, a *Asset) {
+// tellTranscoded sends what follows a transcoding: the snapshots, if it took any, beside
+// the streams that it made, in an order drawn from the seed, and the whole task after them.
+func (s *Server) tellTranscoded(ch *change, a *Asset, made []Stream, snapshots bool) {
 	var parallel []note
 	var infos []map[string]any
-	for _, st := range a.Streams {
+	for _, st := range made {
 		info := map[string]any{"Status": "success", "IsAudio": st.kind() == "audio", "Definition": st.Definition, "Format": st.Format, "Duration": st.Duration,
 			"Bitrate": text(st.Bitrate), "Size": st.Size, "Encrypt": st.Encrypted, "FileUrl": s.host() + a.streamKey(st), "JobId": st.JobID,
 			"Codec": st.Codec, "StartTime": stamp(ch.now), "FinishTime": stamp(ch.now)}
@@ -132,7 +132,7 @@ func (s *Server) tellTranscoded(ch *change, a *Asset) {
 	}
 	s.rng.Shuffle(len(parallel), func(i, j int) { parallel[i], parallel[j] = parallel[j], parallel[i] })
 	order := slices.Concat(parallel, []note{s.note(a, "TranscodeComplete", ch.now, map[string]any{"VideoId": a.ID, "StreamInfos": infos})})
-	if len(a.Snapshots) > 0 {
+	if snapshots {
 		order = slices.Insert(order, s.rng.IntN(len(order)+1), s.snapshotNote(a, ch.now, ""))
 	}
 	ch.tell(a, order...)

@@ -14,6 +14,7 @@ var (
 	video    = str("VideoId").must()
 	videos   = list("VideoIds").must()
 	media    = list("MediaIds").must()
+	mediaID  = str("MediaId").must()
 	category = num("CateId", 0, 1, many).must()
 	inCate   = num("CateId", 0, -1, many)
 	app      = str("AppId")
@@ -110,8 +111,26 @@ func init() { // the operations read the table
 		"GetAuditHistory": {20, getAuditHistory, "VideoId", []param{video, pageNo, pageSize, byTime}},
 		"MoveAppResource": {30, moveAppResource, "ResourceIds", []param{oneOf("ResourceType", "video", "image", "attached").must(), list("ResourceIds").must(),
 			str("TargetAppId").must()}},
-		"GetCallerIdentity": {0, getCallerIdentity, "", nil},
-		"AssumeRole":        {100, assumeRole, "RoleArn", []param{str("RoleArn").must(), str("RoleSessionName").must().upTo(64), num("DurationSeconds", 3600, 900, 43200), str("Policy").upTo(2048)}},
+		"GetMediaAuditResult":   {20, getMediaAuditResult, "MediaId", []param{mediaID}},
+		"SubmitAIMediaAuditJob": {20, submitAIMediaAuditJob, "MediaId", []param{mediaID, oneOf("MediaType", "video", "image", "audio"), userData}},
+		"GetAIMediaAuditJob":    {20, getAIMediaAuditJob, "JobId", []param{str("JobId").must()}},
+		"SubmitAIJob":           {50, submitAIJob, "MediaId", []param{mediaID, someOf("Types", "AIVideoTag", "AIMediaDNA"), userData}},
+		"ListAIJob":             {50, listAIJob, "JobIds", []param{list("JobIds").atMost(10).must()}},
+		"SubmitTranscodeJobs":   {15, submitTranscodeJobs, "VideoId", []param{video, str("TemplateGroupId").must(), num("Priority", 6, 1, 10), userData}},
+		"GetTranscodeTask":      {15, getTranscodeTask, "TranscodeTaskId", []param{str("TranscodeTaskId"), list("JobIds").atMost(10)}},
+		"ListTranscodeTask":     {15, listTranscodeTask, "VideoId", []param{video, when("StartTime"), when("EndTime"), pageNo, num("PageSize", 10, 1, 50)}},
+		"RegisterMedia":         {50, registerMedia, "RegisterMetadatas", []param{str("RegisterMetadatas").must(), str("TemplateGroupId"), userData}},
+		"CreateUploadAttachedMedia": {80, createUploadAttachedMedia, "BusinessType", []param{oneOf("BusinessType", "watermark", "subtitle", "material").must(), str("MediaExt"), str("FileName"),
+			num("FileSize", 0, 1, many), words("Title", maxTitle).inBytes(), words("Description", maxDescription).inBytes(), tags("Tags"), list("CateIds").atMost(maxCategories),
+			str("StorageLocation"), app, userData}},
+		"GetAttachedMediaInfo": {100, getAttachedMediaInfo, "MediaIds", []param{media.otherFault(tooManyMedia), output, authTimeout}},
+		"DeleteAttachedMedia":  {50, deleteAttachedMedia, "MediaIds", []param{media}},
+		"DescribePlayTopVideos": {20, describePlayTopVideos, "BizDate", []param{when("BizDate").must().otherFault(refuse(400, "InvalidBizDate.Malformed", "Specified parameter BizDate is not valid.")),
+			pageNo, num("PageSize", 100, 1, topVideos)}},
+		"DescribePlayVideoStatis": {20, describePlayVideoStatis, "VideoId", []param{video, when("StartTime").must(), when("EndTime").must()}},
+		"DescribePlayUserTotal":   {20, describePlayUserTotal, "StartTime", []param{when("StartTime").must(), when("EndTime").must()}},
+		"GetCallerIdentity":       {0, getCallerIdentity, "", nil},
+		"AssumeRole":              {100, assumeRole, "RoleArn", []param{str("RoleArn").must(), str("RoleSessionName").must().upTo(64), num("DurationSeconds", 3600, 900, 43200), str("Policy").upTo(2048)}},
 	}
 }
 

@@ -351,7 +351,10 @@ func TestEveryOperationByTheOfficialClient(t *testing.T) {
 	for _, op := range fakevod.Operations() {
 		switch op {
 		case "CreateUploadVideo", "CreateUploadImage", "GetVideoInfo", "GetPlayInfo", "GetImageInfo", "GetCallerIdentity",
-			"AssumeRole", "CreateAudit", "GetAuditHistory", "MoveAppResource", "SubmitSnapshotJob": // these in the conformance suite
+			"AssumeRole", "CreateAudit", "GetAuditHistory", "MoveAppResource", "SubmitSnapshotJob", // these and the following in the conformance suite
+			"CreateUploadAttachedMedia", "GetAttachedMediaInfo", "DeleteAttachedMedia", "RegisterMedia", "SubmitTranscodeJobs", "GetTranscodeTask", "ListTranscodeTask",
+			"SubmitAIJob", "ListAIJob", "SubmitAIMediaAuditJob", "GetAIMediaAuditJob", "GetMediaAuditResult",
+			"DescribePlayTopVideos", "DescribePlayVideoStatis", "DescribePlayUserTotal":
 		default:
 			require.Positive(t, c.Log().Count(op), op)
 		}

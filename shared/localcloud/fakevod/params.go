@@ -65,6 +65,7 @@ func tags(name string) param {
 func (p param) must() param               { p.required = true; return p }
 func (p param) inBytes() param            { p.bytes = true; return p }
 func (p param) upTo(length int) param     { p.length = length; return p }
+func (p param) atMost(items int) param    { p.items = items; return p }
 func (p param) otherFault(f *fault) param { p.wrong = f; return p }
 
 // String is the row as a report prints it.
@@ -106,27 +107,11 @@ func (p param) check(value string) *fault {
 	if p.plain && pictured(value) {
 		return illegal(p.name)
 	}
-	switch p.kind {
-	case "number":
-		if n, err := strconv.ParseInt(value, 10, 64); err != nil || n < p.least || n > p.most {
-			return wrong
-		}
-	case "one of":
-		if !slices.Contains(p.values, value) {
-			return wrong
-		}
-	case "some of":
-		for v := range strings.SplitSeq(value, ",") {
-			if v = strings.TrimSpace(v); v != "" && !slices.Contains(p.values, v) {
-				return wrong
-			}
-		}
-	case "time":
-		if _, err := time.Parse(wireTime, value); err != nil {
-			return wrong
-		}
-	case "list":
+	if p.kind == "list" {
 		return p.checkList(value)
+	}
+	if !p.fits(value) {
+		return wrong
 	}
 	if p.length == 0 || p.size(value) <= p.length {
 		return nil
@@ -135,6 +120,23 @@ func (p param) check(value string) *fault {
 		return p.wrong
 	}
 	return tooLong(p.name, p.length)
+}
+
+// fits says whether a value is of the parameter's kind and within its bounds.
+func (p param) fits(value string) bool {
+	switch p.kind {
+	case "number":
+		n, err := strconv.ParseInt(value, 10, 64)
+		return err == nil && n >= p.least && n <= p.most
+	case "one of":
+		return slices.Contains(p.values, value)
+	case "some of":
+		return !slices.ContainsFunc(distinct(value), func(v string) bool { return !slices.Contains(p.values, v) })
+	case "time":
+		_, err := time.Parse(wireTime, value)
+		return err == nil
+	}
+	return true
 }
 
 func (p param) checkList(value string) *fault {
@@ -155,6 +157,9 @@ func (p param) checkList(value string) *fault {
 		return missingParam(p.name)
 	}
 	if p.items > 0 && len(all) > p.items {
+		if p.wrong != nil {
+			return p.wrong
+		}
 		return refuse(400, p.tooMany, "The "+p.name+" exceeded maximum.")
 	}
 	return nil
@@ -239,6 +244,12 @@ func (c *call) choice(name string) string {
 		return v
 	}
 	return c.param(name).values[0]
+}
+
+// time is zero when it was not sent.
+func (c *call) time(name string) time.Time {
+	t, _ := time.Parse(wireTime, c.q.Get(name))
+	return t
 }
 
 func (c *call) list(name string) []string { return distinct(c.q.Get(name)) }

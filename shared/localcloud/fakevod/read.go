@@ -43,7 +43,7 @@ func (c *call) sees(a *Asset) bool { return c.key.Apps == nil || slices.Contains
 func (s *Server) video(c *call, id string) (*Asset, *fault) {
 	a := s.look(c, id)
 	switch {
-	case a == nil || a.Kind == "image":
+	case a == nil || a.Kind == "image" || a.Kind == "attached":
 		return nil, noVideo
 	case !c.sees(a):
 		return nil, forbidden
@@ -435,6 +435,26 @@ func (a *Asset) streamKey(st Stream) string {
 
 func clip16(id string) string { return id[:min(16, len(id))] }
 
+// plays are the streams that a caller wants to play; locked says that there was one which
+// only the provider's own player can.
+func (s *Server) plays(c *call, a *Asset, output string) (out []playWire, locked bool) {
+	single := c.choice("ResultType") == "Single"
+	out = []playWire{}
+	for _, st := range a.Streams {
+		switch {
+		case !c.wants("Formats", st.Format) || !c.wants("Definition", st.Definition) || !c.wants("StreamType", st.kind()):
+		case single && st.Invisible:
+		case single && st.Encrypted:
+			locked = true
+		default:
+			p := s.play(a, st)
+			p.PlayURL = s.lasting(output, p.PlayURL, c.number("AuthTimeout"))
+			out = append(out, p)
+		}
+	}
+	return out, locked
+}
+
 func getPlayInfo(s *Server, c *call) (any, *fault) {
 	id := c.q.Get("VideoId")
 	if s.opt.PlayOutputCDN && c.q.Get("OutputType") == "" {
@@ -444,7 +464,6 @@ func getPlayInfo(s *Server, c *call) (any, *fault) {
 	if refused != nil {
 		return nil, refused
 	}
-	result := c.choice("ResultType")
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	a, refused := s.video(c, id)
@@ -454,19 +473,7 @@ func getPlayInfo(s *Server, c *call) (any, *fault) {
 	if a.Status != "Normal" {
 		return nil, refuse(403, "Forbidden.IllegalStatus", "Status of the video is illegal. Current Status is "+a.Status+".")
 	}
-	plays, locked := []playWire{}, false
-	for _, st := range a.Streams {
-		switch {
-		case !c.wants("Formats", st.Format) || !c.wants("Definition", st.Definition) || !c.wants("StreamType", st.kind()):
-		case result == "Single" && st.Invisible:
-		case result == "Single" && st.Encrypted:
-			locked = true
-		default:
-			p := s.play(a, st)
-			p.PlayURL = s.lasting(output, p.PlayURL, c.number("AuthTimeout"))
-			plays = append(plays, p)
-		}
-	}
+	plays, locked := s.plays(c, a, output)
 	if len(plays) == 0 && locked {
 		return nil, refuse(403, "Forbidden.AliyunVoDEncryption", "Currently only the AliyunVoDEncryption stream exists, you must use the Aliyun player to play or set the value of ResultType to Multiple.")
 	}

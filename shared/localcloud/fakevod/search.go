@@ -129,38 +129,41 @@ func (s *Server) onwards(c *call, kind string, m matcher, o order, last *Asset, 
 	return out
 }
 
+// among are those of a list in order of creation that the expression's bounds leave.
+func (m matcher) among(all []*Asset) []*Asset {
+	created := func(a *Asset, t time.Time) int { return a.Created.Compare(t) }
+	if !m.from.IsZero() {
+		i, _ := slices.BinarySearchFunc(all, m.from, created)
+		all = all[i:]
+	}
+	if !m.to.IsZero() {
+		i, _ := slices.BinarySearchFunc(all, m.to.Add(time.Second), created)
+		all = all[:i]
+	}
+	return all
+}
+
 // filter returns what the index holds of some kinds, as far as it matches, in order.
 func (s *Server) filter(c *call, kinds []string, m matcher, filtered bool, orders []order, key string) lines {
 	out := lines{cmp: compare(orders)}
-	plain := !orders[0].modified && len(orders) == 1
-	if plain && !filtered && c.key.Apps == nil && len(kinds) == 1 {
+	natural := !orders[0].modified && len(orders) == 1 && len(kinds) == 1 // the index's own order, or backwards
+	if natural && !filtered && c.key.Apps == nil {
 		out.sorted, out.backward = s.lib.index[kinds[0]].sorted, orders[0].desc
 		return out
 	}
 	key += "\x00" + strings.Join(c.key.Apps, ",")
-	for _, h := range s.scrolls.hits {
-		if h.query == key && h.version == s.lib.version {
-			out.sorted = h.assets
-			return out
-		}
+	if i := slices.IndexFunc(s.scrolls.hits, func(h hits) bool { return h.query == key && h.version == s.lib.version }); i >= 0 {
+		out.sorted = s.scrolls.hits[i].assets
+		return out
 	}
 	for _, kind := range kinds {
-		all := s.lib.index[kind].sorted
-		if !m.from.IsZero() {
-			i, _ := slices.BinarySearchFunc(all, m.from, func(a *Asset, t time.Time) int { return a.Created.Compare(t) })
-			all = all[i:]
-		}
-		if !m.to.IsZero() {
-			i, _ := slices.BinarySearchFunc(all, m.to.Add(time.Second), func(a *Asset, t time.Time) int { return a.Created.Compare(t) })
-			all = all[:i]
-		}
-		for _, a := range all {
+		for _, a := range m.among(s.lib.index[kind].sorted) {
 			if c.sees(a) && m.test(s, a) {
 				out.sorted = append(out.sorted, a)
 			}
 		}
 	}
-	if !plain || len(kinds) > 1 {
+	if !natural {
 		slices.SortFunc(out.sorted, out.cmp)
 	} else if orders[0].desc {
 		slices.Reverse(out.sorted)
@@ -448,11 +451,16 @@ var fieldWriters = map[string]func(*jsonText, *Server, *Asset){
 		o.urls("SpriteSnapshots", s.snapshotURLs(a.full(), "SpriteSnapshot"))
 	}),
 
-	"ImageType": pictureField(func(o *jsonText, p *Picture) { o.str("ImageType", p.Type) }),
+	"BusinessType": func(o *jsonText, _ *Server, a *Asset) {
+		if p := a.Picture; a.Kind == "attached" && p != nil {
+			o.str("BusinessType", p.Type)
+		}
+	},
+	"ImageType": ofImages(func(o *jsonText, p *Picture) { o.str("ImageType", p.Type) }),
 	"Type":      pictureField(func(o *jsonText, p *Picture) { o.str("Type", p.Type) }),
 	"Ext":       pictureField(func(o *jsonText, p *Picture) { o.str("Ext", p.Ext) }),
 	"URL":       pictureField(func(o *jsonText, p *Picture) { o.str("URL", p.URL) }),
-	"Mezzanine": pictureField(func(o *jsonText, p *Picture) {
+	"Mezzanine": ofImages(func(o *jsonText, p *Picture) {
 		o.any("Mezzanine", mezzanineFile{FileSize: strconv.FormatInt(p.Size, 10), FileURL: p.URL, Width: p.Width, Height: p.Height, OriginalFileName: p.FileName})
 	}),
 }
@@ -465,15 +473,23 @@ func (o *jsonText) urls(name string, urls []string) {
 
 func played(write func(*jsonText, *Server, *Asset)) func(*jsonText, *Server, *Asset) {
 	return func(o *jsonText, s *Server, a *Asset) {
-		if a.Kind != "image" {
+		if a.Kind == "video" || a.Kind == "audio" {
 			write(o, s, a)
+		}
+	}
+}
+
+func ofImages(write func(*jsonText, *Picture)) func(*jsonText, *Server, *Asset) {
+	return func(o *jsonText, s *Server, a *Asset) {
+		if a.Kind == "image" {
+			pictureField(write)(o, s, a)
 		}
 	}
 }
 
 func pictureField(write func(*jsonText, *Picture)) func(*jsonText, *Server, *Asset) {
 	return func(o *jsonText, _ *Server, a *Asset) {
-		if p := a.full().Picture; a.Kind == "image" && p != nil {
+		if p := a.full().Picture; p != nil {
 			write(o, p)
 		}
 	}
@@ -493,7 +509,7 @@ func wantedFields(text string) []func(*jsonText, *Server, *Asset) {
 }
 
 // kinds are the members and id names of each kind of media in a hit.
-var kinds = map[string][2]string{"video": {"Video", "VideoId"}, "audio": {"Audio", "AudioId"}, "image": {"Image", "ImageId"}}
+var kinds = map[string][2]string{"video": {"Video", "VideoId"}, "audio": {"Audio", "AudioId"}, "image": {"Image", "ImageId"}, "attached": {"AttachedMedia", "MediaId"}}
 
 // found writes one hit: id, type and time always, else only what was asked for.
 func (s *Server) found(o *jsonText, a *Asset, want []func(*jsonText, *Server, *Asset)) {
@@ -514,37 +530,36 @@ func (s *Server) found(o *jsonText, a *Asset, want []func(*jsonText, *Server, *A
 	o.b = o.b[:len(o.b)-1] // the list's commas are its own
 }
 
+// listed is what GetVideoList asks for, as an expression.
+func (c *call) listed() matcher {
+	cate, from, to := c.number("CateId"), c.time("StartTime"), c.time("EndTime")
+	location := c.q.Get("StorageLocation")
+	return matcher{from: from, to: to, test: func(s *Server, a *Asset) bool {
+		switch {
+		case cate != 0 && a.CateID != cate, !c.wants("Status", a.Status), location != "" && location != s.storage():
+			return false
+		case a.Created.Equal(from):
+			return s.opt.ListStartInclusive
+		}
+		return a.Created.After(from) && (to.IsZero() || !a.Created.After(to))
+	}}
+}
+
 func getVideoList(s *Server, c *call) (any, *fault) {
 	size := c.number("PageSize")
 	page := c.number("PageNo")
 	sort := c.choice("SortBy")
-	cate := c.number("CateId")
-	var bounds [2]time.Time
-	for i, name := range []string{"StartTime", "EndTime"} {
-		if text := c.q.Get(name); text != "" {
-			var err error
-			if bounds[i], err = time.Parse(wireTime, text); err != nil {
-				return nil, invalidParam(name)
-			}
-		}
-	}
-	if !bounds[0].IsZero() && !bounds[1].IsZero() && !bounds[1].After(bounds[0]) {
+	if from, to := c.time("StartTime"), c.time("EndTime"); !from.IsZero() && !to.IsZero() && !to.After(from) {
 		return nil, invalidParam("EndTime")
 	}
 	if page*size > maxWindow {
 		return nil, refuse(400, "VideoListExceededMax", "The video list exceeded maximum.")
 	}
-	location, states := c.q.Get("StorageLocation"), c.q.Get("Status")
-	m := matcher{from: bounds[0], to: bounds[1], test: func(s *Server, a *Asset) bool {
-		return (cate == 0 || a.CateID == cate) && (states == "" || slices.Contains(strings.Split(states, ","), a.Status)) &&
-			(location == "" || location == s.storage()) &&
-			(bounds[0].IsZero() || a.Created.After(bounds[0]) || s.opt.ListStartInclusive && a.Created.Equal(bounds[0])) && (bounds[1].IsZero() || !a.Created.After(bounds[1]))
-	}}
-	key := strings.Join([]string{"list", sort, strconv.FormatInt(cate, 10), states, location, c.q.Get("StartTime"), c.q.Get("EndTime")}, "\x00")
+	key := strings.Join([]string{"list", sort, c.q.Get("CateId"), c.q.Get("Status"), c.q.Get("StorageLocation"), c.q.Get("StartTime"), c.q.Get("EndTime")}, "\x00")
 	s.mu.Lock() // catching up with a lagging index writes
 	defer s.mu.Unlock()
 	s.lib.catchUp(time.Now())
-	list := s.filter(c, []string{"video", "audio"}, m, true, []order{{desc: sort == "CreationTime:Desc"}}, key)
+	list := s.filter(c, []string{"video", "audio"}, c.listed(), true, []order{{desc: sort == "CreationTime:Desc"}}, key)
 	if list.len() == 0 && s.opt.EmptyListNotFound {
 		return nil, noVideo
 	}

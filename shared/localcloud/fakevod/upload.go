@@ -264,8 +264,11 @@ func (s *Server) arrive(id, key string, open func() (io.ReadSeekCloser, error)) 
 			q.Size, q.Width, q.Height = size, width, height
 			b.Picture, b.Status, b.Size = &q, "Normal", size
 			ch.put(b)
-			ch.tell(b, s.note(b, "ImageUploadComplete", ch.now, map[string]any{"ImageId": id, "Size": size,
-				"FileURL": "https" + strings.TrimPrefix(p.URL, "http"), "AppId": b.app()}))
+			kind, fields := "ImageUploadComplete", map[string]any{"ImageId": id, "Size": size, "FileURL": "https" + strings.TrimPrefix(p.URL, "http"), "AppId": b.app()}
+			if b.Kind == "attached" {
+				kind, fields = "AttachedMediaUploadComplete", map[string]any{"AttachedMediaId": id, "Size": size, "FileURL": fields["FileURL"]}
+			}
+			ch.tell(b, s.note(b, kind, ch.now, fields))
 			return nil
 		}
 		src := *a.Source
@@ -378,6 +381,7 @@ func (s *Server) process(id string) {
 			b.Streams = []Stream{b.original(s.newID())}
 		} else {
 			b.Streams = b.transcode(t, ch.now, s.newID)
+			b.did(Task{s.newID(), cmp.Or(b.TemplateGroupID, DefaultTemplate), "Upload", ch.now, b.Streams})
 		}
 		if b.Kind == "video" {
 			n := cmp.Or(t.SnapshotCount, 3)
@@ -387,7 +391,7 @@ func (s *Server) process(id string) {
 			}
 		}
 		b.Status = "Normal"
-		s.tellTranscoded(ch, b)
+		s.tellTranscoded(ch, b, b.Streams, len(b.Snapshots) > 0)
 	})
 }
 

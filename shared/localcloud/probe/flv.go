@@ -2,6 +2,7 @@ package probe
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 )
 
@@ -17,8 +18,14 @@ func readFLV(s *source, m *Media) error {
 		return errors.Join(err, errors.New("too short"))
 	}
 	about := map[string]float64{}
-	var video, audio *Track
 	var order []*Track // as they appear
+	track := func(kind string) *Track {
+		if i := slices.IndexFunc(order, func(t *Track) bool { return t.Kind == kind }); i >= 0 {
+			return order[i]
+		}
+		order = append(order, &Track{Kind: kind})
+		return order[len(order)-1]
+	}
 	var times []float64
 	last := 0.0
 	for at := int(min(be.Uint32(head[5:]), 1<<16)) + 4; at+11 <= len(head); {
@@ -29,18 +36,10 @@ func readFLV(s *source, m *Media) error {
 		case 18:
 			scriptNumbers(body, about)
 		case 8:
-			if audio == nil {
-				audio = &Track{Kind: "audio"}
-				order = append(order, audio)
-			}
-			audio.flvAudio(body)
+			track("audio").flvAudio(body)
 			last = max(last, time)
 		case 9:
-			if video == nil {
-				video = &Track{Kind: "video"}
-				order = append(order, video)
-			}
-			if video.flvVideo(body) {
+			if track("video").flvVideo(body) {
 				times = append(times, time)
 			}
 			last = max(last, time)
@@ -56,13 +55,18 @@ func readFLV(s *source, m *Media) error {
 		if t.Kind == "video" {
 			t.flvRest(about, times)
 		}
-		if rate := about[t.Kind+"datarate"]; rate > 0 && rate < 1e7 {
-			t.Bitrate = rate * 1024
-		}
-		t.Timescale, t.Language = 1000, "und"
+		t.Bitrate, t.Timescale, t.Language = flvRate(about[t.Kind+"datarate"], t.Bitrate), 1000, "und"
 		m.Tracks = append(m.Tracks, *t)
 	}
 	return nil
+}
+
+// flvRate is a bit rate as the script data says it, in units of 1,024, or another one.
+func flvRate(said, otherwise float64) float64 {
+	if said > 0 && said < 1e7 {
+		return said * 1024
+	}
+	return otherwise
 }
 
 // flvRest fills in what the first pictures did not say.

@@ -102,14 +102,9 @@ func (x *transport) packets(b []byte, size int, tail bool) {
 			continue
 		}
 		pid, starts := int(be.Uint16(p[1:]))&0x1fff, p[1]&0x40 != 0
-		at := 4
-		if p[3]&0x20 != 0 {
-			at += 1 + int(p[4])
-		}
-		if p[3]&0x10 == 0 || at >= 188 {
+		if p = payload(p); p == nil {
 			continue
 		}
-		p = p[at:]
 		switch {
 		case pid == 0 && starts && x.pmt < 0:
 			x.association(p)
@@ -123,6 +118,18 @@ func (x *transport) packets(b []byte, size int, tail bool) {
 			}
 		}
 	}
+}
+
+// payload is what a packet carries behind its header and adaptation field; nil: nothing.
+func payload(p []byte) []byte {
+	at := 4
+	if p[3]&0x20 != 0 {
+		at += 1 + int(p[4])
+	}
+	if p[3]&0x10 == 0 || at >= len(p) {
+		return nil
+	}
+	return p[at:]
 }
 
 // section cuts a table out of its packet. Program tables of real files fit into one.
