@@ -29,7 +29,7 @@ var rooms = []struct {
 	{"shared/vod", []string{"shared/video"}},
 	{"shared/queue", []string{"shared/video"}},
 	{"shared/state/statetest", []string{"shared/video", "shared/decide/...", "shared/state/...", "shared/act/upkeep"}}, // for tests
-	{"shared/state", []string{"shared/video", "shared/decide/..."}},
+	{"shared/state", []string{"shared/video"}},
 	{"shared/state/...", []string{"shared/video", "shared/decide/...", "shared/state/..."}},
 	{"shared/act/deliver", []string{"shared/video", "events", "shared/decide/...", "shared/state", "shared/act/edit", "shared/act/tag"}},
 	{"shared/act/...", []string{"shared/video", "shared/decide/...", "shared/state/..."}},
@@ -57,7 +57,7 @@ var owners = map[string][]string{
 	"golang.org/x/image":                           {"shared/localcloud/..."},
 	"github.com/spf13/cobra":                       {"shared/cmd/vodctl", "shared/cmd/local"},
 	"github.com/mattn/go-runewidth":                {"shared/report"},
-	"golang.org/x/sync":                            {"shared/vod", "shared/state", "shared/act/...", "functions/...", "shared/cmd/vodctl"},
+	"golang.org/x/sync":                            {"shared/vod", "shared/state/...", "shared/act/...", "functions/...", "shared/cmd/vodctl"},
 	"golang.org/x/term":                            {"shared/report", "shared/cmd/vodctl", "shared/cmd/local"},
 	"github.com/stretchr/testify":                  nil,
 	"pgregory.net/rapid":                           nil,

@@ -19,7 +19,7 @@ import (
 	"vodcurator/shared/localcloud"
 	"vodcurator/shared/localcloud/fakefc"
 	"vodcurator/shared/localcloud/fakevod"
-	"vodcurator/shared/state"
+	journal "vodcurator/shared/state/edits"
 	"vodcurator/shared/video"
 )
 
@@ -28,26 +28,26 @@ import (
 func remember(t *testing.T, n int) map[string][]byte {
 	t.Helper()
 	s := newStage()
-	j := state.NewJournal(s, func(_ context.Context, key string) error { delete(s.objects, key); return nil })
+	j := journal.NewJournal(s, func(_ context.Context, key string) error { delete(s.objects, key); return nil })
 	require.NoError(t, j.CatchUp(t.Context()))
 	const step = 100
 	now := time.Now().UTC()
 	for from := 0; from < n; from += step {
-		e := state.Entry{Run: "retag", At: now}
+		e := journal.Entry{Run: "retag", At: now}
 		for i := from; i < min(from+step, n); i++ {
 			memory := &tagging.Memory{Given: map[string]tagging.Gift{}}
 			tags := []string{"promo", "landscape", "hd", "short"}
 			for _, tag := range tags {
 				memory.Given[tag] = tagging.Gift{By: "0123456789ab", At: now}
 			}
-			e.Media = append(e.Media, state.EditedMedia{
-				ID: video.ID(fmt.Sprintf("%032x", i)), Set: state.Values{Tags: &tags}, Old: state.Values{Tags: &[]string{"mine"}}, Rules: memory,
+			e.Media = append(e.Media, journal.EditedMedia{
+				ID: video.ID(fmt.Sprintf("%032x", i)), Set: journal.Values{Tags: &tags}, Old: journal.Values{Tags: &[]string{"mine"}}, Rules: memory,
 				Marks: editing.Marks{"title": {Stamp: editing.Stamp{At: now, Tie: "0123456789abcdef"}, Sum: "01234567"}},
 			})
 		}
 		key, err := j.Append(t.Context(), e)
 		require.NoError(t, err)
-		_, err = j.Append(t.Context(), state.Entry{At: now, Settled: []state.Settlement{{Of: key}}})
+		_, err = j.Append(t.Context(), journal.Entry{At: now, Settled: []journal.Settlement{{Of: key}}})
 		require.NoError(t, err)
 		// In larger steps than metadata itself, to be done; what comes last stays in the log.
 		if left := n - from; from/step%1000 == 999 || left <= 14_000 && left > 13_900 {

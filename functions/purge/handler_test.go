@@ -20,6 +20,7 @@ import (
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -64,17 +65,17 @@ func newHandler(t *testing.T, policy func(context.Context) (*retention.Policy, e
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
 
 	verdict := retention.Default().Judge(old, retention.Inputs{Now: night})
-	lines := state.Lines{Objects: store}
+	lines := removal.Lines{Objects: store}
 	require.NoError(t, lines.Add(t.Context(), verdict))
 	require.NoError(t, lines.Flush(t.Context()))
-	p := state.Plan{
+	p := removal.Plan{
 		Created: night, Expires: night.AddDate(0, 0, 7), Scope: video.Scope{Region: "cn-shanghai", Account: "1"}, Policy: retention.Default().Hash,
-		Library: state.Library{Media: 100}, Chunks: lines.Written,
+		Library: removal.Library{Media: 100}, Chunks: lines.Written,
 	}
 	p.Add(verdict.Items...)
 	require.NoError(t, p.Seal())
-	require.NoError(t, state.WritePlan(t.Context(), store, p))
-	_, err = state.Approve(t.Context(), store, p, "anna", "", night, 0)
+	require.NoError(t, removal.WritePlan(t.Context(), store, p))
+	_, err = removal.Approve(t.Context(), store, p, "anna", "", night, 0)
 	require.NoError(t, err)
 
 	library, log := &one{}, &strings.Builder{}
@@ -187,7 +188,7 @@ func TestEveryIncidentIsToldOnceANight(t *testing.T) {
 			require.NoError(t, h.night.State.Create(t.Context(), "lease/purge/00000001.json", []byte(`{"version":1,"name":"purge","holder":"x"}`)))
 		}},
 		"halted by anna: wait": {2, func(h *handler) {
-			require.NoError(t, state.SetHalt(t.Context(), h.night.State, state.Halt{Halted: true, By: "anna", Reason: "wait"}))
+			require.NoError(t, removal.SetHalt(t.Context(), h.night.State, removal.Halt{Halted: true, By: "anna", Reason: "wait"}))
 		}},
 		"no such file": {2, func(h *handler) {
 			h.night.Policy = func(context.Context) (*retention.Policy, error) { return nil, errors.New("no such file") }

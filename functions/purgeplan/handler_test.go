@@ -23,6 +23,7 @@ import (
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -245,8 +246,8 @@ func TestDamagedProgressIsTold(t *testing.T) {
 	h, _, _ := newHandler(t, byDefault)
 	hook := &webhook{}
 	h.night.Hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
-	old := state.Draft{At: night.Add(-24 * time.Hour), Scope: video.Scope{Region: "cn-shanghai", Account: "1"}, Policy: retention.Default().Hash, Number: 1, Done: true, Parts: []state.Chunk{{Hash: "gone", Lines: 1}}}
-	require.NoError(t, state.WriteDraft(t.Context(), h.night.State, old))
+	old := removal.Draft{At: night.Add(-24 * time.Hour), Scope: video.Scope{Region: "cn-shanghai", Account: "1"}, Policy: retention.Default().Hash, Number: 1, Done: true, Parts: []removal.Chunk{{Hash: "gone", Lines: 1}}}
+	require.NoError(t, removal.WriteDraft(t.Context(), h.night.State, old))
 	answer, err := onTime(t.Context(), h, []byte(tick))
 	require.NoError(t, err)
 	require.NotEmpty(t, answer.(report.PlanAnswer).Plan)

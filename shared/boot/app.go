@@ -17,6 +17,7 @@ import (
 	"vodcurator/shared/queue"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 	"vodcurator/shared/vod"
 )
@@ -182,11 +183,11 @@ func (s *State) Create(ctx context.Context, key string, body []byte) error {
 }
 
 // DeletionNotice is a media that VOD announced to be deleted.
-type DeletionNotice = state.DeletionNotice
+type DeletionNotice = removal.DeletionNotice
 
 // NoteDeletions keeps announcements that came at a moment; state.NoteDeletions has the promise.
 func (s *State) NoteDeletions(ctx context.Context, at time.Time, all []DeletionNotice) error {
-	return state.NoteDeletions(ctx, s, at, all)
+	return removal.NoteDeletions(ctx, s, at, all)
 }
 
 // Place is how far the last sweep over a kind came; state.LastSwept has the promise.

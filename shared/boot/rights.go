@@ -7,6 +7,7 @@ import (
 
 	"vodcurator/shared/queue"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/edits"
 	"vodcurator/shared/video"
 )
 
@@ -162,5 +163,5 @@ func (r JournalRight) Remove(ctx context.Context, key string) error {
 	if err != nil {
 		return err
 	}
-	return state.RemoveReplaced(ctx, store, key)
+	return edits.RemoveReplaced(ctx, store, key)
 }

@@ -9,12 +9,12 @@ import (
 	"time"
 
 	"vodcurator/shared/decide/retention"
-	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 )
 
 // Plan writes a plan for people: what would go by rule, the biggest items, why the
 // nearest of the rest stay, what its policy's owner should look at, and what was set aside.
-func Plan(w io.Writer, p state.Plan) error {
+func Plan(w io.Writer, p removal.Plan) error {
 	e := &lines{w: w}
 	e.say("Plan %s", p.ID)
 	e.say("  account %s, region %s%s", p.Account, p.Region, prefixed(", application ", p.App))
@@ -129,7 +129,7 @@ func when(is bool, text string) string {
 
 func unread(n int) string { return when(n > 0, fmt.Sprintf(" (%s could not be read)", Number(n))) }
 
-func sized(t state.Totals) string {
+func sized(t removal.Totals) string {
 	return Bytes(t.Bytes) + when(t.Unknown > 0, fmt.Sprintf(" and %s of unknown size", Count(t.Unknown, "item")))
 }
 

@@ -11,7 +11,7 @@ import (
 	"vodcurator/shared/act/notify"
 	"vodcurator/shared/act/purge"
 	"vodcurator/shared/report"
-	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 )
 
 func TestTableAlignsWideCharacters(t *testing.T) {
@@ -64,13 +64,13 @@ func TestWhatWaitsForTheSameReasonIsToldOnce(t *testing.T) {
 		{Plan: "p1", Status: purge.Stopped, Why: "some items wait", Left: 1},
 		{Plan: "p2", Status: purge.Stopped, Why: "some items wait", Left: 1},
 		{Plan: "p3", Status: purge.Refused, Why: "it expired"},
-		{Plan: "p4", Status: purge.Refused, Code: state.IncidentOverGuards, Why: "it expired"},
-		{Plan: "p5", Status: purge.Stopped, Code: state.IncidentHalted, Why: "halted by anna", Left: 4},
+		{Plan: "p4", Status: purge.Refused, Code: removal.IncidentOverGuards, Why: "it expired"},
+		{Plan: "p5", Status: purge.Stopped, Code: removal.IncidentHalted, Why: "halted by anna", Left: 4},
 	}}).Incidents(nil)
 	require.Equal(t, []notify.Incident{
-		{Code: state.IncidentStopped, Text: "plan p1 stopped: some items wait"},
-		{Code: state.IncidentRefused, Text: "plan p3 refused: it expired", Plan: "p3"},
-		{Code: state.IncidentOverGuards, Text: "plan p4 refused: it expired", Plan: "p4"},
-		{Code: state.IncidentHalted, Text: "plan p5 stopped: halted by anna"},
+		{Code: removal.IncidentStopped, Text: "plan p1 stopped: some items wait"},
+		{Code: removal.IncidentRefused, Text: "plan p3 refused: it expired", Plan: "p3"},
+		{Code: removal.IncidentOverGuards, Text: "plan p4 refused: it expired", Plan: "p4"},
+		{Code: removal.IncidentHalted, Text: "plan p5 stopped: halted by anna"},
 	}, told)
 }

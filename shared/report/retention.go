@@ -11,6 +11,7 @@ import (
 	"vodcurator/shared/act/plan"
 	"vodcurator/shared/act/purge"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -70,12 +71,12 @@ func (a PlanAnswer) Attrs(more ...any) []any {
 
 // Notice words a planning run, and what of it needs a person.
 func (a PlanAnswer) Notice(err error) (text string, incidents []notify.Incident) {
-	say := func(code state.IncidentCode, format string, args ...any) {
+	say := func(code removal.IncidentCode, format string, args ...any) {
 		incidents = append(incidents, notify.Incident{Code: code, Text: fmt.Sprintf(format, args...)})
 	}
 	switch {
 	case err != nil:
-		say(state.IncidentNoRun, "%v", err)
+		say(removal.IncidentNoRun, "%v", err)
 		return "no plan: " + err.Error(), incidents
 	case a.Plan == "":
 		text = fmt.Sprintf("%s media read, the plan is not finished", Number(a.Read))
@@ -83,29 +84,29 @@ func (a PlanAnswer) Notice(err error) (text string, incidents []notify.Incident)
 		text = fmt.Sprintf("plan %s lists %s of %s media: %s", a.Plan, Count(a.Items, "item"), Number(a.Media), Bytes(a.Bytes))
 	}
 	for _, over := range a.Over {
-		say(state.IncidentOverGuards, "over a guard: %s", over)
+		say(removal.IncidentOverGuards, "over a guard: %s", over)
 	}
 	for _, lost := range a.Anew {
-		say(state.IncidentAnew, "%s", lost)
+		say(removal.IncidentAnew, "%s", lost)
 	}
 	if a.Soon > 0 && a.InDays <= soonDays {
-		say(state.IncidentLeaving, "%s pending will go in %s: vodctl pending", Count(a.Soon, "item"), Count(a.InDays, "day"))
+		say(removal.IncidentLeaving, "%s pending will go in %s: vodctl pending", Count(a.Soon, "item"), Count(a.InDays, "day"))
 	}
 	if a.Missed > 0 {
-		say(state.IncidentMissed, "%s without a plan before this one", Count(a.Missed, "night"))
+		say(removal.IncidentMissed, "%s without a plan before this one", Count(a.Missed, "night"))
 	}
 	if a.Nights > 0 {
-		say(state.IncidentSlow, "planning has taken %s; read so far: %s media", Count(a.Nights, "night"), Number(a.Read))
+		say(removal.IncidentSlow, "planning has taken %s; read so far: %s media", Count(a.Nights, "night"), Number(a.Read))
 	}
 	if len(a.Odd) > 0 && a.Plan != "" { // until then they are only the first
-		say(state.IncidentAside, "set aside, they stay: %s%s", strings.Join(a.Odd[:min(len(a.Odd), oddNamed)], "; "),
+		say(removal.IncidentAside, "set aside, they stay: %s%s", strings.Join(a.Odd[:min(len(a.Odd), oddNamed)], "; "),
 			when(len(a.Odd) > oddNamed, "; more in plan show"))
 	}
 	if len(a.Skipped) > 0 {
-		say(state.IncidentCorrupt, "not counted under STATE: %s", strings.Join(a.Skipped, "; "))
+		say(removal.IncidentCorrupt, "not counted under STATE: %s", strings.Join(a.Skipped, "; "))
 	}
 	if a.Unread > 0 {
-		say(state.IncidentUnread, "%s media could not be read", Number(a.Unread))
+		say(removal.IncidentUnread, "%s media could not be read", Number(a.Unread))
 	}
 	return text, incidents
 }
@@ -121,10 +122,10 @@ func (a PlanAnswer) Night(s notify.Since) (text string, incidents []notify.Incid
 	a.Missed = max(a.Missed, s.Missed) // the run that made the plan may have reported nothing
 	text, incidents = a.Notice(nil)
 	if text += fmt.Sprintf("; %s removed since %s, %s", Count(s.Removed.Items, "item"), s.From.Format(time.DateTime), Bytes(s.Removed.Bytes)); s.Err != nil {
-		incidents = append(incidents, notify.Incident{Code: state.IncidentNoRun, Text: "what was removed cannot be reported: " + s.Err.Error()})
+		incidents = append(incidents, notify.Incident{Code: removal.IncidentNoRun, Text: "what was removed cannot be reported: " + s.Err.Error()})
 	}
 	for _, id := range s.Idle {
-		incidents = append(incidents, notify.Incident{Code: state.IncidentIdle, Text: fmt.Sprintf("plan %s is approved, and no run has taken it up for more than a day", id)})
+		incidents = append(incidents, notify.Incident{Code: removal.IncidentIdle, Text: fmt.Sprintf("plan %s is approved, and no run has taken it up for more than a day", id)})
 	}
 	return text, incidents, NightFacts{a, s}
 }
@@ -146,7 +147,7 @@ type PurgedPlan struct {
 	By     string       `json:"approvedBy,omitempty"`
 	Left   int          `json:"left,omitempty"`
 
-	Code state.IncidentCode `json:"code,omitempty"` // why it did not end, for programs
+	Code removal.IncidentCode `json:"code,omitempty"` // why it did not end, for programs
 }
 
 // Purged words what came of purging.
@@ -164,14 +165,14 @@ func Purged(r purge.Report) PurgeAnswer {
 }
 
 // codeOf says what kind of incident a plan is that did not end.
-func codeOf(p purge.Applied) state.IncidentCode {
+func codeOf(p purge.Applied) removal.IncidentCode {
 	switch {
 	case p.Code != "":
 		return p.Code
 	case p.Status == purge.Refused:
-		return state.IncidentRefused
+		return removal.IncidentRefused
 	case p.Status == purge.Stopped:
-		return state.IncidentStopped
+		return removal.IncidentStopped
 	}
 	return ""
 }
@@ -179,14 +180,14 @@ func codeOf(p purge.Applied) state.IncidentCode {
 // Incidents words what of a purging run needs a person; the rest is reported with the next
 // night's plan.
 func (a PurgeAnswer) Incidents(err error) (incidents []notify.Incident) {
-	say := func(code state.IncidentCode, plan, format string, args ...any) {
+	say := func(code removal.IncidentCode, plan, format string, args ...any) {
 		incidents = append(incidents, notify.Incident{Code: code, Text: fmt.Sprintf(format, args...), Plan: plan})
 	}
 	switch {
 	case errors.Is(err, state.ErrBusy):
-		say(state.IncidentBusy, "", "another run was at work")
+		say(removal.IncidentBusy, "", "another run was at work")
 	case err != nil:
-		say(state.IncidentNoRun, "", "%v", err)
+		say(removal.IncidentNoRun, "", "%v", err)
 	}
 	stopped := map[string]bool{}
 	for _, p := range a.Plans {
@@ -200,7 +201,7 @@ func (a PurgeAnswer) Incidents(err error) (incidents []notify.Incident) {
 	}
 	for _, result := range []video.Result{video.Failed, video.Forbidden, video.Unknown} {
 		if n := a.Results[result]; n > 0 {
-			say(state.IncidentFailed, "", "%s %s", Count(n, "item"), result)
+			say(removal.IncidentFailed, "", "%s %s", Count(n, "item"), result)
 		}
 	}
 	return incidents

@@ -8,7 +8,8 @@
 //
 // It refuses to overwrite anything, it refuses a bucket that would overwrite
 // behind its back, and it removes nothing by itself: Remove is for the operator
-// who compacts and expires.
+// who compacts and expires. layout.go names every prefix; what lies below it is written and
+// read by removal and edits.
 //
 // # Why
 //
@@ -17,15 +18,6 @@
 // name holds the account id and its owner is asked at start: a name that anybody may take
 // first ("vodcurator-state") is no place for approvals. A RAM policy names "vodcurator-*",
 // so that the file in the repository fits as it is.
-//
-// Check points of the ledger are written by a person's credentials only: a function that
-// could write them could hide what it removed. Images that were removed are remembered by
-// the ledger for good, since VOD tells of covers only; ListSnapshots would cost a call for
-// each asset.
-//
-// A plan is of a clock that ran ahead when one written later is for a moment half a day
-// earlier: the order of writing depends on no clock, and half a day is more than two runs of
-// one night differ. The time of the run is no measure: it is the clock that ran ahead.
 package state
 
 import (

@@ -33,6 +33,7 @@ import (
 	"vodcurator/shared/decide/editing"
 	"vodcurator/shared/decide/tagging"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/edits"
 	"vodcurator/shared/video"
 )
 
@@ -72,7 +73,7 @@ type Config struct {
 type Editor struct {
 	c       Config
 	turn    chan struct{} // holds one token: whose turn it is
-	journal *state.Journal
+	journal *edits.Journal
 	warm    bool // a batch was carried out before
 }
 
@@ -91,9 +92,9 @@ func New(c Config) (*Editor, error) {
 	switch {
 	case c.State == nil:
 	case c.Follows:
-		e.journal = state.NewReader(c.State)
+		e.journal = edits.NewReader(c.State)
 	default:
-		e.journal = state.NewJournal(c.State, c.Remove)
+		e.journal = edits.NewJournal(c.State, c.Remove)
 	}
 	return e, nil
 }
@@ -404,4 +405,4 @@ func keyOf(u video.Update) editing.Key {
 	return editing.Key{ID: u.ID, Image: u.Kind == video.KindImage}
 }
 
-func values(u video.Update) state.Values { return state.Values{Fields: u.Fields, Tags: u.Tags} }
+func values(u video.Update) edits.Values { return edits.Values{Fields: u.Fields, Tags: u.Tags} }

@@ -18,6 +18,7 @@ import (
 	"vodcurator/shared/act/edit"
 	"vodcurator/shared/decide/editing"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/edits"
 	"vodcurator/shared/video"
 )
 
@@ -439,7 +440,7 @@ func TestWhatFailedIsDoneWhenItIsDeliveredAgain(t *testing.T) {
 func TestTheJournalKnowsOfAWriteBeforeItHappens(t *testing.T) {
 	l, s := newLibrary(1), open(t)
 	l.onWrite = func() {
-		entry, err := state.ReadEntry(context.Background(), s, "edits/000000000001")
+		entry, err := edits.ReadEntry(context.Background(), s, "edits/000000000001")
 		require.NoError(t, err)
 		require.Equal(t, "run", entry.Run)
 		require.Equal(t, "old", *entry.Media[0].Old.Title)

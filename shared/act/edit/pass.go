@@ -13,6 +13,7 @@ import (
 	"vodcurator/shared/decide/editing"
 	"vodcurator/shared/decide/tagging"
 	"vodcurator/shared/state"
+	journal "vodcurator/shared/state/edits"
 	"vodcurator/shared/video"
 )
 
@@ -39,7 +40,7 @@ type pass struct {
 	longest time.Duration // of the reads so far
 	written map[editing.Key]video.Outcome
 	under   map[string]*announced // by journal entry; whose writes are under way
-	settled []state.Settlement    // of entries whose writes have ended; not in the journal yet
+	settled []journal.Settlement  // of entries whose writes have ended; not in the journal yet
 }
 
 // batch is what a pass is to do.
@@ -146,7 +147,7 @@ func (p *pass) sort(ctx context.Context) []editing.Key {
 }
 
 // rule notes that rules are to be run over an asset, unless they cannot.
-func (p *pass) rule(i int, k editing.Key, known state.Remembered) bool {
+func (p *pass) rule(i int, k editing.Key, known journal.Remembered) bool {
 	t := p.items[i].Retag
 	switch {
 	case t == nil:
@@ -172,9 +173,9 @@ func (p *pass) rule(i int, k editing.Key, known state.Remembered) bool {
 
 // remembered is what the journal knows of an asset. An error says that the asset has to
 // be left alone for now.
-func (p *pass) remembered(k editing.Key) (state.Remembered, error) {
+func (p *pass) remembered(k editing.Key) (journal.Remembered, error) {
 	if p.journal == nil {
-		return state.Remembered{}, nil
+		return journal.Remembered{}, nil
 	}
 	r, err := p.journal.Known(k)
 	if err != nil {
@@ -425,10 +426,10 @@ func (p *pass) remember(ctx context.Context, edits []editing.Edit) (key string, 
 	if p.journal == nil || len(edits)+len(settled) == 0 {
 		return "", nil
 	}
-	entry := state.Entry{Run: p.run, At: p.now().UTC(), Media: make([]state.EditedMedia, len(edits)), Settled: settled}
+	entry := journal.Entry{Run: p.run, At: p.now().UTC(), Media: make([]journal.EditedMedia, len(edits)), Settled: settled}
 	for i, edit := range edits {
 		k := keyOf(edit.Update)
-		entry.Media[i] = state.EditedMedia{ID: k.ID, Image: k.Image, Set: values(edit.Update), Old: values(edit.Old), Marks: edit.Marks, Void: edit.Void,
+		entry.Media[i] = journal.EditedMedia{ID: k.ID, Image: k.Image, Set: values(edit.Update), Old: values(edit.Old), Marks: edit.Marks, Void: edit.Void,
 			Modified: edit.Modified, Before: edit.Before, After: edit.After, Doubt: edit.Doubt}
 		if edit.Remember {
 			entry.Media[i].Rules = p.heard[k]
@@ -521,7 +522,7 @@ func (p *pass) end(entry string, group []editing.Edit, outcomes []video.Outcome)
 	if a.calls--; a.calls > 0 {
 		return
 	}
-	s := state.Settlement{Of: entry}
+	s := journal.Settlement{Of: entry}
 	for _, k := range a.media {
 		switch p.written[k].Result {
 		case video.Done:

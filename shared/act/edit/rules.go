@@ -10,7 +10,7 @@ import (
 	"vodcurator/shared/decide/editing"
 	"vodcurator/shared/decide/rule"
 	"vodcurator/shared/decide/tagging"
-	"vodcurator/shared/state"
+	"vodcurator/shared/state/edits"
 	"vodcurator/shared/video"
 )
 
@@ -107,7 +107,7 @@ func (r *ruling) facts(v editing.Value, now time.Time) rule.Facts {
 
 // over is what editing lays over people's changes of an asset: what the rules want, and
 // what is to be remembered.
-func (p *pass) over(k editing.Key, held reading, was state.Remembered) func(editing.Asked) editing.Overlay {
+func (p *pass) over(k editing.Key, held reading, was edits.Remembered) func(editing.Asked) editing.Overlay {
 	return func(asked editing.Asked) editing.Overlay {
 		r := p.rulings[k]
 		delete(p.heard, k)
@@ -155,7 +155,7 @@ func (r *ruling) judge(known editing.Known, e editing.Edit) editing.Verdict {
 }
 
 // tell logs what the rules wanted and could not do, once.
-func (p *pass) tell(ctx context.Context, k editing.Key, was state.Remembered) {
+func (p *pass) tell(ctx context.Context, k editing.Key, was edits.Remembered) {
 	r, next := p.rulings[k], p.heard[k]
 	if r == nil || next == nil {
 		return

@@ -8,6 +8,7 @@ import (
 
 	"vodcurator/shared/decide/editing"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/edits"
 	"vodcurator/shared/video"
 )
 
@@ -24,7 +25,7 @@ func Runs(ctx context.Context, o state.Objects) ([]Run, error) {
 	place := map[string]int{}              // of a run
 	of := map[string]int{}                 // the run of an entry
 	times := map[int]map[editing.Key]int{} // by run: how often a media was written
-	err := entries(ctx, o, func(key string, e state.Entry) {
+	err := entries(ctx, o, func(key string, e edits.Entry) {
 		for _, s := range e.Settled {
 			for _, k := range s.Void {
 				if i, ok := of[s.Of]; ok {
@@ -69,7 +70,7 @@ type Reversal struct {
 func Undo(ctx context.Context, library Library, o state.Objects, run string, now time.Time) ([]Reversal, error) {
 	type write struct {
 		entry string
-		media state.EditedMedia
+		media edits.EditedMedia
 	}
 	type place struct {
 		entry string
@@ -77,7 +78,7 @@ func Undo(ctx context.Context, library Library, o state.Objects, run string, now
 	}
 	var wrote []write
 	refused := map[place]bool{} // by the library
-	err := entries(ctx, o, func(key string, e state.Entry) {
+	err := entries(ctx, o, func(key string, e edits.Entry) {
 		for _, s := range e.Settled {
 			for _, k := range s.Void {
 				refused[place{s.Of, k}] = true
@@ -183,13 +184,13 @@ func only(u video.Update, field string) video.Update {
 }
 
 // entries reads the whole journal.
-func entries(ctx context.Context, o state.Objects, each func(key string, e state.Entry)) error {
-	keys, err := state.LogEntries(ctx, o, "")
+func entries(ctx context.Context, o state.Objects, each func(key string, e edits.Entry)) error {
+	keys, err := edits.LogEntries(ctx, o, "")
 	if err != nil {
 		return err
 	}
 	for _, key := range keys {
-		e, err := state.ReadEntry(ctx, o, key)
+		e, err := edits.ReadEntry(ctx, o, key)
 		if err != nil {
 			return err
 		}
@@ -218,4 +219,4 @@ func merge(first, second video.Update) video.Update {
 	return first
 }
 
-func update(v state.Values) video.Update { return video.Update{Fields: v.Fields, Tags: v.Tags} }
+func update(v edits.Values) video.Update { return video.Update{Fields: v.Fields, Tags: v.Tags} }

@@ -8,6 +8,7 @@ import (
 
 	"vodcurator/shared/decide/editing"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/edits"
 	"vodcurator/shared/video"
 )
 
@@ -15,11 +16,11 @@ import (
 // Editors, which the library announces alike. It is safe for concurrent use.
 type Watch struct {
 	mu     sync.Mutex
-	writes *state.Writes
+	writes *edits.Writes
 }
 
 // NewWatch makes a Watch over the objects in which the Editors keep their journal.
-func NewWatch(o state.Objects) *Watch { return &Watch{writes: state.NewWrites(o)} }
+func NewWatch(o state.Objects) *Watch { return &Watch{writes: edits.NewWrites(o)} }
 
 // Foreign is what another writer changed.
 type Foreign struct {

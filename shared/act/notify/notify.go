@@ -26,7 +26,7 @@ import (
 	"strings"
 	"time"
 
-	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -41,8 +41,8 @@ type Notice struct {
 	Facts     any      `json:"facts,omitempty"` // the function's answer
 
 	// Code says what an incident is, for programs; Codes are those of Incidents, in their order.
-	Code  state.IncidentCode   `json:"code,omitempty"`
-	Codes []state.IncidentCode `json:"codes,omitempty"`
+	Code  removal.IncidentCode   `json:"code,omitempty"`
+	Codes []removal.IncidentCode `json:"codes,omitempty"`
 }
 
 // With gives the notice with these incidents.

@@ -11,6 +11,7 @@ import (
 
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -18,14 +19,14 @@ import (
 type Incident struct {
 	Text string
 	Plan string // sent once for this plan; empty: once a night
-	Code state.IncidentCode
+	Code removal.IncidentCode
 }
 
 // The codes that a handler gives by itself; the others come with what it tells of.
 const (
-	TickRefused = state.IncidentTick
-	NoRun       = state.IncidentNoRun
-	StateGrows  = state.IncidentState
+	TickRefused = removal.IncidentTick
+	NoRun       = removal.IncidentNoRun
+	StateGrows  = removal.IncidentState
 )
 
 // Incidents sends a notice for each incident that was not sent yet. When one cannot
@@ -51,7 +52,7 @@ func (w Webhook) Incidents(ctx context.Context, o state.Objects, at time.Time, n
 
 // Night sends a night's one notice, which tells of its plan and of the time since
 // the plan before. It reads and sends nothing when that plan was reported already.
-func (w Webhook) Night(ctx context.Context, o state.Objects, policy *retention.Policy, p state.Plan, word func(Since) Notice) {
+func (w Webhook) Night(ctx context.Context, o state.Objects, policy *retention.Policy, p removal.Plan, word func(Since) Notice) {
 	mark := markOf(p.ID, "night")
 	if w.URL == "" || sent(ctx, o, mark) {
 		return
@@ -76,11 +77,11 @@ func sent(ctx context.Context, o state.Objects, mark string) bool {
 
 // Since is what the state tells of the time since the plan before.
 type Since struct {
-	From    time.Time    `json:"from"`
-	Missed  int          `json:"-"`       // nights without a plan
-	Removed state.Totals `json:"removed"` // takedowns included
-	Idle    []string     `json:"idle,omitempty"`
-	Err     error        `json:"-"` // the rest is not whole
+	From    time.Time      `json:"from"`
+	Missed  int            `json:"-"`       // nights without a plan
+	Removed removal.Totals `json:"removed"` // takedowns included
+	Idle    []string       `json:"idle,omitempty"`
+	Err     error          `json:"-"` // the rest is not whole
 }
 
 const (
@@ -90,7 +91,7 @@ const (
 
 // sinceLast reads what left since the plan before this one, and which approved plans
 // no run has taken up, nor refused, for more than a day.
-func sinceLast(ctx context.Context, o state.Objects, policy *retention.Policy, p state.Plan) (s Since) {
+func sinceLast(ctx context.Context, o state.Objects, policy *retention.Policy, p removal.Plan) (s Since) {
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-reserve))
@@ -112,7 +113,7 @@ func sinceLast(ctx context.Context, o state.Objects, policy *retention.Policy, p
 	}
 	s.Missed = p.Missed(s.From)
 	taken := map[string]bool{}
-	for row, err := range state.Recent(ctx, o, minTime(s.From, p.Created.Add(-day))) {
+	for row, err := range removal.Recent(ctx, o, minTime(s.From, p.Created.Add(-day))) {
 		if err != nil {
 			s.Err = err
 			return s
@@ -120,7 +121,7 @@ func sinceLast(ctx context.Context, o state.Objects, policy *retention.Policy, p
 		if !row.Tick.Before(p.Created.Add(-day)) {
 			taken[row.Plan] = true
 		}
-		if row.Event == state.Outcome && row.Result == video.Done && row.Tick.After(s.From) && (mine[row.Plan] || strings.HasPrefix(row.Plan, state.Takedowns)) {
+		if row.Event == removal.Outcome && row.Result == video.Done && row.Tick.After(s.From) && (mine[row.Plan] || strings.HasPrefix(row.Plan, state.Takedowns)) {
 			s.Removed.Add(row.Item)
 		}
 	}
@@ -130,12 +131,12 @@ func sinceLast(ctx context.Context, o state.Objects, policy *retention.Policy, p
 
 // plansBefore gives the plans of the same scope that were made lately, before this one.
 // What is corrupt is left out: purge reports it.
-func plansBefore(ctx context.Context, o state.Objects, p state.Plan) (earlier []state.Plan, err error) {
-	for id, err := range state.Plans(ctx, o, p.Created.Add(-retention.LookBack)) {
+func plansBefore(ctx context.Context, o state.Objects, p removal.Plan) (earlier []removal.Plan, err error) {
+	for id, err := range removal.Plans(ctx, o, p.Created.Add(-retention.LookBack)) {
 		if err != nil {
 			return nil, err
 		}
-		before, err := state.ReadPlan(ctx, o, id)
+		before, err := removal.ReadPlan(ctx, o, id)
 		switch {
 		case errors.Is(err, state.ErrCorrupt):
 		case err != nil:
@@ -149,7 +150,7 @@ func plansBefore(ctx context.Context, o state.Objects, p state.Plan) (earlier []
 
 // waitingOf names the plans that have waited for a run for more than a day. Of those that
 // the policy approves by itself it is the latest: it takes no other.
-func waitingOf(ctx context.Context, o state.Objects, policy *retention.Policy, plans []state.Plan, now time.Time) (waiting []string, err error) {
+func waitingOf(ctx context.Context, o state.Objects, policy *retention.Policy, plans []removal.Plan, now time.Time) (waiting []string, err error) {
 	latest := ""
 	for _, p := range plans {
 		from, asked, err := waits(ctx, o, policy, p, now)
@@ -193,18 +194,18 @@ func wasRefused(ctx context.Context, o state.Objects, id string) (bool, error) {
 
 // waits says since when the plan waits for a run, zero: it does not, and whether
 // somebody asked for that; otherwise it is for the policy to approve.
-func waits(ctx context.Context, o state.Objects, policy *retention.Policy, p state.Plan, now time.Time) (from time.Time, asked bool, err error) {
+func waits(ctx context.Context, o state.Objects, policy *retention.Policy, p removal.Plan, now time.Time) (from time.Time, asked bool, err error) {
 	if p.Items == 0 {
 		return time.Time{}, false, nil
 	}
-	status, detail, err := state.StatusOf(ctx, o, p, now)
+	status, detail, err := removal.StatusOf(ctx, o, p, now)
 	if err != nil {
 		return time.Time{}, false, err
 	}
 	switch {
-	case status == state.PlanApproved, status == state.PlanRunning:
+	case status == removal.PlanApproved, status == removal.PlanRunning:
 		from, asked = detail.At, true
-	case status == state.PlanPlanned && policy != nil && policy.SelfApproving && p.Policy == policy.Hash:
+	case status == removal.PlanPlanned && policy != nil && policy.SelfApproving && p.Policy == policy.Hash:
 		from = p.Created
 	default:
 		return time.Time{}, false, nil

@@ -15,6 +15,7 @@ import (
 	"vodcurator/shared/act/notify"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -79,19 +80,19 @@ func TestInDoubtAnIncidentIsToldTwiceRatherThanNever(t *testing.T) {
 }
 
 // planned writes a plan of one item made on that night.
-func planned(t *testing.T, o state.Objects, at time.Time, change func(*state.Plan)) state.Plan {
+func planned(t *testing.T, o state.Objects, at time.Time, change func(*removal.Plan)) removal.Plan {
 	t.Helper()
-	p := state.Plan{Created: at, Expires: at.AddDate(0, 0, 7), Scope: video.Scope{Region: "cn-shanghai", Account: "1"}, Policy: retention.Default().Hash, Totals: state.Totals{Media: 1, Items: 1}}
+	p := removal.Plan{Created: at, Expires: at.AddDate(0, 0, 7), Scope: video.Scope{Region: "cn-shanghai", Account: "1"}, Policy: retention.Default().Hash, Totals: removal.Totals{Media: 1, Items: 1}}
 	if change != nil {
 		change(&p)
 	}
 	require.NoError(t, p.Seal())
-	require.NoError(t, state.WritePlan(t.Context(), o, p))
+	require.NoError(t, removal.WritePlan(t.Context(), o, p))
 	return p
 }
 
 // since tells of the night and gives what its notice was worded from.
-func since(t *testing.T, o state.Objects, p state.Plan, policy *retention.Policy) (s notify.Since) {
+func since(t *testing.T, o state.Objects, p removal.Plan, policy *retention.Policy) (s notify.Since) {
 	t.Helper()
 	webhook(&hook{answers: []int{400}}).Night(t.Context(), o, policy, p, func(all notify.Since) notify.Notice {
 		s = all
@@ -104,18 +105,18 @@ func TestANightIsToldOnceWithWhatLeftSinceTheOneBefore(t *testing.T) {
 	o := open(t)
 	older := planned(t, o, night.AddDate(0, 0, -2), nil)
 	before := planned(t, o, night.AddDate(0, 0, -1), nil)
-	elsewhere := planned(t, o, night.AddDate(0, 0, -1).Add(time.Minute), func(p *state.Plan) { p.Account = "2" })
+	elsewhere := planned(t, o, night.AddDate(0, 0, -1).Add(time.Minute), func(p *removal.Plan) { p.Account = "2" })
 	p := planned(t, o, night, nil)
-	l, err := state.OpenLedger(t.Context(), o, "purge", "r")
+	l, err := removal.OpenLedger(t.Context(), o, "purge", "r")
 	require.NoError(t, err)
-	for _, row := range []state.Row{
+	for _, row := range []removal.Row{
 		{Tick: night.Add(-25 * time.Hour), Plan: older.ID, Result: video.Done},
 		{Tick: night.Add(-22 * time.Hour), Plan: older.ID, Result: video.Done},
 		{Tick: night.Add(-22 * time.Hour), Plan: before.ID, Result: video.Kept},
 		{Tick: night.Add(-22 * time.Hour), Plan: elsewhere.ID, Result: video.Done},
 		{Tick: night.Add(-20 * time.Hour), Plan: "takedown-x", Result: video.Done},
 	} {
-		row.Event, row.Item = state.Outcome, retention.Item{ID: "a", Kind: retention.Whole, Bytes: 5}
+		row.Event, row.Item = removal.Outcome, retention.Item{ID: "a", Kind: retention.Whole, Bytes: 5}
 		require.NoError(t, l.Append(t.Context(), row))
 	}
 	h := &hook{answers: []int{400, 400, 200}}
@@ -127,7 +128,7 @@ func TestANightIsToldOnceWithWhatLeftSinceTheOneBefore(t *testing.T) {
 		})
 	}
 	require.Len(t, h.got, 3, "once delivered it is not told, nor worded, again")
-	require.Equal(t, notify.Since{From: before.Created, Removed: state.Totals{Media: 2, Items: 2, Bytes: 10}}, got[0])
+	require.Equal(t, notify.Since{From: before.Created, Removed: removal.Totals{Media: 2, Items: 2, Bytes: 10}}, got[0])
 	require.Len(t, got, 3)
 
 	require.NoError(t, o.Create(t.Context(), "ledger/00000006.jsonl", []byte("not a segment")))
@@ -162,24 +163,24 @@ func TestANightIsToldEvenIfWhatLeftCannotBeReadInTime(t *testing.T) {
 func TestAnApprovedPlanThatNoRunTookUpForADayIsTold(t *testing.T) {
 	self, err := retention.Parse("policy.yaml", bytes.Replace(retention.DefaultSource(), []byte("approve: person"), []byte("approve: within-guards"), 1))
 	require.NoError(t, err)
-	approve := func(at time.Time) func(*testing.T, state.Objects, state.Plan) {
-		return func(t *testing.T, o state.Objects, p state.Plan) {
-			_, err := state.Approve(t.Context(), o, p, "anna", "", at, 0)
+	approve := func(at time.Time) func(*testing.T, state.Objects, removal.Plan) {
+		return func(t *testing.T, o state.Objects, p removal.Plan) {
+			_, err := removal.Approve(t.Context(), o, p, "anna", "", at, 0)
 			require.NoError(t, err)
 		}
 	}
 	long := approve(night.Add(-25 * time.Hour))
-	run := func(at time.Time) func(*testing.T, state.Objects, state.Plan) {
-		return func(t *testing.T, o state.Objects, p state.Plan) {
+	run := func(at time.Time) func(*testing.T, state.Objects, removal.Plan) {
+		return func(t *testing.T, o state.Objects, p removal.Plan) {
 			long(t, o, p)
-			l, err := state.OpenLedger(t.Context(), o, "purge", "r")
+			l, err := removal.OpenLedger(t.Context(), o, "purge", "r")
 			require.NoError(t, err)
-			require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Note, Tick: at, Plan: p.ID}))
+			require.NoError(t, l.Append(t.Context(), removal.Row{Event: removal.Note, Tick: at, Plan: p.ID}))
 		}
 	}
 	for name, tc := range map[string]struct {
-		plan   func(*state.Plan)
-		then   func(*testing.T, state.Objects, state.Plan)
+		plan   func(*removal.Plan)
+		then   func(*testing.T, state.Objects, removal.Plan)
 		policy *retention.Policy
 		idle   bool
 	}{
@@ -188,36 +189,36 @@ func TestAnApprovedPlanThatNoRunTookUpForADayIsTold(t *testing.T) {
 		"a run, last night":     {nil, run(night.Add(-20 * time.Hour)), nil, false},
 		"approved this morning": {nil, approve(night.Add(-9 * time.Hour)), nil, false},
 		"not approved":          {nil, nil, nil, false},
-		"not approved, by a policy that approves itself": {func(p *state.Plan) { p.Policy = self.Hash }, nil, self, true},
+		"not approved, by a policy that approves itself": {func(p *removal.Plan) { p.Policy = self.Hash }, nil, self, true},
 		"by an older policy that approved itself":        {nil, nil, self, false},
-		"not approved, and planned again since": {func(p *state.Plan) { p.Policy = self.Hash }, func(t *testing.T, o state.Objects, p state.Plan) {
-			planned(t, o, night.Add(-24*time.Hour), func(p *state.Plan) { p.Policy, p.Totals = self.Hash, state.Totals{} })
+		"not approved, and planned again since": {func(p *removal.Plan) { p.Policy = self.Hash }, func(t *testing.T, o state.Objects, p removal.Plan) {
+			planned(t, o, night.Add(-24*time.Hour), func(p *removal.Plan) { p.Policy, p.Totals = self.Hash, removal.Totals{} })
 		}, self, false},
-		"not approved, and planned again an hour ago": {func(p *state.Plan) { p.Policy = self.Hash }, func(t *testing.T, o state.Objects, p state.Plan) {
-			planned(t, o, night.Add(-time.Hour), func(p *state.Plan) { p.Policy = self.Hash })
+		"not approved, and planned again an hour ago": {func(p *removal.Plan) { p.Policy = self.Hash }, func(t *testing.T, o state.Objects, p removal.Plan) {
+			planned(t, o, night.Add(-time.Hour), func(p *removal.Plan) { p.Policy = self.Hash })
 		}, self, true},
-		"expired":            {func(p *state.Plan) { p.Expires = night }, long, nil, false},
-		"over its guards":    {func(p *state.Plan) { p.Over = []string{"2 items, at most 1"} }, long, nil, false},
-		"without an item":    {func(p *state.Plan) { p.Totals = state.Totals{} }, long, nil, false},
-		"of another account": {func(p *state.Plan) { p.Account = "2" }, long, nil, false},
-		"ended": {nil, func(t *testing.T, o state.Objects, p state.Plan) {
+		"expired":            {func(p *removal.Plan) { p.Expires = night }, long, nil, false},
+		"over its guards":    {func(p *removal.Plan) { p.Over = []string{"2 items, at most 1"} }, long, nil, false},
+		"without an item":    {func(p *removal.Plan) { p.Totals = removal.Totals{} }, long, nil, false},
+		"of another account": {func(p *removal.Plan) { p.Account = "2" }, long, nil, false},
+		"ended": {nil, func(t *testing.T, o state.Objects, p removal.Plan) {
 			long(t, o, p)
-			require.NoError(t, state.EndRun(t.Context(), o, state.RunEnd{Plan: p.ID}))
+			require.NoError(t, removal.EndRun(t.Context(), o, removal.RunEnd{Plan: p.ID}))
 		}, nil, false},
-		"refused by a run, which was told": {nil, func(t *testing.T, o state.Objects, p state.Plan) {
+		"refused by a run, which was told": {nil, func(t *testing.T, o state.Objects, p removal.Plan) {
 			long(t, o, p)
 			webhook(&hook{answers: []int{200}}).Incidents(t.Context(), o, night, notice, []notify.Incident{{Text: "plan refused: over the guards", Plan: p.ID}})
 		}, nil, false},
-		"told as the plan of its night": {nil, func(t *testing.T, o state.Objects, p state.Plan) {
+		"told as the plan of its night": {nil, func(t *testing.T, o state.Objects, p removal.Plan) {
 			long(t, o, p)
 			webhook(&hook{answers: []int{200}}).Night(t.Context(), o, nil, p, func(notify.Since) notify.Notice { return notice })
 		}, nil, true},
-		"with an end that cannot be read": {nil, func(t *testing.T, o state.Objects, p state.Plan) {
+		"with an end that cannot be read": {nil, func(t *testing.T, o state.Objects, p removal.Plan) {
 			long(t, o, p)
 			require.NoError(t, o.Create(t.Context(), "ended/"+p.ID+".json", []byte("{")))
 		}, nil, false},
-		"withdrawn": {func(p *state.Plan) { p.Policy = self.Hash }, func(t *testing.T, o state.Objects, p state.Plan) {
-			require.NoError(t, state.Withdraw(t.Context(), o, p.ID, "otto", "", night))
+		"withdrawn": {func(p *removal.Plan) { p.Policy = self.Hash }, func(t *testing.T, o state.Objects, p removal.Plan) {
+			require.NoError(t, removal.Withdraw(t.Context(), o, p.ID, "otto", "", night))
 		}, self, false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -23,21 +24,21 @@ func damaged(err error) bool {
 	return errors.Is(err, state.ErrCorrupt) || errors.Is(err, video.ErrNotFound)
 }
 
-func (j Job) begin(at time.Time) state.Draft {
-	return state.Draft{At: at, Scope: j.Scope, Policy: j.Policy.Hash}
+func (j Job) begin(at time.Time) removal.Draft {
+	return removal.Draft{At: at, Scope: j.Scope, Policy: j.Policy.Hash}
 }
 
 // resume finds the night's plan, else the progress of an earlier tick, or begins. A plan
 // is of the night in which it is finished: its draft tells the tick of that.
-func (j Job) resume(ctx context.Context, at time.Time) (state.Draft, state.Plan, error) {
+func (j Job) resume(ctx context.Context, at time.Time) (removal.Draft, removal.Plan, error) {
 	tonight, err := j.made(ctx, at.Add(-settled), at.Add(ahead))
 	if err != nil && !errors.Is(err, state.ErrCorrupt) {
-		return state.Draft{}, state.Plan{}, err
+		return removal.Draft{}, removal.Plan{}, err
 	}
 	if p, ok, err := j.timely(ctx, tonight); ok || err != nil {
-		return state.Draft{}, p, err
+		return removal.Draft{}, p, err
 	}
-	d, err := state.LastDraft(ctx, j.State, j.begin(at), at.Add(-fresh-settled))
+	d, err := removal.LastDraft(ctx, j.State, j.begin(at), at.Add(-fresh-settled))
 	over := d.At.Before(at.Add(-fresh))
 	if err == nil && d.Done && !d.At.Equal(at) { // that one became a plan, or will if asked again
 		made, madeErr := j.made(ctx, d.At, d.At)
@@ -49,32 +50,32 @@ func (j Job) resume(ctx context.Context, at time.Time) (state.Draft, state.Plan,
 	}
 	switch {
 	case damaged(err):
-		return state.Draft{}, state.Plan{}, fmt.Errorf("%w: %w", errProgress, err)
+		return removal.Draft{}, removal.Plan{}, fmt.Errorf("%w: %w", errProgress, err)
 	case over:
 		d = j.begin(at)
 	}
-	return d, state.Plan{}, err
+	return d, removal.Plan{}, err
 }
 
 // finish settles the drafts now that the whole library is counted, and writes
 // the plan.
-func (s *survey) finish(ctx context.Context) (state.Plan, error) {
+func (s *survey) finish(ctx context.Context) (removal.Plan, error) {
 	j, d := s.Job, &s.draft
-	p := state.Plan{
+	p := removal.Plan{
 		Created: d.At, Expires: d.At.Add(j.Policy.Expires), Scope: j.Scope,
 		Policy: j.Policy.Hash, Guards: j.Policy.Guards,
-		Library: state.Library{Media: d.Tally.Media, Unread: d.Unread, Bytes: d.Tally.Bytes, Complete: d.Tally.Complete, Counted: true},
+		Library: removal.Library{Media: d.Tally.Media, Unread: d.Unread, Bytes: d.Tally.Bytes, Complete: d.Tally.Complete, Counted: true},
 	}
 	before, err := s.marks(ctx)
 	if err != nil {
-		return state.Plan{}, err
+		return removal.Plan{}, err
 	}
 	next, stop := iter.Pull2(before)
 	defer stop()
 	o := j.State
 	l := listing{survey: s, plan: &p, marks: pending{next: next}, groups: map[retention.Group]bool{}, sums: sums{price: j.Policy.Prices, plan: &p},
-		going: state.Lines{Objects: o}, pending: state.Lines{Objects: o}, survivors: state.Lines{Objects: o}}
-	for v, err := range state.ReadLines[retention.Verdict](ctx, o, d.Earlier) {
+		going: removal.Lines{Objects: o}, pending: removal.Lines{Objects: o}, survivors: removal.Lines{Objects: o}}
+	for v, err := range removal.ReadLines[retention.Verdict](ctx, o, d.Earlier) {
 		if damaged(err) {
 			err = fmt.Errorf("%w: %w", errProgress, err)
 		}
@@ -82,31 +83,31 @@ func (s *survey) finish(ctx context.Context) (state.Plan, error) {
 			err = l.add(ctx, v)
 		}
 		if err != nil {
-			return state.Plan{}, err
+			return removal.Plan{}, err
 		}
 	}
 	if err := l.end(ctx); err != nil {
-		return state.Plan{}, err
+		return removal.Plan{}, err
 	}
 	p.Kept, p.Near = d.Kept, d.Near
 	p.Warnings, p.Odd = slices.Concat(j.Policy.Warnings(), j.Policy.Unused(&d.Tally, s.inputs)), d.OddText()
 	l.sums.finish(cmp.Or(j.Share, 0.25))
 	p.Over = p.Guards.Over(p.Items, p.Media, p.Unknown, p.Bytes, p.Base())
 	if err := p.Seal(); err != nil {
-		return state.Plan{}, err
+		return removal.Plan{}, err
 	}
-	return p, state.WritePlan(ctx, o, p)
+	return p, removal.WritePlan(ctx, o, p)
 }
 
 // listing writes the lines of a plan.
 type listing struct {
 	*survey
-	plan   *state.Plan
+	plan   *removal.Plan
 	marks  pending
 	groups map[retention.Group]bool // out of which something goes
 	sums   sums
 
-	going, pending, survivors state.Lines
+	going, pending, survivors removal.Lines
 }
 
 // add settles one asset and lists what goes of it, and what is pending.
@@ -160,7 +161,7 @@ func (l *listing) end(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, lines := range []*state.Lines{&l.going, &l.pending, &l.survivors} {
+	for _, lines := range []*removal.Lines{&l.going, &l.pending, &l.survivors} {
 		if err := lines.Flush(ctx); err != nil {
 			return err
 		}
@@ -171,8 +172,8 @@ func (l *listing) end(ctx context.Context) error {
 
 // pending is what the plan before listed as pending, in the order of plans.
 type pending struct {
-	next func() (state.Pending, error, bool)
-	head *state.Pending
+	next func() (removal.Pending, error, bool)
+	head *removal.Pending
 }
 
 // marks opens the deletion marks of the last plan of the same account before this one, whatever its
@@ -180,18 +181,18 @@ type pending struct {
 // later moment, and of a clock that ran ahead, are not looked at. Behind
 // what is not as it was written nobody knows what still matched: from there on the
 // days start anew, which only makes the wait longer.
-func (s *survey) marks(ctx context.Context) (iter.Seq2[state.Pending, error], error) {
-	var earlier []state.Plan
+func (s *survey) marks(ctx context.Context) (iter.Seq2[removal.Pending, error], error) {
+	var earlier []removal.Plan
 	var lost error
 	lostAt := 0 // behind so many of those
-	for id, err := range state.Plans(ctx, s.State, s.draft.At.AddDate(0, 0, -60)) {
+	for id, err := range removal.Plans(ctx, s.State, s.draft.At.AddDate(0, 0, -60)) {
 		if err != nil {
 			return nil, err
 		}
 		if plannedAfter(id, s.draft.At) {
 			break
 		}
-		p, err := state.ReadPlan(ctx, s.State, id)
+		p, err := removal.ReadPlan(ctx, s.State, id)
 		switch {
 		case errors.Is(err, state.ErrCorrupt):
 			lost, lostAt = err, len(earlier)
@@ -208,13 +209,13 @@ func (s *survey) marks(ctx context.Context) (iter.Seq2[state.Pending, error], er
 	if ok {
 		s.before = last.Created
 	}
-	if at := slices.IndexFunc(earlier, func(p state.Plan) bool { return p.ID == last.ID }); at >= lostAt {
+	if at := slices.IndexFunc(earlier, func(p removal.Plan) bool { return p.ID == last.ID }); at >= lostAt {
 		lost = nil
 	} else {
-		last = state.Plan{}
+		last = removal.Plan{}
 	}
-	return func(yield func(state.Pending, error) bool) {
-		for row, err := range state.ReadLines[state.Pending](ctx, s.State, last.Pending) {
+	return func(yield func(removal.Pending, error) bool) {
+		for row, err := range removal.ReadLines[removal.Pending](ctx, s.State, last.Pending) {
 			if damaged(err) {
 				lost = err
 				break
@@ -233,15 +234,15 @@ func (s *survey) marks(ctx context.Context) (iter.Seq2[state.Pending, error], er
 // wait takes out of the verdict what has not waited long enough, and gives the
 // rows of the new deletion marks for it. Days count by the event's clock, one for each
 // date on which the item matched again; the time must have passed as well.
-func (s *pending) wait(v *retention.Verdict, now time.Time, grace time.Duration) ([]state.Pending, error) {
+func (s *pending) wait(v *retention.Verdict, now time.Time, grace time.Duration) ([]removal.Pending, error) {
 	known, err := s.of(*v)
 	if err != nil {
 		return nil, err
 	}
-	var rows []state.Pending
+	var rows []removal.Pending
 	var due []retention.Item
 	for _, item := range v.Items {
-		row := state.Pending{Item: item, Title: v.Title, Created: v.Created, Since: now, Last: now}
+		row := removal.Pending{Item: item, Title: v.Title, Created: v.Created, Since: now, Last: now}
 		for _, k := range known {
 			if !k.Same(item) {
 				continue
@@ -263,7 +264,7 @@ func (s *pending) wait(v *retention.Verdict, now time.Time, grace time.Duration)
 
 // of gives the rows of one media and leaves behind those before it, which no
 // longer match.
-func (s *pending) of(v retention.Verdict) (rows []state.Pending, err error) {
+func (s *pending) of(v retention.Verdict) (rows []removal.Pending, err error) {
 	for {
 		if s.head == nil {
 			row, err, ok := s.next()
@@ -284,26 +285,26 @@ func (s *pending) of(v retention.Verdict) (rows []state.Pending, err error) {
 
 // sums gathers what the head of a plan says about its items.
 type sums struct {
-	plan    *state.Plan
+	plan    *removal.Plan
 	price   retention.Prices
-	rules   map[[2]string]*state.RuleTotals
+	rules   map[[2]string]*removal.RuleTotals
 	kinds   map[retention.Kind]int // for calls that take many media at once
 	calls   map[retention.Kind]int // for calls that take one media
-	saving  state.Saving
-	biggest []state.Big
+	saving  removal.Saving
+	biggest []removal.Big
 }
 
 func (s *sums) add(v retention.Verdict, now time.Time) {
 	if s.rules == nil {
-		s.rules, s.kinds, s.calls = map[[2]string]*state.RuleTotals{}, map[retention.Kind]int{}, map[retention.Kind]int{}
+		s.rules, s.kinds, s.calls = map[[2]string]*removal.RuleTotals{}, map[retention.Kind]int{}, map[retention.Kind]int{}
 	}
 	s.plan.Add(v.Items...)
-	touched := map[*state.RuleTotals]bool{}
+	touched := map[*removal.RuleTotals]bool{}
 	streams := 0
 	for _, i := range v.Items {
 		key := [2]string{i.Rule, string(i.Kind)}
 		if s.rules[key] == nil {
-			s.rules[key] = &state.RuleTotals{Rule: i.Rule, Kind: i.Kind}
+			s.rules[key] = &removal.RuleTotals{Rule: i.Rule, Kind: i.Kind}
 		}
 		r := s.rules[key]
 		was := r.Media
@@ -323,7 +324,7 @@ func (s *sums) add(v retention.Verdict, now time.Time) {
 		} else {
 			s.saving.Unpriced++
 		}
-		s.big(state.Big{Item: i, Title: v.Title})
+		s.big(removal.Big{Item: i, Title: v.Title})
 	}
 	s.calls[retention.Stream] += (streams + 19) / 20
 	if slices.ContainsFunc(v.Items, func(i retention.Item) bool { return i.Kind == retention.Images }) {
@@ -331,9 +332,9 @@ func (s *sums) add(v retention.Verdict, now time.Time) {
 	}
 }
 
-func (s *sums) big(b state.Big) {
+func (s *sums) big(b removal.Big) {
 	s.biggest = append(s.biggest, b)
-	slices.SortStableFunc(s.biggest, func(a, b state.Big) int { return cmp.Compare(b.Bytes, a.Bytes) })
+	slices.SortStableFunc(s.biggest, func(a, b removal.Big) int { return cmp.Compare(b.Bytes, a.Bytes) })
 	s.biggest = s.biggest[:min(len(s.biggest), 10)]
 }
 
@@ -345,13 +346,13 @@ func (s *sums) finish(share float64) {
 	for _, r := range s.rules {
 		p.Rules = append(p.Rules, *r)
 	}
-	slices.SortFunc(p.Rules, func(a, b state.RuleTotals) int {
+	slices.SortFunc(p.Rules, func(a, b removal.RuleTotals) int {
 		return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Kind, b.Kind))
 	})
 	p.Biggest = s.biggest
 	whole, source := (s.kinds[retention.Whole]+19)/20, (s.kinds[retention.Source]+19)/20
 	streams, images := s.calls[retention.Stream], s.calls[retention.Images]
-	p.Work = state.Work{
+	p.Work = removal.Work{
 		Reads: (p.Media + 19) / 20, Deletes: whole + source + streams + images,
 		Minutes: (float64(whole)/perVideo + float64(source)/perSource + float64(streams+images)/perPart) / share / 60,
 	}

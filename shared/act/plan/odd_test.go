@@ -23,7 +23,7 @@ import (
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/localcloud"
 	"vodcurator/shared/localcloud/fakevod"
-	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 	"vodcurator/shared/vod"
 )
@@ -221,11 +221,11 @@ func TestEmptyUploadsMakeNoRoomInTheGuard(t *testing.T) {
 
 func TestWhatCannotGoIsNotListedAgain(t *testing.T) {
 	j := job(t, &library{media: many(3)}, temps)
-	note := func(a state.Aside) {
-		require.NoError(t, state.NoteAside(t.Context(), j.State, now, []state.Aside{a}))
+	note := func(a removal.Aside) {
+		require.NoError(t, removal.NoteAside(t.Context(), j.State, now, []removal.Aside{a}))
 	}
 	first := j.Library.(*library).media[0]
-	note(state.Aside{ID: first.ID, Kind: retention.Whole, Modified: first.Modified, Until: now.AddDate(0, 0, 7), Why: "unremovable"})
+	note(removal.Aside{ID: first.ID, Kind: retention.Whole, Modified: first.Modified, Until: now.AddDate(0, 0, 7), Why: "unremovable"})
 	r, err := j.Run(t.Context(), now)
 	require.NoError(t, err)
 	require.Equal(t, 2, r.Plan.Items)
@@ -312,7 +312,7 @@ func TestAPlanOfAClockThatRanAheadIsNoNightOfTheGrace(t *testing.T) {
 		require.NoError(t, err)
 		require.False(t, r.Earlier, tick)
 		require.Equal(t, want.items, r.Plan.Items, tick)
-		for row, err := range state.ReadLines[state.Pending](t.Context(), j.State, r.Plan.Pending) {
+		for row, err := range removal.ReadLines[removal.Pending](t.Context(), j.State, r.Plan.Pending) {
 			require.NoError(t, err)
 			require.True(t, tick == 0 || row.Since.Equal(now), "%d: %s", tick, row.Since)
 		}
@@ -348,7 +348,7 @@ func TestSixteenPlansOfAMinuteAreOneNightOfTheGrace(t *testing.T) {
 		r, err := j.Run(t.Context(), now.Add(time.Duration(i)*4*time.Second))
 		require.NoError(t, err)
 		require.Zero(t, r.Plan.Items)
-		for row, err := range state.ReadLines[state.Pending](t.Context(), j.State, r.Plan.Pending) {
+		for row, err := range removal.ReadLines[removal.Pending](t.Context(), j.State, r.Plan.Pending) {
 			require.NoError(t, err)
 			require.Zero(t, row.Days)
 			require.Equal(t, now, row.Since)

@@ -25,6 +25,7 @@ import (
 
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -32,7 +33,7 @@ import (
 type Library interface {
 	Search(ctx context.Context, q video.Query) iter.Seq2[video.Found, error]
 	Media(ctx context.Context, ids []video.ID) ([]video.Answer[video.Media], error)
-	state.Categories
+	removal.Categories
 }
 
 // Job makes plans. All fields but Share and Log are required, and of the scope the region and the account.
@@ -47,10 +48,10 @@ type Job struct {
 
 // Report is what came of a run.
 type Report struct {
-	Plan    state.Plan // the zero Plan when the library is not read to its end yet
-	Read    int        // media read so far, earlier ticks included
-	Resumed bool       // an earlier tick had begun
-	Earlier bool       // the plan was there already: an earlier tick of the night made it
+	Plan    removal.Plan // the zero Plan when the library is not read to its end yet
+	Read    int          // media read so far, earlier ticks included
+	Resumed bool         // an earlier tick had begun
+	Earlier bool         // the plan was there already: an earlier tick of the night made it
 	// Nights is how many nights have ended without this plan since it was begun. Only
 	// the first run of a night says so.
 	Nights int
@@ -113,16 +114,16 @@ func (j Job) Run(ctx context.Context, at time.Time) (Report, error) {
 }
 
 // goOn plans from where the draft ends.
-func (j Job) goOn(ctx context.Context, d state.Draft, at time.Time) (Report, error) {
+func (j Job) goOn(ctx context.Context, d removal.Draft, at time.Time) (Report, error) {
 	report := Report{Resumed: d.Number > 0, Nights: nights(d.At, at)}
 	if report.Nights == nights(d.At, d.Tick) {
 		report.Nights = 0 // an earlier run said so
 	}
 	tick := d.Tick
 	d.Tick = at
-	inputs, err := state.LoadInputs(ctx, j.State, j.Library, j.Policy, d.At)
+	inputs, err := removal.LoadInputs(ctx, j.State, j.Library, j.Policy, d.At)
 	if err == nil && j.Policy.RemovesImages() {
-		images, damaged, failed := state.LoadImages(ctx, j.State)
+		images, damaged, failed := removal.LoadImages(ctx, j.State)
 		inputs.Imaged, err = images.Gone, failed
 		for _, fault := range damaged {
 			j.Log.WarnContext(ctx, "which images it tells of is not known; they are listed once more", slog.Any("error", fault))
@@ -134,9 +135,9 @@ func (j Job) goOn(ctx context.Context, d state.Draft, at time.Time) (Report, err
 	if err != nil {
 		return report, err
 	}
-	s := &survey{Job: j, draft: d, inputs: inputs, lines: state.Lines{Objects: j.State}, seen: map[video.ID]bool{}}
+	s := &survey{Job: j, draft: d, inputs: inputs, lines: removal.Lines{Objects: j.State}, seen: map[video.ID]bool{}}
 	var skipped []error
-	if s.aside, skipped, err = state.ReadAside(ctx, j.State, d.At); err != nil {
+	if s.aside, skipped, err = removal.ReadAside(ctx, j.State, d.At); err != nil {
 		return report, err
 	}
 	for _, fault := range skipped {
@@ -178,15 +179,15 @@ func nights(from, to time.Time) int { return int((to.Sub(from) + 4*time.Hour) / 
 
 // made lists our whole plans for moments within these two; later ones are not looked at.
 // Where there is none, but one that is not as it was written, that is state.ErrCorrupt.
-func (j Job) made(ctx context.Context, from, to time.Time) (whole []state.Plan, damaged error) {
-	for id, err := range state.Plans(ctx, j.State, from) {
+func (j Job) made(ctx context.Context, from, to time.Time) (whole []removal.Plan, damaged error) {
+	for id, err := range removal.Plans(ctx, j.State, from) {
 		if err != nil {
 			return nil, err
 		}
 		if plannedAfter(id, to) {
 			break
 		}
-		p, err := state.ReadPlan(ctx, j.State, id)
+		p, err := removal.ReadPlan(ctx, j.State, id)
 		switch {
 		case errors.Is(err, state.ErrCorrupt):
 			damaged = err
@@ -203,14 +204,14 @@ func (j Job) made(ctx context.Context, from, to time.Time) (whole []state.Plan, 
 }
 
 // timely gives the last of some plans that no clock which ran ahead has made.
-func (j Job) timely(ctx context.Context, plans []state.Plan) (last state.Plan, ok bool, err error) {
+func (j Job) timely(ctx context.Context, plans []removal.Plan) (last removal.Plan, ok bool, err error) {
 	for _, p := range slices.Backward(plans) {
-		ahead, err := state.Ahead(ctx, j.State, j.sameLibrary, []state.Plan{p})
+		ahead, err := removal.Ahead(ctx, j.State, j.sameLibrary, []removal.Plan{p})
 		if err != nil || !ahead[p.ID] {
 			return p, err == nil, err
 		}
 	}
-	return state.Plan{}, false, nil
+	return removal.Plan{}, false, nil
 }
 
 // plannedAfter says that a plan's name, which begins with its moment, is of a later one.
@@ -218,18 +219,18 @@ func plannedAfter(id string, t time.Time) bool {
 	return id > t.UTC().Format("20060102T150405Z")+"~"
 }
 
-func (j Job) mine(p state.Plan) bool { return j.sameLibrary(p) && p.Policy == j.Policy.Hash }
+func (j Job) mine(p removal.Plan) bool { return j.sameLibrary(p) && p.Policy == j.Policy.Hash }
 
-func (j Job) sameLibrary(p state.Plan) bool { return p.Scope == j.Scope }
+func (j Job) sameLibrary(p removal.Plan) bool { return p.Scope == j.Scope }
 
 // survey reads the library into drafts.
 type survey struct {
 	Job
-	draft  state.Draft
+	draft  removal.Draft
 	inputs retention.Inputs
-	lines  state.Lines
+	lines  removal.Lines
 
-	aside   map[state.AsideKey]state.Aside
+	aside   map[removal.AsideKey]removal.Aside
 	seen    map[video.ID]bool   // media of that second, and all without a time
 	second  time.Time           // creation time of the media in pending
 	pending []retention.Verdict // they are sorted before they are written
@@ -289,7 +290,7 @@ func (s *survey) turn(ctx context.Context, next time.Time, record bool) error {
 	s.draft.Parts = s.lines.Written
 	s.lines.Written = nil
 	s.draft.Number++
-	if err := state.WriteDraft(ctx, s.State, s.draft); err != nil {
+	if err := removal.WriteDraft(ctx, s.State, s.draft); err != nil {
 		return err
 	}
 	s.draft.Earlier = append(s.draft.Earlier, s.draft.Parts...)
@@ -354,7 +355,7 @@ func (s *survey) setAside(v *retention.Verdict, modified time.Time) {
 		return
 	}
 	aside := func(i retention.Item) bool {
-		for _, key := range []state.AsideKey{{ID: i.ID, Kind: i.Kind, Part: i.Part}, {ID: i.ID}} {
+		for _, key := range []removal.AsideKey{{ID: i.ID, Kind: i.Kind, Part: i.Part}, {ID: i.ID}} {
 			if a, ok := s.aside[key]; ok && a.Holds(s.draft.At, modified) {
 				v.Keeps = append(v.Keeps, retention.Keep{ID: i.ID, Kind: i.Kind, Part: i.Part, Rule: i.Rule, Why: SetAside,
 					Reason: fmt.Sprintf("not tried again before %s: %s", a.Until.UTC().Format(time.DateOnly), a.Why)})

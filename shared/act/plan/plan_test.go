@@ -23,6 +23,7 @@ import (
 	"vodcurator/shared/act/plan"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -112,7 +113,7 @@ func TestPlansWorkedOutByHand(t *testing.T) {
 					say("goes %s %s %s %d %s: %s", i.ID, i.Kind, part, i.Bytes, i.Rule, i.Reason)
 				}
 			}
-			for s, err := range state.ReadLines[retention.Survivor](t.Context(), j.State, r.Plan.Survivors) {
+			for s, err := range removal.ReadLines[retention.Survivor](t.Context(), j.State, r.Plan.Survivors) {
 				require.NoError(t, err)
 				say("stands %d %s: %s", s.Rule, s.Key, s.Media)
 			}
@@ -154,7 +155,7 @@ func many(n int) []video.Media {
 }
 
 func TestTheSameLibraryGivesTheSamePlanByteForByte(t *testing.T) {
-	var plans [2]state.Plan
+	var plans [2]removal.Plan
 	for i := range plans {
 		l := &library{media: many(1000)}
 		if i == 1 { // the search gives media of one second in another order
@@ -314,7 +315,7 @@ func TestAFailingSearchMakesNoPlan(t *testing.T) {
 	j := job(t, stale{&library{media: many(50)}}, temps)
 	_, err := j.Run(t.Context(), now)
 	require.ErrorIs(t, err, errStale)
-	for id := range state.Plans(t.Context(), j.State, time.Time{}) { //nolint:errcheck // there are none
+	for id := range removal.Plans(t.Context(), j.State, time.Time{}) { //nolint:errcheck // there are none
 		require.Fail(t, id)
 	}
 }
@@ -529,11 +530,11 @@ func TestImagesAreListedUntilTheLedgerHasThem(t *testing.T) {
 		return ids
 	}
 	require.Len(t, items(0), 3)
-	ledger, err := state.OpenLedger(t.Context(), j.State, "purge", "run")
+	ledger, err := removal.OpenLedger(t.Context(), j.State, "purge", "run")
 	require.NoError(t, err)
 	for i, result := range []video.Result{video.Done, video.Missing, video.Failed} {
 		item := retention.Item{ID: l.media[i].ID, Kind: retention.Images, Part: "NormalSnapshot"}
-		require.NoError(t, ledger.Append(t.Context(), state.Row{Event: state.Intent, Item: item}, state.Row{Event: state.Outcome, Item: item, Result: result, Detail: state.GoneBefore}))
+		require.NoError(t, ledger.Append(t.Context(), removal.Row{Event: removal.Intent, Item: item}, removal.Row{Event: removal.Outcome, Item: item, Result: result, Detail: removal.GoneBefore}))
 	}
 	require.Equal(t, []video.ID{l.media[2].ID}, items(1))
 

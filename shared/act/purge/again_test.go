@@ -14,6 +14,7 @@ import (
 	"vodcurator/shared/act/purge"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -101,9 +102,9 @@ func move(w *world, id video.ID, category int64) {
 
 // details are the reasons of all outcomes in the ledger.
 func details(t *testing.T, w *world) (all []string) {
-	for row, err := range state.Rows(t.Context(), w.objects, 0) {
+	for row, err := range removal.Rows(t.Context(), w.objects, 0) {
 		require.NoError(t, err)
-		if row.Event == state.Outcome {
+		if row.Event == removal.Outcome {
 			all = append(all, row.Detail)
 		}
 	}
@@ -174,10 +175,10 @@ func (u *unreadable) Media(ctx context.Context, ids []video.ID) ([]video.Answer[
 // A plan of an older version tells nothing of the groups, and one may come into a
 // group of which the plan knows without having been weighed there.
 func TestAPlanThatDoesNotTellWhatStaysKeeps(t *testing.T) {
-	for name, change := range map[string]func(*state.Plan, *retention.Verdict){
-		"no groups":         func(p *state.Plan, v *retention.Verdict) { p.Survivors, v.Newest = nil, nil },
-		"no group for this": func(_ *state.Plan, v *retention.Verdict) { v.Newest = nil },
-		"nobody stands":     func(p *state.Plan, _ *retention.Verdict) { p.Survivors = nil },
+	for name, change := range map[string]func(*removal.Plan, *retention.Verdict){
+		"no groups":         func(p *removal.Plan, v *retention.Verdict) { p.Survivors, v.Newest = nil, nil },
+		"no group for this": func(_ *removal.Plan, v *retention.Verdict) { v.Newest = nil },
+		"nobody stands":     func(p *removal.Plan, _ *retention.Verdict) { p.Survivors = nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, newest, temp("a"), inCategory("b", 50, 0), inCategory("c", 40, 0))
@@ -190,9 +191,9 @@ func TestAPlanThatDoesNotTellWhatStaysKeeps(t *testing.T) {
 }
 
 // rewrite makes another plan out of one; both are there.
-func (w *world) rewrite(t *testing.T, p state.Plan, change func(*state.Plan, *retention.Verdict)) state.Plan {
+func (w *world) rewrite(t *testing.T, p removal.Plan, change func(*removal.Plan, *retention.Verdict)) removal.Plan {
 	t.Helper()
-	lines := state.Lines{Objects: w.objects}
+	lines := removal.Lines{Objects: w.objects}
 	for v, err := range p.Entries(t.Context(), w.objects) {
 		require.NoError(t, err)
 		change(&p, &v)
@@ -201,7 +202,7 @@ func (w *world) rewrite(t *testing.T, p state.Plan, change func(*state.Plan, *re
 	require.NoError(t, lines.Flush(t.Context()))
 	p.Created, p.Chunks = p.Created.Add(time.Second), lines.Written
 	require.NoError(t, p.Seal())
-	require.NoError(t, state.WritePlan(t.Context(), w.objects, p))
+	require.NoError(t, removal.WritePlan(t.Context(), w.objects, p))
 	return p
 }
 
@@ -227,7 +228,7 @@ func TestAQuotaTakesOnlyWhatTheLatestPlanTakesAndNotForLong(t *testing.T) {
 	ruled := "rules: [{name: temp, select: '\"temp\" in tags', older_than: 30d, remove: {video: true}}]\n" + strings.TrimPrefix(quota, "rules: []\n")
 	for name, tc := range map[string]struct {
 		policy  string
-		between func(t *testing.T, w *world, p state.Plan)
+		between func(t *testing.T, w *world, p removal.Plan)
 		at      time.Time
 		detail  string
 	}{
@@ -236,52 +237,52 @@ func TestAQuotaTakesOnlyWhatTheLatestPlanTakesAndNotForLong(t *testing.T) {
 		"a day later":        {policy: quota, at: made.AddDate(0, 0, 1), detail: "a quota takes nothing by a count begun 24h0m0s ago"},
 		"a rule, later":      {policy: ruled, at: made.AddDate(0, 0, 6)},
 		"counted again since": {policy: quota, detail: "a quota takes nothing by this plan, a later one counted the library again",
-			between: func(t *testing.T, w *world, _ state.Plan) {
+			between: func(t *testing.T, w *world, _ removal.Plan) {
 				m := w.media["a"]
 				delete(w.media, "a")
 				require.Zero(t, w.plan(t, made.Add(13*time.Hour)).Items)
 				w.media["a"] = m
 			}},
 		"counted again, and that plan ended": {policy: quota, detail: "a quota takes nothing by this plan, a later one counted the library again",
-			between: func(t *testing.T, w *world, _ state.Plan) {
+			between: func(t *testing.T, w *world, _ removal.Plan) {
 				m := w.media["a"]
 				delete(w.media, "a")
 				w.media["other"] = inCategory("other", 95, 0)
 				p := w.plan(t, made.Add(13*time.Hour))
 				require.Equal(t, 1, p.Items)
 				w.media["a"] = m
-				require.NoError(t, state.EndRun(t.Context(), w.objects, state.RunEnd{Plan: p.ID}))
+				require.NoError(t, removal.EndRun(t.Context(), w.objects, removal.RunEnd{Plan: p.ID}))
 			}},
 		"counted again, and nobody can read by whom": {policy: quota, detail: "a quota takes nothing by this plan, a later one counted the library again",
-			between: func(t *testing.T, w *world, _ state.Plan) {
+			between: func(t *testing.T, w *world, _ removal.Plan) {
 				p := w.plan(t, made.Add(13*time.Hour))
 				w.objects = spoiled{w.objects, "plans/" + p.ID + ".json", "x"}
 			}},
-		"counted again, and taken again": {policy: quota, between: func(t *testing.T, w *world, _ state.Plan) {
+		"counted again, and taken again": {policy: quota, between: func(t *testing.T, w *world, _ removal.Plan) {
 			require.Equal(t, 1, w.plan(t, made.Add(13*time.Hour)).Items)
 		}},
 		"counted again, a day later": {policy: quota, at: made.Add(37 * time.Hour), detail: "a quota takes nothing by a count begun 24h0m0s ago",
-			between: func(t *testing.T, w *world, _ state.Plan) {
+			between: func(t *testing.T, w *world, _ removal.Plan) {
 				require.Equal(t, 1, w.plan(t, made.Add(13*time.Hour)).Items)
 			}},
 		"counted again, and taken by a rule": {policy: quota, detail: "a quota takes nothing by this plan, a later one counted the library again",
-			between: func(t *testing.T, w *world, _ state.Plan) {
-				w.rewrite(t, w.plan(t, made.Add(13*time.Hour)), func(_ *state.Plan, v *retention.Verdict) { v.Items[0].Rule = "temp" })
+			between: func(t *testing.T, w *world, _ removal.Plan) {
+				w.rewrite(t, w.plan(t, made.Add(13*time.Hour)), func(_ *removal.Plan, v *retention.Verdict) { v.Items[0].Rule = "temp" })
 			}},
 		"counted again, and the list is lost": {policy: quota, detail: "a quota takes nothing by this plan, a later one counted the library again",
-			between: func(t *testing.T, w *world, _ state.Plan) {
-				later := w.rewrite(t, w.plan(t, made.Add(13*time.Hour)), func(_ *state.Plan, v *retention.Verdict) { v.Title = "another" })
+			between: func(t *testing.T, w *world, _ removal.Plan) {
+				later := w.rewrite(t, w.plan(t, made.Add(13*time.Hour)), func(_ *removal.Plan, v *retention.Verdict) { v.Title = "another" })
 				w.objects = damaged{w.objects, "parts/" + later.Chunks[0].Hash}
 			}},
 		"counted again, over the guards": {policy: quota, detail: "a quota takes nothing by this plan, the latest one is over the guards",
-			between: func(t *testing.T, w *world, _ state.Plan) {
+			between: func(t *testing.T, w *world, _ removal.Plan) {
 				w.media["d"] = inCategory("d", 60, 0)
 				require.NotEmpty(t, w.plan(t, made.Add(13*time.Hour)).Over)
 			}},
-		"counted by another policy": {policy: quota, between: func(t *testing.T, w *world, p state.Plan) {
+		"counted by another policy": {policy: quota, between: func(t *testing.T, w *world, p removal.Plan) {
 			p.Created, p.Policy = p.Created.Add(time.Minute), strings.Repeat("a", 64)
 			require.NoError(t, p.Seal())
-			require.NoError(t, state.WritePlan(t.Context(), w.objects, p))
+			require.NoError(t, removal.WritePlan(t.Context(), w.objects, p))
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

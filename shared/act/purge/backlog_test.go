@@ -11,7 +11,7 @@ import (
 
 	"vodcurator/shared/act/plan"
 	"vodcurator/shared/act/purge"
-	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -95,11 +95,11 @@ func TestAnAssetThatCannotBeDecodedCostsOnlyItself(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, map[video.Result]int{video.Done: 44, video.Rejected: 1}, r.Results())
 	require.Equal(t, purge.Ended, r.Plans[0].Status)
-	aside, skipped, err := state.ReadAside(t.Context(), w.objects, later)
+	aside, skipped, err := removal.ReadAside(t.Context(), w.objects, later)
 	require.NoError(t, err)
 	require.Empty(t, skipped)
 	require.Len(t, aside, 1)
-	require.Contains(t, aside[state.AsideKey{ID: "v0003", Kind: "video"}].Why, "Snapshots")
+	require.Contains(t, aside[removal.AsideKey{ID: "v0003", Kind: "video"}].Why, "Snapshots")
 }
 
 // Rights that are missing are no fault of the assets: they are not set aside for a week.
@@ -113,7 +113,7 @@ func TestWithoutTheRightToDeleteNothingIsSetAside(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, purge.Stopped, r.Plans[0].Status)
 	require.Contains(t, r.Plans[0].Why, "20 of the last 20 items failed")
-	aside, _, err := state.ReadAside(t.Context(), w.objects, later)
+	aside, _, err := removal.ReadAside(t.Context(), w.objects, later)
 	require.NoError(t, err)
 	require.Empty(t, aside)
 }
@@ -175,9 +175,9 @@ func TestTheUsualDoesNotExpire(t *testing.T) {
 }
 
 // portion is a person's approval of the first items of a plan.
-func (w *world) portion(t *testing.T, p state.Plan, first int) {
+func (w *world) portion(t *testing.T, p removal.Plan, first int) {
 	t.Helper()
-	_, err := state.Approve(t.Context(), w.objects, p, "anna", "", p.Created, first)
+	_, err := removal.Approve(t.Context(), w.objects, p, "anna", "", p.Created, first)
 	require.NoError(t, err)
 }
 
@@ -186,11 +186,11 @@ func (w *world) portion(t *testing.T, p state.Plan, first int) {
 func TestABacklogAfterAHaltDrainsInPortions(t *testing.T) {
 	w := newWorld(t, selfApproved+"guards: {count: 100, percent: 100, unknown: 1000, bytes: 1TB, times_usual: 1000}\n")
 	w.fill("other", 300, at(90))
-	require.NoError(t, state.SetHalt(t.Context(), w.objects, state.Halt{Halted: true, By: "anna", At: made, Reason: "holidays"}))
+	require.NoError(t, removal.SetHalt(t.Context(), w.objects, removal.Halt{Halted: true, By: "anna", At: made, Reason: "holidays"}))
 	approved := 0
 	for n := range 20 {
 		if n == 8 {
-			require.NoError(t, state.SetHalt(t.Context(), w.objects, state.Halt{By: "anna", At: night(n)}))
+			require.NoError(t, removal.SetHalt(t.Context(), w.objects, removal.Halt{By: "anna", At: night(n)}))
 		}
 		w.fill(fmt.Sprintf("n%02d-", n), 20, night(n).AddDate(0, 0, -31), "temp")
 		p := w.plan(t, night(n))
@@ -211,7 +211,7 @@ func TestABacklogAfterAHaltDrainsInPortions(t *testing.T) {
 	}
 	require.Equal(t, 1, approved, "180 wait when it is resumed, and 20 more come each night")
 	require.Zero(t, w.left("n"))
-	report, err := state.VerifyLedger(t.Context(), w.objects)
+	report, err := removal.VerifyLedger(t.Context(), w.objects)
 	require.NoError(t, err)
 	require.Equal(t, 400, report.Results[video.Done])
 }
@@ -267,13 +267,13 @@ func TestAPolicyThatApprovesItselfWritesNoApproval(t *testing.T) {
 	w := newWorld(t, "approve: within-guards\n"+policy, temp("a"))
 	p := w.plan(t, made)
 	require.Equal(t, 1, w.purge(t, later).Removed())
-	_, err := state.ReadApproval(t.Context(), w.objects, p)
+	_, err := removal.ReadApproval(t.Context(), w.objects, p)
 	require.ErrorIs(t, err, video.ErrNotFound)
-	first, begun, err := state.FirstRun(t.Context(), w.objects, p.ID)
+	first, begun, err := removal.FirstRun(t.Context(), w.objects, p.ID)
 	require.NoError(t, err)
 	require.True(t, begun)
 	require.Equal(t, "policy "+w.policy.Hash[:8], first.By)
-	end, err := state.ReadEnd(t.Context(), w.objects, p.ID)
+	end, err := removal.ReadEnd(t.Context(), w.objects, p.ID)
 	require.NoError(t, err)
 	require.Equal(t, first.By, end.By)
 }

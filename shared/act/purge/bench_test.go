@@ -16,6 +16,7 @@ import (
 	"vodcurator/shared/localcloud"
 	"vodcurator/shared/localcloud/fakevod"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 	"vodcurator/shared/vod"
 )
@@ -66,7 +67,7 @@ func BenchmarkRemoval(b *testing.B) {
 					require.NoError(b, err)
 					made, err := plan.Job{Library: client, State: store, Policy: p, Scope: video.Scope{Region: "cn-shanghai", Account: "1"}}.Run(b.Context(), cloud.Now())
 					require.NoError(b, err)
-					_, err = state.Approve(b.Context(), store, made.Plan, "anna", "", time.Now(), 0)
+					_, err = removal.Approve(b.Context(), store, made.Plan, "anna", "", time.Now(), 0)
 					require.NoError(b, err)
 					began := time.Now()
 					b.StartTimer()

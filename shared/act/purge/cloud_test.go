@@ -23,6 +23,7 @@ import (
 	"vodcurator/shared/localcloud"
 	"vodcurator/shared/localcloud/fakevod"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 	"vodcurator/shared/vod"
 )
@@ -82,12 +83,12 @@ func newOverHTTP(t *testing.T, policy string) *overHTTP {
 func (c *overHTTP) now() time.Time { return c.cloud.Now().UTC().Truncate(time.Second) }
 
 // approved makes a plan that a person approves.
-func (c *overHTTP) approved(t *testing.T) state.Plan {
+func (c *overHTTP) approved(t *testing.T) removal.Plan {
 	t.Helper()
 	r, err := plan.Job{Library: c.client, State: c.objects, Policy: c.policy, Scope: video.Scope{Region: "cn-shanghai", Account: "1"}}.Run(t.Context(), c.now())
 	require.NoError(t, err)
 	require.True(t, r.Finished())
-	_, err = state.Approve(t.Context(), c.objects, r.Plan, "anna", "", c.now(), 0)
+	_, err = removal.Approve(t.Context(), c.objects, r.Plan, "anna", "", c.now(), 0)
 	require.NoError(t, err)
 	return r.Plan
 }
@@ -131,7 +132,7 @@ func TestAHoldWhileTheCallIsThrottledKeeps(t *testing.T) {
 					return
 				}
 				if halt {
-					require.NoError(t, state.SetHalt(t.Context(), c.objects, state.Halt{Halted: true, By: "anna", At: time.Now(), Reason: "stop"}))
+					require.NoError(t, removal.SetHalt(t.Context(), c.objects, removal.Halt{Halted: true, By: "anna", At: time.Now(), Reason: "stop"}))
 				} else {
 					c.tag(a.ID, "keep")
 				}
@@ -176,7 +177,7 @@ func TestASlowDeleteDoesNotOutliveItsLease(t *testing.T) {
 	require.ErrorIs(t, second, state.ErrBusy)
 	require.NoError(t, <-first)
 	require.Greater(t, time.Duration(waited.Load()), 10*time.Second, "nearly as long as its lease")
-	end, err := state.ReadEnd(t.Context(), c.objects, p.ID)
+	end, err := removal.ReadEnd(t.Context(), c.objects, p.ID)
 	require.NoError(t, err)
 	_, there := c.cloud.VOD.Lookup(a.ID)
 	want := map[video.Result]int{video.Kept: 1}

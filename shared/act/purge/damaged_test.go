@@ -11,6 +11,7 @@ import (
 
 	"vodcurator/shared/act/purge"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -38,10 +39,10 @@ func TestADamagedObjectOfOnePlanStopsThatPlanOnly(t *testing.T) {
 		"what it did":    "ledger/00000002.jsonl",
 		"what it did, 1": "ledger/00000001.jsonl",
 	} {
-		for after, change := range map[string]func(t *testing.T, w *world, p state.Plan){
-			"approved": func(*testing.T, *world, state.Plan) {},
-			"withdrawn": func(t *testing.T, w *world, p state.Plan) {
-				require.NoError(t, state.Withdraw(t.Context(), w.objects, p.ID, "otto", "", made))
+		for after, change := range map[string]func(t *testing.T, w *world, p removal.Plan){
+			"approved": func(*testing.T, *world, removal.Plan) {},
+			"withdrawn": func(t *testing.T, w *world, p removal.Plan) {
+				require.NoError(t, removal.Withdraw(t.Context(), w.objects, p.ID, "otto", "", made))
 			},
 		} {
 			t.Run(name+", "+after, func(t *testing.T) {
@@ -95,7 +96,7 @@ func TestWithoutTheTipOfTheLedgerNothingGoes(t *testing.T) {
 				require.ErrorContains(t, err, "ledger/00000001.jsonl")
 				require.Empty(t, w.removed)
 			}
-			_, err = state.VerifyLedger(t.Context(), w.objects)
+			_, err = removal.VerifyLedger(t.Context(), w.objects)
 			require.ErrorContains(t, err, "ledger/00000001.jsonl")
 			w.objects = whole
 			require.Equal(t, 1, w.purge(t, later).Removed())

@@ -9,7 +9,7 @@ import (
 
 	"vodcurator/shared/decide/removal"
 	"vodcurator/shared/decide/retention"
-	"vodcurator/shared/state"
+	stored "vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -147,7 +147,7 @@ func (w *work) attempt(ctx context.Context, entries []retention.Verdict) (off ma
 		return nil, nil
 	}
 	for _, item := range going {
-		row := w.row(state.Intent, item, "", "")
+		row := w.row(stored.Intent, item, "", "")
 		w.rows = append(w.rows, row)
 		w.note(row)
 		w.attempts[keyOf(item)] = w.attempts[keyOf(item)].AfterIntent()

@@ -17,6 +17,7 @@ import (
 	"vodcurator/shared/decide/removal"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
+	stored "vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -284,7 +285,7 @@ func TestTenTimesTheUsualStops(t *testing.T) {
 func TestGraceCountsWholeMatchedDaysOnTheEventsClock(t *testing.T) {
 	w := newWorld(t, "grace: 4d\n"+policy, temp("a"), temp("b"))
 	night := func(days int, more time.Duration) time.Time { return made.AddDate(0, 0, days).Add(more) }
-	plan := func(at time.Time) state.Plan { // by a policy of its own, or it would be the plan of an hour ago
+	plan := func(at time.Time) stored.Plan { // by a policy of its own, or it would be the plan of an hour ago
 		var err error
 		w.policy, err = retention.Parse("policy.yaml", fmt.Appendf(nil, "grace: 4d\n%s# %s", policy, at))
 		require.NoError(t, err)
@@ -295,7 +296,7 @@ func TestGraceCountsWholeMatchedDaysOnTheEventsClock(t *testing.T) {
 			p := plan(night(day, again))
 			require.Zero(t, p.Items, "day %d", day)
 			require.Equal(t, 2, p.PendingItems)
-			soon := state.Soon{Day: made.AddDate(0, 0, 4).Truncate(24 * time.Hour), Items: 2 - min(day/2, 1)}
+			soon := stored.Soon{Day: made.AddDate(0, 0, 4).Truncate(24 * time.Hour), Items: 2 - min(day/2, 1)}
 			require.Equal(t, soon, p.Soon, "day %d", day)
 		}
 		m := w.media["b"]
@@ -347,7 +348,7 @@ func TestEveryItemHasOneOutcomeAndFailuresAreNoSuccess(t *testing.T) {
 		sum += n
 	}
 	require.Equal(t, p.Items, sum)
-	report, err := state.VerifyLedger(t.Context(), w.objects)
+	report, err := stored.VerifyLedger(t.Context(), w.objects)
 	require.NoError(t, err)
 	require.Equal(t, 3, report.Plans[0].Freed.Items)
 }
@@ -419,14 +420,14 @@ func TestWhoIsTakenOverStopsBeforeItsNextCall(t *testing.T) {
 	w.approve(t, w.plan(t, made))
 	w.after = func(call string) error {
 		if strings.HasPrefix(call, "delete") { // a rival whose clock runs ahead
-			l, err := state.OpenLedger(t.Context(), w.objects, "purge", "rival")
+			l, err := stored.OpenLedger(t.Context(), w.objects, "purge", "rival")
 			require.NoError(t, err)
-			require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Note}))
+			require.NoError(t, l.Append(t.Context(), stored.Row{Event: stored.Note}))
 		}
 		return nil
 	}
 	_, err := w.job().Run(t.Context(), later)
-	require.ErrorIs(t, err, state.ErrRival)
+	require.ErrorIs(t, err, stored.ErrRival)
 	require.Len(t, w.removed, 20)
 }
 
@@ -572,7 +573,7 @@ func TestWhatWaitsKeepsNoOtherPlanFromItsTurn(t *testing.T) {
 			w := newWorld(t, "refresh_cdn: true\n"+policy)
 			w.planOf(t, "a", 2, made.AddDate(0, 0, -1))
 			w.planOf(t, "b", 2, made)
-			require.NoError(t, state.SetHalt(t.Context(), w.objects, state.Halt{Halted: tc.halted, By: "anna"}))
+			require.NoError(t, stored.SetHalt(t.Context(), w.objects, stored.Halt{Halted: tc.halted, By: "anna"}))
 			for range 2 { // of the second run as of the first
 				j := w.job()
 				j.CDN = &refresher{w.library, "a000"}

@@ -11,6 +11,7 @@ import (
 	"vodcurator/shared/decide/removal"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
+	stored "vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -35,7 +36,7 @@ func (p portion) remedy(plan string, c consent) string {
 
 // sum counts items of several plans, each once.
 type sum struct {
-	state.Totals
+	stored.Totals
 	items map[removal.Key]bool
 	media map[video.ID]bool
 }
@@ -55,7 +56,7 @@ func newSum(maps ...map[removal.Key]retention.Item) *sum {
 }
 
 func (s *sum) add(i retention.Item, newMedia bool) {
-	one := state.Totals{}
+	one := stored.Totals{}
 	one.Add(i)
 	if !newMedia {
 		one.Media = 0
@@ -120,7 +121,7 @@ func (e *countError) Error() string { return "count " + e.what + ": " + e.err.Er
 func (e *countError) Unwrap() error { return e.err }
 
 // overGuards says which guards so much would break.
-func (w *work) overGuards(all state.Totals) []string {
+func (w *work) overGuards(all stored.Totals) []string {
 	over := w.Policy.Guards.Over(all.Items, all.Media, all.Unknown, all.Bytes, w.plan.Base())
 	if limit := w.Policy.Guards.Usual * w.medianRemoved; w.medianRemoved > 0 && float64(all.Items) > limit {
 		over = append(over, fmt.Sprintf("%d items, usual are %.0f", all.Items, w.medianRemoved))
@@ -130,7 +131,7 @@ func (w *work) overGuards(all state.Totals) []string {
 
 // whole proves that the list is the one that was written.
 func (w *work) whole(ctx context.Context) error {
-	var sum state.Totals
+	var sum stored.Totals
 	for v, err := range w.plan.Entries(ctx, w.State) {
 		if err == nil {
 			err = w.hold(ctx)
@@ -158,7 +159,7 @@ func (r *run) tonight(ctx context.Context, since time.Time) (map[removal.Key]ret
 		key  removal.Key
 	}
 	items, seen, mine := map[removal.Key]retention.Item{}, map[item]bool{}, map[string]bool{}
-	for row, err := range state.Recent(ctx, r.State, since) {
+	for row, err := range stored.Recent(ctx, r.State, since) {
 		if err == nil {
 			err = r.hold(ctx)
 		}
@@ -167,7 +168,7 @@ func (r *run) tonight(ctx context.Context, since time.Time) (map[removal.Key]ret
 		}
 		k := keyOf(row.Item)
 		i := item{row.Plan, k}
-		if row.Event == state.Note || strings.HasPrefix(row.Plan, state.Takedowns) || row.Tick.Before(since) || seen[i] {
+		if row.Event == stored.Note || strings.HasPrefix(row.Plan, state.Takedowns) || row.Tick.Before(since) || seen[i] {
 			continue
 		}
 		seen[i] = true // what an item's last row says is true
@@ -176,7 +177,7 @@ func (r *run) tonight(ctx context.Context, since time.Time) (map[removal.Key]ret
 		}
 		ours, known := mine[row.Plan]
 		if !known {
-			p, err := state.ReadPlan(ctx, r.State, row.Plan)
+			p, err := stored.ReadPlan(ctx, r.State, row.Plan)
 			if err != nil && !errors.Is(err, state.ErrCorrupt) && !errors.Is(err, video.ErrNotFound) {
 				return nil, err
 			}
@@ -191,8 +192,8 @@ func (r *run) tonight(ctx context.Context, since time.Time) (map[removal.Key]ret
 }
 
 // mayBeGone says that an item of which this is the last row was removed, or may have been.
-func mayBeGone(row state.Row) bool {
-	return row.Event == state.Intent || row.Event == state.Outcome && (row.Result == video.Done || row.Result == video.Unknown)
+func mayBeGone(row stored.Row) bool {
+	return row.Event == stored.Intent || row.Event == stored.Outcome && (row.Result == video.Done || row.Result == video.Unknown)
 }
 
 // countMedian finds the median number of items of the last nine plans of this account that
@@ -206,7 +207,7 @@ func (r *run) countMedian(ctx context.Context) error {
 	var counts []int
 	for _, after := range []time.Time{r.at.Add(-retention.LookBack), {}} {
 		counts = counts[:0]
-		ended, err := state.Ended(ctx, r.State, after)
+		ended, err := stored.Ended(ctx, r.State, after)
 		if err != nil {
 			return err
 		}
@@ -243,14 +244,14 @@ func (r *run) ended(ctx context.Context, id string) (items int, ok bool, err err
 	if err := r.hold(ctx); err != nil {
 		return 0, false, err
 	}
-	e, err := state.ReadEnd(ctx, r.State, id)
-	var p state.Plan
+	e, err := stored.ReadEnd(ctx, r.State, id)
+	var p stored.Plan
 	if err == nil {
-		p, err = state.ReadPlan(ctx, r.State, id)
+		p, err = stored.ReadPlan(ctx, r.State, id)
 	}
-	var a state.Approval
+	var a stored.Approval
 	if err == nil && r.mine(p) {
-		if a, err = state.ReadApproval(ctx, r.State, p); errors.Is(err, video.ErrNotFound) || errors.Is(err, state.ErrCorrupt) {
+		if a, err = stored.ReadApproval(ctx, r.State, p); errors.Is(err, video.ErrNotFound) || errors.Is(err, state.ErrCorrupt) {
 			err = nil // by itself, or withdrawn since
 		}
 	}

@@ -12,11 +12,12 @@ import (
 	"vodcurator/shared/act/plan"
 	"vodcurator/shared/act/purge"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
 // planOf makes an approved plan of so many media, of which the others know nothing.
-func (w *world) planOf(t *testing.T, name string, n int, at time.Time) state.Plan {
+func (w *world) planOf(t *testing.T, name string, n int, at time.Time) removal.Plan {
 	t.Helper()
 	before := w.media
 	w.media = map[video.ID]video.Media{}
@@ -77,9 +78,9 @@ func TestTheGuardsCountWhatTheNightHasRemovedAlready(t *testing.T) {
 			require.NoError(t, err)
 		}, later.Add(time.Hour), purge.Refused},
 		"the plan itself is gone": {func(t *testing.T, w *world) {
-			for id, err := range state.Plans(t.Context(), w.objects, time.Time{}) {
+			for id, err := range removal.Plans(t.Context(), w.objects, time.Time{}) {
 				require.NoError(t, err)
-				if _, err := state.ReadEnd(t.Context(), w.objects, id); err == nil {
+				if _, err := removal.ReadEnd(t.Context(), w.objects, id); err == nil {
 					require.NoError(t, w.objects.(*memory).Remove(t.Context(), "plans/"+id+".json"))
 				}
 			}
@@ -158,7 +159,7 @@ func TestWhatIsSettledMeanwhileCountsOnce(t *testing.T) {
 	_, err := w.job().Run(t.Context(), later)
 	require.ErrorIs(t, err, video.ErrThrottled)
 	w.before, w.after = nil, nil
-	require.NoError(t, state.Withdraw(t.Context(), w.objects, x.ID, "otto", "", made))
+	require.NoError(t, removal.Withdraw(t.Context(), w.objects, x.ID, "otto", "", made))
 	w.approve(t, old)
 	w.planOf(t, "y", 9, made)
 	r := w.purge(t, later.Add(time.Hour))
@@ -169,10 +170,10 @@ func TestWhatIsSettledMeanwhileCountsOnce(t *testing.T) {
 // notes writes segments that say nothing of removals.
 func notes(n int) func(*testing.T, *world) {
 	return func(t *testing.T, w *world) {
-		l, err := state.OpenLedger(t.Context(), w.objects, "other", "other")
+		l, err := removal.OpenLedger(t.Context(), w.objects, "other", "other")
 		require.NoError(t, err)
 		for range n {
-			require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Note, Tick: later}))
+			require.NoError(t, l.Append(t.Context(), removal.Row{Event: removal.Note, Tick: later}))
 		}
 	}
 }
@@ -184,13 +185,13 @@ func TestWhatANightRemovedOtherwiseDoesNotCount(t *testing.T) {
 		w.planOf(t, "x", 30, made)
 		w.after = func(call string) error {
 			if strings.HasPrefix(call, "delete") {
-				return state.SetHalt(t.Context(), w.objects, state.Halt{Halted: true, By: "anna"})
+				return removal.SetHalt(t.Context(), w.objects, removal.Halt{Halted: true, By: "anna"})
 			}
 			return nil
 		}
 		require.Equal(t, 20, w.purge(t, later).Removed())
 		w.after = nil
-		require.NoError(t, state.SetHalt(t.Context(), w.objects, state.Halt{By: "anna"}))
+		require.NoError(t, removal.SetHalt(t.Context(), w.objects, removal.Halt{By: "anna"}))
 		require.Equal(t, purge.Ended, w.purge(t, later.Add(time.Hour)).Plans[0].Status)
 	})
 	t.Run("by a takedown", func(t *testing.T) {
@@ -341,7 +342,7 @@ func TestAPolicyApprovesItsLatestPlanOnly(t *testing.T) {
 }
 
 // planOfNothing makes a plan that finds nothing to remove.
-func (w *world) planOfNothing(t *testing.T, at time.Time) state.Plan {
+func (w *world) planOfNothing(t *testing.T, at time.Time) removal.Plan {
 	t.Helper()
 	before := w.media
 	w.media = map[video.ID]video.Media{}
@@ -359,13 +360,13 @@ func TestAPlanThatAPolicyApprovedGoesOn(t *testing.T) {
 	p := w.plan(t, made)
 	w.after = func(call string) error {
 		if strings.HasPrefix(call, "delete") {
-			return state.SetHalt(t.Context(), w.objects, state.Halt{Halted: true, By: "anna"})
+			return removal.SetHalt(t.Context(), w.objects, removal.Halt{Halted: true, By: "anna"})
 		}
 		return nil
 	}
 	require.Equal(t, 20, w.purge(t, later).Removed())
 	w.after = nil
-	require.NoError(t, state.SetHalt(t.Context(), w.objects, state.Halt{By: "anna"}))
+	require.NoError(t, removal.SetHalt(t.Context(), w.objects, removal.Halt{By: "anna"}))
 	w.planOfNothing(t, made.AddDate(0, 0, 1))
 	r := w.purge(t, later.AddDate(0, 0, 1))
 	require.Equal(t, p.ID, r.Plans[0].Plan)

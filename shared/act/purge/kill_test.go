@@ -17,6 +17,7 @@ import (
 	"vodcurator/shared/act/plan"
 	"vodcurator/shared/act/purge"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -95,7 +96,7 @@ func (w *world) mortal(m *mortal) purge.Job {
 	return j
 }
 
-func nightlyWorld(t *testing.T, policy string) (*world, state.Plan) {
+func nightlyWorld(t *testing.T, policy string) (*world, removal.Plan) {
 	t.Helper()
 	var all []video.Media
 	for i := range 23 {
@@ -127,7 +128,7 @@ func killedAtEveryStep(t *testing.T, policy string) {
 	require.NoError(t, err)
 	want, steps := w.effects(), m.steps
 	require.Len(t, want, p.Items)
-	wantEnd, err := state.ReadEnd(t.Context(), w.objects, p.ID)
+	wantEnd, err := removal.ReadEnd(t.Context(), w.objects, p.ID)
 	require.NoError(t, err)
 
 	for at := 1; at <= steps; at++ {
@@ -145,11 +146,11 @@ func killedAtEveryStep(t *testing.T, policy string) {
 					require.Equal(t, w.policy.Refresh, w.fresh[video.ID(strings.Fields(effect)[1])], effect)
 				}
 
-				end, err := state.ReadEnd(t.Context(), w.objects, p.ID)
+				end, err := removal.ReadEnd(t.Context(), w.objects, p.ID)
 				require.NoError(t, err)
 				require.Equal(t, wantEnd.Freed.Items, end.Freed.Items)
 				require.Equal(t, map[video.Result]int{video.Done: p.Items}, maps.Collect(maps.All(end.Results)), "removed in the ledger less effects is 0")
-				report, err := state.VerifyLedger(t.Context(), w.objects)
+				report, err := removal.VerifyLedger(t.Context(), w.objects)
 				require.NoError(t, err)
 				require.Zero(t, report.Open, "every intent has its outcome")
 			})
@@ -189,12 +190,12 @@ func TestARefusedPlanIsTidiedOnce(t *testing.T) {
 	require.Equal(t, purge.Refused, w.purge(t, made.AddDate(0, 0, 8)).Plans[0].Status)
 	require.Empty(t, w.purge(t, made.AddDate(0, 0, 9)).Plans)
 	require.Equal(t, 1, count("runs/"))
-	var last state.Row
-	for row, err := range state.Rows(t.Context(), w.objects, 0) {
+	var last removal.Row
+	for row, err := range removal.Rows(t.Context(), w.objects, 0) {
 		require.NoError(t, err)
 		last = row
 	}
-	require.Equal(t, state.Outcome, last.Event)
+	require.Equal(t, removal.Outcome, last.Event)
 	require.Equal(t, video.Done, last.Result)
 	require.Equal(t, "anna", last.By)
 	require.Equal(t, 3, count("ledger/"), "the run's beginning, its intent, and what became of that")
@@ -268,7 +269,7 @@ func TestATryThatCouldNotBeReadHasItsOutcomeBeforeTheNext(t *testing.T) {
 	r, err := j.Run(t.Context(), later)
 	require.NoError(t, err)
 	require.Equal(t, map[video.Result]int{video.Deferred: 1, video.Done: 1}, r.Results())
-	report, err := state.VerifyLedger(t.Context(), w.objects)
+	report, err := removal.VerifyLedger(t.Context(), w.objects)
 	require.NoError(t, err)
 	require.Zero(t, report.Open)
 }
@@ -347,7 +348,7 @@ func TestImagesAreGoneOnlyByTheWordOfACall(t *testing.T) {
 			r := w.purge(t, later)
 			require.Equal(t, purge.Ended, r.Plans[0].Status, r.Plans[0].Why)
 			require.Equal(t, tc.want, r.Results())
-			imaged, _, err := state.LoadImages(t.Context(), w.objects)
+			imaged, _, err := removal.LoadImages(t.Context(), w.objects)
 			require.NoError(t, err)
 			require.Equal(t, tc.imaged, imaged.Gone("p", "NormalSnapshot"))
 		})

@@ -9,6 +9,7 @@ import (
 
 	"vodcurator/shared/decide/removal"
 	"vodcurator/shared/state"
+	stored "vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -101,14 +102,14 @@ func (w *work) may(ctx context.Context) error {
 		return err
 	}
 	if w.plan.Hash != "" { // takedowns are not withdrawn
-		switch by, err := state.ReadWithdrawal(ctx, w.State, w.plan.ID); {
+		switch by, err := stored.ReadWithdrawal(ctx, w.State, w.plan.ID); {
 		case err == nil:
 			return fmt.Errorf("%w: withdrawn by %s", video.ErrDeferred, by.By)
 		case !errors.Is(err, video.ErrNotFound):
 			return fmt.Errorf("%w: cannot tell whether the plan is withdrawn: %w", video.ErrDeferred, err)
 		}
 	}
-	return state.CheckHalt(ctx, w.State)
+	return stored.CheckHalt(ctx, w.State)
 }
 
 // gate is what is known since may was asked last. A halt, a withdrawal, guards and the

@@ -22,6 +22,7 @@ import (
 	"vodcurator/shared/localcloud"
 	"vodcurator/shared/localcloud/fakevod"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 	"vodcurator/shared/vod"
 )
@@ -127,7 +128,7 @@ func play(t *testing.T, seed uint64, length int) *nights {
 	}
 	n.cloud.SetFaults()
 	n.run(t, 0) // one quiet night settles what is open
-	report, err := state.VerifyLedger(t.Context(), n.objects)
+	report, err := removal.VerifyLedger(t.Context(), n.objects)
 	require.NoError(t, err)
 	require.Zero(t, report.Open, "seed %d: every intent has its outcome", seed)
 	n.unknown = report.Results[video.Unknown] // snapshots of which the library does not tell whether they went
@@ -217,7 +218,7 @@ func (n *nights) night(t *testing.T) {
 		r, err := plan.Job{Library: n.library(t, m), State: mortalState{n.objects, m}, Policy: n.policy, Scope: video.Scope{Region: "cn-shanghai", Account: "1"}}.Run(t.Context(), n.now())
 		if err == nil {
 			if r.Plan.Items > 0 && len(r.Plan.Over) == 0 && n.IntN(4) > 0 {
-				_, err := state.Approve(t.Context(), n.objects, r.Plan, "anna", "", time.Now(), 0)
+				_, err := removal.Approve(t.Context(), n.objects, r.Plan, "anna", "", time.Now(), 0)
 				require.True(t, err == nil || errors.Is(err, state.ErrExists), err)
 			}
 			break
@@ -328,10 +329,10 @@ func (n *nights) holds(a fakevod.Asset, all map[string]fakevod.Asset) string {
 // of one media and type go once, however often the library is asked for it.
 func (n *nights) removed(t *testing.T) (others, images int) {
 	gone := map[retention.Item]bool{}
-	for row, err := range state.Rows(t.Context(), n.objects, 0) {
+	for row, err := range removal.Rows(t.Context(), n.objects, 0) {
 		require.NoError(t, err)
 		switch {
-		case row.Event != state.Outcome || row.Result != video.Done:
+		case row.Event != removal.Outcome || row.Result != video.Done:
 		case row.Kind == retention.Images:
 			gone[retention.Item{ID: row.ID, Part: row.Part}] = true
 		default:
@@ -344,11 +345,11 @@ func (n *nights) removed(t *testing.T) (others, images int) {
 // planned is everything that approved plans list, with the time of the last of them.
 func (n *nights) planned(t *testing.T) map[string]time.Time {
 	all := map[string]time.Time{}
-	for id, err := range state.Plans(t.Context(), n.objects, n.now().AddDate(0, 0, -9)) {
+	for id, err := range removal.Plans(t.Context(), n.objects, n.now().AddDate(0, 0, -9)) {
 		require.NoError(t, err)
-		p, err := state.ReadPlan(t.Context(), n.objects, id)
+		p, err := removal.ReadPlan(t.Context(), n.objects, id)
 		require.NoError(t, err)
-		if _, err := state.ReadApproval(t.Context(), n.objects, p); err != nil {
+		if _, err := removal.ReadApproval(t.Context(), n.objects, p); err != nil {
 			continue
 		}
 		for v, err := range p.Entries(t.Context(), n.objects) {

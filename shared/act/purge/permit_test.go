@@ -13,6 +13,7 @@ import (
 
 	"vodcurator/shared/act/purge"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -73,7 +74,7 @@ func TestACallThatHangsEndsBeforeTheLeaseDoes(t *testing.T) {
 				if effect {
 					want = map[video.Result]int{video.Done: 1}
 				}
-				end, err := state.ReadEnd(t.Context(), w.objects, p.ID)
+				end, err := removal.ReadEnd(t.Context(), w.objects, p.ID)
 				require.NoError(t, err, r.Plans)
 				require.Equal(t, want, end.Results)
 				require.Equal(t, effect, len(w.media) == 0)
@@ -100,12 +101,12 @@ func TestWhatIsHeldBetweenTwoTriesStays(t *testing.T) {
 			for what, change := range map[string]func(t *testing.T, w *world){
 				"held": func(_ *testing.T, w *world) { w.tag("a", "keep") },
 				"halted": func(t *testing.T, w *world) {
-					require.NoError(t, state.SetHalt(t.Context(), w.objects, state.Halt{Halted: true, By: "anna", Reason: "wait"}))
+					require.NoError(t, removal.SetHalt(t.Context(), w.objects, removal.Halt{Halted: true, By: "anna", Reason: "wait"}))
 				},
 				"withdrawn": func(t *testing.T, w *world) {
-					for id, err := range state.Plans(t.Context(), w.objects, time.Time{}) {
+					for id, err := range removal.Plans(t.Context(), w.objects, time.Time{}) {
 						require.NoError(t, err)
-						require.NoError(t, state.Withdraw(t.Context(), w.objects, id, "anna", "", later))
+						require.NoError(t, removal.Withdraw(t.Context(), w.objects, id, "anna", "", later))
 					}
 				},
 			} {
@@ -118,7 +119,7 @@ func TestWhatIsHeldBetweenTwoTriesStays(t *testing.T) {
 					require.NoError(t, err)
 					w.purge(t, later.Add(time.Hour))
 					require.Empty(t, w.removed)
-					report, err := state.VerifyLedger(t.Context(), w.objects)
+					report, err := removal.VerifyLedger(t.Context(), w.objects)
 					require.NoError(t, err)
 					require.Zero(t, report.Open)
 					require.Zero(t, report.Results[video.Done])
@@ -223,7 +224,7 @@ func TestATakedownDuringARunIsToldOnce(t *testing.T) {
 			_, err := j.Run(t.Context(), later)
 			require.NoError(t, err)
 			w.purge(t, later.Add(time.Hour))
-			report, err := state.VerifyLedger(t.Context(), w.objects)
+			report, err := removal.VerifyLedger(t.Context(), w.objects)
 			require.NoError(t, err)
 			require.Equal(t, 2, report.Results[video.Done], report.Results)
 			require.Equal(t, 1, report.Results[video.Missing])

@@ -10,12 +10,13 @@ import (
 
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
 // plan is one plan with what is wrong with it.
 type plan struct {
-	state.Plan
+	removal.Plan
 	refused string
 	mine    bool // it is of this region, account and application
 	// A clock that ran ahead made it, of assets that were not so old yet. Nobody goes on
@@ -26,26 +27,26 @@ type plan struct {
 // plans lists the plans that are not over, oldest first.
 func (r *run) plans(ctx context.Context) ([]plan, error) {
 	var all []plan
-	for id, err := range state.Plans(ctx, r.State, r.at.Add(-retention.LookBack)) {
+	for id, err := range removal.Plans(ctx, r.State, r.at.Add(-retention.LookBack)) {
 		if err != nil {
 			return nil, err
 		}
 		if err := r.hold(ctx); err != nil {
 			return nil, err
 		}
-		switch _, err := state.ReadEnd(ctx, r.State, id); {
+		switch _, err := removal.ReadEnd(ctx, r.State, id); {
 		case err == nil:
 			continue
 		case errors.Is(err, state.ErrCorrupt):
-			all = append(all, plan{Plan: state.Plan{ID: id}, refused: "its end is corrupt: restore ended/" + id + ".json from a copy"})
+			all = append(all, plan{Plan: removal.Plan{ID: id}, refused: "its end is corrupt: restore ended/" + id + ".json from a copy"})
 			continue
 		case !errors.Is(err, video.ErrNotFound):
 			return nil, err
 		}
-		p, err := state.ReadPlan(ctx, r.State, id)
+		p, err := removal.ReadPlan(ctx, r.State, id)
 		switch {
 		case errors.Is(err, state.ErrCorrupt):
-			all = append(all, plan{Plan: state.Plan{ID: id}, refused: "it is corrupt: restore plans/" + id + ".json from a copy"})
+			all = append(all, plan{Plan: removal.Plan{ID: id}, refused: "it is corrupt: restore plans/" + id + ".json from a copy"})
 		case err != nil:
 			return nil, err
 		default:
@@ -55,8 +56,8 @@ func (r *run) plans(ctx context.Context) ([]plan, error) {
 	if err := r.findAhead(ctx, all); err != nil {
 		return nil, err
 	}
-	ours := func(p state.Plan) bool { return r.mine(p) && p.Policy == r.Policy.Hash }
-	latest, skipped, err := state.LatestPlan(ctx, r.State, ours, r.at)
+	ours := func(p removal.Plan) bool { return r.mine(p) && p.Policy == r.Policy.Hash }
+	latest, skipped, err := removal.LatestPlan(ctx, r.State, ours, r.at)
 	if err != nil {
 		return nil, err
 	}
@@ -70,13 +71,13 @@ func (r *run) plans(ctx context.Context) ([]plan, error) {
 
 // findAhead marks the plans of a clock that ran ahead whose time has come since.
 func (r *run) findAhead(ctx context.Context, all []plan) error {
-	var ours []state.Plan
+	var ours []removal.Plan
 	for _, p := range all {
 		if p.mine && p.refused == "" {
 			ours = append(ours, p.Plan)
 		}
 	}
-	ahead, err := state.Ahead(ctx, r.State, r.mine, ours)
+	ahead, err := removal.Ahead(ctx, r.State, r.mine, ours)
 	for i := range all {
 		if p := &all[i]; ahead[p.ID] {
 			p.ahead, p.refused = true, "it was made for "+p.Created.Format(time.RFC3339)+" by a clock that ran ahead: a plan that was written later is for an earlier time"
@@ -85,10 +86,10 @@ func (r *run) findAhead(ctx context.Context, all []plan) error {
 	return err
 }
 
-func (r *run) mine(p state.Plan) bool { return p.Scope == r.Scope }
+func (r *run) mine(p removal.Plan) bool { return p.Scope == r.Scope }
 
 // refuse says why a plan that is whole may still not be applied by this run.
-func (r *run) refuse(p state.Plan) string {
+func (r *run) refuse(p removal.Plan) string {
 	switch why := p.Differs(r.Scope); {
 	case why != "":
 		return why
@@ -105,7 +106,7 @@ func (r *run) refuse(p state.Plan) string {
 // Refuses says why a run would refuse the plan at once, so that nobody approves it
 // in vain; empty: it would not. A plan that is younger than now is no reason: clocks
 // of two machines differ.
-func (j Job) Refuses(p state.Plan, now time.Time) string {
+func (j Job) Refuses(p removal.Plan, now time.Time) string {
 	if now.Before(p.Created) {
 		now = p.Created
 	}
@@ -128,12 +129,12 @@ type consent struct {
 
 // consent reads who approved a plan. A policy that approves itself says so in the record
 // of its run; older runs wrote an approval.
-func (r *run) consent(ctx context.Context, p state.Plan) (consent, error) {
-	approval, err := state.ReadApproval(ctx, r.State, p)
+func (r *run) consent(ctx context.Context, p removal.Plan) (consent, error) {
+	approval, err := removal.ReadApproval(ctx, r.State, p)
 	switch {
 	case err == nil:
 		return consent{by: approval.By, first: approval.First}, nil
-	case errors.Is(err, state.ErrWithdrawn):
+	case errors.Is(err, removal.ErrWithdrawn):
 		return consent{}, nil
 	case errors.Is(err, state.ErrCorrupt):
 		return consent{bad: "its approval is corrupt or does not fit it: withdraw the plan, and approve the next one"}, nil
@@ -142,7 +143,7 @@ func (r *run) consent(ctx context.Context, p state.Plan) (consent, error) {
 	case !r.Policy.SelfApproving:
 		return consent{}, nil
 	}
-	first, begun, err := state.FirstRun(ctx, r.State, p.ID)
+	first, begun, err := removal.FirstRun(ctx, r.State, p.ID)
 	switch {
 	case err != nil:
 		return consent{}, corrupt(err)
@@ -172,7 +173,7 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 	case err != nil:
 		return Applied{}, err
 	case c.bad != "":
-		return a.refuse(state.IncidentCorrupt, c.bad), nil
+		return a.refuse(removal.IncidentCorrupt, c.bad), nil
 	case c.by == "" && r.Policy.SelfApproving && p.ID != r.latest.ID:
 		return Applied{}, r.tidy(ctx, p) // the latest stands in for it
 	}
@@ -191,13 +192,13 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 		if err := r.tidy(ctx, p); err != nil {
 			return Applied{}, err
 		}
-		return a.refuse(state.IncidentOverGuards, "over the guards: "+strings.Join(portion.over, "; ")+portion.remedy(p.ID, c)), nil
+		return a.refuse(removal.IncidentOverGuards, "over the guards: "+strings.Join(portion.over, "; ")+portion.remedy(p.ID, c)), nil
 	}
 	return w.apply(ctx, portion)
 }
 
 // refuse is the plan as one that was refused.
-func (a Applied) refuse(code state.IncidentCode, why string) Applied {
+func (a Applied) refuse(code removal.IncidentCode, why string) Applied {
 	a.Status, a.Why, a.Code = Refused, why, code
 	return a
 }
@@ -206,7 +207,7 @@ func (a Applied) refuse(code state.IncidentCode, why string) Applied {
 func (a Applied) unlisted(err error) (Applied, error) {
 	var uncounted *countError
 	if !errors.As(err, &uncounted) && (errors.Is(err, state.ErrCorrupt) || errors.Is(err, video.ErrNotFound)) {
-		return a.refuse(state.IncidentCorrupt, "its list is corrupt: "+err.Error()), nil
+		return a.refuse(removal.IncidentCorrupt, "its list is corrupt: "+err.Error()), nil
 	}
 	return Applied{}, err
 }
@@ -219,7 +220,7 @@ func (r *run) applyRefused(ctx context.Context, p plan, a Applied) (Applied, err
 			return Applied{}, err
 		}
 	}
-	if _, err := state.ReadApproval(ctx, r.State, p.Plan); errors.Is(err, video.ErrNotFound) && p.Hash != "" {
+	if _, err := removal.ReadApproval(ctx, r.State, p.Plan); errors.Is(err, video.ErrNotFound) && p.Hash != "" {
 		return Applied{}, nil
 	}
 	return a.refuse("", p.refused), nil
@@ -240,7 +241,7 @@ func (w *work) apply(ctx context.Context, portion portion) (Applied, error) {
 	// What is known is written down even when the time is up.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	if known := errors.Join(w.flush(ctx), state.NoteAside(ctx, w.State, w.at, w.aside)); known != nil {
+	if known := errors.Join(w.flush(ctx), removal.NoteAside(ctx, w.State, w.at, w.aside)); known != nil {
 		a.Status, a.Why = Stopped, known.Error()
 		return *a, errors.Join(err, known)
 	}
@@ -274,12 +275,12 @@ func (r *run) tidy(ctx context.Context, p plan) error {
 		return err
 	}
 	why := ""
-	if _, err := state.ReadWithdrawal(ctx, r.State, p.ID); err == nil {
-		why = string(state.PlanWithdrawn)
+	if _, err := removal.ReadWithdrawal(ctx, r.State, p.ID); err == nil {
+		why = string(removal.PlanWithdrawn)
 	} else if !r.at.Before(p.Expires) {
-		why = string(state.PlanExpired)
+		why = string(removal.PlanExpired)
 	} else if p.ahead {
-		why = string(state.PlanRefused)
+		why = string(removal.PlanRefused)
 	}
 	if why == "" {
 		return nil
@@ -301,14 +302,14 @@ func distinct(items []retention.Item) (ids []video.ID) {
 }
 
 // codeOf says what kind of incident stopped a run; empty: none that is known.
-func codeOf(err error) state.IncidentCode {
+func codeOf(err error) removal.IncidentCode {
 	switch {
-	case errors.Is(err, state.ErrHalted):
-		return state.IncidentHalted
+	case errors.Is(err, removal.ErrHalted):
+		return removal.IncidentHalted
 	case errors.Is(err, errFailing):
-		return state.IncidentErrors
+		return removal.IncidentErrors
 	case errors.Is(err, state.ErrBusy):
-		return state.IncidentBusy
+		return removal.IncidentBusy
 	}
 	return ""
 }

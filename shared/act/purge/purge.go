@@ -34,13 +34,14 @@ import (
 	"vodcurator/shared/decide/removal"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
+	stored "vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
 // Library is all that a purge needs of the library. The calls that delete are made once
 // for each recheck: they must not be repeated by the client.
 type Library interface {
-	state.Categories
+	stored.Categories
 	Media(ctx context.Context, ids []video.ID) ([]video.Answer[video.Media], error)
 	DeleteVideos(ctx context.Context, ids []video.ID) ([]video.Outcome, error)
 	DeleteSources(ctx context.Context, ids []video.ID, force bool) ([]video.Outcome, error)
@@ -111,9 +112,9 @@ type Applied struct {
 	Why     string               // unless it ended
 	By      string               // who approved it
 	Results map[video.Result]int // of this run
-	Freed   state.Totals         // by this run
+	Freed   stored.Totals        // by this run
 	Left    int                  // items without a final outcome
-	Code    state.IncidentCode   // the kind of Why, where that is known
+	Code    stored.IncidentCode  // the kind of Why, where that is known
 }
 
 // Run applies every approved plan that has not ended, oldest first, at the event's
@@ -136,7 +137,7 @@ func (j Job) Run(ctx context.Context, at time.Time) (Report, error) {
 		var a Applied
 		switch a, err = r.apply(ctx, p); { // these come before its first call
 		case errors.Is(err, errCorrupt):
-			a, err = Applied{Plan: p.ID, Status: Refused, Why: err.Error(), Left: p.Items, Code: state.IncidentCorrupt}, nil
+			a, err = Applied{Plan: p.ID, Status: Refused, Why: err.Error(), Left: p.Items, Code: stored.IncidentCorrupt}, nil
 		case errors.Is(err, errLate) && a.Status != Stopped:
 			a = Applied{Plan: p.ID, Status: Stopped, Why: err.Error(), Left: p.Items}
 		}
@@ -144,7 +145,7 @@ func (j Job) Run(ctx context.Context, at time.Time) (Report, error) {
 			report.Plans = append(report.Plans, a)
 		}
 		if a.Status == Refused && p.mine {
-			if note := state.NoteRefusal(ctx, r.State, p.ID, a.Why, r.at); note != nil {
+			if note := stored.NoteRefusal(ctx, r.State, p.ID, a.Why, r.at); note != nil {
 				err = errors.Join(err, fmt.Errorf("note that plan %s is refused: %w", p.ID, note))
 			}
 		}
@@ -209,11 +210,11 @@ type run struct {
 	at     time.Time
 	name   string
 	lease  state.Lease
-	ledger *state.Ledger
+	ledger *stored.Ledger
 	doubt  time.Time // until when a call of this run may still have its effect
 
-	latest  state.Plan // the last of this account and policy, whether it ended or not; no hash: there is none
-	doubted bool       // a plan that was written after it cannot be read
+	latest  stored.Plan // the last of this account and policy, whether it ended or not; no hash: there is none
+	doubted bool        // a plan that was written after it cannot be read
 
 	removedTonight map[removal.Key]retention.Item // what plans removed this night, or may have; nil until it is read
 	begun          map[removal.Key]retention.Item // what the plans that this run has begun can still take
@@ -227,7 +228,7 @@ type run struct {
 
 	tree  []video.Category
 	read  time.Time // when the tree was read
-	usage state.Usage
+	usage stored.Usage
 }
 
 // treeLasts is how long the tree of categories is not read again.

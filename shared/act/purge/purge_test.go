@@ -17,6 +17,7 @@ import (
 	"vodcurator/shared/act/purge"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -255,7 +256,7 @@ func newWorld(t *testing.T, policy string, all ...video.Media) *world {
 	return &world{library: newLibrary(all...), objects: &memory{bodies: map[string][]byte{}}, policy: p}
 }
 
-func (w *world) plan(t *testing.T, at time.Time) state.Plan {
+func (w *world) plan(t *testing.T, at time.Time) removal.Plan {
 	t.Helper()
 	r, err := plan.Job{Library: w.library, State: w.objects, Policy: w.policy, Scope: video.Scope{Region: "cn-shanghai", Account: "1"}}.Run(t.Context(), at)
 	require.NoError(t, err)
@@ -263,9 +264,9 @@ func (w *world) plan(t *testing.T, at time.Time) state.Plan {
 	return r.Plan
 }
 
-func (w *world) approve(t *testing.T, p state.Plan) {
+func (w *world) approve(t *testing.T, p removal.Plan) {
 	t.Helper()
-	_, err := state.Approve(t.Context(), w.objects, p, "anna", "", made, 0)
+	_, err := removal.Approve(t.Context(), w.objects, p, "anna", "", made, 0)
 	require.NoError(t, err)
 }
 
@@ -301,7 +302,7 @@ func TestAnApprovedPlanIsRemovedAndNothingElse(t *testing.T) {
 	w := newWorld(t, policy, temp("a"), temp("b"), temp("held", "Keep"), young, parts("p"))
 	p := w.plan(t, made)
 	require.Empty(t, p.Over)
-	require.Equal(t, state.Totals{Media: 3, Items: 5, Bytes: 1000 + 1000 + 500 + 1000, Unknown: 1}, p.Totals)
+	require.Equal(t, removal.Totals{Media: 3, Items: 5, Bytes: 1000 + 1000 + 500 + 1000, Unknown: 1}, p.Totals)
 
 	r := w.purge(t, later)
 	require.Equal(t, purge.Waiting, r.Plans[0].Status)
@@ -421,7 +422,7 @@ func TestHaltedNothingLeaves(t *testing.T) {
 	w.approve(t, w.plan(t, made))
 	w.after = func(call string) error {
 		if strings.HasPrefix(call, "delete") {
-			return state.SetHalt(t.Context(), w.objects, state.Halt{Halted: true, By: "anna", At: made, Reason: "wait"})
+			return removal.SetHalt(t.Context(), w.objects, removal.Halt{Halted: true, By: "anna", At: made, Reason: "wait"})
 		}
 		return nil
 	}
@@ -431,7 +432,7 @@ func TestHaltedNothingLeaves(t *testing.T) {
 	require.Len(t, w.removed, 20, "the batch that was under way, and no other")
 	require.Equal(t, 40, r.Plans[0].Left)
 	w.after = nil
-	require.NoError(t, state.SetHalt(t.Context(), w.objects, state.Halt{By: "anna", At: made}))
+	require.NoError(t, removal.SetHalt(t.Context(), w.objects, removal.Halt{By: "anna", At: made}))
 	require.Equal(t, purge.Ended, w.purge(t, later).Plans[0].Status)
 	require.Len(t, w.removed, 60)
 }

@@ -11,6 +11,7 @@ import (
 
 	"vodcurator/shared/act/purge"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -69,13 +70,13 @@ func slowly(t *testing.T, w *world, take func(use int) time.Duration) (purge.Rep
 	return r, err
 }
 
-func whole(t *testing.T, w *world, p state.Plan) {
+func whole(t *testing.T, w *world, p removal.Plan) {
 	t.Helper()
 	require.Empty(t, w.ids())
-	end, err := state.ReadEnd(t.Context(), w.objects, p.ID)
+	end, err := removal.ReadEnd(t.Context(), w.objects, p.ID)
 	require.NoError(t, err)
 	require.Equal(t, map[video.Result]int{video.Done: p.Items}, end.Results)
-	report, err := state.VerifyLedger(t.Context(), w.objects)
+	report, err := removal.VerifyLedger(t.Context(), w.objects)
 	require.NoError(t, err)
 	require.Zero(t, report.Open)
 }
@@ -100,7 +101,7 @@ func TestASlowStateStopsTheRunBeforeItsDeadlineAndLosesNothing(t *testing.T) {
 }
 
 func TestAStateThatHangsAtAnyStepLosesNothing(t *testing.T) {
-	world := func(t *testing.T) (*world, state.Plan) {
+	world := func(t *testing.T) (*world, removal.Plan) {
 		all, _ := many(45)
 		w := newWorld(t, policy, all...)
 		p := w.plan(t, made)

@@ -12,6 +12,7 @@ import (
 	"vodcurator/shared/decide/removal"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
+	stored "vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -70,7 +71,7 @@ func (w *work) fillImages(ctx context.Context, found []retention.Found) error {
 			continue
 		}
 		if w.images == nil {
-			images, corrupt, err := state.LoadImages(ctx, w.State)
+			images, corrupt, err := stored.LoadImages(ctx, w.State)
 			if err != nil {
 				return fmt.Errorf("read which images are gone: %w", err)
 			}
@@ -193,7 +194,7 @@ func (w *work) readSurvivors(ctx context.Context) error {
 		return nil
 	}
 	w.survivors = map[retention.Group][]video.ID{}
-	for s, err := range state.ReadLines[retention.Survivor](ctx, w.State, w.plan.Survivors) {
+	for s, err := range stored.ReadLines[retention.Survivor](ctx, w.State, w.plan.Survivors) {
 		if err = corrupt(err); errors.Is(err, errCorrupt) {
 			w.Log.WarnContext(ctx, "the survivors of the newest are not reported", slog.String("plan", w.plan.ID), slog.Any("error", err))
 			return nil
@@ -297,14 +298,14 @@ func (r *run) readQuotas(ctx context.Context) (*quotas, error) {
 		key  removal.Key
 	}
 	last := map[item]bool{} // the items whose last row was seen
-	for row, err := range state.Recent(ctx, r.State, r.latest.Created) {
+	for row, err := range stored.Recent(ctx, r.State, r.latest.Created) {
 		if err == nil {
 			err = r.hold(ctx)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("count what went since plan %s: %w", r.latest.ID, err)
 		}
-		if i := (item{row.Plan, keyOf(row.Item)}); row.Event != state.Note && !last[i] {
+		if i := (item{row.Plan, keyOf(row.Item)}); row.Event != stored.Note && !last[i] {
 			last[i] = true
 			q.add(row, r.latest)
 		}
@@ -314,7 +315,7 @@ func (r *run) readQuotas(ctx context.Context) (*quotas, error) {
 
 // add takes a row about what may have gone since the count into account. A takedown's
 // tick is by a person's clock, so that its record counts too.
-func (q *quotas) add(row state.Row, latest state.Plan) {
+func (q *quotas) add(row stored.Row, latest stored.Plan) {
 	k := keyOf(row.Item)
 	since := !row.Tick.Before(latest.Created) || strings.HasPrefix(row.Plan, state.Takedowns) && !row.At.Before(latest.Created)
 	if !since || !mayBeGone(row) || q.listed[k] || q.seen[k] {
@@ -342,7 +343,7 @@ func (w *work) countGone(ctx context.Context) error {
 // others is what other runs and takedowns wrote to the ledger while this one was at work.
 type others struct {
 	last int
-	rows []state.Row // of what went, or may have
+	rows []stored.Row // of what went, or may have
 }
 
 // from says that everything up to a segment is known.
@@ -354,11 +355,11 @@ func (o *others) from(segment int) {
 
 // look reads what came to the ledger since it was looked at last.
 func (r *run) look(ctx context.Context) error {
-	tip, err := state.OpenLedger(ctx, r.State, lane, r.name)
+	tip, err := stored.OpenLedger(ctx, r.State, lane, r.name)
 	if err != nil || tip.Last() <= r.others.last {
 		return err
 	}
-	for row, err := range state.Rows(ctx, r.State, r.others.last+1) {
+	for row, err := range stored.Rows(ctx, r.State, r.others.last+1) {
 		if err == nil {
 			err = r.hold(ctx)
 		}

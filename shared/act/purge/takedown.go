@@ -11,6 +11,7 @@ import (
 	"vodcurator/shared/decide/removal"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
+	stored "vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -45,7 +46,7 @@ func (j Job) Takedown(ctx context.Context, t Takedown, now time.Time) (ledgerID 
 	if err != nil {
 		return "", nil, err
 	}
-	if err := state.CheckHalt(ctx, j.State); err != nil {
+	if err := stored.CheckHalt(ctx, j.State); err != nil {
 		return "", nil, err
 	}
 	if r.lease, err = r.acquire(ctx, "takedown"); err != nil {
@@ -100,12 +101,12 @@ func (r *run) outlast(ctx context.Context) {
 // the first segment that may hold its rows. Each has its own lane: whoever settles
 // one that was believed dead keeps it from going on.
 func (r *run) takedown(ctx context.Context, name, by string) (w *work, from int, err error) {
-	w = r.work(state.Plan{ID: name, Created: r.at}, consent{by: by}, &Applied{Results: map[video.Result]int{}})
-	if w.ledger, err = state.OpenLedger(ctx, r.State, name, r.name); err != nil {
+	w = r.work(stored.Plan{ID: name, Created: r.at}, consent{by: by}, &Applied{Results: map[video.Result]int{}})
+	if w.ledger, err = stored.OpenLedger(ctx, r.State, name, r.name); err != nil {
 		return nil, 0, err
 	}
 	w.others.from(w.ledger.Last())
-	from, err = state.StartRun(ctx, r.State, state.RunStart{Plan: name, Run: r.name, At: r.Now(), Segment: w.ledger.Last() + 1})
+	from, err = stored.StartRun(ctx, r.State, stored.RunStart{Plan: name, Run: r.name, At: r.Now(), Segment: w.ledger.Last() + 1})
 	return w, from, err
 }
 
@@ -155,7 +156,7 @@ func (w *work) forget(ctx context.Context, ids []video.ID, served map[video.ID]s
 // before they died. Media that were there before this one asked for them did not go
 // by an earlier one.
 func (r *run) settleTakedowns(ctx context.Context, there []video.ID) error {
-	names, err := state.OpenTakedowns(ctx, r.State)
+	names, err := stored.OpenTakedowns(ctx, r.State)
 	for _, name := range names {
 		if name == state.Takedowns+r.name {
 			continue
@@ -180,7 +181,7 @@ func (r *run) settleTakedown(ctx context.Context, name string, there []video.ID)
 	}
 	var items []retention.Item
 	var asked time.Time
-	for row, err := range state.Rows(ctx, r.State, from) {
+	for row, err := range stored.Rows(ctx, r.State, from) {
 		if err == nil {
 			err = r.hold(ctx)
 		}
@@ -195,7 +196,7 @@ func (r *run) settleTakedown(ctx context.Context, name string, there []video.ID)
 		}
 		w.by = row.By
 		w.note(row)
-		if row.Event == state.Intent {
+		if row.Event == stored.Intent {
 			items = append(items, row.Item)
 			asked = row.At
 		}
@@ -215,7 +216,7 @@ func (r *run) wanted(ctx context.Context, t Takedown) (going, gone []retention.I
 	for i, id := range t.IDs {
 		entries[i] = retention.Verdict{ID: id, Items: []retention.Item{{ID: id, Kind: retention.Whole, Rule: "takedown", Reason: t.Reason}}}
 	}
-	w := r.work(state.Plan{}, consent{}, &Applied{})
+	w := r.work(stored.Plan{}, consent{}, &Applied{})
 	found, err := w.wanted(ctx, t, entries)
 	if err != nil {
 		return nil, nil, err
@@ -239,7 +240,7 @@ func (r *run) wanted(ctx context.Context, t Takedown) (going, gone []retention.I
 
 // wanted reads media and says which of them must not be taken down.
 func (w *work) wanted(ctx context.Context, t Takedown, entries []retention.Verdict) ([][]retention.Found, error) {
-	inputs, err := state.LoadInputs(ctx, w.State, w.Library, w.Policy, w.at)
+	inputs, err := stored.LoadInputs(ctx, w.State, w.Library, w.Policy, w.at)
 	if err == nil {
 		err = w.Policy.CheckInputs(inputs)
 	}
@@ -305,7 +306,7 @@ func (w *work) prove(ctx context.Context, items []retention.Item, whole, last bo
 				err = errors.Join(err, next)
 			}
 		}
-		w.rows = append(w.rows, w.row(state.Note, item, "", "proof: "+outcomes[i].Reason))
+		w.rows = append(w.rows, w.row(stored.Note, item, "", "proof: "+outcomes[i].Reason))
 	}
 	if err != nil {
 		err = fmt.Errorf("the removal was asked for, the proof is missing: %w", err)

@@ -13,6 +13,7 @@ import (
 	"vodcurator/shared/act/purge"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -27,14 +28,14 @@ func TestATakedownIsProvedAndInTheLedger(t *testing.T) {
 		{ID: "gone", Result: video.Missing, Reason: "it was gone already"},
 	}, outcomes)
 	require.Equal(t, []string{"other"}, w.ids())
-	report, err := state.VerifyLedger(t.Context(), w.objects)
+	report, err := removal.VerifyLedger(t.Context(), w.objects)
 	require.NoError(t, err)
 	require.Equal(t, name, report.Plans[0].Plan)
 	require.Equal(t, "anna", report.Plans[0].By)
 	require.Equal(t, 1, report.Plans[0].Freed.Items)
 	require.Zero(t, report.Open)
 	proved := false
-	for row, err := range state.Rows(t.Context(), w.objects, 0) {
+	for row, err := range removal.Rows(t.Context(), w.objects, 0) {
 		require.NoError(t, err)
 		require.Equal(t, "court order 7", row.Reason)
 		proved = proved || row.Detail == "proof: read again and not found"
@@ -61,7 +62,7 @@ func TestATakedownThatRemovesNothing(t *testing.T) {
 			}
 		},
 		"halted by otto": func(w *world, _ *purge.Takedown) {
-			require.NoError(t, state.SetHalt(t.Context(), w.objects, state.Halt{Halted: true, By: "otto"}))
+			require.NoError(t, removal.SetHalt(t.Context(), w.objects, removal.Halt{Halted: true, By: "otto"}))
 		},
 		`of application "other"`: func(w *world, t *purge.Takedown) { t.IDs = []video.ID{"a", "b"} },
 		`of application ""`:      func(w *world, t *purge.Takedown) { t.IDs = []video.ID{"a", "c"} },
@@ -100,7 +101,7 @@ func notBelieved(t *testing.T) {
 	_, outcomes, err := w.job().Takedown(t.Context(), purge.Takedown{IDs: []video.ID{"a"}, By: "anna", Reason: "why"}, later)
 	require.NoError(t, err)
 	require.Equal(t, video.Failed, outcomes[0].Result)
-	report, err := state.VerifyLedger(t.Context(), w.objects)
+	report, err := removal.VerifyLedger(t.Context(), w.objects)
 	require.NoError(t, err)
 	require.Equal(t, 1, report.Results[video.Failed])
 	require.Zero(t, report.Open)
@@ -119,7 +120,7 @@ func TestAHaltStopsATakedownBeforeItsNextBatch(t *testing.T) {
 	w := newWorld(t, policy, all...)
 	w.after = func(call string) error {
 		if strings.HasPrefix(call, "delete videos") {
-			return state.SetHalt(t.Context(), w.objects, state.Halt{Halted: true, By: "otto"})
+			return removal.SetHalt(t.Context(), w.objects, removal.Halt{Halted: true, By: "otto"})
 		}
 		return nil
 	}
@@ -129,7 +130,7 @@ func TestAHaltStopsATakedownBeforeItsNextBatch(t *testing.T) {
 	require.Len(t, outcomes, 100, "each id has an outcome")
 	require.Equal(t, video.Done, outcomes[19].Result)
 	require.Equal(t, video.Outcome{ID: "v020", Result: video.Failed, Reason: "it is still there"}, outcomes[20])
-	end, err := state.ReadEnd(t.Context(), w.objects, name)
+	end, err := removal.ReadEnd(t.Context(), w.objects, name)
 	require.NoError(t, err)
 	require.Equal(t, video.MaxBatch, end.Freed.Items)
 }
@@ -195,7 +196,7 @@ func TestATakedownKilledAtEveryStepIsSettledByTheNext(t *testing.T) {
 				require.NoError(t, err, what)
 				require.Empty(t, w.ids(), what)
 				require.Len(t, outcomes, len(ids), what)
-				r, err := state.VerifyLedger(t.Context(), w.objects)
+				r, err := removal.VerifyLedger(t.Context(), w.objects)
 				require.NoError(t, err, what)
 				require.Zero(t, r.Open, what)
 				require.Equal(t, len(ids), r.Results[video.Done], "%s: removed in the ledger less effects is 0", what)
@@ -203,7 +204,7 @@ func TestATakedownKilledAtEveryStepIsSettledByTheNext(t *testing.T) {
 					require.True(t, p.Ended, "%s: %s", what, p.Plan)
 				}
 				if first != "" {
-					_, err = state.ReadEnd(t.Context(), w.objects, first)
+					_, err = removal.ReadEnd(t.Context(), w.objects, first)
 					require.NoError(t, err, what)
 				}
 			})
@@ -258,7 +259,7 @@ func TestATakedownThatWakesUpAfterItWasSettledStops(t *testing.T) {
 	require.ErrorIs(t, err, state.ErrBusy)
 	require.Len(t, outcomes, 40)
 	require.LessOrEqual(t, len(w.removed), 5+video.MaxBatch, "the batch that it had written down, and no other")
-	r, err := state.VerifyLedger(t.Context(), w.objects)
+	r, err := removal.VerifyLedger(t.Context(), w.objects)
 	require.NoError(t, err)
 	require.Zero(t, r.Open)
 }
@@ -267,12 +268,12 @@ func TestATakedownThatWakesUpAfterItWasSettledStops(t *testing.T) {
 func (w *world) earlier(t *testing.T, at time.Time) (name string) {
 	t.Helper()
 	name = state.Takedowns + "EARLIER"
-	_, err := state.StartRun(t.Context(), w.objects, state.RunStart{Plan: name, Run: "dead", At: at, Segment: 1})
+	_, err := removal.StartRun(t.Context(), w.objects, removal.RunStart{Plan: name, Run: "dead", At: at, Segment: 1})
 	require.NoError(t, err)
-	l, err := state.OpenLedger(t.Context(), w.objects, name, "dead")
+	l, err := removal.OpenLedger(t.Context(), w.objects, name, "dead")
 	require.NoError(t, err)
 	z := retention.Item{ID: "z", Kind: retention.Whole, Rule: "takedown"}
-	require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Intent, At: at, Tick: at, Plan: name, By: "otto", Item: z}))
+	require.NoError(t, l.Append(t.Context(), removal.Row{Event: removal.Intent, At: at, Tick: at, Plan: name, By: "otto", Item: z}))
 	notes(50)(t, w)
 	return name
 }
@@ -304,7 +305,7 @@ func TestNothingComesBeforeWhatIsUrgent(t *testing.T) {
 	require.True(t, deleted)
 	require.Equal(t, video.Done, outcomes[0].Result)
 	require.Greater(t, tries, 50)
-	end, err := state.ReadEnd(t.Context(), w.objects, name)
+	end, err := removal.ReadEnd(t.Context(), w.objects, name)
 	require.NoError(t, err)
 	require.Equal(t, map[video.Result]int{video.Done: 1}, end.Results)
 	require.Equal(t, "otto", end.By)
@@ -317,10 +318,10 @@ func TestOneRemovalIsNotTwoTakedowns(t *testing.T) {
 	_, outcomes, err := w.job().Takedown(t.Context(), purge.Takedown{IDs: []video.ID{"z"}, By: "anna", Reason: "why"}, later)
 	require.NoError(t, err)
 	require.Equal(t, video.Done, outcomes[0].Result)
-	end, err := state.ReadEnd(t.Context(), w.objects, name)
+	end, err := removal.ReadEnd(t.Context(), w.objects, name)
 	require.NoError(t, err)
 	require.Equal(t, map[video.Result]int{video.Failed: 1}, end.Results)
-	report, err := state.VerifyLedger(t.Context(), w.objects)
+	report, err := removal.VerifyLedger(t.Context(), w.objects)
 	require.NoError(t, err)
 	require.Equal(t, map[video.Result]int{video.Failed: 1, video.Done: 1}, report.Results)
 	require.Zero(t, report.Open)
@@ -345,7 +346,7 @@ func TestATakedownWhoseMediaStaysUnreadableEndsAfterADay(t *testing.T) {
 			_, outcomes, err := j.Takedown(t.Context(), purge.Takedown{IDs: []video.ID{"a"}, By: "anna", Reason: "why"}, later)
 			require.NoError(t, err)
 			require.Len(t, outcomes, 1)
-			end, err := state.ReadEnd(t.Context(), w.objects, earlier)
+			end, err := removal.ReadEnd(t.Context(), w.objects, earlier)
 			if !tc.ends {
 				require.ErrorIs(t, err, video.ErrNotFound)
 				return

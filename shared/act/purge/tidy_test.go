@@ -11,12 +11,12 @@ import (
 
 	"vodcurator/shared/act/purge"
 	"vodcurator/shared/decide/retention"
-	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
 // halfDone begins a plan of which one item goes, and another waits for another try.
-func halfDone(t *testing.T) (*world, state.Plan) {
+func halfDone(t *testing.T) (*world, removal.Plan) {
 	t.Helper()
 	w := newWorld(t, policy, temp("a"), parts("p"))
 	p := w.plan(t, made)
@@ -37,15 +37,15 @@ func halfDone(t *testing.T) (*world, state.Plan) {
 // did is not read again at every tick.
 func TestABegunPlanThatWillNotGoOnIsOver(t *testing.T) {
 	for name, tc := range map[string]struct {
-		change func(t *testing.T, w *world, p state.Plan)
+		change func(t *testing.T, w *world, p removal.Plan)
 		at     time.Time
 		why    string
 	}{
-		"withdrawn": {func(t *testing.T, w *world, p state.Plan) {
-			require.NoError(t, state.Withdraw(t.Context(), w.objects, p.ID, "otto", "", made))
+		"withdrawn": {func(t *testing.T, w *world, p removal.Plan) {
+			require.NoError(t, removal.Withdraw(t.Context(), w.objects, p.ID, "otto", "", made))
 		}, later.Add(time.Hour), "withdrawn"},
 		"expired": {nil, made.AddDate(0, 0, 7), "expired"},
-		"of another policy, which may be put back": {func(t *testing.T, w *world, _ state.Plan) {
+		"of another policy, which may be put back": {func(t *testing.T, w *world, _ removal.Plan) {
 			other, err := retention.Parse("other.yaml", []byte(policy+"\n# changed\n"))
 			require.NoError(t, err)
 			w.policy = other
@@ -75,12 +75,12 @@ func TestABegunPlanThatWillNotGoOnIsOver(t *testing.T) {
 			for key := range counts.times {
 				require.NotContains(t, key, "ledger/")
 			}
-			end, err := state.ReadEnd(t.Context(), w.objects, p.ID)
+			end, err := removal.ReadEnd(t.Context(), w.objects, p.ID)
 			require.NoError(t, err)
 			require.Equal(t, tc.why, end.Why)
 			require.Equal(t, "anna", end.By)
 			require.Equal(t, map[video.Result]int{video.Done: 1}, end.Results)
-			report, err := state.VerifyLedger(t.Context(), w.objects)
+			report, err := removal.VerifyLedger(t.Context(), w.objects)
 			require.NoError(t, err)
 			require.False(t, report.Plans[0].Ended)
 			require.Zero(t, report.Open)
@@ -107,13 +107,13 @@ func TestAPlanIsNotOverWhileACallOfItIsOpen(t *testing.T) {
 	_, err := j.Run(t.Context(), later)
 	require.NoError(t, err)
 	for _, blind.err = range []error{video.ErrThrottled, nil} {
-		_, err = state.ReadEnd(t.Context(), w.objects, p.ID)
+		_, err = removal.ReadEnd(t.Context(), w.objects, p.ID)
 		require.ErrorIs(t, err, video.ErrNotFound)
 		j.Now = w.job().Now
 		_, err = j.Run(t.Context(), made.AddDate(0, 0, 8))
 		require.NoError(t, err)
 	}
-	end, err := state.ReadEnd(t.Context(), w.objects, p.ID)
+	end, err := removal.ReadEnd(t.Context(), w.objects, p.ID)
 	require.NoError(t, err)
 	require.Equal(t, 1, end.Freed.Items)
 }
@@ -149,13 +149,13 @@ func TestImagesThatWereNeverAskedForAgainAreUnknown(t *testing.T) {
 		if call != "delete images" {
 			return nil
 		}
-		require.NoError(t, state.SetHalt(t.Context(), w.objects, state.Halt{Halted: true, By: "otto"}))
+		require.NoError(t, removal.SetHalt(t.Context(), w.objects, removal.Halt{Halted: true, By: "otto"}))
 		return video.ErrUnknownOutcome
 	}
 	r := w.purge(t, later)
 	require.Equal(t, map[video.Result]int{video.Done: 2}, r.Results())
 	w.purge(t, made.AddDate(0, 0, 7))
-	report, err := state.VerifyLedger(t.Context(), w.objects)
+	report, err := removal.VerifyLedger(t.Context(), w.objects)
 	require.NoError(t, err)
 	require.Zero(t, report.Open)
 	require.Equal(t, map[video.Result]int{video.Done: 2, video.Unknown: 1}, report.Results)

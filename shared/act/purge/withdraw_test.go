@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vodcurator/shared/act/purge"
-	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 )
 
 func TestAWithdrawnPlanIsNotAppliedEvenByAPolicyThatApprovesItself(t *testing.T) {
@@ -18,7 +18,7 @@ func TestAWithdrawnPlanIsNotAppliedEvenByAPolicyThatApprovesItself(t *testing.T)
 			if approved {
 				w.approve(t, p)
 			}
-			require.NoError(t, state.Withdraw(t.Context(), w.objects, p.ID, "otto", "", made))
+			require.NoError(t, removal.Withdraw(t.Context(), w.objects, p.ID, "otto", "", made))
 			r := w.purge(t, later)
 			require.Equal(t, purge.Waiting, r.Plans[0].Status)
 			require.Empty(t, w.removed)
@@ -50,7 +50,7 @@ func TestAPlanOfAClockThatRanAheadIsKnownByTheNextOne(t *testing.T) {
 	require.Equal(t, purge.Refused, r.Plans[len(r.Plans)-1].Status)
 	require.Contains(t, r.Plans[len(r.Plans)-1].Why, "a clock that ran ahead")
 	require.Empty(t, w.removed)
-	end, err := state.ReadEnd(t.Context(), w.objects, p.ID)
+	end, err := removal.ReadEnd(t.Context(), w.objects, p.ID)
 	require.NoError(t, err)
-	require.Equal(t, string(state.PlanRefused), end.Why)
+	require.Equal(t, string(removal.PlanRefused), end.Why)
 }

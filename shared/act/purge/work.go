@@ -9,7 +9,7 @@ import (
 
 	"vodcurator/shared/decide/removal"
 	"vodcurator/shared/decide/retention"
-	"vodcurator/shared/state"
+	stored "vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -18,7 +18,7 @@ func keyOf(i retention.Item) removal.Key { return removal.KeyOf(i) }
 // work is one plan, or one takedown, being applied.
 type work struct {
 	*run
-	plan    state.Plan
+	plan    stored.Plan
 	by      string
 	first   int  // only so many items of the plan; 0: all
 	self    bool // by the policy, and nobody has said so before
@@ -29,9 +29,9 @@ type work struct {
 	tally    removal.Tally
 	attempts map[removal.Key]removal.Attempt // what this run did for items that are not settled
 	results  map[video.Result]int            // over all runs of the plan
-	freed    state.Totals                    // over all runs of the plan
-	rows     []state.Row                     // to be written with the next segment
-	aside    []state.Aside                   // what cannot go
+	freed    stored.Totals                   // over all runs of the plan
+	rows     []stored.Row                    // to be written with the next segment
+	aside    []stored.Aside                  // what cannot go
 	modified map[video.ID]time.Time          // of the assets of the batch, as they were read last
 	asOne    bool                            // the call that is being answered failed for all of its items
 	again    bool                            // an item of this pass waits, and may go at another try
@@ -40,10 +40,10 @@ type work struct {
 	left      map[retention.Group]string     // why nothing of this batch may go out of a group; empty: it may
 	unread    map[retention.Group]error      // of groups of which one cannot be read now
 
-	images *state.Images // what the ledger tells of images; nil until it is asked
+	images *stored.Images // what the ledger tells of images; nil until it is asked
 }
 
-func (r *run) work(p state.Plan, c consent, a *Applied) *work {
+func (r *run) work(p stored.Plan, c consent, a *Applied) *work {
 	w := &work{
 		run: r, plan: p, by: c.by, first: c.first, self: c.self, applied: a,
 		attempts: map[removal.Key]removal.Attempt{}, results: map[video.Result]int{}, modified: map[video.ID]time.Time{},
@@ -54,11 +54,11 @@ func (r *run) work(p state.Plan, c consent, a *Applied) *work {
 
 // open takes up what earlier runs of the plan have done. Nothing is written.
 func (w *work) open(ctx context.Context) (err error) {
-	first, begun, err := state.FirstRun(ctx, w.State, w.plan.ID)
+	first, begun, err := stored.FirstRun(ctx, w.State, w.plan.ID)
 	if err != nil {
 		return corrupt(err)
 	}
-	if w.ledger, err = state.OpenLedger(ctx, w.State, lane, w.name); err != nil {
+	if w.ledger, err = stored.OpenLedger(ctx, w.State, lane, w.name); err != nil {
 		return fmt.Errorf("open the ledger: %w", err)
 	}
 	w.others.from(w.ledger.Last())
@@ -70,25 +70,25 @@ func (w *work) open(ctx context.Context) (err error) {
 
 // begin records that a run begins.
 func (w *work) begin(ctx context.Context) error {
-	start := state.RunStart{Plan: w.plan.ID, Run: w.name, At: w.Now(), Segment: w.ledger.Last() + 1}
+	start := stored.RunStart{Plan: w.plan.ID, Run: w.name, At: w.Now(), Segment: w.ledger.Last() + 1}
 	note := "run begins"
 	if w.self {
 		start.By = w.by
 		note += "; the policy approves the plan, which is within its guards"
 	}
-	if _, err := state.StartRun(ctx, w.State, start); err != nil {
+	if _, err := stored.StartRun(ctx, w.State, start); err != nil {
 		return corrupt(err)
 	}
 	if err := w.hold(ctx); err != nil {
 		return err
 	}
 	// The fence: a run that lost its lease finds this segment and stops.
-	return w.ledger.Append(ctx, w.row(state.Note, retention.Item{}, "", note))
+	return w.ledger.Append(ctx, w.row(stored.Note, retention.Item{}, "", note))
 }
 
 // read takes up what earlier runs of the plan have done, from a segment on.
 func (w *work) read(ctx context.Context, from int) error {
-	for row, err := range state.Rows(ctx, w.State, from) {
+	for row, err := range stored.Rows(ctx, w.State, from) {
 		if err != nil {
 			return corrupt(err)
 		}
@@ -112,9 +112,9 @@ func (w *work) read(ctx context.Context, from int) error {
 func (w *work) tried(item retention.Item) bool { return !w.tally.Touched(item.ID).IsZero() }
 
 // note takes a row of the ledger into account.
-func (w *work) note(row state.Row) {
+func (w *work) note(row stored.Row) {
 	w.tally.Add(removal.Row{Event: row.Event, Tick: row.Tick, Item: row.Item, Result: row.Result})
-	if row.Event != state.Outcome || row.Result == video.Deferred {
+	if row.Event != stored.Outcome || row.Result == video.Deferred {
 		return
 	}
 	w.results[row.Result]++
@@ -123,13 +123,13 @@ func (w *work) note(row state.Row) {
 	}
 }
 
-func (w *work) row(kind string, item retention.Item, result video.Result, detail string) state.Row {
-	return state.Row{Event: kind, At: w.Now(), Tick: w.at.UTC(), Run: w.name, Plan: w.plan.ID, By: w.by, Item: item, Result: result, Detail: detail}
+func (w *work) row(kind string, item retention.Item, result video.Result, detail string) stored.Row {
+	return stored.Row{Event: kind, At: w.Now(), Tick: w.at.UTC(), Run: w.name, Plan: w.plan.ID, By: w.by, Item: item, Result: result, Detail: detail}
 }
 
 // end gives an item its outcome; it is written with the next segment.
 func (w *work) end(item retention.Item, result video.Result, detail string) {
-	row := w.row(state.Outcome, item, result, detail)
+	row := w.row(stored.Outcome, item, result, detail)
 	w.rows = append(w.rows, row)
 	w.note(row)
 	if k := keyOf(item); result == video.Deferred {
@@ -152,7 +152,7 @@ func (w *work) end(item retention.Item, result video.Result, detail string) {
 // setAside remembers an item that the library itself will not let go, so that later
 // plans neither list nor count it.
 func (w *work) setAside(item retention.Item, why string) {
-	w.aside = append(w.aside, state.Aside{ID: item.ID, Kind: item.Kind, Part: item.Part, Modified: w.modified[item.ID], Why: why})
+	w.aside = append(w.aside, stored.Aside{ID: item.ID, Kind: item.Kind, Part: item.Part, Modified: w.modified[item.ID], Why: why})
 }
 
 func (w *work) flush(ctx context.Context) error {
@@ -163,7 +163,7 @@ func (w *work) flush(ctx context.Context) error {
 
 // over records that nothing more will be done, because of what; empty: all is done.
 func (w *work) over(ctx context.Context, why string) error {
-	return state.EndRun(ctx, w.State, state.RunEnd{
+	return stored.EndRun(ctx, w.State, stored.RunEnd{
 		Plan: w.plan.ID, At: w.Now(), By: w.by, Why: why, Results: w.results, Freed: w.freed, Segment: w.ledger.Last(), Tip: w.ledger.Tip(),
 	})
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/edits"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -20,8 +22,8 @@ import (
 // are only read. An error without a key is the end.
 func Check(ctx context.Context, o state.Objects, now time.Time) iter.Seq2[string, error] {
 	readers := maps.Clone(state.Readers)
-	maps.Copy(readers, state.RemovalReaders)
-	maps.Copy(readers, state.EditReaders)
+	maps.Copy(readers, removal.Readers)
+	maps.Copy(readers, edits.Readers)
 	return func(yield func(string, error) bool) {
 		parts := map[string]bool{} // they are listed before the plans
 		for key, err := range o.List(ctx, "", "") {

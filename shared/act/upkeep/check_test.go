@@ -9,6 +9,8 @@ import (
 
 	"vodcurator/shared/act/upkeep"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/edits"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/state/statetest"
 	"vodcurator/shared/video"
 )
@@ -16,26 +18,26 @@ import (
 func TestEveryCorruptObjectIsNamed(t *testing.T) {
 	s, dir := statetest.Folder(t)
 	p := statetest.Plan(t, s, 2)
-	_, err := state.Approve(t.Context(), s, p, "anna", "", noon, 0)
+	_, err := removal.Approve(t.Context(), s, p, "anna", "", noon, 0)
 	require.NoError(t, err)
-	require.NoError(t, state.Withdraw(t.Context(), s, p.ID, "otto", "", noon))
-	_, err = state.StartRun(t.Context(), s, state.RunStart{Plan: p.ID, Run: "r", Segment: 1})
+	require.NoError(t, removal.Withdraw(t.Context(), s, p.ID, "otto", "", noon))
+	_, err = removal.StartRun(t.Context(), s, removal.RunStart{Plan: p.ID, Run: "r", Segment: 1})
 	require.NoError(t, err)
-	require.NoError(t, state.EndRun(t.Context(), s, state.RunEnd{Plan: p.ID}))
-	require.NoError(t, state.NoteRefusal(t.Context(), s, p.ID, "over the guards", noon))
-	require.NoError(t, state.NoteAside(t.Context(), s, noon, []state.Aside{{ID: "a", Why: "forbidden"}}))
-	require.NoError(t, state.SetHalt(t.Context(), s, state.Halt{Halted: true, By: "anna"}))
-	require.NoError(t, state.WriteDraft(t.Context(), s, state.Draft{At: noon, Scope: video.Scope{Region: "r", Account: "1"}, Number: 1}))
-	require.NoError(t, state.NoteDeletions(t.Context(), s, noon, []state.DeletionNotice{{ID: "a"}}))
+	require.NoError(t, removal.EndRun(t.Context(), s, removal.RunEnd{Plan: p.ID}))
+	require.NoError(t, removal.NoteRefusal(t.Context(), s, p.ID, "over the guards", noon))
+	require.NoError(t, removal.NoteAside(t.Context(), s, noon, []removal.Aside{{ID: "a", Why: "forbidden"}}))
+	require.NoError(t, removal.SetHalt(t.Context(), s, removal.Halt{Halted: true, By: "anna"}))
+	require.NoError(t, removal.WriteDraft(t.Context(), s, removal.Draft{At: noon, Scope: video.Scope{Region: "r", Account: "1"}, Number: 1}))
+	require.NoError(t, removal.NoteDeletions(t.Context(), s, noon, []removal.DeletionNotice{{ID: "a"}}))
 	lease, err := state.Acquire(t.Context(), s, "purge", "r", noon, time.Minute)
 	require.NoError(t, err)
 	require.NoError(t, lease.Release(t.Context(), s))
-	l, err := state.OpenLedger(t.Context(), s, "purge", "r")
+	l, err := removal.OpenLedger(t.Context(), s, "purge", "r")
 	require.NoError(t, err)
-	require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Note}))
-	_, err = state.WriteCheckpoint(t.Context(), s, "anna", noon, false)
+	require.NoError(t, l.Append(t.Context(), removal.Row{Event: removal.Note}))
+	_, err = removal.WriteCheckpoint(t.Context(), s, "anna", noon, false)
 	require.NoError(t, err)
-	_, err = state.NewJournal(s, nil).Append(t.Context(), state.Entry{Run: "r"})
+	_, err = edits.NewJournal(s, nil).Append(t.Context(), edits.Entry{Run: "r"})
 	require.NoError(t, err)
 	for _, key := range []string{"policy.yaml", "messages/2026-06-01/" + strings.Repeat("ab", 32), "messages/2026-06-01/dropped-" + strings.Repeat("ab", 32), "told/2026-06-01/" + strings.Repeat("ab", 8)} {
 		require.NoError(t, s.Create(t.Context(), key, []byte("as it likes")))

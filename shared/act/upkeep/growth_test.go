@@ -18,6 +18,7 @@ import (
 	"vodcurator/shared/act/upkeep"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -179,7 +180,7 @@ func flat(t *testing.T, perNight, early, late int) {
 	for prefix, most := range map[string]int{"lease/": 300, "parts/": 300, "drafts/": 10, "told/": 100, "imaged/": 3, "written/": 501, "shards/": 3} {
 		require.LessOrEqual(t, w.count()[prefix], most, prefix)
 	}
-	_, err = state.VerifyLedger(t.Context(), w.store)
+	_, err = removal.VerifyLedger(t.Context(), w.store)
 	require.NoError(t, err)
 }
 

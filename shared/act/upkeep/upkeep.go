@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 )
 
 // Store is all that upkeep needs of the state.
@@ -41,12 +42,12 @@ var rules = []rule{
 	{[]string{"lease/"}, "words on leases", "whoever takes or renews a lease", "two days, and the last ten of each lease", state.OldLeases},
 	{[]string{"told/"}, "marks of notices", "notify, purge and purgeplan", "8 days; of a plan 61", state.OldMarks},
 	{[]string{"messages/"}, "bodies of messages over 64 KB", "metadata, vodctl dlq", "31 days", state.OldMessages},
-	{[]string{"gone/"}, "announcements of deletions", "vodctl ledger reconcile", "31 days", state.OldGone},
+	{[]string{"gone/"}, "announcements of deletions", "vodctl ledger reconcile", "31 days", removal.OldGone},
 	{[]string{"swept/"}, "how far sweeps came", "autotag", "8 days", state.OldSwept},
-	{[]string{"aside/"}, "items that cannot go", "purgeplan", "until they end, 30 days at most", state.OldAside},
-	{[]string{"imaged/"}, "images that are gone, summed up", "purgeplan", "the last two", state.OldImages},
-	{[]string{"written/"}, "the order in which plans were written", "purge, purgeplan, notify, vodctl", "the last 500", state.OldWritten},
-	{[]string{"shards/"}, "who needs which lines", "upkeep", "the last two", state.OldShards},
+	{[]string{"aside/"}, "items that cannot go", "purgeplan", "until they end, 30 days at most", removal.OldAside},
+	{[]string{"imaged/"}, "images that are gone, summed up", "purgeplan", "the last two", removal.OldImages},
+	{[]string{"written/"}, "the order in which plans were written", "purge, purgeplan, notify, vodctl", "the last 500", removal.OldWritten},
+	{[]string{"shards/"}, "who needs which lines", "upkeep", "the last two", removal.OldShards},
 }
 
 // lines is the rule for lines of plans and for progress of planning.
@@ -120,7 +121,7 @@ func wrap(r rule, err error) error {
 }
 
 func (r *Report) lines(ctx context.Context, o Store, now time.Time, enough func() bool) error {
-	old, err := state.FindOldLines(ctx, o, now, enough)
+	old, err := removal.FindOldLines(ctx, o, now, enough)
 	if err != nil {
 		return err
 	}
@@ -180,6 +181,6 @@ func Old(ctx context.Context, o state.Objects, now time.Time) ([]string, error) 
 		}
 		keys = append(keys, more...)
 	}
-	old, err := state.FindOldLines(ctx, o, now, func() bool { return true })
+	old, err := removal.FindOldLines(ctx, o, now, func() bool { return true })
 	return append(keys, old.Keys...), wrap(lines, err)
 }

@@ -12,6 +12,7 @@ import (
 
 	"vodcurator/shared/act/upkeep"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -20,30 +21,30 @@ var noon = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 // aged fills a state with one of each thing, of a day.
 func aged(t *testing.T, o state.Objects, at time.Time) {
 	t.Helper()
-	lines := state.Lines{Objects: o}
+	lines := removal.Lines{Objects: o}
 	require.NoError(t, lines.Add(t.Context(), at))
 	require.NoError(t, lines.Flush(t.Context()))
-	p := state.Plan{Created: at, Expires: at.AddDate(0, 0, 7), Scope: video.Scope{Region: "r", Account: "1"}, Chunks: lines.Written}
+	p := removal.Plan{Created: at, Expires: at.AddDate(0, 0, 7), Scope: video.Scope{Region: "r", Account: "1"}, Chunks: lines.Written}
 	require.NoError(t, p.Seal())
-	require.NoError(t, state.WritePlan(t.Context(), o, p))
-	_, err := state.Approve(t.Context(), o, p, "anna", "", at, 0)
+	require.NoError(t, removal.WritePlan(t.Context(), o, p))
+	_, err := removal.Approve(t.Context(), o, p, "anna", "", at, 0)
 	require.NoError(t, err)
-	require.NoError(t, state.Withdraw(t.Context(), o, p.ID, "anna", "", at))
-	require.NoError(t, state.NoteRefusal(t.Context(), o, p.ID, "why", at))
-	_, err = state.StartRun(t.Context(), o, state.RunStart{Plan: p.ID, Run: "r", Segment: 1})
+	require.NoError(t, removal.Withdraw(t.Context(), o, p.ID, "anna", "", at))
+	require.NoError(t, removal.NoteRefusal(t.Context(), o, p.ID, "why", at))
+	_, err = removal.StartRun(t.Context(), o, removal.RunStart{Plan: p.ID, Run: "r", Segment: 1})
 	require.NoError(t, err)
-	require.NoError(t, state.SetHalt(t.Context(), o, state.Halt{By: "anna", At: at}))
-	require.NoError(t, state.WriteDraft(t.Context(), o, state.Draft{At: at, Scope: video.Scope{Region: "r", Account: "1"}, Number: 1}))
-	require.NoError(t, state.NoteAside(t.Context(), o, at, []state.Aside{{ID: "a", Why: "forbidden"}}))
-	require.NoError(t, state.NoteDeletions(t.Context(), o, at, []state.DeletionNotice{{ID: "a", At: at}}))
+	require.NoError(t, removal.SetHalt(t.Context(), o, removal.Halt{By: "anna", At: at}))
+	require.NoError(t, removal.WriteDraft(t.Context(), o, removal.Draft{At: at, Scope: video.Scope{Region: "r", Account: "1"}, Number: 1}))
+	require.NoError(t, removal.NoteAside(t.Context(), o, at, []removal.Aside{{ID: "a", Why: "forbidden"}}))
+	require.NoError(t, removal.NoteDeletions(t.Context(), o, at, []removal.DeletionNotice{{ID: "a", At: at}}))
 	require.NoError(t, o.Create(t.Context(), "messages/"+at.Format(time.DateOnly)+"/"+strings.Repeat("ab", 32), nil))
 	require.NoError(t, o.Create(t.Context(), "told/"+at.Format(time.DateOnly)+"/"+strings.Repeat("ab", 8), nil))
 	require.NoError(t, o.Create(t.Context(), "told/"+p.ID+"/"+strings.Repeat("ab", 8), nil))
-	l, err := state.OpenLedger(t.Context(), o, "purge", "r")
+	l, err := removal.OpenLedger(t.Context(), o, "purge", "r")
 	require.NoError(t, err)
-	require.NoError(t, l.Append(t.Context(), state.Row{Event: state.Note, At: at}))
-	require.NoError(t, state.EndRun(t.Context(), o, state.RunEnd{Plan: p.ID, Segment: l.Last(), Tip: l.Tip()}))
-	_, _, err = state.LoadImages(t.Context(), o)
+	require.NoError(t, l.Append(t.Context(), removal.Row{Event: removal.Note, At: at}))
+	require.NoError(t, removal.EndRun(t.Context(), o, removal.RunEnd{Plan: p.ID, Segment: l.Last(), Tip: l.Tip()}))
+	_, _, err = removal.LoadImages(t.Context(), o)
 	require.NoError(t, err)
 	for range 12 {
 		lease, err := state.Acquire(t.Context(), o, "purge", "r", at, time.Minute)
@@ -78,7 +79,7 @@ func TestOnlyWhatNobodyReadsGoes(t *testing.T) {
 		require.Equal(t, before[prefix], after[prefix], prefix)
 	}
 	require.Equal(t, stay["parts/"], after["parts/"])
-	_, err = state.VerifyLedger(t.Context(), s)
+	_, err = removal.VerifyLedger(t.Context(), s)
 	require.NoError(t, err)
 
 	again, err := upkeep.Run(t.Context(), s, noon, time.Minute)

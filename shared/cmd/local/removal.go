@@ -16,6 +16,7 @@ import (
 	"vodcurator/shared/queue"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
+	stored "vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -102,7 +103,7 @@ func (s *story) removal(ctx context.Context) error {
 }
 
 // halted: a plan is approved, and nothing leaves before the halt is taken back.
-func (s *story) halted(ctx context.Context, plan state.Plan, before int) error {
+func (s *story) halted(ctx context.Context, plan stored.Plan, before int) error {
 	for _, args := range [][]string{{"approve", plan.ID, "--yes"}, {"halt", "--reason", "second thoughts"}} {
 		said, err := s.vodctl(ctx, args...)
 		if err != nil {
@@ -121,7 +122,7 @@ func (s *story) halted(ctx context.Context, plan state.Plan, before int) error {
 }
 
 // killed: a run of purge dies in the midst of its work.
-func (s *story) killed(ctx context.Context, plan state.Plan, before int) error {
+func (s *story) killed(ctx context.Context, plan stored.Plan, before int) error {
 	stop := s.ambush("purge", func() bool { return s.deleted() > before })
 	s.pass(s.cloud.Now(), 4)
 	stop()
@@ -136,7 +137,7 @@ func (s *story) killed(ctx context.Context, plan state.Plan, before int) error {
 }
 
 // aftermath reads what is left, and says how many videos are gone.
-func (s *story) aftermath(ctx context.Context, plan state.Plan) (gone int, err error) {
+func (s *story) aftermath(ctx context.Context, plan stored.Plan) (gone int, err error) {
 	answers, err := s.lib.Media(ctx, append(slices.Clone(s.clips), s.cast[0].id, s.cast[1].id, s.cast[2].id))
 	if err != nil {
 		return 0, err
@@ -194,7 +195,7 @@ func (s *story) proven(ctx context.Context, gone int) error {
 	verified, err := s.vodctl(ctx, "ledger", "verify")
 	s.quote(verified)
 	s.claim(err == nil, "the ledger's chain is whole")
-	var announced []state.Reconciled
+	var announced []stored.Reconciled
 	if err := s.until(ctx, "waiting for VOD's announcements", func() (bool, error) {
 		var err error
 		announced, err = s.announced(ctx)
@@ -208,23 +209,23 @@ func (s *story) proven(ctx context.Context, gone int) error {
 }
 
 // ledger sums up the ledger.
-func (s *story) ledger(ctx context.Context) (state.LedgerReport, error) {
+func (s *story) ledger(ctx context.Context) (stored.LedgerReport, error) {
 	store, err := state.Open(ctx, s.env["STATE"], state.Options{ReadOnly: true})
 	if err != nil {
-		return state.LedgerReport{}, err
+		return stored.LedgerReport{}, err
 	}
 	defer func() { _ = store.Close() }()
-	return state.VerifyLedger(ctx, store)
+	return stored.VerifyLedger(ctx, store)
 }
 
 // announced compares the ledger with the deletions that VOD announced.
-func (s *story) announced(ctx context.Context) ([]state.Reconciled, error) {
+func (s *story) announced(ctx context.Context) ([]stored.Reconciled, error) {
 	store, err := state.Open(ctx, s.env["STATE"], state.Options{ReadOnly: true})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = store.Close() }()
-	return state.Reconcile(ctx, store)
+	return stored.Reconcile(ctx, store)
 }
 
 // shanghai is where s.yaml's timers are; China has no daylight saving time.
@@ -245,20 +246,20 @@ func (s *story) pass(from time.Time, hour int) {
 }
 
 // plan reads the latest plan from STATE.
-func (s *story) plan(ctx context.Context) (state.Plan, error) {
+func (s *story) plan(ctx context.Context) (stored.Plan, error) {
 	store, err := state.Open(ctx, s.env["STATE"], state.Options{ReadOnly: true})
 	if err != nil {
-		return state.Plan{}, err
+		return stored.Plan{}, err
 	}
 	defer func() { _ = store.Close() }()
 	latest := ""
-	for id, err := range state.Plans(ctx, store, time.Time{}) {
+	for id, err := range stored.Plans(ctx, store, time.Time{}) {
 		if err != nil {
-			return state.Plan{}, err
+			return stored.Plan{}, err
 		}
 		latest = id
 	}
-	return state.ReadPlan(ctx, store, latest)
+	return stored.ReadPlan(ctx, store, latest)
 }
 
 // vodctl runs the operator's tool as a person would.

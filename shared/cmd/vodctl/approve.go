@@ -17,6 +17,7 @@ import (
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -80,7 +81,7 @@ func (a *tool) decide(ctx context.Context, app *boot.App, o *state.Store, id str
 	return a.approve(ctx, app, o, p, by, say)
 }
 
-func (a *tool) approve(ctx context.Context, app *boot.App, o *state.Store, p state.Plan, by string, say approval) error {
+func (a *tool) approve(ctx context.Context, app *boot.App, o *state.Store, p removal.Plan, by string, say approval) error {
 	if err := approvable(ctx, o, p); err != nil {
 		return err
 	}
@@ -111,7 +112,7 @@ func (a *tool) approve(ctx context.Context, app *boot.App, o *state.Store, p sta
 			return err
 		}
 	}
-	given, err := state.Approve(ctx, o, p, by, say.text(), time.Now(), say.first)
+	given, err := removal.Approve(ctx, o, p, by, say.text(), time.Now(), say.first)
 	if err != nil {
 		return err
 	}
@@ -122,7 +123,7 @@ func (a *tool) approve(ctx context.Context, app *boot.App, o *state.Store, p sta
 
 // showApprovable shows what is going to be asked for. With --first programs get the portion
 // in its place.
-func (a *tool) showApprovable(policy *retention.Policy, p state.Plan, say approval) error {
+func (a *tool) showApprovable(policy *retention.Policy, p removal.Plan, say approval) error {
 	if a.json() && say.first > 0 {
 		return nil
 	}
@@ -131,7 +132,7 @@ func (a *tool) showApprovable(policy *retention.Policy, p state.Plan, say approv
 
 // portion is what an approval is of: the first items of a plan, or all.
 type portion struct {
-	state.Totals
+	removal.Totals
 	Oldest time.Time `json:"oldest,omitzero"` // creation of the media
 	Newest time.Time `json:"newest,omitzero"`
 	Over   []string  `json:"over,omitempty"` // guards that it breaks
@@ -148,7 +149,7 @@ func (p portion) remedy(plan string) string {
 
 // portion counts what is to be approved against the guards, and shows a part of a plan
 // that nobody said --yes to.
-func (a *tool) portion(ctx context.Context, o *state.Store, policy *retention.Policy, p state.Plan, say approval) (portion, error) {
+func (a *tool) portion(ctx context.Context, o *state.Store, policy *retention.Policy, p removal.Plan, say approval) (portion, error) {
 	if say.first == 0 && len(p.Over) == 0 {
 		return portion{Totals: p.Totals}, nil
 	}
@@ -169,7 +170,7 @@ func (a *tool) portion(ctx context.Context, o *state.Store, policy *retention.Po
 		}
 		part.Media++
 		for _, i := range items {
-			one := state.Totals{}
+			one := removal.Totals{}
 			one.Add(i)
 			part.Items, part.Bytes, part.Unknown = part.Items+1, part.Bytes+one.Bytes, part.Unknown+one.Unknown
 			if part.Fits == part.Items-1 && len(over()) == 0 {
@@ -194,18 +195,18 @@ func (a *tool) portion(ctx context.Context, o *state.Store, policy *retention.Po
 		report.Bytes(part.Bytes), part.Oldest.Format(time.DateTime), part.Newest.Format(time.DateTime), within)
 }
 
-func (a *tool) withdraw(ctx context.Context, o *state.Store, p state.Plan, by, note string) error {
+func (a *tool) withdraw(ctx context.Context, o *state.Store, p removal.Plan, by, note string) error {
 	status, err := planStatus(ctx, o, p)
 	if err != nil {
 		return err
 	}
-	if _, err := state.ReadEnd(ctx, o, p.ID); err == nil {
+	if _, err := removal.ReadEnd(ctx, o, p.ID); err == nil {
 		return fmt.Errorf("plan %s cannot be withdrawn any more, it is %s; no run takes it up again", p.ID, status)
 	}
-	if err := state.Withdraw(ctx, o, p.ID, by, note, time.Now()); err != nil {
+	if err := removal.Withdraw(ctx, o, p.ID, by, note, time.Now()); err != nil {
 		return err
 	}
-	w, err := state.ReadWithdrawal(ctx, o, p.ID)
+	w, err := removal.ReadWithdrawal(ctx, o, p.ID)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -87,17 +88,17 @@ func (a *tool) explainPlan(ctx context.Context, plan string, ids []video.ID) err
 
 // loadInputs reads what the policy wants to know beside the library.
 func loadInputs(ctx context.Context, app *boot.App, o state.Objects, policy *retention.Policy, at time.Time) (retention.Inputs, error) {
-	inputs, err := state.LoadInputs(ctx, o, app.VOD, policy, at)
+	inputs, err := removal.LoadInputs(ctx, o, app.VOD, policy, at)
 	if err != nil || !policy.RemovesImages() {
 		return inputs, err
 	}
-	images, _, err := state.LoadImages(ctx, o)
+	images, _, err := removal.LoadImages(ctx, o)
 	inputs.Imaged = images.Gone
 	return inputs, err
 }
 
 // verdicts judges assets as they are now, beside what a plan lists of them.
-func verdicts(ctx context.Context, app *boot.App, o state.Objects, policy *retention.Policy, inputs retention.Inputs, p state.Plan, ids []video.ID) ([]verdict, error) {
+func verdicts(ctx context.Context, app *boot.App, o state.Objects, policy *retention.Policy, inputs retention.Inputs, p removal.Plan, ids []video.ID) ([]verdict, error) {
 	answers, err := app.VOD.Media(ctx, ids)
 	if err != nil {
 		return nil, err

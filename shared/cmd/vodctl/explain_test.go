@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vodcurator/shared/decide/retention"
-	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 )
 
 func TestAnExplanationNamesTheFactsThatWereMissing(t *testing.T) {
@@ -35,7 +35,7 @@ func TestAPolicyThatLeavesOutBuiltInHoldsIsWarnedAbout(t *testing.T) {
 }
 
 func TestAPlanTellsItsWarningsAndWhatIsSetAside(t *testing.T) {
-	env, p := plannedLike(t, func(p *state.Plan) {
+	env, p := plannedLike(t, func(p *removal.Plan) {
 		p.Warnings = []string{"hold tags that no asset carries: \"kepe\""}
 		p.Odd = []string{"v1: createTime cannot be read", "and 3 more media"}
 		p.Over = []string{"7 items, at most 5"}

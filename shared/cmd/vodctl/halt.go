@@ -9,6 +9,7 @@ import (
 
 	"vodcurator/shared/boot"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 )
 
 func haltCommand(a *tool) *cobra.Command {
@@ -51,8 +52,8 @@ func (a *tool) halt(ctx context.Context, halted, fresh bool, say remark) error {
 		if err != nil {
 			return err
 		}
-		h := state.Halt{Halted: halted, By: by, At: time.Now(), Reason: say.text()}
-		if err := state.SetHalt(ctx, o, h); err != nil {
+		h := removal.Halt{Halted: halted, By: by, At: time.Now(), Reason: say.text()}
+		if err := removal.SetHalt(ctx, o, h); err != nil {
 			return err
 		}
 		if halted {

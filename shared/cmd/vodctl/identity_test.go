@@ -10,6 +10,7 @@ import (
 	"vodcurator/shared/localcloud"
 	"vodcurator/shared/localcloud/fakevod"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -24,11 +25,11 @@ func opened(t *testing.T, env map[string]string) *state.Store {
 
 // withKeys is an environment with a plan, at a local cloud whose role "operator" runs the
 // tool.
-func withKeys(t *testing.T) (map[string]string, state.Plan, *localcloud.Cloud) {
+func withKeys(t *testing.T) (map[string]string, removal.Plan, *localcloud.Cloud) {
 	t.Helper()
 	cloud := localcloud.RunT(t, localcloud.Options{Callback: "none"})
 	own := cloud.Env()
-	env, p := plannedLike(t, func(p *state.Plan) { p.Account = own["ALIBABA_CLOUD_ACCOUNT_ID"] })
+	env, p := plannedLike(t, func(p *removal.Plan) { p.Account = own["ALIBABA_CLOUD_ACCOUNT_ID"] })
 	keys := cloud.Keys.Mint("operator", p.Account, time.Hour)
 	own["STATE"] = env["STATE"]
 	own["ALIBABA_CLOUD_ACCESS_KEY_ID"], own["ALIBABA_CLOUD_ACCESS_KEY_SECRET"], own["ALIBABA_CLOUD_SECURITY_TOKEN"] = keys.ID, keys.Secret, keys.Token
@@ -43,26 +44,26 @@ func TestARecordNamesWhoseCredentialsItWas(t *testing.T) {
 	store := opened(t, env)
 	code, _, errs := vodctl(t, env, "approve", p.ID, "--yes", "--by", "policy 12345678", "--note", "checked")
 	require.Zero(t, code, errs)
-	approval, err := state.ReadApproval(t.Context(), store, p)
+	approval, err := removal.ReadApproval(t.Context(), store, p)
 	require.NoError(t, err)
 	require.Equal(t, operatorARN, approval.By)
 	require.Equal(t, "said to be by policy 12345678: checked", approval.Note)
 
 	code, _, errs = vodctl(t, env, "approve", p.ID, "--withdraw", "--by", "otto")
 	require.Zero(t, code, errs)
-	w, err := state.ReadWithdrawal(t.Context(), store, p.ID)
+	w, err := removal.ReadWithdrawal(t.Context(), store, p.ID)
 	require.NoError(t, err)
 	require.Equal(t, [2]string{operatorARN, "said to be by otto"}, [2]string{w.By, w.Note})
 
 	code, _, errs = vodctl(t, env, "takedown", ids[0], "--reason", "court order", "--yes", "--by", "anna")
 	require.Zero(t, code, errs)
-	r, err := state.VerifyLedger(t.Context(), store)
+	r, err := removal.VerifyLedger(t.Context(), store)
 	require.NoError(t, err)
 	require.Equal(t, operatorARN, r.Plans[0].By)
 
 	code, _, errs = vodctl(t, env, "halt", "--reason", "wait", "--by", "anna")
 	require.Zero(t, code, errs)
-	h, err := state.HaltState(t.Context(), store)
+	h, err := removal.HaltState(t.Context(), store)
 	require.NoError(t, err)
 	require.Equal(t, [2]string{operatorARN, "said to be by anna: wait"}, [2]string{h.By, h.Reason})
 }
@@ -71,7 +72,7 @@ func TestWithoutKeysARecordNamesTheUserOfThisMachine(t *testing.T) {
 	env, p := planned(t)
 	code, _, errs := vodctl(t, env, "approve", p.ID, "--yes", "--by", "policy 12345678")
 	require.Zero(t, code, errs)
-	approval, err := state.ReadApproval(t.Context(), opened(t, env), p)
+	approval, err := removal.ReadApproval(t.Context(), opened(t, env), p)
 	require.NoError(t, err)
 	require.Equal(t, operator(), approval.By)
 	require.True(t, strings.HasPrefix(approval.By, "local:"), "no self-approval looks like it")
@@ -105,7 +106,7 @@ func TestAHaltDoesNotWaitForSTSAndAnApprovalInABucketDoes(t *testing.T) {
 	code, _, errs := vodctl(t, env, "halt", "--reason", "wait")
 	require.Zero(t, code, errs)
 	require.Contains(t, errs, "recorded for "+operator())
-	h, err := state.HaltState(t.Context(), opened(t, env))
+	h, err := removal.HaltState(t.Context(), opened(t, env))
 	require.NoError(t, err)
 	require.True(t, h.Halted)
 	code, _, errs = vodctl(t, env, "approve", p.ID, "--yes")
@@ -125,7 +126,7 @@ func TestAHaltWhereNobodyReadsItIsRefused(t *testing.T) {
 	require.Contains(t, errs, env["STATE"]+", which holds nothing")
 	code, _, errs = vodctl(t, env, "halt", "--reason", "stop now", "--new")
 	require.Zero(t, code, errs)
-	require.ErrorIs(t, state.CheckHalt(t.Context(), opened(t, env)), video.ErrDeferred)
+	require.ErrorIs(t, removal.CheckHalt(t.Context(), opened(t, env)), video.ErrDeferred)
 	code, _, errs = vodctl(t, env, "halt", "--reason", "again")
 	require.Zero(t, code, "now it holds something: "+errs)
 }

@@ -11,6 +11,7 @@ import (
 	"vodcurator/shared/boot"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -34,7 +35,7 @@ without one may still get it, and deletions from elsewhere are somebody else's.`
 
 func (a *tool) reconcile(ctx context.Context) error {
 	return a.withState(ctx, func(_ *boot.App, o *state.Store) error {
-		days, err := state.Reconcile(ctx, o)
+		days, err := removal.Reconcile(ctx, o)
 		if err != nil {
 			return err
 		}
@@ -72,18 +73,18 @@ only a person does that, and the record names whose credentials it was.`,
 
 func (a *tool) verify(ctx context.Context, full, point bool) error {
 	return a.withState(ctx, func(app *boot.App, o *state.Store) error {
-		check := state.VerifyRecent
+		check := removal.VerifyRecent
 		switch {
 		case point:
 			by, _, err := a.identity(ctx, app, false)
 			if err != nil {
 				return err
 			}
-			check = func(ctx context.Context, o state.Objects) (state.LedgerReport, error) {
-				return state.WriteCheckpoint(ctx, o, by, time.Now(), full)
+			check = func(ctx context.Context, o state.Objects) (removal.LedgerReport, error) {
+				return removal.WriteCheckpoint(ctx, o, by, time.Now(), full)
 			}
 		case full:
-			check = state.VerifyLedger
+			check = removal.VerifyLedger
 		}
 		r, err := check(ctx, o)
 		if err != nil {
@@ -100,7 +101,7 @@ func (a *tool) verify(ctx context.Context, full, point bool) error {
 
 func (a *tool) ledgerReport(ctx context.Context) error {
 	return a.withState(ctx, func(_ *boot.App, o *state.Store) error {
-		r, err := state.VerifyLedger(ctx, o)
+		r, err := removal.VerifyLedger(ctx, o)
 		if err != nil {
 			return err
 		}
@@ -114,7 +115,7 @@ func (a *tool) ledgerReport(ctx context.Context) error {
 }
 
 // ledgerStanding says where a plan or takedown is, as far as the ledger tells.
-func ledgerStanding(p state.PlanReport, now time.Time) string {
+func ledgerStanding(p removal.PlanReport, now time.Time) string {
 	open := ""
 	if p.Open > 0 {
 		open = fmt.Sprintf(", %d open", p.Open)

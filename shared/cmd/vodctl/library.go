@@ -18,6 +18,7 @@ import (
 	"vodcurator/shared/act/plan"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -240,7 +241,7 @@ func (s *snapshot) Media(_ context.Context, ids []video.ID) ([]video.Answer[vide
 
 // apply takes from the library what a plan lists, and gives that. A plan over its guards
 // takes nothing.
-func (s *snapshot) apply(ctx context.Context, p state.Plan, o state.Objects, ledger *state.Ledger) (items []retention.Item, err error) {
+func (s *snapshot) apply(ctx context.Context, p removal.Plan, o state.Objects, ledger *removal.Ledger) (items []retention.Item, err error) {
 	gone := map[video.ID]bool{}
 	for v, err := range p.Entries(ctx, o) {
 		if err != nil {
@@ -261,7 +262,7 @@ func (s *snapshot) apply(ctx context.Context, p state.Plan, o state.Objects, led
 
 // remove takes the listed parts from a media. That images are gone is for the ledger
 // to know.
-func (s *snapshot) remove(v retention.Verdict) (images []state.Row) {
+func (s *snapshot) remove(v retention.Verdict) (images []removal.Row) {
 	m := &s.media[s.at(v.ID)]
 	for _, i := range v.Items {
 		switch i.Kind {
@@ -270,7 +271,7 @@ func (s *snapshot) remove(v retention.Verdict) (images []state.Row) {
 		case retention.Source:
 			m.Source.Status = "Deleted"
 		case retention.Images:
-			images = append(images, state.Row{Event: state.Outcome, Item: i, Result: video.Done})
+			images = append(images, removal.Row{Event: removal.Outcome, Item: i, Result: video.Done})
 		}
 	}
 	return images

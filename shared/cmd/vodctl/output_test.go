@@ -13,12 +13,13 @@ import (
 	"vodcurator/shared/localcloud"
 	"vodcurator/shared/localcloud/fakevod"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
 // titled writes a plan whose every text from outside is this one, of an asset that a
 // local cloud has, and gives the environment, the plan and the asset's id.
-func titled(t *testing.T, text string) (map[string]string, state.Plan, string) {
+func titled(t *testing.T, text string) (map[string]string, removal.Plan, string) {
 	t.Helper()
 	cloud := localcloud.RunT(t, localcloud.Options{Callback: "none", Faults: "none"})
 	old := time.Now().AddDate(0, 0, -100)
@@ -30,19 +31,19 @@ func titled(t *testing.T, text string) (map[string]string, state.Plan, string) {
 	defer func() { require.NoError(t, store.Close()) }()
 	now := time.Now().UTC().Truncate(time.Second)
 	item := retention.Item{ID: "a1", Kind: retention.Whole, Bytes: 1500, Rule: "temporary", Reason: "40d since upload: " + text}
-	lines, leaving := state.Lines{Objects: store}, state.Lines{Objects: store}
+	lines, leaving := removal.Lines{Objects: store}, removal.Lines{Objects: store}
 	require.NoError(t, lines.Add(t.Context(), retention.Verdict{ID: "a1", Title: text, Items: []retention.Item{item}}))
 	require.NoError(t, lines.Flush(t.Context()))
-	require.NoError(t, leaving.Add(t.Context(), state.Pending{Item: item, Title: text, Created: now, Since: now, Last: now, Due: now}))
+	require.NoError(t, leaving.Add(t.Context(), removal.Pending{Item: item, Title: text, Created: now, Since: now, Last: now, Due: now}))
 	require.NoError(t, leaving.Flush(t.Context()))
-	p := state.Plan{
+	p := removal.Plan{
 		Created: now, Expires: now.AddDate(0, 0, 7), Scope: video.Scope{Region: env["ALIBABA_CLOUD_REGION"], Account: env["ALIBABA_CLOUD_ACCOUNT_ID"]}, Policy: retention.Default().Hash,
-		Library: state.Library{Media: 30}, Chunks: lines.Written, Pending: leaving.Written, PendingItems: 1, Biggest: []state.Big{{Item: item, Title: text}},
+		Library: removal.Library{Media: 30}, Chunks: lines.Written, Pending: leaving.Written, PendingItems: 1, Biggest: []removal.Big{{Item: item, Title: text}},
 		Near: []retention.Keep{{ID: "a2", Why: retention.Held, Reason: "tag \"" + text + "\" holds"}},
 	}
 	p.Add(item)
 	require.NoError(t, p.Seal())
-	require.NoError(t, state.WritePlan(t.Context(), store, p))
+	require.NoError(t, removal.WritePlan(t.Context(), store, p))
 	return env, p, ids[0]
 }
 
@@ -65,7 +66,7 @@ func TestNoTitleCommandsTheTerminalOrForgesALine(t *testing.T) {
 		}
 	}
 	_, out, errs := vodctl(t, env, "leaving", "-o", "json")
-	var all []state.Pending
+	var all []removal.Pending
 	require.NoError(t, json.Unmarshal([]byte(out), &all), errs)
 	require.Equal(t, text, all[0].Title, "a program gets the value as it is")
 }
@@ -75,16 +76,16 @@ func TestNoTitleRunsInASpreadsheet(t *testing.T) {
 		"equals": "=1+1", "plus": "+1", "minus": "-1", "at": "@SUM(1)", "tab": "\t=1", "CR": "\r=1", "line feed": "\n=1+1", "full-width equals": "＝1+1", "full-width plus": "＋1", "full-width minus": "－1", "full-width at": "＠SUM(1)",
 		"blank": " =1+1", "semicolon": "a;=1+1", "tab inside": "a\t=1+1", "quote": "\"=1+1", "NBSP": "\u00a0=1+1", "BOM": "\ufeff=1+1", "zero width": "\u200b=1+1",
 	} {
-		env, p := plannedLike(t, func(*state.Plan) {})
+		env, p := plannedLike(t, func(*removal.Plan) {})
 		store, err := state.Open(t.Context(), env["STATE"], state.Options{})
 		require.NoError(t, err)
-		lines := state.Lines{Objects: store}
+		lines := removal.Lines{Objects: store}
 		item := retention.Item{ID: "a1", Kind: retention.Whole, Bytes: 1500, Rule: "temporary", Reason: "40d"}
 		require.NoError(t, lines.Add(t.Context(), retention.Verdict{ID: "a1", Title: title, Items: []retention.Item{item}}))
 		require.NoError(t, lines.Flush(t.Context()))
 		p.Created, p.Chunks = p.Created.Add(time.Minute), lines.Written
 		require.NoError(t, p.Seal())
-		require.NoError(t, state.WritePlan(t.Context(), store, p))
+		require.NoError(t, removal.WritePlan(t.Context(), store, p))
 		require.NoError(t, store.Close())
 		code, out, errs := vodctl(t, env, "plan", "show", "--csv", p.ID)
 		require.Zero(t, code, errs)

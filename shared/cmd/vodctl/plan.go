@@ -13,6 +13,7 @@ import (
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 )
 
 func planCommand(a *tool) *cobra.Command {
@@ -57,7 +58,7 @@ func (a *tool) withState(ctx context.Context, do func(app *boot.App, o *state.St
 
 // sayQuota says how many items of a plan a quota takes; nothing where the policy cannot
 // be read or is another one by now, and then purge removes nothing anyway.
-func (a *tool) sayQuota(policy *retention.Policy, p state.Plan) error {
+func (a *tool) sayQuota(policy *retention.Policy, p removal.Plan) error {
 	if policy == nil || policy.Hash != p.Policy {
 		return nil
 	}
@@ -102,11 +103,11 @@ func (a *tool) showPlan(ctx context.Context, id string, items bool) error {
 func (a *tool) listPlans(ctx context.Context) error {
 	return a.withState(ctx, func(_ *boot.App, o *state.Store) error {
 		rows := a.rows("plan", ">media", ">items", ">bytes", "expires", "standing")
-		for id, err := range state.Plans(ctx, o, time.Time{}) {
+		for id, err := range removal.Plans(ctx, o, time.Time{}) {
 			if err != nil {
 				return err
 			}
-			p, err := state.ReadPlan(ctx, o, id)
+			p, err := removal.ReadPlan(ctx, o, id)
 			if errors.Is(err, state.ErrCorrupt) {
 				rows.Add(nil, id, "", "", "", "", "corrupt: plans/"+id+".json; restore it from a copy")
 				continue
@@ -138,7 +139,7 @@ func (a *tool) pending(ctx context.Context) error {
 			return err
 		}
 		rows := a.rows("media", "takes", ">bytes", "since", ">days", "leaves from", "title", "rule")
-		for l, err := range state.ReadLines[state.Pending](ctx, o, p.Pending) {
+		for l, err := range removal.ReadLines[removal.Pending](ctx, o, p.Pending) {
 			if err != nil {
 				return err
 			}

@@ -15,36 +15,37 @@ import (
 	"vodcurator/shared/localcloud"
 	"vodcurator/shared/localcloud/fakevod"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
 // planned writes a plan of one item into a new state and gives the environment
 // that finds it.
-func planned(t *testing.T) (map[string]string, state.Plan) {
+func planned(t *testing.T) (map[string]string, removal.Plan) {
 	t.Helper()
-	return plannedLike(t, func(*state.Plan) {})
+	return plannedLike(t, func(*removal.Plan) {})
 }
 
-func plannedLike(t *testing.T, change func(*state.Plan)) (map[string]string, state.Plan) {
+func plannedLike(t *testing.T, change func(*removal.Plan)) (map[string]string, removal.Plan) {
 	t.Helper()
 	dir := t.TempDir()
 	store, err := state.Open(t.Context(), "file:"+dir, state.Options{})
 	require.NoError(t, err)
-	lines := state.Lines{Objects: store}
+	lines := removal.Lines{Objects: store}
 	item := retention.Item{ID: "a1", Kind: retention.Whole, Bytes: 1500, Rule: "temporary", Reason: "40d since upload, limit 30d"}
 	require.NoError(t, lines.Add(t.Context(), retention.Verdict{ID: "a1", Title: "=a title", Items: []retention.Item{item}}))
 	require.NoError(t, lines.Flush(t.Context()))
 	now := time.Now().UTC().Truncate(time.Second)
-	p := state.Plan{
+	p := removal.Plan{
 		Created: now, Expires: now.AddDate(0, 0, 7), Scope: video.Scope{Region: "cn-shanghai", Account: "1234"}, Policy: retention.Default().Hash,
-		Library: state.Library{Media: 30}, Chunks: lines.Written, Kept: map[retention.Why]int{retention.Held: 1},
-		Rules:   []state.RuleTotals{{Rule: "temporary", Kind: retention.Whole, Totals: state.Totals{Media: 1, Items: 1, Bytes: 1500}}},
-		Biggest: []state.Big{{Item: item, Title: "=a title"}},
+		Library: removal.Library{Media: 30}, Chunks: lines.Written, Kept: map[retention.Why]int{retention.Held: 1},
+		Rules:   []removal.RuleTotals{{Rule: "temporary", Kind: retention.Whole, Totals: removal.Totals{Media: 1, Items: 1, Bytes: 1500}}},
+		Biggest: []removal.Big{{Item: item, Title: "=a title"}},
 	}
 	p.Add(item)
 	change(&p)
 	require.NoError(t, p.Seal())
-	require.NoError(t, state.WritePlan(t.Context(), store, p))
+	require.NoError(t, removal.WritePlan(t.Context(), store, p))
 	require.NoError(t, store.Close())
 	return map[string]string{"STATE": "file:" + dir, "ALIBABA_CLOUD_ACCOUNT_ID": "1234"}, p
 }
@@ -84,14 +85,14 @@ func TestAPlanOfAnotherAccountIsNotApproved(t *testing.T) {
 }
 
 func TestAPlanThatPurgeWouldRefuseIsNotApproved(t *testing.T) {
-	for want, change := range map[string]func(*state.Plan){
-		" is expired ": func(p *state.Plan) {
+	for want, change := range map[string]func(*removal.Plan){
+		" is expired ": func(p *removal.Plan) {
 			p.Created, p.Expires = p.Created.AddDate(0, 0, -8), p.Created.AddDate(0, 0, -1)
 		},
-		"the policy changed since it was made":                         func(p *state.Plan) { p.Policy = strings.Repeat("0", 64) },
-		"it is over the guards: 7 items, at most 5":                    func(p *state.Plan) { p.Over = []string{"7 items, at most 5"} },
-		"is of account 99 in cn-shanghai":                              func(p *state.Plan) { p.Account = "99" },
-		`is of account 1234 in cn-shanghai, application "app-1", this`: func(p *state.Plan) { p.App = "app-1" },
+		"the policy changed since it was made":                         func(p *removal.Plan) { p.Policy = strings.Repeat("0", 64) },
+		"it is over the guards: 7 items, at most 5":                    func(p *removal.Plan) { p.Over = []string{"7 items, at most 5"} },
+		"is of account 99 in cn-shanghai":                              func(p *removal.Plan) { p.Account = "99" },
+		`is of account 1234 in cn-shanghai, application "app-1", this`: func(p *removal.Plan) { p.App = "app-1" },
 	} {
 		env, p := plannedLike(t, change)
 		code, out, errs := vodctl(t, env, "approve", p.ID, "--yes")
@@ -108,7 +109,7 @@ func TestAPlanThatPurgeWouldRefuseIsNotApproved(t *testing.T) {
 }
 
 func TestAPlanOfAClockThatIsAheadIsApproved(t *testing.T) {
-	env, p := plannedLike(t, func(p *state.Plan) { p.Created = p.Created.Add(time.Hour) })
+	env, p := plannedLike(t, func(p *removal.Plan) { p.Created = p.Created.Add(time.Hour) })
 	code, _, errs := vodctl(t, env, "approve", p.ID, "--yes")
 	require.Zero(t, code, errs)
 }
@@ -162,7 +163,7 @@ func TestAnApprovalIsWithdrawn(t *testing.T) {
 	store, err := state.Open(t.Context(), env["STATE"], state.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
-	require.NoError(t, state.EndRun(t.Context(), store, state.RunEnd{Plan: p.ID}))
+	require.NoError(t, removal.EndRun(t.Context(), store, removal.RunEnd{Plan: p.ID}))
 	code, _, errs := vodctl(t, env, "approve", p.ID, "--withdraw")
 	require.Equal(t, 1, code)
 	require.Contains(t, errs, "cannot be withdrawn any more, it is ended")
@@ -211,10 +212,10 @@ func TestHaltAndResume(t *testing.T) {
 	store, err := state.Open(t.Context(), env["STATE"], state.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
-	require.ErrorIs(t, state.CheckHalt(t.Context(), store), video.ErrDeferred)
+	require.ErrorIs(t, removal.CheckHalt(t.Context(), store), video.ErrDeferred)
 	code, _, _ = vodctl(t, env, "resume")
 	require.Zero(t, code)
-	require.NoError(t, state.CheckHalt(t.Context(), store))
+	require.NoError(t, removal.CheckHalt(t.Context(), store))
 }
 
 func TestTheLedgerIsProvedOrNot(t *testing.T) {
@@ -222,23 +223,23 @@ func TestTheLedgerIsProvedOrNot(t *testing.T) {
 	store, err := state.Open(t.Context(), env["STATE"], state.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
-	ledger, err := state.OpenLedger(t.Context(), store, "purge", "r1")
+	ledger, err := removal.OpenLedger(t.Context(), store, "purge", "r1")
 	require.NoError(t, err)
 	item := retention.Item{ID: "a1", Kind: retention.Whole, Bytes: 1500}
-	require.NoError(t, ledger.Append(t.Context(), state.Row{Event: state.Intent, Plan: p.ID, By: "anna", Item: item}))
-	require.NoError(t, ledger.Append(t.Context(), state.Row{Event: state.Outcome, Tick: time.Now(), Plan: p.ID, By: "anna", Item: item, Result: video.Done}))
+	require.NoError(t, ledger.Append(t.Context(), removal.Row{Event: removal.Intent, Plan: p.ID, By: "anna", Item: item}))
+	require.NoError(t, ledger.Append(t.Context(), removal.Row{Event: removal.Outcome, Tick: time.Now(), Plan: p.ID, By: "anna", Item: item, Result: video.Done}))
 
 	code, out, errs := vodctl(t, env, "ledger", "verify")
 	require.Zero(t, code, errs)
 	require.Contains(t, out, "2 rows in 2 segments, 1 item removed, 0 open")
 	code, out, _ = vodctl(t, env, "ledger", "report", "-o", "json")
 	require.Zero(t, code)
-	var r state.LedgerReport
+	var r removal.LedgerReport
 	require.NoError(t, json.Unmarshal([]byte(out), &r))
 	require.Equal(t, 1, r.Plans[0].Freed.Items)
 	require.Equal(t, 1, r.Plans[0].Planned.Items)
 
-	require.NoError(t, state.NoteDeletions(t.Context(), store, time.Now(), []state.DeletionNotice{{ID: "a1", At: time.Now()}, {ID: "x9", At: time.Now()}}))
+	require.NoError(t, removal.NoteDeletions(t.Context(), store, time.Now(), []removal.DeletionNotice{{ID: "a1", At: time.Now()}, {ID: "x9", At: time.Now()}}))
 	code, out, errs = vodctl(t, env, "ledger", "reconcile")
 	require.Zero(t, code, errs)
 	require.Regexp(t, `\d{4}-\d\d-\d\d +1 +1 +0 +1 +x9`, out)
@@ -262,7 +263,7 @@ func TestTheLedgerIsProvedOrNot(t *testing.T) {
 
 func TestTheLedgersReportSaysWhatIsOver(t *testing.T) {
 	for want, tc := range map[string]struct {
-		plan  func(*state.Plan)
+		plan  func(*removal.Plan)
 		takes string // a takedown instead of the plan
 		done  bool
 		end   bool
@@ -270,7 +271,7 @@ func TestTheLedgersReportSaysWhatIsOver(t *testing.T) {
 	}{
 		`anna +1 +0 +1\.5 kB +0 B +under way, 1 open`: {},
 		`anna +1 +1 +1\.5 kB +1\.5 kB +ended`:         {done: true, end: true},
-		`anna +1 +1 +1\.5 kB +1\.5 kB +expired`: {done: true, plan: func(p *state.Plan) {
+		`anna +1 +1 +1\.5 kB +1\.5 kB +expired`: {done: true, plan: func(p *removal.Plan) {
 			p.Created, p.Expires = p.Created.AddDate(0, 0, -8), p.Created.AddDate(0, 0, -1)
 		}},
 		`anna +1 +0 +1\.5 kB +0 B +withdrawn, 1 open`:                                           {back: true},
@@ -279,26 +280,26 @@ func TestTheLedgersReportSaysWhatIsOver(t *testing.T) {
 		`takedown-x +anna +1 +0 +1\.5 kB +0 B +cut short: the next takedown settles it, 1 open`: {takes: "takedown-x"},
 	} {
 		if tc.plan == nil {
-			tc.plan = func(*state.Plan) {}
+			tc.plan = func(*removal.Plan) {}
 		}
 		env, p := plannedLike(t, tc.plan)
 		plan := cmp.Or(tc.takes, p.ID)
 		store, err := state.Open(t.Context(), env["STATE"], state.Options{})
 		require.NoError(t, err)
-		l, err := state.OpenLedger(t.Context(), store, "purge", "r")
+		l, err := removal.OpenLedger(t.Context(), store, "purge", "r")
 		require.NoError(t, err)
-		row := state.Row{Event: state.Intent, Plan: plan, By: "anna", Item: retention.Item{ID: "a1", Kind: retention.Whole, Bytes: 1500}}
+		row := removal.Row{Event: removal.Intent, Plan: plan, By: "anna", Item: retention.Item{ID: "a1", Kind: retention.Whole, Bytes: 1500}}
 		require.NoError(t, l.Append(t.Context(), row))
-		end := state.RunEnd{Plan: plan}
-		if row.Event, row.Result = state.Outcome, video.Done; tc.done {
+		end := removal.RunEnd{Plan: plan}
+		if row.Event, row.Result = removal.Outcome, video.Done; tc.done {
 			require.NoError(t, l.Append(t.Context(), row))
 			end.Freed.Add(row.Item)
 		}
 		if end.Segment, end.Tip = l.Last(), l.Tip(); tc.end {
-			require.NoError(t, state.EndRun(t.Context(), store, end))
+			require.NoError(t, removal.EndRun(t.Context(), store, end))
 		}
 		if tc.back {
-			require.NoError(t, state.Withdraw(t.Context(), store, p.ID, "otto", "", time.Now()))
+			require.NoError(t, removal.Withdraw(t.Context(), store, p.ID, "otto", "", time.Now()))
 		}
 		require.NoError(t, store.Close())
 		code, out, errs := vodctl(t, env, "ledger", "report")
@@ -357,7 +358,7 @@ func TestOneDamagedObjectHidesNoOtherPlan(t *testing.T) {
 		later := p
 		later.Created = p.Created.Add(time.Second)
 		require.NoError(t, later.Seal())
-		require.NoError(t, state.WritePlan(t.Context(), store, later))
+		require.NoError(t, removal.WritePlan(t.Context(), store, later))
 		key := dir + "/" + p.ID + ".json"
 		require.NoError(t, store.Create(t.Context(), key, []byte("{")))
 		require.NoError(t, store.Close())
@@ -374,24 +375,24 @@ func TestOneDamagedObjectHidesNoOtherPlan(t *testing.T) {
 }
 
 func TestTheLatestPlanIsOneOfThisAccount(t *testing.T) {
-	for name, change := range map[string]func(*state.Plan){
-		"region":      func(p *state.Plan) { p.Region = "cn-beijing" },
-		"account":     func(p *state.Plan) { p.Account = "99" },
-		"application": func(p *state.Plan) { p.App = "app-1" },
+	for name, change := range map[string]func(*removal.Plan){
+		"region":      func(p *removal.Plan) { p.Region = "cn-beijing" },
+		"account":     func(p *removal.Plan) { p.Account = "99" },
+		"application": func(p *removal.Plan) { p.App = "app-1" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			env, p := planned(t)
 			store, err := state.Open(t.Context(), env["STATE"], state.Options{})
 			require.NoError(t, err)
 			t.Cleanup(func() { require.NoError(t, store.Close()) })
-			lines := state.Lines{Objects: store}
-			require.NoError(t, lines.Add(t.Context(), state.Pending{Item: retention.Item{ID: "theirs"}}))
+			lines := removal.Lines{Objects: store}
+			require.NoError(t, lines.Add(t.Context(), removal.Pending{Item: retention.Item{ID: "theirs"}}))
 			require.NoError(t, lines.Flush(t.Context()))
 			other := p
 			other.Created, other.Pending = p.Created.Add(time.Second), lines.Written
 			change(&other)
 			require.NoError(t, other.Seal())
-			require.NoError(t, state.WritePlan(t.Context(), store, other))
+			require.NoError(t, removal.WritePlan(t.Context(), store, other))
 
 			_, out, _ := vodctl(t, env, "plan", "show")
 			require.Contains(t, out, "Plan "+p.ID)
@@ -427,9 +428,9 @@ func TestWhatRestsOnAQuotaIsSaidWhereItIsApproved(t *testing.T) {
 		"another policy": {"small", strings.Repeat("0", 64), false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			env, p := plannedLike(t, func(p *state.Plan) {
+			env, p := plannedLike(t, func(p *removal.Plan) {
 				p.Policy = tc.policy
-				p.Rules = append(p.Rules, state.RuleTotals{Rule: tc.rule, Kind: retention.Whole, Totals: state.Totals{Media: 3, Items: 3}})
+				p.Rules = append(p.Rules, removal.RuleTotals{Rule: tc.rule, Kind: retention.Whole, Totals: removal.Totals{Media: 3, Items: 3}})
 			})
 			env["POLICY_FILE"] = file
 			_, out, errs := vodctl(t, env, "plan", "show")

@@ -10,19 +10,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vodcurator/shared/decide/retention"
-	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
 // backlog writes a plan of 1,500 items, one a day and oldest first, which is over the
 // default policy's guard of 1,000 items.
-func backlog(t *testing.T) (map[string]string, state.Plan) {
+func backlog(t *testing.T) (map[string]string, removal.Plan) {
 	t.Helper()
 	env, p := planned(t)
 	store := opened(t, env)
-	lines := state.Lines{Objects: store}
+	lines := removal.Lines{Objects: store}
 	first := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
-	p.Created, p.Totals, p.Rules, p.Biggest = p.Created.Add(time.Minute), state.Totals{}, nil, nil
+	p.Created, p.Totals, p.Rules, p.Biggest = p.Created.Add(time.Minute), removal.Totals{}, nil, nil
 	for n := range 1500 {
 		item := retention.Item{ID: video.ID(fmt.Sprintf("v%04d", n)), Kind: retention.Whole, Bytes: 1000, Rule: "temporary", Reason: "old"}
 		require.NoError(t, lines.Add(t.Context(), retention.Verdict{ID: item.ID, Created: first.AddDate(0, 0, n), Items: []retention.Item{item}}))
@@ -31,7 +31,7 @@ func backlog(t *testing.T) (map[string]string, state.Plan) {
 	require.NoError(t, lines.Flush(t.Context()))
 	p.Chunks, p.Library.Media, p.Over = lines.Written, 100_000, []string{"1500 items, at most 1000"}
 	require.NoError(t, p.Seal())
-	require.NoError(t, state.WritePlan(t.Context(), store, p))
+	require.NoError(t, removal.WritePlan(t.Context(), store, p))
 	return env, p
 }
 
@@ -57,7 +57,7 @@ func TestAPortionIsShownBeforeItIsApproved(t *testing.T) {
 	code, out, errs = vodctl(t, env, "approve", p.ID, "--first", "300", "--yes")
 	require.Zero(t, code, errs)
 	require.Contains(t, out, "300 items of 300 media, 300.0 kB")
-	approval, err := state.ReadApproval(t.Context(), opened(t, env), p)
+	approval, err := removal.ReadApproval(t.Context(), opened(t, env), p)
 	require.NoError(t, err)
 	require.Equal(t, 300, approval.First)
 	_, out, _ = vodctl(t, env, "plan", "list")
@@ -76,6 +76,6 @@ func TestAPortionIsWithinTheGuardsOrRefused(t *testing.T) {
 	}
 	code, _, errs = vodctl(t, env, "approve", p.ID, "--withdraw", "--first", "3")
 	require.Equal(t, 2, code, errs)
-	_, err := state.ReadApproval(t.Context(), opened(t, env), p)
+	_, err := removal.ReadApproval(t.Context(), opened(t, env), p)
 	require.ErrorIs(t, err, video.ErrNotFound)
 }

@@ -9,12 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 )
 
 // Every command that prints rows prints them in all three formats, and CSV is a header with
 // rows of its length, whatever else the command says to people.
 func TestEveryResultOfRowsIsCSVToo(t *testing.T) {
-	env, p := plannedLike(t, func(*state.Plan) {})
+	env, p := plannedLike(t, func(*removal.Plan) {})
 	library := file(t, "library.jsonl", `{"id":"a1","title":"x","status":"Normal"}`+"\n")
 	for command, header := range map[string]string{
 		"plan list":                          "plan,media,items,bytes,expires,standing",
@@ -51,7 +52,7 @@ func TestEveryResultOfRowsIsCSVToo(t *testing.T) {
 }
 
 func TestAResultWithoutRowsIsNoCSVAndNothingIsDone(t *testing.T) {
-	env, _ := plannedLike(t, func(*state.Plan) {})
+	env, _ := plannedLike(t, func(*removal.Plan) {})
 	code, out, errs := vodctl(t, env, "halt", "-o", "csv")
 	require.Equal(t, 2, code)
 	require.Empty(t, out)
@@ -59,7 +60,7 @@ func TestAResultWithoutRowsIsNoCSVAndNothingIsDone(t *testing.T) {
 	store, err := state.Open(t.Context(), env["STATE"], state.Options{})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, store.Close()) }()
-	h, err := state.HaltState(t.Context(), store)
+	h, err := removal.HaltState(t.Context(), store)
 	require.NoError(t, err)
 	require.False(t, h.Halted)
 }

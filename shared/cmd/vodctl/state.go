@@ -12,6 +12,7 @@ import (
 	"vodcurator/shared/boot"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/edits"
 )
 
 func stateCommand(a *tool) *cobra.Command {
@@ -32,11 +33,11 @@ func compactCommand(a *tool) *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			age := time.Duration(older) * 24 * time.Hour
-			if age < state.YoungestCompacted {
+			if age < edits.YoungestCompacted {
 				return fmt.Errorf("%w: --older %d: name 2 days or more", errUsage, older)
 			}
 			return a.withState(cmd.Context(), func(_ *boot.App, o *state.Store) error {
-				keys, err := state.Replaced(cmd.Context(), o, time.Now().Add(-age))
+				keys, err := edits.Replaced(cmd.Context(), o, time.Now().Add(-age))
 				if err != nil {
 					return err
 				}

@@ -10,20 +10,21 @@ import (
 	"vodcurator/shared/boot"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
 // findPlan reads the named plan, or the latest of this region, account (any, where none
 // is set) and application. What was skipped on the way to the latest is named.
-func (a *tool) findPlan(ctx context.Context, app *boot.App, o state.Objects, id string) (state.Plan, error) {
+func (a *tool) findPlan(ctx context.Context, app *boot.App, o state.Objects, id string) (removal.Plan, error) {
 	if id != "" {
-		p, err := state.ReadPlan(ctx, o, id)
+		p, err := removal.ReadPlan(ctx, o, id)
 		if errors.Is(err, video.ErrNotFound) {
 			return p, fmt.Errorf("there is no plan %q: %w; vodctl plan list has their names", id, video.ErrNotFound)
 		}
 		return p, err
 	}
-	p, skipped, err := state.LatestPlan(ctx, o, func(p state.Plan) bool {
+	p, skipped, err := removal.LatestPlan(ctx, o, func(p removal.Plan) bool {
 		mine := app.Scope
 		mine.Account = cmp.Or(mine.Account, p.Account)
 		return p.Scope == mine
@@ -44,30 +45,30 @@ func (a *tool) findPlan(ctx context.Context, app *boot.App, o state.Objects, id 
 }
 
 // planStatus says for people where a plan stands.
-func planStatus(ctx context.Context, o state.Objects, p state.Plan) (string, error) {
-	status, d, err := state.StatusOf(ctx, o, p, time.Now())
+func planStatus(ctx context.Context, o state.Objects, p removal.Plan) (string, error) {
+	status, d, err := removal.StatusOf(ctx, o, p, time.Now())
 	if err != nil {
 		return "", err
 	}
 	at, by := d.At.Format(time.DateTime), d.By+beside(d.Why)
 	switch status {
-	case state.PlanPlanned:
+	case removal.PlanPlanned:
 		return "not approved", nil
-	case state.PlanApproved:
-		approval, err := state.ReadApproval(ctx, o, p)
+	case removal.PlanApproved:
+		approval, err := removal.ReadApproval(ctx, o, p)
 		if err == nil && approval.First > 0 {
 			by = "the first " + report.Count(approval.First, "item") + " by " + by
 		} else {
 			by = "by " + by
 		}
 		return "approved " + by, nil
-	case state.PlanWithdrawn:
+	case removal.PlanWithdrawn:
 		return "withdrawn " + at + " by " + by, nil
-	case state.PlanRunning:
+	case removal.PlanRunning:
 		return "running since " + at, nil
-	case state.PlanEnded:
+	case removal.PlanEnded:
 		return "ended " + at + ": " + report.Count(d.Freed.Items, "item") + " removed", nil
-	case state.PlanExpired:
+	case removal.PlanExpired:
 		return "expired " + at, nil
 	}
 	return string(status) + ": " + d.Why, nil
@@ -83,19 +84,19 @@ func beside(note string) string {
 
 // approvable is nil when a person may approve the plan now. One that was refused for its
 // guards may still be approved in portions.
-func approvable(ctx context.Context, o state.Objects, p state.Plan) error {
-	status, d, err := state.StatusOf(ctx, o, p, time.Now())
+func approvable(ctx context.Context, o state.Objects, p removal.Plan) error {
+	status, d, err := removal.StatusOf(ctx, o, p, time.Now())
 	if err != nil {
 		return err
 	}
-	if status == state.PlanRefused && !d.Corrupt {
-		_, ended := state.ReadEnd(ctx, o, p.ID)
-		_, approved := state.ReadApproval(ctx, o, p)
+	if status == removal.PlanRefused && !d.Corrupt {
+		_, ended := removal.ReadEnd(ctx, o, p.ID)
+		_, approved := removal.ReadApproval(ctx, o, p)
 		if errors.Is(ended, video.ErrNotFound) && errors.Is(approved, video.ErrNotFound) {
 			return nil
 		}
 	}
-	if status == state.PlanPlanned {
+	if status == removal.PlanPlanned {
 		return nil
 	}
 	text, err := planStatus(ctx, o, p)

@@ -21,6 +21,7 @@ import (
 	"vodcurator/shared/localcloud"
 	"vodcurator/shared/localcloud/fakevod"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/edits"
 	"vodcurator/shared/video"
 )
 
@@ -159,7 +160,7 @@ func TestStateCompactsAndExpiresOnlyWhatIsOldAndOnlyWhenTold(t *testing.T) {
 	require.Contains(t, out, "0 objects to remove", "nothing stands for the log yet")
 	store, err := state.Open(t.Context(), env["STATE"], state.Options{})
 	require.NoError(t, err)
-	require.NoError(t, state.NewJournal(store, nil).CatchUp(t.Context()), "as metadata does")
+	require.NoError(t, edits.NewJournal(store, nil).CatchUp(t.Context()), "as metadata does")
 	for _, args := range [][]string{{"state", "compact"}, {"state", "expire"}} {
 		code, out, errs := vodctl(t, env, args...)
 		require.Zero(t, code, errs)

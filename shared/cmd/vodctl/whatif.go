@@ -15,6 +15,7 @@ import (
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -118,7 +119,7 @@ func (a *tool) policyOf(ctx context.Context, name string) (*retention.Policy, er
 
 // simulate plans night by night in a state of its own. What a plan lists is gone the
 // next night, unless the plan was over its guards.
-func (a *tool) simulate(ctx context.Context, w whatIf, policyFile string, at time.Time) (plans []state.Plan, items []retention.Item, err error) {
+func (a *tool) simulate(ctx context.Context, w whatIf, policyFile string, at time.Time) (plans []removal.Plan, items []retention.Item, err error) {
 	library, err := openSnapshot(w.library)
 	if err != nil {
 		return nil, nil, err
@@ -138,7 +139,7 @@ func (a *tool) simulate(ctx context.Context, w whatIf, policyFile string, at tim
 		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	ledger, err := state.OpenLedger(ctx, store, "what-if", state.NewRun())
+	ledger, err := removal.OpenLedger(ctx, store, "what-if", state.NewRun())
 	if err != nil {
 		return nil, nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"vodcurator/shared/localcloud"
 	"vodcurator/shared/localcloud/fakevod"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -101,7 +102,7 @@ guards: {percent: 100, unknown: 9}
 `)
 	code, out, errs := vodctl(t, nil, "plan", "what-if", "--library", library, "--policy", policy, "--at", "2026-06-01", "--nights", "3", "-o", "json")
 	require.Zero(t, code, errs)
-	var plans []state.Plan
+	var plans []removal.Plan
 	require.NoError(t, json.Unmarshal([]byte(out), &plans))
 	require.Equal(t, []int{4, 0, 0}, []int{plans[0].Items, plans[1].Items, plans[2].Items})
 	require.Equal(t, []int{2, 1, 1}, []int{plans[0].Library.Media, plans[1].Library.Media, plans[2].Library.Media})
@@ -117,7 +118,7 @@ guards: {percent: 100}
 `)
 	try := []string{"plan", "what-if", "--library", library, "--policy", policy, "--at", "2026-06-01", "-o", "json"}
 	biggest := func(out string) (ids []video.ID) {
-		var plans []state.Plan
+		var plans []removal.Plan
 		require.NoError(t, json.Unmarshal([]byte(out), &plans))
 		for _, b := range plans[0].Biggest {
 			ids = append(ids, b.ID)

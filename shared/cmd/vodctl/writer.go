@@ -11,7 +11,7 @@ import (
 	"vodcurator/shared/boot"
 	"vodcurator/shared/decide/editing"
 	"vodcurator/shared/decide/tagging"
-	"vodcurator/shared/state"
+	"vodcurator/shared/state/edits"
 	"vodcurator/shared/video"
 )
 
@@ -80,7 +80,7 @@ func remembered(app *boot.App) func(context.Context, []tag.Target) ([]tagging.Me
 		return nil
 	}
 	var mu sync.Mutex
-	journal := state.NewReader(app.State)
+	journal := edits.NewReader(app.State)
 	return func(ctx context.Context, targets []tag.Target) ([]tagging.Memory, error) {
 		mu.Lock()
 		defer mu.Unlock()

@@ -14,6 +14,7 @@ import (
 	"vodcurator/shared/act/upkeep"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -83,10 +84,10 @@ func Item(id string) retention.Item {
 }
 
 // Plan writes a plan of so many assets, made at Noon.
-func Plan(t T, o state.Objects, n int) state.Plan {
+func Plan(t T, o state.Objects, n int) removal.Plan {
 	t.Helper()
-	lines := state.Lines{Objects: o}
-	p := state.Plan{Created: Noon, Expires: Noon.AddDate(0, 0, 7), Scope: video.Scope{Region: "cn-shanghai", Account: "1"}, Policy: strings.Repeat("a", 64), Library: state.Library{Media: n}}
+	lines := removal.Lines{Objects: o}
+	p := removal.Plan{Created: Noon, Expires: Noon.AddDate(0, 0, 7), Scope: video.Scope{Region: "cn-shanghai", Account: "1"}, Policy: strings.Repeat("a", 64), Library: removal.Library{Media: n}}
 	for i := range n {
 		id := fmt.Sprintf("v%06d", i)
 		v := retention.Verdict{ID: video.ID(id), Items: []retention.Item{Item(id)}}
@@ -96,7 +97,7 @@ func Plan(t T, o state.Objects, n int) state.Plan {
 	must(t, lines.Flush(t.Context()))
 	p.Chunks = lines.Written
 	must(t, p.Seal())
-	must(t, state.WritePlan(t.Context(), o, p))
+	must(t, removal.WritePlan(t.Context(), o, p))
 	return p
 }
 

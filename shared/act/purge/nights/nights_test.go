@@ -19,6 +19,7 @@ import (
 	"vodcurator/shared/act/purge"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -259,7 +260,7 @@ func (w *world) person(r interface{ Float64() float64 }, at schedule) {
 			w.count["approvals"]++
 		}
 		if back {
-			if err := state.Withdraw(ctx, w.shelf, p.ID, "anna", "", w.now()); err == nil {
+			if err := removal.Withdraw(ctx, w.shelf, p.ID, "anna", "", w.now()); err == nil {
 				q.backed = time.Now()
 				w.excuse = "withdrawn"
 			}
@@ -268,12 +269,12 @@ func (w *world) person(r interface{ Float64() float64 }, at schedule) {
 }
 
 // approve writes a person's approval, of a portion when first is not 0.
-func approve(ctx context.Context, o state.Objects, p state.Plan, first int, at time.Time) error {
+func approve(ctx context.Context, o state.Objects, p removal.Plan, first int, at time.Time) error {
 	var err error
-	switch f := any(state.Approve).(type) { // with portions, and before there were any
-	case func(context.Context, state.Objects, state.Plan, string, string, time.Time, int) (state.Approval, error):
+	switch f := any(removal.Approve).(type) { // with portions, and before there were any
+	case func(context.Context, state.Objects, removal.Plan, string, string, time.Time, int) (removal.Approval, error):
 		_, err = f(ctx, o, p, "anna", "", at, first)
-	case func(context.Context, state.Objects, state.Plan, string, string, time.Time) (state.Approval, error):
+	case func(context.Context, state.Objects, removal.Plan, string, string, time.Time) (removal.Approval, error):
 		if first > 0 {
 			return errors.New("there are no portions")
 		}
@@ -303,7 +304,7 @@ type waiting struct {
 func (w *world) countDue() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.tonight = state.Plan{}
+	w.tonight = removal.Plan{}
 	now := map[part]*waiting{}
 	n := 0
 	var all []part
@@ -388,14 +389,14 @@ func (w *world) excused() string {
 
 // settleAccounts compares the ledger with what really left.
 func (w *world) settleAccounts(t *testing.T) {
-	done, last := map[part]bool{}, map[part]state.Row{}
-	for row, err := range state.Rows(t.Context(), w.shelf, 0) {
+	done, last := map[part]bool{}, map[part]removal.Row{}
+	for row, err := range removal.Rows(t.Context(), w.shelf, 0) {
 		if err != nil {
 			w.count["ledger unreadable"]++
 			w.errs["ledger: "+err.Error()]++
 			return
 		}
-		if row.Event != state.Outcome {
+		if row.Event != removal.Outcome {
 			continue
 		}
 		p := part{row.ID, string(row.Kind), row.Part}

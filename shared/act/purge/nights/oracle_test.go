@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -34,7 +34,7 @@ type audit struct {
 }
 
 type planned struct {
-	state.Plan
+	removal.Plan
 	account  string
 	policy   int
 	at       time.Time // when it was written
@@ -200,7 +200,7 @@ func (u *audit) register(r *run) {
 		if err != nil || strings.Contains(id, "/") || u.plans[id] != nil {
 			continue
 		}
-		p, err := state.ReadPlan(ctx, u.w.shelf, id)
+		p, err := removal.ReadPlan(ctx, u.w.shelf, id)
 		if err != nil {
 			continue
 		}
@@ -258,13 +258,13 @@ func (u *audit) follow(key string) {
 		u.blind = true
 		return
 	}
-	for row, err := range state.Rows(context.Background(), u.w.shelf, segment) {
+	for row, err := range removal.Rows(context.Background(), u.w.shelf, segment) {
 		if err != nil {
 			u.blind = true
 			return
 		}
 		p := part{row.ID, string(row.Kind), row.Part}
-		if row.Event == state.Intent {
+		if row.Event == removal.Intent {
 			if old, there := u.intents[p]; !there || row.At.After(old.at) {
 				u.intents[p] = intent{row.Plan, row.At}
 			}

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -260,7 +260,7 @@ func (w *world) troubles(t *testing.T, r *rand.Rand, at schedule) {
 func (w *world) halt() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.halted.IsZero() && state.SetHalt(context.Background(), w.shelf, state.Halt{Halted: true, By: "anna", At: w.now(), Reason: "look"}) == nil {
+	if w.halted.IsZero() && removal.SetHalt(context.Background(), w.shelf, removal.Halt{Halted: true, By: "anna", At: w.now(), Reason: "look"}) == nil {
 		w.halted = time.Now()
 		w.count["halts"]++
 		w.excuse = "halted"
@@ -270,7 +270,7 @@ func (w *world) halt() {
 func (w *world) resume() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.halted.IsZero() && state.SetHalt(context.Background(), w.shelf, state.Halt{By: "anna", At: w.now()}) == nil {
+	if !w.halted.IsZero() && removal.SetHalt(context.Background(), w.shelf, removal.Halt{By: "anna", At: w.now()}) == nil {
 		w.halted = time.Time{}
 		w.excuse = "halted"
 	}

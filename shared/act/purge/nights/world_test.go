@@ -13,6 +13,7 @@ import (
 
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -44,7 +45,7 @@ type world struct {
 	errs     map[string]int // of calm nights
 	refused  map[string]int
 	policies int
-	tonight  state.Plan
+	tonight  removal.Plan
 	excuse   string // why tonight does not count
 	sleepy   bool   // tonight's person approves in the morning
 	due0     map[part]*waiting

@@ -1,0 +1,145 @@
+package removal
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"vodcurator/shared/decide/retention"
+	"vodcurator/shared/state"
+	"vodcurator/shared/video"
+)
+
+// DeletionNotice is a media that the library announced to be deleted as a whole. Nobody signs
+// such an announcement, it may come twice, late or never: it is a second opinion on
+// the ledger and decides nothing.
+type DeletionNotice struct {
+	ID video.ID  `json:"id"`
+	At time.Time `json:"at"` // the library's
+}
+
+// NoteDeletions keeps announcements that came at a moment. The same ones twice are kept
+// once.
+func NoteDeletions(ctx context.Context, o state.Objects, at time.Time, all []DeletionNotice) error {
+	if len(all) == 0 {
+		return nil
+	}
+	var body bytes.Buffer
+	e := json.NewEncoder(&body)
+	for _, g := range all {
+		if err := e.Encode(g); err != nil {
+			return err
+		}
+	}
+	err := o.Create(ctx, state.DeletionPrefix+at.UTC().Format(time.DateOnly)+"/"+state.Digest(body.Bytes()), body.Bytes())
+	if errors.Is(err, state.ErrExists) {
+		return nil
+	}
+	return err
+}
+
+// Reconciled compares, for one day, the videos that the ledger has removed with those
+// that the library announced.
+type Reconciled struct {
+	Day       string     `json:"day"`
+	Removed   int        `json:"removed"`             // by the ledger
+	Confirmed int        `json:"confirmed"`           // of those, announced
+	Silent    []video.ID `json:"silent,omitempty"`    // of those, not announced (yet)
+	Elsewhere []video.ID `json:"elsewhere,omitempty"` // announced, and nothing of the ledger's: somebody else's
+}
+
+// Reconcile compares the ledger with the announcements, by day, oldest first. Days are
+// the event's and the library's, which a run at midnight may tell apart: a media counts
+// on the day of the ledger where it is in both. Announcements that were expired are
+// not known any more.
+func Reconcile(ctx context.Context, o state.Objects) ([]Reconciled, error) {
+	days := reconciliation{}
+	removed, err := days.ledger(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	announced, err := days.announcements(ctx, o, removed)
+	if err != nil {
+		return nil, err
+	}
+	for id, d := range removed {
+		if !announced[id] {
+			d.Silent = append(d.Silent, id)
+		}
+	}
+	all := make([]Reconciled, 0, len(days))
+	for _, d := range days {
+		slices.Sort(d.Silent)
+		slices.Sort(d.Elsewhere)
+		all = append(all, *d)
+	}
+	slices.SortFunc(all, func(a, b Reconciled) int { return strings.Compare(a.Day, b.Day) })
+	return all, nil
+}
+
+// reconciliation is what is known of each day.
+type reconciliation map[string]*Reconciled
+
+func (r reconciliation) day(at time.Time) *Reconciled {
+	name := at.UTC().Format(time.DateOnly)
+	if r[name] == nil {
+		r[name] = &Reconciled{Day: name}
+	}
+	return r[name]
+}
+
+// ledger counts what the ledger has removed, and gives the day of each video.
+func (r reconciliation) ledger(ctx context.Context, o state.Objects) (map[video.ID]*Reconciled, error) {
+	removed := map[video.ID]*Reconciled{}
+	for row, err := range Rows(ctx, o, 0) {
+		if err != nil {
+			return nil, err
+		}
+		if row.Event != Outcome || row.Kind != retention.Whole || row.Result != video.Done || removed[row.ID] != nil {
+			continue
+		}
+		at := row.Tick
+		if at.IsZero() {
+			at = row.At
+		}
+		removed[row.ID] = r.day(at)
+		removed[row.ID].Removed++
+	}
+	return removed, nil
+}
+
+// announcements counts what the library announced.
+func (r reconciliation) announcements(ctx context.Context, o state.Objects, removed map[video.ID]*Reconciled) (map[video.ID]bool, error) {
+	announced := map[video.ID]bool{}
+	for key, err := range state.Named(ctx, o, state.DeletionPrefix, "") {
+		if err != nil {
+			return nil, err
+		}
+		body, err := o.Read(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		for line := range strings.Lines(string(body)) {
+			var g DeletionNotice
+			if err := json.Unmarshal([]byte(line), &g); err != nil {
+				return nil, fmt.Errorf("%s: %w: %w", key, state.ErrCorrupt, err)
+			}
+			if announced[g.ID] {
+				continue
+			}
+			announced[g.ID] = true
+			if d := removed[g.ID]; d != nil {
+				d.Confirmed++
+			} else {
+				d := r.day(g.At)
+				d.Elsewhere = append(d.Elsewhere, g.ID)
+			}
+		}
+	}
+	return announced, nil
+}

@@ -1,0 +1,247 @@
+package removal
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"vodcurator/shared/decide/removal"
+	"vodcurator/shared/decide/retention"
+	"vodcurator/shared/state"
+	"vodcurator/shared/video"
+)
+
+// reads is how many objects are read side by side where their order does not matter.
+const reads = 16
+
+// imagedEvery is how many segments at most may be read again each time before what was
+// found is kept for the next; imagedPer is for how many media one of them is.
+const imagedEvery, imagedPer = 500, 2000
+
+// GoneBefore is the detail of an item that was missing by the word of the call that was
+// to remove it.
+const GoneBefore = "gone before the call"
+
+// Images is what the ledger tells of the images of media, by type. Nothing else knows,
+// since the library tells of covers only. It stays so when new images are made later. A
+// media takes 16 bytes. The zero Images tells nothing.
+type Images struct {
+	gone   shorts
+	unsure shorts
+}
+
+// Gone says that the images of a type were removed, or not there by the word of the call.
+func (i Images) Gone(id video.ID, kind string) bool { return i.gone.has(id, kind) }
+
+// Unsure says that a call whose outcome nobody knows may have removed them.
+func (i Images) Unsure(id video.ID, kind string) bool { return i.unsure.has(id, kind) }
+
+// LoadImages reads from the ledger what became of images.
+//
+// Objects that cannot be read as they were written are skipped and named: what only
+// they tell of is listed once more, and found to be gone. What was found is kept, where
+// objects can be created, so that the next does not read the whole ledger.
+func LoadImages(ctx context.Context, o state.Objects) (images Images, damaged []error, err error) {
+	images, last, damaged, err := keptImages(ctx, o)
+	if err != nil {
+		return Images{}, nil, err
+	}
+	var mu sync.Mutex
+	calls, one := errgroup.WithContext(ctx)
+	calls.SetLimit(reads)
+	fresh := 0
+	for key, err := range state.Named(one, o, state.LedgerPrefix, state.LedgerPrefix+last+"~") { // ~ sorts behind every ending
+		if err != nil {
+			calls.Go(func() error { return err })
+			break
+		}
+		calls.Go(func() error {
+			rows, err := imageRows(one, o, key)
+			mu.Lock()
+			defer mu.Unlock()
+			if isDamage(err) {
+				damaged, err = append(damaged, err), nil
+			}
+			images.add(rows)
+			return err
+		})
+		fresh++
+		last, _, _ = strings.Cut(strings.TrimPrefix(key, "ledger/"), ".")
+	}
+	if err := calls.Wait(); err != nil {
+		return Images{}, nil, err
+	}
+	media := images.gone.sort() + images.unsure.sort()
+	every := min(imagedEvery, 1+media/imagedPer) // so that neither reading again nor keeping grows
+	if len(damaged) > 0 {
+		every = imagedEvery // they may be restored from a copy
+	}
+	if fresh >= every {
+		err = keepImages(ctx, o, last, images)
+	}
+	slices.SortFunc(damaged, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return images, damaged, err
+}
+
+func isDamage(err error) bool {
+	return errors.Is(err, state.ErrCorrupt) || errors.Is(err, video.ErrNotFound)
+}
+
+// imagedHead is the first line of what was found up to a segment; the ids of each type
+// follow it, 16 bytes each, those that are gone before those that may be.
+type imagedHead struct {
+	Version int           `json:"version"`
+	Types   []imagedTypes `json:"types"`
+	Unsure  []imagedTypes `json:"unsure,omitempty"`
+	Sum     string        `json:"sum"` // hash of all behind this line
+}
+
+type imagedTypes struct {
+	Type  string `json:"type"`
+	Media int    `json:"media"`
+}
+
+// keptImages reads the newest whole of what was kept, and up to which segment that goes.
+func keptImages(ctx context.Context, o state.Objects) (images Images, last string, damaged []error, err error) {
+	var keys []string
+	for key, err := range state.Named(ctx, o, state.ImagePrefix, "") {
+		if err != nil {
+			return Images{}, "", nil, err
+		}
+		keys = append(keys, key)
+	}
+	for _, key := range slices.Backward(keys) {
+		body, err := o.Read(ctx, key)
+		if err == nil {
+			if images, err = decodeImages(key, body); err == nil {
+				return images, strings.TrimPrefix(key, state.ImagePrefix), damaged, nil
+			}
+		}
+		if !isDamage(err) {
+			return Images{}, "", nil, err
+		}
+		damaged = append(damaged, err)
+	}
+	return Images{shorts{}, shorts{}}, "00000000", damaged, nil
+}
+
+func keepImages(ctx context.Context, o state.Objects, last string, images Images) error {
+	var ids []byte
+	head := imagedHead{Version: state.RecordVersion, Types: images.gone.put(&ids), Unsure: images.unsure.put(&ids)}
+	head.Sum = state.Digest(ids)
+	text, err := json.Marshal(head)
+	if err != nil {
+		return err
+	}
+	err = o.Create(ctx, state.ImagePrefix+last, slices.Concat(text, []byte("\n"), ids))
+	if errors.Is(err, state.ErrExists) || errors.Is(err, video.ErrForbidden) {
+		return nil
+	}
+	return err
+}
+
+func decodeImages(key string, body []byte) (Images, error) {
+	line, ids, _ := bytes.Cut(body, []byte("\n"))
+	var head imagedHead
+	if err := json.Unmarshal(line, &head); err != nil || head.Version != state.RecordVersion || head.Sum != state.Digest(ids) {
+		return Images{}, fmt.Errorf("%s: %w", key, state.ErrCorrupt)
+	}
+	images := Images{shorts{}, shorts{}}
+	if !images.gone.take(&ids, head.Types) || !images.unsure.take(&ids, head.Unsure) {
+		return Images{}, fmt.Errorf("%s: %w: cut short", key, state.ErrCorrupt)
+	}
+	return images, nil
+}
+
+// imageRows gives the outcomes of a segment that tell of images.
+func imageRows(ctx context.Context, o state.Objects, key string) ([]Row, error) {
+	body, err := o.Read(ctx, key)
+	if err != nil || !bytes.Contains(body, []byte(`"`+retention.Images+`"`)) {
+		return nil, err
+	}
+	_, rows, err := decodeSegment(key, body)
+	return slices.DeleteFunc(rows, func(r Row) bool { return r.Event != Outcome || r.Kind != retention.Images }), err
+}
+
+// add takes in outcomes. An item that is asked for again after a call that nobody answered
+// is deferred.
+func (i Images) add(rows []Row) {
+	for _, r := range rows {
+		switch {
+		case r.Result == video.Done, r.Result == video.Missing && r.Detail == GoneBefore:
+			i.gone[r.Part] = append(i.gone[r.Part], shorten(r.ID))
+		case r.Result == video.Unknown, r.Result == video.Deferred && r.Detail == removal.AskedAgain:
+			i.unsure[r.Part] = append(i.unsure[r.Part], shorten(r.ID))
+		}
+	}
+}
+
+// shorts are ids by a type of images.
+type shorts map[string][]short
+
+func (s shorts) has(id video.ID, kind string) bool {
+	_, found := slices.BinarySearchFunc(s[kind], shorten(id), short.compare)
+	return found
+}
+
+// sort leaves each id once, and counts them.
+func (s shorts) sort() (n int) {
+	for kind, ids := range s {
+		slices.SortFunc(ids, short.compare)
+		s[kind] = slices.Compact(ids)
+		n += len(s[kind])
+	}
+	return n
+}
+
+// put appends the ids.
+func (s shorts) put(ids *[]byte) (types []imagedTypes) {
+	for _, kind := range slices.Sorted(maps.Keys(s)) {
+		types = append(types, imagedTypes{kind, len(s[kind])})
+		for _, one := range s[kind] {
+			*ids = append(*ids, one[:]...)
+		}
+	}
+	return types
+}
+
+// take cuts the ids of types off the front; false: there are fewer.
+func (s shorts) take(ids *[]byte, types []imagedTypes) bool {
+	for _, t := range types {
+		if t.Media < 0 || t.Media > len(*ids)/len(short{}) {
+			return false
+		}
+		all := make([]short, t.Media)
+		for i := range all {
+			*ids = (*ids)[copy(all[i][:], *ids):]
+		}
+		s[t.Type] = all
+	}
+	return true
+}
+
+// short is an id in 16 bytes: 32 hex digits as they are, and of every other id a hash.
+type short [16]byte
+
+func (s short) compare(other short) int { return bytes.Compare(s[:], other[:]) }
+
+func shorten(id video.ID) (s short) {
+	if len(id) == 2*len(s) && strings.ToLower(string(id)) == string(id) {
+		if _, err := hex.Decode(s[:], []byte(id)); err == nil {
+			return s
+		}
+	}
+	sum := sha256.Sum256([]byte(id))
+	copy(s[:], sum[:])
+	return s
+}

@@ -1,0 +1,176 @@
+package removal_test
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"vodcurator/shared/decide/removal"
+	"vodcurator/shared/decide/retention"
+	"vodcurator/shared/state"
+	stored "vodcurator/shared/state/removal"
+	"vodcurator/shared/state/statetest"
+	"vodcurator/shared/video"
+)
+
+func TestTheLedgerKnowsWhichImagesAreGone(t *testing.T) {
+	s, dir := statetest.Folder(t)
+	none, _, err := stored.LoadImages(t.Context(), s)
+	require.NoError(t, err)
+	require.False(t, none.Gone("a", "NormalSnapshot"))
+
+	ledger, err := stored.OpenLedger(t.Context(), s, "purge", "run")
+	require.NoError(t, err)
+	hex := strings.Repeat("0a", 16)
+	gone := map[string]bool{}
+	unsure := map[string]bool{strings.Repeat("0c", 16) + " NormalSnapshot": true, "again NormalSnapshot": true}
+	for i, row := range []struct {
+		id, kind, event string
+		of              retention.Kind
+		result          video.Result
+		gone            bool
+		detail          string
+	}{
+		{hex, "NormalSnapshot", stored.Outcome, retention.Images, video.Done, true, ""},
+		{"short", "NormalSnapshot", stored.Outcome, retention.Images, video.Missing, true, stored.GoneBefore},
+		{"read", "NormalSnapshot", stored.Outcome, retention.Images, video.Missing, false, "gone before this run came to it"},
+		{strings.ToUpper(hex), "NormalSnapshot", stored.Outcome, retention.Images, video.Failed, false, ""},
+		{strings.Repeat("0b", 16), "NormalSnapshot", stored.Outcome, retention.Images, video.Kept, false, ""},
+		{strings.Repeat("0c", 16), "NormalSnapshot", stored.Outcome, retention.Images, video.Unknown, false, ""},
+		{strings.Repeat("0d", 16), "NormalSnapshot", stored.Intent, retention.Images, "", false, ""},
+		{strings.Repeat("0e", 16), "NormalSnapshot", stored.Outcome, retention.Stream, video.Done, false, ""},
+		{strings.Repeat("0f", 16), "SpriteSnapshot", stored.Outcome, retention.Images, video.Done, true, ""},
+		{strings.Repeat("zz", 16), "SpriteSnapshot", stored.Outcome, retention.Images, video.Done, true, ""},
+		{"again", "NormalSnapshot", stored.Outcome, retention.Images, video.Deferred, false, removal.AskedAgain},
+		{"throttled", "NormalSnapshot", stored.Outcome, retention.Images, video.Deferred, false, "throttled"},
+		{hex, "SpriteSnapshot", stored.Outcome, retention.Images, video.Forbidden, false, ""},
+		{hex, "NormalSnapshot", stored.Outcome, retention.Images, video.Missing, true, stored.GoneBefore}, // again
+	} {
+		gone[row.id+" "+row.kind] = row.gone
+		item := retention.Item{ID: video.ID(row.id), Kind: row.of, Part: row.kind}
+		require.NoError(t, ledger.Append(t.Context(), stored.Row{Event: row.event, Item: item, Result: row.result, Detail: row.detail}), i)
+	}
+	for _, from := range []string{"the ledger", "what was kept"} {
+		imaged, damaged, err := stored.LoadImages(t.Context(), s)
+		require.NoError(t, err)
+		require.Empty(t, damaged)
+		for what, want := range gone {
+			id, kind, _ := strings.Cut(what, " ")
+			require.Equal(t, want, imaged.Gone(video.ID(id), kind), "%s, by %s", what, from)
+			require.Equal(t, unsure[what], imaged.Unsure(video.ID(id), kind), "%s, by %s", what, from)
+		}
+	}
+
+	for _, key := range statetest.Keys(t, s.List(t.Context(), "imaged/", "")) { // what was found before knows
+		require.NoError(t, state.Remove(t.Context(), s, key))
+	}
+	statetest.Damage(t, dir, "ledger/00000002.jsonl", func(text []byte) []byte { return text[:len(text)-1] })
+	imaged, damaged, err := stored.LoadImages(t.Context(), s)
+	require.NoError(t, err)
+	require.Len(t, damaged, 1)
+	require.ErrorIs(t, damaged[0], state.ErrCorrupt)
+	require.ErrorContains(t, damaged[0], "ledger/00000002.jsonl")
+	require.False(t, imaged.Gone("short", "NormalSnapshot"), "listed once more")
+	require.True(t, imaged.Gone(video.ID(hex), "NormalSnapshot"))
+	require.Empty(t, statetest.Keys(t, s.List(t.Context(), "imaged/", "")), "it may be restored from a copy")
+}
+
+// readings counts what is read.
+type readings struct {
+	state.Objects
+	n atomic.Int64
+}
+
+func (r *readings) Read(ctx context.Context, key string) ([]byte, error) {
+	r.n.Add(1)
+	return r.Objects.Read(ctx, key)
+}
+
+func TestWhatWasFoundOfImagesIsNotReadAgainForEver(t *testing.T) {
+	s, dir := statetest.Folder(t)
+	ledger, err := stored.OpenLedger(t.Context(), s, "purge", "run")
+	require.NoError(t, err)
+	removed := 0
+	remove := func(n int) {
+		for range n {
+			kind := []string{"NormalSnapshot", "SpriteSnapshot"}[removed%2]
+			item := retention.Item{ID: video.ID(fmt.Sprint("id", removed)), Kind: retention.Images, Part: kind}
+			require.NoError(t, ledger.Append(t.Context(), stored.Row{Event: stored.Outcome, Item: item, Result: video.Done}))
+			removed++
+		}
+	}
+	look := func() (reads int64, damaged []error) {
+		o := &readings{Objects: s}
+		imaged, damaged, err := stored.LoadImages(t.Context(), o)
+		require.NoError(t, err)
+		for i := range removed {
+			kinds := []string{"NormalSnapshot", "SpriteSnapshot"}
+			require.True(t, imaged.Gone(video.ID(fmt.Sprint("id", i)), kinds[i%2]), i)
+			require.False(t, imaged.Gone(video.ID(fmt.Sprint("id", i)), kinds[1-i%2]), i)
+		}
+		return o.n.Load(), damaged
+	}
+	count := func(want int64) {
+		t.Helper()
+		n, damaged := look()
+		require.Equal(t, want, n)
+		require.Empty(t, damaged)
+	}
+	remove(499)
+	count(499)
+	count(1)
+	remove(3)
+	count(4)
+	remove(498)
+	count(499)
+	count(1)
+	remove(500)
+	count(501)
+
+	expired, err := stored.OldImages(t.Context(), s, statetest.Noon)
+	require.NoError(t, err)
+	require.Equal(t, []string{"imaged/00000499", "imaged/00000502"}, expired, "the last two stay")
+
+	statetest.Damage(t, dir, "imaged/00001500", func(text []byte) []byte { return text[:len(text)-1] })
+	n, damaged := look()
+	require.Equal(t, int64(2+500), n, "from the one before on")
+	require.Len(t, damaged, 1)
+	require.ErrorContains(t, damaged[0], "imaged/00001500")
+}
+
+// BenchmarkImaged tells what the images of a million media take in memory.
+func BenchmarkImaged(b *testing.B) {
+	const n, each = 1_000_000, 1000
+	s, err := state.Open(b.Context(), "file:"+b.TempDir(), state.Options{})
+	require.NoError(b, err)
+	defer func() { require.NoError(b, s.Close()) }()
+	ledger, err := stored.OpenLedger(b.Context(), s, "purge", "run")
+	require.NoError(b, err)
+	rows := make([]stored.Row, each)
+	for i := range n {
+		rows[i%each] = stored.Row{Event: stored.Outcome, At: statetest.Noon, Run: "run", Result: video.Done,
+			Item: retention.Item{ID: video.ID(fmt.Sprintf("%032x", i*7919)), Kind: retention.Images, Part: "NormalSnapshot", Bytes: retention.Unknown}}
+		if i%each == each-1 {
+			require.NoError(b, ledger.Append(b.Context(), rows...))
+		}
+	}
+	for b.Loop() {
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		imaged, _, err := stored.LoadImages(b.Context(), s)
+		require.NoError(b, err)
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		kept := float64(after.HeapInuse-min(after.HeapInuse, before.HeapInuse)) / (1 << 20)
+		b.ReportMetric(kept, "MiB")
+		require.Less(b, kept, 32.0)
+		require.True(b, imaged.Gone(video.ID(fmt.Sprintf("%032x", 7919)), "NormalSnapshot"))
+		require.False(b, imaged.Gone(video.ID(fmt.Sprintf("%032x", 7918)), "NormalSnapshot"))
+	}
+}
