@@ -17,7 +17,6 @@ import (
 	"vodcurator/shared/queue"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
-	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 	"vodcurator/shared/vod"
 )
@@ -183,11 +182,11 @@ func (s *State) Create(ctx context.Context, key string, body []byte) error {
 }
 
 // DeletionNotice is a media that VOD announced to be deleted.
-type DeletionNotice = removal.DeletionNotice
+type DeletionNotice = state.DeletionNotice
 
 // NoteDeletions keeps announcements that came at a moment; state.NoteDeletions has the promise.
 func (s *State) NoteDeletions(ctx context.Context, at time.Time, all []DeletionNotice) error {
-	return removal.NoteDeletions(ctx, s, at, all)
+	return state.NoteDeletions(ctx, s, at, all)
 }
 
 // Place is how far the last sweep over a kind came; state.LastSwept has the promise.

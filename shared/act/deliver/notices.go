@@ -12,7 +12,7 @@ import (
 	"vodcurator/events"
 	"vodcurator/shared/act/edit"
 	"vodcurator/shared/act/tag"
-	"vodcurator/shared/state/removal"
+	"vodcurator/shared/state"
 	"vodcurator/shared/video"
 )
 
@@ -21,11 +21,11 @@ import (
 type Notices struct {
 	// Retag asks the library's writer to run the rules; nil: there is none beside us.
 	Retag  func(ctx context.Context, retags []events.Retag) ([]video.Outcome, error)
-	Editor Editor                                                                      // runs them where there is no Retag
-	Watch  Watcher                                                                     // nil: who changed what cannot be told
-	Gone   func(ctx context.Context, at time.Time, all []removal.DeletionNotice) error // keeps announced deletions; nil: nowhere
-	App    string                                                                      // APP_ID; empty: all applications
-	Run    func(ctx context.Context) string                                            // names in the journal what the Editor writes; empty: by the time
+	Editor Editor                                                                    // runs them where there is no Retag
+	Watch  Watcher                                                                   // nil: who changed what cannot be told
+	Gone   func(ctx context.Context, at time.Time, all []state.DeletionNotice) error // keeps announced deletions; nil: nowhere
+	App    string                                                                    // APP_ID; empty: all applications
+	Run    func(ctx context.Context) string                                          // names in the journal what the Editor writes; empty: by the time
 	Now    func() time.Time
 	Log    *slog.Logger
 }
@@ -236,10 +236,10 @@ func (n Notices) noteGone(ctx context.Context, notices []events.Notice, at time.
 	if n.Gone == nil {
 		return
 	}
-	var all []removal.DeletionNotice
+	var all []state.DeletionNotice
 	for _, one := range notices {
 		if one.Gone() {
-			all = append(all, removal.DeletionNotice{ID: one.ID, At: one.At})
+			all = append(all, state.DeletionNotice{ID: one.ID, At: one.At})
 		}
 	}
 	if err := n.Gone(ctx, at, all); err != nil {

@@ -28,7 +28,7 @@ func TestEveryCorruptObjectIsNamed(t *testing.T) {
 	require.NoError(t, removal.NoteAside(t.Context(), s, noon, []removal.Aside{{ID: "a", Why: "forbidden"}}))
 	require.NoError(t, removal.SetHalt(t.Context(), s, removal.Halt{Halted: true, By: "anna"}))
 	require.NoError(t, removal.WriteDraft(t.Context(), s, removal.Draft{At: noon, Scope: video.Scope{Region: "r", Account: "1"}, Number: 1}))
-	require.NoError(t, removal.NoteDeletions(t.Context(), s, noon, []removal.DeletionNotice{{ID: "a"}}))
+	require.NoError(t, state.NoteDeletions(t.Context(), s, noon, []state.DeletionNotice{{ID: "a"}}))
 	lease, err := state.Acquire(t.Context(), s, "purge", "r", noon, time.Minute)
 	require.NoError(t, err)
 	require.NoError(t, lease.Release(t.Context(), s))

@@ -36,7 +36,7 @@ func aged(t *testing.T, o state.Objects, at time.Time) {
 	require.NoError(t, removal.SetHalt(t.Context(), o, removal.Halt{By: "anna", At: at}))
 	require.NoError(t, removal.WriteDraft(t.Context(), o, removal.Draft{At: at, Scope: video.Scope{Region: "r", Account: "1"}, Number: 1}))
 	require.NoError(t, removal.NoteAside(t.Context(), o, at, []removal.Aside{{ID: "a", Why: "forbidden"}}))
-	require.NoError(t, removal.NoteDeletions(t.Context(), o, at, []removal.DeletionNotice{{ID: "a", At: at}}))
+	require.NoError(t, state.NoteDeletions(t.Context(), o, at, []state.DeletionNotice{{ID: "a", At: at}}))
 	require.NoError(t, o.Create(t.Context(), "messages/"+at.Format(time.DateOnly)+"/"+strings.Repeat("ab", 32), nil))
 	require.NoError(t, o.Create(t.Context(), "told/"+at.Format(time.DateOnly)+"/"+strings.Repeat("ab", 8), nil))
 	require.NoError(t, o.Create(t.Context(), "told/"+p.ID+"/"+strings.Repeat("ab", 8), nil))

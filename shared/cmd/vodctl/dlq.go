@@ -17,14 +17,14 @@ import (
 	"vodcurator/shared/video"
 )
 
-func dlqCommand(a *app) *cobra.Command {
+func dlqCommand(a *tool) *cobra.Command {
 	cmd := &cobra.Command{Use: "dlq", Short: "Look at dead letters, mend them and send them back"}
 	cmd.AddCommand(dlqList(a), dlqShow(a), dlqEdit(a), dlqRedrive(a), dlqDrop(a))
 	return cmd
 }
 
 // bootDLQ wires the dead letters for a command.
-func (a *app) bootDLQ(more ...string) (*boot.App, deliver.DeadLetters, error) {
+func (a *tool) bootDLQ(more ...string) (*boot.App, deliver.DeadLetters, error) {
 	app, err := a.boot(append(more, "ALIBABA_CLOUD_ACCOUNT_ID", "DEAD_LETTER_QUEUE")...)
 	if err != nil {
 		return nil, deliver.DeadLetters{}, err
@@ -110,7 +110,7 @@ func showSeen(all []deliver.Seen) []shown {
 	return out
 }
 
-func (a *app) printLetters(all []shown, action bool) error {
+func (a *tool) printLetters(all []shown, action bool) error {
 	if a.json() {
 		return a.printJSON(all)
 	}
@@ -132,7 +132,7 @@ func (a *app) printLetters(all []shown, action bool) error {
 	return t.Write(a.out, "")
 }
 
-func dlqList(a *app) *cobra.Command {
+func dlqList(a *tool) *cobra.Command {
 	var f filterFlags
 	cmd := &cobra.Command{
 		Use:   "list",
@@ -160,7 +160,7 @@ func dlqList(a *app) *cobra.Command {
 	return cmd
 }
 
-func dlqShow(a *app) *cobra.Command {
+func dlqShow(a *tool) *cobra.Command {
 	var wait time.Duration
 	cmd := &cobra.Command{
 		Use:   "show ID",
@@ -180,7 +180,7 @@ func dlqShow(a *app) *cobra.Command {
 	return cmd
 }
 
-func (a *app) printLetter(ctx context.Context, letters deliver.DeadLetters, l deliver.DeadLetter) error {
+func (a *tool) printLetter(ctx context.Context, letters deliver.DeadLetters, l deliver.DeadLetter) error {
 	body, key, err := letters.Body(ctx, l)
 	if l.Ref = key; err == nil {
 		l.Body = body
@@ -214,7 +214,7 @@ func bodyText(body []byte) string {
 	return fmt.Sprintf("% x", body)
 }
 
-func dlqEdit(a *app) *cobra.Command {
+func dlqEdit(a *tool) *cobra.Command {
 	var file string
 	var yes bool
 	var wait time.Duration
@@ -249,7 +249,7 @@ func dlqEdit(a *app) *cobra.Command {
 	return cmd
 }
 
-func (a *app) printEdited(id string, yes bool) error {
+func (a *tool) printEdited(id string, yes bool) error {
 	say := "the body is as it should be"
 	if yes {
 		say = "edited; it has a new id"

@@ -508,7 +508,7 @@ func TestDLQRedriveLooksAtEveryLetterOfALongQueue(t *testing.T) {
 func TestLongWorkShowsThatItGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b strings.Builder
-		p := (&app{bar: &b}).progress(" dead letters")
+		p := (&tool{bar: &b}).progress(" dead letters")
 		p.tell(16, time.Time{}, time.Time{})
 		require.Empty(t, b.String(), "short work says nothing")
 		time.Sleep(10 * time.Second)

@@ -12,7 +12,7 @@ import (
 
 func TestAnExplanationNamesTheFactsThatWereMissing(t *testing.T) {
 	var out strings.Builder
-	a := &app{out: &out}
+	a := &tool{out: &out}
 	require.NoError(t, a.explainOne(verdict{ID: "a1", Title: "one", Keeps: []retention.Keep{
 		{ID: "a1", Rule: "sources", Why: retention.Doubt, Reason: "no stream is known to be whole", Missing: []string{"duration", "streams[1].height"}},
 	}}, "p1"))

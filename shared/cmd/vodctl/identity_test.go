@@ -111,7 +111,7 @@ func TestAHaltDoesNotWaitForSTSAndAnApprovalInABucketDoes(t *testing.T) {
 	require.True(t, h.Halted)
 	code, _, errs = vodctl(t, env, "approve", p.ID, "--yes")
 	require.Zero(t, code, "a folder proves nobody anyway: "+errs)
-	a := &app{err: &strings.Builder{}, load: loadFrom(env)}
+	a := &tool{err: &strings.Builder{}, load: loadFrom(env)}
 	env["STATE"] = "oss://state/v1"
 	app, err := a.boot("STATE")
 	require.NoError(t, err)

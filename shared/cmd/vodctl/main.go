@@ -49,7 +49,6 @@ type tool struct {
 }
 
 // app is the same in the files of dead letters and queues.
-type app = tool
 
 // errUsage marks a misuse: the tool ends with 2.
 var errUsage = errors.New("misused")

@@ -239,7 +239,7 @@ func TestTheLedgerIsProvedOrNot(t *testing.T) {
 	require.Equal(t, 1, r.Plans[0].Freed.Items)
 	require.Equal(t, 1, r.Plans[0].Planned.Items)
 
-	require.NoError(t, removal.NoteDeletions(t.Context(), store, time.Now(), []removal.DeletionNotice{{ID: "a1", At: time.Now()}, {ID: "x9", At: time.Now()}}))
+	require.NoError(t, state.NoteDeletions(t.Context(), store, time.Now(), []state.DeletionNotice{{ID: "a1", At: time.Now()}, {ID: "x9", At: time.Now()}}))
 	code, out, errs = vodctl(t, env, "ledger", "reconcile")
 	require.Zero(t, code, errs)
 	require.Regexp(t, `\d{4}-\d\d-\d\d +1 +1 +0 +1 +x9`, out)

@@ -16,13 +16,13 @@ import (
 	"vodcurator/shared/video"
 )
 
-func queueCommand(a *app) *cobra.Command {
+func queueCommand(a *tool) *cobra.Command {
 	cmd := &cobra.Command{Use: "queue", Short: "Send to the metadata queue and look into it"}
 	cmd.AddCommand(queueSend(a), queuePeek(a), queueStats(a))
 	return cmd
 }
 
-func queueSend(a *app) *cobra.Command {
+func queueSend(a *tool) *cobra.Command {
 	var table, at string
 	var skip int
 	var yes, bulk bool
@@ -87,7 +87,7 @@ does: for thousands of them, so that an editor's one need not wait.`,
 	return cmd
 }
 
-func (a *app) send(ctx context.Context, changes []video.Change, skip int, issued time.Time, bulk, yes bool) error {
+func (a *tool) send(ctx context.Context, changes []video.Change, skip int, issued time.Time, bulk, yes bool) error {
 	required := []string{"ALIBABA_CLOUD_ACCOUNT_ID", "METADATA_QUEUE"}
 	if bulk {
 		required = append(required, "METADATA_BULK_QUEUE")
@@ -140,7 +140,7 @@ func (a *app) send(ctx context.Context, changes []video.Change, skip int, issued
 	return err
 }
 
-func queuePeek(a *app) *cobra.Command {
+func queuePeek(a *tool) *cobra.Command {
 	var name string
 	var limit int
 	cmd := &cobra.Command{
@@ -181,7 +181,7 @@ func queuePeek(a *app) *cobra.Command {
 	return cmd
 }
 
-func queueStats(a *app) *cobra.Command {
+func queueStats(a *tool) *cobra.Command {
 	return &cobra.Command{
 		Use:   "stats",
 		Short: "Count the messages of the metadata queues and of the dead letters",
@@ -220,7 +220,7 @@ func queueStats(a *app) *cobra.Command {
 	}
 }
 
-func (a *app) bootQueue(name string) (*boot.App, string, error) {
+func (a *tool) bootQueue(name string) (*boot.App, string, error) {
 	required := []string{"ALIBABA_CLOUD_ACCOUNT_ID"}
 	if name == "" {
 		required = append(required, "METADATA_QUEUE")
@@ -236,7 +236,7 @@ func (a *app) bootQueue(name string) (*boot.App, string, error) {
 }
 
 // read is the text of a file, - being standard input.
-func (a *app) read(name string) ([]byte, error) {
+func (a *tool) read(name string) ([]byte, error) {
 	if name == "-" {
 		return io.ReadAll(a.in)
 	}

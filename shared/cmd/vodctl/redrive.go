@@ -14,7 +14,7 @@ import (
 	"vodcurator/shared/report"
 )
 
-func dlqRedrive(a *app) *cobra.Command {
+func dlqRedrive(a *tool) *cobra.Command {
 	var f filterFlags
 	var rate float64
 	var yes bool
@@ -51,7 +51,7 @@ A dead letter whose message would be refused again is left; mend it with dlq edi
 	return cmd
 }
 
-func (a *app) printRedriven(r deliver.Redriven, to string, yes bool, err error) error {
+func (a *tool) printRedriven(r deliver.Redriven, to string, yes bool, err error) error {
 	sum, letters := total(r.Left), showSeen(r.Letters)
 	if a.json() {
 		err = errors.Join(a.printJSON(struct {
@@ -112,7 +112,7 @@ type dropped struct {
 	Letters []shown  `json:"letters"`
 }
 
-func dlqDrop(a *app) *cobra.Command {
+func dlqDrop(a *tool) *cobra.Command {
 	var f filterFlags
 	var why string
 	var yes bool
@@ -148,7 +148,7 @@ expired; without STATE it is only printed.`,
 	return cmd
 }
 
-func (a *app) printDropped(d dropped, why string, err error) error {
+func (a *tool) printDropped(d dropped, why string, err error) error {
 	if a.json() {
 		err = errors.Join(a.printJSON(d), err)
 	} else {

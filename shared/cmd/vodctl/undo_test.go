@@ -113,7 +113,7 @@ func (n slowJournal) List(context.Context, string, string) iter.Seq2[string, err
 func TestTheListOfRunsShowsThatItGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out, errs strings.Builder
-		require.NoError(t, (&app{out: &out, bar: &errs}).listRuns(t.Context(), slowJournal(7)))
+		require.NoError(t, (&tool{out: &out, bar: &errs}).listRuns(t.Context(), slowJournal(7)))
 		require.Contains(t, out.String(), "7")
 		require.Equal(t, "3 journal entries, 0 a second\n6 journal entries, 0 a second\n", errs.String())
 	})

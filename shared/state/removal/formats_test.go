@@ -555,11 +555,11 @@ func TestTheLedgerIsComparedWithWhatTheLibraryAnnounced(t *testing.T) {
 		require.NoError(t, l.Append(t.Context(), row))
 	}
 	announce := func(at time.Time, ids ...string) {
-		var all []removal.DeletionNotice
+		var all []state.DeletionNotice
 		for _, id := range ids {
-			all = append(all, removal.DeletionNotice{ID: video.ID(id), At: at})
+			all = append(all, state.DeletionNotice{ID: video.ID(id), At: at})
 		}
-		require.NoError(t, removal.NoteDeletions(t.Context(), s, statetest.Noon.AddDate(0, 5, 0), all))
+		require.NoError(t, state.NoteDeletions(t.Context(), s, statetest.Noon.AddDate(0, 5, 0), all))
 	}
 	announce(statetest.Noon)
 	announce(statetest.Noon.Add(time.Hour), "a", "x")

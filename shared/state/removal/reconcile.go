@@ -1,10 +1,8 @@
 package removal
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,34 +12,6 @@ import (
 	"vodcurator/shared/state"
 	"vodcurator/shared/video"
 )
-
-// DeletionNotice is a media that the library announced to be deleted as a whole. Nobody signs
-// such an announcement, it may come twice, late or never: it is a second opinion on
-// the ledger and decides nothing.
-type DeletionNotice struct {
-	ID video.ID  `json:"id"`
-	At time.Time `json:"at"` // the library's
-}
-
-// NoteDeletions keeps announcements that came at a moment. The same ones twice are kept
-// once.
-func NoteDeletions(ctx context.Context, o state.Objects, at time.Time, all []DeletionNotice) error {
-	if len(all) == 0 {
-		return nil
-	}
-	var body bytes.Buffer
-	e := json.NewEncoder(&body)
-	for _, g := range all {
-		if err := e.Encode(g); err != nil {
-			return err
-		}
-	}
-	err := o.Create(ctx, state.DeletionPrefix+at.UTC().Format(time.DateOnly)+"/"+state.Digest(body.Bytes()), body.Bytes())
-	if errors.Is(err, state.ErrExists) {
-		return nil
-	}
-	return err
-}
 
 // Reconciled compares, for one day, the videos that the ledger has removed with those
 // that the library announced.
@@ -125,7 +95,7 @@ func (r reconciliation) announcements(ctx context.Context, o state.Objects, remo
 			return nil, err
 		}
 		for line := range strings.Lines(string(body)) {
-			var g DeletionNotice
+			var g state.DeletionNotice
 			if err := json.Unmarshal([]byte(line), &g); err != nil {
 				return nil, fmt.Errorf("%s: %w: %w", key, state.ErrCorrupt, err)
 			}
