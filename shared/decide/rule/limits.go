@@ -28,7 +28,34 @@ const (
 	maxFileFaults = 100     // mistakes that are told; the rest is for the next check
 	MaxConditions = 4_000   // in all: nobody writes so many
 	maxPatterns   = 100_000 // steps of all patterns together
+	maxTestSteps  = 20_000_000
+	askSteps      = 24 // to ask a condition and word the answer, beside its own
 )
+
+// Afford refuses the tests of a file, at their path, if all of them together would take
+// longer than a second or two. Each asset is compared with so many rules and holds.
+func (f *File) Afford(path string, tests []Sample, compared int) bool {
+	weight := 0
+	for i := range tests {
+		weight += tests[i].weight()
+	}
+	if weight <= maxTestSteps/max(f.steps+compared*askSteps, 1) {
+		return true
+	}
+	f.Add(path, fmt.Sprintf("the tests take too long: %d, of %d rules and holds", len(tests), compared), "have fewer of either, or smaller assets in tests")
+	return false
+}
+
+// weight is how many usual assets take as long as this one does.
+func (s *Sample) weight() int {
+	longest := max(len(s.Title), len(s.Description), len(s.FileName), len(s.UserData), len(s.Category))
+	items := max(len(s.Tags), len(s.Labels), len(s.Streams))
+	bytes := 0
+	for _, text := range slices.Concat(s.Tags, s.Labels) {
+		bytes += len(text)
+	}
+	return 1 + max(longest-video.MaxDescription, 0)/shortText + (items/usualList)*(items/usualList) + bytes/video.MaxDescription
+}
 
 // patterns are the regular expressions of one expression, by their text.
 type patterns map[string]sized

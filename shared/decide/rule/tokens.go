@@ -12,7 +12,7 @@ import (
 // Each token takes the parser 300 bytes and more, and each value left empty time in
 // proportion to all tokens.
 const (
-	maxTokens = 400_000 // of 1 MB in which every value is a few letters
+	maxTokens = 300_000 // 4,000 rules have 90,000
 	maxEmpty  = 1_000
 )
 
