@@ -485,6 +485,7 @@ const (
 	longestName = 48
 	mostNames   = 200
 	namesShown  = 60
+	bytesShown  = 1_000 // and the name that goes beyond them
 )
 
 // Suggest is a hint for a name that is not among those known: the nearest one,
@@ -505,8 +506,13 @@ func Suggest(name string, known []string) string {
 	if best != "" {
 		return fmt.Sprintf("did you mean %s?", best)
 	}
-	if more := len(known) - namesShown; more > 0 {
-		return fmt.Sprintf("known: %s and %d more", strings.Join(known[:namesShown], ", "), more)
+	shown, bytes := 0, 0
+	for shown < min(len(known), namesShown) && bytes < bytesShown {
+		bytes += len(known[shown])
+		shown++
+	}
+	if more := len(known) - shown; more > 0 {
+		return fmt.Sprintf("known: %s and %d more", strings.Join(known[:shown], ", "), more)
 	}
 	return "known: " + strings.Join(known, ", ")
 }
