@@ -509,13 +509,10 @@ func (d *Decision) whole(f *rule.Facts) {
 		return
 	}
 	after, fault := d.Change.Tags.Apply(f.Tags), ""
-	for _, tag := range after {
-		if fault = tagFault(tag); fault != "" {
-			break
-		}
-	}
 	if len(after) > video.MaxTags {
 		fault = fmt.Sprintf("tags: %d tags after the change, at most %d", len(after), video.MaxTags)
+	} else { // all in one: a check for each took a twelfth of a decision
+		fault = firstFault(video.Update{ID: "x", Tags: &after}.Check())
 	}
 	if fault == "" {
 		return
