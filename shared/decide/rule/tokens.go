@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/goccy/go-yaml/scanner"
 	"github.com/goccy/go-yaml/token"
@@ -18,6 +19,9 @@ const (
 
 // tokens takes a text apart. It stops at the line where there are too many.
 func tokens(text string) (all token.Tokens, line int, message string) {
+	if strings.Count(text, ",")+strings.Count(text, "*")+strings.Count(text, "&") > maxTokens { // the scanner takes a line at once
+		return nil, 1, fmt.Sprintf("more than %d words and signs", maxTokens)
+	}
 	var s scanner.Scanner
 	s.Init(text)
 	var e empties
