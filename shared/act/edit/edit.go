@@ -208,9 +208,12 @@ func (e *Editor) compact(ctx context.Context, stop time.Time, took time.Duration
 	if e.journal == nil || e.c.Follows {
 		return
 	}
-	if !e.warm { // the first batch has waited for the start already
-		e.warm = true
-		return
+	if !e.warm {
+		// The first batch has waited for the start already. But where each process gets one
+		// batch nobody else brings the journal further.
+		if e.warm = true; !e.journal.Behind() {
+			return
+		}
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -285,9 +285,7 @@ func Parse(name string, text []byte) (*Policy, error) {
 	if err := f.Err(); err != nil {
 		return nil, err
 	}
-	for i, t := range doc.Tests {
-		p.test(f, fmt.Sprintf("$.tests[%d]", i), t)
-	}
+	p.tests(f, doc.Tests)
 	if err := f.Err(); err != nil {
 		return nil, err
 	}
@@ -306,7 +304,11 @@ func (b builder) policy(doc document) *Policy {
 		SelfApproving: doc.Approve == "within-guards", HoldList: doc.Holds.List, Usage: doc.Usage, Refresh: doc.Refresh,
 		Prices:      Prices{Currency: doc.Prices.Currency, PerGB: doc.Prices.PerGB},
 		UsageMaxAge: cmp.Or(time.Duration(doc.MaxAge), 3*day),
-		holds:       newHolds(doc.Holds.Tags, doc.Holds.Categories, cmp.Or(doc.Holds.Until, "hold-until")),
+		holds:       b.holds(doc.Holds),
+	}
+	if n := len(doc.Keep) + len(doc.Rules) + len(doc.Quotas); n > rule.MaxConditions { // none is looked into, since that would take long
+		b.f.Add("$.rules", fmt.Sprintf("%d rules, keep rules and quotas, at most %d", n, rule.MaxConditions), "")
+		return p
 	}
 	b.oneOf("$.approve", doc.Approve, "person", "within-guards")
 	if doc.Usage == "" && doc.MaxAge > 0 {
@@ -315,27 +317,65 @@ func (b builder) policy(doc document) *Policy {
 	if p.Expires > LookBack {
 		b.f.Add("$.expires", "expires after more than 40 days", "purge does not look for plans older than that")
 	}
-	for i, tag := range doc.Holds.Tags {
-		path := fmt.Sprintf("$.holds.tags[%d]", i)
-		if err := (video.Change{ID: "x", Tags: video.TagEdit{Add: []string{tag}}}).Check(); err != nil {
-			b.f.Add(path, "no asset can carry this tag: "+err.Error(), "")
-		} else if len(rule.Protective(tag)) == 0 {
-			b.f.Add(path, "a hold tag without a character that can be seen", "write the word")
-		}
-	}
 	for i, k := range doc.Keep {
+		if b.f.Full() {
+			return p
+		}
 		p.keeps = append(p.keeps, b.keep(fmt.Sprintf("$.keep[%d]", i), k))
 	}
 	for i, r := range doc.Rules {
+		if b.f.Full() {
+			return p
+		}
 		p.rules = append(p.rules, b.rule(fmt.Sprintf("$.rules[%d]", i), r, doc.Usage != ""))
 	}
 	for i, q := range doc.Quotas {
+		if b.f.Full() {
+			return p
+		}
 		p.quotas = append(p.quotas, b.quota(fmt.Sprintf("$.quotas[%d]", i), q))
 	}
 	if len(doc.Rules)+len(doc.Quotas) == 0 {
 		b.f.Add("$", "a policy without rules removes nothing, and nobody writes that on purpose", "add a rule, or use the default policy")
 	}
 	return p
+}
+
+// An asset is compared with all of these.
+const (
+	maxHoldTags       = 2_000
+	maxHoldCategories = 10_000
+)
+
+// holds folds only words that a tag can be: folding a long text takes long.
+func (b builder) holds(doc holdsDoc) holds {
+	if n := len(doc.Tags); n > maxHoldTags {
+		b.f.Add("$.holds.tags", fmt.Sprintf("%d tags, at most %d", n, maxHoldTags), "give all of them one tag more, and name that here; ids go into a list")
+		return holds{}
+	}
+	if n := len(doc.Categories); n > maxHoldCategories {
+		b.f.Add("$.holds.categories", fmt.Sprintf("%d categories, at most %d", n, maxHoldCategories), "a category holds all below it")
+		return holds{}
+	}
+	for i, tag := range doc.Tags {
+		path := fmt.Sprintf("$.holds.tags[%d]", i)
+		if err := tagFault(tag); err != nil {
+			b.f.Add(path, "no asset can carry this tag: "+err.Error(), "")
+			doc.Tags[i] = ""
+		} else if len(rule.Protective(tag)) == 0 {
+			b.f.Add(path, "a hold tag without a character that can be seen", "write the word")
+		}
+	}
+	until := cmp.Or(doc.Until, "hold-until")
+	if err := tagFault(until); err != nil {
+		b.f.Add("$.holds.until", "no tag begins so: "+err.Error(), "")
+		until = ""
+	}
+	return newHolds(doc.Tags, doc.Categories, until)
+}
+
+func tagFault(tag string) error {
+	return video.Change{ID: "x", Tags: video.TagEdit{Add: []string{tag}}}.Check()
 }
 
 func (b builder) name(path, name string) string {
@@ -350,8 +390,18 @@ func (b builder) name(path, name string) string {
 }
 
 func (b builder) oneOf(path, value string, known ...string) {
-	if value != "" && !slices.Contains(known, value) {
+	if value != "" && !slices.Contains(known, value) && !b.f.Full() {
 		b.f.Add(path, fmt.Sprintf("%q is not known here", value), rule.Suggest(value, known))
+	}
+}
+
+// maxWords is more than there are formats, codecs or kinds of images; each stream is compared
+// with all of them.
+const maxWords = 100
+
+func (b builder) few(path string, words []string) {
+	if n := len(words); n > maxWords {
+		b.f.Add(path, fmt.Sprintf("%d words, at most %d", n, maxWords), "")
 	}
 }
 
@@ -414,6 +464,7 @@ func (b builder) rule(path string, r ruleDoc, usage bool) *removal {
 		b.notNegative(path+".remove.source.min_height", s.MinHeight)
 		out.source = &sourceNeed{max(s.GoodStreams, 1), s.MinHeight, s.Encrypted}
 	}
+	b.few(path+".remove.images", r.Remove.Images)
 	for i, kind := range r.Remove.Images {
 		b.oneOf(fmt.Sprintf("%s.remove.images[%d]", path, i), cmp.Or(kind, "(empty)"),
 			"CoverSnapshot", "NormalSnapshot", "SpriteSnapshot", "SpriteOriginSnapshot")
@@ -447,6 +498,9 @@ func (b builder) checkRemoval(path string, r ruleDoc, out *removal) {
 }
 
 func (b builder) streams(path string, s streamsDoc) *streamFilter {
+	b.few(path+".definition", s.Definition)
+	b.few(path+".format", s.Format)
+	b.few(path+".codec", s.Codec)
 	for i, d := range s.Definition {
 		b.oneOf(fmt.Sprintf("%s.definition[%d]", path, i), cmp.Or(d, "(empty)"), "FD", "LD", "SD", "HD", "2K", "4K", "SQ", "HQ", "AUTO")
 	}
@@ -547,14 +601,31 @@ func probes() []video.Media {
 	return all
 }
 
-// test runs one test of the file.
-func (p *Policy) test(f *rule.File, path string, t testDoc) {
-	m := t.Media.Media()
-	above := map[int64]int64{m.Category: -1}
+// tests runs the tests of the file. All categories are at the top there.
+func (p *Policy) tests(f *rule.File, tests []testDoc) {
+	media := make([]rule.Sample, len(tests))
+	above := map[int64]int64{}
+	for i, t := range tests {
+		media[i] = t.Media
+		above[t.Media.Media().Category] = -1
+	}
 	for _, id := range p.holds.categories {
 		above[id] = -1
 	}
-	v := p.Judge(m, Inputs{Now: rule.SampleTime, Above: above, Viewed: func(video.ID) (time.Time, bool) {
+	if !f.Afford("$.tests", media, len(p.rules)+len(p.keeps)+len(p.quotas)+len(p.holds.tags)+len(p.holds.categories)) {
+		return
+	}
+	for i, t := range tests {
+		if f.Full() {
+			return
+		}
+		p.test(f, fmt.Sprintf("$.tests[%d]", i), t, above)
+	}
+}
+
+// test runs one test of the file.
+func (p *Policy) test(f *rule.File, path string, t testDoc, above map[int64]int64) {
+	v := p.Judge(t.Media.Media(), Inputs{Now: rule.SampleTime, Above: above, Viewed: func(video.ID) (time.Time, bool) {
 		if t.Viewed == nil {
 			return time.Time{}, false
 		}

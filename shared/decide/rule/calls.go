@@ -26,6 +26,10 @@ func (in *interpreter) call(name string, args []ast.Node) value {
 		why = why.join(values[i].why)
 	}
 	if name == "mentions" || name == "has_word" {
+		in.spend(textLength(values[0].v) / bytesFolded)
+		for _, arg := range args[1:] {
+			in.spend(wordSteps(arg, textLength(values[0].v)))
+		}
 		return wordCall(name, values)
 	}
 	if why != nil {
@@ -40,7 +44,10 @@ func (in *interpreter) call(name string, args []ast.Node) value {
 	case "len":
 		return length(values[0].v)
 	case "string":
-		return asText(values[0].v)
+		return in.asText(values[0].v)
+	}
+	for _, v := range values {
+		in.spend(textLength(v.v) / bytesFolded)
 	}
 	plain := make([]any, len(values))
 	for i, v := range values {
@@ -213,7 +220,8 @@ func length(v any) value {
 	return fail("invalid argument for len (type %T)", v)
 }
 
-func asText(v any) value {
+func (in *interpreter) asText(v any) value {
+	in.spend(1)
 	l, ok := v.(list)
 	if !ok {
 		if _, ok := v.(streamAt); ok {
@@ -225,7 +233,7 @@ func asText(v any) value {
 	for i, item := range l.items {
 		text := item
 		if text.why == nil {
-			text = asText(item.v)
+			text = in.asText(item.v)
 		}
 		if text.why != nil {
 			return text

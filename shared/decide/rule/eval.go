@@ -95,10 +95,15 @@ func ofTruth(t Truth, why *cause) value {
 	return known(t == Yes)
 }
 
-func (in *interpreter) eval(node ast.Node) value {
-	if in.steps++; in.steps > lastSteps {
+// spend counts steps, and ends an evaluation that takes too many.
+func (in *interpreter) spend(steps int) {
+	if in.steps += steps; in.steps > lastSteps {
 		panic(errTooLong)
 	}
+}
+
+func (in *interpreter) eval(node ast.Node) value {
+	in.spend(1)
 	switch n := node.(type) {
 	case *ast.IntegerNode:
 		return known(n.Value)
@@ -173,12 +178,14 @@ func (in *interpreter) name(name string) value {
 	v, _ := Value(in.f, name)
 	switch v := v.(type) {
 	case []string:
+		in.spend(len(v) / usualList)
 		items := make([]value, len(v))
 		for i, text := range v {
 			items[i] = known(text)
 		}
 		return known(list{items: items})
 	case []Stream:
+		in.spend(len(v) / usualList)
 		items := make([]value, len(v))
 		for i := range v {
 			items[i] = known(streamAt(i))
@@ -327,6 +334,7 @@ func (in *interpreter) unary(n *ast.UnaryNode) value {
 // equal compares two known values. Lists are compared element by element, and are
 // different when their lengths are.
 func (in *interpreter) equal(a, b value) (Truth, *cause) {
+	in.spend(1)
 	if why := a.why.join(b.why); why != nil {
 		return Unknown, why
 	}

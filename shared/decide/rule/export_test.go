@@ -17,3 +17,10 @@ func Quick(p *Program, f *Facts) (holds, asked bool, err error) {
 	holds, err = m.run(p.whole, f)
 	return holds, p.quick(f), err
 }
+
+// Steps evaluates the slow way, and counts.
+func Steps(p *Program, f *Facts) (Truth, int) {
+	in := interpreter{f: f, res: p.patterns}
+	t, _ := truthOf(in.safe(p.tree))
+	return t, in.steps
+}

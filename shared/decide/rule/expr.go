@@ -80,6 +80,7 @@ type Program struct {
 	patterns patterns
 	fast     bool // whole answers as the interpreter does, when shape fits and all is known
 	shape    shape
+	steps    int // reckoned
 }
 
 // ExprError is what is wrong with an expression, at a line (from 1) and column
@@ -116,8 +117,9 @@ func Compile(text string) (*Program, error) {
 	if len(c.faults) > 0 {
 		return nil, errors.Join(c.faults...)
 	}
-	cost := costs{text: text, lengths: map[string]int{}}
-	if cost.of(tree.Node); cost.fault != nil {
+	cost := costs{text: text, patterns: c.patterns, lets: map[string]extent{}}
+	steps := cost.of(tree.Node).steps
+	if cost.fault != nil {
 		return nil, cost.fault
 	}
 	whole, err := compile(text)
@@ -142,7 +144,7 @@ func Compile(text string) (*Program, error) {
 	}
 	var o outline
 	fast := o.fast(tree.Node)
-	return &Program{text: text, whole: whole, uses: c.uses, tree: tree.Node, patterns: c.patterns, fast: fast, shape: o.shape}, nil
+	return &Program{text: text, whole: whole, uses: c.uses, tree: tree.Node, patterns: c.patterns, fast: fast, shape: o.shape, steps: steps}, nil
 }
 
 // Compile compiles the expression that stands at a path of the file, and records
@@ -158,6 +160,7 @@ func (f *File) Compile(path, text string) *Program {
 	f.conditions++
 	if p != nil {
 		f.patterns += p.patterns.size()
+		f.steps += p.steps
 	}
 	switch {
 	case f.conditions > MaxConditions:

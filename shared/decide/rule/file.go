@@ -15,6 +15,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 	"golang.org/x/text/width"
 )
 
@@ -66,6 +67,7 @@ type File struct {
 	name                 string
 	lines                []string
 	conditions, patterns int // compiled so far, and the size of their patterns
+	steps                int // that all of them take on one asset
 	places               map[string]ast.Node
 	faults               []*Fault
 }
@@ -95,7 +97,12 @@ func Decode(name string, raw []byte, into any) *File {
 		f.fault(line, 1, "$", message, "")
 		return f
 	}
-	tree, err := parseYAML(raw)
+	all, line, message := tokens(string(raw))
+	if line > 0 {
+		f.fault(line, 1, "$", message, "")
+		return f
+	}
+	tree, err := parseYAML(all)
 	if err != nil {
 		var syntax yaml.Error
 		if errors.As(err, &syntax) && syntax.GetToken() != nil {
@@ -126,13 +133,13 @@ func Decode(name string, raw []byte, into any) *File {
 
 // parseYAML keeps a panic of the YAML library, of which a few are known, from
 // ending the program over a file.
-func parseYAML(raw []byte) (tree *ast.File, err error) {
+func parseYAML(all token.Tokens) (tree *ast.File, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("cannot be read: %v", p)
 		}
 	}()
-	return parser.ParseBytes(raw, 0, parser.AllowDuplicateMapKey())
+	return parser.Parse(all, 0, parser.AllowDuplicateMapKey())
 }
 
 // Err is nil, or all faults joined in the order of their places.
@@ -281,6 +288,9 @@ func position(node ast.Node) (line, column int) {
 var textType = reflect.TypeFor[encoding.TextUnmarshaler]()
 
 func (f *File) decode(node ast.Node, v reflect.Value, path string, depth int) {
+	if f.Full() {
+		return
+	}
 	f.places[path] = node
 	line, column := position(node)
 	refuse := func(message, hint string) { f.fault(line, column, path, message, hint) }
@@ -417,7 +427,7 @@ func (f *File) pairs(node ast.Node, path string, each func(key string, at, value
 		return
 	}
 	seen := map[string]int{}
-	for it := mapping.MapRange(); it.Next(); {
+	for it := mapping.MapRange(); it.Next() && !f.Full(); {
 		line, column := position(it.Key())
 		key, ok := scalar(it.Key())
 		switch {
@@ -477,6 +487,7 @@ const (
 	longestName = 48
 	mostNames   = 200
 	namesShown  = 60
+	bytesShown  = 1_000 // and the name that goes beyond them
 )
 
 // Suggest is a hint for a name that is not among those known: the nearest one,
@@ -497,8 +508,13 @@ func Suggest(name string, known []string) string {
 	if best != "" {
 		return fmt.Sprintf("did you mean %s?", best)
 	}
-	if more := len(known) - namesShown; more > 0 {
-		return fmt.Sprintf("known: %s and %d more", strings.Join(known[:namesShown], ", "), more)
+	shown, bytes := 0, 0
+	for shown < min(len(known), namesShown) && bytes < bytesShown {
+		bytes += len(known[shown])
+		shown++
+	}
+	if more := len(known) - shown; more > 0 {
+		return fmt.Sprintf("known: %s and %d more", strings.Join(known[:shown], ", "), more)
 	}
 	return "known: " + strings.Join(known, ", ")
 }

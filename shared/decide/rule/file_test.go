@@ -3,6 +3,7 @@ package rule_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -215,6 +216,16 @@ func TestTheNearestNameIsSuggested(t *testing.T) {
 		"wen": "did you mean when?", "whenn": "did you mean when?", "whqm": "known: title, ac, ad, when, durations", "dratoins": "did you mean durations?", "": "known: title, ac, ad, when, durations",
 	} {
 		require.Equal(t, want, rule.Suggest(name, []string{"title", "ac", "ad", "when", "durations"}), name)
+	}
+}
+
+func TestOfManyNamesTheFirstAreShown(t *testing.T) {
+	names := func(n, length int) []string { return slices.Repeat([]string{strings.Repeat("n", length)}, n) }
+	for _, c := range []struct{ n, length, shown int }{{60, 1, 60}, {61, 1, 60}, {10, 100, 10}, {11, 100, 10}, {3, 999, 2}, {3, 1000, 1}} {
+		hint := rule.Suggest("xyz", names(c.n, c.length))
+		require.Equal(t, c.shown, strings.Count(hint, strings.Repeat("n", c.length)+",")+strings.Count(hint, strings.Repeat("n", c.length)+" and")+
+			map[bool]int{true: 1}[c.shown == c.n], "%d of %d bytes", c.n, c.length)
+		require.Equal(t, c.shown < c.n, strings.HasSuffix(hint, fmt.Sprintf(" and %d more", c.n-c.shown)))
 	}
 }
 

@@ -37,11 +37,16 @@ func (in *interpreter) binary(n *ast.BinaryNode) value {
 	}
 	switch n.Operator {
 	case "..":
-		return spread(a.v, b.v)
+		v := spread(a.v, b.v)
+		if l, ok := v.v.(list); ok {
+			in.spend(len(l.items) / usualList)
+		}
+		return v
 	case "+", "-", "*", "/", "%", "**", "^":
 		if x, y := textLength(a.v), textLength(b.v); x+y > maxText {
 			return cannotTell(fmt.Sprintf("a text of more than %d bytes", maxText))
 		}
+		in.spend((textLength(a.v) + textLength(b.v)) / bytesRead)
 		return arithmetic(n.Operator, a.v, b.v)
 	}
 	return in.ofTexts(n, a.v, b.v)
@@ -68,6 +73,7 @@ func (in *interpreter) ofTexts(n *ast.BinaryNode, a, b any) value {
 	if !isText || !alsoText {
 		return cannotTell(n.String())
 	}
+	in.spend(len(x) / bytesRead)
 	switch n.Operator {
 	case "contains":
 		return known(strings.Contains(x, y))
@@ -76,7 +82,8 @@ func (in *interpreter) ofTexts(n *ast.BinaryNode, a, b any) value {
 	case "endsWith":
 		return known(strings.HasSuffix(x, y))
 	case "matches":
-		if pattern := in.res[y]; pattern != nil {
+		if pattern := in.res[y]; pattern.Regexp != nil {
+			in.spend(pattern.steps(len(x)))
 			return known(pattern.MatchString(x))
 		}
 	}

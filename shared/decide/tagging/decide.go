@@ -528,14 +528,12 @@ func (d *Decision) whole(f *rule.Facts) {
 	if d.Change.Tags.Empty() {
 		return
 	}
-	after, fault := d.Change.Tags.Apply(f.Tags), ""
-	for _, tag := range after {
-		if fault = tagFault(tag); fault != "" {
-			break
-		}
-	}
+	after := d.Change.Tags.Apply(f.Tags)
+	var fault string
 	if len(after) > video.MaxTags {
 		fault = fmt.Sprintf("tags: %d tags after the change, at most %d", len(after), video.MaxTags)
+	} else { // all in one: a check for each took a twelfth of a decision
+		fault = firstFault(video.Update{ID: "x", Tags: &after}.Check())
 	}
 	if fault == "" {
 		return

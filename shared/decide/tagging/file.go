@@ -415,7 +415,10 @@ func (p parser) checkTag(path, tag string) {
 
 // tagFault says why the provider would not take a tag; empty if it would.
 func tagFault(tag string) string {
-	err := video.Change{ID: "x", Tags: video.TagEdit{Add: []string{tag}}}.Check()
+	return firstFault(video.Change{ID: "x", Tags: video.TagEdit{Add: []string{tag}}}.Check())
+}
+
+func firstFault(err error) string {
 	if err == nil {
 		return ""
 	}

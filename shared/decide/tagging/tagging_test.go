@@ -624,6 +624,27 @@ func TestAFileHoldsSoManyRetiredTagsAndBeginnings(t *testing.T) {
 	}
 }
 
+// A wrong name among many rules took as long as sorting all of their names, and each
+// test was run whatever it cost.
+func TestTheTestsOfAFileTakeNoLongerThanItsRules(t *testing.T) {
+	long := strings.Repeat("n", 150)
+	file := func(rules int, tests string) string {
+		var b strings.Builder
+		b.WriteString("rules:\n")
+		for i := range rules {
+			fmt.Fprintf(&b, "- {name: %s%d, when: size > 1, add: [t%d]}\n", long, i, i)
+		}
+		return b.String() + "tests:\n" + tests
+	}
+	_, err := tagging.Parse("rules.yaml", []byte(file(500, "- {name: t, media: {size: 1}, expect: {waiting: ["+strings.Repeat("x,", 30_000)+"]}}\n")))
+	require.ErrorContains(t, err, `no rule "x"`)
+	require.Len(t, rule.Faults(err), 101)
+	require.Less(t, len(err.Error()), 200_000)
+	_, err = tagging.Parse("rules.yaml", []byte(file(500, strings.Repeat("- {name: t, media: {size: 1}, expect: {}}\n", 1_000))))
+	require.ErrorContains(t, err, "the tests take too long: 1000, of 1000 rules and holds")
+	require.Len(t, rule.Faults(err), 1)
+}
+
 func TestTestsInAFileFailWhenTheRulesDoNotAgree(t *testing.T) {
 	rules := parse(t, `
 rules:

@@ -33,6 +33,14 @@ type TestResult struct {
 
 func (p parser) tests(rules map[string]int) {
 	named := map[string]bool{}
+	known := sorted(rules)
+	media := make([]rule.Sample, len(p.spec.Tests))
+	for i, t := range p.spec.Tests {
+		media[i] = t.Media
+	}
+	if !p.Afford("$.tests", media, 2*len(p.spec.Rules)) { // each is decided twice
+		return
+	}
 	for i, t := range p.spec.Tests {
 		if p.Full() {
 			return
@@ -55,8 +63,8 @@ func (p parser) tests(rules map[string]int) {
 			p.category(path+".expect.category", t.Expect.Category)
 		}
 		for j, name := range t.Expect.Waiting {
-			if _, ok := rules[name]; !ok {
-				p.Add(fmt.Sprintf("%s.expect.waiting[%d]", path, j), fmt.Sprintf("no rule %q", name), rule.Suggest(name, sorted(rules)))
+			if _, ok := rules[name]; !ok && !p.Full() {
+				p.Add(fmt.Sprintf("%s.expect.waiting[%d]", path, j), fmt.Sprintf("no rule %q", name), rule.Suggest(name, known))
 			}
 		}
 	}
