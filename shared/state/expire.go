@@ -82,7 +82,7 @@ func leaseEnded(ctx context.Context, o Objects, words []string, before time.Time
 	return false, nil
 }
 
-// oldDays lists the objects under a prefix that are kept by days, of days before one.
+// OldDays lists the objects under a prefix that are kept by days, of days before one.
 func OldDays(ctx context.Context, o Objects, prefix string, before time.Time) (keys []string, err error) {
 	for key, err := range Named(ctx, o, prefix, "") {
 		if err != nil {
@@ -118,7 +118,7 @@ func OldMarks(ctx context.Context, o Objects, now time.Time) (keys []string, err
 	return keys, nil
 }
 
-// allBut lists all but the last objects under a prefix.
+// AllBut lists all but the last objects under a prefix.
 func AllBut(ctx context.Context, o Objects, prefix string, last int) (keys []string, err error) {
 	for key, err := range Named(ctx, o, prefix, "") {
 		if err != nil {

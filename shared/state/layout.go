@@ -50,9 +50,11 @@ const Takedowns = "takedown-"
 // Nothing reads such an object.
 var ErrStray = errors.New("stray: no object of this program has such a name here; remove it")
 
+// IsPlan says that a name is one of a plan.
+var IsPlan = matcher(`^\d{8}T\d{6}Z-[0-9a-f]{8}$`)
+
 var (
 	sweptName    = matcher(`^\d{8}T\d{6}Z-(video|audio|image)-\d{10}-(open|done)$`)
-	IsPlan       = matcher(`^\d{8}T\d{6}Z-[0-9a-f]{8}$`)
 	takedownName = matcher(`^` + Takedowns + `[0-9A-Za-z]+$`)
 	leaseName    = matcher(`^[a-z]+$`)
 	hashName     = matcher(`^[0-9a-f]{64}$`)
@@ -115,7 +117,7 @@ func CheckName(key string) error {
 	return nil
 }
 
-// named lists the keys that are named like objects of this program. The others are stray:
+// Named lists the keys that are named like objects of this program. The others are stray:
 // no reader looks at them, and Check names them.
 func Named(ctx context.Context, o Objects, prefix, after string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
@@ -148,6 +150,7 @@ func planFile(rest string) bool {
 
 func runName(name string) bool { return IsPlan(name) || takedownName(name) }
 
+// IsDay says that a name is a day.
 func IsDay(name string) bool {
 	_, err := time.Parse(time.DateOnly, name)
 	return err == nil
@@ -173,7 +176,7 @@ func numberFile(endings ...string) func(string) bool {
 	}
 }
 
-// number reads the eight digits of a series, which begins at 1.
+// Number reads the eight digits of a series, which begins at 1.
 func Number(digits string) (int, bool) {
 	if len(digits) != 8 {
 		return 0, false

@@ -22,18 +22,18 @@ var ErrCorrupt = errors.New("corrupt, or of a version that this program does not
 // remedy is to deploy that version; what the object is about is left alone until then.
 var ErrLater = errors.New("written by a later version of vodcurator; deploy that version")
 
-// version is that of every record that is one JSON object.
+// RecordVersion is that of every record that is one JSON object.
 const RecordVersion = 1
 
-// corruptOrGone says that an object is not there, or not as it was written.
+// CorruptOrGone says that an object is not there, or not as it was written.
 func CorruptOrGone(err error) bool {
 	return errors.Is(err, ErrCorrupt) || errors.Is(err, video.ErrNotFound)
 }
 
-// stamp is a time as keys carry it: their byte order is the order of time.
+// Stamp is a time as keys carry it: their byte order is the order of time.
 func Stamp(t time.Time) string { return t.UTC().Format("20060102T150405Z") }
 
-// readWhole reads an object that is one JSON value, strictly, and gives its text.
+// ReadRecord reads an object that is one JSON value, strictly, and gives its text.
 func ReadRecord(ctx context.Context, o Objects, key string, into any) ([]byte, error) {
 	text, err := o.Read(ctx, key)
 	if err != nil {
@@ -50,7 +50,7 @@ func ReadRecord(ctx context.Context, o Objects, key string, into any) ([]byte, e
 	return text, nil
 }
 
-// digest names what is kept under the hash of its bytes.
+// Digest names what is kept under the hash of its bytes.
 func Digest(body []byte) string {
 	sum := sha256.Sum256(body)
 	return hex.EncodeToString(sum[:])

@@ -13,6 +13,7 @@ import (
 // highest is the last number that eight digits can write.
 const highest = 99_999_999
 
+// Numbered is the key of one object of a series.
 func Numbered(prefix string, n int, ending string) string {
 	return fmt.Sprintf("%s%08d%s", prefix, n, ending)
 }
@@ -20,7 +21,7 @@ func Numbered(prefix string, n int, ending string) string {
 // page is how many keys one request of a listing gives.
 const page = 1000
 
-// lastOf finds the highest number of a series without listing all of it, given
+// LastOf finds the highest number of a series without listing all of it, given
 // one that is known to be there (or 0). 0 means that there is none. What lies under
 // the prefix and is not named like the series does not count.
 func LastOf(ctx context.Context, o Objects, prefix string, known int) (int, error) {

@@ -490,14 +490,14 @@ func (f *folding) update() video.Update {
 		if f.known.Marks[field] == mark {
 			continue
 		}
-		switch {
-		case field == "title":
+		switch field {
+		case "title":
 			u.Title = &f.now.Title
-		case field == "description":
+		case "description":
 			u.Description = &f.now.Description
-		case field == "category":
+		case "category":
 			u.Category = &f.now.Category
-		case field == "cover":
+		case "cover":
 			u.Cover = &f.now.Cover
 		default:
 			u.Tags = &f.now.Tags

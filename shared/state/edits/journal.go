@@ -65,27 +65,32 @@ type announced struct {
 	floor      *Floor
 }
 
+// settle takes in what came of an announced write.
+func (a *asset) settle(o op) {
+	was, ok := a.open[o.of]
+	if !ok {
+		return
+	}
+	delete(a.open, o.of)
+	switch {
+	case o.void:
+		a.Marks = a.Marks.Without(was.marks, was.was)
+	default:
+		if a.Marks = a.Marks.Settle(was.marks); was.rules != nil {
+			a.Rules = *was.rules
+		}
+	}
+	if was.rules != nil {
+		a.Unsure = nil
+	}
+	if was.floor != nil && a.Floor == was.floor { // no later entry has raised it
+		a.Floor = was.floor.settled(!o.void)
+	}
+}
+
 func (a *asset) apply(o op) error {
 	if o.marks == nil {
-		was, ok := a.open[o.of]
-		if !ok {
-			return nil
-		}
-		delete(a.open, o.of)
-		switch {
-		case o.void:
-			a.Marks = a.Marks.Without(was.marks, was.was)
-		default:
-			if a.Marks = a.Marks.Settle(was.marks); was.rules != nil {
-				a.Rules = *was.rules
-			}
-		}
-		if was.rules != nil {
-			a.Unsure = nil
-		}
-		if was.floor != nil && a.Floor == was.floor { // no later entry has raised it
-			a.Floor = was.floor.settled(!o.void)
-		}
+		a.settle(o)
 		return nil
 	}
 	var m entryMarks
