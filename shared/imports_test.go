@@ -33,13 +33,15 @@ var rooms = []struct {
 	{"shared/state/...", []string{"shared/video", "shared/decide/...", "shared/state/..."}},
 	{"shared/act/deliver", []string{"shared/video", "events", "shared/decide/...", "shared/state", "shared/act/edit", "shared/act/tag"}},
 	{"shared/act/...", []string{"shared/video", "shared/decide/...", "shared/state/..."}},
-	{"shared/report", []string{"shared/video", "shared/decide/...", "shared/act/...", "shared/state/..."}},
+	{"shared/report", []string{"shared/video"}},
+	{"shared/report/removal", []string{"shared/video", "shared/decide/...", "shared/act/...", "shared/state/...", "shared/report"}},
+	{"shared/boot/night", []string{"shared/video", "events", "shared/decide/...", "shared/act/...", "shared/report", "shared/state/...", "shared/boot"}},
 	{"shared/boot", []string{"shared/video", "events", "shared/decide/...", "shared/act/...", "shared/report", "shared/vod", "shared/queue", "shared/state/..."}},
-	{"functions/...", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report", "shared/boot"}},
-	{"shared/cmd/vodctl", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report", "shared/boot", "shared/state/...", "shared/vod", "shared/queue", "shared/manifest"}},
-	{"shared/console", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report", "shared/boot", "shared/state/...", "shared/vod", "shared/queue"}},
+	{"functions/...", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report/...", "shared/boot/..."}},
+	{"shared/cmd/vodctl", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report/...", "shared/boot/...", "shared/state/...", "shared/vod", "shared/queue", "shared/manifest"}},
+	{"shared/console", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report/...", "shared/boot/...", "shared/state/...", "shared/vod", "shared/queue"}},
 	{"shared/localcloud/...", []string{"shared/localcloud/...", "shared/video", "shared/manifest"}},
-	{"shared/cmd/local", []string{"shared/localcloud/...", "shared/console", "shared/report", "events", "shared/video", "shared/vod", "shared/queue", "shared/state/..."}},
+	{"shared/cmd/local", []string{"shared/localcloud/...", "shared/console", "shared/report/...", "events", "shared/video", "shared/vod", "shared/queue", "shared/state/..."}},
 }
 
 // owners says which rooms may import a module that is not ours. Tests may import any.
@@ -141,4 +143,22 @@ func covers(pattern, room string) bool {
 		return room == under || strings.HasPrefix(room, under+"/")
 	}
 	return pattern == room
+}
+
+// TestAFunctionLinksWhatItsDutyNeeds keeps the policy and what removes out of the functions
+// that write.
+func TestAFunctionLinksWhatItsDutyNeeds(t *testing.T) {
+	for function, never := range map[string][]string{
+		"metadata": {"shared/decide/retention", "shared/decide/removal", "shared/act/plan", "shared/act/purge", "shared/state/removal"},
+		"autotag":  {"shared/decide/retention", "shared/decide/removal", "shared/act/plan", "shared/act/purge", "shared/state/removal"},
+		"callback": {"shared/decide/retention", "shared/decide/removal", "shared/act/plan", "shared/act/purge", "shared/state/removal"},
+	} {
+		out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "vodcurator/functions/"+function).Output()
+		require.NoError(t, err)
+		for line := range strings.Lines(string(out)) {
+			if ours, ok := strings.CutPrefix(strings.TrimSpace(line), "vodcurator/"); ok {
+				require.False(t, slices.ContainsFunc(never, func(room string) bool { return covers(room, ours) }), "%s links %s", function, ours)
+			}
+		}
+	}
 }

@@ -16,7 +16,7 @@ import (
 	"vodcurator/events"
 	"vodcurator/shared/act/notify"
 	"vodcurator/shared/act/purge"
-	"vodcurator/shared/boot"
+	"vodcurator/shared/boot/night"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
@@ -31,7 +31,7 @@ type one struct {
 }
 
 var old = video.Media{Video: video.Video{
-	ID: "a1", Tags: []string{"temp"}, Status: video.StatusNormal, Size: 7, Created: night.AddDate(0, 0, -60), Modified: night.AddDate(0, 0, -60),
+	ID: "a1", Tags: []string{"temp"}, Status: video.StatusNormal, Size: 7, Created: tonight.AddDate(0, 0, -60), Modified: tonight.AddDate(0, 0, -60),
 }, Streams: []video.Stream{}}
 
 func (o *one) Media(_ context.Context, ids []video.ID) ([]video.Answer[video.Media], error) {
@@ -43,7 +43,7 @@ func (o *one) DeleteVideos(_ context.Context, ids []video.ID) ([]video.Outcome, 
 	return []video.Outcome{{ID: ids[0], Result: video.Done}}, nil
 }
 
-var night = time.Date(2026, 11, 22, 17, 0, 0, 0, time.UTC)
+var tonight = time.Date(2026, 11, 22, 17, 0, 0, 0, time.UTC)
 
 const tick = `{"triggerTime":"2026-11-22T19:00:00Z","triggerName":"nightly","payload":""}`
 
@@ -64,24 +64,24 @@ func newHandler(t *testing.T, policy func(context.Context) (*retention.Policy, e
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
 
-	verdict := retention.Default().Judge(old, retention.Inputs{Now: night})
+	verdict := retention.Default().Judge(old, retention.Inputs{Now: tonight})
 	lines := removal.Lines{Objects: store}
 	require.NoError(t, lines.Add(t.Context(), verdict))
 	require.NoError(t, lines.Flush(t.Context()))
 	p := removal.Plan{
-		Created: night, Expires: night.AddDate(0, 0, 7), Scope: video.Scope{Region: "cn-shanghai", Account: "1"}, Policy: retention.Default().Hash,
+		Created: tonight, Expires: tonight.AddDate(0, 0, 7), Scope: video.Scope{Region: "cn-shanghai", Account: "1"}, Policy: retention.Default().Hash,
 		Library: removal.Library{Media: 100}, Chunks: lines.Written,
 	}
 	p.Add(verdict.Items...)
 	require.NoError(t, p.Seal())
 	require.NoError(t, removal.WritePlan(t.Context(), store, p))
-	_, err = removal.Approve(t.Context(), store, p, "anna", "", night, 0)
+	_, err = removal.Approve(t.Context(), store, p, "anna", "", tonight, 0)
 	require.NoError(t, err)
 
 	library, log := &one{}, &strings.Builder{}
 	return handler{
 		job: purge.Job{Library: library, State: store, Scope: video.Scope{Region: "cn-shanghai", Account: "1"}},
-		night: &boot.Night{
+		night: &night.Night{
 			Name: "purge", Policy: policy, State: store, Log: report.NewLog(log, slog.LevelInfo),
 			Notice: notify.Notice{Event: "", Scope: video.Scope{Region: "cn-shanghai", Account: "1"}},
 		},
@@ -114,7 +114,7 @@ func TestWhatIsNoTickRemovesNothing(t *testing.T) {
 }
 
 func TestATickFarFromTheClockIsRefusedAndTold(t *testing.T) {
-	for name, now := range map[string]time.Time{"of the future": night.AddDate(0, 0, -1), "of the past": night.AddDate(0, 0, 2)} {
+	for name, now := range map[string]time.Time{"of the future": tonight.AddDate(0, 0, -1), "of the past": tonight.AddDate(0, 0, 2)} {
 		h, library, _ := newHandler(t, byDefault)
 		hook := &webhook{}
 		h.night.Hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
@@ -132,7 +132,7 @@ func TestATickBehindTheLastIsRefused(t *testing.T) {
 	h, _, _ := newHandler(t, byDefault)
 	_, err := onTime(t.Context(), h, []byte(tick))
 	require.NoError(t, err)
-	h.night.Clock = func(context.Context) (time.Time, error) { return night.Add(3 * time.Hour), nil }
+	h.night.Clock = func(context.Context) (time.Time, error) { return tonight.Add(3 * time.Hour), nil }
 	for _, hour := range []string{"T15:", "T16:"} {
 		_, err = h.handle(t.Context(), []byte(strings.NewReplacer("T17:", hour, "T19:", hour).Replace(tick)))
 		require.ErrorIs(t, err, events.ErrRefused)
@@ -173,7 +173,7 @@ func TestEveryIncidentIsToldOnceANight(t *testing.T) {
 	h, library, hook := hooked(t)
 	ticks(h, 0, 1)
 	require.Equal(t, 1, library.deleted)
-	require.Empty(t, hook.bodies, "a night without an incident is told by the next plan")
+	require.Empty(t, hook.bodies, "a tonight without an incident is told by the next plan")
 
 	for what, tc := range map[string]struct {
 		times  int // in two nights of four ticks

@@ -6,12 +6,13 @@ package main
 import (
 	"vodcurator/shared/act/purge"
 	"vodcurator/shared/boot"
+	"vodcurator/shared/boot/night"
 )
 
 func main() {
 	app := boot.Must("purge")
 	h := handler{
-		night: app.Night("purge", ""),
+		night: night.New(app, "purge", ""),
 		job: purge.Job{
 			Library: struct {
 				boot.MediaRight

@@ -49,7 +49,7 @@ func newNights(t *testing.T) *nights {
 	policy := filepath.Join(dir, "policy.yaml")
 	require.NoError(t, os.WriteFile(policy, []byte(selfApproving), 0o600))
 	n.cloud = localcloud.RunT(t, localcloud.Options{
-		Manifest: nightlyManifest(t, dir), Root: "../..", Callback: "none", Faults: "none", Start: night,
+		Manifest: nightlyManifest(t, dir), Root: "../..", Callback: "none", Faults: "none", Start: tonight,
 		Env: map[string]string{"POLICY_FILE": policy, "NOTIFY_URL": hook.URL},
 	})
 	return n

@@ -8,26 +8,26 @@ import (
 	"vodcurator/shared/act/notify"
 	"vodcurator/shared/act/plan"
 	"vodcurator/shared/act/upkeep"
-	"vodcurator/shared/boot"
+	"vodcurator/shared/boot/night"
 	"vodcurator/shared/decide/retention"
-	"vodcurator/shared/report"
+	reports "vodcurator/shared/report/removal"
 )
 
 type handler struct {
-	night *boot.Night
+	night *night.Night
 	job   plan.Job     // without its policy, which is read anew each night
 	store upkeep.Store // kept small after each run
 }
 
 func (h handler) handle(ctx context.Context, raw []byte) (any, error) {
 	var ran time.Time
-	answer, err := h.night.Tick(ctx, raw, func(ctx context.Context, at time.Time, policy *retention.Policy) (boot.Answer, error) {
+	answer, err := h.night.Tick(ctx, raw, func(ctx context.Context, at time.Time, policy *retention.Policy) (night.Answer, error) {
 		ran = at
 		job := h.job
 		job.Policy = policy
 		made, err := job.Run(ctx, at)
 		h.tell(ctx, at, policy, made, err)
-		return report.Planned(made), err
+		return reports.Planned(made), err
 	})
 	if err == nil {
 		h.keepSmall(ctx, ran)
@@ -38,7 +38,7 @@ func (h handler) handle(ctx context.Context, raw []byte) (any, error) {
 // tell sends the night's one notice when its plan is made, and until then what needs
 // a person, within what is left of the time.
 func (h handler) tell(ctx context.Context, at time.Time, policy *retention.Policy, made plan.Report, err error) {
-	answer := report.Planned(made)
+	answer := reports.Planned(made)
 	if err == nil && made.Finished() {
 		h.night.Hook.Night(ctx, h.night.State, policy, made.Plan, func(s notify.Since) notify.Notice {
 			text, incidents, facts := answer.Night(s)

@@ -19,9 +19,10 @@ import (
 	"vodcurator/events"
 	"vodcurator/shared/act/notify"
 	"vodcurator/shared/act/plan"
-	"vodcurator/shared/boot"
+	"vodcurator/shared/boot/night"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/report"
+	reports "vodcurator/shared/report/removal"
 	"vodcurator/shared/state"
 	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
@@ -34,7 +35,7 @@ func (o *one) Search(_ context.Context, q video.Query) iter.Seq2[video.Found, er
 	o.calls++
 	return func(yield func(video.Found, error) bool) {
 		if q.Kind == video.KindVideo {
-			yield(video.Found{Video: video.Video{ID: "a1", Created: night.AddDate(0, 0, -60)}}, nil)
+			yield(video.Found{Video: video.Video{ID: "a1", Created: tonight.AddDate(0, 0, -60)}}, nil)
 		}
 	}
 }
@@ -47,13 +48,13 @@ func (o *one) Categories(context.Context) ([]video.Category, error) {
 func (o *one) Media(_ context.Context, ids []video.ID) ([]video.Answer[video.Media], error) {
 	o.calls++
 	m := video.Media{
-		Video:  video.Video{ID: ids[0], Kind: video.KindVideo, Tags: []string{"temp"}, Status: video.StatusNormal, Size: 7, Duration: time.Minute, Created: night.AddDate(0, 0, -60)},
+		Video:  video.Video{ID: ids[0], Kind: video.KindVideo, Tags: []string{"temp"}, Status: video.StatusNormal, Size: 7, Duration: time.Minute, Created: tonight.AddDate(0, 0, -60)},
 		Source: &video.Source{Status: "Normal", Size: 7, Duration: time.Minute}, Streams: []video.Stream{},
 	}
 	return []video.Answer[video.Media]{{ID: ids[0], Value: m}}, nil
 }
 
-var night = time.Date(2026, 11, 22, 17, 0, 0, 0, time.UTC)
+var tonight = time.Date(2026, 11, 22, 17, 0, 0, 0, time.UTC)
 
 const tick = `{"triggerTime":"2026-11-22T17:00:00Z","triggerName":"nightly","payload":""}`
 
@@ -66,7 +67,7 @@ func newHandler(t *testing.T, policy func(context.Context) (*retention.Policy, e
 	return handler{
 		job:   plan.Job{Library: library, State: store, Scope: video.Scope{Region: "cn-shanghai", Account: "1"}},
 		store: erasable{store},
-		night: &boot.Night{
+		night: &night.Night{
 			Name: "purgeplan", Policy: policy, State: store, Log: report.NewLog(log, slog.LevelInfo),
 			Notice: notify.Notice{Event: "planned", Scope: video.Scope{Region: "cn-shanghai", Account: "1"}},
 		},
@@ -115,7 +116,7 @@ func TestWhatIsNoTickPlansNothing(t *testing.T) {
 }
 
 func TestATickFarFromTheClockIsRefusedAndTold(t *testing.T) {
-	for name, now := range map[string]time.Time{"of the future": night.AddDate(0, 0, -1), "of the past": night.AddDate(0, 0, 2)} {
+	for name, now := range map[string]time.Time{"of the future": tonight.AddDate(0, 0, -1), "of the past": tonight.AddDate(0, 0, 2)} {
 		h, library, _ := newHandler(t, byDefault)
 		hook := &webhook{}
 		h.night.Hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
@@ -133,7 +134,7 @@ func TestATickBehindTheLastIsRefused(t *testing.T) {
 	h, _, _ := newHandler(t, byDefault)
 	_, err := onTime(t.Context(), h, []byte(tick))
 	require.NoError(t, err)
-	h.night.Clock = func(context.Context) (time.Time, error) { return night.Add(3 * time.Hour), nil }
+	h.night.Clock = func(context.Context) (time.Time, error) { return tonight.Add(3 * time.Hour), nil }
 	for _, hour := range []string{"T15:", "T16:"} {
 		_, err = h.handle(t.Context(), []byte(strings.NewReplacer("T17:", hour, "T19:", hour).Replace(tick)))
 		require.ErrorIs(t, err, events.ErrRefused)
@@ -162,7 +163,7 @@ func TestEveryNightIsToldAndWhatIsAboutToLeave(t *testing.T) {
 	hook := &webhook{}
 	h.night.Hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
 	at := func(day int) {
-		moment := night.AddDate(0, 0, day).Format(time.RFC3339)
+		moment := tonight.AddDate(0, 0, day).Format(time.RFC3339)
 		_, err := onTime(t.Context(), h, []byte(strings.ReplaceAll(tick, "2026-11-22T17:00:00Z", moment)))
 		require.NoError(t, err)
 	}
@@ -182,10 +183,10 @@ func TestEveryNightIsToldAndWhatIsAboutToLeave(t *testing.T) {
 	at(6)
 	require.Len(t, hook.bodies, 7, "the second delivery tells nothing")
 	for hour := range 5 {
-		_, err := onTime(t.Context(), h, []byte(strings.ReplaceAll(tick, "2026-11-22T17:00:00Z", night.AddDate(0, 0, 6).Add(time.Duration(hour)*time.Hour).Format(time.RFC3339))))
+		_, err := onTime(t.Context(), h, []byte(strings.ReplaceAll(tick, "2026-11-22T17:00:00Z", tonight.AddDate(0, 0, 6).Add(time.Duration(hour)*time.Hour).Format(time.RFC3339))))
 		require.NoError(t, err)
 	}
-	require.Len(t, hook.bodies, 7, "one message a night, whatever the number of its ticks")
+	require.Len(t, hook.bodies, 7, "one message a tonight, whatever the number of its ticks")
 	at(9)
 	require.Contains(t, hook.bodies[7], `"incidents":["2 nights without a plan before this one"]`)
 }
@@ -209,7 +210,7 @@ type slow struct{ one }
 func (s *slow) Search(ctx context.Context, q video.Query) iter.Seq2[video.Found, error] {
 	return func(yield func(video.Found, error) bool) {
 		for i := range 30_000 {
-			if q.Kind != video.KindVideo || !yield(video.Found{Video: video.Video{ID: video.ID(strconv.Itoa(i)), Created: night.AddDate(0, 0, -60).Add(time.Duration(i) * time.Second)}}, nil) {
+			if q.Kind != video.KindVideo || !yield(video.Found{Video: video.Video{ID: video.ID(strconv.Itoa(i)), Created: tonight.AddDate(0, 0, -60).Add(time.Duration(i) * time.Second)}}, nil) {
 				return
 			}
 		}
@@ -233,7 +234,7 @@ func TestANightThatEndsWithoutAPlanIsToldOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, hours := range []int{0, 1, 24, 25} {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			_, err := onTime(ctx, h, []byte(strings.ReplaceAll(tick, "2026-11-22T17:00:00Z", night.Add(time.Duration(hours)*time.Hour).Format(time.RFC3339))))
+			_, err := onTime(ctx, h, []byte(strings.ReplaceAll(tick, "2026-11-22T17:00:00Z", tonight.Add(time.Duration(hours)*time.Hour).Format(time.RFC3339))))
 			cancel()
 			require.NoError(t, err)
 		}
@@ -246,11 +247,11 @@ func TestDamagedProgressIsTold(t *testing.T) {
 	h, _, _ := newHandler(t, byDefault)
 	hook := &webhook{}
 	h.night.Hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
-	old := removal.Draft{At: night.Add(-24 * time.Hour), Scope: video.Scope{Region: "cn-shanghai", Account: "1"}, Policy: retention.Default().Hash, Number: 1, Done: true, Parts: []removal.Chunk{{Hash: "gone", Lines: 1}}}
+	old := removal.Draft{At: tonight.Add(-24 * time.Hour), Scope: video.Scope{Region: "cn-shanghai", Account: "1"}, Policy: retention.Default().Hash, Number: 1, Done: true, Parts: []removal.Chunk{{Hash: "gone", Lines: 1}}}
 	require.NoError(t, removal.WriteDraft(t.Context(), h.night.State, old))
 	answer, err := onTime(t.Context(), h, []byte(tick))
 	require.NoError(t, err)
-	require.NotEmpty(t, answer.(report.PlanAnswer).Plan)
+	require.NotEmpty(t, answer.(reports.PlanAnswer).Plan)
 	require.Len(t, hook.bodies, 1)
 	require.Contains(t, hook.bodies[0], `"planning begins anew: the progress of earlier ticks is corrupt: `)
 }
@@ -274,7 +275,7 @@ func TestMissedNightsAreToldByALaterTickWhenTheFirstNoticeFails(t *testing.T) {
 	h.night.Hook = notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: hook}}
 	for _, hours := range []int{0, 4 * 24, 4*24 + 1, 4*24 + 2} {
 		hook.up = hours > 4*24
-		_, err := onTime(t.Context(), h, []byte(strings.ReplaceAll(tick, "2026-11-22T17:00:00Z", night.Add(time.Duration(hours)*time.Hour).Format(time.RFC3339))))
+		_, err := onTime(t.Context(), h, []byte(strings.ReplaceAll(tick, "2026-11-22T17:00:00Z", tonight.Add(time.Duration(hours)*time.Hour).Format(time.RFC3339))))
 		require.NoError(t, err)
 	}
 	require.Len(t, hook.bodies, 1)
@@ -285,7 +286,7 @@ func TestMissedNightsAreToldByALaterTickWhenTheFirstNoticeFails(t *testing.T) {
 func TestTheStateIsKeptSmallAfterThePlan(t *testing.T) {
 	h, _, log := newHandler(t, byDefault)
 	store := h.store.(erasable)
-	old := "messages/" + night.AddDate(0, 0, -60).Format(time.DateOnly) + "/" + strings.Repeat("ab", 32)
+	old := "messages/" + tonight.AddDate(0, 0, -60).Format(time.DateOnly) + "/" + strings.Repeat("ab", 32)
 	require.NoError(t, store.Create(t.Context(), old, nil))
 	_, err := onTime(t.Context(), h, []byte(tick))
 	require.NoError(t, err)
@@ -308,8 +309,8 @@ func TestAStateThatGrowsIsToldAndThePlanStands(t *testing.T) {
 	for range 2 {
 		answer, err := onTime(t.Context(), h, []byte(tick))
 		require.NoError(t, err)
-		require.NotEmpty(t, answer.(report.PlanAnswer).Plan)
+		require.NotEmpty(t, answer.(reports.PlanAnswer).Plan)
 	}
-	require.Len(t, hook.bodies, 2, "the night, and once that the state grows")
+	require.Len(t, hook.bodies, 2, "the tonight, and once that the state grows")
 	require.Contains(t, hook.bodies[1], `"code":"state"`)
 }

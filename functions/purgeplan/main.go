@@ -7,12 +7,13 @@ package main
 import (
 	"vodcurator/shared/act/plan"
 	"vodcurator/shared/boot"
+	"vodcurator/shared/boot/night"
 )
 
 func main() {
 	app := boot.Must("purgeplan")
 	h := handler{
-		night: app.Night("purgeplan", "planned"),
+		night: night.New(app, "purgeplan", "planned"),
 		job: plan.Job{
 			Library: struct {
 				boot.SearchRight

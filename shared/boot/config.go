@@ -13,6 +13,7 @@ package boot
 
 import (
 	"cmp"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/url"
@@ -21,7 +22,6 @@ import (
 	"strings"
 	"time"
 
-	"vodcurator/shared/act/notify"
 	"vodcurator/shared/video"
 	"vodcurator/shared/vod"
 )
@@ -172,7 +172,7 @@ func (r *reader) window() time.Duration {
 
 func (r *reader) notifyKey() vod.Secret {
 	key := r.get("NOTIFY_KEY")
-	if err := notify.CheckKey(key); err != nil {
+	if err := checkWebhookKey(key); err != nil {
 		r.fault("NOTIFY_KEY %w", err)
 	}
 	return vod.Secret(key)
@@ -228,4 +228,16 @@ func (r *reader) together(c Config, own keys) {
 func isURL(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+}
+
+// checkWebhookKey says whether a key that begins like one of Standard Webhooks is one.
+func checkWebhookKey(key string) error {
+	secret, ok := strings.CutPrefix(key, "whsec_")
+	if !ok {
+		return nil
+	}
+	if raw, err := base64.StdEncoding.DecodeString(secret); err != nil || len(raw) == 0 {
+		return errors.New("begins with whsec_ and is no base64 behind that") // the value is a secret
+	}
+	return nil
 }

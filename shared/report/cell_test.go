@@ -1,15 +1,12 @@
 package report_test
 
 import (
-	"encoding/csv"
 	"strings"
 	"testing"
-	"time"
 	"unicode"
 
 	"github.com/stretchr/testify/require"
 
-	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/report"
 	"vodcurator/shared/video"
 )
@@ -25,21 +22,6 @@ func TestNoTitleIsAFormula(t *testing.T) {
 		require.Equal(t, want, report.Cell(text), "%q", text)
 		require.Equal(t, want, report.Cell(want))
 	}
-}
-
-func TestNumbersAndDatesOfAPlanStayWhatTheyAre(t *testing.T) {
-	at := time.Date(2026, 3, 1, 2, 3, 4, 0, time.UTC)
-	var b strings.Builder
-	require.NoError(t, report.PlanCSV(&b, func(yield func(retention.Verdict, error) bool) {
-		yield(retention.Verdict{ID: "v1", Title: "=1", Created: at, Items: []retention.Item{
-			{ID: "v1", Kind: retention.Stream, Part: "-job", Bytes: 1500, Rule: "+r", Reason: "-5 °C; =now"},
-			{ID: "v1", Kind: retention.Source, Bytes: retention.Unknown},
-		}}, nil)
-	}))
-	rows, err := csv.NewReader(strings.NewReader(b.String())).ReadAll()
-	require.NoError(t, err)
-	require.Equal(t, []string{"v1", "'=1", "2026-03-01T02:03:04Z", "stream", "'-job", "1500", "'+r", "'-5 °C;' =now"}, rows[1])
-	require.Equal(t, []string{"v1", "'=1", "2026-03-01T02:03:04Z", "source", "", "", "", ""}, rows[2])
 }
 
 func FuzzCell(f *testing.F) {

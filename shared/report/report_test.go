@@ -8,10 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"vodcurator/shared/act/notify"
-	"vodcurator/shared/act/purge"
 	"vodcurator/shared/report"
-	"vodcurator/shared/state/removal"
 )
 
 func TestTableAlignsWideCharacters(t *testing.T) {
@@ -56,21 +53,4 @@ func TestEveryRecordCarriesTheRequest(t *testing.T) {
 	log.InfoContext(report.WithRequest(t.Context(), "r-1"), "done")
 	require.Contains(t, b.String(), `"function":"purge"`)
 	require.Contains(t, b.String(), `"request_id":"r-1"`)
-}
-
-// One media that waits is in every plan since, and one message a night is enough.
-func TestWhatWaitsForTheSameReasonIsToldOnce(t *testing.T) {
-	told := report.Purged(purge.Report{Plans: []purge.Applied{
-		{Plan: "p1", Status: purge.Stopped, Why: "some items wait", Left: 1},
-		{Plan: "p2", Status: purge.Stopped, Why: "some items wait", Left: 1},
-		{Plan: "p3", Status: purge.Refused, Why: "it expired"},
-		{Plan: "p4", Status: purge.Refused, Code: removal.IncidentOverGuards, Why: "it expired"},
-		{Plan: "p5", Status: purge.Stopped, Code: removal.IncidentHalted, Why: "halted by anna", Left: 4},
-	}}).Incidents(nil)
-	require.Equal(t, []notify.Incident{
-		{Code: removal.IncidentStopped, Text: "plan p1 stopped: some items wait"},
-		{Code: removal.IncidentRefused, Text: "plan p3 refused: it expired", Plan: "p3"},
-		{Code: removal.IncidentOverGuards, Text: "plan p4 refused: it expired", Plan: "p4"},
-		{Code: removal.IncidentHalted, Text: "plan p5 stopped: halted by anna"},
-	}, told)
 }

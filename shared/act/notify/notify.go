@@ -171,18 +171,6 @@ func Sign(key, id, stamp string, body []byte) string {
 
 const secretPrefix = "whsec_"
 
-// CheckKey says whether a key that begins like one of Standard Webhooks is one.
-func CheckKey(key string) error {
-	secret, ok := strings.CutPrefix(key, secretPrefix)
-	if !ok {
-		return nil
-	}
-	if raw, err := base64.StdEncoding.DecodeString(secret); err != nil || len(raw) == 0 {
-		return errors.New("begins with whsec_ and is no base64 behind that") // the value is a secret
-	}
-	return nil
-}
-
 func mac(key, text string) []byte {
 	h := hmac.New(sha256.New, []byte(key))
 	_, _ = io.WriteString(h, text) // a hash never fails

@@ -14,8 +14,10 @@ import (
 
 	"vodcurator/shared/act/purge"
 	"vodcurator/shared/boot"
+	"vodcurator/shared/boot/night"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/report"
+	reports "vodcurator/shared/report/removal"
 	"vodcurator/shared/state"
 	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
@@ -85,7 +87,7 @@ func (a *tool) approve(ctx context.Context, app *boot.App, o *state.Store, p rem
 	if err := approvable(ctx, o, p); err != nil {
 		return err
 	}
-	policy, err := app.Policy(ctx)
+	policy, err := night.Policy(ctx, app)
 	if err != nil {
 		return err
 	}
@@ -127,7 +129,7 @@ func (a *tool) showApprovable(policy *retention.Policy, p removal.Plan, say appr
 	if a.json() && say.first > 0 {
 		return nil
 	}
-	return a.present(p, func() error { return errors.Join(report.Plan(a.out, p), a.sayQuota(policy, p)) })
+	return a.present(p, func() error { return errors.Join(reports.Plan(a.out, p), a.sayQuota(policy, p)) })
 }
 
 // portion is what an approval is of: the first items of a plan, or all.

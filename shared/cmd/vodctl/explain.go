@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vodcurator/shared/boot"
+	"vodcurator/shared/boot/night"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
@@ -51,7 +52,7 @@ type verdict struct {
 
 func (a *tool) explainPlan(ctx context.Context, plan string, ids []video.ID) error {
 	return a.withState(ctx, func(app *boot.App, o *state.Store) error {
-		policy, err := app.Policy(ctx)
+		policy, err := night.Policy(ctx, app)
 		if err != nil {
 			return err
 		}

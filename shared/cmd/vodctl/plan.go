@@ -10,8 +10,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"vodcurator/shared/boot"
+	"vodcurator/shared/boot/night"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/report"
+	reports "vodcurator/shared/report/removal"
 	"vodcurator/shared/state"
 	"vodcurator/shared/state/removal"
 )
@@ -82,19 +84,19 @@ func (a *tool) showPlan(ctx context.Context, id string, items bool) error {
 		}
 		switch {
 		case items:
-			return report.PlanLines(a.out, p.Entries(ctx, o))
+			return reports.PlanLines(a.out, p.Entries(ctx, o))
 		case a.format == report.AsCSV:
-			return report.PlanCSV(a.out, p.Entries(ctx, o))
+			return reports.PlanCSV(a.out, p.Entries(ctx, o))
 		}
 		return a.present(p, func() error {
-			if err := report.Plan(a.out, p); err != nil {
+			if err := reports.Plan(a.out, p); err != nil {
 				return err
 			}
 			status, err := planStatus(ctx, o, p)
 			if err != nil {
 				return err
 			}
-			policy, _ := app.Policy(ctx) // the plan is shown without it as well
+			policy, _ := night.Policy(ctx, app) // the plan is shown without it as well
 			return errors.Join(a.say("\n"), a.sayQuota(policy, p), a.say("  Status: %s\n", status))
 		})
 	})

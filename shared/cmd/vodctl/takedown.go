@@ -10,6 +10,7 @@ import (
 
 	"vodcurator/shared/act/purge"
 	"vodcurator/shared/boot"
+	"vodcurator/shared/boot/night"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
 	"vodcurator/shared/video"
@@ -47,7 +48,7 @@ func (a *tool) takedown(ctx context.Context, t purge.Takedown, say remark, yes b
 			return err
 		}
 		t.By, t.Reason = by, say.text()
-		policy, err := app.Policy(ctx)
+		policy, err := night.Policy(ctx, app)
 		if err != nil {
 			return err
 		}

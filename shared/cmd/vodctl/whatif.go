@@ -12,8 +12,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"vodcurator/shared/act/plan"
+	"vodcurator/shared/boot/night"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/report"
+	reports "vodcurator/shared/report/removal"
 	"vodcurator/shared/state"
 	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
@@ -68,7 +70,7 @@ func (a *tool) whatIf(ctx context.Context, w whatIf) error {
 		return a.difference(items, others)
 	}
 	if len(plans) == 1 && a.format == report.AsTable {
-		return report.Plan(a.out, plans[0])
+		return reports.Plan(a.out, plans[0])
 	}
 	rows := a.rows("night", ">library", ">items", ">media", ">bytes", ">pending", "over its guards")
 	for _, p := range plans {
@@ -114,7 +116,7 @@ func (a *tool) policyOf(ctx context.Context, name string) (*retention.Policy, er
 	if err != nil {
 		return nil, err
 	}
-	return app.Policy(ctx)
+	return night.Policy(ctx, app)
 }
 
 // simulate plans night by night in a state of its own. What a plan lists is gone the

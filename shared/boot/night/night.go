@@ -1,4 +1,6 @@
-package boot
+// Package night is what the functions of the night share. It is a room of its own, so that no
+// other function links the policy and what removes.
+package night
 
 import (
 	"context"
@@ -9,6 +11,7 @@ import (
 
 	"vodcurator/events"
 	"vodcurator/shared/act/notify"
+	"vodcurator/shared/boot"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
 )
@@ -33,10 +36,10 @@ type Answer interface {
 	Attrs(more ...any) []any
 }
 
-// Night makes that of a function, whose notices are of a kind.
-func (a *App) Night(name, event string) *Night {
+// New makes that of a function, whose notices are of a kind.
+func New(a *boot.App, name, event string) *Night {
 	return &Night{
-		Name: name, Policy: a.Policy, Clock: a.Clock, State: a.State, Log: a.Log,
+		Name: name, Policy: func(ctx context.Context) (*retention.Policy, error) { return Policy(ctx, a) }, Clock: a.Clock, State: a.State, Log: a.Log,
 		Hook:   notify.Webhook{URL: a.NotifyURL, Key: string(a.NotifyKey), Log: a.Log},
 		Notice: notify.Notice{Event: event, Scope: a.Scope},
 	}

@@ -1,4 +1,6 @@
-package report
+// Package removal words plans and what the functions of the night did, for people, logs and
+// notices.
+package removal
 
 import (
 	"fmt"
@@ -9,25 +11,26 @@ import (
 	"time"
 
 	"vodcurator/shared/decide/retention"
-	"vodcurator/shared/state/removal"
+	"vodcurator/shared/report"
+	stored "vodcurator/shared/state/removal"
 )
 
 // Plan writes a plan for people: what would go by rule, the biggest items, why the
 // nearest of the rest stay, what its policy's owner should look at, and what was set aside.
-func Plan(w io.Writer, p removal.Plan) error {
+func Plan(w io.Writer, p stored.Plan) error {
 	e := &lines{w: w}
 	e.say("Plan %s", p.ID)
 	e.say("  account %s, region %s%s", p.Account, p.Region, prefixed(", application ", p.App))
 	e.say("  made %s, to be applied before %s", p.Created.Format(time.DateTime), p.Expires.Format(time.DateTime))
-	e.say("  %s in the library%s, %s would lose %s: %s", Number(p.Library.Media)+" media", unread(p.Library.Unread),
-		Number(p.Media), Count(p.Items, "item"), sized(p.Totals))
+	e.say("  %s in the library%s, %s would lose %s: %s", report.Number(p.Library.Media)+" media", unread(p.Library.Unread),
+		report.Number(p.Media), report.Count(p.Items, "item"), sized(p.Totals))
 	if p.Items > 0 {
-		e.say("  %s to read again and %s to delete, about %s", Count(p.Work.Reads, "call"), Count(p.Work.Deletes, "call"),
-			Duration(time.Duration(p.Work.Minutes*float64(time.Minute))))
+		e.say("  %s to read again and %s to delete, about %s", report.Count(p.Work.Reads, "call"), report.Count(p.Work.Deletes, "call"),
+			report.Duration(time.Duration(p.Work.Minutes*float64(time.Minute))))
 	}
 	if s := p.Saving; s != nil {
 		e.say("  saves %.2f %s a month%s%s", s.Month, s.Currency, when(s.Penalty > 0, fmt.Sprintf(", less %.2f once for minimum storage time", s.Penalty)),
-			when(s.Unpriced > 0, fmt.Sprintf("; %s without price or size", Count(s.Unpriced, "item"))))
+			when(s.Unpriced > 0, fmt.Sprintf("; %s without price or size", report.Count(s.Unpriced, "item"))))
 	}
 	for _, over := range p.Over {
 		e.say("  OVER ITS GUARDS, it would not run: %s", over)
@@ -38,26 +41,26 @@ func Plan(w io.Writer, p removal.Plan) error {
 	for _, warning := range p.Warnings {
 		e.say("  WARNING: %s", warning)
 	}
-	rules := NewTable("rule", "takes", ">items", ">media", ">bytes", ">unknown")
+	rules := report.NewTable("rule", "takes", ">items", ">media", ">bytes", ">unknown")
 	for _, r := range p.Rules {
-		rules.Row(r.Rule, r.Kind, Number(r.Items), Number(r.Media), Bytes(r.Bytes), Number(r.Unknown))
+		rules.Row(r.Rule, r.Kind, report.Number(r.Items), report.Number(r.Media), report.Bytes(r.Bytes), report.Number(r.Unknown))
 	}
 	e.table(rules)
-	biggest := NewTable("biggest", "takes", ">bytes", "title", "reason")
+	biggest := report.NewTable("biggest", "takes", ">bytes", "title", "reason")
 	for _, b := range p.Biggest {
-		biggest.Row(b.ID, part(b.Kind, b.Part), Bytes(b.Bytes), Cut(b.Title, 30), b.Reason)
+		biggest.Row(b.ID, part(b.Kind, b.Part), report.Bytes(b.Bytes), report.Cut(b.Title, 30), b.Reason)
 	}
 	e.table(biggest)
 	var kept []string
 	for _, why := range slices.Sorted(maps.Keys(p.Kept)) {
-		kept = append(kept, fmt.Sprintf("%s %s", Number(p.Kept[why]), why))
+		kept = append(kept, fmt.Sprintf("%s %s", report.Number(p.Kept[why]), why))
 	}
 	if len(kept) > 0 {
 		e.say("\n  Looked at and kept: %s", strings.Join(kept, ", "))
 	}
-	near := NewTable("kept", "part", "rule", "why", "reason")
+	near := report.NewTable("kept", "part", "rule", "why", "reason")
 	for _, k := range p.Near {
-		near.Row(k.ID, part(k.Kind, k.Part), k.Rule, k.Why, Cut(k.Reason, 60))
+		near.Row(k.ID, part(k.Kind, k.Part), k.Rule, k.Why, report.Cut(k.Reason, 60))
 	}
 	e.table(near)
 	if len(p.Odd) > 0 {
@@ -67,20 +70,20 @@ func Plan(w io.Writer, p removal.Plan) error {
 		e.say("    %s", odd)
 	}
 	if p.PendingItems > 0 {
-		e.say("\n  %s in their grace: vodctl pending", Count(p.PendingItems, "item"))
+		e.say("\n  %s in their grace: vodctl pending", report.Count(p.PendingItems, "item"))
 	}
 	return e.err
 }
 
 // PlanCSV writes one line for each item.
 func PlanCSV(w io.Writer, entries func(func(retention.Verdict, error) bool)) error {
-	out := NewRows(w, AsCSV, "id", "title", "created", "kind", "part", "bytes", "rule", "reason")
+	out := report.NewRows(w, report.AsCSV, "id", "title", "created", "kind", "part", "bytes", "rule", "reason")
 	for v, err := range entries {
 		if err != nil {
 			return err
 		}
 		for _, i := range v.Items {
-			out.Add(nil, i.ID, v.Title, v.Created, i.Kind, i.Part, Size(i.Bytes), i.Rule, i.Reason)
+			out.Add(nil, i.ID, v.Title, v.Created, i.Kind, i.Part, report.Size(i.Bytes), i.Rule, i.Reason)
 		}
 	}
 	return out.Print()
@@ -90,7 +93,7 @@ func PlanCSV(w io.Writer, entries func(func(retention.Verdict, error) bool)) err
 func PlanLines(w io.Writer, entries func(func(retention.Verdict, error) bool)) error {
 	for v, err := range entries {
 		if err == nil {
-			err = JSON(w, v, "")
+			err = report.JSON(w, v, "")
 		}
 		if err != nil {
 			return err
@@ -107,11 +110,11 @@ type lines struct {
 
 func (l *lines) say(format string, args ...any) {
 	if l.err == nil {
-		l.err = Say(l.w, format+"\n", args...)
+		l.err = report.Say(l.w, format+"\n", args...)
 	}
 }
 
-func (l *lines) table(t *Table) {
+func (l *lines) table(t *report.Table) {
 	if t.Len() > 0 && l.err == nil {
 		l.say("")
 		l.err = t.Write(l.w, "  ")
@@ -127,10 +130,12 @@ func when(is bool, text string) string {
 	return ""
 }
 
-func unread(n int) string { return when(n > 0, fmt.Sprintf(" (%s could not be read)", Number(n))) }
+func unread(n int) string {
+	return when(n > 0, fmt.Sprintf(" (%s could not be read)", report.Number(n)))
+}
 
-func sized(t removal.Totals) string {
-	return Bytes(t.Bytes) + when(t.Unknown > 0, fmt.Sprintf(" and %s of unknown size", Count(t.Unknown, "item")))
+func sized(t stored.Totals) string {
+	return report.Bytes(t.Bytes) + when(t.Unknown > 0, fmt.Sprintf(" and %s of unknown size", report.Count(t.Unknown, "item")))
 }
 
 func part(kind retention.Kind, part string) string {

@@ -1,4 +1,4 @@
-package report
+package removal
 
 import (
 	"errors"
@@ -10,8 +10,9 @@ import (
 	"vodcurator/shared/act/notify"
 	"vodcurator/shared/act/plan"
 	"vodcurator/shared/act/purge"
+	"vodcurator/shared/report"
 	"vodcurator/shared/state"
-	"vodcurator/shared/state/removal"
+	stored "vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -71,42 +72,42 @@ func (a PlanAnswer) Attrs(more ...any) []any {
 
 // Notice words a planning run, and what of it needs a person.
 func (a PlanAnswer) Notice(err error) (text string, incidents []notify.Incident) {
-	say := func(code removal.IncidentCode, format string, args ...any) {
+	say := func(code stored.IncidentCode, format string, args ...any) {
 		incidents = append(incidents, notify.Incident{Code: code, Text: fmt.Sprintf(format, args...)})
 	}
 	switch {
 	case err != nil:
-		say(removal.IncidentNoRun, "%v", err)
+		say(stored.IncidentNoRun, "%v", err)
 		return "no plan: " + err.Error(), incidents
 	case a.Plan == "":
-		text = fmt.Sprintf("%s media read, the plan is not finished", Number(a.Read))
+		text = fmt.Sprintf("%s media read, the plan is not finished", report.Number(a.Read))
 	default:
-		text = fmt.Sprintf("plan %s lists %s of %s media: %s", a.Plan, Count(a.Items, "item"), Number(a.Media), Bytes(a.Bytes))
+		text = fmt.Sprintf("plan %s lists %s of %s media: %s", a.Plan, report.Count(a.Items, "item"), report.Number(a.Media), report.Bytes(a.Bytes))
 	}
 	for _, over := range a.Over {
-		say(removal.IncidentOverGuards, "over a guard: %s", over)
+		say(stored.IncidentOverGuards, "over a guard: %s", over)
 	}
 	for _, lost := range a.Anew {
-		say(removal.IncidentAnew, "%s", lost)
+		say(stored.IncidentAnew, "%s", lost)
 	}
 	if a.Soon > 0 && a.InDays <= soonDays {
-		say(removal.IncidentLeaving, "%s pending will go in %s: vodctl pending", Count(a.Soon, "item"), Count(a.InDays, "day"))
+		say(stored.IncidentLeaving, "%s pending will go in %s: vodctl pending", report.Count(a.Soon, "item"), report.Count(a.InDays, "day"))
 	}
 	if a.Missed > 0 {
-		say(removal.IncidentMissed, "%s without a plan before this one", Count(a.Missed, "night"))
+		say(stored.IncidentMissed, "%s without a plan before this one", report.Count(a.Missed, "night"))
 	}
 	if a.Nights > 0 {
-		say(removal.IncidentSlow, "planning has taken %s; read so far: %s media", Count(a.Nights, "night"), Number(a.Read))
+		say(stored.IncidentSlow, "planning has taken %s; read so far: %s media", report.Count(a.Nights, "night"), report.Number(a.Read))
 	}
 	if len(a.Odd) > 0 && a.Plan != "" { // until then they are only the first
-		say(removal.IncidentAside, "set aside, they stay: %s%s", strings.Join(a.Odd[:min(len(a.Odd), oddNamed)], "; "),
+		say(stored.IncidentAside, "set aside, they stay: %s%s", strings.Join(a.Odd[:min(len(a.Odd), oddNamed)], "; "),
 			when(len(a.Odd) > oddNamed, "; more in plan show"))
 	}
 	if len(a.Skipped) > 0 {
-		say(removal.IncidentCorrupt, "not counted under STATE: %s", strings.Join(a.Skipped, "; "))
+		say(stored.IncidentCorrupt, "not counted under STATE: %s", strings.Join(a.Skipped, "; "))
 	}
 	if a.Unread > 0 {
-		say(removal.IncidentUnread, "%s media could not be read", Number(a.Unread))
+		say(stored.IncidentUnread, "%s media could not be read", report.Number(a.Unread))
 	}
 	return text, incidents
 }
@@ -121,11 +122,11 @@ type NightFacts struct {
 func (a PlanAnswer) Night(s notify.Since) (text string, incidents []notify.Incident, facts NightFacts) {
 	a.Missed = max(a.Missed, s.Missed) // the run that made the plan may have reported nothing
 	text, incidents = a.Notice(nil)
-	if text += fmt.Sprintf("; %s removed since %s, %s", Count(s.Removed.Items, "item"), s.From.Format(time.DateTime), Bytes(s.Removed.Bytes)); s.Err != nil {
-		incidents = append(incidents, notify.Incident{Code: removal.IncidentNoRun, Text: "what was removed cannot be reported: " + s.Err.Error()})
+	if text += fmt.Sprintf("; %s removed since %s, %s", report.Count(s.Removed.Items, "item"), s.From.Format(time.DateTime), report.Bytes(s.Removed.Bytes)); s.Err != nil {
+		incidents = append(incidents, notify.Incident{Code: stored.IncidentNoRun, Text: "what was removed cannot be reported: " + s.Err.Error()})
 	}
 	for _, id := range s.Idle {
-		incidents = append(incidents, notify.Incident{Code: removal.IncidentIdle, Text: fmt.Sprintf("plan %s is approved, and no run has taken it up for more than a day", id)})
+		incidents = append(incidents, notify.Incident{Code: stored.IncidentIdle, Text: fmt.Sprintf("plan %s is approved, and no run has taken it up for more than a day", id)})
 	}
 	return text, incidents, NightFacts{a, s}
 }
@@ -147,7 +148,7 @@ type PurgedPlan struct {
 	By     string       `json:"approvedBy,omitempty"`
 	Left   int          `json:"left,omitempty"`
 
-	Code removal.IncidentCode `json:"code,omitempty"` // why it did not end, for programs
+	Code stored.IncidentCode `json:"code,omitempty"` // why it did not end, for programs
 }
 
 // Purged words what came of purging.
@@ -165,14 +166,14 @@ func Purged(r purge.Report) PurgeAnswer {
 }
 
 // codeOf says what kind of incident a plan is that did not end.
-func codeOf(p purge.Applied) removal.IncidentCode {
+func codeOf(p purge.Applied) stored.IncidentCode {
 	switch {
 	case p.Code != "":
 		return p.Code
 	case p.Status == purge.Refused:
-		return removal.IncidentRefused
+		return stored.IncidentRefused
 	case p.Status == purge.Stopped:
-		return removal.IncidentStopped
+		return stored.IncidentStopped
 	}
 	return ""
 }
@@ -180,14 +181,14 @@ func codeOf(p purge.Applied) removal.IncidentCode {
 // Incidents words what of a purging run needs a person; the rest is reported with the next
 // night's plan.
 func (a PurgeAnswer) Incidents(err error) (incidents []notify.Incident) {
-	say := func(code removal.IncidentCode, plan, format string, args ...any) {
+	say := func(code stored.IncidentCode, plan, format string, args ...any) {
 		incidents = append(incidents, notify.Incident{Code: code, Text: fmt.Sprintf(format, args...), Plan: plan})
 	}
 	switch {
 	case errors.Is(err, state.ErrBusy):
-		say(removal.IncidentBusy, "", "another run was at work")
+		say(stored.IncidentBusy, "", "another run was at work")
 	case err != nil:
-		say(removal.IncidentNoRun, "", "%v", err)
+		say(stored.IncidentNoRun, "", "%v", err)
 	}
 	stopped := map[string]bool{}
 	for _, p := range a.Plans {
@@ -201,7 +202,7 @@ func (a PurgeAnswer) Incidents(err error) (incidents []notify.Incident) {
 	}
 	for _, result := range []video.Result{video.Failed, video.Forbidden, video.Unknown} {
 		if n := a.Results[result]; n > 0 {
-			say(removal.IncidentFailed, "", "%s %s", Count(n, "item"), result)
+			say(stored.IncidentFailed, "", "%s %s", report.Count(n, "item"), result)
 		}
 	}
 	return incidents
