@@ -49,7 +49,7 @@ func fill(t *testing.T, s *statetest.Memory, entries int) {
 // SOAK=1 sends 10,000.
 func TestATrickleOfSingleMessagesStaysBounded(t *testing.T) {
 	const assets = 60
-	messages := 2_000
+	messages := 1_200
 	if os.Getenv("SOAK") == "1" {
 		messages = 10_000
 	}

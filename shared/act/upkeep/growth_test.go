@@ -187,7 +187,7 @@ func flat(t *testing.T, perNight, early, late int) {
 
 // The look-backs of 40 and 60 days are full at night 65. SOAK=1 plays a thousand nights, too.
 func TestANightCostsTheSameAfterManyNights(t *testing.T) {
-	flat(t, 30, 70, 120)
+	flat(t, 12, 70, 110)
 	if os.Getenv("SOAK") != "" {
 		flat(t, 60, 70, 150)
 		flat(t, 200, 100, 1000)

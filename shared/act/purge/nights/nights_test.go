@@ -35,7 +35,7 @@ const (
 // SOAK=1 plays 300 seeds of 90 nights; SEED=7 plays one again and tells it.
 func TestSimulatedNights(t *testing.T) {
 	began := time.Now()
-	seeds, nights := 8, 30
+	seeds, nights := 8, 20
 	if os.Getenv("SOAK") != "" {
 		seeds, nights = 300, 90
 	}
