@@ -107,7 +107,7 @@ conformance: ## what the local cloud emulates, tried by the official clients, ro
 
 .PHONY: soak
 soak: build ## the long proofs: audit of metadata, a million random batches, 300 runs of 90 nights, 1,000 nights, every interleaving, 100,000 tagged
-	SOAK=1 $(GO) test -v -run='TestAudit|TestRandomBatches|TestATrickle|TestSimulatedNights|TestEveryInterleaving|TestANightCosts|TestABackfillRuns|TestEventsByCallback|TestRememberedAssets|TestAFlood' -timeout=100m ./functions/... ./shared/act/... ./shared/cmd/... ./shared/decide/removal
+	SOAK=1 $(GO) test -v -run='TestAudit|TestRandomBatches|TestATrickle|TestSimulatedNights|TestEveryInterleaving|TestANightCosts|TestABackfillRuns|TestEventsByCallback|TestNoMessageKeeps|TestNoChangeIsLost|TestRememberedAssets|TestAFlood' -timeout=100m ./functions/... ./shared/act/... ./shared/cmd/... ./shared/decide/removal
 
 .PHONY: deploy
 deploy: build ## deploy to Function Compute with Serverless Devs; mistakes in rules or manifest stop it

@@ -44,7 +44,7 @@ import (
 // SOAK=1 is the whole form: 100,000 messages over 20,000 videos and a kill every 600 calls,
 // which are 20 seconds at the documented rate. AUDIT_MESSAGES and AUDIT_SEED choose another size and run.
 func TestAuditNothingIsLostAndNothingIsDoneTwice(t *testing.T) {
-	messages, kill := 1500, killAfterCalls(40)
+	messages, kill := 900, killAfterCalls(40)
 	if os.Getenv("SOAK") == "1" {
 		messages, kill = 100_000, killAfterCalls(600)
 	}

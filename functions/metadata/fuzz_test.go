@@ -4,13 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"iter"
 	"log/slog"
-	"maps"
 	"math/rand/v2"
 	"os"
 	"runtime/debug"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,7 +21,7 @@ import (
 	"vodcurator/shared/act/edit"
 	"vodcurator/shared/boot"
 	"vodcurator/shared/decide/tagging"
-	"vodcurator/shared/state"
+	"vodcurator/shared/state/statetest"
 	"vodcurator/shared/video"
 )
 
@@ -134,13 +131,14 @@ func (d *dice) message() []byte {
 
 // stage is a library and a STATE in memory.
 type stage struct {
-	mu      sync.Mutex
-	videos  map[video.ID]video.Video
-	objects map[string][]byte
+	statetest.Memory
+
+	mu     sync.Mutex
+	videos map[video.ID]video.Video
 }
 
 func newStage() *stage {
-	s := &stage{videos: map[video.ID]video.Video{}, objects: map[string][]byte{}}
+	s := &stage{videos: map[video.ID]video.Video{}}
 	for _, id := range []video.ID{"v0", "v1", "v2"} {
 		s.videos[id] = video.Video{ID: id, Title: "old", Tags: []string{"a", "mine"}, Modified: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)}
 	}
@@ -193,45 +191,6 @@ func (s *stage) Update(_ context.Context, us []video.Update) (out []video.Outcom
 
 func (s *stage) UpdateImages(ctx context.Context, us []video.Update) ([]video.Outcome, error) {
 	return s.Update(ctx, us)
-}
-
-func (s *stage) Read(_ context.Context, key string) ([]byte, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if body, ok := s.objects[key]; ok {
-		return body, nil
-	}
-	return nil, video.ErrNotFound
-}
-
-func (s *stage) Create(_ context.Context, key string, body []byte) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, ok := s.objects[key]; ok {
-		return state.ErrExists
-	}
-	s.objects[key] = body
-	return nil
-}
-
-func (s *stage) Remove(_ context.Context, key string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.objects, key)
-	return nil
-}
-
-func (s *stage) List(_ context.Context, prefix, after string) iter.Seq2[string, error] {
-	s.mu.Lock()
-	keys := slices.Sorted(maps.Keys(s.objects))
-	s.mu.Unlock()
-	return func(yield func(string, error) bool) {
-		for _, key := range keys {
-			if strings.HasPrefix(key, prefix) && key > after && !yield(key, nil) {
-				return
-			}
-		}
-	}
 }
 
 func (s *stage) Media(ctx context.Context, ids []video.ID) (out []video.Answer[video.Media], _ error) {

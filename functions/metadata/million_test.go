@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"os"
@@ -20,15 +19,16 @@ import (
 	"vodcurator/shared/localcloud/fakefc"
 	"vodcurator/shared/localcloud/fakevod"
 	journal "vodcurator/shared/state/edits"
+	"vodcurator/shared/state/statetest"
 	"vodcurator/shared/video"
 )
 
 // remember makes a STATE as the retagging of n assets leaves it, a moment before the
 // log is brought into the shards once more.
-func remember(t *testing.T, n int) map[string][]byte {
+func remember(t *testing.T, n int) *statetest.Memory {
 	t.Helper()
-	s := newStage()
-	j := journal.NewJournal(s, func(_ context.Context, key string) error { delete(s.objects, key); return nil })
+	s := &statetest.Memory{}
+	j := journal.NewJournal(s, s.Remove)
 	require.NoError(t, j.CatchUp(t.Context()))
 	const step = 100
 	now := time.Now().UTC()
@@ -58,12 +58,12 @@ func remember(t *testing.T, n int) map[string][]byte {
 			}
 		}
 	}
-	return s.objects
+	return s
 }
 
 // coldStart sends one message to a fresh process over a STATE, and says how long its
 // first invocation took and how much memory the process had at the most, in MB.
-func coldStart(t *testing.T, objects map[string][]byte) (took time.Duration, most int) {
+func coldStart(t *testing.T, objects *statetest.Memory) (took time.Duration, most int) {
 	t.Helper()
 	var mu sync.Mutex
 	c := newCloud(t, localcloud.Options{Faults: "none", Pace: 0.01}, func(inv fakefc.Invocation) {
@@ -73,7 +73,9 @@ func coldStart(t *testing.T, objects map[string][]byte) (took time.Duration, mos
 		took, most = inv.Duration, max(most, residentMost(t))
 	}, func(vod http.Handler) http.Handler { return vod })
 	dir, _ := strings.CutPrefix(c.Env()["STATE"], "file:")
-	for key, body := range objects {
+	for _, key := range objects.Keys() {
+		body, err := objects.Read(t.Context(), key)
+		require.NoError(t, err)
 		path := filepath.Join(dir, key)
 		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
 		require.NoError(t, os.WriteFile(path, body, 0o600))
@@ -118,14 +120,16 @@ func TestRememberedAssetsCostAFreshStartLittle(t *testing.T) {
 	n = number(t, "REMEMBERED", n)
 	objects := remember(t, n)
 	bytes := 0
-	for _, body := range objects {
+	for _, key := range objects.Keys() {
+		body, err := objects.Read(t.Context(), key)
+		require.NoError(t, err)
 		bytes += len(body)
 	}
 	t.Setenv("TEST_DATA_KB", fmt.Sprint(128<<10))
-	fresh, freshMB := coldStart(t, nil)
+	fresh, freshMB := coldStart(t, &statetest.Memory{})
 	full, fullMB := coldStart(t, objects)
 	t.Logf("nothing remembered: first invocation %s, %d MB; %d assets remembered in %d objects of %d MB: %s, %d MB",
-		fresh.Round(time.Millisecond), freshMB, n, len(objects), bytes>>20, full.Round(time.Millisecond), fullMB)
+		fresh.Round(time.Millisecond), freshMB, n, len(objects.Keys()), bytes>>20, full.Round(time.Millisecond), fullMB)
 	require.Less(t, fullMB, 128)
 	if os.Getenv("SOAK") == "1" { // beside other tests a first invocation takes as long as it takes
 		require.Less(t, full, fresh+300*time.Millisecond)

@@ -20,6 +20,8 @@ import (
 	"vodcurator/shared/act/deliver"
 	"vodcurator/shared/act/edit"
 	"vodcurator/shared/decide/editing"
+	"vodcurator/shared/state"
+	"vodcurator/shared/state/statetest"
 	"vodcurator/shared/video"
 )
 
@@ -71,21 +73,11 @@ func (q *queues) Send(_ context.Context, queue string, messages []video.Message)
 	return make([]video.Sent, len(messages)), nil
 }
 
-type memory map[string][]byte
-
-func (m memory) Read(_ context.Context, key string) ([]byte, error) {
-	if body, ok := m[key]; ok {
-		return body, nil
-	}
-	return nil, video.ErrNotFound
-}
-
-func (m memory) Create(_ context.Context, key string, body []byte) error {
-	if _, ok := m[key]; ok {
-		return errors.New("exists already")
-	}
-	m[key] = body
-	return nil
+func read(t *testing.T, o state.Objects, key string) []byte {
+	t.Helper()
+	body, err := o.Read(t.Context(), key)
+	require.NoError(t, err)
+	return body
 }
 
 type rig struct {
@@ -351,13 +343,13 @@ func TestTheBodyAsItWasSentGoesRound(t *testing.T) {
 		"large, with STATE":    {content, true, 1, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r, kept := newRig(), memory{}
+			r, kept := newRig(), &statetest.Memory{}
 			if tc.state {
 				r.Objects = kept
 			}
 			r.edits.results["v1"] = video.ErrThrottled
 			r.run(t, batch(t, tc.original))
-			require.Len(t, kept, tc.kept)
+			require.Len(t, kept.Keys(), tc.kept)
 			asked := r.edits.asked
 			for _, result := range []error{video.ErrThrottled, video.ErrDeferred, video.ErrNotFound} {
 				r.edits.asked, r.edits.results["v1"] = nil, result
@@ -375,7 +367,7 @@ func TestTheBodyAsItWasSentGoesRound(t *testing.T) {
 				require.Equal(t, 3, l.Attempts, "what was not tried is none")
 				body := l.Body
 				if l.Ref != "" {
-					body = kept[l.Ref]
+					body = read(t, kept, l.Ref)
 				}
 				require.Equal(t, tc.whole, tc.original == string(body))
 			}
@@ -565,20 +557,20 @@ func TestWhatFitsNoQueueGoesThroughState(t *testing.T) {
 		require.Contains(t, log.String(), "unexpected end of JSON input")
 	})
 
-	kept := memory{}
+	kept := &statetest.Memory{}
 	r.Objects = kept
 	synctest.Test(t, func(t *testing.T) { // where no day ends meanwhile
 		for range 2 { // the platform delivers twice; it is kept once
 			r.run(t, batch(t, big))
 		}
 	})
-	require.Len(t, kept, 1)
+	require.Len(t, kept.Keys(), 1)
 	l := r.deadLetters(t)[0]
 	require.Empty(t, l.Body)
-	require.Equal(t, big, string(kept[l.Ref]))
+	require.Equal(t, big, string(read(t, kept, l.Ref)))
 
 	t.Run("a message that points there", func(t *testing.T) {
-		kept["messages/1"] = []byte(message("v1", "v2"))
+		kept.Put("messages/1", []byte(message("v1", "v2")))
 		ref, err := events.EncodeMetadata(events.Metadata{Ref: "messages/1", Attempts: 3})
 		require.NoError(t, err)
 		r.edits.results["v2"] = video.ErrThrottled

@@ -13,6 +13,7 @@ import (
 	"vodcurator/shared/act/purge"
 	"vodcurator/shared/state"
 	"vodcurator/shared/state/removal"
+	"vodcurator/shared/state/statetest"
 	"vodcurator/shared/video"
 )
 
@@ -81,7 +82,7 @@ func TestTheGuardsCountWhatTheNightHasRemovedAlready(t *testing.T) {
 			for id, err := range removal.Plans(t.Context(), w.objects, time.Time{}) {
 				require.NoError(t, err)
 				if _, err := removal.ReadEnd(t.Context(), w.objects, id); err == nil {
-					require.NoError(t, w.objects.(*memory).Remove(t.Context(), "plans/"+id+".json"))
+					require.NoError(t, w.objects.(*statetest.Memory).Remove(t.Context(), "plans/"+id+".json"))
 				}
 			}
 		}, later.Add(time.Hour), purge.Refused},
@@ -119,7 +120,7 @@ func TestTheGuardsCountWhatMayHaveGone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, unguarded+"guards: {percent: 100, count: 30}")
 			old := w.planOf(t, "y", 20, made.AddDate(0, 0, -1))
-			require.NoError(t, w.objects.(*memory).Remove(t.Context(), "approvals/"+old.ID+".json"))
+			require.NoError(t, w.objects.(*statetest.Memory).Remove(t.Context(), "approvals/"+old.ID+".json"))
 			w.planOf(t, "x", 20, made)
 			asked := false
 			w.before = func(call string) error {
@@ -147,7 +148,7 @@ func TestTheGuardsCountWhatMayHaveGone(t *testing.T) {
 func TestWhatIsSettledMeanwhileCountsOnce(t *testing.T) {
 	w := newWorld(t, unguarded+"guards: {percent: 100, count: 30}")
 	old := w.planOf(t, "z", 1, made.AddDate(0, 0, -2)) // it is run first, and has the night counted
-	require.NoError(t, w.objects.(*memory).Remove(t.Context(), "approvals/"+old.ID+".json"))
+	require.NoError(t, w.objects.(*statetest.Memory).Remove(t.Context(), "approvals/"+old.ID+".json"))
 	x := w.planOf(t, "x", 20, made.AddDate(0, 0, -1))
 	w.after = func(call string) error {
 		if strings.HasPrefix(call, "delete videos 20") {

@@ -68,9 +68,9 @@ type nights struct {
 // TestSimulatedNights plays the nights of a living library: uploads, edits, holds,
 // faults of the service and killed runs, by the real client over HTTP, and asks
 // the server each morning what is missing. SOAK=1 plays 300 libraries for ninety
-// nights, otherwise five for forty-five.
+// nights, otherwise three for twelve.
 func TestSimulatedNights(t *testing.T) {
-	runs, length := 4, 15
+	runs, length := 3, 12
 	if os.Getenv("SOAK") != "" {
 		runs, length = 300, 90
 	}

@@ -18,6 +18,7 @@ import (
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
 	"vodcurator/shared/state/removal"
+	"vodcurator/shared/state/statetest"
 	"vodcurator/shared/video"
 )
 
@@ -253,7 +254,7 @@ func newWorld(t *testing.T, policy string, all ...video.Media) *world {
 	t.Helper()
 	p, err := retention.Parse("policy.yaml", []byte(policy))
 	require.NoError(t, err)
-	return &world{library: newLibrary(all...), objects: &memory{bodies: map[string][]byte{}}, policy: p}
+	return &world{library: newLibrary(all...), objects: &statetest.Memory{}, policy: p}
 }
 
 func (w *world) plan(t *testing.T, at time.Time) removal.Plan {

@@ -13,6 +13,7 @@ import (
 	"vodcurator/shared/act/upkeep"
 	"vodcurator/shared/state"
 	"vodcurator/shared/state/removal"
+	"vodcurator/shared/state/statetest"
 	"vodcurator/shared/video"
 )
 
@@ -54,17 +55,17 @@ func aged(t *testing.T, o state.Objects, at time.Time) {
 }
 
 func TestOnlyWhatNobodyReadsGoes(t *testing.T) {
-	s := newStore()
+	s := &statetest.Memory{}
 	for _, key := range []string{"policy.yaml", "parts/by hand", "lease/purge/x", "told/notes", "messages/2020-01-01/by hand"} {
 		require.NoError(t, s.Create(t.Context(), key, nil))
 	}
 	aged(t, s, noon.AddDate(0, 0, -100))
 	stay := map[string]int{}
-	for prefix, n := range s.count() {
+	for prefix, n := range s.Prefixes() {
 		stay[prefix] = n
 	}
 	aged(t, s, noon)
-	before := s.count()
+	before := s.Prefixes()
 	would, err := upkeep.Old(t.Context(), s, noon)
 	require.NoError(t, err)
 
@@ -74,7 +75,7 @@ func TestOnlyWhatNobodyReadsGoes(t *testing.T) {
 	require.Zero(t, r.Left)
 	require.Equal(t, len(would), r.Total())
 	require.Equal(t, map[string]int{"parts/": 1, "drafts/": 1, "lease/": 2*12 - 1, "told/": 2, "messages/": 1, "gone/": 1, "aside/": 1}, r.Removed)
-	after := s.count()
+	after := s.Prefixes()
 	for _, prefix := range []string{"plans/", "approvals/", "withdrawn/", "refused/", "runs/", "halt/", "ended/", "ledger/", "written/", "policy.yaml"} {
 		require.Equal(t, before[prefix], after[prefix], prefix)
 	}
@@ -88,11 +89,11 @@ func TestOnlyWhatNobodyReadsGoes(t *testing.T) {
 }
 
 func TestUpkeepGoesOnWhereItsTimeEnded(t *testing.T) {
-	s := newStore()
+	s := &statetest.Memory{}
 	for days := 200; days > 100; days-- {
 		aged(t, s, noon.AddDate(0, 0, -days))
 	}
-	s.slow = 200 * time.Microsecond
+	s.Fault = func(string, string) (error, bool) { time.Sleep(200 * time.Microsecond); return nil, true }
 	total, late := 0, 0
 	for runs := 0; ; runs++ {
 		require.Less(t, runs, 500)
@@ -105,15 +106,20 @@ func TestUpkeepGoesOnWhereItsTimeEnded(t *testing.T) {
 		late++
 	}
 	require.NotZero(t, late)
-	require.Equal(t, 100, s.count()["plans/"])
-	require.Zero(t, s.count()["parts/"])
+	require.Equal(t, 100, s.Prefixes()["plans/"])
+	require.Zero(t, s.Prefixes()["parts/"])
 	t.Logf("%d objects went in %d runs that were late", total, late)
 }
 
 func TestARuleThatFailsKeepsNoOtherFromItsTurn(t *testing.T) {
-	s := newStore()
+	s := &statetest.Memory{}
 	aged(t, s, noon.AddDate(0, 0, -100))
-	s.fail = "told/"
+	s.Fault = func(op, key string) (error, bool) {
+		if op == "list" && strings.HasPrefix(key, "told/") {
+			return video.ErrForbidden, false
+		}
+		return nil, true
+	}
 	r, err := upkeep.Run(t.Context(), s, noon, time.Minute)
 	require.ErrorIs(t, err, video.ErrForbidden)
 	require.ErrorContains(t, err, "told/")
@@ -122,10 +128,14 @@ func TestARuleThatFailsKeepsNoOtherFromItsTurn(t *testing.T) {
 }
 
 func TestARunThatMayNotRemoveSaysSo(t *testing.T) {
-	s := newStore()
+	s := &statetest.Memory{}
 	aged(t, s, noon.AddDate(0, 0, -100))
-	s.fail = ""
-	s.forbidden = true
+	s.Fault = func(op, _ string) (error, bool) {
+		if op == "remove" {
+			return video.ErrForbidden, false
+		}
+		return nil, true
+	}
 	r, err := upkeep.Run(t.Context(), s, noon, time.Minute)
 	require.ErrorIs(t, err, video.ErrForbidden)
 	require.Zero(t, r.Total())

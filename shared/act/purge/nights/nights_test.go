@@ -20,6 +20,7 @@ import (
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
 	"vodcurator/shared/state/removal"
+	"vodcurator/shared/state/statetest"
 	"vodcurator/shared/video"
 )
 
@@ -34,7 +35,7 @@ const (
 // SOAK=1 plays 300 seeds of 90 nights; SEED=7 plays one again and tells it.
 func TestSimulatedNights(t *testing.T) {
 	began := time.Now()
-	seeds, nights := 8, 30
+	seeds, nights := 8, 20
 	if os.Getenv("SOAK") != "" {
 		seeds, nights = 300, 90
 	}
@@ -76,7 +77,7 @@ func play(t *testing.T, seed uint64, nights int) *world {
 }
 
 func newWorld(t *testing.T, seed uint64) *world {
-	w := &world{seed: seed, shelf: newShelf(), assets: map[video.ID]*asset{}, groupAt: map[int64]time.Time{},
+	w := &world{seed: seed, shelf: &statetest.Memory{}, assets: map[video.ID]*asset{}, groupAt: map[int64]time.Time{},
 		over: make(chan struct{}), count: map[string]int{}, due0: map[part]*waiting{}, errs: map[string]int{}, refused: map[string]int{}}
 	w.audit = newAudit(w)
 	r := w.dice("world")

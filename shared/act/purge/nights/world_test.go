@@ -14,6 +14,7 @@ import (
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
 	"vodcurator/shared/state/removal"
+	"vodcurator/shared/state/statetest"
 	"vodcurator/shared/video"
 )
 
@@ -22,7 +23,7 @@ type world struct {
 	seed   uint64
 	book   rulebook
 	policy *retention.Policy
-	shelf  *shelf
+	shelf  *statetest.Memory
 
 	mu      sync.Mutex // over all below
 	assets  map[video.ID]*asset
