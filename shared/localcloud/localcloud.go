@@ -174,7 +174,12 @@ func (c *clock) move(d time.Duration) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(c.file+".new", text, 0o600); err != nil {
+	f, err := os.OpenFile(c.file+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil { // it may be answered to whoever moved it
 		return err
 	}
 	return os.Rename(c.file+".new", c.file)

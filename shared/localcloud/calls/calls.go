@@ -3,10 +3,11 @@
 // what was asked, by whom and what was answered. Tests count here, never at the client.
 //
 // It holds no parameters, secrets or bodies, and forgets the oldest calls; the
-// counters forget nothing.
+// counters forget nothing, but beyond a thousand they count what is new together.
 package calls
 
 import (
+	"strings"
 	"sync"
 	"time"
 )
@@ -41,7 +42,12 @@ func (l *Log) Add(c Call) {
 	if l.counts == nil {
 		l.counts = map[Key]int{}
 	}
-	l.counts[Key{c.Op, c.Code}]++
+	c.Op, c.KeyID, c.Detail = clip(c.Op), clip(c.KeyID), clip(c.Detail)
+	k := Key{c.Op, c.Code}
+	if _, known := l.counts[k]; !known && len(l.counts) >= mostCounters {
+		k.Op = "(others)"
+	}
+	l.counts[k]++
 	keep := l.Keep
 	if keep <= 0 {
 		keep = 10_000
@@ -52,6 +58,21 @@ func (l *Log) Add(c Call) {
 	}
 	l.ring[l.next] = c
 	l.next = (l.next + 1) % keep
+}
+
+// A stranger may call anything by any name: neither a long one nor many of them make the
+// log grow beyond these.
+const (
+	mostCounters = 1000
+	longest      = 1200 // bytes; a bucket and the longest name of an object
+)
+
+// clip also makes a copy: a short name may be a part of a request of megabytes.
+func clip(s string) string {
+	if len(s) <= longest {
+		return strings.Clone(s)
+	}
+	return strings.ToValidUTF8(s[:longest], "") + "…"
 }
 
 // Calls returns the kept calls, oldest first.

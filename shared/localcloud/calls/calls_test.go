@@ -2,6 +2,7 @@ package calls_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -25,4 +26,16 @@ func TestTheOldestCallsAreForgottenTheCountersAreNot(t *testing.T) {
 	l.Reset()
 	require.Empty(t, l.Calls())
 	require.Zero(t, l.Count("Get"))
+}
+
+func TestAStrangerCannotMakeTheLogGrow(t *testing.T) {
+	var l calls.Log
+	for i := range 5000 {
+		l.Add(calls.Call{Op: fmt.Sprint("Nonsense", i), Code: "NotFound"})
+	}
+	require.LessOrEqual(t, len(l.Counts()), 1001)
+	require.Equal(t, 4000, l.Count("(others)"))
+	l.Add(calls.Call{Op: strings.Repeat("標", 1<<20), KeyID: strings.Repeat("k", 1<<20), Detail: strings.Repeat("d", 1<<20)})
+	last := l.Calls()[5000]
+	require.Less(t, len(last.Op)+len(last.KeyID)+len(last.Detail), 4000)
 }

@@ -308,7 +308,10 @@ func (s *Server) parse(x xmlSend, most int) (sending, error) {
 	}
 	b := sending{body: *x.Body}
 	if x.Props != nil {
-		b.props = x.Props.Inner
+		var err error
+		if b.props, err = properties(x.Props.Values, x.Props.Odd); err != nil {
+			return b, err
+		}
 	}
 	if size := len(b.body) + len(b.props); size > most {
 		return b, errRange("MessageBody", 1, int64(most), "bytes")

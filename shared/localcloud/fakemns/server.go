@@ -48,6 +48,7 @@ const (
 
 	maxBody       = 65536
 	maxBatch      = 16
+	maxProperties = 50
 	maxWait       = 30
 	maxDelay      = 604800
 	maxRetention  = 604800
@@ -196,6 +197,9 @@ func (s *Server) answer(r *http.Request, call *calls.Call) (_ answer, cut bool) 
 	q, odd := pairs(query)
 	op, ok := s.route(r, path, q, body)
 	if !ok {
+		if name := whole(r.Method, path, q, odd); name != "" {
+			return failed(notImplemented("the operation " + name)), false
+		}
 		return failed(errURL), false
 	}
 	call.Op, call.Detail = op.name, op.thing

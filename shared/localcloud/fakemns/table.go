@@ -43,7 +43,7 @@ var table = map[string]row{
 	"GetTopicAttributes":        {},
 	"DeleteTopic":               {},
 	"ListTopic":                 {headers: listHeaders + " with-meta"},
-	"PublishMessage":            {elements: "Message MessageBody MessageTag UserProperties"},
+	"PublishMessage":            {elements: "Message MessageBody MessageTag"},
 	"Subscribe":                 {elements: subElements},
 	"SetSubscriptionAttributes": {params: "metaoverride", elements: subElements},
 	"GetSubscriptionAttributes": {},
@@ -63,6 +63,20 @@ func Operations() []string {
 
 func notImplemented(what string) *Error {
 	return refuse(501, "NotImplemented", "The local cloud does not emulate "+what+".") // MNS itself has no such code
+}
+
+// whole names an operation that is not emulated at all, "" for what MNS does not have.
+func whole(method, path string, q map[string]string, odd string) string {
+	_, account := q["accountmeta"]
+	switch {
+	case method == http.MethodGet && path == "/" && account && odd == "accountmeta":
+		return "GetAccountAttributes"
+	case method == http.MethodPut && path == "/" && account && odd == "accountmeta":
+		return "SetAccountAttributes"
+	case method == http.MethodPost && path == "/commonbuy/openservice":
+		return "OpenService"
+	}
+	return ""
 }
 
 // unknown finds the first thing in a request that its operation does not read.
@@ -98,7 +112,7 @@ func unknown(r *http.Request, op string, q map[string]string, odd string, body [
 	return unknownElement(op, strings.Fields(own.elements), body)
 }
 
-// unknownElement does not look into UserProperties, which are carried as they are, and
+// unknownElement does not look into UserProperties, whose reader does that, and
 // leaves a wrong root and what is no XML to the operation.
 func unknownElement(op string, known []string, body []byte) error {
 	d := xml.NewDecoder(bytes.NewReader(body))

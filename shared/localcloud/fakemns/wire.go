@@ -3,12 +3,15 @@ package fakemns
 import (
 	"bytes"
 	"crypto/md5"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -244,8 +247,49 @@ type xmlSend struct {
 	Priority *string `xml:"Priority"`
 	Tag      string  `xml:"MessageTag"` // topics only
 	Props    *struct {
-		Inner string `xml:",innerxml"`
+		Values []xmlProperty `xml:"PropertyValue"`
+		Odd    []xmlElement  `xml:",any"`
 	} `xml:"UserProperties"`
+}
+
+// xmlProperty is one user property of a message.
+type xmlProperty struct {
+	XMLName xml.Name `xml:"PropertyValue"`
+	Name    string
+	Value   string
+	Type    string
+	Odd     []xmlElement `xml:",any"`
+}
+
+type xmlElement struct{ XMLName xml.Name }
+
+var propertyName = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`)
+
+// properties checks user properties and writes them as the message keeps them.
+func properties(values []xmlProperty, odd []xmlElement) (string, error) {
+	if len(values) > maxProperties {
+		return "", errRange("UserProperties", 0, maxProperties, "")
+	}
+	for i, v := range values {
+		values[i].XMLName.Space = "" // one client breaks on it in an answer
+		if odd = append(odd, v.Odd...); len(odd) > 0 {
+			break
+		}
+		_, err := base64.StdEncoding.DecodeString(v.Value)
+		switch {
+		case len(v.Name) > 256 || !propertyName.MatchString(v.Name):
+			return "", errSchema("Name")
+		case len(v.Value) > 4096 || v.Type == "BINARY" && err != nil:
+			return "", errSchema("Value")
+		case !slices.Contains([]string{"STRING", "NUMBER", "BOOLEAN", "BINARY"}, v.Type):
+			return "", errSchema("Type")
+		}
+	}
+	if len(odd) > 0 {
+		return "", notImplemented("the element " + odd[0].XMLName.Local + " of UserProperties")
+	}
+	text, err := xml.Marshal(values)
+	return string(text), err
 }
 
 type xmlBatchSend struct {

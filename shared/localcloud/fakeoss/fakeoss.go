@@ -6,12 +6,12 @@
 // (one or many), list (V1 and V2), multipart (start, part, part by copy, complete, abort,
 // list parts and uploads), x-oss-forbid-overwrite (409 FileAlreadyExists), bucket create,
 // delete, info, location, versioning; signatures V1 and V4 in header and query, with
-// STS tokens; RAM policies; path style and virtual-host style; objects on disk that
-// survive a kill. Every other sub-resource, parameter and x-oss- header is refused with
+// STS tokens; RAM policies; path style and virtual-host style; objects and unfinished
+// multipart uploads on disk that survive a kill. Every other sub-resource, parameter and x-oss- header is refused with
 // 501 NotImplemented and its name; it never becomes another operation.
 //
 // Partly: a bucket with versioning on ignores x-oss-forbid-overwrite, as OSS does, but
-// keeps only the newest version. Unfinished multipart uploads do not survive a restart.
+// keeps only the newest version.
 //
 // Never: ACLs and anonymous reads, encryption, lifecycle rules, symlinks, append,
 // select, image processing, replication.
@@ -112,11 +112,11 @@ func (s *Server) Log() *calls.Log { return &s.log }
 // Open reads an object without asking for rights: it is how the other fakes read
 // what was uploaded.
 func (s *Server) Open(bucket, key string) (io.ReadSeekCloser, error) {
-	o, refused := s.find(bucket, key)
+	_, body, refused := s.take(bucket, key)
 	if refused != nil {
 		return nil, fmt.Errorf("open %s/%s: %s", bucket, key, refused.code)
 	}
-	return o.open()
+	return body, nil
 }
 
 // Put stores an object without asking for rights; Arrived is not told of it.
@@ -162,7 +162,8 @@ type answer struct {
 	status int
 	header map[string]string
 	xml    any
-	object *Object // send its bytes, or their part that the request asks for
+	body   io.ReadSeekCloser // of the object
+	object *Object           // send its bytes, or their part that the request asks for
 }
 
 // target is what a request is about.
@@ -195,6 +196,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			a, refused = s.handle(r, t, k)
 		}
 		if f.Spoils() && f.After {
+			if a != nil && a.body != nil {
+				_ = a.body.Close()
+			}
 			a, refused = nil, refuse(f.Status, f.Code, f.Message)
 		}
 	}
@@ -246,6 +250,7 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, a *answer) {
 	}
 	if a.object != nil {
 		o := a.object
+		defer func() { _ = a.body.Close() }()
 		h := w.Header()
 		h.Set("ETag", `"`+o.ETag+`"`)
 		h.Set("Content-Type", o.ContentType)
@@ -255,16 +260,10 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, a *answer) {
 		for k, v := range o.Meta {
 			h.Set(k, v)
 		}
-		body, err := o.open()
-		if err != nil { // removed since it was found
-			s.refuse(w, r, h.Get("x-oss-request-id"), noSuchKey)
-			return
-		}
-		defer func() { _ = body.Close() }()
 		for k, v := range a.header { // what the request wants them to be
 			h.Set(k, v)
 		}
-		http.ServeContent(w, r, "", o.Modified, body)
+		http.ServeContent(w, r, "", o.Modified, a.body)
 		return
 	}
 	if a.xml == nil {

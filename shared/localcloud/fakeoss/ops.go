@@ -1,19 +1,21 @@
 package fakeoss
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/md5" //nolint:gosec // an ETag is one
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"hash/crc64"
 	"io"
+	"io/fs"
 	"maps"
 	"net/http"
 	"net/url"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -44,11 +46,12 @@ var (
 
 // upload is one multipart upload that was begun.
 type upload struct {
-	bucket, key, contentType string
-	meta                     map[string]string
-	forbid                   bool
-	begun                    time.Time
-	parts                    map[int]part
+	Bucket, Key, ContentType string
+	Meta                     map[string]string `json:",omitempty"`
+	Forbid                   bool
+	Begun                    time.Time
+
+	parts map[int]part
 }
 
 type part struct {
@@ -143,6 +146,7 @@ func deleteBucket(s *Server, _ *http.Request, t target, _ fakeram.Key) (*answer,
 		return nil, refuse(409, "BucketNotEmpty", "The bucket you tried to delete is not empty.")
 	}
 	delete(s.buckets, t.bucket)
+	maps.DeleteFunc(s.uploads, func(_ string, u *upload) bool { return u.Bucket == t.bucket })
 	return &answer{status: 204}, s.removeBucketDir(t.bucket)
 }
 
@@ -270,14 +274,15 @@ var (
 )
 
 func getObject(s *Server, r *http.Request, t target, _ fakeram.Key) (*answer, *fault) {
-	o, refused := s.find(t.bucket, t.key)
+	o, body, refused := s.take(t.bucket, t.key)
 	if refused != nil {
 		return nil, refused
 	}
 	if unmet(o, r.Header.Get("If-Match"), r.Header.Get("If-Unmodified-Since")) {
+		_ = body.Close()
 		return nil, preconditionFailed
 	}
-	a := &answer{status: 200, object: o, header: map[string]string{}}
+	a := &answer{status: 200, object: o, body: body, header: map[string]string{}}
 	for name := range t.query {
 		if header, ok := strings.CutPrefix(name, "response-"); ok {
 			a.header[header] = t.query.Get(name)
@@ -293,37 +298,54 @@ func deleteObject(s *Server, _ *http.Request, t target, _ fakeram.Key) (*answer,
 	return &answer{status: 204}, nil
 }
 
-func (s *Server) find(bucket, key string) (*Object, *fault) {
+// take finds an object and opens it in one step: a put that replaces it meanwhile cannot
+// mix two versions.
+func (s *Server) take(bucket, key string) (*Object, io.ReadSeekCloser, *fault) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	b := s.buckets[bucket]
 	if b == nil {
-		return nil, noSuchBucket
+		return nil, nil, noSuchBucket
 	}
 	o := b.objects[key]
 	if o == nil {
-		return nil, noSuchKey
+		return nil, nil, noSuchKey
 	}
-	return o, nil
+	body, err := o.open()
+	if err != nil {
+		return nil, nil, internal
+	}
+	return o, body, nil
 }
 
 func (s *Server) drop(bucket, key string) *fault {
+	b, refused := s.forget(bucket, key)
+	if refused == nil && s.settle(bucket, b) != nil {
+		return internal
+	}
+	return refused
+}
+
+// forget removes an object, from the disk too but for the sync.
+func (s *Server) forget(bucket, key string) (*bucket, *fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b := s.buckets[bucket]
 	if b == nil {
-		return noSuchBucket
+		return nil, noSuchBucket
 	}
 	if o := b.objects[key]; o != nil && o.path != "" {
-		if err := s.removeFile(bucket, o.path); err != nil {
-			return internal
+		if err := os.Remove(o.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, internal
 		}
+		b.changes.Add(1)
 	}
 	b.remove(key)
-	return nil
+	return b, nil
 }
 
-// commit stores bytes as an object, and refuses to replace one if told to.
+// commit stores bytes as an object, and refuses to replace one if told to. What it
+// answers is on the disk, where there is one.
 func (s *Server) commit(bucket, key string, data []byte, o Object, forbid bool) (*Object, *fault) {
 	sum := md5.Sum(data) //nolint:gosec // as above
 	o.Key, o.Size, o.CRC64, o.Modified = key, int64(len(data)), crc64.Checksum(data, ecma), s.opt.Now().UTC().Truncate(time.Second)
@@ -333,22 +355,56 @@ func (s *Server) commit(bucket, key string, data []byte, o Object, forbid bool) 
 	if o.ContentType == "" {
 		o.ContentType = "application/octet-stream"
 	}
-	s.mu.Lock() // over the write of the file: existence and creation are one step
+	tmp := ""
+	if s.opt.Dir == "" {
+		o.data = data
+	} else {
+		if !s.has(bucket) {
+			return nil, noSuchBucket
+		}
+		var err error
+		if tmp, err = s.prepare(bucket, &o, data); err != nil {
+			return nil, internal
+		}
+	}
+	b, refused := s.place(bucket, tmp, &o, forbid)
+	if refused != nil {
+		_ = os.Remove(tmp)
+	}
+	if b != nil && s.settle(bucket, b) != nil { // of an object that exists, too: it must not be gone later
+		return nil, internal
+	}
+	if refused != nil {
+		return nil, refused
+	}
+	return &o, nil
+}
+
+func (s *Server) has(bucket string) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.buckets[bucket] != nil
+}
+
+// place puts a prepared object into its bucket: existence and creation are one step.
+func (s *Server) place(bucket, tmp string, o *Object, forbid bool) (*bucket, *fault) {
+	s.mu.Lock()
 	defer s.mu.Unlock()
 	b := s.buckets[bucket]
 	if b == nil {
 		return nil, noSuchBucket
 	}
-	if forbid && !b.Versioned && b.objects[key] != nil {
-		return nil, exists
+	if forbid && !b.Versioned && b.objects[o.Key] != nil {
+		return b, exists
 	}
-	if s.opt.Dir == "" {
-		o.data = data
-	} else if err := s.save(bucket, &o, bytes.NewReader(data)); err != nil {
-		return nil, internal
+	if tmp != "" {
+		if err := os.Rename(tmp, o.path); err != nil {
+			return b, internal
+		}
+		b.changes.Add(1)
 	}
-	b.put(&o)
-	return &o, nil
+	b.put(o)
+	return b, nil
 }
 
 // read takes a request's body and checks it against its Content-MD5.
@@ -426,13 +482,16 @@ func (s *Server) source(r *http.Request, k fakeram.Key) (*Object, []byte, *fault
 	if err != nil || !ok || !validKey(key) {
 		return nil, nil, refuse(400, "InvalidArgument", "The copy source is invalid.")
 	}
-	from, refused := s.find(bucket, key)
+	from, body, refused := s.take(bucket, key)
 	if refused == noSuchKey {
 		if blanks, err := url.QueryUnescape(given); err == nil {
-			if o, other := s.find(bucket, strings.TrimPrefix(blanks, bucket+"/")); other == nil {
-				from, refused, key = o, nil, o.Key
+			if o, other, no := s.take(bucket, strings.TrimPrefix(blanks, bucket+"/")); no == nil {
+				from, body, refused, key = o, other, nil, o.Key
 			}
 		}
+	}
+	if body != nil {
+		defer func() { _ = body.Close() }()
 	}
 	if !s.allowed(k, "GetObject", bucket, key) {
 		return nil, nil, denied
@@ -443,8 +502,11 @@ func (s *Server) source(r *http.Request, k fakeram.Key) (*Object, []byte, *fault
 	if refused != nil {
 		return nil, nil, refused
 	}
-	data, refused := from.whole()
-	return from, data, refused
+	data, err := io.ReadAll(body)
+	if err != nil {
+		return nil, nil, internal
+	}
+	return from, data, nil
 }
 
 // copyConditions are those that a copy sets on its source.
@@ -458,20 +520,6 @@ func copyConditions(r *http.Request, from *Object) *fault {
 		return notModified
 	}
 	return nil
-}
-
-// whole reads an object's bytes.
-func (o *Object) whole() ([]byte, *fault) {
-	body, err := o.open()
-	if err != nil {
-		return nil, noSuchKey
-	}
-	defer func() { _ = body.Close() }()
-	data, err := io.ReadAll(body)
-	if err != nil {
-		return nil, internal
-	}
-	return data, nil
 }
 
 func copyObject(s *Server, r *http.Request, t target, k fakeram.Key) (*answer, *fault) {
@@ -507,8 +555,12 @@ func initiate(s *Server, r *http.Request, t target, k fakeram.Key) (*answer, *fa
 		return nil, exists
 	}
 	id := rand.Text() + rand.Text()[:6]
-	s.uploads[id] = &upload{bucket: t.bucket, key: t.key, contentType: r.Header.Get("Content-Type"), meta: meta(r),
-		forbid: forbids(r), begun: s.opt.Now(), parts: map[int]part{}}
+	u := &upload{Bucket: t.bucket, Key: t.key, ContentType: r.Header.Get("Content-Type"), Meta: meta(r),
+		Forbid: forbids(r), Begun: s.opt.Now(), parts: map[int]part{}}
+	if err := s.saveUpload(id, u); err != nil {
+		return nil, internal
+	}
+	s.uploads[id] = u
 	return &answer{status: 200, xml: struct {
 		XMLName               xml.Name `xml:"InitiateMultipartUploadResult"`
 		EncodingType          string   `xml:",omitempty"`
@@ -519,7 +571,7 @@ func initiate(s *Server, r *http.Request, t target, k fakeram.Key) (*answer, *fa
 // upload finds a begun upload; the caller holds s.mu.
 func (s *Server) upload(t target) (*upload, *fault) {
 	u := s.uploads[t.query.Get("uploadId")]
-	if u == nil || u.bucket != t.bucket || u.key != t.key {
+	if u == nil || u.Bucket != t.bucket || u.Key != t.key {
 		return nil, noSuchUpload
 	}
 	return u, nil
@@ -567,13 +619,16 @@ func (s *Server) storePart(t target, data []byte) (part, *fault) {
 		return part{}, refuse(400, "InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive.")
 	}
 	sum := md5.Sum(data) //nolint:gosec // as above
+	p := part{data: data, etag: strings.ToUpper(hex.EncodeToString(sum[:])), at: s.opt.Now()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	u, refused := s.upload(t)
 	if refused != nil {
 		return part{}, refused
 	}
-	p := part{data: data, etag: strings.ToUpper(hex.EncodeToString(sum[:])), at: s.opt.Now()}
+	if err := s.savePart(t, n, data); err != nil {
+		return part{}, internal
+	}
 	u.parts[n] = p
 	return p, nil
 }
@@ -645,14 +700,17 @@ func complete(s *Server, r *http.Request, t target, k fakeram.Key) (*answer, *fa
 	if refused != nil {
 		return nil, refused
 	}
-	o, refused := s.commit(t.bucket, t.key, data, Object{ETag: etag, ContentType: u.contentType, Meta: u.meta}, u.forbid || forbids(r))
+	o, refused := s.commit(t.bucket, t.key, data, Object{ETag: etag, ContentType: u.ContentType, Meta: u.Meta}, u.Forbid || forbids(r))
 	if refused != nil {
 		return nil, refused
 	}
-	s.mu.Lock()
-	delete(s.uploads, t.query.Get("uploadId"))
-	s.mu.Unlock()
 	s.arrived(t.bucket, t.key)
+	s.mu.Lock()
+	err := s.retire(t)
+	s.mu.Unlock()
+	if err != nil {
+		return nil, internal
+	}
 	a := stored(o)
 	a.xml = struct {
 		XMLName                     xml.Name `xml:"CompleteMultipartUploadResult"`
@@ -668,7 +726,9 @@ func abort(s *Server, r *http.Request, t target, k fakeram.Key) (*answer, *fault
 	if _, refused := s.upload(t); refused != nil {
 		return nil, refused
 	}
-	delete(s.uploads, t.query.Get("uploadId"))
+	if err := s.retire(t); err != nil {
+		return nil, internal
+	}
 	return &answer{status: 204}, nil
 }
 
@@ -736,8 +796,8 @@ func listUploads(s *Server, t target, _ *bucket, _ fakeram.Key) (*answer, *fault
 		Upload                            []entry
 	}{Bucket: t.bucket, EncodingType: kind, KeyMarker: encode(kind, after), UploadIdMarker: afterID, Prefix: encode(kind, prefix), MaxUploads: most}
 	for id, u := range s.uploads {
-		if u.bucket == t.bucket && strings.HasPrefix(u.key, prefix) && (u.key > after || u.key == after && afterID != "" && id > afterID) {
-			out.Upload = append(out.Upload, entry{u.key, id, u.begun.UTC().Format(stampMilli)})
+		if u.Bucket == t.bucket && strings.HasPrefix(u.Key, prefix) && (u.Key > after || u.Key == after && afterID != "" && id > afterID) {
+			out.Upload = append(out.Upload, entry{u.Key, id, u.Begun.UTC().Format(stampMilli)})
 		}
 	}
 	slices.SortFunc(out.Upload, func(a, b entry) int {

@@ -14,6 +14,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -58,6 +61,10 @@ type bucket struct {
 	Versioned bool
 	objects   map[string]*Object
 	keys      []string
+
+	changes atomic.Uint64 // of the folder, made under the server's mutex
+	syncing sync.Mutex    // held while one call syncs for all that wait
+	synced  uint64        // of the changes
 }
 
 func (b *bucket) put(o *Object) {
@@ -79,31 +86,53 @@ func (b *bucket) remove(key string) {
 
 var ecma = crc64.MakeTable(crc64.ECMA)
 
-// save makes the object's file, whole or not at all: what was answered with 200
-// is still there after a kill or a loss of power.
-func (s *Server) save(bucketName string, o *Object, body io.Reader) error {
+// write puts a file with this text into a folder, under a name that load passes over,
+// and waits until its bytes are on the disk.
+func write(dir string, parts ...io.Reader) (path string, err error) {
+	f, err := os.CreateTemp(dir, "new-")
+	if err != nil {
+		return "", err
+	}
+	_, err = io.Copy(f, io.MultiReader(parts...))
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		_ = os.Remove(f.Name())
+		return "", err
+	}
+	return f.Name(), nil
+}
+
+// prepare writes an object's file beside the place that it will have.
+func (s *Server) prepare(bucketName string, o *Object, data []byte) (tmp string, err error) {
 	head, err := json.Marshal(o)
 	if err != nil {
-		return err
+		return "", err
 	}
 	sum := sha256.Sum256([]byte(o.Key)) // a key may hold anything, a file name may not
 	dir := filepath.Join(s.opt.Dir, bucketName)
-	f, err := os.CreateTemp(dir, "new-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(f.Name()) }() // nothing there any more when all went well
-	w := bufio.NewWriter(f)
-	_, _ = w.Write(append(head, '\n'))
-	_, err = io.Copy(w, body)
-	if err = errors.Join(err, w.Flush(), f.Sync(), f.Close()); err != nil {
-		return err
-	}
 	o.path, o.skip = filepath.Join(dir, hex.EncodeToString(sum[:])), int64(len(head)+1)
-	if err := os.Rename(f.Name(), o.path); err != nil {
-		return err
+	return write(dir, bytes.NewReader(append(head, '\n')), bytes.NewReader(data))
+}
+
+// settle waits until every change of the bucket's folder so far is on the disk: what was
+// answered is still there after a kill or a loss of power. Calls that wait at the same
+// time share one sync.
+func (s *Server) settle(name string, b *bucket) error {
+	if s.opt.Dir == "" {
+		return nil
 	}
-	return syncDir(dir)
+	want := b.changes.Load()
+	b.syncing.Lock()
+	defer b.syncing.Unlock()
+	if b.synced >= want {
+		return nil
+	}
+	now := b.changes.Load()
+	err := syncDir(filepath.Join(s.opt.Dir, name))
+	if err == nil || errors.Is(err, fs.ErrNotExist) { // the bucket has been deleted since
+		b.synced = now
+		return nil
+	}
+	return err
 }
 
 func syncDir(dir string) error {
@@ -114,6 +143,19 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
+// replace writes a file of our own, whole or not at all.
+func replace(path string, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	tmp, err := write(filepath.Dir(path), bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.Rename(tmp, path), syncDir(filepath.Dir(path)))
+}
+
 func (s *Server) saveBucket(name string, b *bucket) error {
 	if s.opt.Dir == "" {
 		return nil
@@ -122,15 +164,7 @@ func (s *Server) saveBucket(name string, b *bucket) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	body, err := json.Marshal(b)
-	if err != nil {
-		return err
-	}
-	tmp := filepath.Join(dir, "new-bucket.json")
-	if err := os.WriteFile(tmp, body, 0o600); err != nil {
-		return err
-	}
-	return errors.Join(os.Rename(tmp, filepath.Join(dir, "bucket.json")), syncDir(dir), syncDir(s.opt.Dir))
+	return errors.Join(replace(filepath.Join(dir, "bucket.json"), b), syncDir(s.opt.Dir))
 }
 
 // load reads what an earlier run left in the folder.
@@ -162,8 +196,12 @@ func (s *Server) load() error {
 				return fmt.Errorf("%s: %w", path, err)
 			}
 			s.bucketFor(name).put(o)
-		default: // left half-written by a kill: never acknowledged
-			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		case strings.HasPrefix(file, "upload-"):
+			if err := s.loadUpload(path); err != nil {
+				return fmt.Errorf("%s: %w", path, err)
+			}
+		default: // left half-written, or half-removed, by a kill: never acknowledged
+			if err := os.RemoveAll(path); err != nil {
 				return err
 			}
 		}
@@ -194,18 +232,11 @@ func (s *Server) bucketFor(name string) *bucket {
 	return b
 }
 
-func (s *Server) removeFile(bucketName, path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return syncDir(filepath.Join(s.opt.Dir, bucketName))
-}
-
 func (s *Server) removeBucketDir(name string) *fault {
 	if s.opt.Dir == "" {
 		return nil
 	}
-	if err := os.RemoveAll(filepath.Join(s.opt.Dir, name)); err != nil {
+	if err := errors.Join(os.RemoveAll(filepath.Join(s.opt.Dir, name)), syncDir(s.opt.Dir)); err != nil {
 		return internal
 	}
 	return nil

@@ -11,8 +11,8 @@
 // the hash of a form or JSON body), nonce reuse, calls per second, RAM policy. Answers in
 // XML, the default, and JSON. STS GetCallerIdentity and AssumeRole on the same face. The operations of
 // [Operations], with their partial outcomes and nesting, and of each the parameters of
-// [Parameters] with their types and limits; any other parameter is refused with 501
-// NotImplemented and its name. SearchMedia with the Match grammar, sort
+// [Parameters] with their types and limits; any other parameter, and any other operation
+// on what the library holds, is refused with 501 NotImplemented and its name. SearchMedia with the Match grammar, sort
 // orders, both ways of paging, and an index that may lag. Uploads with STS
 // credentials for exactly one object, probed for what they are (package probe lists the
 // containers); what the probe cannot read is refused with LocalCloud.NotEmulated, a code

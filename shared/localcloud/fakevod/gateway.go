@@ -144,7 +144,7 @@ func (s *Server) answer(w http.ResponseWriter, e envelope, id string, body any) 
 	var out []byte
 	switch to := body.(type) {
 	case *searchReply:
-		out = to.text(id)
+		out = to.whole(id)
 	case reply:
 		to["RequestId"] = id
 		out = plainJSON(to)
@@ -212,6 +212,9 @@ func (s *Server) identify(e envelope) (k fakeram.Key, _ *fault) {
 // enter is the gateway: its checks in the order of vod-api.md 1.5.
 func (s *Server) enter(e envelope, c *call) (operation, *fault) {
 	row, known := operations[c.op]
+	if !known && e.version == apiVersion && slices.Contains(notEmulated, c.op) {
+		return operation{}, refuse(501, "NotImplemented", "The operation "+c.op+" is not emulated.")
+	}
 	if !known || e.version != map[bool]string{true: stsVersion, false: apiVersion}[ofSTS(c.op)] {
 		return operation{}, refuse(404, "InvalidApi.NotFound", "Specified api is not found, please check your url and method.")
 	}

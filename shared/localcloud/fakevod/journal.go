@@ -26,6 +26,7 @@ type entry struct {
 	App      string    `json:",omitempty"`
 	Callback *Callback `json:",omitempty"` // of App
 	View     *View     `json:",omitempty"` // the sum of its media and day
+	Refresh  *refresh  `json:",omitempty"`
 }
 
 // journal keeps the library in a folder: snapshot.jsonl holds everything up to a
@@ -128,6 +129,11 @@ func (s *Server) dump(path string) error {
 	}
 	for app, cb := range s.lib.callbacks {
 		err = errors.Join(err, enc.Encode(entry{App: app, Callback: &cb}))
+	}
+	for _, job := range s.refreshes.jobs {
+		for _, r := range job {
+			err = errors.Join(err, enc.Encode(entry{Refresh: &r}))
+		}
 	}
 	for _, day := range s.lib.views {
 		for _, v := range day {
@@ -299,6 +305,8 @@ func (s *Server) apply(e entry) {
 		l.nextCate = max(l.nextCate, e.Category.ID+1)
 	case e.CateGone != 0:
 		delete(l.categories, e.CateGone)
+	case e.Refresh != nil:
+		s.refreshes.add(*e.Refresh)
 	case e.Callback != nil:
 		l.callbacks[e.App] = *e.Callback
 	case e.View != nil:

@@ -241,13 +241,24 @@ type refresh struct {
 	GmtModified       string
 }
 
-// refreshes are jobs and quotas of CDN purges: they do not survive a restart.
+// refreshes are jobs and quotas of CDN purges; the quotas begin anew with a restart.
 type refreshes struct {
 	jobs  map[string][]refresh
 	tasks int64
 	day   string
 	files int
 	dirs  int
+}
+
+// add keeps what was done for one media; it is called by a call and by what it left.
+func (f *refreshes) add(r refresh) {
+	if f.jobs == nil {
+		f.jobs = map[string][]refresh{}
+	}
+	f.jobs[r.MediaRefreshJobID] = append(f.jobs[r.MediaRefreshJobID], r)
+	if r.TaskIDs != "" {
+		f.tasks += int64(1 + strings.Count(r.TaskIDs, ","))
+	}
 }
 
 func refreshMediaPlayUrls(s *Server, c *call) (any, *fault) {
@@ -274,15 +285,13 @@ func refreshMediaPlayUrls(s *Server, c *call) (any, *fault) {
 			var urls, tasks []string
 			for _, st := range a.Streams {
 				if c.wants("Formats", st.Format) && c.wants("Definitions", st.Definition) && c.wants("StreamType", st.kind()) && (result == "Multiple" || !st.Invisible) {
-					s.refreshes.tasks++
-					urls, tasks = append(urls, s.host()+a.streamKey(st)), append(tasks, strconv.FormatInt(14621028990+s.refreshes.tasks, 10))
+					urls = append(urls, s.host()+a.streamKey(st))
+					tasks = append(tasks, strconv.FormatInt(14621028990+s.refreshes.tasks+int64(len(urls)), 10))
 				}
 			}
 			r.SuccessPlayUrls, r.TaskIDs = strings.Join(urls, ","), strings.Join(tasks, ",")
-			if s.refreshes.jobs == nil {
-				s.refreshes.jobs = map[string][]refresh{}
-			}
-			s.refreshes.jobs[job] = append(s.refreshes.jobs[job], r)
+			s.refreshes.add(r)
+			ch.entries = append(ch.entries, entry{Refresh: &r})
 			ch.tell(a, s.note(a, "SubmitMediaRefreshComplete", ch.now, map[string]any{"MediaRefreshJobId": job, "MediaId": id, "TaskType": strings.ToLower(task),
 				"SuccessPlayUrls": r.SuccessPlayUrls, "TaskIds": r.TaskIDs, "FilterPolicy": r.FilterPolicy}))
 		}

@@ -56,7 +56,7 @@ func each(id string, fields ...param) []param {
 	return out
 }
 
-// operations is the API: what is not here is InvalidApi.NotFound, and a parameter that
+// operations is the API: what is neither here nor in notEmulated is InvalidApi.NotFound, and a parameter that
 // is not in an operation's list is NotImplemented. The rates are those of vod-api.md 1.6;
 // where it gives a range or none, the lower or that of the operation's nearest kin.
 var operations map[string]operation
@@ -136,6 +136,11 @@ func init() { // the operations read the table
 
 // ofSTS says whether an operation is one of STS, on the same face.
 func ofSTS(op string) bool { return op == "GetCallerIdentity" || op == "AssumeRole" }
+
+// notEmulated are operations of the library that VOD documents and this does not have:
+// it says so, where VOD's own words would say that there is no such operation.
+var notEmulated = strings.Fields(`DeleteDynamicImage DeleteMultipartUpload DescribeMediaDistribution DescribeVodRefreshTasks
+	GetJobDetail GetMediaAuditResultDetail GetTranscodeSummary GetUploadDetails ListDynamicImage ListJobInfo UpdateAttachedMediaInfos`)
 
 // Operations lists what is emulated, sorted.
 func Operations() []string {

@@ -242,7 +242,7 @@ func searchMedia(s *Server, c *call) (any, *fault) {
 			hold.first, hold.last = list[0], list[len(list)-1]
 		}
 	}
-	return &searchReply{MediaList: s.mediaList(c, list), Total: total, ScrollToken: q.token}, nil
+	return &searchReply{Total: total, ScrollToken: q.token, text: s.mediaList(c, list)}, nil
 }
 
 // hitsOf finds the assets of one page, and how many match in all.
@@ -269,9 +269,11 @@ func (s *Server) hitsOf(c *call, q search, m matcher, hold *scroll) (list []*Ass
 	return list, total, nil
 }
 
-// mediaList writes the hits of a page.
-func (s *Server) mediaList(c *call, list []*Asset) []byte {
-	o := &jsonText{b: make([]byte, 0, 256+len(list)*512)}
+// mediaList begins the answer with the hits of a page.
+func (s *Server) mediaList(c *call, list []*Asset) jsonText {
+	o := &jsonText{b: make([]byte, 0, 512+len(list)*512)}
+	o.open()
+	o.name("MediaList")
 	o.b = append(o.b, '[')
 	want := wantedFields(c.q.Get("Fields"))
 	for i, a := range list {
@@ -283,7 +285,8 @@ func (s *Server) mediaList(c *call, list []*Asset) []byte {
 		}
 		s.found(o, a, want)
 	}
-	return append(o.b, ']')
+	o.b = append(o.b, ']', ',')
+	return *o
 }
 
 // searchReply is written by hand, like the media in it: a page of a hundred media
@@ -291,17 +294,14 @@ func (s *Server) mediaList(c *call, list []*Asset) []byte {
 type searchReply struct {
 	Total       int
 	ScrollToken string
-	MediaList   []byte
+	text        jsonText // begun with the media: they are not copied
 }
 
-func (r *searchReply) text(id string) []byte {
-	o := &jsonText{b: make([]byte, 0, len(r.MediaList)+256)}
-	o.open()
+func (r *searchReply) whole(id string) []byte {
+	o := r.text
 	o.str("RequestId", id)
 	o.num("Total", float64(r.Total))
 	o.str("ScrollToken", r.ScrollToken)
-	o.name("MediaList")
-	o.b = append(o.b, r.MediaList...)
 	o.close()
 	return o.b[:len(o.b)-1]
 }
