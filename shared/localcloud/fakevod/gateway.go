@@ -209,6 +209,30 @@ func (s *Server) identify(e envelope) (k fakeram.Key, _ *fault) {
 	return k, nil
 }
 
+// vouched checks when a request was signed, by whom, and that it came once.
+func (s *Server) vouched(e envelope) (k fakeram.Key, refused *fault) {
+	at, err := time.Parse(wireTime, e.date)
+	if err != nil {
+		return k, refuse(400, "InvalidTimeStamp.Format", "Specified time stamp or date value is not well formatted.")
+	}
+	if time.Since(at).Abs() > clockSkew {
+		return k, refuse(400, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired.")
+	}
+	k, refused = s.identify(e)
+	if refused != nil {
+		return k, refused
+	}
+	if e.bearer == "" {
+		if refused := e.verify(k.Secret); refused != nil {
+			return k, refused
+		}
+	}
+	if !s.gate.fresh(k.ID + " " + e.nonce) {
+		return k, refuse(400, "SignatureNonceUsed", "Specified signature nonce was used already.")
+	}
+	return k, nil
+}
+
 // enter is the gateway: its checks in the order of vod-api.md 1.5.
 func (s *Server) enter(e envelope, c *call) (operation, *fault) {
 	row, known := operations[c.op]
@@ -221,26 +245,11 @@ func (s *Server) enter(e envelope, c *call) (operation, *fault) {
 	if e.refused != nil {
 		return row, e.refused
 	}
-	at, err := time.Parse(wireTime, e.date)
-	if err != nil {
-		return row, refuse(400, "InvalidTimeStamp.Format", "Specified time stamp or date value is not well formatted.")
-	}
-	if time.Since(at).Abs() > clockSkew {
-		return row, refuse(400, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired.")
-	}
-	k, refused := s.identify(e)
+	k, refused := s.vouched(e)
 	if refused != nil {
 		return row, refused
 	}
 	c.key = k
-	if e.bearer == "" {
-		if refused := e.verify(k.Secret); refused != nil {
-			return row, refused
-		}
-	}
-	if !s.gate.fresh(k.ID + " " + e.nonce) {
-		return row, refuse(400, "SignatureNonceUsed", "Specified signature nonce was used already.")
-	}
 	if scale := s.opt.RateScale; row.rate > 0 && scale >= 0 && !s.gate.admit(c.op, row.rate*cmp.Or(scale, 1)) {
 		return row, refuse(400, "Throttling.User", "Request was denied due to user flow control.")
 	}
