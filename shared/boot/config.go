@@ -2,6 +2,35 @@
 // clients. It is the only place that reads the environment, and together with
 // the programs' main functions the only one that may end the process.
 //
+// # Five walks
+//
+// From a callback to its write: functions/autotag/handler.go takes the event,
+// events/gate.go checks who signed it, shared/act/deliver/notices.go says which assets it is
+// about, shared/act/deliver/sender.go asks metadata to look at them;
+// shared/act/deliver/deliver.go takes that message, shared/act/deliver/outcome.go hands it
+// over, shared/act/edit/pass.go reads, decides, remembers and writes, and shared/vod/write.go
+// makes the call. With functions/callback/handler.go in front, VOD's callback goes to the
+// queue first from which autotag takes it.
+//
+// From a message to its update: shared/act/deliver/intake.go decodes it,
+// shared/act/deliver/outcome.go hands it over, shared/act/edit/pass.go does it by
+// shared/decide/editing/editing.go, shared/state/edits/journal.go remembers it, and
+// shared/act/deliver/envelope.go writes what goes back or is a dead letter.
+//
+// From a tick to a deletion: shared/boot/night/night.go takes the tick. At the first,
+// shared/act/plan/plan.go lists what shared/decide/retention/judge.go says goes; at the
+// second, shared/act/purge/purge.go finds the plans, shared/act/purge/plans.go refuses those
+// that nobody approved, shared/act/purge/delete.go asks shared/decide/removal/removal.go for
+// each step, and shared/vod/delete.go makes the call.
+//
+// From an upload to its event, in the local cloud: shared/localcloud/fakevod/upload.go takes
+// the file, shared/localcloud/probe/probe.go looks into it, shared/localcloud/fakevod/notify.go
+// announces it, and shared/localcloud/fakefc/invoke.go or shared/localcloud/fakefc/queue.go
+// invokes the function.
+//
+// An approval: shared/cmd/vodctl/approve.go shows and asks, shared/state/removal/plan.go
+// writes it, and shared/act/purge/plans.go reads it.
+//
 // # Why
 //
 // The account id comes from the environment, where s.yaml puts it, and is checked at start;

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -68,4 +70,15 @@ func TestASlipInANameIsToldWithTheNearestName(t *testing.T) {
 		boot.Slips([]string{"PATH=/bin", "RATE_SHARE=1", "RATE_SHAR=xyzzy", "HOME=/", "FC_REGION=x", "CONSOLE_URL=x"}))
 	require.Equal(t, [][2]string{{"DEAD_LETER_QUEUE", "DEAD_LETTER_QUEUE"}, {"NOTIFYURL", "NOTIFY_URL"}, {"APPID", "APP_ID"}},
 		boot.Slips([]string{"DEAD_LETER_QUEUE=q", "NOTIFYURL=u", "APPID=a"}))
+}
+
+func TestTheWalksNameFilesThatAreThere(t *testing.T) {
+	text, err := os.ReadFile("config.go")
+	require.NoError(t, err)
+	doc, _, _ := strings.Cut(string(text), "\npackage boot")
+	files := regexp.MustCompile(`(?:shared|functions|events)/[a-z/]+\.go`).FindAllString(doc, -1)
+	require.Greater(t, len(files), 25)
+	for _, file := range files {
+		require.FileExists(t, filepath.Join("..", "..", file))
+	}
 }
