@@ -181,8 +181,7 @@ func (e *Editor) readRules(ctx context.Context) (*tagging.Rules, error) {
 	}
 	rules, err := e.c.Rules.Read(ctx)
 	if err != nil { // a file with mistakes is mended, and the batch comes again
-		e.c.Log.ErrorContext(ctx, "no rules are run", slog.Any("error", err)) // once, however many assets wait for them
-		return nil, fmt.Errorf("%w: the rules cannot be read; the log says why", video.ErrTransient)
+		return nil, fmt.Errorf("%w: rules: %w", video.ErrTransient, err)
 	}
 	return rules, nil
 }
