@@ -42,6 +42,7 @@ func remember(t *testing.T, n int) *statetest.Memory {
 			}
 			e.Media = append(e.Media, journal.EditedMedia{
 				ID: video.ID(fmt.Sprintf("%032x", i)), Set: journal.Values{Tags: &tags}, Old: journal.Values{Tags: &[]string{"mine"}}, Rules: memory,
+				Modified: now, Before: "01234567", After: "89abcdef",
 				Marks: editing.Marks{"title": {Stamp: editing.Stamp{At: now, Tie: "0123456789abcdef"}, Sum: "01234567"}},
 			})
 		}
