@@ -480,6 +480,6 @@ func (m *desk) errors() {
 		m.d[key{"MNS", everyCall, "error", f.code}] = verdict{verdict: passed, note: fmt.Sprint(f.status, ", as a fault")}
 	}
 	// What no client of ours calls is refused, not passed over.
-	require.Equal(m.t, "400 InvalidRequestURL", m.send(mns.POST, "commonbuy/openservice", "<x/>"))
-	require.Equal(m.t, "400 InvalidRequestURL", m.send(mns.GET, "?accountmeta=true", ""))
+	require.Equal(m.t, "501 NotImplemented", m.send(mns.POST, "commonbuy/openservice", "<x/>"))
+	require.Equal(m.t, "501 NotImplemented", m.send(mns.GET, "?accountmeta=true", ""))
 }

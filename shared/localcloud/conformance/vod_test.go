@@ -373,7 +373,7 @@ func (f *face) unknown(t *testing.T, known map[string]operation) {
 		_, err := f.clients[""].ProcessCommonRequest(r)
 		var e *sdkerrors.ServerError
 		require.ErrorAs(t, err, &e)
-		require.Equal(t, "404 InvalidApi.NotFound", fmt.Sprint(e.HttpStatus(), " ", e.ErrorCode()), op)
+		require.Equal(t, "501 NotImplemented", fmt.Sprint(e.HttpStatus(), " ", e.ErrorCode()), op)
 	}
 	require.Len(t, fakevod.Operations(), len(known)-n+2, "and two of STS")
 }
