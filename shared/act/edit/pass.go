@@ -346,7 +346,7 @@ func (p *pass) fold(ctx context.Context, held []reading) (edits []editing.Edit, 
 			r.known.Err = fmt.Errorf("%w: the library shows what was there before our entry of %s", video.ErrTransient, known.Floor.At.Format(time.RFC3339))
 		}
 		r.known.Doubt = known.Floor.Doubts(r.known.Value, p.now())
-		r.known.Recent = p.now().Sub(known.Moved) < settling
+		r.known.Recent = p.now().Sub(known.Moved) < journal.Settling
 		r.known.Over = p.over(r.key, r, known)
 		var edit editing.Edit
 		var says []editing.Verdict

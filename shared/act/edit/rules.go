@@ -54,9 +54,6 @@ type Result struct {
 	Decision tagging.Decision
 }
 
-// settling is how long after a write of ours the library may show what was there before.
-const settling = 2 * time.Minute
-
 // ruling is the rules' part of one asset in a pass.
 type ruling struct {
 	retag    Retag // all that are asked for in one

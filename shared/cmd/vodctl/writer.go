@@ -43,18 +43,9 @@ type writer struct {
 }
 
 func newWriter(app *boot.App, rules *tagging.Rules) (writer, error) {
-	c := edit.Config{Library: struct {
-		boot.VideosRight
-		boot.ImagesRight
-		boot.UpdateRight
-		boot.UpdateImagesRight
-	}{app.Videos(), app.Images(), app.VOD.Update, app.VOD.UpdateImages}, Log: app.Log, Rules: edit.Rules{
-		Read:  func(context.Context) (*tagging.Rules, error) { return rules, nil },
-		Media: app.Media(), Labels: app.VOD.Labels, Reach: app.Reach(),
-	}}
-	if app.State != nil {
-		c.State = app.State
-	}
+	c := app.EditConfig()
+	c.Rules.Read = func(context.Context) (*tagging.Rules, error) { return rules, nil }
+	c.Rules.Report = false // this command has asked
 	e, err := edit.New(c)
 	return writer{e, "retag-" + time.Now().UTC().Format("20060102T150405.000000000Z")}, err
 }

@@ -451,7 +451,7 @@ func (f *folding) apply(c video.Change, s Stamp) Value {
 }
 
 func (f *folding) edit(key Key) Edit {
-	e := Edit{Update: f.update(), Marks: Marks{}, Void: f.void, Remember: f.over.Remember, Over: f.laid, Modified: f.known.Value.Modified, Before: SumAll(f.known.Value), After: SumAll(f.now), Doubt: f.known.Doubt}
+	e := Edit{Update: f.update(), Marks: Marks{}, Void: f.void, Remember: f.over.Remember, Over: f.laid, Modified: f.known.Value.Modified, Doubt: f.known.Doubt}
 	e.Update.ID = key.ID
 	if key.Image {
 		e.Update.Kind = video.KindImage
@@ -471,6 +471,9 @@ func (f *folding) edit(key Key) Edit {
 			mark.Sum = Sum(f.now, field)
 		}
 		e.Marks[field] = mark
+	}
+	if !e.Empty() { // most looks at an asset come to nothing
+		e.Before, e.After = SumAll(f.known.Value), SumAll(f.now)
 	}
 	return e
 }

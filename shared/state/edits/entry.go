@@ -115,13 +115,13 @@ type Floor struct {
 	Only bool `json:"only,omitempty"`
 }
 
-// settling is how long that moment is at the most.
-const settling = 2 * time.Minute
+// Settling is how long that moment is at the most.
+const Settling = 2 * time.Minute
 
 // Above says that a reading is older than the floor. What an earlier state has in common
 // with a later one does not make it young.
 func (f *Floor) Above(v editing.Value, now time.Time) bool {
-	if f == nil || now.Sub(f.At) > settling || v.Modified.IsZero() || v.Modified.After(f.Modified) && !f.Only {
+	if f == nil || now.Sub(f.At) > Settling || v.Modified.IsZero() || v.Modified.After(f.Modified) && !f.Only {
 		return false
 	}
 	sum := editing.SumAll(v)
@@ -131,7 +131,7 @@ func (f *Floor) Above(v editing.Value, now time.Time) bool {
 // Doubts says that a reading shows what was there before a write of which nobody knows
 // whether it happened: it failed, or it does not show yet.
 func (f *Floor) Doubts(v editing.Value, now time.Time) bool {
-	return f != nil && now.Sub(f.At) <= settling && (f.Or != "" || f.Only) && !v.Modified.After(f.Modified) && editing.SumAll(v) == f.Sum
+	return f != nil && now.Sub(f.At) <= Settling && (f.Or != "" || f.Only) && !v.Modified.After(f.Modified) && editing.SumAll(v) == f.Sum
 }
 
 // floor is the one that an entry sets until it is settled; nil: the library did not say

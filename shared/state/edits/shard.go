@@ -83,7 +83,7 @@ func (r *Remembered) forget(now time.Time) {
 	if len(r.Marks) == 0 {
 		r.Moved = time.Time{}
 	}
-	if r.Floor != nil && now.Sub(r.Floor.At) > settling {
+	if r.Floor != nil && now.Sub(r.Floor.At) > Settling {
 		r.Floor = nil
 	}
 }
