@@ -44,9 +44,7 @@ func flood(t *testing.T, body func(stamp string, n int64) (string, bool)) {
 	var assets []fakevod.Asset
 	// Everyday it is the answers that count, not the machine's load.
 	genuine, warm, patience := 15, int64(50), time.Minute
-	const limit = 4 * time.Second // of callback for its own send: what took longer failed for the machine's slowness
-	soak := os.Getenv("SOAK") != ""
-	if soak {
+	if os.Getenv("SOAK") != "" {
 		genuine, warm, patience = 100, 1_000, 5*time.Second // as long as VOD waits
 	}
 	for i := range genuine {
@@ -92,7 +90,7 @@ func flood(t *testing.T, body func(stamp string, n int64) (string, bool)) {
 		})
 	}
 	require.Eventually(t, func() bool { return number.Load() > warm }, 4*time.Minute, 10*time.Millisecond, "the flood has begun")
-	lost, late, slowest := 0, 0, time.Duration(0)
+	lost, slowest := 0, time.Duration(0)
 	start := time.Now()
 	for _, id := range ids {
 		time.Sleep(30 * time.Millisecond)
@@ -105,13 +103,8 @@ func flood(t *testing.T, body func(stamp string, n int64) (string, bool)) {
 			limited, cancel := context.WithTimeout(t.Context(), patience)
 			status := post(limited, fmt.Sprint(time.Now().Unix()), fmt.Sprintf(`{"EventType":"FileUploadComplete","VideoId":%q,"Status":"success","EventTime":%q}`, id, time.Now().UTC().Format(time.RFC3339)), true)
 			cancel()
-			took := time.Since(began)
-			slowest = max(slowest, took)
-			if status != http.StatusOK && took >= limit {
-				late++
-			} else {
-				statuses[status]++
-			}
+			slowest = max(slowest, time.Since(began))
+			statuses[status]++
 			taken = status == http.StatusOK
 		}
 		if !taken {
@@ -130,10 +123,7 @@ func flood(t *testing.T, body func(stamp string, n int64) (string, bool)) {
 		return n
 	}
 	require.Eventually(t, func() bool { return tagged() == genuine }, 4*time.Minute, 100*time.Millisecond)
-	t.Logf("%d of %d genuine callbacks lost, %d tries too late, in %s, the slowest %s, answers %v; the flood: %v", lost, genuine, late, took.Round(time.Millisecond), slowest.Round(time.Millisecond), statuses, answers)
+	t.Logf("%d of %d genuine callbacks lost, in %s, the slowest %s, answers %v; the flood: %v", lost, genuine, took.Round(time.Millisecond), slowest.Round(time.Millisecond), statuses, answers)
 	require.Zero(t, lost)
-	require.Equal(t, map[int]int{http.StatusOK: genuine}, statuses, "none was refused")
-	if soak {
-		require.Zero(t, late, "none needed a second try")
-	}
+	require.Equal(t, map[int]int{http.StatusOK: genuine}, statuses, "none needed a second try")
 }

@@ -124,14 +124,14 @@ func (noRights) DeleteVideos(context.Context, []video.ID) ([]video.Outcome, erro
 	return nil, fmt.Errorf("Forbidden.RAM: %w", video.ErrForbidden)
 }
 
-// Forty at the head of the list are put off at every try; four good ones come
+// A hundred at the head of the list are put off at every try; ten good ones come
 // each night. What waits is listed by every plan, and counts once.
 func TestWhatWaitsIsCountedOnceHoweverManyPlansListIt(t *testing.T) {
-	w := newWorld(t, selfApproved+"guards: {count: 60, percent: 100, unknown: 1000, bytes: 1TB, times_usual: 1000}\n")
-	w.fill("stuck", 40, at(100), "temp")
+	w := newWorld(t, selfApproved+"guards: {count: 150, percent: 100, unknown: 1000, bytes: 1TB, times_usual: 1000}\n")
+	w.fill("stuck", 100, at(100), "temp")
 	removed := 0
 	for n := range 9 { // an older plan waits for seven nights
-		w.fill(fmt.Sprintf("n%02d-", n), 4, at(90), "temp")
+		w.fill(fmt.Sprintf("n%02d-", n), 10, at(90), "temp")
 		w.plan(t, night(n))
 		for tick := range 2 {
 			j := w.job()
@@ -140,9 +140,9 @@ func TestWhatWaitsIsCountedOnceHoweverManyPlansListIt(t *testing.T) {
 			require.NoError(t, err)
 			removed += r.Removed()
 		}
-		require.Equal(t, 4*(n+1), removed, "night %d", n)
+		require.Equal(t, 10*(n+1), removed, "night %d", n)
 	}
-	require.Equal(t, 40, w.left("stuck"))
+	require.Equal(t, 100, w.left("stuck"))
 }
 
 // A script tags 600 assets after some small nights: they wait for a person for as long as it takes.
