@@ -109,6 +109,15 @@ conformance: ## what the local cloud emulates, tried by the official clients, ro
 soak: build ## the long proofs: audit of metadata, a million random batches, 300 runs of 90 nights, 1,000 nights, every interleaving, 100,000 tagged
 	SOAK=1 $(GO) test -v -run='TestAudit|TestRandomBatches|TestATrickle|TestSimulatedNights|TestEveryInterleaving|TestANightCosts|TestABackfillRuns|TestEventsByCallback|TestNoMessageKeeps|TestNoChangeIsLost|TestRememberedAssets|TestAFlood' -timeout=100m ./functions/... ./shared/act/... ./shared/cmd/... ./shared/decide/removal
 
+# Each fuzz target of the local cloud is found by its name, so that none is forgotten.
+FUZZTIME  := 60s
+.PHONY: strangers
+strangers: ## hostile requests to every face of the local cloud, a minute for each fuzz target; part of soak
+	SOAK=1 $(GO) test -count=1 -v -run=TestHostile -timeout=60m ./shared/localcloud
+	@set -e; grep -rHo 'func Fuzz[A-Za-z]*' --include='*_test.go' shared/localcloud | sed 's|/[^/]*:func | |' | while read -r dir name; do \
+	  echo "$$dir $$name"; $(GO) test -run='^$$' -fuzz="^$$name\$$" -fuzztime=$(FUZZTIME) -parallel=1 ./$$dir </dev/null; done
+soak: strangers
+
 .PHONY: deploy
 deploy: build ## deploy to Function Compute with Serverless Devs; mistakes in rules or manifest stop it
 	@test -z "$$RULES_FILE" || STATE="$${STATE:-oss://vodcurator-ACCOUNT/v1}" .bin/vodctl rules check "$$RULES_FILE"

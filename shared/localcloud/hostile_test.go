@@ -103,8 +103,7 @@ func TestHostileRequestsLeaveNothing(t *testing.T) {
 			if chance.IntN(3) > 0 {           // else gone without a look at the answer
 				_ = conn.(*net.TCPConn).CloseWrite()
 				if answer, err := http.ReadResponse(bufio.NewReader(conn), nil); err == nil {
-					require.Less(t, answer.StatusCode, 502)
-					require.NotEqual(t, 500, answer.StatusCode, "%q", text)
+					require.True(t, answer.StatusCode < 500 || answer.StatusCode == 501 || answer.StatusCode == 505, "%d to %q", answer.StatusCode, text) // not emulated, or another HTTP
 					_ = answer.Body.Close()
 				}
 			}

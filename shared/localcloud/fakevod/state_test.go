@@ -187,6 +187,29 @@ func TestProcessingGoesOnAfterAKill(t *testing.T) {
 	require.NotEmpty(t, a.Streams)
 }
 
+func TestRefreshJobsAreThereAfterAKill(t *testing.T) {
+	dir := t.TempDir()
+	c := newCloud(t, func(o *fakevod.Options) { o.Dir = dir })
+	c.Seed(fakevod.Asset{ID: "v", Streams: []fakevod.Stream{{JobID: "j", Definition: "SD", Format: "mp4"}}})
+	job := func(c *cloud) any {
+		_, out := c.call(t, "RefreshMediaPlayUrls", "MediaIds", "v", "TaskType", "Refresh")
+		return out["MediaRefreshJobId"]
+	}
+	tell := func(c *cloud, id any) any {
+		_, out := c.call(t, "GetMediaRefreshJobs", "MediaRefreshJobId", fmt.Sprint(id))
+		return out["MediaRefreshJobs"]
+	}
+	first := job(c)
+	before := tell(c, first)
+	require.Len(t, before, 1)
+	for range 2 { // from the journal, then from the snapshot that the start has written
+		c = newCloud(t, func(o *fakevod.Options) { o.Dir = dir })
+		require.Equal(t, before, tell(c, first))
+	}
+	tasks := func(jobs any) any { return jobs.([]any)[0].(map[string]any)["TaskIds"] }
+	require.NotEqual(t, tasks(before), tasks(tell(c, job(c))), "no task comes twice")
+}
+
 func TestSnapshotAndRestore(t *testing.T) {
 	c := newCloud(t, nil)
 	id := c.upload(t, "landscape.mp4", "before")
