@@ -46,7 +46,7 @@ var fcForms = []fcForm{
 	{form: "wrong: no function", want: "is not func", fails: true}, {form: "StartHandler", want: "handler kind struct is not func", fails: true},
 	{form: "hooks: initializer", want: "1", hooks: true}, {form: "hooks: initializer panics", want: "no luck", fails: true, hooks: true},
 	{form: "hooks: preStop", want: "null", hooks: true}, {form: "hooks: not registered", want: "no initializer handler registered", fails: true, hooks: true},
-	{form: "process exits", want: "exited", fails: true}, {form: "log", want: "null"},
+	{form: "process exits", want: "exited", fails: true}, {form: "HTTP event", event: `{"rawPath":"/p"}`, want: `"statusCode":201`}, {form: "log", want: "null"},
 }
 
 // formsCloud is a local cloud with a function of each form, f0 and on; stopped is the
@@ -63,10 +63,13 @@ func formsCloud(t *testing.T) (c *localcloud.Cloud, stopped string) {
 	for i, f := range fcForms {
 		fmt.Fprintf(&manifest, "  f%d:\n    component: fc3\n    props:\n      region: cn-shanghai\n      functionName: f%d\n      runtime: go1\n      handler: main\n      code: ./code\n"+
 			"      memorySize: 128\n      timeout: 7\n      environmentVariables:\n        FORM: %q\n", i, i, f.form)
-		if f.form == "hooks: preStop" {
+		switch {
+		case f.form == "hooks: preStop":
 			fmt.Fprintf(&manifest, "        STOPPED: %q\n      instanceLifecycleConfig: {initializer: {handler: main, timeout: 5}, preStop: {handler: main, timeout: 5}}\n", stopped)
-		} else if f.hooks {
+		case f.hooks:
 			manifest.WriteString("      instanceLifecycleConfig: {initializer: {handler: main, timeout: 5}}\n")
+		case f.form == "HTTP event":
+			manifest.WriteString("      triggers: [{triggerName: web, triggerType: http, triggerConfig: {authType: anonymous, methods: [GET, POST]}}]\n")
 		}
 	}
 	file := filepath.Join(folder, "s.yaml")
@@ -124,20 +127,65 @@ func testFCSignature(t *testing.T, d dossier, c *localcloud.Cloud, function stri
 	d.pass("FC", "InvokeFunction", "parameter", "Authorization (signature of version 2.0)")
 }
 
+// fcSend sends a request to the functions' face.
+func fcSend(t *testing.T, c *localcloud.Cloud, method, target, body string, headers ...string) (*http.Response, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, c.Env()["FUNCTIONS_ENDPOINT"]+target, strings.NewReader(body))
+	require.NoError(t, err)
+	for i := 0; i < len(headers); i += 2 {
+		if headers[i] != "" {
+			r.Header.Set(headers[i], headers[i+1])
+		}
+	}
+	resp, err := http.DefaultClient.Do(r)
+	require.NoError(t, err)
+	text, err := io.ReadAll(resp.Body)
+	require.NoError(t, errors.Join(err, resp.Body.Close()))
+	return resp, string(text)
+}
+
+// testFCTrigger asks a function through its HTTP trigger; has is what the answer, its
+// headers or its body, must hold; with ! what it must not.
+func testFCTrigger(t *testing.T, d dossier, c *localcloud.Cloud, function string) {
+	for _, tc := range []struct {
+		kind, name, method, target, body, header, value string
+		status                                          int
+		has                                             string
+	}{
+		{"operation", "call", "GET", "/a%2Fb//c?x=1&x=2", "", "", "", 201, `"RawPath":"/a%2Fb//c"`},
+		{"parameter", "X-Fc-Invocation-Type", "POST", "/", "x", "X-Fc-Invocation-Type", "Async", 202, ""},
+		{"parameter", "X-Fc-Log-Type", "POST", "/", "x", "X-Fc-Log-Type", "Tail", 201, "X-Fc-Log-Result"},
+		{"error", "InvalidArgument", "POST", "/", "x", "X-Fc-Log-Type", "All", 400, "InvalidArgument"},
+		{"error", "BadResponse", "GET", "/?headers=9000", "", "", "", 502, "BadResponse"},
+		{"limit", "8 KB of an answer's headers", "GET", "/?headers=8100", "", "", "", 201, "X-Long"},
+		{"limit", "8 KB of a request's headers", "GET", "/", "", "X-Long", strings.Repeat("x", 8<<10), 400, "InvalidArgument"},
+		{"limit", "4 KB of path and query", "GET", "/?q=" + strings.Repeat("x", 4<<10), "", "", "", 400, "InvalidArgument"},
+		{"limit", "32 MB of a body", "POST", "/", strings.Repeat("x", 32<<20+1), "", "", 400, "InvalidArgument"},
+		{"limit", "128 KB of a body, asynchronous", "POST", "/", strings.Repeat("x", 128<<10+1), "X-Fc-Invocation-Type", "Async", 400, "InvalidArgument"},
+		{"form", "several values of a name", "GET", "/?x=1&x=2", "", "", "", 201, `"x":"1,2"`},
+		{"form", "a query that cannot be decoded", "GET", "/?x=%zz;y", "", "", "", 201, `"x":"%zz;y"`},
+		{"form", "a body that is no text", "POST", "/", "\xff\x00", "", "", 201, `"Body":"/wA=","IsBase64Encoded":true`},
+		{"form", "an answer is a download", "GET", "/", "", "", "", 201, "Content-Disposition:[attachment]"},
+		{"form", "x-fc- headers are the platform's", "GET", "/", "", "X-Fc-Own", "secret", 201, "!secret"},
+		{"form", "a method that the trigger does not take", "DELETE", "/", "", "", "", 405, ""},
+	} {
+		resp, body := fcSend(t, c, tc.method, "/http/"+function+"/web"+tc.target, tc.body, tc.header, tc.value)
+		require.Equal(t, tc.status, resp.StatusCode, "%s: %.200s", tc.name, body)
+		all := fmt.Sprint(resp.Header) + body
+		if not, ok := strings.CutPrefix(tc.has, "!"); ok {
+			require.NotContains(t, all, not, tc.name)
+		} else {
+			require.Contains(t, all, tc.has, tc.name)
+		}
+		require.Empty(t, resp.Header.Get("X-Fc-Own"))
+		d.pass("FC", "HTTP trigger", tc.kind, tc.name)
+	}
+}
+
 func testFC(t *testing.T, d dossier) {
 	c, stopped := formsCloud(t)
 	invoke := func(name, event string, headers ...string) (*http.Response, string) {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.Env()["FUNCTIONS_ENDPOINT"]+"/2023-03-30/functions/"+name+"/invocations", strings.NewReader(event))
-		require.NoError(t, err)
-		for i := 0; i < len(headers); i += 2 {
-			r.Header.Set(headers[i], headers[i+1])
-		}
-		resp, err := http.DefaultClient.Do(r)
-		require.NoError(t, err)
-		body, err := io.ReadAll(resp.Body)
-		require.NoError(t, err)
-		require.NoError(t, resp.Body.Close())
-		return resp, string(body)
+		return fcSend(t, c, http.MethodPost, "/2023-03-30/functions/"+name+"/invocations", event, headers...)
 	}
 	for i, f := range fcForms {
 		resp, body := invoke(fmt.Sprint("f", i), f.event)
@@ -159,6 +207,9 @@ func testFC(t *testing.T, d dossier) {
 	resp, body := invoke(last, "", "X-Fc-Invocation-Type", "Async")
 	require.Equal(t, http.StatusAccepted, resp.StatusCode, body)
 	d.pass("FC", "InvokeFunction", "parameter", "X-Fc-Invocation-Type")
+	resp, body = invoke(last, "", "X-Fc-Invocation-Type", "Later")
+	require.Equal(t, http.StatusBadRequest, resp.StatusCode, body)
+	require.Contains(t, body, "InvalidArgument")
 	resp, body = invoke("nobody", "")
 	require.Equal(t, http.StatusNotFound, resp.StatusCode, body)
 	require.Contains(t, body, "FunctionNotFound")
@@ -172,6 +223,7 @@ func testFC(t *testing.T, d dossier) {
 		"SignatureNotMatch": 403, "InvalidAccessKeyID": 403, "ConcurrentUpdateError": 409, "CAExited": 412, "CAFileNotFound": 412, "ClientClosedRequest": 499} {
 		d.announce("FC", "InvokeFunction", "error", code, fmt.Sprint(status))
 	}
+	d.pass("FC", "InvokeFunction", "error", "InvalidArgument")
 	if strings.Contains(big, "EntityTooLarge") {
 		d.pass("FC", "InvokeFunction", "error", "EntityTooLarge")
 	}
@@ -190,13 +242,21 @@ func testFC(t *testing.T, d dossier) {
 		require.Equal(t, http.StatusNotImplemented, resp.StatusCode, body)
 		require.Contains(t, strings.ToLower(body), strings.ToLower(name))
 	}
+	testFCTrigger(t, d, c, fmt.Sprint("f", len(fcForms)-2))
 	d.announce("FC", "InvokeFunction", "parameter", "qualifier", "LATEST only; others refused by name")
 	testFCSignature(t, d, c, last)
 	for _, form := range []string{"hooks: preFreeze", "HTTP functions of version 2"} {
 		d.announce("FC", "runtime go1", "form", form, "of version 2")
 	}
-	for _, other := range []string{"custom runtimes", "containers", "layers", "versions and aliases", "asynchronous tasks", "provisioned instances", "tracing", "VPC and NAS"} {
+	for _, other := range []string{"custom runtimes", "containers", "layers", "versions and aliases", "asynchronous tasks", "provisioned instances", "tracing", "VPC and NAS",
+		"HTTP triggers with a signature", "operations but InvokeFunction"} {
 		d.announce("FC", "platform", "form", other, "")
+	}
+	for request, name := range map[string]string{"GET functions": "ListFunctions", "GET functions/f": "GetFunction", "POST functions/f/triggers": "CreateTrigger", "PUT functions/f/async-tasks/t/stop": "StopAsyncTask", "GET layers": "ListLayers"} {
+		method, path, _ := strings.Cut(request, " ")
+		resp, body := fcSend(t, c, method, "/2023-03-30/"+path, "{}")
+		require.Equal(t, http.StatusNotImplemented, resp.StatusCode, body)
+		require.Contains(t, body, name)
 	}
 	c.Close()
 	_, err = os.Stat(stopped)

@@ -590,3 +590,111 @@ func TestInvocationsAreLoggedWithWhatTheyPrinted(t *testing.T) {
 	require.Contains(t, text.String(), `"msg":"function","name":"f","kind":"invoke"`)
 	require.Contains(t, text.String(), `a line of log`)
 }
+
+// send sends a request with a path as it is written, and a query, to a face.
+func send(t *testing.T, web *httptest.Server, method, target, body string, headers ...string) (*http.Response, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, web.URL+target, strings.NewReader(body))
+	require.NoError(t, err)
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	resp, err := http.DefaultClient.Do(r)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	return resp, string(text)
+}
+
+// TestWhatIsNotEmulatedIsRefusedByItsName covers every way to ask for something that the
+// platform has and this does not: operations, versions, headers, at both doors.
+func TestWhatIsNotEmulatedIsRefusedByItsName(t *testing.T) {
+	_, web := start(t, manifest(httpTrigger), fakefc.Options{})
+	const call = "/2023-03-30/functions/f/invocations"
+	for _, tc := range []struct {
+		method, target, header string
+		status                 int
+		names                  string
+	}{
+		{"GET", "/2023-03-30/functions", "", 501, "ListFunctions"},
+		{"GET", "/2023-03-30/functions/f", "", 501, "GetFunction"},
+		{"PUT", "/2023-03-30/functions/f", "", 501, "UpdateFunction"},
+		{"GET", "/2023-03-30/functions/f/triggers", "", 501, "ListTriggers"},
+		{"GET", "/2023-03-30/functions/f/async-tasks/t1", "", 501, "GetAsyncTask"},
+		{"PUT", "/2023-03-30/functions/f/async-tasks/t1/stop", "", 501, "StopAsyncTask"},
+		{"GET", "/2023-03-30/regions", "", 501, "DescribeRegions"},
+		{"GET", "/2016-08-15/services/s/functions/f", "", 501, "version 2"},
+		{"POST", "/2016-08-15/proxy/s/f/a/b", "", 501, "version 2"},
+		{"GET", "/2021-04-06/services", "", 501, "version 2"},
+		{"POST", "/2016-08-15/services/s.prod/functions/f/invocations", "", 501, "qualifier"},
+		{"POST", call + "?qualifier=prod", "", 501, "qualifier"},
+		{"POST", call + "?qualifier=prod;x", "", 501, "qualifier"},
+		{"POST", call + "?a=%zz", "", 501, "emulate a of"},
+		{"POST", call, "X-Fc-Async-Delay", 501, "x-fc-async-delay"},
+		{"POST", "/http/f/web/", "X-Fc-Async-Delay", 501, "x-fc-async-delay"},
+		{"POST", "/http/f/web/", "X-Fc-Async-Task-Id", 501, "x-fc-async-task-id"},
+		{"POST", "/http/f/web/", "X-Fc-Stateful-Async-Invocation", 501, "x-fc-stateful-async-invocation"},
+		{"POST", call, "X-Fc-Invocation-Type", 400, "InvalidArgument"},
+		{"POST", "/http/f/web/", "X-Fc-Invocation-Type", 400, "InvalidArgument"},
+		{"POST", "/http/f/web/", "X-Fc-Log-Type", 400, "InvalidArgument"},
+		{"POST", "/http/f/web/", "X-Fc-Own", 200, ""}, // not passed on, and no harm
+		// What the platform has not either.
+		{"PATCH", "/2023-03-30/functions/f", "", 400, "PathNotSupported"},
+		{"POST", "/2023-03-30/functions/f/stop", "", 400, "PathNotSupported"},
+		{"GET", "/2022-01-01/functions", "", 400, "PathNotSupported"},
+		{"GET", "/", "", 400, "PathNotSupported"},
+		// The call under its older names.
+		{"POST", "/2016-08-15/services/s.LATEST/functions/f/invocations", "", 200, ""},
+		{"POST", "/2021-04-06/services/s/functions/f/invocations", "", 200, ""},
+	} {
+		var headers []string
+		if tc.header != "" {
+			headers = []string{tc.header, "7"}
+		}
+		resp, body := send(t, web, tc.method, tc.target, "{}", headers...)
+		require.Equal(t, tc.status, resp.StatusCode, "%s %s %s: %s", tc.method, tc.target, tc.header, body)
+		require.Contains(t, body, tc.names, "%s %s %s", tc.method, tc.target, tc.header)
+	}
+}
+
+// TestAnHTTPTriggerLosesNothingOfAnOddRequest: what cannot be decoded is passed on as it is.
+func TestAnHTTPTriggerLosesNothingOfAnOddRequest(t *testing.T) {
+	s, web := start(t, manifest(httpTrigger), fakefc.Options{})
+	for query, want := range map[string]map[string]string{
+		"a=1;b=2":      {"a": "1;b=2"},
+		"a=%zz&b=1":    {"a": "%zz", "b": "1"},
+		"x=2&x=1&x":    {"x": "2,1,"},
+		"a+b=1+2&=e":   {"a b": "1 2", "": "e"},
+		"&&flag&a=b=c": {"flag": "", "a": "b=c"},
+		"":             {},
+	} {
+		resp, body := send(t, web, "GET", "/http/f/web/a%2Fb//../c?"+query, "")
+		require.Equal(t, 200, resp.StatusCode, body)
+		all := s.Invocations("f")
+		var e struct {
+			RawPath         string
+			QueryParameters map[string]string
+			RequestContext  struct{ HTTP struct{ Path string } }
+		}
+		require.NoError(t, json.Unmarshal(all[len(all)-1].Event, &e))
+		require.Equal(t, want, e.QueryParameters, query)
+		require.Equal(t, "/a%2Fb//../c", e.RawPath)
+		require.Equal(t, "/a/b//../c", e.RequestContext.HTTP.Path)
+	}
+}
+
+// TestAnAnswerOfAnHTTPTriggerHasThePlatformsHeaders: the default domain makes every answer
+// a download, and headers of more than 8 KB are no answer.
+func TestAnAnswerOfAnHTTPTriggerHasThePlatformsHeaders(t *testing.T) {
+	_, web := start(t, manifest(httpTrigger), fakefc.Options{})
+	resp, body := send(t, web, "POST", "/http/f/web/", `{"do":"http"}`)
+	require.Equal(t, 201, resp.StatusCode, body)
+	require.Equal(t, "attachment", resp.Header.Get("Content-Disposition"))
+	resp, _ = send(t, web, "POST", "/http/f/web/", `{"do":"http","bytes":8000}`)
+	require.Equal(t, 201, resp.StatusCode)
+	resp, body = send(t, web, "POST", "/http/f/web/", `{"do":"http","bytes":9000}`)
+	require.Equal(t, 502, resp.StatusCode)
+	require.Contains(t, body, "BadResponse")
+	require.Empty(t, resp.Header.Get("X-Made"))
+}

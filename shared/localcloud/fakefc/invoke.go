@@ -9,7 +9,9 @@ import (
 	"io"
 	"math/rand/v2"
 	"mime"
+	"net"
 	"net/http"
+	"net/url"
 	"path"
 	"slices"
 	"strconv"
@@ -21,34 +23,12 @@ import (
 const (
 	maxSync  = 32 << 20
 	maxAsync = 128 << 10
+	// maxHeaders of a request to an HTTP trigger, and of its answer.
+	maxHeaders = 8 << 10
 	// maxQueued is what the message service takes. What the platform does with a larger
 	// result is not documented: here it is lost.
 	maxQueued = 64 << 10
 )
-
-// ServeHTTP answers the invocation call and the HTTP triggers.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	parts := strings.SplitN(strings.TrimPrefix(r.URL.Path, "/"), "/", 4)
-	switch {
-	case len(parts) == 4 && parts[0] == "2023-03-30" && parts[1] == "functions" && parts[3] == "invocations":
-		s.serveInvoke(w, r, parts[2])
-	case len(parts) == 4 && parts[0] == "2016-08-15" && parts[1] == "services" && parts[2] != "":
-		// Version 2.0 of the call. A service's name stands before its functions'.
-		if name, ok := strings.CutSuffix(strings.TrimPrefix(parts[3], "functions/"), "/invocations"); ok && !strings.Contains(name, "/") {
-			s.serveInvoke(w, r, name)
-			return
-		}
-		s.refuse(w, requestID(), http.StatusBadRequest, "PathNotSupported", "the path is not supported")
-	case len(parts) >= 3 && parts[0] == "http":
-		rest := "/"
-		if len(parts) == 4 {
-			rest += parts[3]
-		}
-		s.serveTrigger(w, r, parts[1], parts[2], rest)
-	default:
-		s.refuse(w, requestID(), http.StatusBadRequest, "PathNotSupported", "the path is not supported")
-	}
-}
 
 // Refuse answers a request with an error of this protocol, as faults do.
 func (s *Server) Refuse(w http.ResponseWriter, status int, code, message string) {
@@ -106,37 +86,27 @@ func (s *Server) serveInvoke(w http.ResponseWriter, r *http.Request, name string
 		s.refuse(w, id, http.StatusNotFound, "FunctionNotFound", "function '"+name+"' does not exist")
 		return
 	}
-	if status, code, why := unfit(r, event); status != 0 {
-		s.refuse(w, id, status, code, why)
+	if what := unknown(r); what != "" {
+		s.refuse(w, id, http.StatusNotImplemented, "NotImplemented", "the local cloud does not emulate "+what+" of InvokeFunction")
 		return
 	}
-	c := call{id: id, kind: "invoke", event: event}
-	if r.Header.Get("X-Fc-Invocation-Type") == "Async" {
+	async, tail, err := control(r.Header)
+	switch c := (call{id: id, kind: "invoke", event: event}); {
+	case err != nil:
+		s.refuse(w, id, http.StatusBadRequest, "InvalidArgument", err.Error())
+	case async && len(event) > maxAsync:
+		s.refuse(w, id, http.StatusBadRequest, "EntityTooLarge", fmt.Sprintf("the event is larger than %d bytes", maxAsync))
+	case async:
 		s.accept(f, c)
 		w.Header().Set("X-Fc-Request-Id", id)
 		w.WriteHeader(http.StatusAccepted)
-		return
+	default:
+		s.answerInvoke(w, r, f, c, tail)
 	}
-	s.answerInvoke(w, r, f, c)
-}
-
-// unfit says what of an invocation is refused, whatever the function; 0: nothing.
-func unfit(r *http.Request, event []byte) (status int, code, why string) {
-	if what := unknown(r); what != "" {
-		return http.StatusNotImplemented, "NotImplemented", "the local cloud does not emulate " + what + " of InvokeFunction"
-	}
-	kind, logs := or(r.Header.Get("X-Fc-Invocation-Type"), "Sync"), or(r.Header.Get("X-Fc-Log-Type"), "None")
-	if kind != "Sync" && kind != "Async" || logs != "None" && logs != "Tail" {
-		return http.StatusBadRequest, "InvalidArgument", "x-fc-invocation-type is Sync or Async, x-fc-log-type None or Tail"
-	}
-	if kind == "Async" && len(event) > maxAsync {
-		return http.StatusBadRequest, "EntityTooLarge", fmt.Sprintf("the event is larger than %d bytes", maxAsync)
-	}
-	return 0, "", ""
 }
 
 // answerInvoke runs a function for a caller who waits.
-func (s *Server) answerInvoke(w http.ResponseWriter, r *http.Request, f *fn, c call) {
+func (s *Server) answerInvoke(w http.ResponseWriter, r *http.Request, f *fn, c call, tail bool) {
 	id := c.id
 	out, rec := f.run(r.Context(), c, false)
 	if out.cut {
@@ -151,7 +121,7 @@ func (s *Server) answerInvoke(w http.ResponseWriter, r *http.Request, f *fn, c c
 	if out.errorType != "" {
 		h.Set("X-Fc-Error-Type", out.errorType)
 	}
-	if r.Header.Get("X-Fc-Log-Type") == "Tail" {
+	if tail {
 		h.Set("X-Fc-Log-Result", base64.StdEncoding.EncodeToString(rec.tail()))
 	}
 	inv := rec.copy()
@@ -189,7 +159,7 @@ type httpEvent struct {
 	} `json:"requestContext"`
 }
 
-func (s *Server) serveTrigger(w http.ResponseWriter, r *http.Request, name, trigger, rest string) {
+func (s *Server) serveTrigger(w http.ResponseWriter, r *http.Request, name, trigger string) {
 	id := requestID()
 	f := s.find(name)
 	if f == nil {
@@ -205,7 +175,15 @@ func (s *Server) serveTrigger(w http.ResponseWriter, r *http.Request, name, trig
 		s.refuse(w, id, http.StatusMethodNotAllowed, "MethodNotAllowed", "the HTTP trigger does not take "+r.Method)
 		return
 	}
-	async := r.Header.Get("X-Fc-Invocation-Type") == "Async"
+	if i := slices.IndexFunc(tasks, func(h string) bool { return r.Header.Get(h) != "" }); i >= 0 {
+		s.refuse(w, id, http.StatusNotImplemented, "NotImplemented", "the local cloud does not emulate "+tasks[i]+" of an HTTP trigger")
+		return
+	}
+	async, tail, err := control(r.Header)
+	if err != nil {
+		s.refuse(w, id, http.StatusBadRequest, "InvalidArgument", err.Error())
+		return
+	}
 	most := int64(maxSync)
 	if async {
 		most = maxAsync
@@ -215,13 +193,14 @@ func (s *Server) serveTrigger(w http.ResponseWriter, r *http.Request, name, trig
 		s.refuse(w, id, http.StatusBadRequest, "InvalidArgument", fmt.Sprintf("the body is larger than %d bytes", most))
 		return
 	}
-	event, err := s.httpEvent(r, id, name+"-"+trigger, rest, body)
+	event, err := s.httpEvent(r, id, name+"-"+trigger, body)
 	if err != nil {
 		s.refuse(w, id, http.StatusBadRequest, "InvalidArgument", err.Error())
 		return
 	}
 	c := call{id: id, kind: "http", trigger: trigger, event: event}
 	w.Header().Set("X-Fc-Request-Id", id)
+	w.Header().Set("Content-Disposition", "attachment") // the default domain makes all answers downloads
 	if async {
 		s.accept(f, c)
 		w.WriteHeader(http.StatusAccepted)
@@ -231,7 +210,7 @@ func (s *Server) serveTrigger(w http.ResponseWriter, r *http.Request, name, trig
 	if out.cut {
 		panic(http.ErrAbortHandler) // net/http cuts the connection
 	}
-	if r.Header.Get("X-Fc-Log-Type") == "Tail" {
+	if tail {
 		w.Header().Set("X-Fc-Log-Result", base64.StdEncoding.EncodeToString(rec.tail()))
 	}
 	switch {
@@ -247,7 +226,7 @@ func (s *Server) serveTrigger(w http.ResponseWriter, r *http.Request, name, trig
 	}
 }
 
-func (s *Server) httpEvent(r *http.Request, id, prefix, rest string, body []byte) ([]byte, error) {
+func (s *Server) httpEvent(r *http.Request, id, prefix string, body []byte) ([]byte, error) {
 	var e httpEvent
 	e.Version, e.RawPath = "v1", "/"
 	// The encoded form of what follows the trigger's own part of the path.
@@ -255,7 +234,7 @@ func (s *Server) httpEvent(r *http.Request, id, prefix, rest string, body []byte
 		e.RawPath += p[3]
 	}
 	size := 0
-	e.Headers, e.QueryParameters = map[string]string{}, map[string]string{}
+	e.Headers, e.QueryParameters = map[string]string{}, query(r.URL)
 	for k, v := range r.Header {
 		size += len(k) + len(strings.Join(v, ","))
 		if lower := strings.ToLower(k); !strings.HasPrefix(lower, "x-fc-") && lower != "connection" && lower != "keep-alive" {
@@ -263,14 +242,11 @@ func (s *Server) httpEvent(r *http.Request, id, prefix, rest string, body []byte
 		}
 	}
 	e.Headers["Host"] = r.Host
-	if size > 8<<10 {
-		return nil, fmt.Errorf("headers of %d bytes: 8192 at most", size)
+	if size > maxHeaders {
+		return nil, fmt.Errorf("headers of %d bytes: %d at most", size, maxHeaders)
 	}
 	if n := len(r.URL.RequestURI()); n > 4<<10 {
 		return nil, fmt.Errorf("path and query of %d bytes: 4096 at most", n)
-	}
-	for k, v := range r.URL.Query() {
-		e.QueryParameters[k] = strings.Join(v, ",")
 	}
 	e.Body = string(body)
 	if !utf8.Valid(body) || binary(r.Header.Get("Content-Type")) {
@@ -284,9 +260,10 @@ func (s *Server) httpEvent(r *http.Request, id, prefix, rest string, body []byte
 		c.DomainName = r.Host
 	}
 	c.Time, c.TimeEpoch = now.UTC().Format(time.RFC3339), strconv.FormatInt(now.UnixMilli(), 10)
-	c.HTTP.Method, c.HTTP.Path, c.HTTP.Protocol = r.Method, rest, r.Proto
+	c.HTTP.Method, c.HTTP.Protocol = r.Method, r.Proto
+	c.HTTP.Path, _ = url.PathUnescape(e.RawPath) // net/http has decoded it too
 	c.HTTP.UserAgent = r.UserAgent()
-	c.HTTP.SourceIP, _, _ = strings.Cut(r.RemoteAddr, ":")
+	c.HTTP.SourceIP, _, _ = net.SplitHostPort(r.RemoteAddr)
 	return json.Marshal(e)
 }
 
@@ -296,6 +273,9 @@ func binary(contentType string) bool {
 	return kind == "application/octet-stream" || strings.HasPrefix(kind, "image/") ||
 		strings.HasPrefix(kind, "video/") || strings.HasPrefix(kind, "audio/")
 }
+
+// ownHeaders of an answer are the platform's, whatever the function says.
+var ownHeaders = strings.Fields("connection content-disposition content-length date keep-alive server")
 
 // writeHTTP turns the function's answer into the response.
 func (s *Server) writeHTTP(w http.ResponseWriter, id string, result []byte) {
@@ -326,9 +306,17 @@ func (s *Server) writeHTTP(w http.ResponseWriter, id string, result []byte) {
 		s.refuse(w, id, http.StatusBadGateway, "BadResponse", fmt.Sprintf("status %d", *answer.StatusCode))
 		return
 	}
+	size := 0
+	for k, v := range answer.Headers {
+		size += len(k) + len(v)
+	}
+	if size > maxHeaders {
+		s.refuse(w, id, http.StatusBadGateway, "BadResponse", fmt.Sprintf("headers of %d bytes: %d at most", size, maxHeaders))
+		return
+	}
 	for k, v := range answer.Headers {
 		switch lower := strings.ToLower(k); {
-		case strings.HasPrefix(lower, "x-fc-"), slices.Contains([]string{"connection", "content-length", "date", "keep-alive", "server"}, lower):
+		case strings.HasPrefix(lower, "x-fc-"), slices.Contains(ownHeaders, lower):
 		default:
 			w.Header().Set(k, v)
 		}

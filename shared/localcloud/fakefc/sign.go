@@ -22,9 +22,8 @@ var invocationHeaders = strings.Fields("x-fc-invocation-type x-fc-log-type x-fc-
 // unknown is the first thing in a request that the call does not read. LATEST is the
 // only version that there is.
 func unknown(r *http.Request) string {
-	q := r.URL.Query()
-	for name := range q {
-		if name != "SignatureType" && (name != "qualifier" || q.Get(name) != "LATEST") {
+	for name, value := range query(r.URL) {
+		if name != "SignatureType" && (name != "qualifier" || value != "LATEST") {
 			return name
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aliyun/fc-runtime-go-sdk/fc"
@@ -59,7 +61,21 @@ var forms = map[string]any{
 	"hooks: preStop":             func() {},
 	"hooks: not registered":      func() {},
 	"process exits":              func() { os.Exit(3) },
+	"HTTP event":                 answered,
 	"log":                        func() { fmt.Println("a line of log") },
+}
+
+// answered is the answer to an HTTP event: what it says of the request, and headers of the
+// length that the query asks for.
+func answered(in struct {
+	RawPath, Body   string
+	IsBase64Encoded bool
+	Headers         map[string]string
+	QueryParameters map[string]string
+}) (any, error) {
+	body, err := json.Marshal(in)
+	n, _ := strconv.Atoi(in.QueryParameters["headers"])
+	return map[string]any{"statusCode": 201, "body": string(body), "headers": map[string]string{"X-Long": strings.Repeat("x", n), "X-Fc-Own": "x", "Server": "x"}}, err
 }
 
 func main() {

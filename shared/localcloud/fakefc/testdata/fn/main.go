@@ -107,7 +107,7 @@ func handle(ctx context.Context, raw []byte) (any, error) {
 			fmt.Print(line)
 		}
 	case "http":
-		return map[string]any{"statusCode": 201, "headers": map[string]string{"X-Made": "yes"}, "body": "made"}, nil
+		return map[string]any{"statusCode": 201, "headers": map[string]string{"X-Made": "yes" + strings.Repeat("x", do.Bytes)}, "body": "made"}, nil
 	case "env":
 		return os.Environ(), nil
 	}
