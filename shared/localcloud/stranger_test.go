@@ -389,8 +389,9 @@ func TestAStrangersVideos(t *testing.T) {
 		{"400", "SetMessageCallback", []string{"CallbackType", "HTTP", "CallbackURL", "http://127.0.0.1/", "AuthSwitch", "on", "AuthKey", long(33)}},
 		// Not emulated, by name.
 		{"501", "GetUploadDetails", []string{"MediaIds", ids[0], "MediaType", "video"}},
-		{"501", "UpdateAttachedMediaInfos", []string{"UpdateContent", "[]"}},
-		{"501", "GetTranscodeSummary", []string{"VideoIds", ids[0]}},
+		{"501", "GetMediaAuditResultTimeline", []string{"MediaId", ids[0]}},
+		{"501", "UploadMediaByURL", []string{"UploadURLs", "http://127.0.0.1/a.mp4"}},
+		{"501", "GetVideoPlayAuth", []string{"VideoId", ids[0]}},
 		// Uploads.
 		{"400 MissingParameter", "CreateUploadVideo", []string{"FileName", "a.mp4"}},
 		{"400 InvalidFileName.Extension", "CreateUploadVideo", []string{"FileName", "noextension", "Title", "x"}},

@@ -9,8 +9,7 @@ import (
 )
 
 // Attached media are what videos are made up with: watermarks, subtitles, material. The
-// library keeps one as a Picture whose Type is its business type. A change of what is
-// said about one is not emulated.
+// library keeps one as a Picture whose Type is its business type.
 
 // attachedExt are the files of each business type; the first stands where nobody says one.
 var attachedExt = map[string][]string{
@@ -34,7 +33,7 @@ func createUploadAttachedMedia(s *Server, c *call) (any, *fault) {
 	}
 	var a *Asset
 	refused = s.write(c.now, func(ch *change) *fault {
-		cates, refused := s.cateIDs(c)
+		cates, refused := s.cateIDs(c.q.Get("CateIds"))
 		if refused != nil {
 			return refused
 		}
@@ -54,8 +53,8 @@ func createUploadAttachedMedia(s *Server, c *call) (any, *fault) {
 }
 
 // cateIDs reads the categories of an attached media; the caller holds s.mu.
-func (s *Server) cateIDs(c *call) (out []int64, _ *fault) {
-	for _, text := range c.list("CateIds") {
+func (s *Server) cateIDs(list string) (out []int64, _ *fault) {
+	for _, text := range distinct(list) {
 		id, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
 			return nil, invalidParam("CateIds")

@@ -28,8 +28,8 @@
 // those of the bucket (OutputType oss) are signed, lead to the object store and end after
 // AuthTimeout, those of a CDN lead nowhere here. A notification that was not delivered when the process died is
 // lost, as it is when three attempts fail. Fuzzy search is "contains" (or words, by a
-// switch). UserData passes Extend through and may divert an upload's notifications to
-// an HTTP address of its own; to a queue of its own it may not. A media in Archive can
+// switch). UserData passes Extend through and may divert the notifications of an
+// upload or a job to an HTTP address of its own; to a queue of its own it may not. A media in Archive can
 // be played without a restore. A stale read knows the version before the last
 // write of each media, for a minute after it.
 //

@@ -240,7 +240,7 @@ func (s *Server) enter(e envelope, c *call) (operation, *fault) {
 		return operation{}, refuse(501, "NotImplemented", "The operation "+c.op+" is not emulated.")
 	}
 	if !known || e.version != map[bool]string{true: stsVersion, false: apiVersion}[ofSTS(c.op)] {
-		return operation{}, refuse(404, "InvalidApi.NotFound", "Specified api is not found, please check your url and method.")
+		return operation{}, noSuchAPI
 	}
 	if e.refused != nil {
 		return row, e.refused

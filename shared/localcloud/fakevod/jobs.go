@@ -2,6 +2,7 @@ package fakevod
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -13,10 +14,11 @@ import (
 // Jobs are those that were done on an asset, the newest last, and what the next finds.
 // They are never changed in place.
 type Jobs struct {
-	Tasks    []Task          `json:",omitempty"` // transcodings
-	AI       []AIJob         `json:",omitempty"` // analyses and reviews
-	Review   json.RawMessage `json:",omitempty"` // what the last review found; empty: never reviewed
-	Findings Findings        `json:",omitzero"`
+	Tasks    []Task            `json:",omitempty"` // transcodings
+	AI       []AIJob           `json:",omitempty"` // analyses and reviews
+	Review   json.RawMessage   `json:",omitempty"` // what the last review found; empty: never reviewed
+	Details  []json.RawMessage `json:",omitempty"` // what it found in each picture that it took
+	Findings Findings          `json:",omitzero"`
 }
 
 func (a *Asset) jobs() Jobs {
@@ -47,6 +49,8 @@ type Task struct {
 type Findings struct {
 	VideoTagResult   json.RawMessage `json:",omitempty"` // of AIVideoTag
 	MediaAuditResult json.RawMessage `json:",omitempty"` // of a review
+	// MediaAuditResultDetail are the entries of a review's List, one for each picture.
+	MediaAuditResultDetail []json.RawMessage `json:",omitempty"`
 }
 
 // SetFindings says what the jobs on an asset find from now on; false when there is none.
@@ -94,9 +98,6 @@ func submitTranscodeJobs(s *Server, c *call) (any, *fault) {
 		}
 		b := a.full().edit(ch.now)
 		b.Made = 0
-		if u := c.q.Get("UserData"); u != "" {
-			b.UserData = u
-		}
 		made := b.transcode(t, ch.now, s.newID)
 		b.Streams = append(superseded(b.Streams, made), made...)
 		task := Task{s.newID(), group, "API", ch.now, made}
@@ -105,7 +106,7 @@ func submitTranscodeJobs(s *Server, c *call) (any, *fault) {
 			b.Status = "Normal"
 		}
 		ch.put(b)
-		s.tellTranscoded(ch, b, made, false)
+		s.tellTranscoded(ch, c.asking(b), made, false)
 		var jobs []map[string]string
 		for _, st := range made {
 			jobs = append(jobs, map[string]string{"JobId": st.JobID})
@@ -126,6 +127,9 @@ func superseded(old, made []Stream) []Stream {
 	}
 	return old
 }
+
+// lastYear is how long VOD shows a transcoding.
+const lastYear = 365 * 24 * time.Hour
 
 type jobWire struct {
 	TranscodeJobID                                                       string `json:"TranscodeJobId"`
@@ -234,11 +238,47 @@ func listTranscodeTask(s *Server, c *call) (any, *fault) {
 	from, to := c.time("StartTime"), c.time("EndTime")
 	list := []map[string]any{}
 	for _, t := range slices.Backward(a.jobs().Tasks) {
-		if !t.Created.Before(from) && (to.IsZero() || t.Created.Before(to)) && c.now.Sub(t.Created) <= 365*24*time.Hour {
+		if !t.Created.Before(from) && (to.IsZero() || t.Created.Before(to)) && c.now.Sub(t.Created) <= lastYear {
 			list = append(list, s.task(a, t, false))
 		}
 	}
 	return reply{"TranscodeTaskList": page(c, list)}, nil
+}
+
+type summaryWire struct {
+	TranscodeTemplateID                                                                                       string `json:"TranscodeTemplateId"`
+	TranscodeJobStatus, CreationTime, CompleteTime, Format, Fps, Bitrate, Width, Height, Duration, Definition string
+	TranscodeProgress, Filesize                                                                               int64
+}
+
+// getTranscodeSummary sums up the newest transcoding of each video, of the last year. That
+// an older one is left out, and not shown too, is not documented.
+func getTranscodeSummary(s *Server, c *call) (any, *fault) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	list, missing := []map[string]any{}, []string{}
+	for _, id := range c.list("VideoIds") {
+		a, refused := s.video(c, id)
+		if refused != nil {
+			missing = append(missing, id)
+			continue
+		}
+		tasks := a.jobs().Tasks
+		if len(tasks) == 0 || c.now.Sub(tasks[len(tasks)-1].Created) > lastYear {
+			continue
+		}
+		t := tasks[len(tasks)-1]
+		jobs := []summaryWire{}
+		for _, st := range t.Streams {
+			w := s.job(a, t, st)
+			o := w.OutputFile
+			jobs = append(jobs, summaryWire{w.TranscodeTemplateID, w.TranscodeJobStatus, w.CreationTime, w.CompleteTime, o.Format, o.Fps, o.Bitrate, o.Width, o.Height,
+				o.Duration, w.Definition, w.TranscodeProgress, o.Filesize})
+		}
+		list = append(list, map[string]any{"VideoId": id, "Trigger": t.Trigger, "TranscodeStatus": "CompleteAllSucc", "TranscodeTemplateGroupId": t.Template,
+			"CreationTime": stamp(t.Created), "CompleteTime": stamp(t.Created), "TranscodeJobInfoSummaryList": jobs})
+	}
+	return reply{"TranscodeSummaryList": list, "NonExistVideoIds": missing}, nil
 }
 
 // page cuts the page out of a list that a call asks for.
@@ -252,14 +292,32 @@ func page[T any](c *call, list []T) []T {
 func (a *Asset) finding(kind string) json.RawMessage {
 	f := a.jobs().Findings
 	found := map[string]json.RawMessage{"AIVideoTag": f.VideoTagResult, "AIMediaAudit": f.MediaAuditResult, "AIMediaDNA": json.RawMessage(`{"VideoDNA":[]}`)}[kind]
-	if len(found) == 0 {
-		found = json.RawMessage(`{}`)
+	switch {
+	case len(found) > 0:
+		return found
+	case kind == "AIMediaAudit": // a review always comes to a verdict
+		return json.RawMessage(`{"Suggestion":"pass","Label":"normal"}`)
 	}
-	return found
+	return json.RawMessage(`{}`)
+}
+
+// asking is an asset as the notifications of one job see it: what the job's UserData asks
+// for goes before what the upload's did, and ends with the job (vod-events.md section 7).
+func (c *call) asking(a *Asset) *Asset {
+	all := map[string]json.RawMessage{}
+	for _, text := range []string{a.UserData, c.q.Get("UserData")} {
+		var one map[string]json.RawMessage
+		if json.Unmarshal([]byte(text), &one) == nil { // what is no object asks for nothing
+			maps.Copy(all, one)
+		}
+	}
+	b := *a
+	b.UserData = string(marshal(all))
+	return &b
 }
 
 // analyse does a job on an asset and tells of it.
-func (ch *change) analyse(b *Asset, kind string) AIJob {
+func (ch *change) analyse(c *call, b *Asset, kind string) AIJob {
 	j := AIJob{ch.s.newID(), kind, b.finding(kind), ch.now}
 	jobs := b.jobs()
 	jobs.AI = append(slices.Clone(jobs.AI), j)
@@ -269,9 +327,10 @@ func (ch *change) analyse(b *Asset, kind string) AIJob {
 	case "AIVideoTag":
 		b.AITags = j.Data
 	case "AIMediaAudit": // an object, where the others have a text (vod-events.md)
-		jobs.Review, data = j.Data, j.Data
+		jobs.Review, jobs.Details, data = j.Data, jobs.Findings.MediaAuditResultDetail, j.Data
 	}
-	ch.tell(b, ch.s.note(b, kind+"Complete", ch.now, map[string]any{"JobId": j.ID, "MediaId": b.ID, "Code": "0", "Message": "OK", "Data": data}))
+	told := c.asking(b)
+	ch.tell(told, ch.s.note(told, kind+"Complete", ch.now, map[string]any{"JobId": j.ID, "MediaId": b.ID, "Code": "0", "Message": "OK", "Data": data}))
 	return j
 }
 
@@ -289,11 +348,8 @@ func submitAIJob(s *Server, c *call) (any, *fault) {
 			return refused
 		}
 		b := *a
-		if u := c.q.Get("UserData"); u != "" {
-			b.UserData = u
-		}
 		for _, kind := range kinds {
-			jobs = append(jobs, map[string]string{"JobId": ch.analyse(&b, kind).ID, "MediaId": b.ID, "Type": kind})
+			jobs = append(jobs, map[string]string{"JobId": ch.analyse(c, &b, kind).ID, "MediaId": b.ID, "Type": kind})
 		}
 		ch.put(&b)
 		return nil
@@ -347,10 +403,7 @@ func submitAIMediaAuditJob(s *Server, c *call) (any, *fault) {
 			return refused
 		}
 		b := *a
-		if u := c.q.Get("UserData"); u != "" {
-			b.UserData = u
-		}
-		out["JobId"] = ch.analyse(&b, "AIMediaAudit").ID
+		out["JobId"] = ch.analyse(c, &b, "AIMediaAudit").ID
 		ch.put(&b)
 		return nil
 	})
@@ -385,4 +438,17 @@ func getMediaAuditResult(s *Server, c *call) (any, *fault) {
 		result = json.RawMessage(`{}`)
 	}
 	return reply{"MediaAuditResult": result}, nil
+}
+
+// getMediaAuditResultDetail answers what the last review found in each picture, 20 a page.
+func getMediaAuditResultDetail(s *Server, c *call) (any, *fault) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	a, refused := s.video(c, c.q.Get("MediaId"))
+	if refused != nil {
+		return nil, refused
+	}
+	all := append([]json.RawMessage{}, a.jobs().Details...) // a list also when it is empty
+	from := min((c.number("PageNo")-1)*20, int64(len(all)))
+	return reply{"MediaAuditResultDetail": map[string]any{"Total": len(all), "List": all[from:min(from+20, int64(len(all)))]}}, nil
 }

@@ -128,3 +128,159 @@ func TestPlaysAddUpAndSurviveARestart(t *testing.T) {
 	require.Equal(t, before, s.Views())
 	require.NoError(t, s.Close())
 }
+
+// What a job's UserData asks for goes before what the upload's did, and ends with the job.
+func TestAJobsUserDataIsOfTheJobAlone(t *testing.T) {
+	c, h := told(t)
+	own := newHook(t)
+	upload := `{"Extend":"upload"}`
+	id, err := c.Upload(fakevod.Upload{FileName: "landscape.mp4", UserData: upload}, media(t, "landscape.mp4"))
+	require.NoError(t, err)
+	c.settle(t)
+	clear := func() {
+		for _, k := range []*hook{h, own} {
+			k.mu.Lock()
+			k.bodies = nil
+			k.mu.Unlock()
+		}
+	}
+	for _, job := range [][]string{
+		{"SubmitTranscodeJobs", "VideoId", id, "TemplateGroupId", fakevod.DefaultTemplate}, {"SubmitSnapshotJob", "VideoId", id, "Count", "2"},
+		{"SubmitAIJob", "MediaId", id, "Types", "AIVideoTag"}, {"SubmitAIMediaAuditJob", "MediaId", id}, {"RefreshMediaPlayUrls", "MediaIds", id, "TaskType", "Refresh"},
+	} {
+		for userData, want := range map[string]string{"": "upload", `{"Extend":"job"}`: "job", `{"Extend":{"a":1}}`: `{"a":1}`, "null": "upload", "[]": "upload", "no JSON": "upload"} {
+			clear()
+			params := job[1:]
+			if userData != "" {
+				params = append(slices.Clone(params), "UserData", userData)
+			}
+			status, out := c.call(t, job[0], params...)
+			require.Equal(t, 200, status, out)
+			c.settle(t)
+			require.NotEmpty(t, h.bodies, job[0])
+			for _, b := range h.bodies {
+				require.Equal(t, want, b["Extend"], "%s %s %s", job[0], userData, b["EventType"])
+			}
+		}
+		clear()
+		status, _ := c.call(t, job[0], append(slices.Clone(job[1:]), "UserData", fmt.Sprintf(`{"MessageCallback":{"CallbackURL":%q}}`, own.URL))...)
+		require.Equal(t, 200, status)
+		c.settle(t)
+		require.Empty(t, h.bodies, job[0])
+		require.NotEmpty(t, own.bodies, job[0])
+		a, _ := c.Lookup(id)
+		require.Equal(t, upload, a.UserData, job[0])
+	}
+}
+
+// A review of a media of which nothing is said finds it clean, not nothing.
+func TestAReviewWithoutFindingsPasses(t *testing.T) {
+	c, h := told(t)
+	id := c.Seed(fakevod.Asset{Status: "Normal"})[0]
+	_, out := c.call(t, "GetMediaAuditResult", "MediaId", id)
+	require.Empty(t, out["MediaAuditResult"], "never reviewed")
+	c.call(t, "SubmitAIMediaAuditJob", "MediaId", id)
+	c.settle(t)
+	clean := map[string]any{"Suggestion": "pass", "Label": "normal"}
+	require.Equal(t, clean, h.bodies[0]["Data"])
+	_, out = c.call(t, "GetMediaAuditResult", "MediaId", id)
+	require.Equal(t, clean, out["MediaAuditResult"])
+	_, out = c.call(t, "GetMediaAuditResultDetail", "MediaId", id, "PageNo", "1")
+	require.Equal(t, map[string]any{"Total": 0.0, "List": []any{}}, out["MediaAuditResultDetail"])
+}
+
+func TestTheDetailsOfAReviewArePaged(t *testing.T) {
+	c := newCloud(t, nil)
+	id := c.Seed(fakevod.Asset{Status: "Normal"})[0]
+	f := fakevod.Findings{}
+	for i := range 45 {
+		f.MediaAuditResultDetail = append(f.MediaAuditResultDetail, json.RawMessage(fmt.Sprintf(`{"Timestamp":"%d","PornLabel":"normal","PornScore":"0.1"}`, i)))
+	}
+	require.True(t, c.SetFindings(id, f))
+	detail := func(page string) (total any, first string, n int) {
+		status, out := c.call(t, "GetMediaAuditResultDetail", "MediaId", id, "PageNo", page)
+		require.Equal(t, 200, status, out)
+		d, _ := out["MediaAuditResultDetail"].(map[string]any)
+		list, _ := d["List"].([]any)
+		if len(list) > 0 {
+			one, _ := list[0].(map[string]any)
+			first, _ = one["Timestamp"].(string)
+		}
+		return d["Total"], first, len(list)
+	}
+	total, _, n := detail("1")
+	require.Equal(t, []any{0.0, 0}, []any{total, n}, "not reviewed yet")
+	c.call(t, "SubmitAIMediaAuditJob", "MediaId", id)
+	for page, want := range map[string][]any{"1": {45.0, "0", 20}, "3": {45.0, "40", 5}, "4": {45.0, "", 0}, "9000000000000000000": nil} {
+		if want == nil {
+			status, _ := c.call(t, "GetMediaAuditResultDetail", "MediaId", id, "PageNo", page)
+			require.Equal(t, 400, status)
+			continue
+		}
+		total, first, n := detail(page)
+		require.Equal(t, want, []any{total, first, n}, page)
+	}
+	status, out := c.call(t, "GetMediaAuditResultDetail", "MediaId", id)
+	require.Equal(t, []any{400, "MissingParameter"}, []any{status, out["Code"]})
+	status, out = c.call(t, "GetMediaAuditResultDetail", "MediaId", "none", "PageNo", "1")
+	require.Equal(t, []any{404, "InvalidVideo.NotFound"}, []any{status, out["Code"]})
+}
+
+// The newest transcoding of each video is summed up; one of over a year ago is not.
+func TestTranscodingsAreSummedUp(t *testing.T) {
+	c := newCloud(t, nil)
+	id := c.upload(t, "landscape.mp4", "Clip")
+	plain := c.Seed(fakevod.Asset{Status: "Normal"})[0]
+	_, task := c.call(t, "SubmitTranscodeJobs", "VideoId", id, "TemplateGroupId", fakevod.DefaultTemplate)
+	require.NotEmpty(t, task["TranscodeTaskId"])
+	ask := vod.CreateGetTranscodeSummaryRequest()
+	ask.VideoIds = strings.Join([]string{"none", plain, id}, ",")
+	got, err := c.sdk(t, nil).GetTranscodeSummary(ask)
+	require.NoError(t, err)
+	require.Equal(t, []string{"none"}, got.NonExistVideoIds)
+	require.Len(t, got.TranscodeSummaryList, 1)
+	one := got.TranscodeSummaryList[0]
+	require.Equal(t, []string{id, "API", "CompleteAllSucc", fakevod.DefaultTemplate}, []string{one.VideoId, one.Trigger, one.TranscodeStatus, one.TranscodeTemplateGroupId})
+	require.Len(t, one.TranscodeJobInfoSummaryList, 2)
+	job := one.TranscodeJobInfoSummaryList[0]
+	require.Equal(t, []any{"TranscodeSuccess", int64(100), "mp4", "240", "6"}, []any{job.TranscodeJobStatus, job.TranscodeProgress, job.Format, job.Height, job.Duration})
+	require.Positive(t, job.Filesize)
+	status, _ := c.call(t, "GetTranscodeSummary", "VideoIds", "a,b,c,d,e,f,g,h,i,j,k")
+	require.Equal(t, 400, status)
+}
+
+func TestWhatIsSaidOfAnAttachedMediaChanges(t *testing.T) {
+	c, h := told(t)
+	cate := c.AddCategory("Logos", -1)
+	id := c.Seed(fakevod.Asset{Kind: "attached", Title: "logo", Tags: "a", Description: "d", Picture: &fakevod.Picture{Type: "watermark", Ext: "png"}})[0]
+	film := c.Seed(fakevod.Asset{Title: "film"})[0]
+	update := func(content string) (int, map[string]any) {
+		return c.call(t, "UpdateAttachedMediaInfos", "UpdateContent", content)
+	}
+	status, out := update(fmt.Sprintf(`[{"MediaId":%q,"Title":"new","Tags":"","CateIds":"%d"},{"MediaId":"none"},{"MediaId":%q,"Title":"no"}]`, id, cate, film))
+	require.Equal(t, 200, status, out)
+	require.Equal(t, []any{"none", film}, out["NonExistMediaIds"])
+	a, _ := c.Lookup(id)
+	require.Equal(t, []any{"new", "", "d", []int64{cate}}, []any{a.Title, a.Tags, a.Description, a.Picture.CateIDs})
+	status, _ = update(fmt.Sprintf(`[{"MediaId":%q,"CateIds":""}]`, id))
+	require.Equal(t, 200, status)
+	a, _ = c.Lookup(id)
+	require.Empty(t, a.Picture.CateIDs)
+	a, _ = c.Lookup(film)
+	require.Equal(t, "film", a.Title)
+	c.settle(t)
+	require.Empty(t, h.kinds(), "only videos' changes are told")
+	for content, want := range map[string]string{
+		fmt.Sprintf(`[{"MediaId":%q,"Title":%q}]`, id, strings.Repeat("x", 129)): "LengthExceededMax",
+		fmt.Sprintf(`[{"MediaId":%q,"CateIds":"1,2,3,4,5,6"}]`, id):              "CateIdsExceededMax",
+		fmt.Sprintf(`[{"MediaId":%q,"CateIds":"77"}]`, id):                       "InvalidCateId.NotFound",
+		fmt.Sprintf(`[{"MediaId":%q,"CateIds":"x"}]`, id):                        "InvalidParameter",
+		fmt.Sprintf(`[{"MediaId":%q,"CoverURL":"http://h/x"}]`, id):              "NotImplemented",
+		`[{"Title":"x"}]`:                     "InvalidParameter",
+		fmt.Sprintf(`[{"VideoId":%q}]`, film): "NotImplemented",
+		"[" + strings.Repeat(`{"MediaId":"a"},`, 20) + `{"MediaId":"a"}]`: "CountExceededMax",
+	} {
+		_, out := update(content)
+		require.Equal(t, want, out["Code"], content)
+	}
+}

@@ -76,7 +76,8 @@ func submitSnapshotJob(s *Server, c *call) (any, *fault) {
 		ch.put(b)
 		only := *b
 		only.Snapshots = []SnapshotJob{made}
-		ch.tell(b, s.snapshotNote(&only, ch.now, "SpecifiedTime"))
+		told := c.asking(&only)
+		ch.tell(told, s.snapshotNote(told, ch.now, "SpecifiedTime"))
 		job["JobId"] = made.JobID
 		return nil
 	})
@@ -292,7 +293,8 @@ func refreshMediaPlayUrls(s *Server, c *call) (any, *fault) {
 			r.SuccessPlayUrls, r.TaskIDs = strings.Join(urls, ","), strings.Join(tasks, ",")
 			s.refreshes.add(r)
 			ch.entries = append(ch.entries, entry{Refresh: &r})
-			ch.tell(a, s.note(a, "SubmitMediaRefreshComplete", ch.now, map[string]any{"MediaRefreshJobId": job, "MediaId": id, "TaskType": strings.ToLower(task),
+			told := c.asking(a)
+			ch.tell(told, s.note(told, "SubmitMediaRefreshComplete", ch.now, map[string]any{"MediaRefreshJobId": job, "MediaId": id, "TaskType": strings.ToLower(task),
 				"SuccessPlayUrls": r.SuccessPlayUrls, "TaskIds": r.TaskIDs, "FilterPolicy": r.FilterPolicy}))
 		}
 		return nil
@@ -321,7 +323,7 @@ const (
 
 func refreshVodObjectCaches(s *Server, c *call) (any, *fault) {
 	if s.opt.Region != "cn-shanghai" {
-		return nil, refuse(404, "InvalidApi.NotFound", "Specified api is not found, please check your url and method.")
+		return nil, noSuchAPI
 	}
 	text := c.q.Get("ObjectPath")
 	kind := c.choice("ObjectType")

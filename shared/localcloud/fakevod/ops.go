@@ -97,7 +97,7 @@ func init() { // the operations read the table
 		"DeleteCategory":        {10, deleteCategory, "CateId", []param{category}},
 		"ListSnapshots": {30, listSnapshots, "VideoId", []param{video, oneOf("SnapshotType", "", "CoverSnapshot", "NormalSnapshot", "SpriteSnapshot", "SpriteOriginSnapshot", "WebVttSnapshot"),
 			pageNo, num("PageSize", 20, 1, 100), num("AuthTimeout", 3600, 3600, maxAuthOSS)}},
-		"SubmitSnapshotJob":   {30, submitSnapshotJob, "VideoId", []param{video, num("SpecifiedOffsetTime", 0, 0, many), num("Interval", 1, 0, many), num("Count", 1, 1, many)}},
+		"SubmitSnapshotJob":   {30, submitSnapshotJob, "VideoId", []param{video, num("SpecifiedOffsetTime", 0, 0, many), num("Interval", 1, 0, many), num("Count", 1, 1, many), userData}},
 		"GetAIVideoTagResult": {50, getAIVideoTagResult, "MediaId", []param{str("MediaId").must()}},
 		"UpdateMediaStorageClass": {50, updateMediaStorageClass, "MediaIds", []param{media, oneOf("StorageClass", "Standard", "IA", "Archive", "ColdArchive").must(), scope, restoreTier,
 			oneOf("AllowUpdateWithoutTimeLimit", "false", "true")}},
@@ -111,20 +111,23 @@ func init() { // the operations read the table
 		"GetAuditHistory": {20, getAuditHistory, "VideoId", []param{video, pageNo, pageSize, byTime}},
 		"MoveAppResource": {30, moveAppResource, "ResourceIds", []param{oneOf("ResourceType", "video", "image", "attached").must(), list("ResourceIds").must(),
 			str("TargetAppId").must()}},
-		"GetMediaAuditResult":   {20, getMediaAuditResult, "MediaId", []param{mediaID}},
-		"SubmitAIMediaAuditJob": {20, submitAIMediaAuditJob, "MediaId", []param{mediaID, oneOf("MediaType", "video", "image", "audio"), userData}},
-		"GetAIMediaAuditJob":    {20, getAIMediaAuditJob, "JobId", []param{str("JobId").must()}},
-		"SubmitAIJob":           {50, submitAIJob, "MediaId", []param{mediaID, someOf("Types", "AIVideoTag", "AIMediaDNA"), userData}},
-		"ListAIJob":             {50, listAIJob, "JobIds", []param{list("JobIds").atMost(10).must()}},
-		"SubmitTranscodeJobs":   {15, submitTranscodeJobs, "VideoId", []param{video, str("TemplateGroupId").must(), num("Priority", 6, 1, 10), userData}},
-		"GetTranscodeTask":      {15, getTranscodeTask, "TranscodeTaskId", []param{str("TranscodeTaskId"), list("JobIds").atMost(10)}},
-		"ListTranscodeTask":     {15, listTranscodeTask, "VideoId", []param{video, when("StartTime"), when("EndTime"), pageNo, num("PageSize", 10, 1, 50)}},
-		"RegisterMedia":         {50, registerMedia, "RegisterMetadatas", []param{str("RegisterMetadatas").must(), str("TemplateGroupId"), userData}},
+		"GetMediaAuditResult":       {20, getMediaAuditResult, "MediaId", []param{mediaID}},
+		"GetMediaAuditResultDetail": {20, getMediaAuditResultDetail, "MediaId", []param{mediaID, num("PageNo", 1, 1, many/20).must()}},
+		"SubmitAIMediaAuditJob":     {20, submitAIMediaAuditJob, "MediaId", []param{mediaID, oneOf("MediaType", "video", "image", "audio"), userData}},
+		"GetAIMediaAuditJob":        {20, getAIMediaAuditJob, "JobId", []param{str("JobId").must()}},
+		"SubmitAIJob":               {50, submitAIJob, "MediaId", []param{mediaID, someOf("Types", "AIVideoTag", "AIMediaDNA"), userData}},
+		"ListAIJob":                 {50, listAIJob, "JobIds", []param{list("JobIds").atMost(10).must()}},
+		"SubmitTranscodeJobs":       {15, submitTranscodeJobs, "VideoId", []param{video, str("TemplateGroupId").must(), num("Priority", 6, 1, 10), userData}},
+		"GetTranscodeTask":          {15, getTranscodeTask, "TranscodeTaskId", []param{str("TranscodeTaskId"), list("JobIds").atMost(10)}},
+		"GetTranscodeSummary":       {15, getTranscodeSummary, "VideoIds", []param{list("VideoIds").atMost(10).must()}},
+		"ListTranscodeTask":         {15, listTranscodeTask, "VideoId", []param{video, when("StartTime"), when("EndTime"), pageNo, num("PageSize", 10, 1, 50)}},
+		"RegisterMedia":             {50, registerMedia, "RegisterMetadatas", []param{str("RegisterMetadatas").must(), str("TemplateGroupId"), userData}},
 		"CreateUploadAttachedMedia": {80, createUploadAttachedMedia, "BusinessType", []param{oneOf("BusinessType", "watermark", "subtitle", "material").must(), str("MediaExt"), str("FileName"),
 			num("FileSize", 0, 1, many), words("Title", maxTitle).inBytes(), words("Description", maxDescription).inBytes(), tags("Tags"), list("CateIds").atMost(maxCategories),
 			str("StorageLocation"), app, userData}},
-		"GetAttachedMediaInfo": {100, getAttachedMediaInfo, "MediaIds", []param{media.otherFault(tooManyMedia), output, authTimeout}},
-		"DeleteAttachedMedia":  {50, deleteAttachedMedia, "MediaIds", []param{media}},
+		"GetAttachedMediaInfo":     {100, getAttachedMediaInfo, "MediaIds", []param{media.otherFault(tooManyMedia), output, authTimeout}},
+		"UpdateAttachedMediaInfos": {100, updateAttachedMediaInfos, "UpdateContent", each("MediaId", list("CateIds").atMost(maxCategories))},
+		"DeleteAttachedMedia":      {50, deleteAttachedMedia, "MediaIds", []param{media}},
 		"DescribePlayTopVideos": {20, describePlayTopVideos, "BizDate", []param{when("BizDate").must().otherFault(refuse(400, "InvalidBizDate.Malformed", "Specified parameter BizDate is not valid.")),
 			pageNo, num("PageSize", 100, 1, topVideos)}},
 		"DescribePlayVideoStatis": {20, describePlayVideoStatis, "VideoId", []param{video, when("StartTime").must(), when("EndTime").must()}},
@@ -137,10 +140,29 @@ func init() { // the operations read the table
 // ofSTS says whether an operation is one of STS, on the same face.
 func ofSTS(op string) bool { return op == "GetCallerIdentity" || op == "AssumeRole" }
 
-// notEmulated are operations of the library that VOD documents and this does not have:
-// it says so, where VOD's own words would say that there is no such operation.
-var notEmulated = strings.Fields(`DeleteDynamicImage DeleteMultipartUpload DescribeMediaDistribution DescribeVodRefreshTasks
-	GetJobDetail GetMediaAuditResultDetail GetTranscodeSummary GetUploadDetails ListDynamicImage ListJobInfo UpdateAttachedMediaInfos`)
+// notEmulated are operations that the official client has and this does not: it says so,
+// where VOD's own words would say that there is no such operation.
+var notEmulated = strings.Fields(`AddAITemplate AddEditingProject AddEditingProjectMaterials AddTranscodeTemplateGroup AddVodDomain AddVodStorageForApp AddVodTemplate AddWatermark
+	AttachAppPolicyToIdentity BatchSetVodDomainConfigs BatchStartVodDomain BatchStopVodDomain CancelUrlUploadJobs ChangeResourceGroup CreateAppInfo
+	DecryptKMSDataKey DeleteAIImageInfos DeleteAITemplate DeleteAppInfo DeleteDynamicImage DeleteEditingProject DeleteEditingProjectMaterials
+	DeleteMultipartUpload DeleteTranscodeTemplateGroup DeleteVodDomain DeleteVodSpecificConfig DeleteVodTemplate DeleteWatermark
+	DescribeMediaDistribution DescribePlayUserAvg DescribeVodAIData DescribeVodCertificateList DescribeVodDomainBpsData DescribeVodDomainBpsDataByLayer
+	DescribeVodDomainCertificateInfo DescribeVodDomainConfigs DescribeVodDomainDetail DescribeVodDomainHitRateData DescribeVodDomainLog
+	DescribeVodDomainQpsData DescribeVodDomainRealTimeBpsData DescribeVodDomainRealTimeByteHitRateData DescribeVodDomainRealTimeDetailData
+	DescribeVodDomainRealTimeHttpCodeData DescribeVodDomainRealTimeQpsData DescribeVodDomainRealTimeReqHitRateData DescribeVodDomainRealTimeTrafficData
+	DescribeVodDomainReqHitRateData DescribeVodDomainSrcBpsData DescribeVodDomainSrcTrafficData DescribeVodDomainTrafficData DescribeVodDomainUsageData
+	DescribeVodEditingUsageData DescribeVodMediaPlayData DescribeVodRangeDataByLocateAndIspService DescribeVodRefreshQuota DescribeVodRefreshTasks
+	DescribeVodSSLCertificateList DescribeVodStorageData DescribeVodTieringStorageData DescribeVodTieringStorageRetrievalData DescribeVodTranscodeData
+	DescribeVodUserDomains DescribeVodVerifyContent DetachAppPolicyFromIdentity GenerateDownloadSecretKey GenerateKMSDataKey GetAIImageJobs
+	GetAITemplate GetAppInfos GetDailyPlayRegionStatis GetDefaultAITemplate GetDigitalWatermarkExtractResult GetEditingProject
+	GetEditingProjectMaterials GetJobDetail GetMediaAuditAudioResultDetail GetMediaAuditResultTimeline GetMediaDNAResult GetTranscodeTemplateGroup
+	GetURLUploadInfos GetUploadDetails GetVideoPlayAuth GetVodTemplate GetWatermark ListAIImageInfo ListAITemplate ListAppInfo
+	ListAppPoliciesForIdentity ListAuditSecurityIp ListDynamicImage ListJobInfo ListLiveRecordVideo ListTranscodeTemplateGroup ListVodTemplate
+	ListWatermark PreloadVodObjectCaches ProduceEditingProjectVideo SearchEditingProject SetAuditSecurityIp SetCrossdomainContent SetDefaultAITemplate
+	SetDefaultTranscodeTemplateGroup SetDefaultWatermark SetEditingProjectMaterials SetVodDomainCertificate SetVodDomainSSLCertificate
+	SubmitAIImageAuditJob SubmitAIImageJob SubmitDigitalWatermarkExtractJob SubmitDynamicImageJob SubmitMediaDNADeleteJob SubmitPreprocessJobs
+	SubmitWorkflowJob UpdateAITemplate UpdateAppInfo UpdateEditingProject UpdateTranscodeTemplateGroup UpdateVodDomain UpdateVodTemplate UpdateWatermark
+	UploadMediaByURL UploadStreamByURL VerifyVodDomainOwner`)
 
 // Operations lists what is emulated, sorted.
 func Operations() []string {

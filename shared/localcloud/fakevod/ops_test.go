@@ -354,6 +354,7 @@ func TestEveryOperationByTheOfficialClient(t *testing.T) {
 			"AssumeRole", "CreateAudit", "GetAuditHistory", "MoveAppResource", "SubmitSnapshotJob", // these and the following in the conformance suite
 			"CreateUploadAttachedMedia", "GetAttachedMediaInfo", "DeleteAttachedMedia", "RegisterMedia", "SubmitTranscodeJobs", "GetTranscodeTask", "ListTranscodeTask",
 			"SubmitAIJob", "ListAIJob", "SubmitAIMediaAuditJob", "GetAIMediaAuditJob", "GetMediaAuditResult",
+			"GetMediaAuditResultDetail", "GetTranscodeSummary", "UpdateAttachedMediaInfos",
 			"DescribePlayTopVideos", "DescribePlayVideoStatis", "DescribePlayUserTotal":
 		default:
 			require.Positive(t, c.Log().Count(op), op)

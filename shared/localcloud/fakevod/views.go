@@ -57,11 +57,11 @@ const (
 	statsBegins = "2018-01-01"
 )
 
-var noStatistics = refuse(404, "InvalidApi.NotFound", "Specified api is not found, please check your url and method.")
+var noSuchAPI = refuse(404, "InvalidApi.NotFound", "Specified api is not found, please check your url and method.")
 
 func describePlayTopVideos(s *Server, c *call) (any, *fault) {
 	if s.opt.Region != onlyHere {
-		return nil, noStatistics
+		return nil, noSuchAPI
 	}
 	day := dayOf(c.time("BizDate"))
 	s.mu.RLock()
@@ -112,50 +112,49 @@ func (c *call) span() ([]string, *fault) {
 	}
 }
 
-func describePlayVideoStatis(s *Server, c *call) (any, *fault) {
+// eachDay shows the plays of every day that a call asks for and that is counted.
+func (s *Server) eachDay(c *call, see func(day string, plays map[string]View)) *fault {
 	if s.opt.Region != onlyHere {
-		return nil, noStatistics
+		return noSuchAPI
 	}
 	days, refused := c.span()
 	if refused != nil {
-		return nil, refused
+		return refused
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	list := []map[string]string{}
 	for _, day := range days {
-		if v, ok := s.lib.views[day][c.q.Get("VideoId")]; ok {
+		see(day, s.lib.views[day])
+	}
+	return nil
+}
+
+func describePlayVideoStatis(s *Server, c *call) (any, *fault) {
+	list := []map[string]string{}
+	refused := s.eachDay(c, func(day string, plays map[string]View) {
+		if v, ok := plays[c.q.Get("VideoId")]; ok {
 			w := v.wire(s)
 			w["Date"] = day // newer texts show 20170120, older ones 2017-01-20
 			list = append(list, w)
 		}
-	}
-	return reply{"VideoPlayStatisDetails": map[string]any{"VideoPlayStatisDetail": list}}, nil
+	})
+	return reply{"VideoPlayStatisDetails": map[string]any{"VideoPlayStatisDetail": list}}, refused
 }
 
 // describePlayUserTotal adds up each day. It knows no platforms: all plays are HTML5's.
 func describePlayUserTotal(s *Server, c *call) (any, *fault) {
-	if s.opt.Region != onlyHere {
-		return nil, noStatistics
-	}
-	days, refused := c.span()
-	if refused != nil {
-		return nil, refused
-	}
-	s.mu.RLock()
-	defer s.mu.RUnlock()
 	list := []map[string]any{}
-	for _, day := range days {
+	refused := s.eachDay(c, func(day string, plays map[string]View) {
 		var sum View
-		for _, v := range s.lib.views[day] {
+		for _, v := range plays {
 			sum.VV, sum.UV, sum.Milliseconds = sum.VV+v.VV, sum.UV+v.UV, sum.Milliseconds+v.Milliseconds
 		}
 		if sum.VV > 0 {
 			list = append(list, map[string]any{"Date": day, "PlayDuration": strconv.FormatInt(sum.Milliseconds, 10),
 				"VV": map[string]string{"HTML5": strconv.FormatInt(sum.VV, 10)}, "UV": map[string]string{"HTML5": strconv.FormatInt(sum.UV, 10)}})
 		}
-	}
-	return reply{"UserPlayStatisTotals": map[string]any{"UserPlayStatisTotal": list}}, nil
+	})
+	return reply{"UserPlayStatisTotals": map[string]any{"UserPlayStatisTotal": list}}, refused
 }
 
 // Views lists the plays of all days, in the order of days and media.

@@ -21,11 +21,13 @@ const (
 type edit struct {
 	VideoID     string `json:"VideoId"`
 	ImageID     string `json:"ImageId"`
+	MediaID     string `json:"MediaId"` // of an attached media
 	Title       *string
 	Description *string
 	Tags        *string
 	CoverURL    *string
-	CateID      *int64 `json:"CateId"`
+	CateID      *int64  `json:"CateId"`
+	CateIDs     *string `json:"CateIds"`
 	UserData    *string
 }
 
@@ -38,7 +40,7 @@ func (e edit) check(s *Server, c *call) *fault {
 		if p.name, ok = strings.CutPrefix(p.name, "UpdateContent[]."); !ok {
 			continue
 		}
-		if v := map[string]*string{"Title": e.Title, "Description": e.Description, "Tags": e.Tags}[p.name]; v != nil && *v != "" {
+		if v := map[string]*string{"Title": e.Title, "Description": e.Description, "Tags": e.Tags, "CateIds": e.CateIDs}[p.name]; v != nil && *v != "" {
 			if refused := p.check(*v); refused != nil {
 				return refused
 			}
@@ -48,6 +50,10 @@ func (e edit) check(s *Server, c *call) *fault {
 		if _, ok := s.lib.categories[*e.CateID]; !ok {
 			return noCategory
 		}
+	}
+	if e.CateIDs != nil {
+		_, refused := s.cateIDs(*e.CateIDs)
+		return refused
 	}
 	return nil
 }
@@ -87,6 +93,11 @@ func (e edit) apply(s *Server, a *Asset, b *Asset) map[string]string {
 	if e.CateID != nil && max(*e.CateID, 0) != a.CateID {
 		b.CateID = max(*e.CateID, 0)
 		content["CateId"] = oldNew(a.CateID, b.CateID, a.CateID != 0, b.CateID != 0)
+	}
+	if e.CateIDs != nil {
+		picture := *a.Picture
+		picture.CateIDs, _ = s.cateIDs(*e.CateIDs) // they were checked
+		b.Picture = &picture
 	}
 	return content
 }
@@ -129,7 +140,7 @@ func updateVideoInfo(s *Server, c *call) (any, *fault) {
 
 func (ch *change) update(a *Asset, e edit) {
 	b := a.edit(ch.now)
-	if content := e.apply(ch.s, a, b); len(content) > 0 && a.Kind != "image" {
+	if content := e.apply(ch.s, a, b); len(content) > 0 && a.Picture == nil { // only videos' changes are told
 		ch.tell(b, ch.s.baseChange(b, "update", content, ch.now))
 	}
 	ch.put(b)
@@ -154,7 +165,7 @@ func (c *call) content() ([]edit, *fault) {
 		}
 	}
 	for _, e := range edits {
-		if cmp.Or(e.VideoID, e.ImageID) == "" {
+		if cmp.Or(e.VideoID, e.ImageID, e.MediaID) == "" {
 			return nil, invalidParam("UpdateContent")
 		}
 	}
@@ -202,6 +213,18 @@ func updateVideoInfos(s *Server, c *call) (any, *fault) {
 }
 
 func updateImageInfos(s *Server, c *call) (any, *fault) {
+	missing, refused := s.updatePictures(c, "image")
+	return reply{"NonExistImageIds": map[string][]string{"ImageId": missing}}, refused
+}
+
+func updateAttachedMediaInfos(s *Server, c *call) (any, *fault) {
+	missing, refused := s.updatePictures(c, "attached")
+	return reply{"NonExistMediaIds": missing}, refused
+}
+
+// updatePictures changes what is said of images or attached media, and answers the ids of
+// those that are not there.
+func (s *Server) updatePictures(c *call, kind string) ([]string, *fault) {
 	edits, refused := c.content()
 	if refused != nil {
 		return nil, refused
@@ -215,10 +238,11 @@ func updateImageInfos(s *Server, c *call) (any, *fault) {
 		}
 		for _, e := range edits {
 			e.CoverURL = nil
-			if a := s.lib.assets[e.ImageID]; a != nil && a.Kind == "image" && c.sees(a) {
+			id := cmp.Or(e.ImageID, e.MediaID)
+			if a := s.lib.assets[id]; a != nil && a.Kind == kind && c.sees(a) {
 				ch.update(a, e)
 			} else {
-				missing = append(missing, e.ImageID)
+				missing = append(missing, id)
 			}
 		}
 		if len(missing) == len(edits) && s.opt.UpdateAllUnknown404 {
@@ -226,7 +250,7 @@ func updateImageInfos(s *Server, c *call) (any, *fault) {
 		}
 		return nil
 	})
-	return reply{"NonExistImageIds": map[string][]string{"ImageId": missing}}, refused
+	return missing, refused
 }
 
 func deleteVideo(s *Server, c *call) (any, *fault) {
