@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"vodcurator/shared/localcloud"
 )
 
 // runtimeAPI plays the platform to one process: it hands out one event, and takes the
@@ -80,16 +82,6 @@ func start(t testing.TB, binary string, event []byte, env ...string) (took, busy
 	}
 }
 
-func compile(t testing.TB, dir, name, from string) string {
-	t.Helper()
-	binary := filepath.Join(dir, name)
-	cmd := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", binary, from)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, string(out))
-	return binary
-}
-
 // acknowledged is a queue's batch with a notification that autotag acknowledges without a call.
 func acknowledged(t testing.TB) []byte {
 	t.Helper()
@@ -104,7 +96,14 @@ func acknowledged(t testing.TB) []byte {
 // that a busy machine is busy for both. It fails over twice the empty function's time.
 func BenchmarkColdStart(b *testing.B) {
 	dir := b.TempDir()
-	binaries := []string{compile(b, dir, "empty", "./testdata/empty"), compile(b, dir, "autotag", "./autotag")}
+	var binaries []string
+	for _, program := range [][2]string{{"testdata", "empty"}, {"..", "functions/autotag"}} { // Go's settings, and ours
+		binaries = append(binaries, filepath.Join(dir, filepath.Base(program[1])))
+		cmd, err := localcloud.BuildCommand(b.Context(), program[0], program[1], binaries[len(binaries)-1])
+		require.NoError(b, err)
+		out, err := cmd.CombinedOutput()
+		require.NoError(b, err, string(out))
+	}
 	event := acknowledged(b)
 	var took, busy [2][]time.Duration
 	for b.Loop() {

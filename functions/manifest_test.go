@@ -13,6 +13,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
+
+	"vodcurator/shared/localcloud"
 )
 
 // manifest is the frame of s.yaml; a key that the frame does not know is refused.
@@ -303,11 +305,12 @@ func rightsOf(t *testing.T, file string) (have []string) {
 
 func TestEachRoleHasTheRightsItsCodeUsesAndNoOther(t *testing.T) {
 	dir := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags=-w", "-o", dir+"/", "./...") // with symbols
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	out, err := build.CombinedOutput()
-	require.NoError(t, err, string(out))
 	for _, name := range folders(t) {
+		build, err := localcloud.BuildCommand(t.Context(), "..", "functions/"+name, filepath.Join(dir, name))
+		require.NoError(t, err)
+		build.Args = slices.Insert(build.Args, 2, "-ldflags=-w") // with symbols
+		out, err := build.CombinedOutput()
+		require.NoError(t, err, string(out))
 		symbols, err := exec.CommandContext(t.Context(), "go", "tool", "nm", filepath.Join(dir, name)).Output()
 		require.NoError(t, err)
 

@@ -12,7 +12,6 @@ import (
 	"maps"
 	"net"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"slices"
@@ -272,19 +271,21 @@ func build(ctx context.Context, root string, again bool, errs io.Writer) error {
 	if err != nil {
 		return err
 	}
-	outputs := map[string]string{"./shared/cmd/vodctl": filepath.Join(".bin", "vodctl")}
+	outputs := map[string]string{"shared/cmd/vodctl": filepath.Join(".bin", "vodctl")}
 	for _, file := range mains {
 		name := filepath.Base(filepath.Dir(file))
-		outputs["./functions/"+name] = filepath.Join("functions", name, "target", "main")
+		outputs["functions/"+name] = filepath.Join("functions", name, "target", "main")
 	}
 	for _, from := range slices.Sorted(maps.Keys(outputs)) {
 		if _, err := os.Stat(filepath.Join(root, outputs[from])); err == nil && !again {
 			continue
 		}
-		_, _ = fmt.Fprintf(errs, "building %s\n", from)
-		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", outputs[from], from)
-		cmd.Dir, cmd.Stderr = root, errs
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		_, _ = fmt.Fprintf(errs, "building ./%s\n", from)
+		cmd, err := localcloud.BuildCommand(ctx, root, from, outputs[from])
+		if err != nil {
+			return err
+		}
+		cmd.Stderr = errs
 		if err := cmd.Run(); err != nil {
 			return fmt.Errorf("build %s: %w", from, err)
 		}

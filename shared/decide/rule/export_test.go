@@ -24,3 +24,6 @@ func Steps(p *Program, f *Facts) (Truth, int) {
 	t, _ := truthOf(in.safe(p.tree))
 	return t, in.steps
 }
+
+// WithoutCase is for the comparison with Unicode's own tables.
+var WithoutCase = withoutCase

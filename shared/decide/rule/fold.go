@@ -6,7 +6,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -21,13 +20,29 @@ func Fold(text string) string {
 	// One step may uncover work for another: a ligature falls apart into capitals, an
 	// invisible character keeps two others from being composed.
 	for range 4 {
-		next := norm.NFKC.String(cases.Fold().String(plain(norm.NFKC.String(text))))
+		next := norm.NFKC.String(withoutCase(plain(norm.NFKC.String(text))))
 		if next == text {
 			break
 		}
 		text = next
 	}
 	return plain(text)
+}
+
+// withoutCase is Unicode's full case folding. In a text that is taken apart the sharp s alone
+// becomes two letters, and only Greek and the dotted I need to be taken apart for that.
+// golang.org/x/text/cases needs tables of every language for it, 0.23 MB in each function,
+// and turns Cherokee letters round instead of folding them.
+func withoutCase(text string) string {
+	if strings.ContainsFunc(text, func(r rune) bool { return r == 'İ' || r>>8 == 0x03 || r>>8 == 0x1F }) {
+		text = norm.NFKD.String(text)
+	}
+	return strings.ReplaceAll(strings.Map(func(r rune) rune {
+		if r == 'ı' {
+			return r
+		}
+		return unicode.ToLower(unicode.ToUpper(r))
+	}, text), "ß", "ss")
 }
 
 // Compose writes letters and their marks as one character each where there is one, which

@@ -6,6 +6,9 @@ import (
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+	"pgregory.net/rapid"
 
 	"vodcurator/shared/decide/rule"
 )
@@ -20,6 +23,8 @@ func TestOneWordHasOneForm(t *testing.T) {
 		"office":     {"oﬃce", "OFFICE"},
 		"δρομοσ":     {"δρομος", "ΔΡΟΜΟΣ"},
 		"トレーラー":      {"トレーラー", "ﾄﾚｰﾗｰ"},
+		"ı":          {"ı"},
+		"ꮳꮃꭹ":        {"ꮳꮃꭹ", "ᏣᎳᎩ", "Ꮳꮃꭹ"},
 		"":           {"", " ", "\u200B", "\u3164", "\x7F"},
 		"az":         {"AZ", "aZ", "Az", "az", "\x7Faz"},
 		"\uFFFD":     {"\x80", "\xff", "\xff\xfe", "\uFFFD"},
@@ -28,6 +33,34 @@ func TestOneWordHasOneForm(t *testing.T) {
 			require.Equal(t, form, rule.Fold(text), "%q", text)
 		}
 	}
+}
+
+// TestCaseIsFoldedAsUnicodeFoldsIt compares every character, and texts of those that
+// change with their case or join their neighbours, with the tables of x/text/cases. Texts
+// are taken apart first, as Unicode's D145 asks: an iota below a letter moves behind its marks.
+func TestCaseIsFoldedAsUnicodeFoldsIt(t *testing.T) {
+	fold := cases.Fold()
+	alike := func(text string) (got, want string) {
+		return norm.NFKC.String(rule.WithoutCase(norm.NFKC.String(text))), norm.NFKC.String(fold.String(norm.NFKD.String(text)))
+	}
+	var lively []rune
+	for r := rune(1); r <= unicode.MaxRune; r++ {
+		if unicode.Is(unicode.Cherokee, r) { // x/text makes small letters of capitals and capitals of small ones
+			continue
+		}
+		got, want := alike(string(r))
+		if got != want {
+			t.Fatalf("%U: %+q, want %+q", r, got, want)
+		}
+		if got != string(r) || unicode.In(r, unicode.Mn, unicode.Lu, unicode.Ll) {
+			lively = append(lively, r)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		text := string(rapid.SliceOfN(rapid.SampledFrom(lively), 1, 8).Draw(t, "text"))
+		got, want := alike(text)
+		require.Equal(t, want, got, "%+q", text)
+	})
 }
 
 func TestATagSplitsAtTheCommasOfEveryScript(t *testing.T) {
