@@ -126,10 +126,21 @@ func (a *tool) approve(ctx context.Context, app *boot.App, o *state.Store, p rem
 // showApprovable shows what is going to be asked for. With --first programs get the portion
 // in its place.
 func (a *tool) showApprovable(policy *retention.Policy, p removal.Plan, say approval) error {
-	if a.json() && say.first > 0 {
+	if a.json() && !a.typing && say.first > 0 {
 		return nil
 	}
-	return a.present(p, func() error { return errors.Join(reports.Plan(a.out, p), a.sayQuota(policy, p)) })
+	return a.propose(p, func(a *tool) error { return errors.Join(reports.Plan(a.out, p), a.sayQuota(policy, p)) })
+}
+
+// propose presents what a person is going to be asked for. At a terminal the document for
+// programs is the approval that follows, so a person reads this on standard error.
+func (a *tool) propose(v any, text func(*tool) error) error {
+	if a.json() && a.typing {
+		beside := *a
+		beside.out, beside.format = a.err, report.AsTable
+		return text(&beside)
+	}
+	return a.present(v, func() error { return text(a) })
 }
 
 // portion is what an approval is of: the first items of a plan, or all.
@@ -193,8 +204,10 @@ func (a *tool) portion(ctx context.Context, o *state.Store, policy *retention.Po
 	if len(part.Over) > 0 {
 		within = "OVER THE GUARDS: " + strings.Join(part.Over, "; ")
 	}
-	return part, a.result(part, "\n  The first %s of %s media: %s, created %s to %s, %s\n", report.Count(part.Items, "item"), report.Number(part.Media),
-		report.Bytes(part.Bytes), part.Oldest.Format(time.DateTime), part.Newest.Format(time.DateTime), within)
+	return part, a.propose(part, func(a *tool) error {
+		return a.say("\n  The first %s of %s: %s, created %s to %s, %s\n", report.Count(part.Items, "item"), report.Count(part.Media, "asset"),
+			report.Bytes(part.Bytes), part.Oldest.Format(time.DateTime), part.Newest.Format(time.DateTime), within)
+	})
 }
 
 func (a *tool) withdraw(ctx context.Context, o *state.Store, p removal.Plan, by, note string) error {

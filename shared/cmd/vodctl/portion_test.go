@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,7 +47,7 @@ func TestAPortionIsShownBeforeItIsApproved(t *testing.T) {
 	env, p := backlog(t)
 	code, out, errs := vodctl(t, env, "approve", p.ID, "--first", "300")
 	require.Equal(t, 2, code)
-	require.Contains(t, out, "The first 300 items of 300 media: 300.0 kB, created 2020-01-01 00:00:00 to 2020-10-26 00:00:00, within the guards")
+	require.Contains(t, out, "The first 300 items of 300 assets: 300.0 kB, created 2020-01-01 00:00:00 to 2020-10-26 00:00:00, within the guards")
 	require.Contains(t, errs, "nothing was changed; say --yes")
 
 	_, out, _ = vodctl(t, env, "approve", p.ID, "--first", "300", "-o", "json")
@@ -78,4 +79,32 @@ func TestAPortionIsWithinTheGuardsOrRefused(t *testing.T) {
 	require.Equal(t, 2, code, errs)
 	_, err := removal.ReadApproval(t.Context(), opened(t, env), p)
 	require.ErrorIs(t, err, video.ErrNotFound)
+}
+
+// A program reads one document: at a terminal the approval, with what it is of shown to the
+// person on standard error; elsewhere what --yes would approve.
+func TestAnApprovalIsOneJSONDocument(t *testing.T) {
+	for name, first := range map[string][]string{"all": nil, "portion": {"--first", "300"}} {
+		t.Run(name, func(t *testing.T) {
+			env, p := backlog(t)
+			if first == nil {
+				env, p = planned(t)
+			}
+			args := append([]string{"approve", p.ID, "-o", "json"}, first...)
+			code, out, errs := vodctlTyped(t, env, "no\n", args...)
+			require.Equal(t, 1, code)
+			require.Empty(t, out, "nothing was approved")
+			require.Contains(t, errs, "Plan "+p.ID)
+			require.Equal(t, first != nil, strings.Contains(errs, "The first 300 items"), errs)
+
+			_, out, _ = vodctl(t, env, args...)
+			require.True(t, json.Valid([]byte(out)), out)
+
+			code, out, errs = vodctlTyped(t, env, p.Region+" "+p.Account+"\n", args...)
+			require.Zero(t, code, errs)
+			var given removal.Approval
+			require.NoError(t, json.Unmarshal([]byte(out), &given), out)
+			require.Equal(t, p.ID, given.Plan)
+		})
+	}
 }
