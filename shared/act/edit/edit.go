@@ -197,7 +197,7 @@ func (i Item) key() editing.Key {
 // A batch gives the journal a tenth of its own time, in these bounds, so that none waits
 // long for the one before; only a journal that is far behind gets what there is.
 const (
-	leastSpare = 100 * time.Millisecond
+	leastSpare = 50 * time.Millisecond
 	mostSpare  = 2 * time.Second
 	shardsOnce = 64
 )
