@@ -21,7 +21,7 @@
 // no limit, and what comes and goes meanwhile moves nothing else.
 //
 // The rate is kept as the times of the last calls: no second sees more than its share,
-// rounded up to whole calls. After a pause calls may follow each other at four times the
+// rounded up to whole calls. After a pause calls may follow each other at three times the
 // rate until the second's share is used, so that nobody waits for what nobody used: at twice
 // the rate a change at half load was visible 0.07 s later. golang.org/x/time/rate has a
 // burst on top of its rate: without one it is slow, with one it breaks the share. Retry and

@@ -85,13 +85,13 @@ func (b *bucket) wait(ctx context.Context) error {
 
 // next is when the next call may go: of n calls, as many as the rate allows in about
 // a second, the first lies that long back; and in its haste after a pause the bucket
-// is at most four times as fast as the rate.
+// is at most three times as fast as the rate.
 func (b *bucket) next(now time.Time, rate float64) time.Time {
 	n, took := max(1, int(rate)), len(b.recent)
 	for _, c := range []struct {
 		back int
 		gap  float64 // s
-	}{{n, float64(n) / rate}, {1, 1 / (4 * rate)}} {
+	}{{n, float64(n) / rate}, {1, 1 / (3 * rate)}} {
 		if took < c.back {
 			continue
 		}
