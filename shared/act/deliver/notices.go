@@ -114,7 +114,7 @@ func (n Notices) Batch(ctx context.Context, messages []events.Message, r *TagRep
 	if slices.ContainsFunc(results, func(r tag.Result) bool { return !r.Failed() }) {
 		return nil
 	}
-	return errors.Join(err, fmt.Errorf("none of %d media: %w", len(results), results[0].Outcome.Err))
+	return errors.Join(err, fmt.Errorf("none of %d assets: %w", len(results), results[0].Outcome.Err))
 }
 
 // Sweep looks at what was created before a timer's tick, whether it was announced or not;

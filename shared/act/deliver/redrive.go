@@ -115,7 +115,7 @@ func (q DeadLetters) revived(ctx context.Context, l DeadLetter) ([]byte, error) 
 		return body, nil // metadata takes its messages out of it
 	}
 	if notice, err := events.DecodeNotice(body); err == nil {
-		return nil, fmt.Errorf("a %s of VOD, not a change; the sweep finds its media by itself", notice.Kind)
+		return nil, fmt.Errorf("a %s of VOD, not a change; the sweep finds its asset by itself", notice.Kind)
 	}
 	m, err := pointedTo(key, body)
 	if err == nil {

@@ -139,7 +139,7 @@ func TestManyOddMediaAreCountedAndTheFirstNamed(t *testing.T) {
 	r := h.plan(t)
 	require.Zero(t, r.Plan.Items)
 	require.Len(t, r.Odd, 21)
-	require.Equal(t, "and 10 more media", r.Odd[20])
+	require.Equal(t, "and 10 more assets", r.Odd[20])
 }
 
 // A tag that only the search tells may be a hold.
@@ -208,13 +208,13 @@ func TestEmptyUploadsMakeNoRoomInTheGuard(t *testing.T) {
 	for i := range 60 {
 		h.cloud.VOD.Seed(playing(strconv.Itoa(i), 60, "temp"))
 	}
-	require.NotEmpty(t, h.plan(t).Plan.Over, "60 of 60 media, at most 5 %%")
+	require.NotEmpty(t, h.plan(t).Plan.Over, "60 of 60 assets, at most 5 %%")
 	for i := range 1200 { // as CreateUploadVideo leaves them; no byte is ever sent
 		h.cloud.VOD.Seed(fakevod.Asset{Kind: "video", Title: "x", Status: "Uploading", Created: now.Add(time.Duration(i) * time.Second), Source: &fakevod.Source{Status: "Uploading", FileName: "x.mp4"}})
 	}
 	h.cloud.Advance(24 * time.Hour)
 	p := h.plan(t).Plan
-	require.Equal(t, []string{"60 of 60 media, at most 5 %"}, p.Over)
+	require.Equal(t, []string{"60 of 60 assets, at most 5 %"}, p.Over)
 	require.Equal(t, 1260, p.Library.Media)
 	require.Equal(t, 60, p.Base())
 }

@@ -443,7 +443,7 @@ func (s *survey) ask(ctx context.Context, put func(*batch) bool) {
 			defer close(b.done)
 			b.answers, b.err = s.Library.Media(ctx, ids)
 			if b.err == nil && len(b.answers) != len(ids) {
-				b.err = fmt.Errorf("%d answers about %d media", len(b.answers), len(ids))
+				b.err = fmt.Errorf("%d answers about %d assets", len(b.answers), len(ids))
 			}
 		}(b, ids)
 		ok := put(b)

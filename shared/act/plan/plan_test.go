@@ -284,7 +284,7 @@ func TestAnUnfinishedPlanIsNotGoneOnWithAfterThreeDays(t *testing.T) {
 func TestAnAnswerThatIsShortIsAnError(t *testing.T) {
 	j := job(t, short{&library{media: many(30)}}, temps)
 	_, err := j.Run(t.Context(), now)
-	require.ErrorContains(t, err, "19 answers about 20 media")
+	require.ErrorContains(t, err, "19 answers about 20 assets")
 }
 
 type short struct{ *library }

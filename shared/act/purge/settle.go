@@ -28,7 +28,7 @@ func (w *work) settle(ctx context.Context, last bool) error {
 	ids := distinct(open)
 	answers, err := w.Library.Media(ctx, ids)
 	if err != nil {
-		return fmt.Errorf("settle %d media: %w", len(ids), err)
+		return fmt.Errorf("settle %d assets: %w", len(ids), err)
 	}
 	for _, item := range open {
 		at := slices.IndexFunc(answers, func(a video.Answer[video.Media]) bool { return a.ID == item.ID })

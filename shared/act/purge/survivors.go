@@ -96,7 +96,7 @@ func (w *work) media(ctx context.Context, ids []video.ID) ([]video.Answer[video.
 		return nil, err
 	}
 	if len(answers) != len(ids) {
-		return nil, fmt.Errorf("%d answers about %d media", len(answers), len(ids))
+		return nil, fmt.Errorf("%d answers about %d assets", len(answers), len(ids))
 	}
 	for i, a := range answers {
 		if a.ID != ids[i] {

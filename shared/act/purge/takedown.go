@@ -40,7 +40,7 @@ func (j Job) Takedown(ctx context.Context, t Takedown, now time.Time) (ledgerID 
 	case strings.TrimSpace(t.By) == "" || strings.TrimSpace(t.Reason) == "":
 		return "", nil, fmt.Errorf("%w: a takedown names who asks for it and why", video.ErrInvalid)
 	case len(t.IDs) == 0 || len(t.IDs) > maxTakedown:
-		return "", nil, fmt.Errorf("%w: %d media, a takedown takes 1 to %d", video.ErrInvalid, len(t.IDs), maxTakedown)
+		return "", nil, fmt.Errorf("%w: %d assets, a takedown takes 1 to %d", video.ErrInvalid, len(t.IDs), maxTakedown)
 	}
 	r, err := j.begin(now)
 	if err != nil {
@@ -81,7 +81,7 @@ func (r *run) urgent(ctx context.Context, t Takedown, going, gone []retention.It
 		}
 	}
 	if len(served) > 0 {
-		err = errors.Join(err, fmt.Errorf("%d media were not refreshed in the CDN, which may still serve them", len(served)))
+		err = errors.Join(err, fmt.Errorf("assets not refreshed in the CDN, which may still serve them: %d", len(served)))
 	}
 	return w.plan.ID, outcomes, errors.Join(err, proof)
 }

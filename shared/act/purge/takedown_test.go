@@ -54,8 +54,8 @@ func TestATakedownThatRemovesNothing(t *testing.T) {
 	for want, change := range map[string]func(*world, *purge.Takedown){
 		`tag "keep" holds`: func(*world, *purge.Takedown) {},
 		"names who asks":   func(_ *world, t *purge.Takedown) { t.Reason = " " },
-		"0 media":          func(_ *world, t *purge.Takedown) { t.IDs = nil },
-		"101 media": func(_ *world, t *purge.Takedown) {
+		"0 assets":          func(_ *world, t *purge.Takedown) { t.IDs = nil },
+		"101 assets": func(_ *world, t *purge.Takedown) {
 			t.IDs = nil
 			for i := range 101 {
 				t.IDs = append(t.IDs, video.ID(strings.Repeat("x", i+1)))
@@ -148,7 +148,7 @@ func TestACDNThatDoesNotForgetDoesNotKeepWhatIsTakenDown(t *testing.T) {
 		j := w.job()
 		j.CDN = cdn
 		_, outcomes, err := j.Takedown(t.Context(), purge.Takedown{IDs: []video.ID{"a"}, By: "anna", Reason: "why"}, later)
-		require.ErrorContains(t, err, "1 media were not refreshed in the CDN", want)
+		require.ErrorContains(t, err, "assets not refreshed in the CDN, which may still serve them: 1", want)
 		require.Equal(t, []video.Outcome{{ID: "a", Result: video.Done, Reason: "read again and not found; " + want}}, outcomes)
 		require.Empty(t, w.ids())
 	}

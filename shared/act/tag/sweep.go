@@ -83,7 +83,7 @@ func Sweep(ctx context.Context, library Searcher, at time.Time, span time.Durati
 		}
 	}
 	if s.Left > 0 {
-		faults = append(faults, fmt.Errorf("%w: %d media left: %w", video.ErrDeferred, s.Left, context.Cause(ctx)))
+		faults = append(faults, fmt.Errorf("%w: %d assets left: %w", video.ErrDeferred, s.Left, context.Cause(ctx)))
 	}
 	return s, errors.Join(faults...)
 }

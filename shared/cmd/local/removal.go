@@ -161,7 +161,7 @@ func (s *story) aftermath(ctx context.Context, plan stored.Plan) (gone int, err 
 
 // fates shows what became of each asset: the first clips, and the cast.
 func (s *story) fates(answers []video.Answer[video.Media]) (gone, sources int, err error) {
-	table := report.NewTable("media", "tags", "what became of it")
+	table := report.NewTable("asset", "tags", "what became of it")
 	for i, a := range answers {
 		name := fmt.Sprintf("clip %02d", i+1)
 		if i >= len(s.clips) {

@@ -118,8 +118,8 @@ func (a *tool) approve(ctx context.Context, app *boot.App, o *state.Store, p rem
 	if err != nil {
 		return err
 	}
-	err = a.result(given, "%s approved by %s: %s of %s media, %s. Stop it with: vodctl halt\n",
-		p.ID, given.By, report.Count(part.Items, "item"), report.Number(part.Media), report.Bytes(part.Bytes))
+	err = a.result(given, "%s approved by %s: %s of %s, %s. Stop it with: vodctl halt\n",
+		p.ID, given.By, report.Count(part.Items, "item"), report.Count(part.Media, "asset"), report.Bytes(part.Bytes))
 	return errors.Join(err, a.sayQuota(policy, p))
 }
 
@@ -146,7 +146,7 @@ func (a *tool) propose(v any, text func(*tool) error) error {
 // portion is what an approval is of: the first items of a plan, or all.
 type portion struct {
 	removal.Totals
-	Oldest time.Time `json:"oldest,omitzero"` // creation of the media
+	Oldest time.Time `json:"oldest,omitzero"` // creation of the assets
 	Newest time.Time `json:"newest,omitzero"`
 	Over   []string  `json:"over,omitempty"` // guards that it breaks
 	Fits   int       `json:"fits"`           // so many of the first items are within the guards

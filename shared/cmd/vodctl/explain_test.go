@@ -37,13 +37,13 @@ func TestAPolicyThatLeavesOutBuiltInHoldsIsWarnedAbout(t *testing.T) {
 func TestAPlanTellsItsWarningsAndWhatIsSetAside(t *testing.T) {
 	env, p := plannedLike(t, func(p *removal.Plan) {
 		p.Warnings = []string{"hold tags that no asset carries: \"kepe\""}
-		p.Odd = []string{"v1: createTime cannot be read", "and 3 more media"}
+		p.Odd = []string{"v1: createTime cannot be read", "and 3 more assets"}
 		p.Over = []string{"7 items, at most 5"}
 	})
 	_, out, errs := vodctl(t, env, "plan", "show")
 	require.Empty(t, errs)
 	for _, want := range []string{
-		"  WARNING: hold tags that no asset carries: \"kepe\"\n", "  Set aside and kept, since they cannot be judged:\n    v1: createTime cannot be read\n    and 3 more media\n",
+		"  WARNING: hold tags that no asset carries: \"kepe\"\n", "  Set aside and kept, since they cannot be judged:\n    v1: createTime cannot be read\n    and 3 more assets\n",
 		"A person can approve a portion of it, the oldest first: vodctl approve " + p.ID + " --first N\n", "Status: refused: over its guards: 7 items, at most 5\n",
 	} {
 		require.Contains(t, out, want)

@@ -105,7 +105,7 @@ func (a *tool) ledgerReport(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		rows := a.rows("plan", "asked for by", ">planned", ">removed", ">bytes planned", ">bytes freed", "standing")
+		rows := a.rows("plan", "asked for by", ">planned", ">removed", ">bytes planned", ">bytes freed", "status")
 		rows.Whole = r
 		for _, p := range r.Plans {
 			rows.Add(nil, p.Plan, p.By, p.Planned.Items, p.Freed.Items, report.Size(p.Planned.Bytes), report.Size(p.Freed.Bytes), ledgerStanding(p, time.Now()))

@@ -104,7 +104,7 @@ func (a *tool) showPlan(ctx context.Context, id string, items bool) error {
 
 func (a *tool) listPlans(ctx context.Context) error {
 	return a.withState(ctx, func(_ *boot.App, o *state.Store) error {
-		rows := a.rows("plan", ">media", ">items", ">bytes", "expires", "standing")
+		rows := a.rows("plan", ">assets", ">items", ">bytes", "expires", "status")
 		for id, err := range removal.Plans(ctx, o, time.Time{}) {
 			if err != nil {
 				return err
@@ -140,7 +140,7 @@ func (a *tool) pending(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		rows := a.rows("media", "takes", ">bytes", "since", ">days", "leaves from", "title", "rule")
+		rows := a.rows("asset", "takes", ">bytes", "since", ">days", "leaves from", "title", "rule")
 		for l, err := range removal.ReadLines[removal.Pending](ctx, o, p.Pending) {
 			if err != nil {
 				return err

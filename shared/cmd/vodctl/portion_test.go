@@ -57,7 +57,7 @@ func TestAPortionIsShownBeforeItIsApproved(t *testing.T) {
 
 	code, out, errs = vodctl(t, env, "approve", p.ID, "--first", "300", "--yes")
 	require.Zero(t, code, errs)
-	require.Contains(t, out, "300 items of 300 media, 300.0 kB")
+	require.Contains(t, out, "300 items of 300 assets, 300.0 kB")
 	approval, err := removal.ReadApproval(t.Context(), opened(t, env), p)
 	require.NoError(t, err)
 	require.Equal(t, 300, approval.First)

@@ -18,18 +18,18 @@ func TestEveryResultOfRowsIsCSVToo(t *testing.T) {
 	env, p := plannedLike(t, func(*removal.Plan) {})
 	library := file(t, "library.jsonl", `{"id":"a1","title":"x","status":"Normal"}`+"\n")
 	for command, header := range map[string]string{
-		"plan list":                          "plan,media,items,bytes,expires,standing",
+		"plan list":                          "plan,assets,items,bytes,expires,status",
 		"plan show":                          "id,title,created,kind,part,bytes,rule,reason",
 		"plan show --csv":                    "id,title,created,kind,part,bytes,rule,reason",
-		"plan what-if --library " + library:  "night,library,items,media,bytes,pending,over its guards",
-		"pending":                            "media,takes,bytes,since,days,leaves from,title,rule",
-		"ledger report":                      "plan,asked for by,planned,removed,bytes planned,bytes freed,standing",
+		"plan what-if --library " + library:  "night,library,items,assets,bytes,pending,over its guards",
+		"pending":                            "asset,takes,bytes,since,days,leaves from,title,rule",
+		"ledger report":                      "plan,asked for by,planned,removed,bytes planned,bytes freed,status",
 		"ledger reconcile":                   "day,removed,announced,not announced,from elsewhere,for example",
 		"state check":                        "object,why",
 		"state expire":                       "object",
 		"state compact":                      "object",
 		"state expire --rules":               "prefix,what lies there,read by,stays",
-		"undo":                               "run,at,media",
+		"undo":                               "run,at,assets",
 		"rules check":                        "file,line,column,message,hint",
 		"policy check":                       "file,line,column,message,hint",
 		"rules show facts":                   "fact,type,meaning",

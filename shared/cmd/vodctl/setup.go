@@ -76,7 +76,7 @@ func (a *tool) checkManifest(file string, plan bool) error {
 // autotagPolicy picks the policy of autotag's role: where metadata writes, autotag has no
 // right to. The manifest decides, where one is named; ours has a metadata queue.
 func (a *tool) autotagPolicy(file string) (string, error) {
-	const queued, direct = "ram-policy.json", "ram-policy-direct.json, which may change media: there is no METADATA_QUEUE"
+	const queued, direct = "ram-policy.json", "ram-policy-direct.json, which may change assets: there is no METADATA_QUEUE"
 	if file == "" {
 		return queued + ", or ram-policy-direct.json where s.yaml gives it no METADATA_QUEUE", nil
 	}

@@ -35,7 +35,7 @@ func (a *tool) snapshot(ctx context.Context, name string) (err error) {
 	if err := w.behind(ctx, have); err != nil {
 		return err
 	}
-	return a.result(snapshotResult{w.written, len(have.media)}, "%s media written, %s were there\n", report.Number(w.written), report.Number(len(have.media)))
+	return a.result(snapshotResult{w.written, len(have.media)}, "%s written, %s were there\n", report.Count(w.written, "asset"), report.Number(len(have.media)))
 }
 
 // snapshotResult is what a snapshot says for programs.

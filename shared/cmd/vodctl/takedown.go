@@ -23,7 +23,7 @@ func takedownCommand(a *tool) *cobra.Command {
 	cmd := &cobra.Command{
 		Annotations: inRows,
 		Use:         "takedown ID... --reason TEXT",
-		Short:       "Remove whole media at once, outside of every plan, with ledger and proof",
+		Short:       "Remove whole assets at once, outside every plan; the ledger records it, and the library is read as proof",
 		Args:        cobra.RangeArgs(1, 100),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if say.note == "" {
@@ -65,7 +65,7 @@ func (a *tool) takedown(ctx context.Context, t purge.Takedown, say remark, yes b
 		if err != nil && outcomes == nil {
 			return err
 		}
-		rows := a.rows("media", "result", "proof")
+		rows := a.rows("asset", "result", "proof")
 		rows.Indent = "  "
 		failed := 0
 		for _, o := range outcomes {
@@ -91,7 +91,7 @@ func (a *tool) showMedia(ctx context.Context, app *boot.App, ids []video.ID) err
 	if a.format != report.AsTable { // the result is still to come
 		out = a.err
 	}
-	rows := report.NewRows(out, report.AsTable, "media", "title", "tags", "created")
+	rows := report.NewRows(out, report.AsTable, "asset", "title", "tags", "created")
 	for _, m := range answers {
 		if m.Err != nil {
 			rows.Add(nil, m.ID, m.Err)

@@ -59,6 +59,6 @@ func TestATakedownThatTheCDNMayStillServeEndsWith1(t *testing.T) {
 	require.Equal(t, 1, code)
 	require.Regexp(t, ids[0]+` +done +read again and not found; the CDN was not refreshed`, out)
 	require.Regexp(t, `nobody +missing +it was gone already`, out)
-	require.Contains(t, errs, "1 media were not refreshed in the CDN, which may still serve them")
+	require.Contains(t, errs, "assets not refreshed in the CDN, which may still serve them: 1")
 	require.Zero(t, cloud.VOD.Len())
 }

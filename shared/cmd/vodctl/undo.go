@@ -44,7 +44,7 @@ func (a *tool) listRuns(ctx context.Context, o state.Objects) error {
 	if err != nil {
 		return err
 	}
-	rows := a.rows("run", "at", ">media")
+	rows := a.rows("run", "at", ">assets")
 	for _, r := range runs {
 		rows.Add(r, r.Name, r.At, r.Media)
 	}
@@ -84,7 +84,7 @@ func (a *tool) undo(ctx context.Context, app *boot.App, o *state.Store, run stri
 		err = a.listedOnly()
 	}
 	if err == nil && failed > 0 {
-		err = errors.Join(fmt.Errorf("%s not put back; run it again", report.Count(failed, "media")), sending)
+		err = errors.Join(fmt.Errorf("%s not put back; run it again", report.Count(failed, "asset")), sending)
 	}
 	return err
 }
@@ -126,7 +126,7 @@ func carryOut(ctx context.Context, app *boot.App, o *state.Store, changes []vide
 }
 
 func (a *tool) printReversals(reversals []edit.Reversal, changes int, yes bool, queue string) error {
-	rows := a.rows("media", "outcome", "puts back", "reason")
+	rows := a.rows("asset", "outcome", "puts back", "reason")
 	for _, r := range reversals {
 		result := string(r.Outcome.Result)
 		switch {
@@ -138,7 +138,7 @@ func (a *tool) printReversals(reversals []edit.Reversal, changes int, yes bool, 
 		}
 		rows.Add(r, cmp.Or(r.Change.ID, r.Outcome.ID), result, puts(r.Change), r.Outcome.Reason)
 	}
-	return errors.Join(rows.Print(), a.say("\n%d of %d media to put back\n", changes, len(reversals)))
+	return errors.Join(rows.Print(), a.say("\n%d of %s to put back\n", changes, report.Count(len(reversals), "asset")))
 }
 
 // puts says in a few words what a change sets.

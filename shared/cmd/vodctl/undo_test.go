@@ -74,7 +74,7 @@ func TestUndoListsBeforeItDoes(t *testing.T) {
 	writes := c.VOD.Log().Count("UpdateVideoInfos")
 	code, out, errs = vodctl(t, env, "undo", "run-1")
 	require.Zero(t, code, errs)
-	for _, want := range []string{`title "old"`, "would be put back", "title changed since", "2 of 3 media to put back\nnothing was done, --yes does it\n"} {
+	for _, want := range []string{`title "old"`, "would be put back", "title changed since", "2 of 3 assets to put back\nnothing was done, --yes does it\n"} {
 		require.Contains(t, out, want)
 	}
 	require.Equal(t, writes, c.VOD.Log().Count("UpdateVideoInfos"))

@@ -72,7 +72,7 @@ func (a *tool) whatIf(ctx context.Context, w whatIf) error {
 	if len(plans) == 1 && a.format == report.AsTable {
 		return reports.Plan(a.out, plans[0])
 	}
-	rows := a.rows("night", ">library", ">items", ">media", ">bytes", ">pending", "over its guards")
+	rows := a.rows("night", ">library", ">items", ">assets", ">bytes", ">pending", "over its guards")
 	for _, p := range plans {
 		rows.Add(p, report.Day(p.Created), p.Library.Media, p.Items, p.Media, report.Size(p.Bytes), p.PendingItems, strings.Join(p.Over, "; "))
 	}
@@ -166,7 +166,7 @@ func (a *tool) simulate(ctx context.Context, w whatIf, policyFile string, at tim
 }
 
 func (a *tool) difference(one, other []retention.Item) error {
-	rows := a.rows("", "media", "takes", ">bytes", "rule", "reason")
+	rows := a.rows("", "asset", "takes", ">bytes", "rule", "reason")
 	rows.None = "Both policies take the same."
 	type differing struct {
 		Sign string `json:"sign"` // + the other policy takes it, - only the first does

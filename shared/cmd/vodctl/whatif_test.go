@@ -36,7 +36,7 @@ func TestASnapshotIsPlannedOnWithoutAnAccount(t *testing.T) {
 
 	code, out, errs := vodctl(t, cloud.Env(), "snapshot", file)
 	require.Zero(t, code, errs)
-	require.Contains(t, out, "45 media written, 0 were there")
+	require.Contains(t, out, "45 assets written, 0 were there")
 
 	whole, err := os.ReadFile(file)
 	require.NoError(t, err)
@@ -50,7 +50,7 @@ func TestASnapshotIsPlannedOnWithoutAnAccount(t *testing.T) {
 	try := []string{"plan", "what-if", "--library", file, "--policy", policy, "--at", "2026-06-01"}
 	code, out, errs = vodctl(t, nil, try...)
 	require.Zero(t, code, errs)
-	require.Contains(t, out, "45 media in the library, 2 would lose 2 items") // 42 and 44 days old; 40 is not over 40
+	require.Contains(t, out, "45 assets in the library, 2 would lose 2 items") // 42 and 44 days old; 40 is not over 40
 	code, out, errs = vodctl(t, nil, append(try, "--nights", "10")...)
 	require.Zero(t, code, errs)
 	require.Contains(t, out, "2026-06-10")

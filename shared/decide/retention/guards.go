@@ -14,7 +14,7 @@ func (g Guards) Over(items, media, unknown int, bytes int64, library int) (over 
 	}
 	// A library that was not counted cannot be divided by: it counts as too small.
 	if library <= 0 || float64(media)*100 > g.Percent*float64(library) {
-		over = append(over, fmt.Sprintf("%d of %d media, at most %g %%", media, library, g.Percent))
+		over = append(over, fmt.Sprintf("%d of %d assets, at most %g %%", media, library, g.Percent))
 	}
 	if bytes > g.Bytes {
 		over = append(over, fmt.Sprintf("%d bytes, at most %d", bytes, g.Bytes))

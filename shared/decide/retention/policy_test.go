@@ -335,11 +335,11 @@ func TestGuards(t *testing.T) {
 		"nothing":                    {library: 0},
 		"at every limit":             {items: 10, media: 10, unknown: 1, bytes: 1000, library: 100},
 		"one item more":              {items: 11, media: 10, library: 100, over: []string{"11 items, at most 10"}},
-		"one media more":             {items: 1, media: 11, library: 100, over: []string{"11 of 100 media, at most 10 %"}},
+		"one media more":             {items: 1, media: 11, library: 100, over: []string{"11 of 100 assets, at most 10 %"}},
 		"one byte more":              {items: 1, media: 1, bytes: 1001, library: 100, over: []string{"1001 bytes, at most 1000"}},
 		"one unknown more":           {items: 2, media: 1, unknown: 2, library: 100, over: []string{"2 items of unknown size, at most 1"}},
-		"a library nobody counted":   {items: 1, media: 1, over: []string{"1 of 0 media, at most 10 %"}},
-		"a library of negative size": {items: 1, library: -1, over: []string{"0 of -1 media, at most 10 %"}},
+		"a library nobody counted":   {items: 1, media: 1, over: []string{"1 of 0 assets, at most 10 %"}},
+		"a library of negative size": {items: 1, library: -1, over: []string{"0 of -1 assets, at most 10 %"}},
 	} {
 		require.Equal(t, tc.over, g.Over(tc.items, tc.media, tc.unknown, tc.bytes, tc.library), name)
 	}

@@ -15,7 +15,7 @@ import (
 //
 // It has no exported methods on purpose: an expression could call them.
 type Facts struct {
-	ID          string    `expr:"id" doc:"the id of the media"`
+	ID          string    `expr:"id" doc:"the id of the asset"`
 	Kind        string    `expr:"kind" doc:"video, audio or image"`
 	Title       string    `expr:"title" doc:"the title"`
 	FileName    string    `expr:"file_name" doc:"name of the uploaded file"`
@@ -42,7 +42,7 @@ type Facts struct {
 	Now         time.Time `expr:"now" doc:"the moment for which is decided"`
 	AgeDays     float64   `expr:"age_days" doc:"days since uploaded"`
 	IdleDays    float64   `expr:"idle_days" doc:"days since modified"`
-	SourceGone  bool      `expr:"source_gone" doc:"the source file was deleted, the media stayed"`
+	SourceGone  bool      `expr:"source_gone" doc:"the source file was deleted, the asset stayed"`
 	Streams     []Stream  `expr:"streams" doc:"transcoded outputs: definition, format, codec, status, width, height, size, bitrate, fps, age_days, encrypted"`
 	Bytes       int       `expr:"bytes" doc:"bytes of the source file and all streams together"`
 

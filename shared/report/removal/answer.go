@@ -80,9 +80,9 @@ func (a PlanAnswer) Notice(err error) (text string, incidents []notify.Incident)
 		say(stored.IncidentNoRun, "%v", err)
 		return "no plan: " + err.Error(), incidents
 	case a.Plan == "":
-		text = fmt.Sprintf("%s media read, the plan is not finished", report.Number(a.Read))
+		text = fmt.Sprintf("%s read, the plan is not finished", report.Count(a.Read, "asset"))
 	default:
-		text = fmt.Sprintf("plan %s lists %s of %s media: %s", a.Plan, report.Count(a.Items, "item"), report.Number(a.Media), report.Bytes(a.Bytes))
+		text = fmt.Sprintf("plan %s lists %s of %s: %s", a.Plan, report.Count(a.Items, "item"), report.Count(a.Media, "asset"), report.Bytes(a.Bytes))
 	}
 	for _, over := range a.Over {
 		say(stored.IncidentOverGuards, "over a guard: %s", over)
@@ -97,7 +97,7 @@ func (a PlanAnswer) Notice(err error) (text string, incidents []notify.Incident)
 		say(stored.IncidentMissed, "%s without a plan before this one", report.Count(a.Missed, "night"))
 	}
 	if a.Nights > 0 {
-		say(stored.IncidentSlow, "planning has taken %s; read so far: %s media", report.Count(a.Nights, "night"), report.Number(a.Read))
+		say(stored.IncidentSlow, "planning has taken %s; read so far: %s", report.Count(a.Nights, "night"), report.Count(a.Read, "asset"))
 	}
 	if len(a.Odd) > 0 && a.Plan != "" { // until then they are only the first
 		say(stored.IncidentAside, "set aside, they stay: %s%s", strings.Join(a.Odd[:min(len(a.Odd), oddNamed)], "; "),
@@ -107,7 +107,7 @@ func (a PlanAnswer) Notice(err error) (text string, incidents []notify.Incident)
 		say(stored.IncidentCorrupt, "not counted under STATE: %s", strings.Join(a.Skipped, "; "))
 	}
 	if a.Unread > 0 {
-		say(stored.IncidentUnread, "%s media could not be read", report.Number(a.Unread))
+		say(stored.IncidentUnread, "%s could not be read", report.Count(a.Unread, "asset"))
 	}
 	return text, incidents
 }

@@ -22,7 +22,7 @@ func Plan(w io.Writer, p stored.Plan) error {
 	e.say("Plan %s", p.ID)
 	e.say("  account %s, region %s%s", p.Account, p.Region, prefixed(", application ", p.App))
 	e.say("  made %s, to be applied before %s", p.Created.Format(time.DateTime), p.Expires.Format(time.DateTime))
-	e.say("  %s in the library%s, %s would lose %s: %s", report.Number(p.Library.Media)+" media", unread(p.Library.Unread),
+	e.say("  %s in the library%s, %s would lose %s: %s", report.Count(p.Library.Media, "asset"), unread(p.Library.Unread),
 		report.Number(p.Media), report.Count(p.Items, "item"), sized(p.Totals))
 	if p.Items > 0 {
 		e.say("  %s to read again and %s to delete, about %s", report.Count(p.Work.Reads, "call"), report.Count(p.Work.Deletes, "call"),
@@ -41,7 +41,7 @@ func Plan(w io.Writer, p stored.Plan) error {
 	for _, warning := range p.Warnings {
 		e.say("  WARNING: %s", warning)
 	}
-	rules := report.NewTable("rule", "takes", ">items", ">media", ">bytes", ">unknown")
+	rules := report.NewTable("rule", "takes", ">items", ">assets", ">bytes", ">unknown")
 	for _, r := range p.Rules {
 		rules.Row(r.Rule, r.Kind, report.Number(r.Items), report.Number(r.Media), report.Bytes(r.Bytes), report.Number(r.Unknown))
 	}

@@ -87,7 +87,7 @@ func (d *Draft) OddText() []string {
 	if d.Odds <= len(d.Odd) {
 		return d.Odd
 	}
-	return append(slices.Clip(d.Odd), fmt.Sprintf("and %d more media", d.Odds-len(d.Odd)))
+	return append(slices.Clip(d.Odd), fmt.Sprintf("and %d more assets", d.Odds-len(d.Odd)))
 }
 
 func (d Draft) prefix() string { return "drafts/" + state.Stamp(d.At) + "-" + d.key() + "/" }
