@@ -44,8 +44,10 @@ func DefaultSource() []byte { return slices.Clone(defaultPolicy) }
 // Policy is a checked retention policy. It is safe for concurrent use, and its
 // zero value removes nothing.
 type Policy struct {
-	// Hash names the text that the policy was read from.
+	// Hash names the text that the policy was read from, and its duty.
 	Hash string
+	// Duty is what its rules do.
+	Duty Duty
 	// Guards stop a run before its first removal.
 	Guards Guards
 	// Grace is how long an item is listed as leaving before it goes; 0: not at all.

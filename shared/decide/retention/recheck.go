@@ -61,6 +61,8 @@ func Look(item Item, a video.Answer[video.Media]) Found {
 	case a.Err != nil:
 	case item.Kind == Whole:
 		f.Presence = Present
+	case item.Kind == Move:
+		f.Presence = moved(item, a.Value)
 	case item.Kind == Stream && a.Value.Streams != nil:
 		present(slices.ContainsFunc(a.Value.Streams, func(s video.Stream) bool { return s.Job == item.Part }))
 	case item.Kind == Source && a.Value.Source != nil:

@@ -49,12 +49,30 @@ import (
 // Kind says which part of a media an item takes.
 type Kind string
 
-// The parts that can be taken, smallest first: parts go before wholes.
+// The parts that can be taken, smallest first: parts go before wholes. Move takes nothing:
+// it changes the storage class, and stands in plans of the duty Moving only.
 const (
 	Stream Kind = "stream" // one transcoded stream; Part is its job
 	Source Kind = "source" // the uploaded file; the media goes on playing
 	Images Kind = "images" // snapshots taken of the video; Part is their type
 	Whole  Kind = "video"  // the media with everything that belongs to it
+	Move   Kind = "move"   // Part is its scope, AllParts or SourcePart; To is the class
+)
+
+// The scopes of a Move.
+const (
+	AllParts   = "all"
+	SourcePart = "source"
+)
+
+// Duty says what a plan does to what it lists. A policy file with rules of both kinds makes
+// two policies, and each night two plans, which are approved, guarded and run apart.
+type Duty string
+
+// The duties.
+const (
+	Removing Duty = ""     // it leaves the library
+	Moving   Duty = "move" // it gets another storage class
 )
 
 // Unknown is the size of what the library does not tell the size of. It counts
@@ -69,6 +87,8 @@ type Item struct {
 	Bytes  int64    `json:"bytes"` // Unknown: not told
 	Rule   string   `json:"rule"`
 	Reason string   `json:"reason"`
+	To     string   `json:"to,omitempty"`    // of a Move: the storage class
+	Early  bool     `json:"early,omitempty"` // of a Move: also before the minimum time of the class is over
 }
 
 // Same says that two items take the same thing, whatever their reasons.

@@ -41,6 +41,8 @@ type Plan struct {
 	Expires time.Time `json:"expires"`
 	video.Scope
 	Policy string `json:"policy"` // hash of the policy file
+	// Duty is what the plan does to its items.
+	Duty retention.Duty `json:"duty,omitempty"`
 
 	Library Library          `json:"library"`
 	Guards  retention.Guards `json:"guards"`
