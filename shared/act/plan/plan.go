@@ -122,11 +122,11 @@ func (j Job) goOn(ctx context.Context, d removal.Draft, at time.Time) (Report, e
 	tick := d.Tick
 	d.Tick = at
 	inputs, err := removal.LoadInputs(ctx, j.State, j.Library, j.Policy, d.At)
-	if err == nil && j.Policy.RemovesImages() {
-		images, damaged, failed := removal.LoadImages(ctx, j.State)
-		inputs.Imaged, err = images.Gone, failed
+	if err == nil && j.Policy.NeedsPast() {
+		past, damaged, failed := removal.LoadPast(ctx, j.State)
+		inputs.Imaged, inputs.Entered, err = past.Gone, past.Moved, failed
 		for _, fault := range damaged {
-			j.Log.WarnContext(ctx, "which images it tells of is not known; they are listed once more", slog.Any("error", fault))
+			j.Log.WarnContext(ctx, "which images and moves it tells of is not known; those images are listed once more", slog.Any("error", fault))
 		}
 	}
 	if err == nil {

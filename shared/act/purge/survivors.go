@@ -42,6 +42,12 @@ func (w *work) recheck(ctx context.Context, entries []retention.Verdict) ([][]re
 	if err != nil {
 		return nil, err
 	}
+	if w.Policy.Duty == retention.Moving {
+		if err := w.readPast(ctx); err != nil {
+			return nil, err
+		}
+		inputs.Entered = w.past.Moved
+	}
 	found := make([][]retention.Found, len(entries))
 	for i, e := range entries {
 		w.modified[e.ID] = answers[i].Value.Modified
@@ -70,22 +76,31 @@ func (w *work) fillImages(ctx context.Context, found []retention.Found) error {
 		if f.Item.Kind != retention.Images || f.Presence != retention.Untold || f.Err != nil {
 			continue
 		}
-		if w.images == nil {
-			images, corrupt, err := stored.LoadImages(ctx, w.State)
-			if err != nil {
-				return fmt.Errorf("read which images are gone: %w", err)
-			}
-			for _, fault := range corrupt {
-				w.Log.WarnContext(ctx, "which images it tells of is not known", slog.Any("error", fault))
-			}
-			w.images = &images
+		if err := w.readPast(ctx); err != nil {
+			return err
 		}
-		if w.images.Gone(f.Item.ID, f.Item.Part) {
+		if w.past.Gone(f.Item.ID, f.Item.Part) {
 			f.Presence = retention.Absent
 		}
 		_, open := w.removedTonight[keyOf(f.Item)]
-		f.Unsure = open || w.images.Unsure(f.Item.ID, f.Item.Part)
+		f.Unsure = open || w.past.Unsure(f.Item.ID, f.Item.Part)
 	}
+	return nil
+}
+
+// readPast reads, once, what only the ledger tells.
+func (w *work) readPast(ctx context.Context) error {
+	if w.past != nil {
+		return nil
+	}
+	past, corrupt, err := stored.LoadPast(ctx, w.State)
+	if err != nil {
+		return fmt.Errorf("read which images are gone and what was moved: %w", err)
+	}
+	for _, fault := range corrupt {
+		w.Log.WarnContext(ctx, "which images and moves it tells of is not known", slog.Any("error", fault))
+	}
+	w.past = &past
 	return nil
 }
 

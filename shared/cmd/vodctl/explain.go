@@ -90,11 +90,11 @@ func (a *tool) explainPlan(ctx context.Context, plan string, ids []video.ID) err
 // loadInputs reads what the policy wants to know beside the library.
 func loadInputs(ctx context.Context, app *boot.App, o state.Objects, policy *retention.Policy, at time.Time) (retention.Inputs, error) {
 	inputs, err := removal.LoadInputs(ctx, o, app.VOD, policy, at)
-	if err != nil || !policy.RemovesImages() {
+	if err != nil || !policy.NeedsPast() {
 		return inputs, err
 	}
-	images, _, err := removal.LoadImages(ctx, o)
-	inputs.Imaged = images.Gone
+	past, _, err := removal.LoadPast(ctx, o)
+	inputs.Imaged, inputs.Entered = past.Gone, past.Moved
 	return inputs, err
 }
 

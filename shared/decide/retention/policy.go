@@ -708,9 +708,10 @@ func (p *Policy) Quota(name string) bool {
 	return slices.ContainsFunc(p.quotas, func(q *quota) bool { return q.name == name })
 }
 
-// RemovesImages says that a rule removes images (Inputs.Imaged).
-func (p *Policy) RemovesImages() bool {
-	return p != nil && slices.ContainsFunc(p.rules, func(r *removal) bool { return len(r.images) > 0 })
+// NeedsPast says that the policy needs to know what only the ledger tells: which images are
+// gone (Inputs.Imaged), and since when an asset is in its class (Inputs.Entered).
+func (p *Policy) NeedsPast() bool {
+	return p != nil && (p.Duty == Moving || len(p.Prices.PerGB) > 0 || slices.ContainsFunc(p.rules, func(r *removal) bool { return len(r.images) > 0 }))
 }
 
 var errNoPolicy = errors.New("no policy")
