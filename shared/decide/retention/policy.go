@@ -691,6 +691,9 @@ func inTest(i Item) string {
 
 // Rules are the names of the rules and quotas, in their order.
 func (p *Policy) Rules() (names []string) {
+	if p == nil {
+		return nil
+	}
 	for _, r := range p.rules {
 		names = append(names, r.name)
 	}

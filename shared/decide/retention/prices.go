@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"vodcurator/shared/decide/rule"
+	"vodcurator/shared/video"
 )
 
 // month is what prices take for a month.
@@ -119,4 +120,37 @@ func (p Prices) Of(i Item, class string, since time.Duration) Money {
 	m.Month -= to * gb
 	m.Retrieval, m.Moves = retrieval*gb, moves/10_000
 	return m
+}
+
+// Stored adds what an asset holds, in bytes, by storage class. ok is false when a size or
+// the class is not told; then nothing is added.
+func Stored(m video.Media, to map[string]int64) (ok bool) {
+	total := Size(m)
+	source, rest := parts(m.StorageClass)
+	if total == Unknown || coldness(source) < 0 {
+		return false
+	}
+	var file int64
+	if m.Source == nil || !m.Source.Gone() {
+		file = m.Size
+		if m.Source != nil && m.Source.Size > 0 {
+			file = m.Source.Size
+		}
+	}
+	to[source] += file
+	to[rest] += total - file
+	return true
+}
+
+// Month is what so many bytes by class cost in a month. ok is false when a class that holds
+// some has no price.
+func (p Prices) Month(stored map[string]int64) (sum float64, ok bool) {
+	for class, bytes := range stored {
+		price, known := p.PerGB[class]
+		if bytes > 0 && !known {
+			return 0, false
+		}
+		sum += price * float64(bytes) / 1e9
+	}
+	return sum, true
 }
