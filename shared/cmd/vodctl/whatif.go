@@ -148,7 +148,7 @@ func (a *tool) simulate(ctx context.Context, w whatIf, policyFile string, at tim
 		return nil, nil, err
 	}
 	outside := aside{store, a, map[string]string{policy.HoldList: w.holds, policy.Usage: w.usage}}
-	scope := video.Scope{Region: cmp.Or(os.Getenv("ALIBABA_CLOUD_REGION"), "cn-shanghai"), Account: w.library}
+	scope := video.Scope{Region: cmp.Or(a.env("ALIBABA_CLOUD_REGION"), "cn-shanghai"), Account: w.library}
 	bar := a.progress(" nights")
 	bar.until = at.AddDate(0, 0, w.nights)
 	defer bar.end()
