@@ -318,11 +318,13 @@ func (s *sums) add(v retention.Verdict, now time.Time) {
 		} else {
 			s.kinds[i.Kind]++
 		}
-		if month, penalty, ok := s.price.Saving(i.Bytes, v.Class, now.Sub(v.Created)); ok {
-			s.saving.Month += month
-			s.saving.Penalty += penalty
-		} else {
-			s.saving.Unpriced++
+		money := s.price.Of(i, v.Class, since(v, now))
+		s.saving.Add(money)
+		if r.Money == nil && len(s.price.PerGB) > 0 {
+			r.Money = &retention.Money{}
+		}
+		if r.Money != nil {
+			r.Money.Add(money)
 		}
 		s.big(removal.Big{Item: i, Title: v.Title})
 	}
@@ -330,6 +332,19 @@ func (s *sums) add(v retention.Verdict, now time.Time) {
 	if slices.ContainsFunc(v.Items, func(i retention.Item) bool { return i.Kind == retention.Images }) {
 		s.calls[retention.Images]++
 	}
+}
+
+// since is how long the asset has been in its storage class. Where no move of ours tells,
+// a removal counts from the upload: most assets stay in the class they came in. For a move
+// out of a class that would be a guess against the owner.
+func since(v retention.Verdict, now time.Time) time.Duration {
+	switch moves := slices.ContainsFunc(v.Items, func(i retention.Item) bool { return i.Kind == retention.Move }); {
+	case !v.Entered.IsZero():
+		return now.Sub(v.Entered)
+	case moves:
+		return -1
+	}
+	return now.Sub(v.Created)
 }
 
 func (s *sums) big(b removal.Big) {

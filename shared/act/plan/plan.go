@@ -170,7 +170,10 @@ func (j Job) check(at time.Time) error {
 	if at.IsZero() {
 		faults = append(faults, errors.New("plan: the event has no time"))
 	}
-	return errors.Join(append(faults, j.Policy.Check())...)
+	if err := j.Policy.Check(); err != nil {
+		return errors.Join(append(faults, err)...)
+	}
+	return errors.Join(append(faults, j.Policy.CheckRegion(j.Scope.Region))...)
 }
 
 // nights counts the nights that have ended since planning began: the last tick of a

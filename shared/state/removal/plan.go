@@ -133,6 +133,7 @@ type RuleTotals struct {
 	Rule string         `json:"rule"`
 	Kind retention.Kind `json:"kind"`
 	Totals
+	Money *retention.Money `json:"money,omitempty"` // nil: the policy has no prices
 }
 
 // Big is an item with the title of its media.
@@ -150,10 +151,8 @@ type Work struct {
 
 // Saving is an estimate by the policy's prices.
 type Saving struct {
-	Currency string  `json:"currency,omitempty"`
-	Month    float64 `json:"month"`
-	Penalty  float64 `json:"penalty,omitempty"`  // once, for storage classes with a minimum time
-	Unpriced int     `json:"unpriced,omitempty"` // items without a price or a size
+	Currency string `json:"currency,omitempty"`
+	retention.Money
 }
 
 // Chunk is one object with lines of the plan, named by the hash of its bytes.
