@@ -16,6 +16,7 @@ package removal
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -49,6 +50,7 @@ type Plan struct {
 	Over    []string         `json:"over,omitempty"` // guards that the plan is over, so that it would not run
 	Totals
 	Rules []RuleTotals          `json:"rules,omitempty"`
+	Moves []MoveTotals          `json:"moves,omitempty"` // what it moves, by what one call can ask for
 	Kept  map[retention.Why]int `json:"kept,omitempty"`
 	Near  []retention.Keep      `json:"near,omitempty"` // the nearest of what stays
 	// Warnings says what of the policy may surprise its owner, and which of its
@@ -136,6 +138,20 @@ type RuleTotals struct {
 	Money *retention.Money `json:"money,omitempty"` // nil: the policy has no prices
 }
 
+// MoveTotals are the totals of the moves to one class, of whole assets or of source files.
+type MoveTotals struct {
+	To    string `json:"to"`
+	Scope string `json:"scope"`
+	Early bool   `json:"early,omitempty"`
+	Totals
+}
+
+// Compare orders them by class, scope, and early last.
+func (m MoveTotals) Compare(o MoveTotals) int {
+	early := map[bool]int{true: 1}
+	return cmp.Or(cmp.Compare(m.To, o.To), cmp.Compare(m.Scope, o.Scope), cmp.Compare(early[m.Early], early[o.Early]))
+}
+
 // Big is an item with the title of its media.
 type Big struct {
 	retention.Item
@@ -145,7 +161,7 @@ type Big struct {
 // Work is what applying the plan costs at the documented rates.
 type Work struct {
 	Reads   int     `json:"reads"`
-	Deletes int     `json:"deletes"`
+	Deletes int     `json:"deletes"` // calls that remove, or that ask for moves
 	Minutes float64 `json:"minutes"`
 }
 
