@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"vodcurator/shared/boot/night"
 	"vodcurator/shared/decide/retention"
 	reports "vodcurator/shared/report/removal"
+	"vodcurator/shared/state/removal"
 )
 
 type handler struct {
@@ -26,8 +28,16 @@ func (h handler) handle(ctx context.Context, raw []byte) (any, error) {
 		job := h.job
 		job.Policy = policy
 		made, err := job.Run(ctx, at)
-		h.tell(ctx, at, policy, made, err)
-		return reports.Planned(made), err
+		answer := reports.Planned(made)
+		finished := made.Finished()
+		if moves := policy.Moves(); moves != nil && finished && err == nil {
+			job.Policy = moves
+			var moving plan.Report
+			moving, err = job.Run(ctx, at)
+			answer, finished = answer.With(reports.Planned(moving)), moving.Finished()
+		}
+		h.tell(ctx, at, policy, made.Plan, answer, finished, err)
+		return answer, err
 	})
 	if err == nil {
 		h.keepSmall(ctx, ran)
@@ -35,18 +45,20 @@ func (h handler) handle(ctx context.Context, raw []byte) (any, error) {
 	return answer, err
 }
 
-// tell sends the night's one notice when its plan is made, and until then what needs
+// tell sends the night's one notice when its plans are made, and until then what needs
 // a person, within what is left of the time.
-func (h handler) tell(ctx context.Context, at time.Time, policy *retention.Policy, made plan.Report, err error) {
-	answer := reports.Planned(made)
-	if err == nil && made.Finished() {
-		h.night.Hook.Night(ctx, h.night.State, policy, made.Plan, func(s notify.Since) notify.Notice {
+func (h handler) tell(ctx context.Context, at time.Time, policy *retention.Policy, made removal.Plan, answer reports.PlanAnswer, finished bool, err error) {
+	if err == nil && finished {
+		h.night.Hook.Night(ctx, h.night.State, policy, made, func(s notify.Since) notify.Notice {
 			text, incidents, facts := answer.Night(s)
 			n := h.night.At(at, facts)
 			n.Text = text
 			return n.With(incidents)
 		})
 		return
+	}
+	if err != nil && made.ID != "" {
+		err = fmt.Errorf("plan %s is made, and none that moves: %w", made.ID, err)
 	}
 	_, incidents := answer.Notice(err)
 	h.night.Tell(ctx, at, answer, incidents...)

@@ -229,9 +229,6 @@ func (j Job) check(at time.Time) error {
 		if moves && j.Mover == nil || !moves && j.Library == nil {
 			faults = append(faults, fmt.Errorf("purge: the policy's duty is %q, and there is no way to do that here", cmp.Or(j.Policy.Duty, "remove")))
 		}
-		if err := j.Policy.CheckRegion(j.Scope.Region); err != nil {
-			faults = append(faults, err)
-		}
 	}
 	if j.Policy != nil && j.Policy.Duty == retention.Removing && j.Policy.Refresh && j.CDN == nil {
 		faults = append(faults, errors.New("purge: the policy asks for refresh_cdn, and there is no way to do that here"))

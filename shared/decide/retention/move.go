@@ -72,6 +72,10 @@ func (p *Policy) CheckRegion(region string) error {
 		strings.Join(regions, ", "), region)
 }
 
+// NoMoves is the policy of a file in which no rule moves: what earlier ones asked for is
+// settled by it, and nothing is asked for.
+func NoMoves() *Policy { return &Policy{Hash: "no rule moves", Duty: Moving} }
+
 type (
 	// mover is a rule that moves.
 	mover struct {

@@ -10,6 +10,7 @@ import (
 	"vodcurator/shared/act/notify"
 	"vodcurator/shared/act/plan"
 	"vodcurator/shared/act/purge"
+	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
 	stored "vodcurator/shared/state/removal"
@@ -38,6 +39,9 @@ type PlanAnswer struct {
 	Skipped []string  `json:"skipped,omitempty"` // objects of the state that do not count: stray, corrupt or of the future
 	// Warnings says what of the policy may surprise its owner, and what of it protects nothing.
 	Warnings []string `json:"warnings,omitempty"`
+
+	Moves *PlanAnswer         `json:"moves,omitempty"` // of the night's plan that moves; nil: the policy has none
+	To    []stored.MoveTotals `json:"to,omitempty"`    // of such a plan: what it moves where
 }
 
 // Planned words what came of planning.
@@ -50,8 +54,14 @@ func Planned(r plan.Report) PlanAnswer {
 	return PlanAnswer{
 		Plan: p.ID, Expires: p.Expires, Read: r.Read, Unread: p.Library.Unread, Media: p.Media, Items: p.Items, Bytes: p.Bytes,
 		Unknown: p.Unknown, Pending: p.PendingItems, Soon: p.Soon.Items, InDays: days, Over: p.Over, Resumed: r.Resumed, Missed: r.Missed, Nights: r.Nights, Anew: r.Anew,
-		Odd: r.Odd, Skipped: r.Skipped, Warnings: p.Warnings,
+		Odd: r.Odd, Skipped: r.Skipped, Warnings: p.Warnings, To: p.Moves,
 	}
+}
+
+// With gives the answer with that of the night's plan that moves.
+func (a PlanAnswer) With(moves PlanAnswer) PlanAnswer {
+	a.Moves = &moves
+	return a
 }
 
 // soonDays is how long before they go items in their grace are reported: long enough
@@ -63,6 +73,9 @@ const oddNamed = 5
 
 // Attrs are the facts of the log record.
 func (a PlanAnswer) Attrs(more ...any) []any {
+	if a.Moves != nil {
+		more = append([]any{slog.Group("moves", a.Moves.Attrs()...)}, more...)
+	}
 	return append([]any{
 		slog.String("plan", a.Plan), slog.Int("read", a.Read), slog.Int("unread", a.Unread), slog.Int("media", a.Media),
 		slog.Int("items", a.Items), slog.Int64("bytes", a.Bytes), slog.Int("unknown", a.Unknown), slog.Int("leaving", a.Pending), slog.Int("soon", a.Soon), slog.Int("in_days", a.InDays),
@@ -81,6 +94,8 @@ func (a PlanAnswer) Notice(err error) (text string, incidents []notify.Incident)
 		return "no plan: " + err.Error(), incidents
 	case a.Plan == "":
 		text = fmt.Sprintf("%s media read, the plan is not finished", report.Number(a.Read))
+	case len(a.To) > 0:
+		text = fmt.Sprintf("plan %s %s", a.Plan, MovesText(a.To))
 	default:
 		text = fmt.Sprintf("plan %s lists %s of %s media: %s", a.Plan, report.Count(a.Items, "item"), report.Number(a.Media), report.Bytes(a.Bytes))
 	}
@@ -109,7 +124,28 @@ func (a PlanAnswer) Notice(err error) (text string, incidents []notify.Incident)
 	if a.Unread > 0 {
 		say(stored.IncidentUnread, "%s media could not be read", report.Number(a.Unread))
 	}
+	if a.Moves != nil {
+		also, more := a.Moves.Notice(nil)
+		text += "; " + also
+		for _, i := range more {
+			i.Text = "moves: " + i.Text
+			incidents = append(incidents, i)
+		}
+	}
 	return text, incidents
+}
+
+// MovesText words what a plan moves: moves 812 assets to IA (3.1 TB).
+func MovesText(to []stored.MoveTotals) string {
+	var texts []string
+	for _, m := range to {
+		what := report.Count(m.Items, "asset")
+		if m.Scope == retention.SourcePart {
+			what = report.Count(m.Items, "source file")
+		}
+		texts = append(texts, fmt.Sprintf("%s to %s (%s%s)", what, m.To, sized(m.Totals), when(m.Early, ", also before the minimum time of their class is over")))
+	}
+	return "moves " + strings.Join(texts, ", ")
 }
 
 // NightFacts are what programs read in a night's notice.
@@ -122,8 +158,11 @@ type NightFacts struct {
 func (a PlanAnswer) Night(s notify.Since) (text string, incidents []notify.Incident, facts NightFacts) {
 	a.Missed = max(a.Missed, s.Missed) // the run that made the plan may have reported nothing
 	text, incidents = a.Notice(nil)
-	if text += fmt.Sprintf("; %s removed since %s, %s", report.Count(s.Removed.Items, "item"), s.From.Format(time.DateTime), report.Bytes(s.Removed.Bytes)); s.Err != nil {
-		incidents = append(incidents, notify.Incident{Code: stored.IncidentNoRun, Text: "what was removed cannot be reported: " + s.Err.Error()})
+	if text += fmt.Sprintf("; %s removed since %s, %s", report.Count(s.Removed.Items, "item"), s.From.Format(time.DateTime), report.Bytes(s.Removed.Bytes)); s.Moved.Items > 0 {
+		text += fmt.Sprintf(", and %s moved, %s", report.Count(s.Moved.Items, "item"), report.Bytes(s.Moved.Bytes))
+	}
+	if s.Err != nil {
+		incidents = append(incidents, notify.Incident{Code: stored.IncidentNoRun, Text: "what was removed and moved cannot be reported: " + s.Err.Error()})
 	}
 	for _, id := range s.Idle {
 		incidents = append(incidents, notify.Incident{Code: stored.IncidentIdle, Text: fmt.Sprintf("plan %s is approved, and no run has taken it up for more than a day", id)})
@@ -138,6 +177,41 @@ type PurgeAnswer struct {
 	Left    int                  `json:"left"` // items of approved plans that wait for the next run
 	Results map[video.Result]int `json:"results,omitempty"`
 	Plans   []PurgedPlan         `json:"plans,omitempty"`
+}
+
+// MoveAnswer is what a moving run says of itself.
+type MoveAnswer struct {
+	Moved    int                  `json:"moved"` // assets that have come to their class
+	Bytes    int64                `json:"bytes"`
+	UnderWay int                  `json:"underWay"` // asked for, and still being changed
+	Left     int                  `json:"left"`     // items of approved plans that wait for the next run
+	Results  map[video.Result]int `json:"results,omitempty"`
+	Plans    []PurgedPlan         `json:"plans,omitempty"`
+}
+
+// Moved words what came of moving.
+func Moved(r purge.Report) MoveAnswer {
+	p := Purged(r)
+	a := MoveAnswer{Moved: p.Removed, Bytes: p.Bytes, Left: p.Left, Results: p.Results, Plans: p.Plans}
+	for _, p := range r.Plans {
+		if p.Status == purge.UnderWay {
+			a.UnderWay += p.Left
+		}
+	}
+	return a
+}
+
+// Incidents words what of a moving run needs a person. Changes that are under way need nobody.
+func (a MoveAnswer) Incidents(err error) []notify.Incident {
+	return PurgeAnswer{Results: a.Results, Plans: a.Plans}.Incidents(err)
+}
+
+// Attrs are the facts of the log record.
+func (a MoveAnswer) Attrs(more ...any) []any {
+	return append([]any{
+		slog.Int("moved", a.Moved), slog.Int64("bytes", a.Bytes), slog.Int("under_way", a.UnderWay), slog.Int("left", a.Left),
+		slog.Any("results", a.Results), slog.Any("plans", a.Plans),
+	}, more...)
 }
 
 // PurgedPlan is what became of one plan.
