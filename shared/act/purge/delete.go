@@ -47,7 +47,7 @@ func (w *work) all(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		open := len(w.tally.Open()) > 0
+		open := len(w.unsettled()) > 0
 		if !open && !w.again {
 			return nil
 		}
@@ -251,18 +251,41 @@ func (w *work) remove(ctx context.Context, permit removal.Permit, going []retent
 		return items
 	}
 	c.each(ctx, of(retention.Stream), func(id video.ID, jobs []string) ([]video.Outcome, error) {
-		return w.Library.DeleteStreams(under, id, jobs)
+		return w.deleter.DeleteStreams(under, id, jobs)
 	})
 	c.together(ctx, of(retention.Source), func(ids []video.ID) ([]video.Outcome, error) {
-		return w.Library.DeleteSources(under, ids, false)
+		return w.deleter.DeleteSources(under, ids, false)
 	})
 	c.each(ctx, of(retention.Images), func(id video.ID, types []string) ([]video.Outcome, error) {
-		return nil, w.Library.DeleteImagesOf(under, id, types...)
+		return nil, w.deleter.DeleteImagesOf(under, id, types...)
 	})
 	c.together(ctx, of(retention.Whole), func(ids []video.ID) ([]video.Outcome, error) {
-		return w.Library.DeleteVideos(under, ids)
+		return w.deleter.DeleteVideos(under, ids)
 	})
+	for _, way := range ways(going) {
+		c.together(ctx, way, func(ids []video.ID) ([]video.Outcome, error) {
+			return w.mover.SetStorageClass(under, ids, way[0].To, way[0].Part == retention.SourcePart, way[0].Early)
+		})
+	}
 	return c.off, c.err
+}
+
+// ways are the moves among the items, together those that one call can ask for.
+func ways(items []retention.Item) (all [][]retention.Item) {
+	for _, i := range items {
+		if i.Kind != retention.Move {
+			continue
+		}
+		same := func(way []retention.Item) bool {
+			return way[0].To == i.To && way[0].Part == i.Part && way[0].Early == i.Early
+		}
+		if at := slices.IndexFunc(all, same); at >= 0 {
+			all[at] = append(all[at], i)
+		} else {
+			all = append(all, []retention.Item{i})
+		}
+	}
+	return all
 }
 
 // caller makes the calls of one permit.

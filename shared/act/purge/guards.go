@@ -168,7 +168,8 @@ func (r *run) tonight(ctx context.Context, since time.Time) (map[removal.Key]ret
 		}
 		k := keyOf(row.Item)
 		i := item{row.Plan, k}
-		if row.Event == stored.Note || strings.HasPrefix(row.Plan, state.Takedowns) || row.Tick.Before(since) || seen[i] {
+		moves := row.Kind == retention.Move
+		if moves != (r.Policy.Duty == retention.Moving) || row.Event == stored.Note || strings.HasPrefix(row.Plan, state.Takedowns) || row.Tick.Before(since) || seen[i] {
 			continue
 		}
 		seen[i] = true // what an item's last row says is true

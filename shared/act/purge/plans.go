@@ -49,6 +49,7 @@ func (r *run) plans(ctx context.Context) ([]plan, error) {
 			all = append(all, plan{Plan: removal.Plan{ID: id}, refused: "it is corrupt: restore plans/" + id + ".json from a copy"})
 		case err != nil:
 			return nil, err
+		case p.Duty != r.Policy.Duty: // another function's
 		default:
 			all = append(all, plan{Plan: p, refused: r.refuse(p), mine: r.mine(p), ahead: p.Created.After(r.at.Add(mostAhead))})
 		}
@@ -86,7 +87,7 @@ func (r *run) findAhead(ctx context.Context, all []plan) error {
 	return err
 }
 
-func (r *run) mine(p removal.Plan) bool { return p.Scope == r.Scope }
+func (r *run) mine(p removal.Plan) bool { return p.Scope == r.Scope && p.Duty == r.Policy.Duty }
 
 // refuse says why a plan that is whole may still not be applied by this run.
 func (r *run) refuse(p removal.Plan) string {
@@ -247,6 +248,9 @@ func (w *work) apply(ctx context.Context, portion portion) (Applied, error) {
 	}
 	if a.Left = portion.items - w.tally.Settled(); a.Left > 0 || err != nil {
 		a.Status, a.Why = Stopped, "some items wait for another try"
+		if n := w.underWay(); n > 0 && n == a.Left {
+			a.Status, a.Why = UnderWay, "all that is left is under way"
+		}
 		if err != nil {
 			a.Why, a.Code = err.Error(), codeOf(err)
 		}
@@ -254,6 +258,17 @@ func (w *work) apply(ctx context.Context, portion portion) (Applied, error) {
 	}
 	a.Status = Ended
 	return *a, w.over(ctx, "")
+}
+
+// underWay counts the moves that were accepted, or read as being carried out.
+func (w *work) underWay() (n int) {
+	for _, i := range w.tally.Open() {
+		a := w.attempts[keyOf(i)]
+		if a.Accepted() || a.Found != nil && a.Found.Err == nil && a.Found.Presence == retention.Untold && i.Kind == retention.Move {
+			n++
+		}
+	}
+	return n
 }
 
 // mostAhead is how far a plan's time may lie ahead of this run's: two clocks differ.

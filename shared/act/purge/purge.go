@@ -1,4 +1,4 @@
-// Package purge removes what an approved plan lists, and nothing else.
+// Package purge removes, or moves, what an approved plan lists, and nothing else.
 //
 // It carries out what decide/removal says, and has only the calls. It refuses a plan
 // that is expired, corrupt, of another policy, region, account or application, or over
@@ -38,15 +38,27 @@ import (
 	"vodcurator/shared/video"
 )
 
-// Library is all that a purge needs of the library. The calls that delete are made once
-// for each recheck: they must not be repeated by the client.
+// Library is what is read of the library. One for a policy that removes is a Deleter too, and
+// one for a policy that moves a Mover: each function has the rights of its duty only. Their
+// calls are made once for each recheck: the client must not repeat them.
 type Library interface {
 	stored.Categories
 	Media(ctx context.Context, ids []video.ID) ([]video.Answer[video.Media], error)
+}
+
+// Deleter has the calls of the duty to remove.
+type Deleter interface {
 	DeleteVideos(ctx context.Context, ids []video.ID) ([]video.Outcome, error)
 	DeleteSources(ctx context.Context, ids []video.ID, force bool) ([]video.Outcome, error)
 	DeleteStreams(ctx context.Context, id video.ID, jobs []string) ([]video.Outcome, error)
 	DeleteImagesOf(ctx context.Context, id video.ID, types ...string) error
+}
+
+// Mover has the call of the duty to move.
+type Mover interface {
+	// SetStorageClass asks for a storage class of whole assets, or of their source files.
+	// Done means that the change is under way.
+	SetStorageClass(ctx context.Context, ids []video.ID, class string, sourceOnly, early bool) ([]video.Outcome, error)
 }
 
 // Refresher takes assets out of the CDN's caches. It works only while they exist.
@@ -54,7 +66,8 @@ type Refresher interface {
 	RefreshPlayURLs(ctx context.Context, ids []video.ID) ([]video.Outcome, error)
 }
 
-// Job applies plans. Library, State and Policy are required, and of the scope the region and the account.
+// Job applies the plans of its policy's duty. Library, State and Policy are required, and of
+// the scope the region and the account.
 type Job struct {
 	Library Library
 	CDN     Refresher // required when the policy asks for a refresh
@@ -103,6 +116,8 @@ const (
 	Stopped Status = "stopped" // the rest waits for the next run
 	Refused Status = "refused" // it will not be applied as it is
 	Waiting Status = "waiting" // nobody approved it yet
+
+	UnderWay Status = "under way" // the library carries out the rest; the next run looks
 )
 
 // Applied is what a run did to one plan.
@@ -127,7 +142,7 @@ func (j Job) Run(ctx context.Context, at time.Time) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	if r.lease, err = r.acquire(ctx, lane); err != nil {
+	if r.lease, err = r.acquire(ctx, r.lane()); err != nil {
 		return Report{}, err
 	}
 	defer r.release(ctx)
@@ -187,7 +202,9 @@ func (j Job) begin(at time.Time) (*run, error) {
 			}
 		}
 	}
-	return &run{Job: j, at: at.UTC(), name: state.NewRun(), begun: map[removal.Key]retention.Item{}, waits: map[removal.Key]string{}}, nil
+	deleter, _ := j.Library.(Deleter)
+	mover, _ := j.Library.(Mover)
+	return &run{Job: j, deleter: deleter, mover: mover, at: at.UTC(), name: state.NewRun(), begun: map[removal.Key]retention.Item{}, waits: map[removal.Key]string{}}, nil
 }
 
 func (j Job) check(at time.Time) error {
@@ -201,12 +218,24 @@ func (j Job) check(at time.Time) error {
 	if j.Policy != nil && j.Policy.Refresh && j.CDN == nil {
 		faults = append(faults, errors.New("purge: the policy asks for refresh_cdn, and there is no way to do that here"))
 	}
+	_, deletes := j.Library.(Deleter)
+	_, moves := j.Library.(Mover)
+	switch {
+	case j.Policy == nil || j.Library == nil:
+	case j.Policy.Duty == retention.Removing && !deletes:
+		faults = append(faults, errors.New("purge: the policy removes, and this function may not delete"))
+	case j.Policy.Duty == retention.Moving && !moves:
+		faults = append(faults, errors.New("purge: the policy moves, and this function may not change storage classes"))
+	}
 	return errors.Join(faults...)
 }
 
 // run is one run of the job.
 type run struct {
 	Job
+	deleter Deleter
+	mover   Mover
+
 	at     time.Time
 	name   string
 	lease  state.Lease

@@ -16,7 +16,7 @@ import (
 // again, or has failed when this was the last try. That works without a permit: nothing
 // is removed.
 func (w *work) settle(ctx context.Context, last bool) error {
-	open := w.tally.Open()
+	open := w.unsettled()
 	if len(open) == 0 {
 		return nil
 	}
@@ -44,6 +44,12 @@ func (w *work) settle(ctx context.Context, last bool) error {
 		}
 	}
 	return w.flush(ctx)
+}
+
+// unsettled are the intents without an outcome, but for moves that this run had accepted:
+// they are under way, and the next run looks.
+func (w *work) unsettled() []retention.Item {
+	return slices.DeleteFunc(w.tally.Open(), func(i retention.Item) bool { return w.attempts[keyOf(i)].Accepted() })
 }
 
 // await waits until no call without an answer can have its effect any more, where the

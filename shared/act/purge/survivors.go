@@ -370,7 +370,7 @@ func (o *others) from(segment int) {
 
 // look reads what came to the ledger since it was looked at last.
 func (r *run) look(ctx context.Context) error {
-	tip, err := stored.OpenLedger(ctx, r.State, lane, r.name)
+	tip, err := stored.OpenLedger(ctx, r.State, r.lane(), r.name)
 	if err != nil || tip.Last() <= r.others.last {
 		return err
 	}

@@ -58,7 +58,7 @@ func (w *work) open(ctx context.Context) (err error) {
 	if err != nil {
 		return corrupt(err)
 	}
-	if w.ledger, err = stored.OpenLedger(ctx, w.State, lane, w.name); err != nil {
+	if w.ledger, err = stored.OpenLedger(ctx, w.State, w.lane(), w.name); err != nil {
 		return fmt.Errorf("open the ledger: %w", err)
 	}
 	w.others.from(w.ledger.Last())
