@@ -79,7 +79,7 @@ func sent(ctx context.Context, o state.Objects, mark string) bool {
 type Since struct {
 	From    time.Time      `json:"from"`
 	Missed  int            `json:"-"`       // nights without a plan
-	Removed removal.Totals `json:"removed"` // takedowns included
+	Removed removal.Totals `json:"removed"` // or moved, where the plan moves; takedowns included
 	Idle    []string       `json:"idle,omitempty"`
 	Err     error          `json:"-"` // the rest is not whole
 }
@@ -121,7 +121,7 @@ func sinceLast(ctx context.Context, o state.Objects, policy *retention.Policy, p
 		if !row.Tick.Before(p.Created.Add(-day)) {
 			taken[row.Plan] = true
 		}
-		if row.Event == removal.Outcome && row.Result == video.Done && row.Tick.After(s.From) && (mine[row.Plan] || strings.HasPrefix(row.Plan, state.Takedowns)) {
+		if row.Event == removal.Outcome && row.Result == video.Done && row.Tick.After(s.From) && (mine[row.Plan] || p.Duty == retention.Removing && strings.HasPrefix(row.Plan, state.Takedowns)) {
 			s.Removed.Add(row.Item)
 		}
 	}
@@ -141,7 +141,7 @@ func plansBefore(ctx context.Context, o state.Objects, p removal.Plan) (earlier 
 		case errors.Is(err, state.ErrCorrupt):
 		case err != nil:
 			return nil, err
-		case before.Scope == p.Scope && before.Created.Before(p.Created):
+		case before.Scope == p.Scope && before.Duty == p.Duty && before.Created.Before(p.Created):
 			earlier = append(earlier, before)
 		}
 	}

@@ -63,7 +63,7 @@ func (s *survey) finish(ctx context.Context) (removal.Plan, error) {
 	j, d := s.Job, &s.draft
 	p := removal.Plan{
 		Created: d.At, Expires: d.At.Add(j.Policy.Expires), Scope: j.Scope,
-		Policy: j.Policy.Hash, Guards: j.Policy.Guards,
+		Policy: j.Policy.Hash, Duty: j.Policy.Duty, Guards: j.Policy.Guards,
 		Library: removal.Library{Media: d.Tally.Media, Unread: d.Unread, Bytes: d.Tally.Bytes, Complete: d.Tally.Complete, Counted: true},
 	}
 	before, err := s.marks(ctx)
@@ -289,6 +289,7 @@ type sums struct {
 	price   retention.Prices
 	rules   map[[2]string]*removal.RuleTotals
 	kinds   map[retention.Kind]int // for calls that take many media at once
+	moves   map[retention.Item]int // by what one call can ask for
 	calls   map[retention.Kind]int // for calls that take one media
 	saving  removal.Saving
 	biggest []removal.Big
@@ -297,6 +298,7 @@ type sums struct {
 func (s *sums) add(v retention.Verdict, now time.Time) {
 	if s.rules == nil {
 		s.rules, s.kinds, s.calls = map[[2]string]*removal.RuleTotals{}, map[retention.Kind]int{}, map[retention.Kind]int{}
+		s.moves = map[retention.Item]int{}
 	}
 	s.plan.Add(v.Items...)
 	touched := map[*removal.RuleTotals]bool{}
@@ -313,9 +315,13 @@ func (s *sums) add(v retention.Verdict, now time.Time) {
 			r.Media = was
 		}
 		touched[r] = true
-		if i.Kind == retention.Stream {
+		switch i.Kind {
+		case retention.Stream:
 			streams++
-		} else {
+		case retention.Move:
+			s.moves[retention.Item{Part: i.Part, To: i.To, Early: i.Early}]++
+			s.plan.Unreadable += when(i.MakesUnreadable())
+		default:
 			s.kinds[i.Kind]++
 		}
 		money := s.price.Of(i, v.Class, since(v, now))
@@ -332,6 +338,13 @@ func (s *sums) add(v retention.Verdict, now time.Time) {
 	if slices.ContainsFunc(v.Items, func(i retention.Item) bool { return i.Kind == retention.Images }) {
 		s.calls[retention.Images]++
 	}
+}
+
+func when(is bool) int {
+	if is {
+		return 1
+	}
+	return 0
 }
 
 // since is how long the asset has been in its storage class. Where no move of ours tells,
@@ -354,7 +367,7 @@ func (s *sums) big(b removal.Big) {
 }
 
 // The documented calls a second (vod-api.md 1.6).
-const perVideo, perSource, perPart = 30, 50, 50
+const perVideo, perSource, perPart, perMove = 30, 50, 50, 50
 
 func (s *sums) finish(share float64) {
 	p := s.plan
@@ -367,9 +380,13 @@ func (s *sums) finish(share float64) {
 	p.Biggest = s.biggest
 	whole, source := (s.kinds[retention.Whole]+19)/20, (s.kinds[retention.Source]+19)/20
 	streams, images := s.calls[retention.Stream], s.calls[retention.Images]
+	moves := 0
+	for _, n := range s.moves {
+		moves += (n + 19) / 20
+	}
 	p.Work = removal.Work{
-		Reads: (p.Media + 19) / 20, Deletes: whole + source + streams + images,
-		Minutes: (float64(whole)/perVideo + float64(source)/perSource + float64(streams+images)/perPart) / share / 60,
+		Reads: (p.Media + 19) / 20, Deletes: whole + source + streams + images, Moves: moves,
+		Minutes: (float64(whole)/perVideo + float64(source)/perSource + float64(streams+images)/perPart + float64(moves)/perMove) / share / 60,
 	}
 	if len(s.price.PerGB) > 0 {
 		s.saving.Currency = s.price.Currency

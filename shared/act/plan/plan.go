@@ -224,7 +224,8 @@ func plannedAfter(id string, t time.Time) bool {
 
 func (j Job) mine(p removal.Plan) bool { return j.sameLibrary(p) && p.Policy == j.Policy.Hash }
 
-func (j Job) sameLibrary(p removal.Plan) bool { return p.Scope == j.Scope }
+// sameLibrary says that a plan is of this library, and of this duty.
+func (j Job) sameLibrary(p removal.Plan) bool { return p.Scope == j.Scope && p.Duty == j.Policy.Duty }
 
 // survey reads the library into drafts.
 type survey struct {

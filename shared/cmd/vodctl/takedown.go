@@ -56,7 +56,7 @@ func (a *tool) takedown(ctx context.Context, t purge.Takedown, say remark, yes b
 			if err := a.showMedia(ctx, app, t.IDs); err != nil {
 				return err
 			}
-			if err := a.typed(scope); err != nil {
+			if err := a.typed(stored.Plan{Scope: scope}); err != nil {
 				return err
 			}
 		}

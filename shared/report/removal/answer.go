@@ -10,6 +10,7 @@ import (
 	"vodcurator/shared/act/notify"
 	"vodcurator/shared/act/plan"
 	"vodcurator/shared/act/purge"
+	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
 	stored "vodcurator/shared/state/removal"
@@ -18,24 +19,25 @@ import (
 
 // PlanAnswer is what a planning run says of itself.
 type PlanAnswer struct {
-	Plan    string    `json:"plan,omitempty"` // empty: the library is not read to its end yet
-	Expires time.Time `json:"expires,omitzero"`
-	Read    int       `json:"read"`
-	Unread  int       `json:"unread,omitempty"`
-	Media   int       `json:"media"`
-	Items   int       `json:"items"`
-	Bytes   int64     `json:"bytes"`
-	Unknown int       `json:"unknown,omitempty"` // items without a known size
-	Pending int       `json:"leaving,omitempty"` // items in their grace
-	Soon    int       `json:"soon,omitempty"`    // of them, those that go first …
-	InDays  int       `json:"inDays,omitempty"`  // … and when, counted from this plan
-	Over    []string  `json:"over,omitempty"`    // guards that would stop it
-	Resumed bool      `json:"resumed,omitempty"`
-	Missed  int       `json:"missed,omitempty"`  // nights without a plan before this one
-	Nights  int       `json:"nights,omitempty"`  // that ended while this one was made
-	Anew    []string  `json:"anew,omitempty"`    // what starts anew because something was damaged
-	Odd     []string  `json:"odd,omitempty"`     // media that are set aside, each with its fault; of many the first
-	Skipped []string  `json:"skipped,omitempty"` // objects of the state that do not count: stray, corrupt or of the future
+	Duty    retention.Duty `json:"duty,omitempty"`
+	Plan    string         `json:"plan,omitempty"` // empty: the library is not read to its end yet
+	Expires time.Time      `json:"expires,omitzero"`
+	Read    int            `json:"read"`
+	Unread  int            `json:"unread,omitempty"`
+	Media   int            `json:"media"`
+	Items   int            `json:"items"`
+	Bytes   int64          `json:"bytes"`
+	Unknown int            `json:"unknown,omitempty"` // items without a known size
+	Pending int            `json:"leaving,omitempty"` // items in their grace
+	Soon    int            `json:"soon,omitempty"`    // of them, those that go first …
+	InDays  int            `json:"inDays,omitempty"`  // … and when, counted from this plan
+	Over    []string       `json:"over,omitempty"`    // guards that would stop it
+	Resumed bool           `json:"resumed,omitempty"`
+	Missed  int            `json:"missed,omitempty"`  // nights without a plan before this one
+	Nights  int            `json:"nights,omitempty"`  // that ended while this one was made
+	Anew    []string       `json:"anew,omitempty"`    // what starts anew because something was damaged
+	Odd     []string       `json:"odd,omitempty"`     // media that are set aside, each with its fault; of many the first
+	Skipped []string       `json:"skipped,omitempty"` // objects of the state that do not count: stray, corrupt or of the future
 	// Warnings says what of the policy may surprise its owner, and what of it protects nothing.
 	Warnings []string `json:"warnings,omitempty"`
 }
@@ -48,10 +50,26 @@ func Planned(r plan.Report) PlanAnswer {
 		days = int(p.Soon.Day.Sub(p.Created.Truncate(24*time.Hour)) / (24 * time.Hour))
 	}
 	return PlanAnswer{
-		Plan: p.ID, Expires: p.Expires, Read: r.Read, Unread: p.Library.Unread, Media: p.Media, Items: p.Items, Bytes: p.Bytes,
+		Duty: p.Duty, Plan: p.ID, Expires: p.Expires, Read: r.Read, Unread: p.Library.Unread, Media: p.Media, Items: p.Items, Bytes: p.Bytes,
 		Unknown: p.Unknown, Pending: p.PendingItems, Soon: p.Soon.Items, InDays: days, Over: p.Over, Resumed: r.Resumed, Missed: r.Missed, Nights: r.Nights, Anew: r.Anew,
 		Odd: r.Odd, Skipped: r.Skipped, Warnings: p.Warnings,
 	}
+}
+
+// lists is the verb of a plan that nobody has carried out yet.
+func lists(d retention.Duty) string {
+	if d == retention.Moving {
+		return "would move"
+	}
+	return "lists"
+}
+
+// Done is what was done to the items of a plan of that duty.
+func Done(d retention.Duty) string {
+	if d == retention.Moving {
+		return "moved"
+	}
+	return "removed"
 }
 
 // soonDays is how long before they go items in their grace are reported: long enough
@@ -82,7 +100,7 @@ func (a PlanAnswer) Notice(err error) (text string, incidents []notify.Incident)
 	case a.Plan == "":
 		text = fmt.Sprintf("%s media read, the plan is not finished", report.Number(a.Read))
 	default:
-		text = fmt.Sprintf("plan %s lists %s of %s media: %s", a.Plan, report.Count(a.Items, "item"), report.Number(a.Media), report.Bytes(a.Bytes))
+		text = fmt.Sprintf("plan %s %s %s of %s media: %s", a.Plan, lists(a.Duty), report.Count(a.Items, "item"), report.Number(a.Media), report.Bytes(a.Bytes))
 	}
 	for _, over := range a.Over {
 		say(stored.IncidentOverGuards, "over a guard: %s", over)
@@ -122,7 +140,7 @@ type NightFacts struct {
 func (a PlanAnswer) Night(s notify.Since) (text string, incidents []notify.Incident, facts NightFacts) {
 	a.Missed = max(a.Missed, s.Missed) // the run that made the plan may have reported nothing
 	text, incidents = a.Notice(nil)
-	if text += fmt.Sprintf("; %s removed since %s, %s", report.Count(s.Removed.Items, "item"), s.From.Format(time.DateTime), report.Bytes(s.Removed.Bytes)); s.Err != nil {
+	if text += fmt.Sprintf("; %s %s since %s, %s", report.Count(s.Removed.Items, "item"), Done(a.Duty), s.From.Format(time.DateTime), report.Bytes(s.Removed.Bytes)); s.Err != nil {
 		incidents = append(incidents, notify.Incident{Code: stored.IncidentNoRun, Text: "what was removed cannot be reported: " + s.Err.Error()})
 	}
 	for _, id := range s.Idle {
@@ -133,7 +151,8 @@ func (a PlanAnswer) Night(s notify.Since) (text string, incidents []notify.Incid
 
 // PurgeAnswer is what a purging run says of itself.
 type PurgeAnswer struct {
-	Removed int                  `json:"removed"` // items
+	Removed int                  `json:"removed"`         // items
+	Moved   int                  `json:"moved,omitempty"` // items, by a policy that moves
 	Bytes   int64                `json:"bytes"`
 	Left    int                  `json:"left"` // items of approved plans that wait for the next run
 	Results map[video.Result]int `json:"results,omitempty"`
@@ -151,13 +170,16 @@ type PurgedPlan struct {
 	Code stored.IncidentCode `json:"code,omitempty"` // why it did not end, for programs
 }
 
-// Purged words what came of purging.
-func Purged(r purge.Report) PurgeAnswer {
+// Purged words what came of a run of a duty.
+func Purged(d retention.Duty, r purge.Report) PurgeAnswer {
 	a := PurgeAnswer{Results: r.Results()}
 	for _, p := range r.Plans {
-		a.Removed += p.Freed.Items
-		a.Bytes += p.Freed.Bytes
-		if p.Status == purge.Stopped {
+		if a.Bytes += p.Freed.Bytes; d == retention.Moving {
+			a.Moved += p.Freed.Items
+		} else {
+			a.Removed += p.Freed.Items
+		}
+		if p.Status == purge.Stopped || p.Status == purge.UnderWay {
 			a.Left += p.Left
 		}
 		a.Plans = append(a.Plans, PurgedPlan{p.Plan, p.Status, p.Why, p.By, p.Left, codeOf(p)})
@@ -211,7 +233,7 @@ func (a PurgeAnswer) Incidents(err error) (incidents []notify.Incident) {
 // Attrs are the facts of the log record.
 func (a PurgeAnswer) Attrs(more ...any) []any {
 	return append([]any{
-		slog.Int("removed", a.Removed), slog.Int64("bytes", a.Bytes), slog.Int("left", a.Left), slog.Any("results", a.Results),
+		slog.Int("removed", a.Removed), slog.Int("moved", a.Moved), slog.Int64("bytes", a.Bytes), slog.Int("left", a.Left), slog.Any("results", a.Results),
 		slog.Any("plans", a.Plans),
 	}, more...)
 }

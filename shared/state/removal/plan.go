@@ -43,6 +43,8 @@ type Plan struct {
 	Policy string `json:"policy"` // hash of the policy file
 	// Duty is what the plan does to its items.
 	Duty retention.Duty `json:"duty,omitempty"`
+	// Unreadable is how many of its items make a whole asset unreadable.
+	Unreadable int `json:"unreadable,omitempty"`
 
 	Library Library          `json:"library"`
 	Guards  retention.Guards `json:"guards"`
@@ -146,6 +148,7 @@ type Big struct {
 type Work struct {
 	Reads   int     `json:"reads"`
 	Deletes int     `json:"deletes"`
+	Moves   int     `json:"moves,omitempty"`
 	Minutes float64 `json:"minutes"`
 }
 
