@@ -176,7 +176,7 @@ type pending struct {
 	head *removal.Pending
 }
 
-// marks opens the deletion marks of the last plan of the same account before this one, whatever its
+// marks opens the deletion marks of the last plan of the same account and duty before this one, whatever its
 // policy was: a change of the policy does not start everybody's days anew. Plans of a
 // later moment, and of a clock that ran ahead, are not looked at. Behind
 // what is not as it was written nobody knows what still matched: from there on the
@@ -289,8 +289,8 @@ type sums struct {
 	price   retention.Prices
 	rules   map[[2]string]*removal.RuleTotals
 	kinds   map[retention.Kind]int // for calls that take many media at once
-	moves   map[retention.Item]int // by what one call can ask for
 	calls   map[retention.Kind]int // for calls that take one media
+	moves   map[removal.MoveTotals]*removal.Totals
 	saving  removal.Saving
 	biggest []removal.Big
 }
@@ -298,7 +298,7 @@ type sums struct {
 func (s *sums) add(v retention.Verdict, now time.Time) {
 	if s.rules == nil {
 		s.rules, s.kinds, s.calls = map[[2]string]*removal.RuleTotals{}, map[retention.Kind]int{}, map[retention.Kind]int{}
-		s.moves = map[retention.Item]int{}
+		s.moves = map[removal.MoveTotals]*removal.Totals{}
 	}
 	s.plan.Add(v.Items...)
 	touched := map[*removal.RuleTotals]bool{}
@@ -315,13 +315,12 @@ func (s *sums) add(v retention.Verdict, now time.Time) {
 			r.Media = was
 		}
 		touched[r] = true
-		switch i.Kind {
-		case retention.Stream:
+		if i.Kind == retention.Move {
+			s.move(i)
+		}
+		if i.Kind == retention.Stream {
 			streams++
-		case retention.Move:
-			s.moves[retention.Item{Part: i.Part, To: i.To, Early: i.Early}]++
-			s.plan.Unreadable += when(i.MakesUnreadable())
-		default:
+		} else {
 			s.kinds[i.Kind]++
 		}
 		money := s.price.Of(i, v.Class, since(v, now))
@@ -340,11 +339,13 @@ func (s *sums) add(v retention.Verdict, now time.Time) {
 	}
 }
 
-func when(is bool) int {
-	if is {
-		return 1
+// move counts a move among those that one call can ask for.
+func (s *sums) move(i retention.Item) {
+	key := removal.MoveTotals{To: i.To, Scope: i.Part, Early: i.Early}
+	if s.moves[key] == nil {
+		s.moves[key] = &removal.Totals{}
 	}
-	return 0
+	s.moves[key].Add(i)
 }
 
 // since is how long the asset has been in its storage class. Where no move of ours tells,
@@ -381,11 +382,14 @@ func (s *sums) finish(share float64) {
 	whole, source := (s.kinds[retention.Whole]+19)/20, (s.kinds[retention.Source]+19)/20
 	streams, images := s.calls[retention.Stream], s.calls[retention.Images]
 	moves := 0
-	for _, n := range s.moves {
-		moves += (n + 19) / 20
+	for m, totals := range s.moves {
+		m.Totals = *totals
+		p.Moves = append(p.Moves, m)
+		moves += (m.Items + 19) / 20
 	}
+	slices.SortFunc(p.Moves, removal.MoveTotals.Compare)
 	p.Work = removal.Work{
-		Reads: (p.Media + 19) / 20, Deletes: whole + source + streams + images, Moves: moves,
+		Reads: (p.Media + 19) / 20, Deletes: whole + source + streams + images + moves,
 		Minutes: (float64(whole)/perVideo + float64(source)/perSource + float64(streams+images)/perPart + float64(moves)/perMove) / share / 60,
 	}
 	if len(s.price.PerGB) > 0 {

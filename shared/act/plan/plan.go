@@ -1,5 +1,5 @@
 // Package plan reads a library, asks the retention policy about each media and
-// writes what would go, and why, as a plan into the state.
+// writes what would go, or would be moved, and why, as a plan into the state.
 //
 // It cannot remove anything: the library it declares has no such method. It holds
 // neither library nor plan in memory, keeps its progress in the state so that a
@@ -130,6 +130,9 @@ func (j Job) goOn(ctx context.Context, d removal.Draft, at time.Time) (Report, e
 		}
 	}
 	if err == nil {
+		inputs.Leaving, err = removal.LoadLeaving(ctx, j.State, j.Policy, j.Scope, at)
+	}
+	if err == nil {
 		err = j.Policy.CheckInputs(inputs)
 	}
 	if err != nil {
@@ -224,8 +227,10 @@ func plannedAfter(id string, t time.Time) bool {
 
 func (j Job) mine(p removal.Plan) bool { return j.sameLibrary(p) && p.Policy == j.Policy.Hash }
 
-// sameLibrary says that a plan is of this library, and of this duty.
-func (j Job) sameLibrary(p removal.Plan) bool { return p.Scope == j.Scope && p.Duty == j.Policy.Duty }
+// sameLibrary says that a plan is of our library, and of our duty: a night has one plan of each.
+func (j Job) sameLibrary(p removal.Plan) bool {
+	return p.Scope == j.Scope && p.Duty == j.Policy.Duty
+}
 
 // survey reads the library into drafts.
 type survey struct {

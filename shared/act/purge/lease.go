@@ -25,10 +25,9 @@ const (
 	reserve     = 15 * time.Second // kept back from the deadline, for a batch and its records
 )
 
-// lane is the lease, and the writer's name in the ledger, of the run's duty: plans that
-// remove and plans that move are carried out side by side, each by one run at a time.
-func (r *run) lane() string {
-	if r.Policy.Duty == retention.Moving {
+// lane is the duty's own: both go on side by side, in one ledger.
+func (j Job) lane() string {
+	if j.Policy.Duty == retention.Moving {
 		return "move"
 	}
 	return "purge"

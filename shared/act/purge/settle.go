@@ -2,6 +2,7 @@ package purge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -21,12 +22,37 @@ func (w *work) settle(ctx context.Context, last bool) error {
 		return nil
 	}
 	w.await(ctx)
-	if err := w.hold(ctx); err != nil {
-		return err
+	first := true
+	for some := range slices.Chunk(open, settledAtOnce) {
+		if err := w.hold(ctx); err != nil {
+			return err
+		}
+		if err := late(ctx); err != nil && !first {
+			return errors.Join(err, w.flush(ctx))
+		}
+		if err := w.settleSome(ctx, some, last); err != nil {
+			return err
+		}
+		if first = false; len(w.rows) < rowsAtOnce {
+			continue
+		}
+		if err := w.flush(ctx); err != nil {
+			return err
+		}
 	}
+	return w.flush(ctx)
+}
+
+const (
+	settledAtOnce = 5 * video.MaxBatch // read well within a lease
+	rowsAtOnce    = 1000               // written at the latest
+)
+
+// settleSome reads what became of some open items.
+func (w *work) settleSome(ctx context.Context, open []retention.Item, last bool) error {
 	began := w.Now()
 	ids := distinct(open)
-	answers, err := w.Library.Media(ctx, ids)
+	answers, err := w.reads.Media(ctx, ids)
 	if err != nil {
 		return fmt.Errorf("settle %d media: %w", len(ids), err)
 	}
@@ -43,13 +69,7 @@ func (w *work) settle(ctx context.Context, last bool) error {
 			return err
 		}
 	}
-	return w.flush(ctx)
-}
-
-// unsettled are the intents without an outcome, but for moves that this run had accepted:
-// they are under way, and the next run looks.
-func (w *work) unsettled() []retention.Item {
-	return slices.DeleteFunc(w.tally.Open(), func(i retention.Item) bool { return w.attempts[keyOf(i)].Accepted() })
+	return nil
 }
 
 // await waits until no call without an answer can have its effect any more, where the

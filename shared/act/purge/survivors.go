@@ -46,7 +46,12 @@ func (w *work) recheck(ctx context.Context, entries []retention.Verdict) ([][]re
 		if err := w.readPast(ctx); err != nil {
 			return nil, err
 		}
-		inputs.Entered = w.past.Moved
+		if w.leaving == nil {
+			if w.leaving, err = stored.LoadLeaving(ctx, w.State, w.Policy, w.Scope, w.at); err != nil {
+				return nil, err
+			}
+		}
+		inputs.Entered, inputs.Leaving = w.past.Moved, w.leaving
 	}
 	found := make([][]retention.Found, len(entries))
 	for i, e := range entries {
@@ -106,7 +111,7 @@ func (w *work) readPast(ctx context.Context) error {
 
 // media reads assets, and takes no answer about others.
 func (w *work) media(ctx context.Context, ids []video.ID) ([]video.Answer[video.Media], error) {
-	answers, err := w.Library.Media(ctx, ids)
+	answers, err := w.reads.Media(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -333,6 +338,9 @@ func (r *run) readQuotas(ctx context.Context) (*quotas, error) {
 func (q *quotas) add(row stored.Row, latest stored.Plan) {
 	k := keyOf(row.Item)
 	since := !row.Tick.Before(latest.Created) || strings.HasPrefix(row.Plan, state.Takedowns) && !row.At.Before(latest.Created)
+	if row.Kind == retention.Move && latest.Duty != retention.Moving {
+		return // it is there
+	}
 	if !since || !mayBeGone(row) || q.listed[k] || q.seen[k] {
 		return
 	}

@@ -40,7 +40,8 @@ type work struct {
 	left      map[retention.Group]string     // why nothing of this batch may go out of a group; empty: it may
 	unread    map[retention.Group]error      // of groups of which one cannot be read now
 
-	past *stored.Past // what only the ledger tells; nil until it is asked
+	past    *stored.Past          // what only the ledger tells; nil until it is asked
+	leaving func(video.ID) string // why something is removed, and so not moved; nil until it is asked
 }
 
 func (r *run) work(p stored.Plan, c consent, a *Applied) *work {

@@ -222,9 +222,9 @@ func (a *tool) typed(p removal.Plan) error {
 	if p.Duty == retention.Moving {
 		warning = ""
 	}
-	if p.Unreadable > 0 {
+	if p.Unreadable() > 0 {
 		want += " unreadable"
-		warning = fmt.Sprintf("Nobody can play %s of these assets afterwards, until they are restored. ", report.Number(p.Unreadable))
+		warning = fmt.Sprintf("Nobody can play %s of these assets afterwards, until they are restored. ", report.Number(p.Unreadable()))
 	}
 	return a.typedWords(warning, want)
 }

@@ -13,6 +13,7 @@ import (
 	"vodcurator/shared/boot/night"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
+	stored "vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 

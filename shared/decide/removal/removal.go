@@ -233,6 +233,11 @@ func (a Attempt) AfterRead(p Permit, f retention.Found, began time.Time) Attempt
 // Accepted says that this run had a move accepted: what comes of it is for the next run.
 func (a Attempt) Accepted() bool { return a.Answer != nil && a.Answer.Result == video.Done }
 
+// Unread says that this run has to look once more at what came of its own call.
+func (a Attempt) Unread() bool {
+	return a.Answer != nil && !a.Accepted() && (a.Found == nil || a.early())
+}
+
 // early says that a call whose outcome is unknown may have had its effect after the read,
 // so that "it is there" is no last word.
 func (a Attempt) early() bool { return a.Read.Before(a.Doubt) }

@@ -27,13 +27,13 @@ func Plan(w io.Writer, p stored.Plan) error {
 	if p.Items > 0 {
 		calls := report.Count(p.Work.Deletes, "call") + " to delete"
 		if p.Duty == retention.Moving {
-			calls = report.Count(p.Work.Moves, "call") + " to move"
+			calls = report.Count(p.Work.Deletes, "call") + " to move"
 		}
 		e.say("  %s to read again and %s, about %s", report.Count(p.Work.Reads, "call"), calls,
 			report.Duration(time.Duration(p.Work.Minutes*float64(time.Minute))))
 	}
-	if p.Unreadable > 0 {
-		e.say("  NOBODY CAN PLAY %s of them afterwards, until they are restored", report.Number(p.Unreadable))
+	if p.Unreadable() > 0 {
+		e.say("  NOBODY CAN PLAY %s of them afterwards, until they are restored", report.Number(p.Unreadable()))
 	}
 	if s := p.Saving; s != nil {
 		e.say("  saves %s", saves(s.Money, s.Currency))
@@ -87,7 +87,12 @@ func Plan(w io.Writer, p stored.Plan) error {
 // would says what a plan would do.
 func would(p stored.Plan) string {
 	if p.Duty == retention.Moving {
-		return fmt.Sprintf("%s would move: %s", report.Number(p.Media), sized(p.Totals))
+		var to []string
+		for _, m := range p.Moves {
+			to = append(to, fmt.Sprintf("%s to %s%s, %s%s", report.Number(m.Media), m.To, when(m.Scope == retention.SourcePart, " (the source file only)"), sized(m.Totals),
+				when(m.Early, ", before the minimum time of their class")))
+		}
+		return strings.TrimSuffix("would move "+strings.Join(to, "; "), " ") + when(len(to) == 0, "none")
 	}
 	return fmt.Sprintf("%s would lose %s: %s", report.Number(p.Media), report.Count(p.Items, "item"), sized(p.Totals))
 }
@@ -151,13 +156,13 @@ func (l *lines) money(p stored.Plan) {
 
 // PlanCSV writes one line for each item.
 func PlanCSV(w io.Writer, entries func(func(retention.Verdict, error) bool)) error {
-	out := report.NewRows(w, report.AsCSV, "id", "title", "created", "kind", "part", "to", "bytes", "rule", "reason")
+	out := report.NewRows(w, report.AsCSV, "id", "title", "created", "kind", "part", "bytes", "rule", "reason", "to")
 	for v, err := range entries {
 		if err != nil {
 			return err
 		}
 		for _, i := range v.Items {
-			out.Add(nil, i.ID, v.Title, v.Created, i.Kind, i.Part, i.To, report.Size(i.Bytes), i.Rule, i.Reason)
+			out.Add(nil, i.ID, v.Title, v.Created, i.Kind, i.Part, report.Size(i.Bytes), i.Rule, i.Reason, i.To)
 		}
 	}
 	return out.Print()

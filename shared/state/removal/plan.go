@@ -16,6 +16,7 @@ package removal
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -43,14 +44,13 @@ type Plan struct {
 	Policy string `json:"policy"` // hash of the policy file
 	// Duty is what the plan does to its items.
 	Duty retention.Duty `json:"duty,omitempty"`
-	// Unreadable is how many of its items make a whole asset unreadable.
-	Unreadable int `json:"unreadable,omitempty"`
 
 	Library Library          `json:"library"`
 	Guards  retention.Guards `json:"guards"`
 	Over    []string         `json:"over,omitempty"` // guards that the plan is over, so that it would not run
 	Totals
 	Rules []RuleTotals          `json:"rules,omitempty"`
+	Moves []MoveTotals          `json:"moves,omitempty"` // what it moves, by what one call can ask for
 	Kept  map[retention.Why]int `json:"kept,omitempty"`
 	Near  []retention.Keep      `json:"near,omitempty"` // the nearest of what stays
 	// Warnings says what of the policy may surprise its owner, and which of its
@@ -107,6 +107,17 @@ func (p Plan) Base() int {
 	return p.Library.Media
 }
 
+// Unreadable is how many assets nobody can play any more once the plan is applied, until they are
+// restored.
+func (p Plan) Unreadable() (n int) {
+	for _, m := range p.Moves {
+		if (retention.Item{Kind: retention.Move, Part: m.Scope, To: m.To}).MakesUnreadable() {
+			n += m.Media
+		}
+	}
+	return n
+}
+
 // Totals sum up items. Bytes counts what tells its size, Unknown what does not.
 type Totals struct {
 	Media   int   `json:"media"`
@@ -138,6 +149,20 @@ type RuleTotals struct {
 	Money *retention.Money `json:"money,omitempty"` // nil: the policy has no prices
 }
 
+// MoveTotals are the totals of the moves to one class, of whole assets or of source files.
+type MoveTotals struct {
+	To    string `json:"to"`
+	Scope string `json:"scope"`
+	Early bool   `json:"early,omitempty"`
+	Totals
+}
+
+// Compare orders them by class, scope, and early last.
+func (m MoveTotals) Compare(o MoveTotals) int {
+	early := map[bool]int{true: 1}
+	return cmp.Or(cmp.Compare(m.To, o.To), cmp.Compare(m.Scope, o.Scope), cmp.Compare(early[m.Early], early[o.Early]))
+}
+
 // Big is an item with the title of its media.
 type Big struct {
 	retention.Item
@@ -147,8 +172,7 @@ type Big struct {
 // Work is what applying the plan costs at the documented rates.
 type Work struct {
 	Reads   int     `json:"reads"`
-	Deletes int     `json:"deletes"`
-	Moves   int     `json:"moves,omitempty"`
+	Deletes int     `json:"deletes"` // calls that remove, or that ask for moves
 	Minutes float64 `json:"minutes"`
 }
 
