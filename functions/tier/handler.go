@@ -19,11 +19,9 @@ type handler struct {
 func (h handler) handle(ctx context.Context, raw []byte) (any, error) {
 	return h.night.Tick(ctx, raw, func(ctx context.Context, at time.Time, policy *retention.Policy) (night.Answer, error) {
 		job := h.job
-		if job.Policy = policy.Moves(); job.Policy == nil {
-			job.Policy = retention.NoMoves()
-		}
+		job.Policy = policy.For(retention.Moving)
 		done, err := job.Run(ctx, at)
-		answer := reports.Moved(done)
+		answer := reports.Purged(retention.Moving, done)
 		h.night.Tell(ctx, at, answer, answer.Incidents(err)...)
 		return answer, err
 	})

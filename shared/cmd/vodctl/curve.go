@@ -83,8 +83,10 @@ func (a *tool) nightRows(nights []simulated) error {
 	if moving {
 		heads = append(heads, ">moved", ">bytes moved")
 	}
-	for _, class := range classes {
-		heads = append(heads, ">"+class)
+	if moving || priced {
+		for _, class := range classes {
+			heads = append(heads, ">"+class)
+		}
 	}
 	if priced {
 		heads = append(heads, ">"+strings.TrimSpace("a month, "+nights[0].prices.Currency), ">once")
@@ -103,8 +105,10 @@ func (a *tool) nightRows(nights []simulated) error {
 			moved = []any{m.Items, report.Size(m.Bytes)}
 		}
 		cells = append(append(cells, strings.Join(over, "; ")), moved...)
-		for _, class := range classes {
-			cells = append(cells, report.Size(n.stored[class]))
+		if moving || priced {
+			for _, class := range classes {
+				cells = append(cells, report.Size(n.stored[class]))
+			}
 		}
 		if priced {
 			month, once := any("no price"), any("no price")
@@ -121,7 +125,7 @@ func (a *tool) nightRows(nights []simulated) error {
 	if err := rows.Print(); err != nil {
 		return err
 	}
-	if last := nights[len(nights)-1]; last.unknown > 0 {
+	if last := nights[len(nights)-1]; last.unknown > 0 && (moving || priced) {
 		return a.warn("%s of unknown size or storage class, which the bytes leave out", report.Count(last.unknown, "asset"))
 	}
 	return nil

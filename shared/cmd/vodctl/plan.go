@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,7 +62,10 @@ func (a *tool) withState(ctx context.Context, do func(app *boot.App, o *state.St
 // sayQuota says how many items of a plan a quota takes; nothing where the policy cannot
 // be read or is another one by now, and then purge removes nothing anyway.
 func (a *tool) sayQuota(policy *retention.Policy, p removal.Plan) error {
-	if policy == nil || policy.Hash != p.Policy {
+	if policy == nil {
+		return nil
+	}
+	if policy = policy.For(p.Duty); policy == nil || policy.Hash != p.Policy {
 		return nil
 	}
 	n := 0
@@ -104,14 +108,14 @@ func (a *tool) showPlan(ctx context.Context, id string, items bool) error {
 
 func (a *tool) listPlans(ctx context.Context) error {
 	return a.withState(ctx, func(_ *boot.App, o *state.Store) error {
-		rows := a.rows("plan", ">media", ">items", ">bytes", "expires", "standing")
+		rows := a.rows("plan", ">media", ">items", ">bytes", "expires", "standing", "does")
 		for id, err := range removal.Plans(ctx, o, time.Time{}) {
 			if err != nil {
 				return err
 			}
 			p, err := removal.ReadPlan(ctx, o, id)
 			if errors.Is(err, state.ErrCorrupt) {
-				rows.Add(nil, id, "", "", "", "", "corrupt: plans/"+id+".json; restore it from a copy")
+				rows.Add(nil, id, "", "", "", "", "corrupt: plans/"+id+".json; restore it from a copy", "")
 				continue
 			}
 			if err != nil {
@@ -121,7 +125,7 @@ func (a *tool) listPlans(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			rows.Add(p, id, p.Media, p.Items, report.Size(p.Bytes), p.Expires, status)
+			rows.Add(p, id, p.Media, p.Items, report.Size(p.Bytes), p.Expires, status, cmp.Or(string(p.Duty), "remove"))
 		}
 		return rows.Print()
 	})

@@ -18,9 +18,9 @@ func TestEveryResultOfRowsIsCSVToo(t *testing.T) {
 	env, p := plannedLike(t, func(*removal.Plan) {})
 	library := file(t, "library.jsonl", `{"id":"a1","title":"x","status":"Normal"}`+"\n")
 	for command, header := range map[string]string{
-		"plan list":                          "plan,media,items,bytes,expires,standing",
-		"plan show":                          "id,title,created,kind,part,bytes,rule,reason",
-		"plan show --csv":                    "id,title,created,kind,part,bytes,rule,reason",
+		"plan list":                          "plan,media,items,bytes,expires,standing,does",
+		"plan show":                          "id,title,created,kind,part,bytes,rule,reason,to",
+		"plan show --csv":                    "id,title,created,kind,part,bytes,rule,reason,to",
 		"plan what-if --library " + library:  "night,library,items,media,bytes,pending,over its guards",
 		"pending":                            "media,takes,bytes,since,days,leaves from,title,rule",
 		"ledger report":                      "plan,asked for by,planned,removed,bytes planned,bytes freed,standing",

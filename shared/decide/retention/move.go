@@ -57,10 +57,24 @@ func moved(item Item, m video.Media) Presence {
 // Moves is the policy of the file's rules that move, with their own guards, grace and
 // approval; nil: no rule moves.
 func (p *Policy) Moves() *Policy {
-	if p == nil {
+	if p == nil || p.moving == nil || len(p.moving.movers)+len(p.moving.quotas) == 0 {
 		return nil
 	}
 	return p.moving
+}
+
+// For is the file's policy for a duty. One without rules takes nothing, and refuses what an
+// earlier one has planned.
+func (p *Policy) For(d Duty) *Policy {
+	if d == Moving {
+		return p.moving
+	}
+	return p
+}
+
+// MakesUnreadable says that the item is a whole asset that nobody can play once it has moved.
+func (i Item) MakesUnreadable() bool {
+	return i.Kind == Move && i.Part == AllParts && !readable(i.To)
 }
 
 // CheckRegion refuses a policy that moves in a region without storage classes.
@@ -71,10 +85,6 @@ func (p *Policy) CheckRegion(region string) error {
 	return fmt.Errorf("the policy moves assets, and VOD offers storage classes in %s only, not in %s: take the move rules out",
 		strings.Join(regions, ", "), region)
 }
-
-// NoMoves is the policy of a file in which no rule moves: what earlier ones asked for is
-// settled by it, and nothing is asked for.
-func NoMoves() *Policy { return &Policy{Hash: "no rule moves", Duty: Moving} }
 
 type (
 	// mover is a rule that moves.

@@ -43,9 +43,9 @@ func (b builder) moving(p *Policy, doc document, text []byte) {
 		out.move = &rung{to: q.Move.To, scope: AllParts}
 		m.quotas = append(m.quotas, out)
 	}
+	p.moving = m
 	switch {
 	case len(m.movers)+len(m.quotas) > 0:
-		p.moving = m
 	case b.f.Has("$.moves"):
 		b.f.Add("$.moves", "moves goes with a rule that moves", "move: {to: IA}")
 	case doc.Holds.Move:

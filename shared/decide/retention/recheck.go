@@ -198,7 +198,7 @@ func stays(item Item, now Verdict, whole string, fresh Fresh) string {
 // now. Another one's word is for another plan.
 func find(v Verdict, item Item) (again Item, quota, still bool) {
 	for _, i := range v.Items {
-		if i.Same(item) && i.Rule == item.Rule {
+		if i.Same(item) && i.Rule == item.Rule && i.To == item.To {
 			return i, false, true
 		}
 	}

@@ -19,24 +19,25 @@ import (
 
 // PlanAnswer is what a planning run says of itself.
 type PlanAnswer struct {
-	Plan    string    `json:"plan,omitempty"` // empty: the library is not read to its end yet
-	Expires time.Time `json:"expires,omitzero"`
-	Read    int       `json:"read"`
-	Unread  int       `json:"unread,omitempty"`
-	Media   int       `json:"media"`
-	Items   int       `json:"items"`
-	Bytes   int64     `json:"bytes"`
-	Unknown int       `json:"unknown,omitempty"` // items without a known size
-	Pending int       `json:"leaving,omitempty"` // items in their grace
-	Soon    int       `json:"soon,omitempty"`    // of them, those that go first …
-	InDays  int       `json:"inDays,omitempty"`  // … and when, counted from this plan
-	Over    []string  `json:"over,omitempty"`    // guards that would stop it
-	Resumed bool      `json:"resumed,omitempty"`
-	Missed  int       `json:"missed,omitempty"`  // nights without a plan before this one
-	Nights  int       `json:"nights,omitempty"`  // that ended while this one was made
-	Anew    []string  `json:"anew,omitempty"`    // what starts anew because something was damaged
-	Odd     []string  `json:"odd,omitempty"`     // media that are set aside, each with its fault; of many the first
-	Skipped []string  `json:"skipped,omitempty"` // objects of the state that do not count: stray, corrupt or of the future
+	Duty    retention.Duty `json:"duty,omitempty"`
+	Plan    string         `json:"plan,omitempty"` // empty: the library is not read to its end yet
+	Expires time.Time      `json:"expires,omitzero"`
+	Read    int            `json:"read"`
+	Unread  int            `json:"unread,omitempty"`
+	Media   int            `json:"media"`
+	Items   int            `json:"items"`
+	Bytes   int64          `json:"bytes"`
+	Unknown int            `json:"unknown,omitempty"` // items without a known size
+	Pending int            `json:"leaving,omitempty"` // items in their grace
+	Soon    int            `json:"soon,omitempty"`    // of them, those that go first …
+	InDays  int            `json:"inDays,omitempty"`  // … and when, counted from this plan
+	Over    []string       `json:"over,omitempty"`    // guards that would stop it
+	Resumed bool           `json:"resumed,omitempty"`
+	Missed  int            `json:"missed,omitempty"`  // nights without a plan before this one
+	Nights  int            `json:"nights,omitempty"`  // that ended while this one was made
+	Anew    []string       `json:"anew,omitempty"`    // what starts anew because something was damaged
+	Odd     []string       `json:"odd,omitempty"`     // media that are set aside, each with its fault; of many the first
+	Skipped []string       `json:"skipped,omitempty"` // objects of the state that do not count: stray, corrupt or of the future
 	// Warnings says what of the policy may surprise its owner, and what of it protects nothing.
 	Warnings []string `json:"warnings,omitempty"`
 
@@ -52,7 +53,7 @@ func Planned(r plan.Report) PlanAnswer {
 		days = int(p.Soon.Day.Sub(p.Created.Truncate(24*time.Hour)) / (24 * time.Hour))
 	}
 	return PlanAnswer{
-		Plan: p.ID, Expires: p.Expires, Read: r.Read, Unread: p.Library.Unread, Media: p.Media, Items: p.Items, Bytes: p.Bytes,
+		Duty: p.Duty, Plan: p.ID, Expires: p.Expires, Read: r.Read, Unread: p.Library.Unread, Media: p.Media, Items: p.Items, Bytes: p.Bytes,
 		Unknown: p.Unknown, Pending: p.PendingItems, Soon: p.Soon.Items, InDays: days, Over: p.Over, Resumed: r.Resumed, Missed: r.Missed, Nights: r.Nights, Anew: r.Anew,
 		Odd: r.Odd, Skipped: r.Skipped, Warnings: p.Warnings, To: p.Moves,
 	}
@@ -62,6 +63,14 @@ func Planned(r plan.Report) PlanAnswer {
 func (a PlanAnswer) With(moves PlanAnswer) PlanAnswer {
 	a.Moves = &moves
 	return a
+}
+
+// Done is what was done to the items of a plan of that duty.
+func Done(d retention.Duty) string {
+	if d == retention.Moving {
+		return "moved"
+	}
+	return "removed"
 }
 
 // soonDays is how long before they go items in their grace are reported: long enough
@@ -172,46 +181,14 @@ func (a PlanAnswer) Night(s notify.Since) (text string, incidents []notify.Incid
 
 // PurgeAnswer is what a purging run says of itself.
 type PurgeAnswer struct {
-	Removed int                  `json:"removed"` // items
-	Bytes   int64                `json:"bytes"`
-	Left    int                  `json:"left"` // items of approved plans that wait for the next run
-	Results map[video.Result]int `json:"results,omitempty"`
-	Plans   []PurgedPlan         `json:"plans,omitempty"`
-}
-
-// MoveAnswer is what a moving run says of itself.
-type MoveAnswer struct {
-	Moved    int                  `json:"moved"` // assets that have come to their class
-	Bytes    int64                `json:"bytes"`
-	UnderWay int                  `json:"underWay"` // asked for, and still being changed
-	Left     int                  `json:"left"`     // items of approved plans that wait for the next run
+	Removed int   `json:"removed"`         // items
+	Moved   int   `json:"moved,omitempty"` // items, by a policy that moves
+	Bytes   int64 `json:"bytes"`
+	Left    int   `json:"left"` // items of approved plans that wait for the next run
+	// UnderWay is how many moves are asked for and not done yet: they need nobody.
+	UnderWay int                  `json:"underWay,omitempty"`
 	Results  map[video.Result]int `json:"results,omitempty"`
 	Plans    []PurgedPlan         `json:"plans,omitempty"`
-}
-
-// Moved words what came of moving.
-func Moved(r purge.Report) MoveAnswer {
-	p := Purged(r)
-	a := MoveAnswer{Moved: p.Removed, Bytes: p.Bytes, Left: p.Left, Results: p.Results, Plans: p.Plans}
-	for _, p := range r.Plans {
-		if p.Status == purge.UnderWay {
-			a.UnderWay += p.Left
-		}
-	}
-	return a
-}
-
-// Incidents words what of a moving run needs a person. Changes that are under way need nobody.
-func (a MoveAnswer) Incidents(err error) []notify.Incident {
-	return PurgeAnswer{Results: a.Results, Plans: a.Plans}.Incidents(err)
-}
-
-// Attrs are the facts of the log record.
-func (a MoveAnswer) Attrs(more ...any) []any {
-	return append([]any{
-		slog.Int("moved", a.Moved), slog.Int64("bytes", a.Bytes), slog.Int("under_way", a.UnderWay), slog.Int("left", a.Left),
-		slog.Any("results", a.Results), slog.Any("plans", a.Plans),
-	}, more...)
 }
 
 // PurgedPlan is what became of one plan.
@@ -225,14 +202,20 @@ type PurgedPlan struct {
 	Code stored.IncidentCode `json:"code,omitempty"` // why it did not end, for programs
 }
 
-// Purged words what came of purging.
-func Purged(r purge.Report) PurgeAnswer {
+// Purged words what came of a run of a duty.
+func Purged(d retention.Duty, r purge.Report) PurgeAnswer {
 	a := PurgeAnswer{Results: r.Results()}
 	for _, p := range r.Plans {
-		a.Removed += p.Freed.Items
-		a.Bytes += p.Freed.Bytes
-		if p.Status == purge.Stopped {
+		if a.Bytes += p.Freed.Bytes; d == retention.Moving {
+			a.Moved += p.Freed.Items
+		} else {
+			a.Removed += p.Freed.Items
+		}
+		switch p.Status {
+		case purge.Stopped:
 			a.Left += p.Left
+		case purge.UnderWay:
+			a.UnderWay += p.Left
 		}
 		a.Plans = append(a.Plans, PurgedPlan{p.Plan, p.Status, p.Why, p.By, p.Left, codeOf(p)})
 	}
@@ -285,7 +268,7 @@ func (a PurgeAnswer) Incidents(err error) (incidents []notify.Incident) {
 // Attrs are the facts of the log record.
 func (a PurgeAnswer) Attrs(more ...any) []any {
 	return append([]any{
-		slog.Int("removed", a.Removed), slog.Int64("bytes", a.Bytes), slog.Int("left", a.Left), slog.Any("results", a.Results),
+		slog.Int("removed", a.Removed), slog.Int("moved", a.Moved), slog.Int64("bytes", a.Bytes), slog.Int("left", a.Left), slog.Int("under_way", a.UnderWay), slog.Any("results", a.Results),
 		slog.Any("plans", a.Plans),
 	}, more...)
 }

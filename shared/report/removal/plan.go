@@ -23,11 +23,17 @@ func Plan(w io.Writer, p stored.Plan) error {
 	e.say("Plan %s", p.ID)
 	e.say("  account %s, region %s%s", p.Account, p.Region, prefixed(", application ", p.App))
 	e.say("  made %s, to be applied before %s", p.Created.Format(time.DateTime), p.Expires.Format(time.DateTime))
-	e.say("  %s in the library%s, %s would lose %s: %s", report.Number(p.Library.Media)+" media", unread(p.Library.Unread),
-		report.Number(p.Media), report.Count(p.Items, "item"), sized(p.Totals))
+	e.say("  %s in the library%s, %s", report.Number(p.Library.Media)+" media", unread(p.Library.Unread), would(p))
 	if p.Items > 0 {
-		e.say("  %s to read again and %s to delete, about %s", report.Count(p.Work.Reads, "call"), report.Count(p.Work.Deletes, "call"),
+		calls := report.Count(p.Work.Deletes, "call") + " to delete"
+		if p.Duty == retention.Moving {
+			calls = report.Count(p.Work.Deletes, "call") + " to move"
+		}
+		e.say("  %s to read again and %s, about %s", report.Count(p.Work.Reads, "call"), calls,
 			report.Duration(time.Duration(p.Work.Minutes*float64(time.Minute))))
+	}
+	if p.Unreadable() > 0 {
+		e.say("  NOBODY CAN PLAY %s of them afterwards, until they are restored", report.Number(p.Unreadable()))
 	}
 	if s := p.Saving; s != nil {
 		e.say("  saves %s", saves(s.Money, s.Currency))
@@ -51,7 +57,7 @@ func Plan(w io.Writer, p stored.Plan) error {
 	}
 	biggest := report.NewTable("biggest", "takes", ">bytes", "title", "reason")
 	for _, b := range p.Biggest {
-		biggest.Row(b.ID, part(b.Kind, b.Part), report.Bytes(b.Bytes), report.Cut(b.Title, 30), b.Reason)
+		biggest.Row(b.ID, strings.TrimSpace(part(b.Kind, b.Part)+" "+b.To), report.Bytes(b.Bytes), report.Cut(b.Title, 30), b.Reason)
 	}
 	e.table(biggest)
 	var kept []string
@@ -76,6 +82,19 @@ func Plan(w io.Writer, p stored.Plan) error {
 		e.say("\n  %s in their grace: vodctl pending", report.Count(p.PendingItems, "item"))
 	}
 	return e.err
+}
+
+// would says what a plan would do.
+func would(p stored.Plan) string {
+	if p.Duty == retention.Moving {
+		var to []string
+		for _, m := range p.Moves {
+			to = append(to, fmt.Sprintf("%s to %s%s, %s%s", report.Number(m.Media), m.To, when(m.Scope == retention.SourcePart, " (the source file only)"), sized(m.Totals),
+				when(m.Early, ", before the minimum time of their class")))
+		}
+		return strings.TrimSuffix("would move "+strings.Join(to, "; "), " ") + when(len(to) == 0, "none")
+	}
+	return fmt.Sprintf("%s would lose %s: %s", report.Number(p.Media), report.Count(p.Items, "item"), sized(p.Totals))
 }
 
 // saves words what something saves and costs. What has no price is told, and is not in the sum.
@@ -137,13 +156,13 @@ func (l *lines) money(p stored.Plan) {
 
 // PlanCSV writes one line for each item.
 func PlanCSV(w io.Writer, entries func(func(retention.Verdict, error) bool)) error {
-	out := report.NewRows(w, report.AsCSV, "id", "title", "created", "kind", "part", "bytes", "rule", "reason")
+	out := report.NewRows(w, report.AsCSV, "id", "title", "created", "kind", "part", "bytes", "rule", "reason", "to")
 	for v, err := range entries {
 		if err != nil {
 			return err
 		}
 		for _, i := range v.Items {
-			out.Add(nil, i.ID, v.Title, v.Created, i.Kind, i.Part, report.Size(i.Bytes), i.Rule, i.Reason)
+			out.Add(nil, i.ID, v.Title, v.Created, i.Kind, i.Part, report.Size(i.Bytes), i.Rule, i.Reason, i.To)
 		}
 	}
 	return out.Print()

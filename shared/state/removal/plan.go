@@ -107,6 +107,17 @@ func (p Plan) Base() int {
 	return p.Library.Media
 }
 
+// Unreadable is how many assets nobody can play any more once the plan is applied, until they are
+// restored.
+func (p Plan) Unreadable() (n int) {
+	for _, m := range p.Moves {
+		if (retention.Item{Kind: retention.Move, Part: m.Scope, To: m.To}).MakesUnreadable() {
+			n += m.Media
+		}
+	}
+	return n
+}
+
 // Totals sum up items. Bytes counts what tells its size, Unknown what does not.
 type Totals struct {
 	Media   int   `json:"media"`
