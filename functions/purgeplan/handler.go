@@ -12,7 +12,6 @@ import (
 	"vodcurator/shared/boot/night"
 	"vodcurator/shared/decide/retention"
 	reports "vodcurator/shared/report/removal"
-	"vodcurator/shared/state/removal"
 )
 
 type handler struct {
@@ -36,7 +35,7 @@ func (h handler) handle(ctx context.Context, raw []byte) (any, error) {
 			moving, err = job.Run(ctx, at)
 			answer, finished = answer.With(reports.Planned(moving)), moving.Finished()
 		}
-		h.tell(ctx, at, policy, made.Plan, answer, finished, err)
+		h.tell(ctx, at, policy, made, answer, finished, err)
 		return answer, err
 	})
 	if err == nil {
@@ -47,9 +46,9 @@ func (h handler) handle(ctx context.Context, raw []byte) (any, error) {
 
 // tell sends the night's one notice when its plans are made, and until then what needs
 // a person, within what is left of the time.
-func (h handler) tell(ctx context.Context, at time.Time, policy *retention.Policy, made removal.Plan, answer reports.PlanAnswer, finished bool, err error) {
+func (h handler) tell(ctx context.Context, at time.Time, policy *retention.Policy, made plan.Report, answer reports.PlanAnswer, finished bool, err error) {
 	if err == nil && finished {
-		h.night.Hook.Night(ctx, h.night.State, policy, made, func(s notify.Since) notify.Notice {
+		h.night.Hook.Night(ctx, h.night.State, policy, made.Plan, func(s notify.Since) notify.Notice {
 			text, incidents, facts := answer.Night(s)
 			n := h.night.At(at, facts)
 			n.Text = text
@@ -57,8 +56,8 @@ func (h handler) tell(ctx context.Context, at time.Time, policy *retention.Polic
 		})
 		return
 	}
-	if err != nil && made.ID != "" {
-		err = fmt.Errorf("plan %s is made, and none that moves: %w", made.ID, err)
+	if err != nil && made.Finished() {
+		err = fmt.Errorf("plan %s is made, and none that moves: %w", made.Plan.ID, err)
 	}
 	_, incidents := answer.Notice(err)
 	h.night.Tell(ctx, at, answer, incidents...)
