@@ -101,9 +101,27 @@ func (a *tool) showPlan(ctx context.Context, id string, items bool) error {
 				return err
 			}
 			policy, _ := night.Policy(ctx, app) // the plan is shown without it as well
-			return errors.Join(a.say("\n"), a.sayQuota(policy, p), a.say("  Status: %s\n", status))
+			err = errors.Join(a.say("\n"), a.sayQuota(policy, p), a.say("  Status: %s\n", status))
+			if id == "" && err == nil {
+				err = a.sayMoves(ctx, o, p)
+			}
+			return err
 		})
 	})
+}
+
+// sayMoves names the latest plan that moves, beside the one that removes.
+func (a *tool) sayMoves(ctx context.Context, o state.Objects, p removal.Plan) error {
+	moving, _, err := removal.LatestPlan(ctx, o, func(m removal.Plan) bool { return m.Scope == p.Scope && m.Duty == retention.Moving }, time.Time{})
+	if err != nil || moving.ID == "" {
+		return err
+	}
+	what := "moves nothing"
+	if len(moving.Moves) > 0 {
+		what = reports.MovesText(moving.Moves)
+	}
+	status, err := planStatus(ctx, o, moving)
+	return errors.Join(err, a.say("  Plan %s %s: %s; vodctl plan show %s\n", moving.ID, what, status, moving.ID))
 }
 
 func (a *tool) listPlans(ctx context.Context) error {
