@@ -26,42 +26,43 @@ import (
 // policies are the roles' policies, by file. The operator is a person or a job of theirs.
 var policies = []string{
 	"autotag/ram-policy.json", "autotag/ram-policy-direct.json", "metadata/ram-policy.json",
-	"purgeplan/ram-policy.json", "purge/ram-policy.json", "operator-policy.json", "callback/ram-policy.json",
+	"purgeplan/ram-policy.json", "purge/ram-policy.json", "operator-policy.json", "callback/ram-policy.json", "tier/ram-policy.json",
 }
 
 // duties says what each of the policies above lets do with what lies under STATE: create,
 // read and remove. What is not said is forbidden. policy.yaml stands for all files that
 // the owner keeps there.
-var duties = map[string][7]string{
-	//                    autotag  direct  metadata  purgeplan  purge   operator  (callback: nothing)
-	"probe":               {"cr", "cr", "cr", "cr", "cr", "crd"},
-	"policy.yaml":         {"r", "r", "r", "r", "r", "crd"},
-	"holds/legal.csv":     {"r", "r", "r", "r", "r", "crd"},
-	"plans/":              {"", "", "", "cr", "r", "crd"},
-	"written/":            {"", "", "", "crd", "r", "crd"},
-	"parts/":              {"", "", "", "crd", "r", "crd"},
-	"drafts/":             {"", "", "", "crd", "", "crd"},
-	"approvals/":          {"", "", "", "r", "r", "crd"},
-	"withdrawn/":          {"", "", "", "r", "r", "crd"},
-	"refused/":            {"", "", "", "r", "cr", "crd"},
-	"runs/":               {"", "", "", "r", "cr", "crd"},
-	"ended/":              {"", "", "", "r", "cr", "crd"},
-	"ledger/":             {"", "", "", "r", "cr", "crd"},
-	"checkpoints/":        {"", "", "", "r", "r", "crd"},
-	"halt/":               {"", "", "", "r", "r", "crd"},
-	"lease/purge/":        {"", "", "", "rd", "cr", "crd"},
-	"lease/another/":      {"", "", "", "rd", "r", "crd"},
-	"aside/":              {"", "", "", "rd", "cr", "crd"},
-	"shards/":             {"", "", "", "crd", "", "crd"},
-	"messages/":           {"", "", "cr", "d", "", "crd"},
-	"told/":               {"", "", "", "crd", "cr", "crd"},
-	"swept/":              {"cr", "cr", "", "d", "", "crd"},
-	"gone/":               {"cr", "cr", "", "d", "", "crd"},
-	"imaged/":             {"", "", "", "crd", "", "crd"},
-	"edits/":              {"r", "cr", "cr", "", "", "crd"},
-	"edits/shard/":        {"r", "cr", "crd", "", "", "crd"},
-	"edits/index/":        {"r", "cr", "crd", "", "", "crd"},
-	"a/prefix/to/come/by": {"r", "r", "r", "r", "r", "crd"},
+var duties = map[string][8]string{
+	//                    autotag  direct  metadata  purgeplan  purge   operator  callback  tier
+	"probe":               {"cr", "cr", "cr", "cr", "cr", "crd", "", "cr"},
+	"policy.yaml":         {"r", "r", "r", "r", "r", "crd", "", "r"},
+	"holds/legal.csv":     {"r", "r", "r", "r", "r", "crd", "", "r"},
+	"plans/":              {"", "", "", "cr", "r", "crd", "", "r"},
+	"written/":            {"", "", "", "crd", "r", "crd", "", "r"},
+	"parts/":              {"", "", "", "crd", "r", "crd", "", "r"},
+	"drafts/":             {"", "", "", "crd", "", "crd", "", ""},
+	"approvals/":          {"", "", "", "r", "r", "crd", "", "r"},
+	"withdrawn/":          {"", "", "", "r", "r", "crd", "", "r"},
+	"refused/":            {"", "", "", "r", "cr", "crd", "", "cr"},
+	"runs/":               {"", "", "", "r", "cr", "crd", "", "cr"},
+	"ended/":              {"", "", "", "r", "cr", "crd", "", "cr"},
+	"ledger/":             {"", "", "", "r", "cr", "crd", "", "cr"},
+	"checkpoints/":        {"", "", "", "r", "r", "crd", "", "r"},
+	"halt/":               {"", "", "", "r", "r", "crd", "", "r"},
+	"lease/purge/":        {"", "", "", "rd", "cr", "crd", "", "r"},
+	"lease/move/":         {"", "", "", "rd", "r", "crd", "", "cr"},
+	"lease/another/":      {"", "", "", "rd", "r", "crd", "", "r"},
+	"aside/":              {"", "", "", "rd", "cr", "crd", "", "cr"},
+	"shards/":             {"", "", "", "crd", "", "crd", "", ""},
+	"messages/":           {"", "", "cr", "d", "", "crd", "", ""},
+	"told/":               {"", "", "", "crd", "cr", "crd", "", "cr"},
+	"swept/":              {"cr", "cr", "", "d", "", "crd", "", ""},
+	"gone/":               {"cr", "cr", "", "d", "", "crd", "", ""},
+	"imaged/":             {"", "", "", "crd", "", "crd", "", "r"},
+	"edits/":              {"r", "cr", "cr", "", "", "crd", "", ""},
+	"edits/shard/":        {"r", "cr", "crd", "", "", "crd", "", ""},
+	"edits/index/":        {"r", "cr", "crd", "", "", "crd", "", ""},
+	"a/prefix/to/come/by": {"r", "r", "r", "r", "r", "crd", "", "r"},
 }
 
 // role gives credentials that carry one of the policies.
@@ -183,60 +184,63 @@ func TestWhatAStarLetsThroughIsStray(t *testing.T) {
 // operations are calls of VOD that change or remove, or read what not everybody reads.
 var operations = map[string]struct {
 	call func(context.Context, *vod.Client, string) error
-	may  [7]bool
+	may  [8]bool
 }{
 	"SearchMedia": {func(ctx context.Context, c *vod.Client, _ string) (err error) {
 		for _, err = range c.Search(ctx, video.Query{Kind: video.KindVideo}) {
 			break
 		}
 		return err
-	}, [7]bool{true, true, false, true, false, true}},
+	}, [8]bool{true, true, false, true, false, true}},
 	"BatchGetMediaInfos": {func(ctx context.Context, c *vod.Client, id string) error {
 		_, err := c.Media(ctx, []video.ID{video.ID(id)})
 		return err
-	}, [7]bool{true, true, true, true, true, true}},
+	}, [8]bool{true, true, true, true, true, true, false, true}},
 	"GetVideoInfos": {func(ctx context.Context, c *vod.Client, id string) error {
 		_, err := c.Videos(ctx, []video.ID{video.ID(id)})
 		return err
-	}, [7]bool{false, true, true, false, false, true}},
+	}, [8]bool{false, true, true, false, false, true}},
 	"GetImageInfos": {func(ctx context.Context, c *vod.Client, id string) error {
 		_, err := c.Images(ctx, []video.ID{video.ID(id)})
 		return err
-	}, [7]bool{true, true, true, false, false, true}},
+	}, [8]bool{true, true, true, false, false, true}},
 	"GetCategories": {func(ctx context.Context, c *vod.Client, _ string) error {
 		_, err := c.Categories(ctx)
 		return err
-	}, [7]bool{false, false, false, true, true, true}},
+	}, [8]bool{false, false, false, true, true, true, false, true}},
 	"GetAIVideoTagResult": {func(ctx context.Context, c *vod.Client, id string) error {
 		_, err := c.Labels(ctx, video.ID(id))
 		return err
-	}, [7]bool{true, true, true, false, false, true}},
+	}, [8]bool{true, true, true, false, false, true}},
 	"UpdateVideoInfos": {func(ctx context.Context, c *vod.Client, id string) error {
 		title := "changed"
 		return outcome(c.Update(ctx, []video.Update{{ID: video.ID(id), Fields: video.Fields{Title: &title}}}))
-	}, [7]bool{false, true, true, false, false, false}},
+	}, [8]bool{false, true, true, false, false, false}},
 	"UpdateImageInfos": {func(ctx context.Context, c *vod.Client, id string) error {
 		title := "changed"
 		return outcome(c.UpdateImages(ctx, []video.Update{{ID: video.ID(id), Kind: video.KindImage, Fields: video.Fields{Title: &title}}}))
-	}, [7]bool{false, true, true, false, false, false}},
+	}, [8]bool{false, true, true, false, false, false}},
 	"DeleteStream": {func(ctx context.Context, c *vod.Client, id string) error {
 		return outcome(c.DeleteStreams(ctx, video.ID(id), []string{"0123456789abcdef0123456789abcdef"}))
-	}, [7]bool{4: true}},
+	}, [8]bool{4: true}},
 	"DeleteMezzanines": {func(ctx context.Context, c *vod.Client, id string) error {
 		return outcome(c.DeleteSources(ctx, []video.ID{video.ID(id)}, false))
-	}, [7]bool{4: true}},
+	}, [8]bool{4: true}},
 	"DeleteImage": {func(ctx context.Context, c *vod.Client, id string) error {
 		return c.DeleteImagesOf(ctx, video.ID(id), "NormalSnapshot")
-	}, [7]bool{4: true}},
+	}, [8]bool{4: true}},
 	"DeleteVideo": {func(ctx context.Context, c *vod.Client, id string) error {
 		return outcome(c.DeleteVideos(ctx, []video.ID{video.ID(id)}))
-	}, [7]bool{4: true}},
+	}, [8]bool{4: true}},
 	"RefreshMediaPlayUrls": {func(ctx context.Context, c *vod.Client, id string) error {
 		return outcome(c.RefreshPlayURLs(ctx, []video.ID{video.ID(id)}))
-	}, [7]bool{4: true}},
+	}, [8]bool{4: true}},
+	"UpdateMediaStorageClass": {func(ctx context.Context, c *vod.Client, id string) error {
+		return outcome(c.SetStorageClass(ctx, []video.ID{video.ID(id)}, "IA", false, false))
+	}, [8]bool{7: true}},
 	"SetMessageCallback": {func(ctx context.Context, c *vod.Client, _ string) error {
 		return c.SetCallback(ctx, vod.Callback{Type: "HTTP", URL: "https://elsewhere.example/", Events: []string{"ALL"}})
-	}, [7]bool{}},
+	}, [8]bool{}},
 }
 
 func outcome(outcomes []video.Outcome, err error) error {
@@ -278,11 +282,11 @@ func TestEveryRoleHasTheRightsOfItsDutyAtTheQueuesAndNoOther(t *testing.T) {
 	env := c.Env()
 	for _, duty := range []struct {
 		queue      string
-		send, take [7]bool // autotag, direct, metadata, purgeplan, purge, operator, callback
+		send, take [8]bool // autotag, direct, metadata, purgeplan, purge, operator, callback
 	}{
-		{env["METADATA_QUEUE"], [7]bool{0: true, 2: true, 5: true}, [7]bool{2: true}},
-		{env["METADATA_BULK_QUEUE"], [7]bool{0: true, 2: true, 5: true}, [7]bool{2: true}},
-		{env["DEAD_LETTER_QUEUE"], [7]bool{2: true, 5: true}, [7]bool{5: true}},
+		{env["METADATA_QUEUE"], [8]bool{0: true, 2: true, 5: true}, [8]bool{2: true}},
+		{env["METADATA_BULK_QUEUE"], [8]bool{0: true, 2: true, 5: true}, [8]bool{2: true}},
+		{env["DEAD_LETTER_QUEUE"], [8]bool{2: true, 5: true}, [8]bool{5: true}},
 	} {
 		for i, file := range policies {
 			key := role(t, c, file)

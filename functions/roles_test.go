@@ -30,7 +30,7 @@ func TestOnlyPurgeCanDelete(t *testing.T) {
 			return c.DeleteVideos(ctx, []video.ID{video.ID(id)})
 		},
 	}
-	for _, role := range []string{"purgeplan", "autotag", "metadata", "purge"} {
+	for _, role := range []string{"purgeplan", "autotag", "metadata", "tier", "purge"} {
 		t.Run(role, func(t *testing.T) {
 			cloud := localcloud.RunT(t, localcloud.Options{Manifest: "../s.yaml", Callback: "none"})
 			id := cloud.VOD.Seed(fakevod.Asset{

@@ -20,7 +20,7 @@ func (h handler) handle(ctx context.Context, raw []byte) (any, error) {
 		job := h.job
 		job.Policy = policy
 		done, err := job.Run(ctx, at)
-		answer := reports.Purged(done)
+		answer := reports.Purged(policy.Duty, done)
 		h.night.Tell(ctx, at, answer, answer.Incidents(err)...)
 		return answer, err
 	})

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -26,8 +27,16 @@ func (h handler) handle(ctx context.Context, raw []byte) (any, error) {
 		job := h.job
 		job.Policy = policy
 		made, err := job.Run(ctx, at)
-		h.tell(ctx, at, policy, made, err)
-		return reports.Planned(made), err
+		answer := reports.Planned(made)
+		finished := made.Finished()
+		if moves := policy.Moves(); moves != nil && finished && err == nil {
+			job.Policy = moves
+			var moving plan.Report
+			moving, err = job.Run(ctx, at)
+			answer, finished = answer.With(reports.Planned(moving)), moving.Finished()
+		}
+		h.tell(ctx, at, policy, made, answer, finished, err)
+		return answer, err
 	})
 	if err == nil {
 		h.keepSmall(ctx, ran)
@@ -35,11 +44,10 @@ func (h handler) handle(ctx context.Context, raw []byte) (any, error) {
 	return answer, err
 }
 
-// tell sends the night's one notice when its plan is made, and until then what needs
+// tell sends the night's one notice when its plans are made, and until then what needs
 // a person, within what is left of the time.
-func (h handler) tell(ctx context.Context, at time.Time, policy *retention.Policy, made plan.Report, err error) {
-	answer := reports.Planned(made)
-	if err == nil && made.Finished() {
+func (h handler) tell(ctx context.Context, at time.Time, policy *retention.Policy, made plan.Report, answer reports.PlanAnswer, finished bool, err error) {
+	if err == nil && finished {
 		h.night.Hook.Night(ctx, h.night.State, policy, made.Plan, func(s notify.Since) notify.Notice {
 			text, incidents, facts := answer.Night(s)
 			n := h.night.At(at, facts)
@@ -47,6 +55,9 @@ func (h handler) tell(ctx context.Context, at time.Time, policy *retention.Polic
 			return n.With(incidents)
 		})
 		return
+	}
+	if err != nil && made.Finished() {
+		err = fmt.Errorf("plan %s is made, and none that moves: %w", made.Plan.ID, err)
 	}
 	_, incidents := answer.Notice(err)
 	h.night.Tell(ctx, at, answer, incidents...)

@@ -48,6 +48,8 @@ type (
 	DeleteImagesOfRight func(context.Context, video.ID, ...string) error
 	// RefreshRight is vod.Client.RefreshPlayURLs.
 	RefreshRight func(context.Context, []video.ID) ([]video.Outcome, error)
+	// SetStorageClassRight is vod.Client.SetStorageClass.
+	SetStorageClassRight func(ctx context.Context, ids []video.ID, class string, sourceOnly, early bool) ([]video.Outcome, error)
 	// RemoveRight is state.Remove: of objects under STATE.
 	RemoveRight func(context.Context, string) error
 	// SendRight is queue.Client.Send.
@@ -116,6 +118,11 @@ func (f DeleteImagesOfRight) DeleteImagesOf(ctx context.Context, id video.ID, ty
 // RefreshPlayURLs is vod.Client.RefreshPlayURLs.
 func (f RefreshRight) RefreshPlayURLs(ctx context.Context, ids []video.ID) ([]video.Outcome, error) {
 	return f(ctx, ids)
+}
+
+// SetStorageClass is vod.Client.SetStorageClass.
+func (f SetStorageClassRight) SetStorageClass(ctx context.Context, ids []video.ID, class string, sourceOnly, early bool) ([]video.Outcome, error) {
+	return f(ctx, ids, class, sourceOnly, early)
 }
 
 // RemoveFrom gives the right to remove objects of a state. It is no method of State, since

@@ -33,8 +33,8 @@ const public = "the region's public one"
 
 // Variables lists all variables, in the order in which people read of them.
 func Variables() []Variable {
-	all := []string{"callback", "metadata", "purgeplan", "purge"}
-	purging := []string{"purgeplan", "purge"}
+	all := []string{"callback", "metadata", "purgeplan", "purge", "tier"}
+	purging := []string{"purgeplan", "purge", "tier"}
 	keys := "in a function: its role's; in `vodctl`: the aliyun CLI's profile"
 	return []Variable{
 		{Name: "ALIBABA_CLOUD_REGION", Default: "cn-shanghai", Meaning: "the VOD region"},

@@ -60,6 +60,7 @@ func TestEachFunctionNamesWhatItNeeds(t *testing.T) {
 		"autotag": nil, "callback": {"ALIBABA_CLOUD_ACCOUNT_ID", "NOTICE_QUEUE"},
 		"metadata":  {"ALIBABA_CLOUD_ACCOUNT_ID", "METADATA_QUEUE", "DEAD_LETTER_QUEUE"},
 		"purgeplan": {"ALIBABA_CLOUD_ACCOUNT_ID", "STATE"}, "purge": {"ALIBABA_CLOUD_ACCOUNT_ID", "STATE"},
+		"tier": {"ALIBABA_CLOUD_ACCOUNT_ID", "STATE"},
 	} {
 		require.Equal(t, want, boot.Required(function), function)
 	}

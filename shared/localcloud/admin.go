@@ -8,7 +8,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"vodcurator/shared/localcloud/calls"
@@ -49,6 +51,8 @@ func (c *Cloud) routes() map[string]http.HandlerFunc {
 		"POST /_local/upload/{name}":         c.serveUpload,
 		"POST /_local/views":                 c.serveViews,
 		"POST /_local/findings/{id}":         c.serveFindings,
+		"GET /_local/storage":                func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, c.VOD.Storage()) },
+		"POST /_local/storage":               c.serveStorage,
 		"POST /_local/functions/{name}/kill": c.serveKill,
 		"POST /_local/queues/{name}":         c.serveQueue,
 		"POST /_local/topics/{name}":         c.servePublish,
@@ -362,6 +366,37 @@ func (c *Cloud) serveFindings(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	reply(w, http.StatusOK, map[string]string{"id": id})
+}
+
+// serveStorage puts assets into storage classes, as if they had been there since a time;
+// it may be left out, for now.
+func (c *Cloud) serveStorage(w http.ResponseWriter, r *http.Request) {
+	var ask []struct {
+		ID, Class string
+		Since     time.Time
+	}
+	if err := body(r, &ask); err != nil {
+		fail(w, http.StatusBadRequest, err)
+		return
+	}
+	for _, one := range ask {
+		if a, ok := c.VOD.Lookup(one.ID); !ok || a.Kind == "image" || a.Kind == "attached" {
+			fail(w, http.StatusBadRequest, fmt.Errorf("the library has no video or audio %q", one.ID))
+			return
+		}
+		if !slices.Contains(fakevod.StorageClasses(), one.Class) {
+			fail(w, http.StatusBadRequest, fmt.Errorf("class %q: it is one of %s", one.Class, strings.Join(fakevod.StorageClasses(), ", ")))
+			return
+		}
+		if one.Since.After(c.Now()) {
+			fail(w, http.StatusBadRequest, fmt.Errorf("since %s: it is later than the library's clock", one.Since.Format(time.RFC3339)))
+			return
+		}
+	}
+	for _, one := range ask {
+		c.VOD.SetClass(one.ID, one.Class, one.Since)
+	}
+	reply(w, http.StatusOK, map[string]int{"set": len(ask)})
 }
 
 // serveQueue sets what only the provider's control plane can: dead letters.

@@ -22,7 +22,8 @@ import (
 //	service operation kind [p=0.1] [n=3] [delay=2s] [about=text] [status=503] [code=Word]
 //
 // where service is vod, mns, oss or functions, and service and operation may hold *.
-// VOD's notifications are operations callback:<EventType>; those of functions are the
+// VOD's notifications are operations callback:<EventType>, the end of a change of storage
+// class and of a restore later:UpdateMediaStorageClass and later:RestoreMedia; those of functions are the
 // kinds of invocation (invoke, http, timer, queue, topic) and batch.
 type Fault struct {
 	Service, Op string
@@ -210,8 +211,8 @@ func (fs *faults) hook(service string) calls.Hook {
 func (f Fault) fits(service, op, detail string) bool {
 	a, _ := path.Match(f.Service, service)
 	b, _ := path.Match(f.Op, op)
-	// A * for every operation means those that clients call, not the notifications.
-	return a && b && strings.Contains(detail, f.About) && (f.Op != "*" || !strings.HasPrefix(op, "callback:"))
+	// A * for every operation means those that clients call, not what follows from them.
+	return a && b && strings.Contains(detail, f.About) && (f.Op != "*" || !strings.Contains(op, ":"))
 }
 
 // of is the fault in a service's own words.

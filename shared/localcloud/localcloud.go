@@ -483,6 +483,7 @@ func (c *Cloud) Advance(d time.Duration) []fakefc.Invocation {
 	if err := c.clock.move(d); err != nil {
 		c.log.Error("clock", "error", err.Error())
 	}
+	c.VOD.CatchUp()
 	return c.FC.Tick(context.Background(), c.Now())
 }
 

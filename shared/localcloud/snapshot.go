@@ -78,10 +78,11 @@ func (c *Cloud) Restore(name string) error {
 		return fmt.Errorf("there is no snapshot %q", name)
 	}
 	c.FC.Restart()
-	if err := errors.Join(c.VOD.Restore(snap.library), c.MNS.Restore(snap.queues), c.restoreObjects(snap.objects), c.restoreFiles(snap.files)); err != nil {
+	// First: what is due in the library, and what it costs, goes by the clock.
+	if err := c.clock.move(snap.now.Sub(c.Now())); err != nil {
 		return err
 	}
-	if err := c.clock.move(snap.now.Sub(c.Now())); err != nil {
+	if err := errors.Join(c.VOD.Restore(snap.library), c.MNS.Restore(snap.queues), c.restoreObjects(snap.objects), c.restoreFiles(snap.files)); err != nil {
 		return err
 	}
 	c.FC.Rewind(c.Now())

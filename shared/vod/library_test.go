@@ -213,11 +213,19 @@ func TestStorageAnswersPerMedia(t *testing.T) {
 	lists := map[string]any{"Status": "Processing", "Success": true, "IgnoredList": map[string]any{"MediaId": []string{"same"}}, "ForbiddenList": map[string]any{"MediaForbiddenReasonDTO": []any{map[string]any{"MediaId": "no", "Reason": "own bucket"}}}}
 	s := serve(t, func(r request) (int, string) { return ok(lists) })
 	c := s.client(t)
-	out, err := c.SetStorageClass(t.Context(), []video.ID{"v", "same", "no"}, "IA", true)
+	out, err := c.SetStorageClass(t.Context(), []video.ID{"v", "same", "no"}, "IA", true, true)
 	require.NoError(t, err)
 	require.Equal(t, []video.Result{video.Done, video.Unchanged, video.Forbidden}, resultsOf(out))
 	require.Contains(t, out[2].Reason, "own bucket")
 	require.Equal(t, "SourceFile", s.calls("UpdateMediaStorageClass")[0].params.Get("Scope"))
+	require.Equal(t, "true", s.calls("UpdateMediaStorageClass")[0].params.Get("AllowUpdateWithoutTimeLimit"))
+	lists["Status"] = "Failed"
+	out, err = c.SetStorageClass(t.Context(), []video.ID{"v", "same", "no"}, "IA", false, false)
+	require.NoError(t, err)
+	require.Equal(t, []video.Result{video.Failed, video.Unchanged, video.Forbidden}, resultsOf(out))
+	require.ErrorIs(t, out[0].Err, video.ErrTransient, "it may be asked for again, after another look")
+	require.Equal(t, "All", s.calls("UpdateMediaStorageClass")[1].params.Get("Scope"))
+	require.NotContains(t, s.calls("UpdateMediaStorageClass")[1].params, "AllowUpdateWithoutTimeLimit")
 	out, err = c.Restore(t.Context(), []video.ID{"v"}, 7, false)
 	require.NoError(t, err)
 	require.Equal(t, []video.Result{video.Done}, resultsOf(out))
@@ -227,7 +235,7 @@ func TestStorageAnswersPerMedia(t *testing.T) {
 	require.Equal(t, []video.Result{video.Failed}, resultsOf(out))
 	_, err = c.Restore(t.Context(), nil, 0, false)
 	require.ErrorIs(t, err, video.ErrInvalid)
-	_, err = c.SetStorageClass(t.Context(), nil, "Warm", false)
+	_, err = c.SetStorageClass(t.Context(), nil, "Warm", false, false)
 	require.ErrorContains(t, err, `"Warm"`)
 }
 

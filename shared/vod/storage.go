@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/requests"
 	api "github.com/aliyun/alibaba-cloud-sdk-go/services/vod"
 
 	"vodcurator/shared/video"
@@ -16,14 +17,18 @@ import (
 // SetStorageClass asks for another storage class of whole media, or of their
 // source files alone (UpdateMediaStorageClass). The change takes its time; Done
 // means that it is under way. It is not repeated when its outcome is unknown,
-// since moving a media early costs the rest of its minimum storage time.
-func (c *Client) SetStorageClass(ctx context.Context, ids []video.ID, class string, sourceOnly bool) ([]video.Outcome, error) {
+// since moving a media early costs the rest of its minimum storage time: early
+// lets it happen all the same (AllowUpdateWithoutTimeLimit).
+func (c *Client) SetStorageClass(ctx context.Context, ids []video.ID, class string, sourceOnly, early bool) ([]video.Outcome, error) {
 	if err := oneOf("storage class", class, "Standard", "IA", "Archive", "ColdArchive"); err != nil {
 		return nil, err
 	}
 	return c.storage(ctx, ids, func(ctx context.Context, ids string) (storageAnswer, error) {
 		req := api.CreateUpdateMediaStorageClassRequest()
 		req.MediaIds, req.StorageClass, req.Scope = ids, class, scope(sourceOnly)
+		if early {
+			req.AllowUpdateWithoutTimeLimit = requests.NewBoolean(true)
+		}
 		answer := api.CreateUpdateMediaStorageClassResponse()
 		err := c.ask(ctx, req, answer)
 		if err != nil {

@@ -80,6 +80,7 @@ type Since struct {
 	From    time.Time      `json:"from"`
 	Missed  int            `json:"-"`       // nights without a plan
 	Removed removal.Totals `json:"removed"` // takedowns included
+	Moved   removal.Totals `json:"moved,omitzero"`
 	Idle    []string       `json:"idle,omitempty"`
 	Err     error          `json:"-"` // the rest is not whole
 }
@@ -101,7 +102,12 @@ func sinceLast(ctx context.Context, o state.Objects, policy *retention.Policy, p
 	earlier, err := plansBefore(ctx, o, p)
 	var waiting []string
 	if err == nil {
-		waiting, err = waitingOf(ctx, o, policy, earlier, p.Created)
+		waiting, err = waitingOf(ctx, o, policy, ofDuty(earlier, p.Duty), p.Created)
+	}
+	if moves := policy.Moves(); err == nil && moves != nil {
+		var more []string
+		more, err = waitingOf(ctx, o, moves, ofDuty(earlier, moves.Duty), p.Created)
+		waiting = append(waiting, more...)
 	}
 	if err != nil {
 		s.Err = err
@@ -109,7 +115,9 @@ func sinceLast(ctx context.Context, o state.Objects, policy *retention.Policy, p
 	}
 	mine := map[string]bool{}
 	for _, before := range earlier {
-		mine[before.ID], s.From = true, before.Created
+		if mine[before.ID] = true; before.Duty == p.Duty {
+			s.From = before.Created
+		}
 	}
 	s.Missed = p.Missed(s.From)
 	taken := map[string]bool{}
@@ -122,7 +130,11 @@ func sinceLast(ctx context.Context, o state.Objects, policy *retention.Policy, p
 			taken[row.Plan] = true
 		}
 		if row.Event == removal.Outcome && row.Result == video.Done && row.Tick.After(s.From) && (mine[row.Plan] || strings.HasPrefix(row.Plan, state.Takedowns)) {
-			s.Removed.Add(row.Item)
+			if row.Kind == retention.Move {
+				s.Moved.Add(row.Item)
+			} else {
+				s.Removed.Add(row.Item)
+			}
 		}
 	}
 	s.Idle = slices.DeleteFunc(waiting, func(id string) bool { return taken[id] })
@@ -146,6 +158,15 @@ func plansBefore(ctx context.Context, o state.Objects, p removal.Plan) (earlier 
 		}
 	}
 	return earlier, nil
+}
+
+func ofDuty(plans []removal.Plan, duty retention.Duty) (some []removal.Plan) {
+	for _, p := range plans {
+		if p.Duty == duty {
+			some = append(some, p)
+		}
+	}
+	return some
 }
 
 // waitingOf names the plans that have waited for a run for more than a day. Of those that

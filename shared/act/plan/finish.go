@@ -63,7 +63,7 @@ func (s *survey) finish(ctx context.Context) (removal.Plan, error) {
 	j, d := s.Job, &s.draft
 	p := removal.Plan{
 		Created: d.At, Expires: d.At.Add(j.Policy.Expires), Scope: j.Scope,
-		Policy: j.Policy.Hash, Guards: j.Policy.Guards,
+		Policy: j.Policy.Hash, Duty: j.Policy.Duty, Guards: j.Policy.Guards,
 		Library: removal.Library{Media: d.Tally.Media, Unread: d.Unread, Bytes: d.Tally.Bytes, Complete: d.Tally.Complete, Counted: true},
 	}
 	before, err := s.marks(ctx)
@@ -176,7 +176,7 @@ type pending struct {
 	head *removal.Pending
 }
 
-// marks opens the deletion marks of the last plan of the same account before this one, whatever its
+// marks opens the deletion marks of the last plan of the same account and duty before this one, whatever its
 // policy was: a change of the policy does not start everybody's days anew. Plans of a
 // later moment, and of a clock that ran ahead, are not looked at. Behind
 // what is not as it was written nobody knows what still matched: from there on the
@@ -290,6 +290,7 @@ type sums struct {
 	rules   map[[2]string]*removal.RuleTotals
 	kinds   map[retention.Kind]int // for calls that take many media at once
 	calls   map[retention.Kind]int // for calls that take one media
+	moves   map[removal.MoveTotals]*removal.Totals
 	saving  removal.Saving
 	biggest []removal.Big
 }
@@ -297,6 +298,7 @@ type sums struct {
 func (s *sums) add(v retention.Verdict, now time.Time) {
 	if s.rules == nil {
 		s.rules, s.kinds, s.calls = map[[2]string]*removal.RuleTotals{}, map[retention.Kind]int{}, map[retention.Kind]int{}
+		s.moves = map[removal.MoveTotals]*removal.Totals{}
 	}
 	s.plan.Add(v.Items...)
 	touched := map[*removal.RuleTotals]bool{}
@@ -313,16 +315,21 @@ func (s *sums) add(v retention.Verdict, now time.Time) {
 			r.Media = was
 		}
 		touched[r] = true
+		if i.Kind == retention.Move {
+			s.move(i)
+		}
 		if i.Kind == retention.Stream {
 			streams++
 		} else {
 			s.kinds[i.Kind]++
 		}
-		if month, penalty, ok := s.price.Saving(i.Bytes, v.Class, now.Sub(v.Created)); ok {
-			s.saving.Month += month
-			s.saving.Penalty += penalty
-		} else {
-			s.saving.Unpriced++
+		money := s.price.Of(i, v.Class, since(v, now))
+		s.saving.Add(money)
+		if r.Money == nil && len(s.price.PerGB) > 0 {
+			r.Money = &retention.Money{}
+		}
+		if r.Money != nil {
+			r.Money.Add(money)
 		}
 		s.big(removal.Big{Item: i, Title: v.Title})
 	}
@@ -332,6 +339,28 @@ func (s *sums) add(v retention.Verdict, now time.Time) {
 	}
 }
 
+// move counts a move among those that one call can ask for.
+func (s *sums) move(i retention.Item) {
+	key := removal.MoveTotals{To: i.To, Scope: i.Part, Early: i.Early}
+	if s.moves[key] == nil {
+		s.moves[key] = &removal.Totals{}
+	}
+	s.moves[key].Add(i)
+}
+
+// since is how long the asset has been in its storage class. Where no move of ours tells,
+// a removal counts from the upload: most assets stay in the class they came in. For a move
+// out of a class that would be a guess against the owner.
+func since(v retention.Verdict, now time.Time) time.Duration {
+	switch moves := slices.ContainsFunc(v.Items, func(i retention.Item) bool { return i.Kind == retention.Move }); {
+	case !v.Entered.IsZero():
+		return now.Sub(v.Entered)
+	case moves:
+		return -1
+	}
+	return now.Sub(v.Created)
+}
+
 func (s *sums) big(b removal.Big) {
 	s.biggest = append(s.biggest, b)
 	slices.SortStableFunc(s.biggest, func(a, b removal.Big) int { return cmp.Compare(b.Bytes, a.Bytes) })
@@ -339,7 +368,7 @@ func (s *sums) big(b removal.Big) {
 }
 
 // The documented calls a second (vod-api.md 1.6).
-const perVideo, perSource, perPart = 30, 50, 50
+const perVideo, perSource, perPart, perMove = 30, 50, 50, 50
 
 func (s *sums) finish(share float64) {
 	p := s.plan
@@ -352,9 +381,16 @@ func (s *sums) finish(share float64) {
 	p.Biggest = s.biggest
 	whole, source := (s.kinds[retention.Whole]+19)/20, (s.kinds[retention.Source]+19)/20
 	streams, images := s.calls[retention.Stream], s.calls[retention.Images]
+	moves := 0
+	for m, totals := range s.moves {
+		m.Totals = *totals
+		p.Moves = append(p.Moves, m)
+		moves += (m.Items + 19) / 20
+	}
+	slices.SortFunc(p.Moves, removal.MoveTotals.Compare)
 	p.Work = removal.Work{
-		Reads: (p.Media + 19) / 20, Deletes: whole + source + streams + images,
-		Minutes: (float64(whole)/perVideo + float64(source)/perSource + float64(streams+images)/perPart) / share / 60,
+		Reads: (p.Media + 19) / 20, Deletes: whole + source + streams + images + moves,
+		Minutes: (float64(whole)/perVideo + float64(source)/perSource + float64(streams+images)/perPart + float64(moves)/perMove) / share / 60,
 	}
 	if len(s.price.PerGB) > 0 {
 		s.saving.Currency = s.price.Currency

@@ -1,5 +1,5 @@
 // Package plan reads a library, asks the retention policy about each media and
-// writes what would go, and why, as a plan into the state.
+// writes what would go, or would be moved, and why, as a plan into the state.
 //
 // It cannot remove anything: the library it declares has no such method. It holds
 // neither library nor plan in memory, keeps its progress in the state so that a
@@ -122,12 +122,15 @@ func (j Job) goOn(ctx context.Context, d removal.Draft, at time.Time) (Report, e
 	tick := d.Tick
 	d.Tick = at
 	inputs, err := removal.LoadInputs(ctx, j.State, j.Library, j.Policy, d.At)
-	if err == nil && j.Policy.RemovesImages() {
-		images, damaged, failed := removal.LoadImages(ctx, j.State)
-		inputs.Imaged, err = images.Gone, failed
+	if err == nil && j.Policy.NeedsPast() {
+		past, damaged, failed := removal.LoadPast(ctx, j.State)
+		inputs.Imaged, inputs.Entered, err = past.Gone, past.Moved, failed
 		for _, fault := range damaged {
-			j.Log.WarnContext(ctx, "which images it tells of is not known; they are listed once more", slog.Any("error", fault))
+			j.Log.WarnContext(ctx, "which images and moves it tells of is not known; those images are listed once more", slog.Any("error", fault))
 		}
+	}
+	if err == nil {
+		inputs.Leaving, err = removal.LoadLeaving(ctx, j.State, j.Policy, j.Scope, at)
 	}
 	if err == nil {
 		err = j.Policy.CheckInputs(inputs)
@@ -170,7 +173,10 @@ func (j Job) check(at time.Time) error {
 	if at.IsZero() {
 		faults = append(faults, errors.New("plan: the event has no time"))
 	}
-	return errors.Join(append(faults, j.Policy.Check())...)
+	if err := j.Policy.Check(); err != nil {
+		return errors.Join(append(faults, err)...)
+	}
+	return errors.Join(append(faults, j.Policy.CheckRegion(j.Scope.Region))...)
 }
 
 // nights counts the nights that have ended since planning began: the last tick of a
@@ -221,7 +227,10 @@ func plannedAfter(id string, t time.Time) bool {
 
 func (j Job) mine(p removal.Plan) bool { return j.sameLibrary(p) && p.Policy == j.Policy.Hash }
 
-func (j Job) sameLibrary(p removal.Plan) bool { return p.Scope == j.Scope }
+// sameLibrary says that a plan is of our library, and of our duty: a night has one plan of each.
+func (j Job) sameLibrary(p removal.Plan) bool {
+	return p.Scope == j.Scope && p.Duty == j.Policy.Duty
+}
 
 // survey reads the library into drafts.
 type survey struct {

@@ -28,26 +28,10 @@ func (w *work) all(ctx context.Context) error {
 			return err
 		}
 		w.again = false
-		var batch []retention.Verdict
-		err := w.entries(ctx, func(v retention.Verdict, _ int) error {
-			v.Items = slices.DeleteFunc(v.Items, w.waitsElsewhere)
-			if len(v.Items) == 0 {
-				return nil
-			}
-			if batch = append(batch, v); len(batch) < video.MaxBatch {
-				return nil
-			}
-			err := w.batch(ctx, batch)
-			batch = nil
-			return err
-		})
-		if err == nil && len(batch) > 0 {
-			err = w.batch(ctx, batch)
-		}
-		if err != nil {
+		if err := w.pass(ctx); err != nil {
 			return err
 		}
-		open := len(w.tally.Open()) > 0
+		open := len(w.unsettled()) > 0
 		if !open && !w.again {
 			return nil
 		}
@@ -55,7 +39,31 @@ func (w *work) all(ctx context.Context) error {
 			return nil // nothing moves: the next run tries it
 		}
 	}
-	return w.settle(ctx, true)
+	return w.settle(ctx, !w.moves()) // the next run asks for a move again
+}
+
+// pass goes through the plan once.
+func (w *work) pass(ctx context.Context) error {
+	var b batches
+	err := w.entries(ctx, func(v retention.Verdict, _ int) error {
+		v.Items = slices.DeleteFunc(v.Items, func(i retention.Item) bool {
+			return w.waitsElsewhere(i) || w.moves() && w.tally.Of(keyOf(i)).Phase == removal.Open
+		})
+		if len(v.Items) == 0 {
+			return nil
+		}
+		if full := b.add(v); full != nil {
+			return w.batch(ctx, full)
+		}
+		return nil
+	})
+	for _, batch := range b.rest() {
+		if err != nil {
+			return err
+		}
+		err = w.batch(ctx, batch)
+	}
+	return err
 }
 
 // waitsElsewhere says that another plan of this run asked for the item in vain: once a run
@@ -193,7 +201,7 @@ func refusedByLibrary(a removal.Attempt, move removal.Move, asOne bool) bool {
 	switch move.Result {
 	case video.Rejected, video.Forbidden:
 		return a.Answer == nil || !asOne // rights that are missing are no fault of the item
-	case video.Kept:
+	case video.Kept, video.Unchanged:
 		return a.Answer != nil
 	}
 	return false
@@ -242,6 +250,10 @@ func (w *work) remove(ctx context.Context, permit removal.Permit, going []retent
 	c := &caller{work: w, off: map[removal.Key]bool{}}
 	under, cancel := w.under(ctx, permit)
 	defer cancel()
+	if w.moves() {
+		c.move(ctx, under, going)
+		return c.off, c.err
+	}
 	of := func(kind retention.Kind) (items []retention.Item) {
 		for _, i := range going {
 			if i.Kind == kind {

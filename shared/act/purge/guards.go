@@ -151,7 +151,7 @@ func (w *work) whole(ctx context.Context) error {
 // was removed since then is of this night.
 const night = 20 * time.Hour
 
-// tonight gives what plans of this account removed since a tick, or may have removed:
+// tonight gives what plans of this account and duty removed, or moved, since a tick, or may have:
 // a call of which nobody knows what came of it counts until it is read.
 func (r *run) tonight(ctx context.Context, since time.Time) (map[removal.Key]retention.Item, error) {
 	type item struct {
@@ -168,6 +168,9 @@ func (r *run) tonight(ctx context.Context, since time.Time) (map[removal.Key]ret
 		}
 		k := keyOf(row.Item)
 		i := item{row.Plan, k}
+		if (row.Kind == retention.Move) != (r.Policy.Duty == retention.Moving) {
+			continue
+		}
 		if row.Event == stored.Note || strings.HasPrefix(row.Plan, state.Takedowns) || row.Tick.Before(since) || seen[i] {
 			continue
 		}

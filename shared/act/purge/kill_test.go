@@ -348,7 +348,7 @@ func TestImagesAreGoneOnlyByTheWordOfACall(t *testing.T) {
 			r := w.purge(t, later)
 			require.Equal(t, purge.Ended, r.Plans[0].Status, r.Plans[0].Why)
 			require.Equal(t, tc.want, r.Results())
-			imaged, _, err := removal.LoadImages(t.Context(), w.objects)
+			imaged, _, err := removal.LoadPast(t.Context(), w.objects)
 			require.NoError(t, err)
 			require.Equal(t, tc.imaged, imaged.Gone("p", "NormalSnapshot"))
 		})

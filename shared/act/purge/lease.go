@@ -8,13 +8,13 @@ import (
 	"time"
 
 	"vodcurator/shared/decide/removal"
+	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
 	stored "vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
 const (
-	lane      = "purge"
 	leaseTime = 20 * time.Second
 	// renewAfter is small beside the lease's time, so that a permit lasts at least
 	// leaseTime - renewAfter - leaseMargin, which is longer than one attempt of a call.
@@ -24,6 +24,14 @@ const (
 	leaseMargin = 3 * time.Second
 	reserve     = 15 * time.Second // kept back from the deadline, for a batch and its records
 )
+
+// lane is the duty's own: both go on side by side, in one ledger.
+func (j Job) lane() string {
+	if j.Policy.Duty == retention.Moving {
+		return "move"
+	}
+	return "purge"
+}
 
 // errLate says that the time is up, but for a batch and its records.
 var errLate = fmt.Errorf("%w: the time is up", video.ErrDeferred)
@@ -115,7 +123,7 @@ func (w *work) may(ctx context.Context) error {
 // gate is what is known since may was asked last. A halt, a withdrawal, guards and the
 // deadline shut it too: they come as errors, which end the run before it asks for a permit.
 func (r *run) gate() removal.Gate {
-	return removal.Gate{Now: r.Now(), Lease: r.lease.Until.Add(-leaseMargin), Failing: r.failing()}
+	return removal.Gate{Now: r.Now(), Tick: r.at, Lease: r.lease.Until.Add(-leaseMargin), Failing: r.failing()}
 }
 
 // under is a context that ends with the permit, on this machine's own clock.

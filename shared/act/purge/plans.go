@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	decide "vodcurator/shared/decide/removal"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
 	"vodcurator/shared/state/removal"
@@ -26,31 +27,24 @@ type plan struct {
 
 // plans lists the plans that are not over, oldest first.
 func (r *run) plans(ctx context.Context) ([]plan, error) {
+	back := retention.LookBack
+	if r.moves() {
+		back += decide.LongestChange // what was asked for on its last day is still settled
+	}
 	var all []plan
-	for id, err := range removal.Plans(ctx, r.State, r.at.Add(-retention.LookBack)) {
+	for id, err := range removal.Plans(ctx, r.State, r.at.Add(-back)) {
 		if err != nil {
 			return nil, err
 		}
 		if err := r.hold(ctx); err != nil {
 			return nil, err
 		}
-		switch _, err := removal.ReadEnd(ctx, r.State, id); {
-		case err == nil:
-			continue
-		case errors.Is(err, state.ErrCorrupt):
-			all = append(all, plan{Plan: removal.Plan{ID: id}, refused: "its end is corrupt: restore ended/" + id + ".json from a copy"})
-			continue
-		case !errors.Is(err, video.ErrNotFound):
+		p, listed, err := r.readPlan(ctx, id)
+		if err != nil {
 			return nil, err
 		}
-		p, err := removal.ReadPlan(ctx, r.State, id)
-		switch {
-		case errors.Is(err, state.ErrCorrupt):
-			all = append(all, plan{Plan: removal.Plan{ID: id}, refused: "it is corrupt: restore plans/" + id + ".json from a copy"})
-		case err != nil:
-			return nil, err
-		default:
-			all = append(all, plan{Plan: p, refused: r.refuse(p), mine: r.mine(p), ahead: p.Created.After(r.at.Add(mostAhead))})
+		if listed {
+			all = append(all, p)
 		}
 	}
 	if err := r.findAhead(ctx, all); err != nil {
@@ -67,6 +61,31 @@ func (r *run) plans(ctx context.Context) ([]plan, error) {
 		r.doubted = r.doubted || errors.Is(err, state.ErrCorrupt)
 	}
 	return all, nil
+}
+
+// readPlan reads a plan; false: it is over, or the business of the other duty. Where its duty
+// cannot be read, it is of the one that removes, so that it is told once.
+func (r *run) readPlan(ctx context.Context, id string) (p plan, listed bool, err error) {
+	_, ended := removal.ReadEnd(ctx, r.State, id)
+	if ended == nil {
+		return plan{}, false, nil
+	}
+	torn := errors.Is(ended, state.ErrCorrupt)
+	if !torn && !errors.Is(ended, video.ErrNotFound) {
+		return plan{}, false, ended
+	}
+	head, err := removal.ReadPlan(ctx, r.State, id)
+	switch corrupt := errors.Is(err, state.ErrCorrupt); {
+	case err != nil && !corrupt && !torn:
+		return plan{}, false, err
+	case err == nil && head.Duty != r.Policy.Duty, err != nil && r.moves():
+		return plan{}, false, nil
+	case torn:
+		return plan{Plan: removal.Plan{ID: id}, refused: "its end is corrupt: restore ended/" + id + ".json from a copy"}, true, nil
+	case corrupt:
+		return plan{Plan: removal.Plan{ID: id}, refused: "it is corrupt: restore plans/" + id + ".json from a copy"}, true, nil
+	}
+	return plan{Plan: head, refused: r.refuse(head), mine: r.mine(head), ahead: head.Created.After(r.at.Add(mostAhead))}, true, nil
 }
 
 // findAhead marks the plans of a clock that ran ahead whose time has come since.
@@ -86,7 +105,8 @@ func (r *run) findAhead(ctx context.Context, all []plan) error {
 	return err
 }
 
-func (r *run) mine(p removal.Plan) bool { return p.Scope == r.Scope }
+// mine says that a plan is of this library and duty.
+func (r *run) mine(p removal.Plan) bool { return p.Scope == r.Scope && p.Duty == r.Policy.Duty }
 
 // refuse says why a plan that is whole may still not be applied by this run.
 func (r *run) refuse(p removal.Plan) string {
@@ -164,6 +184,11 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 	}
 	if err := r.hold(ctx); err != nil {
 		return Applied{}, err
+	}
+	if r.moves() && p.mine {
+		if done, err := r.settleAsked(ctx, p, &a); done || err != nil {
+			return a, err
+		}
 	}
 	if p.refused != "" {
 		return r.applyRefused(ctx, p, a)
@@ -249,6 +274,8 @@ func (w *work) apply(ctx context.Context, portion portion) (Applied, error) {
 		a.Status, a.Why = Stopped, "some items wait for another try"
 		if err != nil {
 			a.Why, a.Code = err.Error(), codeOf(err)
+		} else if w.moves() && len(w.tally.Open()) == a.Left {
+			a.Status, a.Why = UnderWay, changing
 		}
 		return *a, err
 	}

@@ -1,4 +1,6 @@
-// Package purge removes what an approved plan lists, and nothing else.
+// Package purge removes, or moves to another storage class, what an approved plan lists, and
+// nothing else. A run is of one duty, its policy's: it has no way to do the other, leaves
+// plans of it alone, and goes on beside it under a lease of its own.
 //
 // It carries out what decide/removal says, and has only the calls. It refuses a plan
 // that is expired, corrupt, of another policy, region, account or application, or over
@@ -18,11 +20,16 @@
 // by itself is none. What the provider refuses is set aside for a week, or until the asset
 // is modified: it neither fills the guards nor is forgotten, as rights and modes change.
 //
+// A move is asked for with others of the same class, scope and earliness, 20 assets a call,
+// and is done when a later run reads its class: the run ends while changes are under way, and
+// settling them needs neither the plan's time nor its approval, since nothing is called.
+//
 // The platform never retries purge: a failed run is looked at and goes on at the next tick,
 // and three retries would hide the first failure.
 package purge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,15 +45,27 @@ import (
 	"vodcurator/shared/video"
 )
 
+// Reader is what both duties need of the library.
+type Reader interface {
+	stored.Categories
+	Media(ctx context.Context, ids []video.ID) ([]video.Answer[video.Media], error)
+}
+
 // Library is all that a purge needs of the library. The calls that delete are made once
 // for each recheck: they must not be repeated by the client.
 type Library interface {
-	stored.Categories
-	Media(ctx context.Context, ids []video.ID) ([]video.Answer[video.Media], error)
+	Reader
 	DeleteVideos(ctx context.Context, ids []video.ID) ([]video.Outcome, error)
 	DeleteSources(ctx context.Context, ids []video.ID, force bool) ([]video.Outcome, error)
 	DeleteStreams(ctx context.Context, id video.ID, jobs []string) ([]video.Outcome, error)
 	DeleteImagesOf(ctx context.Context, id video.ID, types ...string) error
+}
+
+// Mover is all that moves need of the library. The call is made once for each recheck, and
+// Done is that it was accepted.
+type Mover interface {
+	Reader
+	SetStorageClass(ctx context.Context, ids []video.ID, class string, sourceOnly, early bool) ([]video.Outcome, error)
 }
 
 // Refresher takes assets out of the CDN's caches. It works only while they exist.
@@ -54,9 +73,11 @@ type Refresher interface {
 	RefreshPlayURLs(ctx context.Context, ids []video.ID) ([]video.Outcome, error)
 }
 
-// Job applies plans. Library, State and Policy are required, and of the scope the region and the account.
+// Job applies plans of its policy's duty. State and Policy are required, Library or Mover
+// as the duty is, and of the scope the region and the account.
 type Job struct {
-	Library Library
+	Library Library   // to remove
+	Mover   Mover     // to move
 	CDN     Refresher // required when the policy asks for a refresh
 	State   state.Objects
 	Policy  *retention.Policy
@@ -99,10 +120,11 @@ type Status string
 
 // The ways a run can leave a plan.
 const (
-	Ended   Status = "ended"   // every item that was approved has its outcome
-	Stopped Status = "stopped" // the rest waits for the next run
-	Refused Status = "refused" // it will not be applied as it is
-	Waiting Status = "waiting" // nobody approved it yet
+	Ended    Status = "ended"     // every item that was approved has its outcome
+	Stopped  Status = "stopped"   // the rest waits for the next run
+	Refused  Status = "refused"   // it will not be applied as it is
+	Waiting  Status = "waiting"   // nobody approved it yet
+	UnderWay Status = "under way" // all is asked for; what the library still changes is read by the next run
 )
 
 // Applied is what a run did to one plan.
@@ -127,7 +149,7 @@ func (j Job) Run(ctx context.Context, at time.Time) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	if r.lease, err = r.acquire(ctx, lane); err != nil {
+	if r.lease, err = r.acquire(ctx, j.lane()); err != nil {
 		return Report{}, err
 	}
 	defer r.release(ctx)
@@ -187,7 +209,11 @@ func (j Job) begin(at time.Time) (*run, error) {
 			}
 		}
 	}
-	return &run{Job: j, at: at.UTC(), name: state.NewRun(), begun: map[removal.Key]retention.Item{}, waits: map[removal.Key]string{}}, nil
+	var reads Reader = j.Library
+	if j.Policy.Duty == retention.Moving {
+		reads = j.Mover
+	}
+	return &run{Job: j, reads: reads, at: at.UTC(), name: state.NewRun(), begun: map[removal.Key]retention.Item{}, waits: map[removal.Key]string{}}, nil
 }
 
 func (j Job) check(at time.Time) error {
@@ -198,7 +224,13 @@ func (j Job) check(at time.Time) error {
 	if at.IsZero() {
 		faults = append(faults, errors.New("purge: the event has no time"))
 	}
-	if j.Policy != nil && j.Policy.Refresh && j.CDN == nil {
+	if j.Policy != nil {
+		moves := j.Policy.Duty == retention.Moving
+		if moves && j.Mover == nil || !moves && j.Library == nil {
+			faults = append(faults, fmt.Errorf("purge: the policy's duty is %q, and there is no way to do that here", cmp.Or(j.Policy.Duty, "remove")))
+		}
+	}
+	if j.Policy != nil && j.Policy.Duty == retention.Removing && j.Policy.Refresh && j.CDN == nil {
 		faults = append(faults, errors.New("purge: the policy asks for refresh_cdn, and there is no way to do that here"))
 	}
 	return errors.Join(faults...)
@@ -207,6 +239,7 @@ func (j Job) check(at time.Time) error {
 // run is one run of the job.
 type run struct {
 	Job
+	reads  Reader
 	at     time.Time
 	name   string
 	lease  state.Lease
@@ -240,7 +273,7 @@ func (r *run) Categories(ctx context.Context) ([]video.Category, error) {
 	if age := now.Sub(r.read); age >= 0 && age <= treeLasts {
 		return r.tree, nil
 	}
-	tree, err := r.Library.Categories(ctx)
+	tree, err := r.reads.Categories(ctx)
 	if err == nil {
 		r.tree, r.read = tree, now
 	}

@@ -2,6 +2,7 @@ package purge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -16,17 +17,42 @@ import (
 // again, or has failed when this was the last try. That works without a permit: nothing
 // is removed.
 func (w *work) settle(ctx context.Context, last bool) error {
-	open := w.tally.Open()
+	open := w.unsettled()
 	if len(open) == 0 {
 		return nil
 	}
 	w.await(ctx)
-	if err := w.hold(ctx); err != nil {
-		return err
+	first := true
+	for some := range slices.Chunk(open, settledAtOnce) {
+		if err := w.hold(ctx); err != nil {
+			return err
+		}
+		if err := late(ctx); err != nil && !first {
+			return errors.Join(err, w.flush(ctx))
+		}
+		if err := w.settleSome(ctx, some, last); err != nil {
+			return err
+		}
+		if first = false; len(w.rows) < rowsAtOnce {
+			continue
+		}
+		if err := w.flush(ctx); err != nil {
+			return err
+		}
 	}
+	return w.flush(ctx)
+}
+
+const (
+	settledAtOnce = 5 * video.MaxBatch // read well within a lease
+	rowsAtOnce    = 1000               // written at the latest
+)
+
+// settleSome reads what became of some open items.
+func (w *work) settleSome(ctx context.Context, open []retention.Item, last bool) error {
 	began := w.Now()
 	ids := distinct(open)
-	answers, err := w.Library.Media(ctx, ids)
+	answers, err := w.reads.Media(ctx, ids)
 	if err != nil {
 		return fmt.Errorf("settle %d assets: %w", len(ids), err)
 	}
@@ -43,7 +69,7 @@ func (w *work) settle(ctx context.Context, last bool) error {
 			return err
 		}
 	}
-	return w.flush(ctx)
+	return nil
 }
 
 // await waits until no call without an answer can have its effect any more, where the

@@ -42,6 +42,17 @@ func (w *work) recheck(ctx context.Context, entries []retention.Verdict) ([][]re
 	if err != nil {
 		return nil, err
 	}
+	if w.Policy.Duty == retention.Moving {
+		if err := w.readPast(ctx); err != nil {
+			return nil, err
+		}
+		if w.leaving == nil {
+			if w.leaving, err = stored.LoadLeaving(ctx, w.State, w.Policy, w.Scope, w.at); err != nil {
+				return nil, err
+			}
+		}
+		inputs.Entered, inputs.Leaving = w.past.Moved, w.leaving
+	}
 	found := make([][]retention.Found, len(entries))
 	for i, e := range entries {
 		w.modified[e.ID] = answers[i].Value.Modified
@@ -70,28 +81,37 @@ func (w *work) fillImages(ctx context.Context, found []retention.Found) error {
 		if f.Item.Kind != retention.Images || f.Presence != retention.Untold || f.Err != nil {
 			continue
 		}
-		if w.images == nil {
-			images, corrupt, err := stored.LoadImages(ctx, w.State)
-			if err != nil {
-				return fmt.Errorf("read which images are gone: %w", err)
-			}
-			for _, fault := range corrupt {
-				w.Log.WarnContext(ctx, "which images it tells of is not known", slog.Any("error", fault))
-			}
-			w.images = &images
+		if err := w.readPast(ctx); err != nil {
+			return err
 		}
-		if w.images.Gone(f.Item.ID, f.Item.Part) {
+		if w.past.Gone(f.Item.ID, f.Item.Part) {
 			f.Presence = retention.Absent
 		}
 		_, open := w.removedTonight[keyOf(f.Item)]
-		f.Unsure = open || w.images.Unsure(f.Item.ID, f.Item.Part)
+		f.Unsure = open || w.past.Unsure(f.Item.ID, f.Item.Part)
 	}
+	return nil
+}
+
+// readPast reads, once, what only the ledger tells.
+func (w *work) readPast(ctx context.Context) error {
+	if w.past != nil {
+		return nil
+	}
+	past, corrupt, err := stored.LoadPast(ctx, w.State)
+	if err != nil {
+		return fmt.Errorf("read which images are gone and what was moved: %w", err)
+	}
+	for _, fault := range corrupt {
+		w.Log.WarnContext(ctx, "which images and moves it tells of is not known", slog.Any("error", fault))
+	}
+	w.past = &past
 	return nil
 }
 
 // media reads assets, and takes no answer about others.
 func (w *work) media(ctx context.Context, ids []video.ID) ([]video.Answer[video.Media], error) {
-	answers, err := w.Library.Media(ctx, ids)
+	answers, err := w.reads.Media(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -318,6 +338,9 @@ func (r *run) readQuotas(ctx context.Context) (*quotas, error) {
 func (q *quotas) add(row stored.Row, latest stored.Plan) {
 	k := keyOf(row.Item)
 	since := !row.Tick.Before(latest.Created) || strings.HasPrefix(row.Plan, state.Takedowns) && !row.At.Before(latest.Created)
+	if row.Kind == retention.Move && latest.Duty != retention.Moving {
+		return // it is there
+	}
 	if !since || !mayBeGone(row) || q.listed[k] || q.seen[k] {
 		return
 	}
@@ -355,7 +378,7 @@ func (o *others) from(segment int) {
 
 // look reads what came to the ledger since it was looked at last.
 func (r *run) look(ctx context.Context) error {
-	tip, err := stored.OpenLedger(ctx, r.State, lane, r.name)
+	tip, err := stored.OpenLedger(ctx, r.State, r.lane(), r.name)
 	if err != nil || tip.Last() <= r.others.last {
 		return err
 	}

@@ -297,7 +297,9 @@ func (w *work) prove(ctx context.Context, items []retention.Item, whole, last bo
 			a.Err = video.ErrUnknownOutcome
 		}
 		p, f := w.tally.Of(keyOf(item)), retention.Look(item, a)
-		outcomes[i] = proved(item, p, f)
+		if outcomes[i] = proved(item, p, f); outcomes[i].Result == video.Failed && strings.HasSuffix(a.Value.StorageClass, "Changing") {
+			outcomes[i].Reason += ": its storage class is being changed, and VOD deletes nothing meanwhile; run the takedown again when that is over"
+		}
 		if p.Phase == removal.Open {
 			at := w.attempts[keyOf(item)].AfterRead(removal.Permit{}, f, began)
 			at.Last = last && err == nil || f.Presence == retention.Present

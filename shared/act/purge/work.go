@@ -40,7 +40,8 @@ type work struct {
 	left      map[retention.Group]string     // why nothing of this batch may go out of a group; empty: it may
 	unread    map[retention.Group]error      // of groups of which one cannot be read now
 
-	images *stored.Images // what the ledger tells of images; nil until it is asked
+	past    *stored.Past          // what only the ledger tells; nil until it is asked
+	leaving func(video.ID) string // why something is removed, and so not moved; nil until it is asked
 }
 
 func (r *run) work(p stored.Plan, c consent, a *Applied) *work {
@@ -58,7 +59,7 @@ func (w *work) open(ctx context.Context) (err error) {
 	if err != nil {
 		return corrupt(err)
 	}
-	if w.ledger, err = stored.OpenLedger(ctx, w.State, lane, w.name); err != nil {
+	if w.ledger, err = stored.OpenLedger(ctx, w.State, w.lane(), w.name); err != nil {
 		return fmt.Errorf("open the ledger: %w", err)
 	}
 	w.others.from(w.ledger.Last())

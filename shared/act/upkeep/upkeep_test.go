@@ -45,7 +45,7 @@ func aged(t *testing.T, o state.Objects, at time.Time) {
 	require.NoError(t, err)
 	require.NoError(t, l.Append(t.Context(), removal.Row{Event: removal.Note, At: at}))
 	require.NoError(t, removal.EndRun(t.Context(), o, removal.RunEnd{Plan: p.ID, Segment: l.Last(), Tip: l.Tip()}))
-	_, _, err = removal.LoadImages(t.Context(), o)
+	_, _, err = removal.LoadPast(t.Context(), o)
 	require.NoError(t, err)
 	for range 12 {
 		lease, err := state.Acquire(t.Context(), o, "purge", "r", at, time.Minute)

@@ -50,6 +50,8 @@ type options struct {
 	tls         bool
 	ports       string
 	listen      struct{ vod, mns, oss, functions string }
+	class       time.Duration // of a change of storage class
+	restore     time.Duration
 
 	patience time.Duration     // how long a statement may take to come true
 	lay      map[string]string // variables laid over the functions' environment
@@ -73,6 +75,8 @@ func (o *options) flags(root *cobra.Command) {
 	flags.StringVar(&o.listen.oss, "oss", "127.0.0.1:0", "address of the object store")
 	flags.StringVar(&o.listen.functions, "functions", "127.0.0.1:0", "address of the functions and of /_local/")
 	flags.StringVar(&o.ports, "ports", "", "fixed ports in a row from this one, such as 9000: vod 9000, mns 9001, oss 9002, functions 9003")
+	flags.DurationVar(&o.class, "class-delay", time.Minute, "how long a change of storage class takes on the library's clock")
+	flags.DurationVar(&o.restore, "restore-delay", time.Hour, "likewise a restore from Archive; one from Cold Archive takes 1 (Expedited), 5 (Standard) or 12 (Bulk) times as long")
 	flags.BoolVar(&o.tls, "tls", false, "answer HTTPS too, on the same ports, with a certificate made at start; its path is printed and in the env file (LOCAL_CERTIFICATE)")
 	flags.StringArrayVar(&o.readings, "reading", nil, "the other reading of something that the provider's documents leave open, by its name in `local help vod`, mns or fc; may be given again")
 	root.PersistentFlags().BoolVarP(&o.verbose, "verbose", "v", false, "the functions' logs to standard error")
@@ -113,7 +117,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 		},
 	}
 	o.flags(root)
-	root.AddCommand(uploadCommand(out), clockCommand(out))
+	root.AddCommand(uploadCommand(out), clockCommand(out), storageCommand(out))
 	root.AddCommand(helpTopics()...)
 	root.SetArgs(args)
 	root.SetOut(out)
@@ -214,7 +218,9 @@ func (o *options) cloud(root, dir string, errs io.Writer) (localcloud.Options, e
 	out := localcloud.Options{
 		Manifest: o.manifest, State: o.state, Seed: o.seed, Callback: o.callback, Faults: faults, Readings: o.readings, TLS: o.tls,
 		Env: map[string]string{"TAGGING_MODE": "write"}, Log: report.NewLog(errs, level),
-		Tune: func(s *localcloud.Services) { s.FC.Signed = !o.open },
+		Tune: func(s *localcloud.Services) {
+			s.FC.Signed, s.VOD.ClassDelay, s.VOD.RestoreDelay = !o.open, max(0, o.class), max(0, o.restore)
+		},
 	}
 	if root != "" {
 		// The built-in policy stops a run that touches more than a tenth of a library;

@@ -65,7 +65,7 @@ func play(ctx context.Context, screen *screen, cloud *localcloud.Cloud, root str
 	defer mail.Close()
 	s := &story{screen: screen, cloud: cloud, lib: lib, mail: mail, env: env, root: root, kill: o.kill, wait: o.patience}
 	started := time.Now()
-	s.printf("%s\n", s.paint("1", "vodcurator: five functions, one library, no account"))
+	s.printf("%s\n", s.paint("1", "vodcurator: six functions, one library, no account"))
 	for _, chapter := range []func(context.Context) error{s.arrival, s.forgery, s.burst, s.quarter, s.removal} {
 		if err := chapter(ctx); err != nil {
 			return s.wrong, err

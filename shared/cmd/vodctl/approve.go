@@ -20,7 +20,6 @@ import (
 	reports "vodcurator/shared/report/removal"
 	"vodcurator/shared/state"
 	"vodcurator/shared/state/removal"
-	"vodcurator/shared/video"
 )
 
 // approval is what a person says of a plan.
@@ -87,12 +86,13 @@ func (a *tool) approve(ctx context.Context, app *boot.App, o *state.Store, p rem
 	if err := approvable(ctx, o, p); err != nil {
 		return err
 	}
-	policy, err := night.Policy(ctx, app)
+	file, err := night.Policy(ctx, app)
 	if err != nil {
 		return err
 	}
+	policy := file.For(p.Duty)
 	if !say.yes {
-		if err := a.showApprovable(policy, p, say); err != nil {
+		if err := a.showApprovable(file, p, say); err != nil {
 			return err
 		}
 	}
@@ -110,7 +110,7 @@ func (a *tool) approve(ctx context.Context, app *boot.App, o *state.Store, p rem
 		return fmt.Errorf("plan %s is not approved, it is over the guards: %s; %s", p.ID, strings.Join(part.Over, "; "), part.remedy(p.ID))
 	}
 	if !say.yes {
-		if err := a.typed(p.Scope); err != nil {
+		if err := a.typed(p); err != nil {
 			return err
 		}
 	}
@@ -120,7 +120,7 @@ func (a *tool) approve(ctx context.Context, app *boot.App, o *state.Store, p rem
 	}
 	err = a.result(given, "%s approved by %s: %s of %s, %s. Stop it with: vodctl halt\n",
 		p.ID, given.By, report.Count(part.Items, "item"), report.Count(part.Media, "asset"), report.Bytes(part.Bytes))
-	return errors.Join(err, a.sayQuota(policy, p))
+	return errors.Join(err, a.sayQuota(file, p))
 }
 
 // showApprovable shows what is going to be asked for. With --first programs get the portion
@@ -228,14 +228,25 @@ func (a *tool) withdraw(ctx context.Context, o *state.Store, p removal.Plan, by,
 	return a.result(w, "%s withdrawn by %s, it was %s. A run under way goes on; stop it with: vodctl halt\n", p.ID, w.By, status)
 }
 
-// typed asks a person at a terminal to type region and account, and is nil when they did.
-// Anywhere else nobody can, and the command was misused.
-func (a *tool) typed(scope video.Scope) error {
-	want := scope.Region + " " + scope.Account
+// typed asks a person at a terminal to type region and account, and what nobody may overlook;
+// it is nil when they did. Anywhere else nobody can, and the command was misused.
+func (a *tool) typed(p removal.Plan) error {
+	want, warning := p.Region+" "+p.Account, "This cannot be undone. "
+	if p.Duty == retention.Moving {
+		warning = ""
+	}
+	if p.Unreadable() > 0 {
+		want += " unreadable"
+		warning = fmt.Sprintf("Nobody can play %s of these assets afterwards, until they are restored. ", report.Number(p.Unreadable()))
+	}
+	return a.typedWords(warning, want)
+}
+
+func (a *tool) typedWords(warning, want string) error {
 	if !a.typing {
 		return fmt.Errorf("%w: there is no terminal to type %q at, nothing was changed; say --yes to go on", errUsage, want)
 	}
-	if _, err := fmt.Fprintf(a.err, "This cannot be undone. Type %q to go on: ", want); err != nil {
+	if _, err := fmt.Fprintf(a.err, "%sType %q to go on: ", warning, want); err != nil {
 		return err
 	}
 	line, err := bufio.NewReader(a.in).ReadString('\n')

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,6 +49,9 @@ type verdict struct {
 	Listed []retention.Item `json:"listed,omitempty"` // by the plan
 	Takes  []retention.Item `json:"takes,omitempty"`  // by the policy, now
 	Keeps  []retention.Keep `json:"keeps,omitempty"`
+
+	Moves   []retention.Item `json:"moves,omitempty"` // by the policy's move rules, now
+	Unmoved []retention.Keep `json:"unmoved,omitempty"`
 }
 
 func (a *tool) explainPlan(ctx context.Context, plan string, ids []video.ID) error {
@@ -72,9 +76,21 @@ func (a *tool) explainPlan(ctx context.Context, plan string, ids []video.ID) err
 				return err
 			}
 		}
-		all, err := verdicts(ctx, app, o, policy, inputs, p, ids)
+		all, err := verdicts(ctx, app, o, policy.For(p.Duty), inputs, p, ids)
 		if err != nil {
 			return err
+		}
+		if moves := policy.Moves(); moves != nil && p.Duty == retention.Removing {
+			if inputs.Leaving, err = removal.LoadLeaving(ctx, o, moves, p.Scope, p.Created); err != nil {
+				return err
+			}
+			too, err := verdicts(ctx, app, o, moves, inputs, removal.Plan{Created: p.Created}, ids)
+			if err != nil {
+				return err
+			}
+			for i := range all {
+				all[i].Moves, all[i].Unmoved = too[i].Takes, too[i].Keeps
+			}
 		}
 		return a.present(all, func() error {
 			for _, e := range all {
@@ -90,11 +106,11 @@ func (a *tool) explainPlan(ctx context.Context, plan string, ids []video.ID) err
 // loadInputs reads what the policy wants to know beside the library.
 func loadInputs(ctx context.Context, app *boot.App, o state.Objects, policy *retention.Policy, at time.Time) (retention.Inputs, error) {
 	inputs, err := removal.LoadInputs(ctx, o, app.VOD, policy, at)
-	if err != nil || !policy.RemovesImages() {
+	if err != nil || !policy.NeedsPast() {
 		return inputs, err
 	}
-	images, _, err := removal.LoadImages(ctx, o)
-	inputs.Imaged = images.Gone
+	past, _, err := removal.LoadPast(ctx, o)
+	inputs.Imaged, inputs.Entered = past.Gone, past.Moved
 	return inputs, err
 }
 
@@ -146,13 +162,19 @@ func (a *tool) explainOne(e verdict, plan string) error {
 		}
 		return report.Cut(string(kind)+" "+part, 24)
 	}
-	for _, i := range e.Takes {
-		table.Row("goes", what(i.Kind, i.Part), i.Rule, i.Reason)
+	goes := func(i retention.Item) string {
+		if i.Kind == retention.Move {
+			return "to " + i.To
+		}
+		return "goes"
 	}
-	for _, k := range e.Keeps {
+	for _, i := range slices.Concat(e.Takes, e.Moves) {
+		table.Row(goes(i), what(i.Kind, i.Part), i.Rule, i.Reason)
+	}
+	for _, k := range slices.Concat(e.Keeps, e.Unmoved) {
 		table.Row("stays", what(k.Kind, k.Part), k.Rule, string(k.Why)+": "+k.Reason+lacking(k.Missing))
 	}
-	if len(e.Takes)+len(e.Keeps) == 0 {
+	if len(e.Takes)+len(e.Keeps)+len(e.Moves)+len(e.Unmoved) == 0 {
 		table.Row("stays", "all of it", "", "no rule looks at it")
 	}
 	if err := table.Write(a.out, "  "); err != nil {

@@ -16,8 +16,9 @@ func haltCommand(a *tool) *cobra.Command {
 	var say remark
 	var fresh bool
 	cmd := &cobra.Command{
-		Use: "halt", Short: "Stop all removal before its next batch of at most 20 videos",
-		Long: `Stop all removal before its next batch of at most 20 videos. The halt lies under STATE,
+		Use: "halt", Short: "Stop all removal and all moves before their next batch of at most 20 videos",
+		Long: `Stop all removal, and all moves to other storage classes, before their next batch of at
+most 20 videos. What the library is already moving goes on. The halt lies under STATE,
 where the functions read it: at a STATE that holds nothing nobody would, so that it is
 refused there unless --new is given.`,
 		Args: cobra.NoArgs,
@@ -31,7 +32,7 @@ refused there unless --new is given.`,
 func resumeCommand(a *tool) *cobra.Command {
 	var say remark
 	cmd := &cobra.Command{
-		Use: "resume", Short: "Let removal go on after a halt", Args: cobra.NoArgs,
+		Use: "resume", Short: "Let removal and moves go on after a halt", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.halt(cmd.Context(), false, false, say) },
 	}
 	say.flags(cmd, "reason", "why")
@@ -57,8 +58,8 @@ func (a *tool) halt(ctx context.Context, halted, fresh bool, say remark) error {
 			return err
 		}
 		if halted {
-			return a.result(h, "Removal is halted: at most the batch under way (20 videos) still leaves. Go on with: vodctl resume\n")
+			return a.result(h, "Removal is halted, and so are moves: at most the batch under way (20 videos) still leaves or moves. Go on with: vodctl resume\n")
 		}
-		return a.result(h, "Removal may go on at the next tick of purge.\n")
+		return a.result(h, "Removal may go on at the next tick of purge, and moves at that of tier.\n")
 	})
 }

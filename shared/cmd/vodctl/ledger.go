@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vodcurator/shared/boot"
+	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
 	"vodcurator/shared/state/removal"
@@ -16,7 +17,7 @@ import (
 )
 
 func ledgerCommand(a *tool) *cobra.Command {
-	cmd := &cobra.Command{Use: "ledger", Short: "Prove and sum up the record of what was removed", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "ledger", Short: "Prove and sum up the record of what was removed and moved", Args: cobra.NoArgs}
 	cmd.AddCommand(verifyCommand(a), &cobra.Command{
 		Annotations: inRows, Use: "report", Short: "Planned against freed, for every plan", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.ledgerReport(cmd.Context()) },
@@ -94,8 +95,12 @@ func (a *tool) verify(ctx context.Context, full, point bool) error {
 		if r.Tip != "" {
 			tip = r.Tip[:16]
 		}
-		return a.result(r, "The ledger is whole: %s in %s, %s removed, %s open, tip %s\n",
-			report.Count(r.Rows, "row"), report.Count(r.Segments, "segment"), report.Count(r.Results[video.Done], "item"), report.Number(r.Open), tip)
+		moved := ""
+		if r.Moved > 0 {
+			moved = ", " + report.Number(r.Moved) + " moved"
+		}
+		return a.result(r, "The ledger is whole: %s in %s, %s removed%s, %s open, tip %s\n",
+			report.Count(r.Rows, "row"), report.Count(r.Segments, "segment"), report.Count(r.Results[video.Done]-r.Moved, "item"), moved, report.Number(r.Open), tip)
 	})
 }
 
@@ -105,10 +110,14 @@ func (a *tool) ledgerReport(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		rows := a.rows("plan", "asked for by", ">planned", ">removed", ">bytes planned", ">bytes freed", "status")
+		rows := a.rows("plan", "asked for by", ">planned", ">removed", ">bytes planned", ">bytes freed", "status", ">moved")
 		rows.Whole = r
 		for _, p := range r.Plans {
-			rows.Add(nil, p.Plan, p.By, p.Planned.Items, p.Freed.Items, report.Size(p.Planned.Bytes), report.Size(p.Freed.Bytes), ledgerStanding(p, time.Now()))
+			removed, moved := p.Freed.Items, 0
+			if p.Duty == retention.Moving {
+				removed, moved = moved, removed
+			}
+			rows.Add(nil, p.Plan, p.By, p.Planned.Items, removed, report.Size(p.Planned.Bytes), report.Size(p.Freed.Bytes), ledgerStanding(p, time.Now()), moved)
 		}
 		return rows.Print()
 	})

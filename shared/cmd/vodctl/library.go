@@ -251,7 +251,7 @@ func (s *snapshot) apply(ctx context.Context, p removal.Plan, o state.Objects, l
 		if len(p.Over) > 0 {
 			continue
 		}
-		if err := ledger.Append(ctx, s.remove(v)...); err != nil {
+		if err := ledger.Append(ctx, s.remove(v, p.Created)...); err != nil {
 			return nil, err
 		}
 		gone[v.ID] = v.Items[0].Kind == retention.Whole
@@ -260,9 +260,17 @@ func (s *snapshot) apply(ctx context.Context, p removal.Plan, o state.Objects, l
 	return items, nil
 }
 
-// remove takes the listed parts from a media. That images are gone is for the ledger
-// to know.
-func (s *snapshot) remove(v retention.Verdict) (images []removal.Row) {
+// number notes where each media stands.
+func (s *snapshot) number() {
+	s.index = map[video.ID]int{}
+	for i, m := range s.media {
+		s.index[m.ID] = i
+	}
+}
+
+// remove takes the listed parts from a media, or moves it. That images are gone, and since
+// when an asset is in its class, is for the ledger to know.
+func (s *snapshot) remove(v retention.Verdict, at time.Time) (past []removal.Row) {
 	m := &s.media[s.at(v.ID)]
 	for _, i := range v.Items {
 		switch i.Kind {
@@ -271,8 +279,13 @@ func (s *snapshot) remove(v retention.Verdict) (images []removal.Row) {
 		case retention.Source:
 			m.Source.Status = "Deleted"
 		case retention.Images:
-			images = append(images, removal.Row{Event: removal.Outcome, Item: i, Result: video.Done})
+			past = append(past, removal.Row{Event: removal.Outcome, At: at, Item: i, Result: video.Done})
+		case retention.Move:
+			if m.StorageClass = i.To; i.Part == retention.SourcePart && i.To != "Standard" {
+				m.StorageClass = "Source" + i.To
+			}
+			past = append(past, removal.Row{Event: removal.Outcome, At: at, Item: i, Result: video.Done})
 		}
 	}
-	return images
+	return past
 }

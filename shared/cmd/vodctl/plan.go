@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,7 +62,10 @@ func (a *tool) withState(ctx context.Context, do func(app *boot.App, o *state.St
 // sayQuota says how many items of a plan a quota takes; nothing where the policy cannot
 // be read or is another one by now, and then purge removes nothing anyway.
 func (a *tool) sayQuota(policy *retention.Policy, p removal.Plan) error {
-	if policy == nil || policy.Hash != p.Policy {
+	if policy == nil {
+		return nil
+	}
+	if policy = policy.For(p.Duty); policy == nil || policy.Hash != p.Policy {
 		return nil
 	}
 	n := 0
@@ -97,21 +101,39 @@ func (a *tool) showPlan(ctx context.Context, id string, items bool) error {
 				return err
 			}
 			policy, _ := night.Policy(ctx, app) // the plan is shown without it as well
-			return errors.Join(a.say("\n"), a.sayQuota(policy, p), a.say("  Status: %s\n", status))
+			err = errors.Join(a.say("\n"), a.sayQuota(policy, p), a.say("  Status: %s\n", status))
+			if id == "" && err == nil {
+				err = a.sayMoves(ctx, o, p)
+			}
+			return err
 		})
 	})
 }
 
+// sayMoves names the latest plan that moves, beside the one that removes.
+func (a *tool) sayMoves(ctx context.Context, o state.Objects, p removal.Plan) error {
+	moving, _, err := removal.LatestPlan(ctx, o, func(m removal.Plan) bool { return m.Scope == p.Scope && m.Duty == retention.Moving }, time.Time{})
+	if err != nil || moving.ID == "" {
+		return err
+	}
+	what := "moves nothing"
+	if len(moving.Moves) > 0 {
+		what = reports.MovesText(moving.Moves)
+	}
+	status, err := planStatus(ctx, o, moving)
+	return errors.Join(err, a.say("  Plan %s %s: %s; vodctl plan show %s\n", moving.ID, what, status, moving.ID))
+}
+
 func (a *tool) listPlans(ctx context.Context) error {
 	return a.withState(ctx, func(_ *boot.App, o *state.Store) error {
-		rows := a.rows("plan", ">assets", ">items", ">bytes", "expires", "status")
+		rows := a.rows("plan", ">assets", ">items", ">bytes", "expires", "status", "does")
 		for id, err := range removal.Plans(ctx, o, time.Time{}) {
 			if err != nil {
 				return err
 			}
 			p, err := removal.ReadPlan(ctx, o, id)
 			if errors.Is(err, state.ErrCorrupt) {
-				rows.Add(nil, id, "", "", "", "", "corrupt: plans/"+id+".json; restore it from a copy")
+				rows.Add(nil, id, "", "", "", "", "corrupt: plans/"+id+".json; restore it from a copy", "")
 				continue
 			}
 			if err != nil {
@@ -121,7 +143,7 @@ func (a *tool) listPlans(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			rows.Add(p, id, p.Media, p.Items, report.Size(p.Bytes), p.Expires, status)
+			rows.Add(p, id, p.Media, p.Items, report.Size(p.Bytes), p.Expires, status, cmp.Or(string(p.Duty), "remove"))
 		}
 		return rows.Print()
 	})

@@ -58,7 +58,7 @@ func (a *tool) policyCheck(ctx context.Context, name string) error {
 		}
 		return err
 	}
-	err = a.say("%s, hash %s: no mistakes, and its tests hold\n", report.Count(len(p.Rules()), "rule"), p.Hash[:16])
+	err = a.say("%s, hash %s: no mistakes, and its tests hold\n", report.Count(len(p.Rules())+len(p.Moves().Rules()), "rule"), p.Hash[:16])
 	for _, warning := range p.Warnings() {
 		err = errors.Join(err, a.say("  WARNING: %s\n", warning))
 	}

@@ -18,12 +18,12 @@ func TestEveryResultOfRowsIsCSVToo(t *testing.T) {
 	env, p := plannedLike(t, func(*removal.Plan) {})
 	library := file(t, "library.jsonl", `{"id":"a1","title":"x","status":"Normal"}`+"\n")
 	for command, header := range map[string]string{
-		"plan list":                          "plan,assets,items,bytes,expires,status",
-		"plan show":                          "id,title,created,kind,part,bytes,rule,reason",
-		"plan show --csv":                    "id,title,created,kind,part,bytes,rule,reason",
+		"plan list":                          "plan,assets,items,bytes,expires,status,does",
+		"plan show":                          "id,title,created,kind,part,bytes,rule,reason,to",
+		"plan show --csv":                    "id,title,created,kind,part,bytes,rule,reason,to",
 		"plan what-if --library " + library:  "night,library,items,assets,bytes,pending,over its guards",
 		"pending":                            "asset,takes,bytes,since,days,leaves from,title,rule",
-		"ledger report":                      "plan,asked for by,planned,removed,bytes planned,bytes freed,status",
+		"ledger report":                      "plan,asked for by,planned,removed,bytes planned,bytes freed,status,moved",
 		"ledger reconcile":                   "day,removed,announced,not announced,from elsewhere,for example",
 		"state check":                        "object,why",
 		"state expire":                       "object",

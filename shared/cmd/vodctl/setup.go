@@ -119,7 +119,7 @@ func (a *tool) setup(file string) error {
 	if err != nil {
 		return err
 	}
-	for _, r := range [][2]string{{"autotag", autotag}, {"callback", "ram-policy.json (only with VOD's HTTP callback)"}, {"metadata", "ram-policy.json"}, {"purgeplan", "ram-policy.json"}, {"purge", "ram-policy.json"}} {
+	for _, r := range [][2]string{{"autotag", autotag}, {"callback", "ram-policy.json (only with VOD's HTTP callback)"}, {"metadata", "ram-policy.json"}, {"purgeplan", "ram-policy.json"}, {"purge", "ram-policy.json"}, {"tier", "ram-policy.json"}} {
 		add("role", "vodcurator-"+r[0], "trusts fc.aliyuncs.com, policy functions/"+r[0]+"/"+r[1])
 	}
 	add("operator", "whoever approves", "a user or role of people, policy functions/operator-policy.json: approvals, withdrawals, halts, check points, policies and rules are theirs alone")

@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"vodcurator/shared/boot"
+	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/report"
+	reports "vodcurator/shared/report/removal"
 	"vodcurator/shared/state"
 	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
@@ -27,7 +29,7 @@ func (a *tool) findPlan(ctx context.Context, app *boot.App, o state.Objects, id 
 	p, skipped, err := removal.LatestPlan(ctx, o, func(p removal.Plan) bool {
 		mine := app.Scope
 		mine.Account = cmp.Or(mine.Account, p.Account)
-		return p.Scope == mine
+		return p.Scope == mine && p.Duty == retention.Removing
 	}, time.Time{})
 	if err != nil {
 		return p, err
@@ -67,7 +69,7 @@ func planStatus(ctx context.Context, o state.Objects, p removal.Plan) (string, e
 	case removal.PlanRunning:
 		return "running since " + at, nil
 	case removal.PlanEnded:
-		return "ended " + at + ": " + report.Count(d.Freed.Items, "item") + " removed", nil
+		return "ended " + at + ": " + report.Count(d.Freed.Items, "item") + " " + reports.Done(p.Duty), nil
 	case removal.PlanExpired:
 		return "expired " + at, nil
 	}

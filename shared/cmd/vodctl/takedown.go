@@ -13,6 +13,7 @@ import (
 	"vodcurator/shared/boot/night"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
+	stored "vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -56,7 +57,7 @@ func (a *tool) takedown(ctx context.Context, t purge.Takedown, say remark, yes b
 			if err := a.showMedia(ctx, app, t.IDs); err != nil {
 				return err
 			}
-			if err := a.typed(scope); err != nil {
+			if err := a.typed(stored.Plan{Scope: scope}); err != nil {
 				return err
 			}
 		}

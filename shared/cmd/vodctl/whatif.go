@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +16,6 @@ import (
 	"vodcurator/shared/boot/night"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/report"
-	reports "vodcurator/shared/report/removal"
 	"vodcurator/shared/state"
 	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
@@ -41,13 +41,14 @@ func whatIfCommand(a *tool) *cobra.Command {
 	cmd.Flags().StringVar(&w.diff, "diff", "", "another policy file: show what it takes more and less")
 	cmd.Flags().StringVar(&w.holds, "holds", "", "the policy's hold list as a file (default: from STATE)")
 	cmd.Flags().StringVar(&w.usage, "usage", "", "the policy's usage file (default: from STATE)")
-	cmd.Flags().IntVar(&w.nights, "nights", 1, "so many nights; what a plan lists is gone in the next")
+	cmd.Flags().IntVar(&w.nights, "nights", 1, "so many nights; what a plan lists is gone, or moved, in the next")
+	cmd.Flags().StringVar(&w.picture, "svg", "", "draw stored bytes and their cost over the nights into this file")
 	return cmd
 }
 
 type whatIf struct {
-	library, at, policy, diff, holds, usage string
-	nights                                  int
+	library, at, policy, diff, holds, usage, picture string
+	nights                                           int
 }
 
 func (a *tool) whatIf(ctx context.Context, w whatIf) error {
@@ -58,7 +59,7 @@ func (a *tool) whatIf(ctx context.Context, w whatIf) error {
 			return fmt.Errorf("%w: --at %q is no date like 2026-12-31", errUsage, w.at)
 		}
 	}
-	plans, items, err := a.simulate(ctx, w, w.policy, at)
+	nights, items, err := a.simulate(ctx, w, w.policy, at)
 	if err != nil {
 		return err
 	}
@@ -69,14 +70,15 @@ func (a *tool) whatIf(ctx context.Context, w whatIf) error {
 		}
 		return a.difference(items, others)
 	}
-	if len(plans) == 1 && a.format == report.AsTable {
-		return reports.Plan(a.out, plans[0])
+	if w.picture != "" {
+		if err := drawNights(w.picture, nights); err != nil {
+			return err
+		}
 	}
-	rows := a.rows("night", ">library", ">items", ">assets", ">bytes", ">pending", "over its guards")
-	for _, p := range plans {
-		rows.Add(p, report.Day(p.Created), p.Library.Media, p.Items, p.Media, report.Size(p.Bytes), p.PendingItems, strings.Join(p.Over, "; "))
+	if len(nights) == 1 && a.format == report.AsTable {
+		return nights[0].print(a.out)
 	}
-	return rows.Print()
+	return a.nightRows(nights)
 }
 
 // aside is a simulated state with the hold list and the usage file of the real one,
@@ -120,8 +122,8 @@ func (a *tool) policyOf(ctx context.Context, name string) (*retention.Policy, er
 }
 
 // simulate plans night by night in a state of its own. What a plan lists is gone the
-// next night, unless the plan was over its guards.
-func (a *tool) simulate(ctx context.Context, w whatIf, policyFile string, at time.Time) (plans []removal.Plan, items []retention.Item, err error) {
+// next night, or in its class, unless the plan was over its guards.
+func (a *tool) simulate(ctx context.Context, w whatIf, policyFile string, at time.Time) (nights []simulated, items []retention.Item, err error) {
 	library, err := openSnapshot(w.library)
 	if err != nil {
 		return nil, nil, err
@@ -146,23 +148,32 @@ func (a *tool) simulate(ctx context.Context, w whatIf, policyFile string, at tim
 		return nil, nil, err
 	}
 	outside := aside{store, a, map[string]string{policy.HoldList: w.holds, policy.Usage: w.usage}}
-	for night := range w.nights {
-		library.index = map[video.ID]int{}
-		for i, m := range library.media {
-			library.index[m.ID] = i
+	scope := video.Scope{Region: cmp.Or(a.env("ALIBABA_CLOUD_REGION"), "cn-shanghai"), Account: w.library}
+	bar := a.progress(" nights")
+	bar.until = at.AddDate(0, 0, w.nights)
+	defer bar.end()
+	for n := range w.nights {
+		night := simulated{prices: policy.Prices}
+		for _, duty := range []*retention.Policy{policy, policy.Moves()} {
+			if duty == nil {
+				continue
+			}
+			library.number()
+			r, err := plan.Job{Library: library, State: outside, Policy: duty, Scope: scope}.Run(ctx, at.AddDate(0, 0, n))
+			if err != nil {
+				return nil, nil, err
+			}
+			listed, err := library.apply(ctx, r.Plan, store, ledger)
+			if err != nil {
+				return nil, nil, err
+			}
+			night.plans, items = append(night.plans, r.Plan), append(items, listed...)
 		}
-		r, err := plan.Job{Library: library, State: outside, Policy: policy, Scope: video.Scope{Region: "snapshot", Account: w.library}}.Run(ctx, at.AddDate(0, 0, night))
-		if err != nil {
-			return nil, nil, err
-		}
-		plans = append(plans, r.Plan)
-		listed, err := library.apply(ctx, r.Plan, store, ledger)
-		if err != nil {
-			return nil, nil, err
-		}
-		items = append(items, listed...)
+		night.count(library.media)
+		nights = append(nights, night)
+		bar.tell(n+1, at, at.AddDate(0, 0, n+1))
 	}
-	return plans, items, nil
+	return nights, items, nil
 }
 
 func (a *tool) difference(one, other []retention.Item) error {
@@ -174,14 +185,16 @@ func (a *tool) difference(one, other []retention.Item) error {
 	}
 	missing := func(sign string, from, in []retention.Item) {
 		seen := map[retention.Item]bool{}
-		bare := func(i retention.Item) retention.Item { return retention.Item{ID: i.ID, Kind: i.Kind, Part: i.Part} }
+		bare := func(i retention.Item) retention.Item {
+			return retention.Item{ID: i.ID, Kind: i.Kind, Part: i.Part, To: i.To}
+		}
 		for _, i := range in {
 			seen[bare(i)] = true
 		}
 		for _, i := range from {
 			if !seen[bare(i)] {
 				seen[bare(i)] = true
-				rows.Add(differing{sign, i}, sign, i.ID, strings.TrimSpace(string(i.Kind)+" "+i.Part), report.Size(i.Bytes), i.Rule, i.Reason)
+				rows.Add(differing{sign, i}, sign, i.ID, strings.TrimSpace(string(i.Kind)+" "+i.Part+" "+i.To), report.Size(i.Bytes), i.Rule, i.Reason)
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -147,4 +148,67 @@ guards: {percent: 100}
 	require.Equal(t, 1, code)
 	require.Contains(t, errs, "hold list: ")
 	require.Contains(t, errs, "STATE")
+}
+
+// standing is a video of 1 GB, and 0.3 GB of streams, in Standard.
+func standing(id string, days int) video.Media {
+	m := aged(id, days)
+	m.StorageClass, m.Size = "Standard", 1e9
+	m.Source = &video.Source{Status: "Normal", Size: 1e9, Duration: time.Minute, Width: 1280, Height: 720}
+	m.Streams = []video.Stream{{Job: "j" + id, Definition: "HD", Kind: "video", Status: "Normal", Width: 1280, Height: 720, Size: 3e8, Duration: time.Minute}}
+	return m
+}
+
+const moneyPolicy = `
+prices: {currency: CNY, per_gb_month: {Standard: 0.12, IA: 0.08, Archive: 0.03}, per_10000_moves: {IA: 10, Archive: 10}}
+rules:
+  - name: cool
+    move: {ladder: [{older_than: 30d, to: IA, scope: source}, {older_than: 62d, to: Archive}]}
+moves: {guards: {percent: 100}}
+`
+
+func TestWhatIfMovesAndCounts(t *testing.T) {
+	library := snapshotOf(t, standing("a", 61), standing("b", 29), standing("c", 10))
+	policy, picture := file(t, "policy.yaml", moneyPolicy), filepath.Join(t.TempDir(), "curve.svg")
+	try := []string{"plan", "what-if", "--library", library, "--policy", policy, "--at", "2026-06-01"}
+	code, out, errs := vodctl(t, nil, append(try, "--nights", "40", "--svg", picture, "-o", "json")...)
+	require.Zero(t, code, errs)
+	var nights []struct {
+		Moves  removal.Plan     `json:"moves"`
+		Stored map[string]int64 `json:"stored"`
+		Month  float64          `json:"month"`
+		Items  int              `json:"items"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(out), &nights))
+	require.Len(t, nights, 40)
+	moved := map[int]int{}
+	for n, night := range nights {
+		require.Zero(t, night.Items)
+		if night.Moves.Items > 0 {
+			moved[n] = night.Moves.Items
+		}
+	}
+	// a goes to IA in the first night, and on to Archive once 30 days there are over, by the
+	// end of the day on which it came; b in the third, c in the twenty-second.
+	require.Equal(t, map[int]int{0: 1, 2: 1, 21: 1, 31: 1, 34: 1}, moved)
+	require.EqualValues(t, map[string]int64{"Standard": 0.9e9, "IA": 1e9, "Archive": 2e9}, nights[39].Stored)
+	require.InDelta(t, 0.9*0.12+0.08+2*0.03, nights[39].Month, 1e-9)
+	require.InDelta(t, 0.001, nights[0].Moves.Saving.Moves, 1e-9)
+	drawn, err := os.ReadFile(picture)
+	require.NoError(t, err)
+	require.Contains(t, string(drawn), "<svg")
+	require.Contains(t, string(drawn), "cost of a month, CNY")
+
+	code, out, errs = vodctl(t, nil, append(try, "--nights", "2", "-o", "csv")...)
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "standard,ia,archive,coldarchive")
+
+	unpriced := file(t, "unpriced.yaml", strings.Replace(moneyPolicy, "Archive: 0.03", "ColdArchive: 0.01", 1))
+	code, out, errs = vodctl(t, nil, "plan", "what-if", "--library", snapshotOf(t, standing("a", 90)), "--policy", unpriced, "--at", "2026-06-01", "--nights", "2")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "no price")
+
+	code, _, errs = vodctl(t, map[string]string{"ALIBABA_CLOUD_REGION": "cn-hangzhou"}, try...)
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "take the move rules out")
 }

@@ -20,6 +20,9 @@ import (
 //
 // Time is counted in steps of ten seconds. A lease lasts three of them, is relied on
 // for two, and is taken over one step after its end.
+//
+// Of a move the effect is a change that begins; it ends at any later time, in the new class
+// or, as often as there is a budget for it, in the old one. There is no run in which it has to.
 
 const (
 	step       = 10 * time.Second
@@ -29,12 +32,13 @@ const (
 
 // budget is how often each thing may still happen on the way to a state.
 type budget struct {
-	ticks, kills, holds, halts, withdrawals, throttles, lost, slow, unread int8
+	ticks, kills, holds, halts, withdrawals, throttles, lost, slow, unread, fails, stale int8
 }
 
 // model is one state of everything. It is comparable, so that it can be remembered.
 type model struct {
 	left      budget
+	moves     bool // the items are moves
 	now       int8
 	halted    bool
 	withdrawn bool
@@ -46,7 +50,8 @@ type model struct {
 
 // asset is one item: what the library has of it and what the ledger says.
 type asset struct {
-	there, held bool
+	there, held bool // there: for a move, not in its new class
+	changing    bool // a move is under way
 	effects     int8
 	phase       removal.Phase
 	result      video.Result
@@ -96,6 +101,7 @@ const (
 	kept
 	absent
 	untold
+	changing
 )
 
 const (
@@ -103,6 +109,8 @@ const (
 	answeredDone
 	answeredThrottled
 	answeredUnknown
+	answeredForbidden // by the library, which is changing the class
+	answeredUnchanged
 )
 
 var zero = time.Date(2026, 6, 1, 2, 0, 0, 0, time.UTC)
@@ -111,7 +119,14 @@ func at(n int8) time.Time { return zero.Add(time.Duration(n) * step) }
 
 func (m *model) progress(i int) removal.Progress {
 	a := m.items[i]
-	return removal.Progress{Phase: a.phase, Result: a.result, Tries: int(a.tries)}
+	return removal.Progress{Phase: a.phase, Result: a.result, Tries: int(a.tries), Item: m.item()}
+}
+
+func (m *model) item() retention.Item {
+	if m.moves {
+		return retention.Item{Kind: retention.Move, To: "IA"}
+	}
+	return retention.Item{}
 }
 
 func (m *model) gate(r int) removal.Gate {
@@ -139,8 +154,16 @@ func (m *model) attempt(r, i int, last bool) removal.Attempt {
 		a.Found = &retention.Found{Presence: retention.Present, Judged: true, Keep: "held"}
 	case absent:
 		a.Found = &retention.Found{Presence: retention.Absent, Err: video.ErrNotFound}
+		if m.moves {
+			a.Found.Err = nil // only its class is another
+		}
 	case untold:
 		a.Found = &retention.Found{Presence: retention.Untold, Err: video.ErrTransient}
+	case changing:
+		a.Found = &retention.Found{Presence: retention.Untold, Judged: true, Keep: "being changed"}
+	}
+	if a.Found != nil {
+		a.Found.Item = m.item()
 	}
 	switch t.answer {
 	case answeredDone:
@@ -149,6 +172,10 @@ func (m *model) attempt(r, i int, last bool) removal.Attempt {
 		a.Answer = &video.Outcome{Result: video.Failed, Err: video.ErrThrottled}
 	case answeredUnknown:
 		a.Answer = &video.Outcome{Result: video.Unknown, Err: video.ErrUnknownOutcome}
+	case answeredForbidden:
+		a.Answer = &video.Outcome{Result: video.Forbidden, Err: video.ErrForbidden}
+	case answeredUnchanged:
+		a.Answer = &video.Outcome{Result: video.Unchanged}
 	}
 	return a
 }
@@ -161,6 +188,7 @@ type explorer struct {
 	seen map[model]float64 // paths from here to an end
 	path []string
 	late int // effects on what was held after the last read before the call
+	most budget
 }
 
 func (e *explorer) fail(m model, format string, args ...any) {
@@ -181,10 +209,26 @@ func (e *explorer) effect(m *model, r, i int, f flight) {
 	if a.held {
 		e.late++
 	}
-	if a.there {
+	switch {
+	case !a.there || a.changing:
+	case m.moves:
+		a.changing = true
+		a.effects++
+	default:
 		a.there = false
 		a.effects++
 	}
+}
+
+// said is the answer to a call that has its effect now.
+func (m *model) said(i int) int8 {
+	switch a := m.items[i]; {
+	case m.moves && a.changing:
+		return answeredForbidden
+	case m.moves && !a.there:
+		return answeredUnchanged
+	}
+	return answeredDone
 }
 
 // append writes a row; false says that a rival was faster and the run has to stop.
@@ -279,7 +323,7 @@ func pack(fields ...any) (n uint64) {
 }
 
 func (a asset) pack() uint64 {
-	return pack(a.there, a.held, a.effects, int8(a.phase), a.tries)<<8 + uint64(len(a.result))
+	return pack(a.there, a.held, a.changing, a.effects, int8(a.phase), a.tries)<<8 + uint64(len(a.result))
 }
 
 func (r runner) pack() uint64 { return pack(r.state, r.lease, r.behind, r.halted, r.gone) }
@@ -367,6 +411,8 @@ func (m *model) read(i int) int8 {
 	switch a := m.items[i]; {
 	case !a.there:
 		return absent
+	case a.changing:
+		return changing
 	case a.held:
 		return kept
 	}
@@ -389,7 +435,17 @@ func (e *explorer) step(m model, r, i int, next then) {
 		if m.left.unread > 0 {
 			do("settles, no answer", func(n *model, t *try) { n.left.unread--; t.found, t.permit = untold, 0 })
 		}
+		if m.left.stale > 0 && m.items[i].changing {
+			do("settles, told what was", func(n *model, t *try) { n.left.stale--; t.found, t.permit, t.read = present, 0, n.now })
+		}
 	case removal.Recheck:
+		if m.left.stale > 0 && m.items[i].changing {
+			do("rechecks, told what was", func(n *model, t *try) {
+				n.left.stale--
+				n.permit(r, t)
+				t.found, t.read, t.heldRead = present, n.now, false
+			})
+		}
 		do("rechecks", func(n *model, t *try) {
 			n.permit(r, t)
 			t.found, t.read = n.read(i), n.now
@@ -442,7 +498,7 @@ func (e *explorer) call(m model, r, i int, do func(string, func(*model, *try))) 
 	}
 	spend := func(t *try, answer int8) { *t = answered(*t, answer) }
 	fly := func(t *try) flight { return flight{t.permit, t.heldRead} }
-	do("calls, done", func(n *model, t *try) { e.effect(n, r, i, fly(t)); spend(t, answeredDone) })
+	do("calls, answered", func(n *model, t *try) { said := n.said(i); e.effect(n, r, i, fly(t)); spend(t, said) })
 	if m.left.throttles > 0 {
 		do("calls, throttled", func(n *model, t *try) { n.left.throttles--; spend(t, answeredThrottled) })
 	}
@@ -481,6 +537,9 @@ func (e *explorer) outcome(m *model, i int, result video.Result) {
 		a.phase, a.result = removal.Deferred, result
 		return
 	}
+	if m.moves && (result == video.Done) == a.there {
+		e.fail(*m, "the ledger says %s of move %d while it is not so", result, i)
+	}
 	a.phase, a.result = removal.Settled, result
 }
 
@@ -493,10 +552,11 @@ func (e *explorer) world(m model, next then) {
 				continue
 			}
 			n := m
+			said := n.said(i)
 			e.effect(&n, r, i, t.flight)
 			n.runs[r].tries[i].flight = flight{}
 			if t.calling {
-				n.runs[r].tries[i] = answered(n.runs[r].tries[i], answeredDone)
+				n.runs[r].tries[i] = answered(n.runs[r].tries[i], said)
 			}
 			next("the call of run %d for item %d has its effect", r, i)(n)
 		}
@@ -531,6 +591,17 @@ func (e *explorer) world(m model, next then) {
 		next("the plan is withdrawn")(n)
 	}
 	for i := range 2 {
+		if m.items[i].changing {
+			n := m
+			n.items[i].changing, n.items[i].there = false, false
+			next("item %d is in its class", i)(n)
+		}
+		if m.items[i].changing && m.left.fails > 0 {
+			n := m
+			n.left.fails--
+			n.items[i].changing = false
+			next("item %d is not changed after all", i)(n)
+		}
 		if m.left.holds > 0 && !m.items[i].held {
 			n := m
 			n.left.holds--
@@ -559,6 +630,33 @@ func (e *explorer) epilogue(m model) {
 		}
 	}
 	m.halted = false
+	for range 3 { // of a move, the first settles, the second asks, the third settles that
+		for i := range m.items {
+			if a := &m.items[i]; a.changing {
+				a.changing, a.there = false, false
+			}
+		}
+		e.fair(&m)
+	}
+	for i := range 2 {
+		a := m.items[i]
+		switch {
+		case a.effects > 1+e.most.fails-m.left.fails:
+			e.fail(m, "item %d was removed twice", i)
+		case a.phase == removal.Open, a.phase != removal.Settled && !m.withdrawn:
+			e.fail(m, "item %d has no outcome after a run in fair weather", i)
+		case a.phase == removal.Settled && (a.result == video.Done) == a.there:
+			e.fail(m, "the ledger says %s of item %d, there: %v", a.result, i, a.there)
+		case !a.there && a.result != video.Done:
+			e.fail(m, "item %d was removed, and the ledger says %q", i, a.result)
+		case a.there && !a.held && !m.withdrawn && a.result != video.Failed && (a.result != video.Forbidden || e.most.fails == m.left.fails):
+			e.fail(m, "item %d may go and is there; the ledger says %q", i, a.result)
+		}
+	}
+}
+
+// fair is a run in fair weather.
+func (e *explorer) fair(m *model) {
 	m.now = max(m.now, m.until) + margin
 	m.holder, m.until = 0, m.now+leaseSteps
 	m.runs[0] = runner{state: alive, lease: m.now + leaseSteps - margin, gone: m.withdrawn}
@@ -582,42 +680,30 @@ func (e *explorer) epilogue(m model) {
 				m.items[i].tries++
 				continue
 			case removal.Call:
-				e.effect(&m, 0, i, flight{t.permit, t.heldRead})
-				*t = answered(*t, answeredDone)
+				said := m.said(i)
+				e.effect(m, 0, i, flight{t.permit, t.heldRead})
+				*t = answered(*t, said)
 				continue
 			case removal.End:
-				e.outcome(&m, i, move.Result)
+				e.outcome(m, i, move.Result)
 				*t = after(*t, m.attempt(0, i, last).AfterEnd())
 				continue
 			}
 			break
 		}
-		a := m.items[i]
-		switch {
-		case a.effects > 1:
-			e.fail(m, "item %d was removed twice", i)
-		case a.phase == removal.Open, a.phase != removal.Settled && !m.withdrawn:
-			e.fail(m, "item %d has no outcome after a run in fair weather", i)
-		case a.phase == removal.Settled && (a.result == video.Done) == a.there:
-			e.fail(m, "the ledger says %s of item %d, there: %v", a.result, i, a.there)
-		case !a.there && a.result != video.Done:
-			e.fail(m, "item %d was removed, and the ledger says %q", i, a.result)
-		case a.there && !a.held && !m.withdrawn && a.result != video.Failed:
-			e.fail(m, "item %d may go and is there; the ledger says %q", i, a.result)
-		}
 	}
 }
 
-func explore(t *testing.T, b budget) {
+func explore(t *testing.T, b budget, moves bool) {
 	t.Helper()
-	e := &explorer{seen: map[model]float64{}}
+	e := &explorer{seen: map[model]float64{}, most: b}
 	began := time.Now()
 	defer func() {
 		if v, ok := recover().(violation); ok {
 			t.Fatalf("%s\nafter %d states", v.what, len(e.seen))
 		}
 	}()
-	m := model{left: b, holder: -1}
+	m := model{left: b, holder: -1, moves: moves}
 	for i := range m.items {
 		m.items[i].there = true
 	}
@@ -639,9 +725,28 @@ func TestEveryInterleavingOfTwoRunsKeepsThePromises(t *testing.T) {
 		if os.Getenv("MUTANT") != "" { // where every slip is tried, each is explored less far
 			b.ticks = min(b.ticks, 3)
 		}
-		t.Run(name, func(t *testing.T) { explore(t, b) })
+		t.Run(name, func(t *testing.T) { explore(t, b, false) })
 	}
 	if os.Getenv("SOAK") != "" {
-		explore(t, budget{ticks: 4, kills: 1, holds: 1, halts: 1, withdrawals: 1, throttles: 1, lost: 1, slow: 1})
+		explore(t, budget{ticks: 4, kills: 1, holds: 1, halts: 1, withdrawals: 1, throttles: 1, lost: 1, slow: 1}, false)
+	}
+}
+
+// The same for moves, whose effect comes at any later time, or not at all.
+func TestEveryInterleavingOfTwoRunsKeepsThePromisesOfMoves(t *testing.T) {
+	for name, b := range map[string]budget{
+		"kills and leases":       {ticks: 4, kills: 2, slow: 1},
+		"holds and lost answers": {ticks: 4, holds: 1, lost: 1, kills: 1},
+		"changes that fail":      {ticks: 4, fails: 2, lost: 1},
+		"reads that lag":         {ticks: 3, stale: 2, kills: 1, fails: 1},
+		"throttles and halts":    {ticks: 2, throttles: 1, halts: 1, kills: 1, fails: 1},
+		"withdrawn while slow":   {ticks: 4, withdrawals: 1, slow: 1, kills: 1},
+		"unread":                 {ticks: 2, unread: 2, lost: 1, kills: 1},
+		"a little of everything": {ticks: 2, kills: 1, holds: 1, lost: 1, slow: 1, fails: 1},
+	} {
+		if os.Getenv("MUTANT") != "" {
+			b.ticks = min(b.ticks, 3)
+		}
+		t.Run(name, func(t *testing.T) { explore(t, b, true) })
 	}
 }

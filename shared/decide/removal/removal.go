@@ -1,5 +1,6 @@
-// Package removal is the protocol by which one item leaves the library, as a pure
-// state machine: rows of the ledger go in (Tally), the next step comes out (Next).
+// Package removal is the protocol by which one item leaves the library, or gets another
+// storage class, as a pure state machine: rows of the ledger go in (Tally), the next step
+// comes out (Next).
 //
 // It makes no call, reads no clock and keeps nothing: whoever carries it out does the
 // step and asks again.
@@ -34,6 +35,25 @@
 //	                       not refreshed, and must be
 //	untried, deferred      read: there and may go       open          Intend
 //
+// # The states of a move
+//
+// A move is an item of the kind move. "Gone" is that it has come to its class, and "cannot
+// tell" that its class is being changed. The call only asks for that, so that some lines
+// differ.
+//
+//	ledger says            this run                     gate          next step
+//	---------------------  ---------------------------  ------------  ----------------------------
+//	open, intent is ours   called, accepted             -             Leave: it is under way
+//	open, intent is ours   refused, and was called      -             as "open, intent is older"
+//	                       before
+//	open, intent is older  the asset is not there       -             End: missing
+//	open, intent is older  read: being changed          -             Leave (3 days on: End unknown)
+//	open, intent is older  read: its old class, and     -             End: as the call said
+//	                       this run's call is refused
+//	untried, deferred      the asset is not there       open          End: missing
+//	untried, deferred      read: in its class           open          End: unchanged (done if tried)
+//	deferred               read: being changed          open          Leave: it is under way
+//
 // # What this promises
 //
 //   - A delete call is made at most once for each recheck: after an answer that asks
@@ -46,8 +66,15 @@
 //     open until it cannot: also a run that is killed next leaves an intent behind.
 //     "Kept" and "failed" are said only of what was read and was there; "done" only of
 //     what the call confirmed or what is gone after a call.
+//   - A move is done only by a read. While a change is under way it is not asked for again,
+//     has not failed, and no run waits for it. A read that settles needs no permit.
 //
 // # Why
+//
+// A run that had a move accepted does not read it again, since changes take from seconds to
+// hours: the next run does. The library announces the end of each change
+// (UpdateMediaStorageClassComplete), and nothing waits for that: announcements are dropped
+// after three tries, and a read is needed all the same.
 //
 // A delete is sent once by the client, and who asks again looks again first: a hold may come
 // while a call is throttled. A call that nobody answered stays open until its time is over,
@@ -57,6 +84,8 @@
 package removal
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"time"
 
@@ -102,10 +131,25 @@ const (
 	notCalledShort = "not called"
 )
 
+// Details of moves.
+const (
+	UnderWay       = "its storage class is being changed; the next run looks"
+	UnderWayLong   = "its storage class is being changed for more than 3 days"
+	MovedAfterCall = "in its storage class after a call"
+	MovedBefore    = "in its storage class before this run came to it"
+	GoneUnmoved    = "the asset is not in the library any more"
+	NotMoved       = "in its old storage class after a call"
+)
+
+// LongestChange is how long a change of storage class may be under way before what comes of
+// it is unknown. Restoring from ColdArchive, which comes first, takes up to 48 hours.
+const LongestChange = 72 * time.Hour
+
 // Gate is everything that can stop a run, as it was read last. A zero Gate is shut:
 // its lease is over.
 type Gate struct {
 	Now       time.Time
+	Tick      time.Time // the event's time, by which days are counted
 	Lease     time.Time // until when the run's lease can be relied on, margin taken off
 	Deadline  time.Time // when the run has to end; zero: it has no deadline
 	Halted    string    // why removal is halted, or why that is not known; empty: it is not
@@ -186,6 +230,14 @@ func (a Attempt) AfterRead(p Permit, f retention.Found, began time.Time) Attempt
 	return a
 }
 
+// Accepted says that this run had a move accepted: what comes of it is for the next run.
+func (a Attempt) Accepted() bool { return a.Answer != nil && a.Answer.Result == video.Done }
+
+// Unread says that this run has to look once more at what came of its own call.
+func (a Attempt) Unread() bool {
+	return a.Answer != nil && !a.Accepted() && (a.Found == nil || a.early())
+}
+
 // early says that a call whose outcome is unknown may have had its effect after the read,
 // so that "it is there" is no last word.
 func (a Attempt) early() bool { return a.Read.Before(a.Doubt) }
@@ -228,7 +280,7 @@ func Next(p Progress, a Attempt, g Gate) Move {
 	case p.Phase == Open && a.Intended:
 		return intended(a, g)
 	case p.Phase == Open:
-		return settle(a, g)
+		return settle(p, a, g)
 	}
 	return fresh(p, a, g)
 }
@@ -255,6 +307,11 @@ func fresh(p Progress, a Attempt, g Gate) Move {
 
 // uncalled is how an item ends without a call; false: nothing speaks against one.
 func uncalled(p Progress, f retention.Found) (m Move, ended bool) {
+	if f.Item.Kind == retention.Move {
+		if m, ended := unmoved(p, f); ended {
+			return m, true
+		}
+	}
 	maybe := (p.Tries > 0 || f.Unsure) && f.Presence == retention.Untold // an earlier call may have had its effect
 	switch {
 	case f.Presence == retention.Absent && p.Tries > 0:
@@ -271,6 +328,21 @@ func uncalled(p Progress, f retention.Found) (m Move, ended bool) {
 		return end(video.Unknown, CannotBeRead), true
 	case f.Keep != "":
 		return end(video.Kept, f.Keep), true
+	}
+	return Move{}, false
+}
+
+// unmoved is how a move ends without a call where that differs from a removal.
+func unmoved(p Progress, f retention.Found) (m Move, ended bool) {
+	switch {
+	case errors.Is(f.Err, video.ErrNotFound):
+		return end(video.Missing, GoneUnmoved), true
+	case f.Presence == retention.Absent && p.Tries > 0:
+		return end(video.Done, MovedAfterCall), true
+	case f.Presence == retention.Absent:
+		return end(video.Unchanged, MovedBefore), true
+	case f.Presence == retention.Untold && f.Err == nil && p.Tries > 0: // by the call before
+		return Move{Step: Leave, Why: UnderWay}, true
 	}
 	return Move{}, false
 }
@@ -294,16 +366,24 @@ func answered(p Progress, a Attempt, g Gate) Move {
 		detail = o.Err.Error()
 	}
 	switch {
-	case uncertain(o):
-		return settle(a, g)
+	case uncertain(o), unsure(p, o):
+		return settle(p, a, g)
+	case p.Item.Kind == retention.Move && o.Result == video.Done:
+		return Move{Step: Leave, Why: UnderWay}
 	case o.Result == video.Failed && video.Passing(o.Err):
 		return end(video.Deferred, detail)
-	case o.Result == video.Missing && p.Tries > 1: // the call before it had its effect late
+	case o.Result == video.Missing && p.Tries > 1 && p.Item.Kind != retention.Move: // the call before it had its effect late
 		return end(video.Done, GoneAfterCall)
 	case o.Result == video.Missing:
 		return end(video.Missing, GoneByWord)
 	}
 	return end(o.Result, detail)
+}
+
+// unsure says that a move was refused, and may have been for what the call before it set going.
+func unsure(p Progress, o video.Outcome) bool {
+	refused := o.Result == video.Unchanged || o.Result == video.Forbidden || o.Result == video.Rejected
+	return p.Item.Kind == retention.Move && p.Tries > 1 && refused
 }
 
 // uncertain says that an answer does not tell whether the call had its effect. An
@@ -313,11 +393,16 @@ func uncertain(o video.Outcome) bool {
 }
 
 // settle is the way of an item of which a call may have had its effect.
-func settle(a Attempt, g Gate) Move {
+func settle(p Progress, a Attempt, g Gate) Move {
 	if a.Found == nil {
 		return Move{Step: Settle}
 	}
 	f := *a.Found
+	if p.Item.Kind == retention.Move {
+		if m, known := settleMove(p, a, g); known {
+			return m
+		}
+	}
 	switch {
 	case f.Presence == retention.Absent:
 		return end(video.Done, GoneAfterCall)
@@ -333,6 +418,28 @@ func settle(a Attempt, g Gate) Move {
 		return end(video.Unknown, CannotBeRead)
 	}
 	return Move{Step: Leave, Why: CannotBeRead}
+}
+
+// settleMove is settle where a move differs from a removal.
+func settleMove(p Progress, a Attempt, g Gate) (m Move, known bool) {
+	f := *a.Found
+	switch {
+	case errors.Is(f.Err, video.ErrNotFound):
+		return end(video.Missing, GoneUnmoved), true
+	case f.Presence == retention.Absent:
+		return end(video.Done, MovedAfterCall), true
+	case f.Presence == retention.Untold && f.Err == nil && g.Tick.Sub(p.Tick) > LongestChange:
+		return end(video.Unknown, UnderWayLong), true
+	case f.Presence == retention.Untold && f.Err == nil:
+		return Move{Step: Leave, Why: UnderWay}, true
+	case a.early() || f.Presence != retention.Present:
+		return Move{}, false
+	case a.Answer != nil && !uncertain(*a.Answer):
+		return end(a.Answer.Result, cmp.Or(a.Answer.Reason, NotMoved)), true
+	case a.Last:
+		return end(video.Failed, NotMoved), true
+	}
+	return end(video.Deferred, NotMoved), true
 }
 
 // stillThere is the end of a call that had no effect.

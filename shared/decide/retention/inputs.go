@@ -156,7 +156,7 @@ var builtIn = newHolds([]string{"keep", "hold", "legal-hold", "never-delete"}, n
 // leaves out holds of the built-in one is as its owner wrote it, so they do not hold, and
 // this says so.
 func (p *Policy) Warnings() (all []string) {
-	if p == nil {
+	if p == nil || p.Duty == Moving { // its file's other policy tells it
 		return nil
 	}
 	var missing []string

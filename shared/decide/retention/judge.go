@@ -159,7 +159,7 @@ func (r *removal) judge(c *facts, v *Verdict) (source string) {
 		}
 	}
 	switch {
-	case strings.HasSuffix(c.m.StorageClass, "Changing"):
+	case changing(c.m.StorageClass):
 		v.Keeps = append(v.Keeps, Keep{ID: v.ID, Rule: r.name, Why: Doubt, Reason: "its storage class is being changed"})
 		return ""
 	case r.video:
@@ -429,7 +429,7 @@ func prints(m video.Media) map[string]string {
 
 // prints are those of the media, where something but the whole of it would go.
 func (v Verdict) prints(m video.Media) map[string]string {
-	ofPart := func(i Item) bool { return i.Kind != Whole }
+	ofPart := func(i Item) bool { return i.Kind != Whole && i.Kind != Move }
 	if slices.ContainsFunc(v.Items, ofPart) || slices.ContainsFunc(v.Claims, func(c Claim) bool { return ofPart(c.Item) }) {
 		return prints(m)
 	}

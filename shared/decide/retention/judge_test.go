@@ -216,9 +216,9 @@ func TestPartsTellTheirOwnSize(t *testing.T) {
 // every night.
 func TestImagesThatAreGoneAreNotListedAgain(t *testing.T) {
 	p := policy(t, anyOld+"{images: [NormalSnapshot, SpriteSnapshot]}")
-	require.True(t, p.RemovesImages())
-	require.False(t, policy(t, anyOld+"{source: {}}").RemovesImages())
-	require.False(t, (*retention.Policy)(nil).RemovesImages())
+	require.True(t, p.NeedsPast())
+	require.False(t, policy(t, anyOld+"{source: {}}").NeedsPast())
+	require.False(t, (*retention.Policy)(nil).NeedsPast())
 	m := old()
 	m.Snapshots = []string{"u"}
 	at := retention.Inputs{Now: now, Imaged: func(id video.ID, kind string) bool { return id == "a1" && kind == "NormalSnapshot" }}

@@ -46,6 +46,9 @@ func (q *quota) judge(c *facts, v *Verdict, index int) {
 	if selected == rule.No {
 		return
 	}
+	if q.move != nil && (!movable(q.name, c, v) || q.move.reached(c.m.StorageClass)) {
+		return // what is there already takes no room
+	}
 	playable, reason := Playable(c.m)
 	age, fact, doubt := c.age(uploaded)
 	bytes := Size(c.m)
@@ -66,9 +69,15 @@ func (q *quota) judge(c *facts, v *Verdict, index int) {
 		c.doubt(v, Keep{Rule: q.name, Reason: doubt}, missing...)
 		return
 	}
-	v.Claims = append(v.Claims, Claim{Quota: index, Old: age > q.olderThan, Item: Item{
-		ID: v.ID, Kind: Whole, Bytes: bytes, Rule: q.name, Reason: fmt.Sprintf("%s since %s, limit %s", days(age), uploaded, days(q.olderThan)),
-	}})
+	item := Item{ID: v.ID, Kind: Whole, Bytes: bytes, Rule: q.name, Reason: fmt.Sprintf("%s since %s, limit %s", days(age), uploaded, days(q.olderThan))}
+	old := age > q.olderThan
+	if q.move != nil {
+		item.Kind, item.Part, item.To = Move, q.move.scope, q.move.to
+		source, _ := parts(c.m.StorageClass)
+		_, early := (&mover{}).tooEarly(c, source)
+		old = old && early == "" && coldness(source) <= coldness(q.move.to)
+	}
+	v.Claims = append(v.Claims, Claim{Quota: index, Old: old, Item: item})
 }
 
 // counted says that it is known which bytes are there: whether the source file is gone, and

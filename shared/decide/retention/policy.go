@@ -2,9 +2,7 @@ package retention
 
 import (
 	"cmp"
-	"crypto/sha256"
 	_ "embed" // the default policy
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"reflect"
@@ -44,8 +42,10 @@ func DefaultSource() []byte { return slices.Clone(defaultPolicy) }
 // Policy is a checked retention policy. It is safe for concurrent use, and its
 // zero value removes nothing.
 type Policy struct {
-	// Hash names the text that the policy was read from.
+	// Hash names the text that the policy was read from, and its duty.
 	Hash string
+	// Duty is what its rules do.
+	Duty Duty
 	// Guards stop a run before its first removal.
 	Guards Guards
 	// Grace is how long an item is listed as leaving before it goes; 0: not at all.
@@ -69,7 +69,11 @@ type Policy struct {
 	holds  holds
 	keeps  []keepRule
 	rules  []*removal
+	movers []*mover // of a policy that moves, in place of rules
 	quotas []*quota
+
+	moving   *Policy // Moves
+	removing *Policy // of a policy that moves: the file's rules that remove
 }
 
 // Guards are the most that one run may remove. A run over any of them removes
@@ -85,30 +89,6 @@ type Guards struct {
 
 // The guards of a policy that does not name them.
 var defaultGuards = Guards{Count: 1000, Percent: 5, Bytes: 1e12, Unknown: 0, Usual: 10, Errors: 10}
-
-// Prices are what a gigabyte (10^9 bytes) costs in a month, by storage class.
-type Prices struct {
-	Currency string             `json:"currency,omitempty"`
-	PerGB    map[string]float64 `json:"perGb,omitempty"`
-}
-
-// minimum is for how long each storage class is charged at least.
-var minimum = map[string]time.Duration{"IA": 30 * day, "Archive": 60 * day, "ColdArchive": 180 * day}
-
-// Saving is what removing so many bytes saves in a month, and what the minimum
-// storage time of their class still costs once. ok is false when the policy does
-// not know the class's price.
-func (p Prices) Saving(bytes int64, class string, age time.Duration) (month, penalty float64, ok bool) {
-	price, ok := p.PerGB[cmp.Or(class, "Standard")]
-	if !ok || bytes < 0 {
-		return 0, 0, false
-	}
-	month = price * float64(bytes) / 1e9
-	if rest := minimum[class] - age; rest > 0 {
-		penalty = month * rest.Hours() / (30 * 24)
-	}
-	return month, penalty, true
-}
 
 // LookBack is how far back plans are looked for, and so how long one may last.
 const LookBack = 40 * day
@@ -126,6 +106,7 @@ type document struct {
 	Rules   []ruleDoc  `yaml:"rules"`
 	Quotas  []quotaDoc `yaml:"quotas"`
 	Guards  guardsDoc  `yaml:"guards"`
+	Moves   movesDoc   `yaml:"moves"`
 	Prices  pricesDoc  `yaml:"prices"`
 	Tests   []testDoc  `yaml:"tests"`
 }
@@ -135,6 +116,7 @@ type holdsDoc struct {
 	Categories []int64  `yaml:"categories"`
 	Until      string   `yaml:"until"`
 	List       string   `yaml:"list"`
+	Move       bool     `yaml:"move"` // what is held may be moved
 }
 
 type keepDoc struct {
@@ -153,6 +135,30 @@ type ruleDoc struct {
 	Since     string    `yaml:"since"`
 	Unsafe    bool      `yaml:"unsafe"`
 	Remove    removeDoc `yaml:"remove"`
+	Move      *moveDoc  `yaml:"move"`
+}
+
+type moveDoc struct {
+	To       string    `yaml:"to"`
+	Scope    string    `yaml:"scope"`
+	Ladder   []rungDoc `yaml:"ladder"`
+	InUse    span      `yaml:"in_use"`
+	Unlisted string    `yaml:"unlisted"`
+	Restore  bool      `yaml:"restore"`
+	Early    bool      `yaml:"early"`
+	Source   sourceDoc `yaml:"source"`
+}
+
+type rungDoc struct {
+	OlderThan span   `yaml:"older_than"`
+	To        string `yaml:"to"`
+	Scope     string `yaml:"scope"`
+}
+
+type movesDoc struct {
+	Approve string    `yaml:"approve"`
+	Grace   nights    `yaml:"grace"`
+	Guards  guardsDoc `yaml:"guards"`
 }
 
 type removeDoc struct {
@@ -185,6 +191,9 @@ type quotaDoc struct {
 	Select    string `yaml:"select"`
 	Above     size   `yaml:"above"`
 	OlderThan span   `yaml:"older_than"`
+	Move      *struct {
+		To string `yaml:"to"`
+	} `yaml:"move"`
 }
 
 type guardsDoc struct {
@@ -196,16 +205,13 @@ type guardsDoc struct {
 	Errors  *float64 `yaml:"error_percent"`
 }
 
-type pricesDoc struct {
-	Currency string             `yaml:"currency"`
-	PerGB    map[string]float64 `yaml:"per_gb_month"`
-}
-
 type testDoc struct {
 	Name    string      `yaml:"name"`
 	Media   rule.Sample `yaml:"media"`
 	Viewed  *float64    `yaml:"viewed_days"` // days since the last view; left out: not known
+	Entered *float64    `yaml:"class_days"`  // days since a move put it into its storage class; left out: not known
 	Removes []string    `yaml:"removes"`
+	Moves   []string    `yaml:"moves"`
 }
 
 // The compiled rules.
@@ -251,6 +257,7 @@ type (
 		when      condition
 		above     int64
 		olderThan time.Duration
+		move      *rung // nil: it removes
 	}
 )
 
@@ -280,8 +287,8 @@ func Parse(name string, text []byte) (*Policy, error) {
 	}
 	b := builder{f: f, names: map[string]bool{}}
 	p := b.policy(doc)
-	sum := sha256.Sum256(text)
-	p.Hash = hex.EncodeToString(sum[:])
+	p.Hash = hashOf(text)
+	b.moving(p, doc, text)
 	if err := f.Err(); err != nil {
 		return nil, err
 	}
@@ -300,9 +307,9 @@ type builder struct {
 
 func (b builder) policy(doc document) *Policy {
 	p := &Policy{
-		Guards: b.guards(doc.Guards), Grace: time.Duration(doc.Grace), Expires: cmp.Or(time.Duration(doc.Expires), 7*day),
+		Guards: b.guards("$.guards.", doc.Guards, defaultGuards), Grace: time.Duration(doc.Grace), Expires: cmp.Or(time.Duration(doc.Expires), 7*day),
 		SelfApproving: doc.Approve == "within-guards", HoldList: doc.Holds.List, Usage: doc.Usage, Refresh: doc.Refresh,
-		Prices:      Prices{Currency: doc.Prices.Currency, PerGB: doc.Prices.PerGB},
+		Prices:      b.prices(doc.Prices),
 		UsageMaxAge: cmp.Or(time.Duration(doc.MaxAge), 3*day),
 		holds:       b.holds(doc.Holds),
 	}
@@ -327,13 +334,18 @@ func (b builder) policy(doc document) *Policy {
 		if b.f.Full() {
 			return p
 		}
-		p.rules = append(p.rules, b.rule(fmt.Sprintf("$.rules[%d]", i), r, doc.Usage != ""))
+		path := fmt.Sprintf("$.rules[%d]", i)
+		if r.Move == nil {
+			p.rules = append(p.rules, b.rule(path, r, doc.Usage != ""))
+		} // else it is one of b.moving
 	}
 	for i, q := range doc.Quotas {
 		if b.f.Full() {
 			return p
 		}
-		p.quotas = append(p.quotas, b.quota(fmt.Sprintf("$.quotas[%d]", i), q))
+		if q.Move == nil {
+			p.quotas = append(p.quotas, b.quota(fmt.Sprintf("$.quotas[%d]", i), q))
+		}
 	}
 	if len(doc.Rules)+len(doc.Quotas) == 0 {
 		b.f.Add("$", "a policy without rules removes nothing, and nobody writes that on purpose", "add a rule, or use the default policy")
@@ -517,7 +529,7 @@ func (b builder) streams(path string, s streamsDoc) *streamFilter {
 }
 
 func (b builder) quota(path string, q quotaDoc) *quota {
-	out := &quota{b.name(path, q.Name), b.condition(path+".select", q.Select), int64(q.Above), time.Duration(q.OlderThan)}
+	out := &quota{b.name(path, q.Name), b.condition(path+".select", q.Select), int64(q.Above), time.Duration(q.OlderThan), nil}
 	if !b.f.Has(path + ".above") {
 		b.f.Add(path+".above", "a quota needs a size to stay under", "above: 500GB")
 	}
@@ -527,11 +539,10 @@ func (b builder) quota(path string, q quotaDoc) *quota {
 	return out
 }
 
-func (b builder) guards(d guardsDoc) Guards {
-	g := defaultGuards
+func (b builder) guards(path string, d guardsDoc, g Guards) Guards {
 	positive := func(key string, ok bool) {
 		if !ok {
-			b.f.Add("$.guards."+key, "must be above 0 (and percents at most 100)", "leave the key out for the default")
+			b.f.Add(path+key, "must be above 0 (and percents at most 100)", "leave the key out for the default")
 		}
 	}
 	if d.Count != nil {
@@ -547,7 +558,7 @@ func (b builder) guards(d guardsDoc) Guards {
 	}
 	if d.Unknown != nil {
 		g.Unknown = *d.Unknown
-		b.notNegative("$.guards.unknown", g.Unknown)
+		b.notNegative(path+"unknown", g.Unknown)
 	}
 	if d.Usual != nil {
 		g.Usual = *d.Usual
@@ -625,37 +636,68 @@ func (p *Policy) tests(f *rule.File, tests []testDoc) {
 
 // test runs one test of the file.
 func (p *Policy) test(f *rule.File, path string, t testDoc, above map[int64]int64) {
-	v := p.Judge(t.Media.Media(), Inputs{Now: rule.SampleTime, Above: above, Viewed: func(video.ID) (time.Time, bool) {
+	m := t.Media.Media()
+	at := Inputs{Now: rule.SampleTime, Above: above, Viewed: func(video.ID) (time.Time, bool) {
 		if t.Viewed == nil {
 			return time.Time{}, false
 		}
 		return rule.SampleTime.Add(-time.Duration(*t.Viewed * float64(day))), true
-	}})
+	}, Entered: func(video.ID) (string, time.Time, bool) {
+		class, _ := parts(m.StorageClass)
+		if t.Entered == nil {
+			return "", time.Time{}, false
+		}
+		return class, rule.SampleTime.Add(-time.Duration(*t.Entered * float64(day))), true
+	}}
+	removes, moves := f.Has(path+".removes"), f.Has(path+".moves")
+	if !removes && !moves {
+		f.Add(path, "a test says what it removes or moves", "removes: [video], or removes: [] when all stays; moves: [\"all:IA\"]")
+	}
+	if removes {
+		p.compare(f, path, t.Name, "removes", t.Removes, p.Judge(m, at))
+	}
+	if moves {
+		p.moving.compare(f, path, t.Name, "moves", t.Moves, p.moving.Judge(m, at))
+	}
+}
+
+// compare says where a verdict is not what a test wants.
+func (p *Policy) compare(f *rule.File, path, name, verb string, want []string, v Verdict) {
 	var got []string
 	for _, i := range v.Items {
-		got = append(got, strings.TrimRight(string(i.Kind)+":"+i.Part, ":"))
+		got = append(got, inTest(i))
 	}
-	want := slices.Sorted(slices.Values(t.Removes))
-	slices.Sort(got)
-	if !f.Has(path + ".removes") {
-		f.Add(path, "a test says what it removes", "removes: [video], or removes: [] when all stays")
+	want = slices.Sorted(slices.Values(want))
+	if slices.Sort(got); slices.Equal(got, want) {
 		return
 	}
-	if !slices.Equal(got, want) {
-		var reasons []string
-		for _, k := range v.Keeps {
-			reasons = append(reasons, fmt.Sprintf("keeps %s%s: %s", k.Kind, k.Part, k.Reason))
-		}
-		for _, i := range v.Items {
-			reasons = append(reasons, fmt.Sprintf("removes %s %s: %s (%s)", i.Kind, i.Part, i.Reason, i.Rule))
-		}
-		f.Add(path, fmt.Sprintf("test %q: removes [%s], want [%s]", t.Name, strings.Join(got, ", "), strings.Join(want, ", ")), strings.Join(reasons, "; "))
+	var reasons []string
+	for _, k := range v.Keeps {
+		reasons = append(reasons, fmt.Sprintf("keeps %s%s: %s", k.Kind, k.Part, k.Reason))
 	}
+	for _, i := range v.Items {
+		reasons = append(reasons, fmt.Sprintf("%s %s %s: %s (%s)", verb, i.Kind, i.Part, i.Reason, i.Rule))
+	}
+	f.Add(path, fmt.Sprintf("test %q: %s [%s], want [%s]", name, verb, strings.Join(got, ", "), strings.Join(want, ", ")), strings.Join(reasons, "; "))
+}
+
+// inTest is an item as tests name it: video, stream:JOB, all:IA.
+func inTest(i Item) string {
+	if i.Kind == Move {
+		return i.Part + ":" + i.To
+	}
+	return strings.TrimRight(string(i.Kind)+":"+i.Part, ":")
 }
 
 // Rules are the names of the rules and quotas, in their order.
 func (p *Policy) Rules() (names []string) {
+	if p == nil {
+		return nil
+	}
 	for _, r := range p.rules {
+		names = append(names, r.name)
+	}
+	for _, r := range p.movers {
 		names = append(names, r.name)
 	}
 	for _, q := range p.quotas {
@@ -669,9 +711,10 @@ func (p *Policy) Quota(name string) bool {
 	return slices.ContainsFunc(p.quotas, func(q *quota) bool { return q.name == name })
 }
 
-// RemovesImages says that a rule removes images (Inputs.Imaged).
-func (p *Policy) RemovesImages() bool {
-	return p != nil && slices.ContainsFunc(p.rules, func(r *removal) bool { return len(r.images) > 0 })
+// NeedsPast says that the policy needs to know what only the ledger tells: which images are
+// gone (Inputs.Imaged), and since when an asset is in its class (Inputs.Entered).
+func (p *Policy) NeedsPast() bool {
+	return p != nil && (p.Duty == Moving || len(p.Prices.PerGB) > 0 || slices.ContainsFunc(p.rules, func(r *removal) bool { return len(r.images) > 0 }))
 }
 
 var errNoPolicy = errors.New("no policy")

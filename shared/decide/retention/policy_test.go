@@ -229,32 +229,6 @@ prices: {currency: CNY, per_gb_month: {Standard: 0.12, Archive: 0.03}}
 	require.Equal(t, retention.Guards{Count: 1000, Percent: 5, Bytes: 1e12, Unknown: 0, Usual: 10, Errors: 10}, bare.Guards)
 }
 
-func TestSavings(t *testing.T) {
-	p := retention.Prices{PerGB: map[string]float64{"Standard": 0.12, "Archive": 0.03}}
-	month, penalty, ok := p.Saving(10e9, "", 0)
-	require.True(t, ok)
-	require.InDelta(t, 1.2, month, 1e-9)
-	require.Zero(t, penalty)
-	month, penalty, ok = p.Saving(10e9, "Archive", 15*24*time.Hour) // 45 of 60 days are still charged
-	require.True(t, ok)
-	require.InDelta(t, 0.3, month, 1e-9)
-	require.InDelta(t, 0.45, penalty, 1e-9)
-	_, penalty, _ = p.Saving(10e9, "Archive", 60*24*time.Hour)
-	require.Zero(t, penalty)
-	_, _, ok = p.Saving(1, "IA", 0)
-	require.False(t, ok, "no price, no saving")
-	month, _, ok = p.Saving(0, "", 0)
-	require.True(t, ok)
-	require.Zero(t, month, "an empty file saves nothing, and that is known")
-	p.PerGB["IA"], p.PerGB["ColdArchive"] = 0.08, 0.01
-	_, penalty, _ = p.Saving(1e9, "IA", 15*24*time.Hour) // 15 of 30 days
-	require.InDelta(t, 0.04, penalty, 1e-9)
-	_, penalty, _ = p.Saving(1e9, "ColdArchive", 90*24*time.Hour) // 90 of 180 days
-	require.InDelta(t, 0.03, penalty, 1e-9)
-	_, _, ok = p.Saving(retention.Unknown, "", 0)
-	require.False(t, ok, "no size, no saving")
-}
-
 func TestSizesAndSpansAreReadExactly(t *testing.T) {
 	read := func(size, span string) (*retention.Policy, error) {
 		return retention.Parse("p.yaml", fmt.Appendf(nil, "guards: {bytes: %s}\nexpires: %s\nrules: [{name: r, select: '\"temp\" in tags', older_than: 1d, remove: {video: true}}]", size, span))

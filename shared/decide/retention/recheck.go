@@ -61,6 +61,8 @@ func Look(item Item, a video.Answer[video.Media]) Found {
 	case a.Err != nil:
 	case item.Kind == Whole:
 		f.Presence = Present
+	case item.Kind == Move:
+		f.Presence = moved(item, a.Value)
 	case item.Kind == Stream && a.Value.Streams != nil:
 		present(slices.ContainsFunc(a.Value.Streams, func(s video.Stream) bool { return s.Job == item.Part }))
 	case item.Kind == Source && a.Value.Source != nil:
@@ -196,7 +198,7 @@ func stays(item Item, now Verdict, whole string, fresh Fresh) string {
 // now. Another one's word is for another plan.
 func find(v Verdict, item Item) (again Item, quota, still bool) {
 	for _, i := range v.Items {
-		if i.Same(item) && i.Rule == item.Rule {
+		if i.Same(item) && i.Rule == item.Rule && i.To == item.To {
 			return i, false, true
 		}
 	}

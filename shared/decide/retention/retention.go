@@ -49,12 +49,30 @@ import (
 // Kind says which part of a media an item takes.
 type Kind string
 
-// The parts that can be taken, smallest first: parts go before wholes.
+// The parts that can be taken, smallest first: parts go before wholes. Move takes nothing:
+// it changes the storage class, and stands in plans of the duty Moving only.
 const (
 	Stream Kind = "stream" // one transcoded stream; Part is its job
 	Source Kind = "source" // the uploaded file; the media goes on playing
 	Images Kind = "images" // snapshots taken of the video; Part is their type
 	Whole  Kind = "video"  // the media with everything that belongs to it
+	Move   Kind = "move"   // Part is its scope, AllParts or SourcePart; To is the class
+)
+
+// The scopes of a Move.
+const (
+	AllParts   = "all"
+	SourcePart = "source"
+)
+
+// Duty says what a plan does to what it lists. A policy file with rules of both kinds makes
+// two policies, and each night two plans, which are approved, guarded and run apart.
+type Duty string
+
+// The duties.
+const (
+	Removing Duty = ""     // it leaves the library
+	Moving   Duty = "move" // it gets another storage class
 )
 
 // Unknown is the size of what the library does not tell the size of. It counts
@@ -69,6 +87,8 @@ type Item struct {
 	Bytes  int64    `json:"bytes"` // Unknown: not told
 	Rule   string   `json:"rule"`
 	Reason string   `json:"reason"`
+	To     string   `json:"to,omitempty"`    // of a Move: the storage class
+	Early  bool     `json:"early,omitempty"` // of a Move: also before the minimum time of the class is over
 }
 
 // Same says that two items take the same thing, whatever their reasons.
@@ -102,6 +122,7 @@ const (
 	Grace     Why = "grace"      // it is listed as leaving and its days are not over
 	InQuota   Why = "in quota"   // the quota is met without it
 	Unread    Why = "unreadable" // the library refused to tell about it
+	Leaving   Why = "leaving"    // something removes it, so it is not moved
 )
 
 // Inputs is what a decision knows besides the media: the time of the event that
@@ -114,6 +135,10 @@ type Inputs struct {
 	NewestView time.Time
 	Above      map[int64]int64                     // the parent of each category; of those at the top -1
 	Imaged     func(id video.ID, kind string) bool // images of that type were removed before
+	// Entered tells the last move of ours: into which class, and when it had come there.
+	Entered func(id video.ID) (class string, at time.Time, ok bool)
+	// Leaving says why a plan removes the asset; empty: none does. For moves only.
+	Leaving func(id video.ID) string
 }
 
 // Verdict is what a policy says of one media. Newest and Claims wait for the
@@ -126,6 +151,7 @@ type Verdict struct {
 	Modified time.Time `json:"modified,omitzero"`
 	Seen     string    `json:"seen"` // fingerprint of what the decision saw
 	Class    string    `json:"class,omitempty"`
+	Entered  time.Time `json:"entered,omitzero"` // when a move of ours put it into Class; zero: unknown
 	// Parts are fingerprints of the streams, by job, and of the source. Only where parts
 	// go: calls for them may modify what stays of the asset.
 	Parts  map[string]string `json:"parts,omitempty"`
@@ -159,17 +185,11 @@ func (p *Policy) Judge(m video.Media, at Inputs) Verdict {
 		return v
 	}
 	c := newCase(m, at)
-	sources := make([]string, len(p.rules))
-	for i, r := range p.rules {
-		sources[i] = r.judge(c, &v)
-	}
-	for i, r := range p.rules {
-		if sources[i] != "" {
-			r.takeSource(c, &v, sources[i])
-		}
-	}
-	for i, q := range p.quotas {
-		q.judge(c, &v, i)
+	v.Entered = c.entered()
+	if p.Duty == Moving {
+		p.judgeMoves(c, &v)
+	} else {
+		p.judgeRemovals(c, &v)
 	}
 	if c.unsure {
 		p.unclaim(&v)
@@ -181,6 +201,21 @@ func (p *Policy) Judge(m video.Media, at Inputs) Verdict {
 	wholesOnly(&v)
 	v.Parts = v.prints(m)
 	return v
+}
+
+func (p *Policy) judgeRemovals(c *facts, v *Verdict) {
+	sources := make([]string, len(p.rules))
+	for i, r := range p.rules {
+		sources[i] = r.judge(c, v)
+	}
+	for i, r := range p.rules {
+		if sources[i] != "" {
+			r.takeSource(c, v, sources[i])
+		}
+	}
+	for i, q := range p.quotas {
+		q.judge(c, v, i)
+	}
 }
 
 // protect asks the holds and then the keep rules about everything chosen so far.

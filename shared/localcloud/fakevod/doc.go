@@ -16,21 +16,21 @@
 // orders, both ways of paging, and an index that may lag. Uploads with STS
 // credentials for exactly one object, probed for what they are (package probe lists the
 // containers); what the probe cannot read is refused with LocalCloud.NotEmulated, a code
-// that VOD does not have. Template groups, streams, snapshots; storage classes and restores; applications as a
-// partition of the library. Notifications by HTTP or into a queue, filtered per
+// that VOD does not have. Template groups, streams, snapshots; storage classes and restores, which take
+// the library's time, and what each class costs ([Server.Storage]); applications as a partition of the library. Notifications by HTTP or into a queue, filtered per
 // application, in causal order for each media and otherwise in the order of the seed.
 //
 // # Partly
 //
-// Streams and snapshots are records without bytes. Analysis and review find what
+// Streams and snapshots are records without bytes; reading of IA is counted where a job reads
+// a source, not where somebody plays or downloads one. Analysis and review find what
 // [Server.SetFindings] says, and such jobs are done when the call that submits one is
 // answered. Plays are those that [Server.AddViews] counts. URLs have the provider's form;
 // those of the bucket (OutputType oss) are signed, lead to the object store and end after
 // AuthTimeout, those of a CDN lead nowhere here. A notification that was not delivered when the process died is
 // lost, as it is when three attempts fail. Fuzzy search is "contains" (or words, by a
-// switch). UserData passes Extend through and may divert the notifications of an
-// upload or a job to an HTTP address of its own; to a queue of its own it may not. A media in Archive can
-// be played without a restore. A stale read knows the version before the last
+// switch). UserData passes Extend through and may divert the notifications of an upload
+// or a job to an HTTP address of its own; to a queue of its own it may not. A stale read knows the version before the last
 // write of each media, for a minute after it.
 //
 // # Never

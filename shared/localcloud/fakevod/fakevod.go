@@ -42,9 +42,12 @@ type Options struct {
 	Objects     Objects // nil: uploads are only taken by Upload
 	// UploadTTL is how long upload credentials live; default 3,000 s.
 	UploadTTL time.Duration
-	// StepDelay lies between the steps of processing an upload, and before storage
-	// changes and restores are done; default none.
+	// StepDelay lies between the steps of processing an upload; default none.
 	StepDelay time.Duration
+	// ClassDelay is how long a change of storage class takes, RestoreDelay a restore from
+	// Archive before it or by itself; from Cold Archive one takes 1 (Expedited), 5 (Standard)
+	// or 12 (Bulk) times as long. Both are of the library's clock, in seconds; default none.
+	ClassDelay, RestoreDelay time.Duration
 	// Templates are the transcode template groups by id; DefaultTemplate is there anyway.
 	Templates map[string]Template
 
@@ -95,6 +98,14 @@ type Doubtful struct {
 	Base64Notifications      bool // what goes into a queue is Base64; default plain JSON
 	ColonMillis              bool // ImageUploadComplete has milliseconds behind a colon, as in its sample; default seconds
 	StoredImageSize          bool // an image's width and height are as stored; default as shown, after its EXIF orientation
+	IgnoredUnknown           bool // UpdateMediaStorageClass and RestoreMedia: IgnoredList names unknown ids, ForbiddenList what needs nothing done; default the other way round
+	MinimumFromUpload        bool // the minimum time of a storage class begins with the upload; default when the class was entered
+	ChangingDeletes          bool // an asset whose storage class is changing is deleted when asked; default refused
+	ChangingPlays            bool // it plays, too; default only with SourceChanging, and not the source
+	ArchivedPlays            bool // GetPlayInfo hands out addresses of archived streams, which lead nowhere; default 403 Forbidden.IllegalStatus
+	RestoreForgotten         bool // RestoreStatus and RestoreExpiration are empty once a restore has ended; default they stay
+	RestoreExtends           bool // RestoreMedia of what is restored sets a new end; default it is ignored
+	StorageClassFilter       bool // Match knows StorageClass, with = and in; default a syntax error
 	StringNotificationNumber bool // VideoAnalysisComplete quotes its numbers, as the sample does; default as the table types them
 }
 
@@ -112,7 +123,9 @@ type Server struct {
 	lib library
 	rng *rand.Rand
 
-	refreshes refreshes // guarded by mu too
+	refreshes refreshes   // guarded by mu too
+	alarm     *time.Timer // for what is due next; likewise
+	armed     time.Time   // when that is
 	reader    fakeram.Key
 
 	scrolls scrolls
@@ -157,6 +170,7 @@ func New(opt Options) (*Server, error) {
 		opt.HTTP = &http.Transport{Proxy: nil, IdleConnTimeout: 5 * time.Second, MaxIdleConnsPerHost: 8}
 	}
 	s := &Server{opt: opt, lib: newLibrary()}
+	s.lib.bill.fromUpload = opt.MinimumFromUpload
 	s.addReader()
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if err := s.openJournal(); err != nil {
@@ -164,7 +178,7 @@ func New(opt Options) (*Server, error) {
 		return nil, err
 	}
 	s.rng = rand.New(rand.NewPCG(opt.Seed, uint64(len(s.lib.assets))))
-	s.resume(s.lib.unfinished())
+	s.resume()
 	return s, nil
 }
 
@@ -177,11 +191,14 @@ func (s *Server) Close() error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.alarm != nil {
+		s.alarm.Stop()
+	}
 	return s.closeJournal()
 }
 
 // Settle waits until every upload that has arrived is processed and every
-// notification delivered or given up.
+// notification delivered or given up; it does not wait for the library's clock.
 func (s *Server) Settle(ctx context.Context) error {
 	select {
 	case <-s.work.idle():

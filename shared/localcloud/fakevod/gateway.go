@@ -102,6 +102,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := requestID()
 	e, refused := open(r)
 	c := &call{op: e.action, q: e.q, now: s.opt.Now().UTC()}
+	s.mature(c.now)
 	if refused == nil {
 		c.row, refused = s.enter(e, c)
 	}

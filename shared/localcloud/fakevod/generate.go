@@ -28,6 +28,7 @@ func (s *Server) Generate(n int, seed uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	empty := len(s.lib.assets) == 0
+	s.lib.bill.count(now)
 	if empty {
 		s.lib.assets = make(map[string]*Asset, n)
 	}
@@ -62,6 +63,7 @@ func (s *Server) Generate(n int, seed uint64) error {
 		if empty { // they come in order: no sorting of a million
 			x := s.lib.index[a.Kind]
 			x.sorted = append(x.sorted, a)
+			s.lib.bill.hold(a, 1)
 		}
 	}
 	s.lib.version++
@@ -86,7 +88,7 @@ func (a *Asset) makeParts() {
 		return
 	}
 	size := genSizes[a.Made>>40%5]
-	src := Source{Status: "Normal", Created: a.Created, Media: Media{Format: "mp4", Size: a.Size, Duration: a.Duration, Bitrate: float64(a.Size) * 8 / a.Duration / 1000}}
+	src := Source{Status: "Normal", Created: a.Created, Media: a.madeMedia()}
 	video := Track{Kind: "video", Codec: "h264", Tag: "avc1", Profile: "High", Level: 40, Width: size[0], Height: size[1], FPS: 25, Timescale: 12800, Duration: a.Duration,
 		Bitrate: src.Bitrate * 900, Frames: int64(a.Duration * 25), Language: "und"}
 	audio := Track{Kind: "audio", Codec: "aac", Tag: "mp4a", Profile: "LC", Timescale: 44100, Duration: a.Duration, Bitrate: 64000,
@@ -94,8 +96,6 @@ func (a *Asset) makeParts() {
 	src.FileName, src.Tracks = a.ID[:8]+".mp4", []Track{video, audio}
 	if a.Kind == "audio" {
 		src.FileName, src.Tracks = a.ID[:8]+".m4a", []Track{audio}
-	} else {
-		src.Width, src.Height, src.FPS = size[0], size[1], 25
 	}
 	src.Key = "sv/" + a.ID[:8] + "/" + src.FileName
 	a.Source = &src
@@ -105,5 +105,24 @@ func (a *Asset) makeParts() {
 	a.Streams = a.transcode(defaultTemplate, a.Created, newID)
 	if a.Kind == "video" {
 		a.Snapshots = []SnapshotJob{{"CoverSnapshot", newID(), 3, a.Created}, {"SpriteSnapshot", newID(), 1, a.Created}}
+	}
+}
+
+// madeMedia is what the source of a generated asset is, without its tracks.
+func (a *Asset) madeMedia() Media {
+	m := Media{Format: "mp4", Size: a.Size, Duration: a.Duration, Bitrate: float64(a.Size) * 8 / a.Duration / 1000}
+	if a.Kind == "video" {
+		size := genSizes[a.Made>>40%5]
+		m.Width, m.Height, m.FPS = size[0], size[1], 25
+	}
+	return m
+}
+
+// madeSizes calls see with the bytes of each stream of a generated asset. A million of them
+// are counted without one being made.
+func (a *Asset) madeSizes(see func(bytes int64)) {
+	if a.Status == "Normal" && a.Kind != "image" {
+		m := a.madeMedia()
+		defaultTemplate.outputs(&m, a.Kind, func(_ Output, _, _ float64, size int64) { see(size) })
 	}
 }

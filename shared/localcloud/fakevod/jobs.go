@@ -96,6 +96,10 @@ func submitTranscodeJobs(s *Server, c *call) (any, *fault) {
 		if a.Source == nil || a.Source.Status == "Deleted" {
 			return refuse(404, "NoSuchResource", "The specified resource source does not exist.")
 		}
+		if refused := s.unread(a, ch.now); refused != nil {
+			return refused
+		}
+		ch.read(a)
 		b := a.full().edit(ch.now)
 		b.Made = 0
 		made := b.transcode(t, ch.now, s.newID)

@@ -27,6 +27,7 @@ type entry struct {
 	Callback *Callback `json:",omitempty"` // of App
 	View     *View     `json:",omitempty"` // the sum of its media and day
 	Refresh  *refresh  `json:",omitempty"`
+	Use      *dayUse   `json:",omitempty"`
 }
 
 // journal keeps the library in a folder: snapshot.jsonl holds everything up to a
@@ -55,7 +56,7 @@ func (s *Server) record(entries []entry) error {
 		return errors.New("the journal is closed")
 	}
 	var buf []byte
-	for _, e := range entries {
+	for _, e := range append(entries, s.lib.bill.journaled()...) {
 		j.seq++
 		e.Seq = j.seq
 		line, err := json.Marshal(e)
@@ -91,7 +92,7 @@ func (s *Server) compact() error {
 	if err != nil {
 		return err
 	}
-	j.snapshot = info.Size()
+	j.snapshot, s.lib.bill.kept = info.Size(), len(s.lib.bill.days)
 	return j.begin()
 }
 
@@ -139,6 +140,10 @@ func (s *Server) dump(path string) error {
 		for _, v := range day {
 			err = errors.Join(err, enc.Encode(entry{View: &v}))
 		}
+	}
+	for _, d := range s.lib.bill.days {
+		d.At = s.lib.bill.at
+		err = errors.Join(err, enc.Encode(entry{Use: &d}))
 	}
 	for _, a := range s.lib.assets {
 		if err == nil {
@@ -252,6 +257,7 @@ func (s *Server) openJournal() error {
 		return fmt.Errorf("fakevod: state in %s: %w", s.opt.Dir, err)
 	}
 	s.lib.rebuild()
+	s.lib.bill.kept = len(s.lib.bill.days)
 	if seq > 0 && seq == s.journal.seq { // nothing has come after the snapshot
 		return s.journal.begin()
 	}
@@ -307,6 +313,8 @@ func (s *Server) apply(e entry) {
 		delete(l.categories, e.CateGone)
 	case e.Refresh != nil:
 		s.refreshes.add(*e.Refresh)
+	case e.Use != nil:
+		l.bill.replayed(*e.Use)
 	case e.Callback != nil:
 		l.callbacks[e.App] = *e.Callback
 	case e.View != nil:

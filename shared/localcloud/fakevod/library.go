@@ -36,6 +36,7 @@ type Asset struct {
 	Becoming          string    `json:",omitempty"` // the class that a change under way leads to
 	RestoreStatus     string    `json:",omitempty"`
 	RestoreExpiration time.Time `json:",omitzero"`
+	Tier              *Tier     `json:",omitempty"`
 
 	TemplateGroupID string `json:",omitempty"`
 	TranscodeMode   string `json:",omitempty"` // empty: FastTranscode
@@ -110,16 +111,7 @@ type Picture struct {
 }
 
 func (a *Asset) app() string           { return cmp.Or(a.AppID, DefaultApp) }
-func (a *Asset) storageClass() string  { return cmp.Or(a.StorageClass, "Standard") }
 func (a *Asset) transcodeMode() string { return cmp.Or(a.TranscodeMode, "FastTranscode") }
-
-// restored is until when a restore holds; zero while it is under way.
-func (a *Asset) restored() time.Time {
-	if a.RestoreStatus == "Processing" {
-		return time.Time{}
-	}
-	return a.RestoreExpiration
-}
 
 // full is the asset with its parts made.
 func (a *Asset) full() *Asset {
@@ -155,6 +147,8 @@ type library struct {
 	nextCate   int64
 	views      map[string]map[string]View // by day and media
 	arriving   map[string]string          // key in the bucket → id, of uploads that have not arrived
+	waiting    []waiting                  // storage that changes at a known time, the next first
+	bill       bill                       // of storage
 
 	index   map[string]*index // by kind: what lists and searches see
 	pending []lagged          // writes that the index does not show yet
@@ -235,9 +229,12 @@ func (l *library) rebuild() {
 	for _, x := range l.index {
 		x.sorted = nil
 	}
+	l.waiting, l.bill.now = nil, [classes]held{}
 	for _, a := range l.assets {
 		x := l.index[a.Kind]
 		x.sorted = append(x.sorted, a)
+		l.bill.hold(a, 1)
+		l.await(a)
 	}
 	for _, x := range l.index {
 		slices.SortFunc(x.sorted, byCreation)
@@ -274,12 +271,14 @@ type change struct {
 	seeded  bool     // put there by a test: the index shows it at once
 }
 
-// write runs fn under the lock, journals what it changed and only then lets go
-// what follows from it. A fault from fn that has put nothing changes nothing.
+// write runs fn under the lock, after what is due in storage, journals what changed and
+// only then lets go what follows from it. A fault from fn that has put nothing changes nothing.
 func (s *Server) write(now time.Time, fn func(*change) *fault) *fault {
 	ch := &change{s: s, now: now.UTC().Truncate(time.Second)}
 	s.mu.Lock()
+	ch.mature(now)
 	refused := fn(ch)
+	s.arm()
 	if err := s.record(ch.entries); err != nil {
 		s.opt.Log.Error("journal", "error", err)
 		refused = refuse(500, "InternalError", "The request processing has failed due to some unknown error.")
@@ -320,12 +319,15 @@ func (ch *change) put(a *Asset) {
 	if before != nil {
 		l.old[a.ID] = before
 	}
+	l.bill.replaced(before, a, ch.now, !ch.seeded)
+	l.await(a)
 	ch.entries = append(ch.entries, entry{Asset: a})
 	ch.reindex(a.ID, before, a)
 }
 
 func (ch *change) remove(a *Asset) {
 	l := &ch.s.lib
+	l.bill.replaced(l.assets[a.ID], nil, ch.now, true)
 	delete(l.assets, a.ID)
 	l.old[a.ID] = a
 	delete(l.arriving, a.awaited())
@@ -401,6 +403,7 @@ func (s *Server) Seed(assets ...Asset) []string {
 
 // Lookup returns an asset; changing what it returns is not allowed.
 func (s *Server) Lookup(id string) (Asset, bool) {
+	s.CatchUp()
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	a, ok := s.lib.assets[id]
@@ -436,44 +439,37 @@ type State struct {
 	callbacks  map[string]Callback
 	views      map[string]map[string]View
 	nextCate   int64
+	bill       bill
 }
 
 // Snapshot copies the state; it costs a pointer for each asset.
 func (s *Server) Snapshot() *State {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return &State{maps.Clone(s.lib.assets), maps.Clone(s.lib.categories), maps.Clone(s.lib.callbacks), maps.Clone(s.lib.views), s.lib.nextCate}
-}
-
-// unfinished lists what is on its way from one status to the next.
-func (l *library) unfinished() (processing, moving []string) {
-	for id, a := range l.assets {
-		switch {
-		case a.Status == "UploadSucc" || a.Status == "Transcoding":
-			processing = append(processing, id)
-		case a.Becoming != "" || a.RestoreStatus == "Processing":
-			moving = append(moving, id)
-		}
-	}
-	return processing, moving
+	return &State{maps.Clone(s.lib.assets), maps.Clone(s.lib.categories), maps.Clone(s.lib.callbacks), maps.Clone(s.lib.views), s.lib.nextCate, s.lib.bill.clone()}
 }
 
 // resume goes on with what is unfinished; the caller does not hold s.mu.
-func (s *Server) resume(processing, moving []string) {
+func (s *Server) resume() {
+	s.mu.Lock()
+	var processing []string
+	for id, a := range s.lib.assets {
+		if a.Status == "UploadSucc" || a.Status == "Transcoding" {
+			processing = append(processing, id)
+		}
+	}
+	s.arm()
+	s.mu.Unlock()
 	for _, id := range processing {
 		s.start(id)
 	}
-	s.later(moving)
 }
 
 // Restore puts a state back, and takes up what was under way in it. Objects in the
 // store stay as they are.
 func (s *Server) Restore(st *State) error {
 	err := s.replace(st)
-	s.mu.RLock()
-	processing, moving := s.lib.unfinished()
-	s.mu.RUnlock()
-	s.resume(processing, moving)
+	s.resume()
 	return err
 }
 
@@ -481,7 +477,7 @@ func (s *Server) replace(st *State) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lib.assets, s.lib.categories, s.lib.callbacks = maps.Clone(st.assets), maps.Clone(st.categories), maps.Clone(st.callbacks)
-	s.lib.views, s.lib.nextCate = maps.Clone(st.views), st.nextCate
+	s.lib.views, s.lib.nextCate, s.lib.bill = maps.Clone(st.views), st.nextCate, st.bill.clone()
 	s.lib.rebuild()
 	return s.compact()
 }

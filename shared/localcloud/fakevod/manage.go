@@ -11,7 +11,7 @@ import (
 )
 
 // This file holds what media management needs beside reading, changing and
-// deleting: storage classes, snapshots, smart tags, and purging what a CDN holds.
+// deleting: snapshots, smart tags, and purging what a CDN holds.
 
 func listSnapshots(s *Server, c *call) (any, *fault) {
 	id := c.q.Get("VideoId")
@@ -66,6 +66,10 @@ func submitSnapshotJob(s *Server, c *call) (any, *fault) {
 		if a.Source == nil || a.Source.Status == "Deleted" {
 			return refuse(404, "NoSuchResource", "The specified resource source does not exist.")
 		}
+		if refused := s.unread(a, ch.now); refused != nil {
+			return refused
+		}
+		ch.read(a)
 		n := c.number("Count")
 		if every, left := c.number("Interval"), a.Duration-float64(c.number("SpecifiedOffsetTime"))/1000; every > 0 && a.Duration > 0 {
 			n = max(1, min(n, int64(left)/every+1))
@@ -97,135 +101,6 @@ func getAIVideoTagResult(s *Server, c *call) (any, *fault) {
 		tags = json.RawMessage(`{}`)
 	}
 	return reply{"VideoTagResult": tags}, nil
-}
-
-// barred is one media that an operation on several does not touch.
-type barred struct {
-	MediaID string `json:"MediaId"`
-	Reason  string
-}
-
-// sortMedia divides ids: those to work on, those where there is nothing to do, and
-// those that must not be touched.
-func (s *Server) sortMedia(c *call, ids []string, ignore func(*Asset) bool) (take []*Asset, ignored []string, refused []barred) {
-	ignored, refused = []string{}, []barred{}
-	for _, id := range ids {
-		a, no := s.video(c, id)
-		switch {
-		case no == forbidden:
-			refused = append(refused, barred{id, "Forbidden"})
-		case no != nil:
-			refused = append(refused, barred{id, "MediaNotFound"})
-		case a.Status == "Uploading" || a.Becoming != "" || a.RestoreStatus == "Processing":
-			refused = append(refused, barred{id, "IllegalStatus"})
-		case ignore(a):
-			ignored = append(ignored, id)
-		default:
-			take = append(take, a)
-		}
-	}
-	return take, ignored, refused
-}
-
-func updateMediaStorageClass(s *Server, c *call) (any, *fault) {
-	ids := c.list("MediaIds")
-	class := c.choice("StorageClass")
-	scope := c.choice("Scope")
-	goal, during := class, "Changing"
-	if scope == "SourceFile" {
-		during = "SourceChanging"
-		if class != "Standard" {
-			goal = "Source" + class
-		}
-	}
-	var moving []string
-	out := reply{"Status": "Processing"}
-	refused := s.write(c.now, func(ch *change) *fault {
-		take, ignored, no := s.sortMedia(c, ids, func(a *Asset) bool { return a.storageClass() == goal })
-		for _, a := range take {
-			b := a.edit(ch.now)
-			b.StorageClass, b.Becoming = during, goal
-			ch.put(b)
-			moving = append(moving, a.ID)
-		}
-		if len(take) == 0 && len(no) > 0 {
-			out["Status"] = "Failed"
-		}
-		out["IgnoredList"], out["ForbiddenList"] = map[string]any{"MediaId": ignored}, map[string]any{"MediaForbiddenReasonDTO": no}
-		return nil
-	})
-	if refused != nil {
-		return nil, refused
-	}
-	s.later(moving)
-	return out, nil
-}
-
-// later finishes changes of storage class and restores, each after a step's delay.
-func (s *Server) later(ids []string) {
-	for _, id := range ids {
-		s.work.add()
-		go func() {
-			defer s.work.end()
-			if !s.pause(s.ctx, s.opt.StepDelay) {
-				return
-			}
-			_ = s.write(s.opt.Now(), func(ch *change) *fault { // a failing journal is in the log
-				if a := s.lib.assets[id]; a != nil {
-					ch.moved(a)
-				}
-				return nil
-			})
-		}()
-	}
-}
-
-// moved ends what is under way in an asset's storage.
-func (ch *change) moved(a *Asset) {
-	b := a.edit(ch.now)
-	if a.Becoming != "" {
-		scope := "All"
-		if a.StorageClass == "SourceChanging" {
-			scope = "SourceFile"
-		}
-		b.StorageClass, b.Becoming, b.RestoreStatus, b.RestoreExpiration = a.Becoming, "", "", time.Time{}
-		ch.tell(b, ch.s.note(b, "UpdateMediaStorageClassComplete", ch.now, map[string]any{"Status": "Success", "MediaId": b.ID,
-			"Scope": scope, "StorageClass": strings.TrimPrefix(b.StorageClass, "Source"), "TriggerBy": "API"}))
-	}
-	if a.RestoreStatus == "Processing" {
-		b.RestoreStatus = "Success"
-		ch.tell(b, ch.s.note(b, "RestoreMediaComplete", ch.now, map[string]any{"Status": "Success", "MediaId": b.ID, "RestoreExpiration": stamp(b.RestoreExpiration)}))
-	}
-	ch.put(b)
-}
-
-func restoreMedia(s *Server, c *call) (any, *fault) {
-	ids := c.list("MediaIds")
-	days := c.number("RestoreDays")
-	var moving []string
-	out := reply{"Success": true}
-	refused := s.write(c.now, func(ch *change) *fault {
-		take, ignored, no := s.sortMedia(c, ids, func(a *Asset) bool { return !strings.HasSuffix(a.StorageClass, "Archive") })
-		for _, a := range take {
-			if days > 7 && !strings.HasSuffix(a.StorageClass, "ColdArchive") {
-				return invalidParam("RestoreDays")
-			}
-		}
-		for _, a := range take {
-			b := a.edit(ch.now)
-			b.RestoreStatus, b.RestoreExpiration = "Processing", ch.now.Add(time.Duration(days)*24*time.Hour)
-			ch.put(b)
-			moving = append(moving, a.ID)
-		}
-		out["Success"] = len(take) > 0 || len(no) == 0
-		out["IgnoredList"], out["ForbiddenList"] = map[string]any{"MediaId": ignored}, map[string]any{"MediaForbiddenReasonDTO": no}
-		return nil
-	})
-	if refused != nil {
-		return nil, refused
-	}
-	s.later(moving)
-	return out, nil
 }
 
 // refresh is one media of a RefreshMediaPlayUrls job.

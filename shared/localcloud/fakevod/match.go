@@ -244,6 +244,9 @@ func (p *parser) predicate() (matcher, error) {
 	field := p.text
 	p.last = field
 	can, known := fields[p.kind][field]
+	if p.doubt.StorageClassFilter && field == "StorageClass" && (p.kind == "video" || p.kind == "audio") {
+		can, known = "EM", true
+	}
 	if !known {
 		return matcher{}, p.wrong()
 	}
@@ -428,6 +431,7 @@ var getters = map[string]func(*Server, *Asset) string{
 	"Status":           func(_ *Server, a *Asset) string { return a.Status },
 	"MediaSource":      func(_ *Server, a *Asset) string { return firstOf(a.MediaSource, "general") },
 	"PreprocessStatus": func(*Server, *Asset) string { return "UnPreprocess" },
+	"StorageClass":     func(_ *Server, a *Asset) string { return a.storageClass() },
 	"BusinessType": func(_ *Server, a *Asset) string {
 		if p := a.Picture; a.Kind == "attached" && p != nil {
 			return p.Type

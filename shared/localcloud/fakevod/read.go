@@ -117,12 +117,13 @@ func stamp(t time.Time) string {
 
 // wire fills what most operations return of a video or audio; the caller holds s.mu.
 func (s *Server) wire(a *Asset) mediaWire {
+	status, ends := s.restoreOf(a)
 	return mediaWire{
 		Title: a.Title, Tags: a.Tags, Description: a.Description, Status: a.Status,
 		CateID: a.CateID, CateName: s.lib.categories[a.CateID].Name, CoverURL: a.CoverURL,
 		CreationTime: stamp(a.Created), ModificationTime: stamp(a.Modified),
 		Size: a.Size, Duration: a.Duration, StorageLocation: s.storage(), StorageClass: a.storageClass(),
-		RestoreStatus: a.RestoreStatus, RestoreExpiration: stamp(a.restored()),
+		RestoreStatus: status, RestoreExpiration: stamp(ends),
 		AppID: a.app(), RegionID: s.opt.Region, PreprocessStatus: "UnPreprocess", DownloadSwitch: "on",
 		TemplateGroupID: a.TemplateGroupID, UserData: a.UserData, AuditStatus: a.auditStatus(),
 	}
@@ -322,9 +323,10 @@ func text(v float64) string {
 
 func (s *Server) mezzanine(a *Asset, output string, video, audio bool) mezzanineWire {
 	src := a.Source
+	status, ends := s.restoreOf(a)
 	w := mezzanineWire{VideoID: a.ID, Status: src.Status, FileName: src.FileName, OutputType: output, Size: src.Size, Width: src.Width, Height: src.Height,
 		Duration: text(src.Duration), Bitrate: text(src.Bitrate), Fps: text(src.FPS), CRC64: src.CRC64, PreprocessStatus: "UnPreprocess",
-		StorageClass: a.storageClass(), RestoreStatus: a.RestoreStatus, RestoreExpiration: stamp(a.restored()), CreationTime: stamp(src.Created)}
+		StorageClass: a.storageClass(), RestoreStatus: status, RestoreExpiration: stamp(ends), CreationTime: stamp(src.Created)}
 	if src.Status != "Deleted" {
 		w.FileURL = s.host() + src.Key
 	}
@@ -437,15 +439,21 @@ func (a *Asset) streamKey(st Stream) string {
 
 func clip16(id string) string { return id[:min(16, len(id))] }
 
-// plays are the streams that a caller wants to play; locked says that there was one which
-// only the provider's own player can.
-func (s *Server) plays(c *call, a *Asset, output string) (out []playWire, locked bool) {
+// plays are the streams that a caller wants to play, or why there are none.
+func (s *Server) plays(c *call, a *Asset, output string) ([]playWire, *fault) {
 	single := c.choice("ResultType") == "Single"
-	out = []playWire{}
+	source, rest := s.readable(a, c.now)
+	locked, frozen, out := false, false, []playWire{}
 	for _, st := range a.Streams {
+		open := rest || s.opt.ArchivedPlays && !a.changing()
+		if st.Definition == "OD" {
+			open = source || s.opt.ArchivedPlays && !a.changing()
+		}
 		switch {
 		case !c.wants("Formats", st.Format) || !c.wants("Definition", st.Definition) || !c.wants("StreamType", st.kind()):
 		case single && st.Invisible:
+		case !open:
+			frozen = true
 		case single && st.Encrypted:
 			locked = true
 		default:
@@ -454,7 +462,16 @@ func (s *Server) plays(c *call, a *Asset, output string) (out []playWire, locked
 			out = append(out, p)
 		}
 	}
-	return out, locked
+	switch {
+	case len(out) > 0:
+		return out, nil
+	case frozen: // the documentation says that it does not play, not in which words
+		return nil, refuse(403, "Forbidden.IllegalStatus", "Status of the video is illegal. Current Status is "+a.storageClass()+".")
+	case locked:
+		return nil, refuse(403, "Forbidden.AliyunVoDEncryption", "Currently only the AliyunVoDEncryption stream exists, you must use the Aliyun player to play or set the value of ResultType to Multiple.")
+	}
+	return nil, refuse(404, "InvalidVideo.NoneStream", fmt.Sprintf("The video has no stream to play for the request parameter 'Formats:%s, Definition:%s, StreamType:%s'.",
+		c.q.Get("Formats"), c.q.Get("Definition"), c.q.Get("StreamType")))
 }
 
 func getPlayInfo(s *Server, c *call) (any, *fault) {
@@ -475,13 +492,9 @@ func getPlayInfo(s *Server, c *call) (any, *fault) {
 	if a.Status != "Normal" {
 		return nil, refuse(403, "Forbidden.IllegalStatus", "Status of the video is illegal. Current Status is "+a.Status+".")
 	}
-	plays, locked := s.plays(c, a, output)
-	if len(plays) == 0 && locked {
-		return nil, refuse(403, "Forbidden.AliyunVoDEncryption", "Currently only the AliyunVoDEncryption stream exists, you must use the Aliyun player to play or set the value of ResultType to Multiple.")
-	}
-	if len(plays) == 0 {
-		return nil, refuse(404, "InvalidVideo.NoneStream", fmt.Sprintf("The video has no stream to play for the request parameter 'Formats:%s, Definition:%s, StreamType:%s'.",
-			c.q.Get("Formats"), c.q.Get("Definition"), c.q.Get("StreamType")))
+	plays, refused := s.plays(c, a, output)
+	if refused != nil {
+		return nil, refused
 	}
 	return reply{
 		"VideoBase": map[string]any{"VideoId": a.ID, "Title": a.Title, "Status": a.Status, "Duration": text(a.Duration), "CoverURL": a.CoverURL,

@@ -438,8 +438,8 @@ var fieldWriters = map[string]func(*jsonText, *Server, *Asset){
 	"DownloadSwitch":    played(func(o *jsonText, _ *Server, _ *Asset) { o.str("DownloadSwitch", "on") }),
 	"TranscodeMode":     played(func(o *jsonText, _ *Server, a *Asset) { o.str("TranscodeMode", a.transcodeMode()) }),
 	"StorageClass":      played(func(o *jsonText, _ *Server, a *Asset) { o.str("StorageClass", a.storageClass()) }),
-	"RestoreStatus":     played(func(o *jsonText, _ *Server, a *Asset) { o.str("RestoreStatus", a.RestoreStatus) }),
-	"RestoreExpiration": played(func(o *jsonText, _ *Server, a *Asset) { o.time("RestoreExpiration", a.restored()) }),
+	"RestoreStatus":     played(func(o *jsonText, s *Server, a *Asset) { status, _ := s.restoreOf(a); o.str("RestoreStatus", status) }),
+	"RestoreExpiration": played(func(o *jsonText, s *Server, a *Asset) { _, ends := s.restoreOf(a); o.time("RestoreExpiration", ends) }),
 	"TemplateGroupId": func(o *jsonText, _ *Server, a *Asset) { // an audio has no such field
 		if a.Kind == "video" {
 			o.str("TemplateGroupId", a.TemplateGroupID)

@@ -165,7 +165,9 @@ func TestWhatSurvivesARestart(t *testing.T) {
 
 func TestProcessingGoesOnAfterAKill(t *testing.T) {
 	dir := t.TempDir()
-	c := newCloud(t, func(o *fakevod.Options) { o.Dir, o.StepDelay = dir, time.Hour })
+	c := newCloud(t, func(o *fakevod.Options) {
+		o.Dir, o.StepDelay, o.ClassDelay, o.RestoreDelay = dir, time.Hour, time.Hour, time.Hour
+	})
 	id, err := c.Upload(fakevod.Upload{FileName: "landscape.mp4"}, media(t, "landscape.mp4"))
 	require.NoError(t, err)
 	a, _ := c.Lookup(id)
@@ -179,9 +181,12 @@ func TestProcessingGoesOnAfterAKill(t *testing.T) {
 	again := newCloud(t, func(o *fakevod.Options) { o.Dir, o.Objects = dir, c.OSS }) // while the other still runs: as after a kill
 	again.settle(t)
 	a, _ = again.Lookup("cold")
+	require.Equal(t, "SourceChanging", a.StorageClass, "its time has not come")
+	again.Advance(time.Hour)
+	a, _ = again.Lookup("cold")
 	require.Equal(t, "SourceIA", a.StorageClass)
 	a, _ = again.Lookup("thawing")
-	require.Equal(t, []any{"Success", start.Add(48 * time.Hour)}, []any{a.RestoreStatus, a.RestoreExpiration})
+	require.Equal(t, []any{"Success", start.Add(49 * time.Hour)}, []any{a.RestoreStatus, a.RestoreExpiration})
 	a, _ = again.Lookup(id)
 	require.Equal(t, "Normal", a.Status)
 	require.NotEmpty(t, a.Streams)

@@ -426,31 +426,41 @@ func (a *Asset) original(job string) Stream {
 func (a *Asset) transcode(t Template, now time.Time, newID func() string) []Stream {
 	src := a.Source
 	width, height := src.Shown()
+	var out []Stream
+	t.outputs(&src.Media, a.Kind, func(o Output, scale, rate float64, size int64) {
+		st := Stream{JobID: newID(), Definition: o.Definition, Format: o.Format, Codec: "h264", Duration: src.Duration, Created: now, Size: size}
+		if a.Kind == "audio" {
+			st.Codec = o.Format
+		} else {
+			even := func(n int) int { return max(2, int(math.Round(float64(n)*scale/2))*2) }
+			st.Width, st.Height, st.FPS = even(width), even(height), src.FPS
+		}
+		st.Bitrate = math.Round(rate*1000) / 1000
+		out = append(out, st)
+	})
+	return out
+}
+
+// outputs calls see with each output that a source gets: its size beside the source's, its
+// bit rate and its bytes.
+func (t Template) outputs(src *Media, kind string, see func(o Output, scale, rate float64, size int64)) {
+	width, height := src.Shown()
 	short := min(width, height)
 	outputs := t.Video
-	if a.Kind == "audio" {
+	if kind == "audio" {
 		outputs = t.Audio
 	}
-	var out []Stream
 	for i, o := range outputs {
 		if i > 0 && o.Lines > short {
 			continue
 		}
-		st := Stream{JobID: newID(), Definition: o.Definition, Format: o.Format, Codec: "h264", Duration: src.Duration, Created: now}
-		rate := o.Bitrate
-		if a.Kind == "audio" {
-			st.Codec = o.Format
-		} else {
-			scale := math.Min(1, float64(o.Lines)/float64(short))
-			even := func(n int) int { return max(2, int(math.Round(float64(n)*scale/2))*2) }
-			st.Width, st.Height, st.FPS = even(width), even(height), src.FPS
+		scale, rate := 1.0, o.Bitrate
+		if kind != "audio" {
+			scale = math.Min(1, float64(o.Lines)/float64(short))
 			rate = math.Min(rate, src.Bitrate*math.Max(scale, 0.3))
 		}
-		st.Bitrate = math.Round(rate*1000) / 1000
-		st.Size = int64(rate * 1000 / 8 * src.Duration)
-		out = append(out, st)
+		see(o, scale, rate, int64(rate*1000/8*src.Duration))
 	}
-	return out
 }
 
 // Upload describes a file that Upload puts in.

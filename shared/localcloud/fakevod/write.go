@@ -259,6 +259,9 @@ func deleteVideo(s *Server, c *call) (any, *fault) {
 	refused := s.write(c.now, func(ch *change) *fault {
 		for _, id := range ids {
 			a, refused := s.video(c, id)
+			if refused == nil && s.fixed(a) {
+				refused = forbidden
+			}
 			switch refused {
 			case nil:
 				ch.remove(a)
@@ -290,6 +293,9 @@ func deleteStream(s *Server, c *call) (any, *fault) {
 		a, refused := s.video(c, id)
 		if refused != nil {
 			return refused
+		}
+		if s.fixed(a) {
+			return refuse(400, "Forbidden.IllegalStatus", "Status of the video is illegal.")
 		}
 		var kept []Stream
 		var gone []string
@@ -325,7 +331,7 @@ func deleteMezzanines(s *Server, c *call) (any, *fault) {
 				kept = append(kept, id)
 			case refused != nil:
 				missing = append(missing, id)
-			case force != "true" && a.transcodeMode() != "FastTranscode", a.Source == nil,
+			case force != "true" && a.transcodeMode() != "FastTranscode", a.Source == nil, s.fixed(a),
 				a.Status == "Uploading", a.Status == "UploadSucc", a.Status == "Transcoding":
 				kept = append(kept, id)
 			case a.Source.Status == "Deleted": // again: nothing left to do

@@ -287,6 +287,9 @@ func (r ratio) String() string {
 
 func ratioOf(text string) ratio {
 	var r ratio
+	if text == "" { // nearly always, of a million
+		return r
+	}
 	if n, err := fmt.Sscanf(text, "%d:%d", &r.num, &r.den); n != 2 || err != nil || r.num > math.MaxInt32 || r.den > math.MaxInt32 {
 		return ratio{}
 	}

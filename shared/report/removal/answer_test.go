@@ -17,7 +17,7 @@ import (
 
 // One media that waits is in every plan since, and one message a night is enough.
 func TestWhatWaitsForTheSameReasonIsToldOnce(t *testing.T) {
-	told := removal.Purged(purge.Report{Plans: []purge.Applied{
+	told := removal.Purged(retention.Removing, purge.Report{Plans: []purge.Applied{
 		{Plan: "p1", Status: purge.Stopped, Why: "some items wait", Left: 1},
 		{Plan: "p2", Status: purge.Stopped, Why: "some items wait", Left: 1},
 		{Plan: "p3", Status: purge.Refused, Why: "it expired"},
@@ -43,6 +43,6 @@ func TestNumbersAndDatesOfAPlanStayWhatTheyAre(t *testing.T) {
 	}))
 	rows, err := csv.NewReader(strings.NewReader(b.String())).ReadAll()
 	require.NoError(t, err)
-	require.Equal(t, []string{"v1", "'=1", "2026-03-01T02:03:04Z", "stream", "'-job", "1500", "'+r", "'-5 °C;' =now"}, rows[1])
-	require.Equal(t, []string{"v1", "'=1", "2026-03-01T02:03:04Z", "source", "", "", "", ""}, rows[2])
+	require.Equal(t, []string{"v1", "'=1", "2026-03-01T02:03:04Z", "stream", "'-job", "1500", "'+r", "'-5 °C;' =now", ""}, rows[1])
+	require.Equal(t, []string{"v1", "'=1", "2026-03-01T02:03:04Z", "source", "", "", "", "", ""}, rows[2])
 }

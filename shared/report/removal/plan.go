@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -22,15 +23,20 @@ func Plan(w io.Writer, p stored.Plan) error {
 	e.say("Plan %s", p.ID)
 	e.say("  account %s, region %s%s", p.Account, p.Region, prefixed(", application ", p.App))
 	e.say("  made %s, to be applied before %s", p.Created.Format(time.DateTime), p.Expires.Format(time.DateTime))
-	e.say("  %s in the library%s, %s would lose %s: %s", report.Count(p.Library.Media, "asset"), unread(p.Library.Unread),
-		report.Number(p.Media), report.Count(p.Items, "item"), sized(p.Totals))
+	e.say("  %s in the library%s, %s", report.Count(p.Library.Media, "asset"), unread(p.Library.Unread), would(p))
 	if p.Items > 0 {
-		e.say("  %s to read again and %s to delete, about %s", report.Count(p.Work.Reads, "call"), report.Count(p.Work.Deletes, "call"),
+		calls := report.Count(p.Work.Deletes, "call") + " to delete"
+		if p.Duty == retention.Moving {
+			calls = report.Count(p.Work.Deletes, "call") + " to move"
+		}
+		e.say("  %s to read again and %s, about %s", report.Count(p.Work.Reads, "call"), calls,
 			report.Duration(time.Duration(p.Work.Minutes*float64(time.Minute))))
 	}
+	if p.Unreadable() > 0 {
+		e.say("  NOBODY CAN PLAY %s of them afterwards, until they are restored", report.Number(p.Unreadable()))
+	}
 	if s := p.Saving; s != nil {
-		e.say("  saves %.2f %s a month%s%s", s.Month, s.Currency, when(s.Penalty > 0, fmt.Sprintf(", less %.2f once for minimum storage time", s.Penalty)),
-			when(s.Unpriced > 0, fmt.Sprintf("; %s without price or size", report.Count(s.Unpriced, "item"))))
+		e.say("  saves %s", saves(s.Money, s.Currency))
 	}
 	for _, over := range p.Over {
 		e.say("  OVER ITS GUARDS, it would not run: %s", over)
@@ -46,9 +52,12 @@ func Plan(w io.Writer, p stored.Plan) error {
 		rules.Row(r.Rule, r.Kind, report.Number(r.Items), report.Number(r.Media), report.Bytes(r.Bytes), report.Number(r.Unknown))
 	}
 	e.table(rules)
+	if p.Saving != nil {
+		e.money(p)
+	}
 	biggest := report.NewTable("biggest", "takes", ">bytes", "title", "reason")
 	for _, b := range p.Biggest {
-		biggest.Row(b.ID, part(b.Kind, b.Part), report.Bytes(b.Bytes), report.Cut(b.Title, 30), b.Reason)
+		biggest.Row(b.ID, strings.TrimSpace(part(b.Kind, b.Part)+" "+b.To), report.Bytes(b.Bytes), report.Cut(b.Title, 30), b.Reason)
 	}
 	e.table(biggest)
 	var kept []string
@@ -75,15 +84,85 @@ func Plan(w io.Writer, p stored.Plan) error {
 	return e.err
 }
 
+// would says what a plan would do.
+func would(p stored.Plan) string {
+	if p.Duty == retention.Moving {
+		var to []string
+		for _, m := range p.Moves {
+			to = append(to, fmt.Sprintf("%s to %s%s, %s%s", report.Number(m.Media), m.To, when(m.Scope == retention.SourcePart, " (the source file only)"), sized(m.Totals),
+				when(m.Early, ", before the minimum time of their class")))
+		}
+		return strings.TrimSuffix("would move "+strings.Join(to, "; "), " ") + when(len(to) == 0, "none")
+	}
+	return fmt.Sprintf("%s would lose %s: %s", report.Number(p.Media), report.Count(p.Items, "item"), sized(p.Totals))
+}
+
+// saves words what something saves and costs. What has no price is told, and is not in the sum.
+func saves(m retention.Money, currency string) string {
+	var once []string
+	for _, cost := range []struct {
+		sum  float64
+		what string
+	}{{m.Early, "for minimum storage time"}, {m.Retrieval, "for retrieval"}, {m.Moves, "for requests"}} {
+		if cost.sum > 0 {
+			once = append(once, fmt.Sprintf("%.2f %s", cost.sum, cost.what))
+		}
+	}
+	text := fmt.Sprintf("%.2f %s a month", m.Month, currency)
+	if len(once) > 0 {
+		text += ", less once " + strings.Join(once, " and ")
+		if paid := payBack(m); paid != "" {
+			text += ", " + paid
+		}
+	}
+	return text + when(m.Unpriced > 0, fmt.Sprintf("; no price or size for %s", report.Count(m.Unpriced, "item")))
+}
+
+func payBack(m retention.Money) string {
+	days, ok := m.PayBack()
+	switch {
+	case m.Unpriced > 0:
+		return ""
+	case !ok:
+		return "which it never pays back"
+	}
+	return fmt.Sprintf("paid back in %s days", report.Number(int(math.Ceil(days))))
+}
+
+// money tells for each rule what it saves and costs.
+func (l *lines) money(p stored.Plan) {
+	t := report.NewTable("rule", "takes", ">saved a month", ">once", ">paid back")
+	for _, r := range p.Rules {
+		m := r.Money
+		if m == nil {
+			continue
+		}
+		if m.Unpriced == r.Items {
+			t.Row(r.Rule, r.Kind, "no price", "", "")
+			continue
+		}
+		days, ok := m.PayBack()
+		paid := when(ok, report.Number(int(math.Ceil(days)))+" days")
+		if !ok {
+			paid = "never"
+			if m.Unpriced > 0 {
+				paid = fmt.Sprintf("no price for %s", report.Count(m.Unpriced, "item"))
+			}
+		}
+		t.Row(r.Rule, r.Kind, fmt.Sprintf("%.2f %s", m.Month, p.Saving.Currency), fmt.Sprintf("%.2f", m.Once()), paid)
+	}
+	l.table(t)
+}
+
 // PlanCSV writes one line for each item.
 func PlanCSV(w io.Writer, entries func(func(retention.Verdict, error) bool)) error {
-	out := report.NewRows(w, report.AsCSV, "id", "title", "created", "kind", "part", "bytes", "rule", "reason")
+	out := report.NewRows(w, report.AsCSV, "id", "title", "created", "kind", "part", "bytes", "rule", "reason", "to")
 	for v, err := range entries {
 		if err != nil {
 			return err
 		}
 		for _, i := range v.Items {
-			out.Add(nil, i.ID, v.Title, v.Created, i.Kind, i.Part, report.Size(i.Bytes), i.Rule, i.Reason)
+			out.Add(nil, i.ID, v.Title, v.Created, i.Kind, i.Part, report.Size(i.Bytes), i.Rule, i.Reason, i.To)
 		}
 	}
 	return out.Print()

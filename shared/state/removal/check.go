@@ -60,7 +60,7 @@ var Readers = map[string]state.Reader{
 	state.ImagePrefix: func(ctx context.Context, o state.Objects, key string, _ time.Time) ([]string, error) {
 		body, err := o.Read(ctx, key)
 		if err == nil {
-			_, err = decodeImages(key, body)
+			_, err = decodePast(key, body)
 		}
 		return nil, err
 	},

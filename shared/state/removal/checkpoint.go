@@ -29,6 +29,7 @@ type Checkpoint struct {
 	Tip     string               `json:"tip"`     // and its hash
 	Rows    int                  `json:"rows"`
 	Results map[video.Result]int `json:"results,omitempty"`
+	Moved   int                  `json:"moved,omitempty"`
 	First   time.Time            `json:"first,omitzero"`
 	Last    time.Time            `json:"last,omitzero"`
 	Ended   []string             `json:"ended,omitempty"` // plans and takedowns whose ends were compared
@@ -107,7 +108,7 @@ func WriteCheckpoint(ctx context.Context, o state.Objects, by string, at time.Ti
 
 func (v *verifier) checkpoint(by string, at time.Time) Checkpoint {
 	c := Checkpoint{
-		Prev: v.prev, At: at.UTC(), By: by, Segment: v.r.Segments, Tip: v.r.Tip, Rows: v.r.Rows, Results: v.r.Results,
+		Prev: v.prev, At: at.UTC(), By: by, Segment: v.r.Segments, Tip: v.r.Tip, Rows: v.r.Rows, Results: v.r.Results, Moved: v.r.Moved,
 		First: v.r.First, Last: v.r.Last, Ended: slices.Sorted(maps.Keys(v.ended)),
 	}
 	items := map[string][]AskedItem{}
@@ -146,7 +147,7 @@ func (v *verifier) resume(ctx context.Context, o state.Objects) error {
 	}
 	v.points, v.prev, v.from, v.seen = last, c.Hash, c.Segment, c.Segment
 	v.sawEnded = c.Ended
-	v.r.Rows, v.r.First, v.r.Last, v.r.Tip = c.Rows, c.First, c.Last, c.Tip
+	v.r.Rows, v.r.Moved, v.r.First, v.r.Last, v.r.Tip = c.Rows, c.Moved, c.First, c.Last, c.Tip
 	maps.Copy(v.r.Results, c.Results)
 	for _, name := range c.Ended {
 		v.ended[name] = true

@@ -16,6 +16,7 @@ package removal
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -41,12 +42,15 @@ type Plan struct {
 	Expires time.Time `json:"expires"`
 	video.Scope
 	Policy string `json:"policy"` // hash of the policy file
+	// Duty is what the plan does to its items.
+	Duty retention.Duty `json:"duty,omitempty"`
 
 	Library Library          `json:"library"`
 	Guards  retention.Guards `json:"guards"`
 	Over    []string         `json:"over,omitempty"` // guards that the plan is over, so that it would not run
 	Totals
 	Rules []RuleTotals          `json:"rules,omitempty"`
+	Moves []MoveTotals          `json:"moves,omitempty"` // what it moves, by what one call can ask for
 	Kept  map[retention.Why]int `json:"kept,omitempty"`
 	Near  []retention.Keep      `json:"near,omitempty"` // the nearest of what stays
 	// Warnings says what of the policy may surprise its owner, and which of its
@@ -103,6 +107,17 @@ func (p Plan) Base() int {
 	return p.Library.Media
 }
 
+// Unreadable is how many assets nobody can play any more once the plan is applied, until they are
+// restored.
+func (p Plan) Unreadable() (n int) {
+	for _, m := range p.Moves {
+		if (retention.Item{Kind: retention.Move, Part: m.Scope, To: m.To}).MakesUnreadable() {
+			n += m.Media
+		}
+	}
+	return n
+}
+
 // Totals sum up items. Bytes counts what tells its size, Unknown what does not.
 type Totals struct {
 	Media   int   `json:"media"`
@@ -131,6 +146,21 @@ type RuleTotals struct {
 	Rule string         `json:"rule"`
 	Kind retention.Kind `json:"kind"`
 	Totals
+	Money *retention.Money `json:"money,omitempty"` // nil: the policy has no prices
+}
+
+// MoveTotals are the totals of the moves to one class, of whole assets or of source files.
+type MoveTotals struct {
+	To    string `json:"to"`
+	Scope string `json:"scope"`
+	Early bool   `json:"early,omitempty"`
+	Totals
+}
+
+// Compare orders them by class, scope, and early last.
+func (m MoveTotals) Compare(o MoveTotals) int {
+	early := map[bool]int{true: 1}
+	return cmp.Or(cmp.Compare(m.To, o.To), cmp.Compare(m.Scope, o.Scope), cmp.Compare(early[m.Early], early[o.Early]))
 }
 
 // Big is an item with the title of its media.
@@ -142,16 +172,14 @@ type Big struct {
 // Work is what applying the plan costs at the documented rates.
 type Work struct {
 	Reads   int     `json:"reads"`
-	Deletes int     `json:"deletes"`
+	Deletes int     `json:"deletes"` // calls that remove, or that ask for moves
 	Minutes float64 `json:"minutes"`
 }
 
 // Saving is an estimate by the policy's prices.
 type Saving struct {
-	Currency string  `json:"currency,omitempty"`
-	Month    float64 `json:"month"`
-	Penalty  float64 `json:"penalty,omitempty"`  // once, for storage classes with a minimum time
-	Unpriced int     `json:"unpriced,omitempty"` // items without a price or a size
+	Currency string `json:"currency,omitempty"`
+	retention.Money
 }
 
 // Chunk is one object with lines of the plan, named by the hash of its bytes.

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"vodcurator/shared/decide/removal"
+	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
 	"vodcurator/shared/video"
 )
@@ -60,6 +62,11 @@ func statusOf(ctx context.Context, o state.Objects, p Plan, now time.Time) (Plan
 		return "", StatusDetail{}, err
 	}
 	if !now.Before(p.Expires) {
+		if p.Duty == retention.Moving && now.Before(p.Expires.Add(removal.LongestChange)) {
+			if status, detail, err := livingStatus(ctx, o, p); err != nil || status == PlanRunning {
+				return status, detail, err // what it has asked for may still be under way
+			}
+		}
 		return PlanExpired, StatusDetail{At: p.Expires}, nil
 	}
 	return livingStatus(ctx, o, p)

@@ -59,7 +59,7 @@ func TestNoReaderIsMisledByAStrayObject(t *testing.T) {
 			d, err := removal.LastDraft(t.Context(), s, removal.Draft{At: statetest.Noon, Scope: video.Scope{Region: "r", Account: "1"}}, statetest.Noon.AddDate(0, 0, -3))
 			require.NoError(t, err)
 			require.Zero(t, d.Number)
-			_, corrupt, err := removal.LoadImages(t.Context(), s)
+			_, corrupt, err := removal.LoadPast(t.Context(), s)
 			require.NoError(t, err)
 			require.Empty(t, corrupt)
 			_, err = removal.VerifyLedger(t.Context(), s)

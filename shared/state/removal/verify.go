@@ -18,7 +18,8 @@ type LedgerReport struct {
 	Rows     int                  `json:"rows"`
 	Tip      string               `json:"tip"` // hash of the last segment
 	Results  map[video.Result]int `json:"results,omitempty"`
-	Open     int                  `json:"open"` // intents without an outcome
+	Moved    int                  `json:"moved,omitempty"` // of those that are done, moves; the others were removed
+	Open     int                  `json:"open"`            // intents without an outcome
 	Plans    []PlanReport         `json:"plans,omitempty"`
 	First    time.Time            `json:"first,omitzero"`
 	Last     time.Time            `json:"last,omitzero"`
@@ -34,6 +35,7 @@ type PlanReport struct {
 	Open    int                  `json:"open"`
 	Ended   bool                 `json:"ended"`
 	Expires time.Time            `json:"expires,omitzero"`
+	Duty    retention.Duty       `json:"duty,omitempty"`
 
 	Withdrawn bool `json:"withdrawn,omitempty"`
 }
@@ -145,7 +147,11 @@ func (v *verifier) take(row Row) error {
 			p.Open--
 		}
 		if row.Result == video.Done && !a.may {
-			return fmt.Errorf("%s: %s %s %s is removed without an intent: %w", row.Plan, row.ID, row.Kind, row.Part, state.ErrCorrupt)
+			did := "removed"
+			if row.Kind == retention.Move {
+				did = "moved"
+			}
+			return fmt.Errorf("%s: %s %s %s is %s without an intent: %w", row.Plan, row.ID, row.Kind, row.Part, did, state.ErrCorrupt)
 		}
 		a.may = a.may && row.Result == video.Deferred
 		if v.asked[k] = a; a == (asking{}) {
@@ -155,6 +161,9 @@ func (v *verifier) take(row Row) error {
 		v.r.Results[row.Result]++
 		if row.Result == video.Done {
 			p.Freed.Add(row.Item)
+		}
+		if row.Result == video.Done && row.Kind == retention.Move {
+			v.r.Moved++
 		}
 	}
 	return nil
@@ -218,7 +227,7 @@ func (v *verifier) describe(ctx context.Context, o state.Objects) error {
 		p := &v.r.Plans[i]
 		v.r.Open += p.Open
 		if head, err := ReadPlan(ctx, o, p.Plan); err == nil {
-			p.Planned, p.Expires = head.Totals, head.Expires
+			p.Planned, p.Expires, p.Duty = head.Totals, head.Expires, head.Duty
 		}
 		switch _, err := ReadWithdrawal(ctx, o, p.Plan); {
 		case err == nil, errors.Is(err, state.ErrCorrupt), errors.Is(err, video.ErrInvalid): // nobody can approve it any more

@@ -60,7 +60,7 @@ func TestTheStateOfVersion1IsRead(t *testing.T) {
 	require.Equal(t, 5, r.Segments)
 	require.Zero(t, r.Open)
 
-	images, damaged, err := removal.LoadImages(t.Context(), s)
+	images, damaged, err := removal.LoadPast(t.Context(), s)
 	require.NoError(t, err)
 	require.Empty(t, damaged)
 	require.True(t, images.Gone("p", "NormalSnapshot"))

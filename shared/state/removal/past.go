@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -32,29 +33,65 @@ const imagedEvery, imagedPer = 500, 2000
 // to remove it.
 const GoneBefore = "gone before the call"
 
-// Images is what the ledger tells of the images of media, by type. Nothing else knows,
-// since the library tells of covers only. It stays so when new images are made later. A
-// media takes 16 bytes. The zero Images tells nothing.
-type Images struct {
+// Past is what only the ledger tells: which images of media are gone, by type, since the
+// library tells of covers only (it stays so when new images are made later), and into
+// which storage class a media was moved on which day. A media takes 16 bytes for each. The
+// zero Past tells nothing.
+type Past struct {
 	gone   shorts
 	unsure shorts
+	moved  shorts // by day and class
+
+	last map[short]entry // of moved; nil until it is asked
+}
+
+type entry struct {
+	class string
+	day   time.Time
 }
 
 // Gone says that the images of a type were removed, or not there by the word of the call.
-func (i Images) Gone(id video.ID, kind string) bool { return i.gone.has(id, kind) }
+func (i Past) Gone(id video.ID, kind string) bool { return i.gone.has(id, kind) }
 
 // Unsure says that a call whose outcome nobody knows may have removed them.
-func (i Images) Unsure(id video.ID, kind string) bool { return i.unsure.has(id, kind) }
+func (i Past) Unsure(id video.ID, kind string) bool { return i.unsure.has(id, kind) }
 
-// LoadImages reads from the ledger what became of images.
+// Moved is the last move of a media: into which class, and the end of the day on which it
+// had come there, so that no minimum time ends too early.
+func (i *Past) Moved(id video.ID) (class string, at time.Time, ok bool) {
+	if i.last == nil {
+		i.last = map[short]entry{}
+		for _, name := range slices.Sorted(maps.Keys(i.moved)) { // by day, and on one day the coldest last: moves are rarely taken back at once
+			date, class, _ := strings.Cut(name, " ")
+			day, err := time.Parse(time.DateOnly, date)
+			if err != nil {
+				continue
+			}
+			for _, one := range i.moved[name] {
+				if was := i.last[one]; was.day.Before(day) || colder(class, was.class) {
+					i.last[one] = entry{class, day}
+				}
+			}
+		}
+	}
+	last, ok := i.last[shorten(id)]
+	return last.class, last.day.Add(24 * time.Hour), ok
+}
+
+func colder(a, b string) bool {
+	order := []string{"Standard", "IA", "Archive", "ColdArchive"}
+	return slices.Index(order, a) > slices.Index(order, b)
+}
+
+// LoadPast reads from the ledger what became of images, and what was moved.
 //
 // Objects that cannot be read as they were written are skipped and named: what only
 // they tell of is listed once more, and found to be gone. What was found is kept, where
 // objects can be created, so that the next does not read the whole ledger.
-func LoadImages(ctx context.Context, o state.Objects) (images Images, damaged []error, err error) {
-	images, last, damaged, err := keptImages(ctx, o)
+func LoadPast(ctx context.Context, o state.Objects) (past Past, damaged []error, err error) {
+	past, last, damaged, err := keptPast(ctx, o)
 	if err != nil {
-		return Images{}, nil, err
+		return Past{}, nil, err
 	}
 	var mu sync.Mutex
 	calls, one := errgroup.WithContext(ctx)
@@ -66,31 +103,31 @@ func LoadImages(ctx context.Context, o state.Objects) (images Images, damaged []
 			break
 		}
 		calls.Go(func() error {
-			rows, err := imageRows(one, o, key)
+			rows, err := pastRows(one, o, key)
 			mu.Lock()
 			defer mu.Unlock()
 			if isDamage(err) {
 				damaged, err = append(damaged, err), nil
 			}
-			images.add(rows)
+			past.add(rows)
 			return err
 		})
 		fresh++
 		last, _, _ = strings.Cut(strings.TrimPrefix(key, "ledger/"), ".")
 	}
 	if err := calls.Wait(); err != nil {
-		return Images{}, nil, err
+		return Past{}, nil, err
 	}
-	media := images.gone.sort() + images.unsure.sort()
+	media := past.gone.sort() + past.unsure.sort() + past.moved.sort()
 	every := min(imagedEvery, 1+media/imagedPer) // so that neither reading again nor keeping grows
 	if len(damaged) > 0 {
 		every = imagedEvery // they may be restored from a copy
 	}
 	if fresh >= every {
-		err = keepImages(ctx, o, last, images)
+		err = keepPast(ctx, o, last, past)
 	}
 	slices.SortFunc(damaged, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return images, damaged, err
+	return past, damaged, err
 }
 
 func isDamage(err error) bool {
@@ -103,6 +140,7 @@ type imagedHead struct {
 	Version int           `json:"version"`
 	Types   []imagedTypes `json:"types"`
 	Unsure  []imagedTypes `json:"unsure,omitempty"`
+	Moved   []imagedTypes `json:"moved,omitempty"`
 	Sum     string        `json:"sum"` // hash of all behind this line
 }
 
@@ -111,33 +149,33 @@ type imagedTypes struct {
 	Media int    `json:"media"`
 }
 
-// keptImages reads the newest whole of what was kept, and up to which segment that goes.
-func keptImages(ctx context.Context, o state.Objects) (images Images, last string, damaged []error, err error) {
+// keptPast reads the newest whole of what was kept, and up to which segment that goes.
+func keptPast(ctx context.Context, o state.Objects) (images Past, last string, damaged []error, err error) {
 	var keys []string
 	for key, err := range state.Named(ctx, o, state.ImagePrefix, "") {
 		if err != nil {
-			return Images{}, "", nil, err
+			return Past{}, "", nil, err
 		}
 		keys = append(keys, key)
 	}
 	for _, key := range slices.Backward(keys) {
 		body, err := o.Read(ctx, key)
 		if err == nil {
-			if images, err = decodeImages(key, body); err == nil {
+			if images, err = decodePast(key, body); err == nil {
 				return images, strings.TrimPrefix(key, state.ImagePrefix), damaged, nil
 			}
 		}
 		if !isDamage(err) {
-			return Images{}, "", nil, err
+			return Past{}, "", nil, err
 		}
 		damaged = append(damaged, err)
 	}
-	return Images{shorts{}, shorts{}}, "00000000", damaged, nil
+	return newPast(), "00000000", damaged, nil
 }
 
-func keepImages(ctx context.Context, o state.Objects, last string, images Images) error {
+func keepPast(ctx context.Context, o state.Objects, last string, images Past) error {
 	var ids []byte
-	head := imagedHead{Version: state.RecordVersion, Types: images.gone.put(&ids), Unsure: images.unsure.put(&ids)}
+	head := imagedHead{Version: state.RecordVersion, Types: images.gone.put(&ids), Unsure: images.unsure.put(&ids), Moved: images.moved.put(&ids)}
 	head.Sum = state.Digest(ids)
 	text, err := json.Marshal(head)
 	if err != nil {
@@ -150,34 +188,41 @@ func keepImages(ctx context.Context, o state.Objects, last string, images Images
 	return err
 }
 
-func decodeImages(key string, body []byte) (Images, error) {
+func decodePast(key string, body []byte) (Past, error) {
 	line, ids, _ := bytes.Cut(body, []byte("\n"))
 	var head imagedHead
 	if err := json.Unmarshal(line, &head); err != nil || head.Version != state.RecordVersion || head.Sum != state.Digest(ids) {
-		return Images{}, fmt.Errorf("%s: %w", key, state.ErrCorrupt)
+		return Past{}, fmt.Errorf("%s: %w", key, state.ErrCorrupt)
 	}
-	images := Images{shorts{}, shorts{}}
-	if !images.gone.take(&ids, head.Types) || !images.unsure.take(&ids, head.Unsure) {
-		return Images{}, fmt.Errorf("%s: %w: cut short", key, state.ErrCorrupt)
+	images := newPast()
+	if !images.gone.take(&ids, head.Types) || !images.unsure.take(&ids, head.Unsure) || !images.moved.take(&ids, head.Moved) {
+		return Past{}, fmt.Errorf("%s: %w: cut short", key, state.ErrCorrupt)
 	}
 	return images, nil
 }
 
-// imageRows gives the outcomes of a segment that tell of images.
-func imageRows(ctx context.Context, o state.Objects, key string) ([]Row, error) {
+func newPast() Past { return Past{gone: shorts{}, unsure: shorts{}, moved: shorts{}} }
+
+// pastRows gives the outcomes of a segment that tell of images and moves.
+func pastRows(ctx context.Context, o state.Objects, key string) ([]Row, error) {
 	body, err := o.Read(ctx, key)
-	if err != nil || !bytes.Contains(body, []byte(`"`+retention.Images+`"`)) {
+	if err != nil || !bytes.Contains(body, []byte(`"`+retention.Images+`"`)) && !bytes.Contains(body, []byte(`"`+retention.Move+`"`)) {
 		return nil, err
 	}
 	_, rows, err := decodeSegment(key, body)
-	return slices.DeleteFunc(rows, func(r Row) bool { return r.Event != Outcome || r.Kind != retention.Images }), err
+	return slices.DeleteFunc(rows, func(r Row) bool { return r.Event != Outcome || r.Kind != retention.Images && r.Kind != retention.Move }), err
 }
 
 // add takes in outcomes. An item that is asked for again after a call that nobody answered
 // is deferred.
-func (i Images) add(rows []Row) {
+func (i Past) add(rows []Row) {
 	for _, r := range rows {
 		switch {
+		case r.Kind == retention.Move:
+			if r.Result == video.Done {
+				day := r.At.UTC().Format(time.DateOnly) + " " + r.To
+				i.moved[day] = append(i.moved[day], shorten(r.ID))
+			}
 		case r.Result == video.Done, r.Result == video.Missing && r.Detail == GoneBefore:
 			i.gone[r.Part] = append(i.gone[r.Part], shorten(r.ID))
 		case r.Result == video.Unknown, r.Result == video.Deferred && r.Detail == removal.AskedAgain:

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -20,7 +21,7 @@ import (
 
 func TestTheLedgerKnowsWhichImagesAreGone(t *testing.T) {
 	s, dir := statetest.Folder(t)
-	none, _, err := stored.LoadImages(t.Context(), s)
+	none, _, err := stored.LoadPast(t.Context(), s)
 	require.NoError(t, err)
 	require.False(t, none.Gone("a", "NormalSnapshot"))
 
@@ -56,7 +57,7 @@ func TestTheLedgerKnowsWhichImagesAreGone(t *testing.T) {
 		require.NoError(t, ledger.Append(t.Context(), stored.Row{Event: row.event, Item: item, Result: row.result, Detail: row.detail}), i)
 	}
 	for _, from := range []string{"the ledger", "what was kept"} {
-		imaged, damaged, err := stored.LoadImages(t.Context(), s)
+		imaged, damaged, err := stored.LoadPast(t.Context(), s)
 		require.NoError(t, err)
 		require.Empty(t, damaged)
 		for what, want := range gone {
@@ -70,7 +71,7 @@ func TestTheLedgerKnowsWhichImagesAreGone(t *testing.T) {
 		require.NoError(t, state.Remove(t.Context(), s, key))
 	}
 	statetest.Damage(t, dir, "ledger/00000002.jsonl", func(text []byte) []byte { return text[:len(text)-1] })
-	imaged, damaged, err := stored.LoadImages(t.Context(), s)
+	imaged, damaged, err := stored.LoadPast(t.Context(), s)
 	require.NoError(t, err)
 	require.Len(t, damaged, 1)
 	require.ErrorIs(t, damaged[0], state.ErrCorrupt)
@@ -106,7 +107,7 @@ func TestWhatWasFoundOfImagesIsNotReadAgainForEver(t *testing.T) {
 	}
 	look := func() (reads int64, damaged []error) {
 		o := &readings{Objects: s}
-		imaged, damaged, err := stored.LoadImages(t.Context(), o)
+		imaged, damaged, err := stored.LoadPast(t.Context(), o)
 		require.NoError(t, err)
 		for i := range removed {
 			kinds := []string{"NormalSnapshot", "SpriteSnapshot"}
@@ -163,7 +164,7 @@ func BenchmarkImaged(b *testing.B) {
 		var before, after runtime.MemStats
 		runtime.GC()
 		runtime.ReadMemStats(&before)
-		imaged, _, err := stored.LoadImages(b.Context(), s)
+		imaged, _, err := stored.LoadPast(b.Context(), s)
 		require.NoError(b, err)
 		runtime.GC()
 		runtime.ReadMemStats(&after)
@@ -172,5 +173,42 @@ func BenchmarkImaged(b *testing.B) {
 		require.Less(b, kept, 32.0)
 		require.True(b, imaged.Gone(video.ID(fmt.Sprintf("%032x", 7919)), "NormalSnapshot"))
 		require.False(b, imaged.Gone(video.ID(fmt.Sprintf("%032x", 7918)), "NormalSnapshot"))
+	}
+}
+
+func TestTheLedgerKnowsSinceWhenAnAssetIsInItsClass(t *testing.T) {
+	s, _ := statetest.Folder(t)
+	ledger, err := stored.OpenLedger(t.Context(), s, "move", "run")
+	require.NoError(t, err)
+	move := func(id, to string, day int, result video.Result) {
+		at := statetest.Noon.AddDate(0, 0, day)
+		item := retention.Item{ID: video.ID(id), Kind: retention.Move, Part: retention.AllParts, To: to}
+		require.NoError(t, ledger.Append(t.Context(), stored.Row{Event: stored.Outcome, At: at, Tick: at, Item: item, Result: result}))
+	}
+	move("a", "IA", 0, video.Done)
+	move("a", "Archive", 40, video.Done)
+	move("b", "IA", 3, video.Done)
+	move("b", "Archive", 50, video.Deferred)
+	move("b", "Archive", 51, video.Unknown)
+	move("c", "Archive", 7, video.Done)
+	move("c", "Standard", 9, video.Done)
+	move("same day", "IA", 5, video.Done)
+	move("same day", "Archive", 5, video.Done)
+	for _, from := range []string{"the ledger", "what was kept"} {
+		past, damaged, err := stored.LoadPast(t.Context(), s)
+		require.NoError(t, err)
+		require.Empty(t, damaged)
+		for id, want := range map[string]struct {
+			class string
+			day   int
+		}{"a": {"Archive", 40}, "b": {"IA", 3}, "c": {"Standard", 9}, "same day": {"Archive", 5}} {
+			class, at, ok := past.Moved(video.ID(id))
+			require.True(t, ok, from, id)
+			require.Equal(t, want.class, class, from, id)
+			require.Equal(t, statetest.Noon.AddDate(0, 0, want.day+1).Truncate(24*time.Hour), at, "the end of that day")
+		}
+		_, _, ok := past.Moved("never")
+		require.False(t, ok)
+		require.False(t, past.Gone("a", "NormalSnapshot"))
 	}
 }
