@@ -35,6 +35,8 @@ var examples = []string{
 	`vodctl ledger report -o json`,
 	`vodctl ledger reconcile`,
 	`vodctl takedown 0a1b2c3d4e5f60718293a4b5c6d7e8f9 --reason "court order 12/34"`,
+	`vodctl expire 0a1b2c3d4e5f60718293a4b5c6d7e8f9 --on 2026-12-31`,
+	`vodctl expire 0a1b2c3d4e5f60718293a4b5c6d7e8f9 --clear --yes`,
 	`vodctl snapshot library.jsonl`,
 	`vodctl queue send changes.jsonl --yes`,
 	`vodctl queue send --csv changes.csv`,
