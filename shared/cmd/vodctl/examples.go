@@ -17,6 +17,7 @@ var examples = []string{
 	`vodctl retag --rules rules.yaml --yes`,
 	`vodctl policy check policy.yaml`,
 	`vodctl policy show default`,
+	`vodctl policy import console console.txt`,
 	`vodctl plan list`,
 	`vodctl plan show`,
 	`vodctl plan show 20260301T020000Z-0a1b2c3d -o csv`,
