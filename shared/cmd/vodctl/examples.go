@@ -39,6 +39,7 @@ var examples = []string{
 	`vodctl expire 0a1b2c3d4e5f60718293a4b5c6d7e8f9 --on 2026-12-31`,
 	`vodctl expire 0a1b2c3d4e5f60718293a4b5c6d7e8f9 --clear --yes`,
 	`vodctl snapshot library.jsonl`,
+	`vodctl usage --days 180 --into usage.csv`,
 	`vodctl queue send changes.jsonl --yes`,
 	`vodctl queue send --csv changes.csv`,
 	`vodctl queue send --csv thousands.csv --bulk --yes`,
