@@ -29,8 +29,9 @@ type topVideos struct {
 // TopVideos lists the media that were played most on a day, at most MostTop of them
 // (DescribePlayTopVideos). Days are Beijing's; of day only the date counts. A day's list is
 // made at nine in the morning of the next one, and before that it is empty, as it is when
-// nobody played anything. Only cn-shanghai has them. A line without an id that can be one makes the whole list an
-// error that wraps video.ErrInvalid: a play that is missed could cost a video.
+// nobody played anything. Only cn-shanghai has them. A line without an id that can be one
+// makes the whole list an error that wraps video.ErrInvalid: a play that is missed could
+// cost a video.
 func (c *Client) TopVideos(ctx context.Context, day time.Time) (played []video.ID, err error) {
 	if c.config.Region != statisticsRegion {
 		return nil, fmt.Errorf("%w: region: %s has no play statistics, only %s does", video.ErrInvalid, c.config.Region, statisticsRegion)

@@ -88,27 +88,14 @@ func (a *tool) expire(ctx context.Context, w lastDay) error {
 	if err != nil {
 		return err
 	}
-	all := make([]lastDayOf, len(answers))
-	var send []video.Change
-	var of []int
-	problems := 0
-	for i, m := range answers {
-		all[i] = w.settle(policy, day, m)
-		switch edit := (video.TagEdit{Add: all[i].Add, Remove: all[i].Remove}); {
-		case all[i].Problem != "":
-			problems++
-		case !edit.Empty():
-			send, of = append(send, video.Change{ID: w.ids[i], Tags: edit}), append(of, i)
-		}
-	}
+	all, send, of, problems := w.plan(policy, day, answers)
 	failed := 0
 	if w.yes && problems == 0 && len(send) > 0 {
 		deliver.Stamp(send, time.Now().UTC().Truncate(time.Millisecond))
 		// What keeps a call from its end is the reason of each change that it did not send.
 		outcomes, _ := app.Sender().Send(ctx, send)
 		for n, o := range outcomes {
-			if all[of[n]].Result = "sent"; o.Result != video.Done {
-				all[of[n]].Result, all[of[n]].Problem = "not sent", o.Reason
+			if !all[of[n]].sent(o) {
 				failed++
 			}
 		}
@@ -125,6 +112,31 @@ func (a *tool) expire(ctx context.Context, w lastDay) error {
 		return a.listedOnly()
 	}
 	return nil
+}
+
+// plan says what each asset needs: the changes, and of which asset each is.
+func (w lastDay) plan(policy *retention.Policy, day retention.Expiry, answers []video.Answer[video.Media]) (all []lastDayOf, send []video.Change, of []int, problems int) {
+	for i, m := range answers {
+		one := w.settle(policy, day, m)
+		switch edit := (video.TagEdit{Add: one.Add, Remove: one.Remove}); {
+		case one.Problem != "":
+			problems++
+		case !edit.Empty():
+			send, of = append(send, video.Change{ID: w.ids[i], Tags: edit}), append(of, i)
+		}
+		all = append(all, one)
+	}
+	return all, send, of, problems
+}
+
+// sent notes what came of a change, and says whether it was sent.
+func (l *lastDayOf) sent(o video.Outcome) bool {
+	if o.Result == video.Done {
+		l.Result = "sent"
+		return true
+	}
+	l.Result, l.Problem = "not sent", o.Reason
+	return false
 }
 
 // day is the tag to set, and what the policy reads of it; without a tag it is taken off.

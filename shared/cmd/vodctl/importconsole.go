@@ -17,8 +17,8 @@ import (
 func policyImport(a *tool) *cobra.Command {
 	cmd := &cobra.Command{Use: "import", Short: "Make a policy file from what another tool has", Args: cobra.NoArgs}
 	cmd.AddCommand(&cobra.Command{
-		Use: "console [FILE|-]", Short: "Make a policy file from the media asset policies of ApsaraVideo VOD's console",
-		Long: `Make a policy file that does what the media asset policies of ApsaraVideo VOD's console do.
+		Use: "console [FILE|-]", Short: "Make a policy file from the asset policies of ApsaraVideo VOD's console",
+		Long: `Make a policy file that does what the asset policies of ApsaraVideo VOD's console do.
 Type them in from the console, five lines each, into a file or standard input:
 
     name: cold videos
