@@ -214,6 +214,9 @@ func contract(t *testing.T, a *account) {
 	require.NoError(t, err)
 	_, err = c.Callback(ctx)
 	require.NoError(t, err)
+	played, err := c.TopVideos(ctx, time.Now().AddDate(0, 0, -2))
+	require.NoError(t, err)
+	require.NotContains(t, played, unknown)
 
 	// Searching.
 	query := video.Query{CreatedFrom: before, Tags: []string{tag}}

@@ -31,6 +31,7 @@ var operations = map[string]operation{
 	"ListSnapshots":           {30, reads}, // 30 to 50
 	"GetCategories":           {50, reads},
 	"GetAIVideoTagResult":     {15, reads}, // not published; the rate of the other job results
+	"DescribePlayTopVideos":   {15, reads}, // not published; the rate of the other results
 	"GetMessageCallback":      {15, reads}, // not published; the rate of setting it
 	"UpdateVideoInfo":         {100, absolute},
 	"UpdateVideoInfos":        {30, absolute},

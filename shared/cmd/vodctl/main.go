@@ -56,7 +56,7 @@ var errUsage = errors.New("misused")
 // groups are the command groups, in the order of the help text.
 var groups = []func(*tool) *cobra.Command{
 	rulesCommand, retagCommand,
-	policyCommand, planCommand, approveCommand, haltCommand, resumeCommand, pendingCommand, ledgerCommand, takedownCommand, snapshotCommand,
+	policyCommand, planCommand, approveCommand, haltCommand, resumeCommand, pendingCommand, ledgerCommand, takedownCommand, lastDayCommand, snapshotCommand, usageCommand,
 	queueCommand, dlqCommand, undoCommand, stateCommand, setupCommand,
 }
 

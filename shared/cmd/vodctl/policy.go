@@ -31,7 +31,7 @@ func policyCommand(a *tool) *cobra.Command {
 			_, err := a.out.Write(text)
 			return err
 		},
-	})
+	}, policyImport(a))
 	return cmd
 }
 

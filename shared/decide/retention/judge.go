@@ -135,6 +135,10 @@ func (c *facts) age(since string) (age time.Duration, missing, doubt string) {
 // rule gives only why it would go (empty: it stays): that is taken when the streams
 // of all rules are.
 func (r *removal) judge(c *facts, v *Verdict) (source string) {
+	if r.expires != "" {
+		r.expire(c, v)
+		return ""
+	}
 	selected, missing, why := r.when.ask(c)
 	if selected == rule.No {
 		return ""

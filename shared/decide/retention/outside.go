@@ -37,6 +37,23 @@ func (u Usage) Last(id video.ID) (time.Time, bool) {
 // with one hash share the later of their views.
 func ParseUsageFile(body []byte) (Usage, error) {
 	u := Usage{views: make([]view, 0, bytes.Count(body, []byte("\n"))+1)}
+	err := EachView(body, func(id, _ []byte, at time.Time) {
+		if at.After(u.Newest) {
+			u.Newest = at
+		}
+		u.views = append(u.views, view{hashed(string(id)), at.Unix()})
+	})
+	if err != nil {
+		return Usage{}, err
+	}
+	slices.SortFunc(u.views, func(a, b view) int { return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(b.at, a.at)) })
+	u.views = slices.CompactFunc(u.views, func(a, b view) bool { return a.id == b.id })
+	return u, nil
+}
+
+// EachView hands over the lines of a file of last views, one after another: id and time as
+// they are written, and the end of what that time may mean.
+func EachView(body []byte, do func(id, text []byte, at time.Time)) error {
 	number := 0
 	for line := range bytes.Lines(body) {
 		number++
@@ -45,18 +62,14 @@ func ParseUsageFile(body []byte) (Usage, error) {
 			continue
 		}
 		id, text, ok := bytes.Cut(line, []byte(","))
-		at, err := seen(string(bytes.TrimSpace(text)))
-		if id = bytes.TrimSpace(id); !ok || err != nil || len(id) == 0 {
-			return Usage{}, fmt.Errorf("%w: line %d is not id,time", video.ErrInvalid, number)
+		id, text = bytes.TrimSpace(id), bytes.TrimSpace(text)
+		at, err := seen(string(text))
+		if !ok || err != nil || len(id) == 0 {
+			return fmt.Errorf("%w: line %d is not id,time", video.ErrInvalid, number)
 		}
-		if at = at.UTC(); at.After(u.Newest) {
-			u.Newest = at
-		}
-		u.views = append(u.views, view{hashed(string(id)), at.Unix()})
+		do(id, text, at.UTC())
 	}
-	slices.SortFunc(u.views, func(a, b view) int { return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(b.at, a.at)) })
-	u.views = slices.CompactFunc(u.views, func(a, b view) bool { return a.id == b.id })
-	return u, nil
+	return nil
 }
 
 // ParseUsage is ParseUsageFile for who only asks for last views.

@@ -102,6 +102,7 @@ type document struct {
 	Usage   string     `yaml:"usage"`
 	MaxAge  span       `yaml:"usage_max_age"`
 	Holds   holdsDoc   `yaml:"holds"`
+	Expire  *expireDoc `yaml:"expire"`
 	Keep    []keepDoc  `yaml:"keep"`
 	Rules   []ruleDoc  `yaml:"rules"`
 	Quotas  []quotaDoc `yaml:"quotas"`
@@ -230,6 +231,7 @@ type (
 	removal struct {
 		name      string
 		when      condition
+		expires   string // the word that tags with a last day begin with; empty: none of this is asked
 		olderThan time.Duration
 		since     string
 		video     bool
@@ -330,6 +332,7 @@ func (b builder) policy(doc document) *Policy {
 		}
 		p.keeps = append(p.keeps, b.keep(fmt.Sprintf("$.keep[%d]", i), k))
 	}
+	p.rules = b.expire(doc.Expire, p.holds)
 	for i, r := range doc.Rules {
 		if b.f.Full() {
 			return p
@@ -347,7 +350,7 @@ func (b builder) policy(doc document) *Policy {
 			p.quotas = append(p.quotas, b.quota(fmt.Sprintf("$.quotas[%d]", i), q))
 		}
 	}
-	if len(doc.Rules)+len(doc.Quotas) == 0 {
+	if len(doc.Rules)+len(doc.Quotas) == 0 && doc.Expire == nil {
 		b.f.Add("$", "a policy without rules removes nothing, and nobody writes that on purpose", "add a rule, or use the default policy")
 	}
 	return p
@@ -394,6 +397,8 @@ func (b builder) name(path, name string) string {
 	switch {
 	case name == "":
 		b.f.Add(path+".name", "a name is missing", "reasons name the rule they come from")
+	case name == expires && b.f.Has("$.expire"):
+		b.f.Add(path+".name", fmt.Sprintf("%q is the rule that expire makes", name), "take another name")
 	case b.names[name]:
 		b.f.Add(path+".name", fmt.Sprintf("a second rule named %q", name), "reasons name the rule they come from")
 	}
