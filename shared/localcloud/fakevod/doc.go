@@ -17,7 +17,8 @@
 // credentials for exactly one object, probed for what they are (package probe lists the
 // containers); what the probe cannot read is refused with LocalCloud.NotEmulated, a code
 // that VOD does not have. Template groups, streams, snapshots; storage classes and restores, which take
-// the library's time, and what each class costs ([Server.Storage]); applications as a partition of the library. Notifications by HTTP or into a queue, filtered per
+// the library's time, and what each class costs ([Server.Storage]); applications as a
+// partition of the library. Notifications by HTTP or into a queue, filtered per
 // application, in causal order for each media and otherwise in the order of the seed.
 //
 // # Partly
@@ -30,8 +31,8 @@
 // AuthTimeout, those of a CDN lead nowhere here. A notification that was not delivered when the process died is
 // lost, as it is when three attempts fail. Fuzzy search is "contains" (or words, by a
 // switch). UserData passes Extend through and may divert an upload's notifications to
-// an HTTP address of its own; to a queue of its own it may not. A stale read knows the version before the last
-// write of each media, for a minute after it.
+// an HTTP address of its own; to a queue of its own it may not. A stale read knows the
+// version before the last write of each media, for a minute after it.
 //
 // # Never
 //
