@@ -39,7 +39,7 @@ func storageCommand(out io.Writer) *cobra.Command {
 				return err
 			}
 			if answer.StatusCode != http.StatusOK {
-				return fmt.Errorf("no storage is told: %s", strings.TrimSpace(string(text)))
+				return fmt.Errorf("no answer about storage: %s", strings.TrimSpace(string(text)))
 			}
 			var use fakevod.StorageUse
 			if err := json.Unmarshal(text, &use); err != nil {

@@ -126,7 +126,7 @@ func (b builder) moverGoesTogether(path string, r ruleDoc, usage bool) {
 	case d.To != "" && !b.f.Has(rule+".older_than"):
 		b.f.Add(rule, "a rule without older_than has no bound", "older_than: 90d")
 	case d.To == "" && len(d.Ladder) == 0 && b.f.Has(rule+".older_than"):
-		b.f.Add(rule+".older_than", "older_than goes with to", "what is in use is told by in_use: 30d")
+		b.f.Add(rule+".older_than", "older_than goes with to", "in_use: 30d says what is in use")
 	case d.Restore && d.InUse == 0:
 		b.f.Add(path+".restore", "restore needs to know what is in use", "in_use: 30d")
 	case d.Unlisted != "" && d.InUse == 0:

@@ -319,6 +319,7 @@ func testVOD(t *testing.T, d dossier) {
 	}
 	t.Run("operations", func(t *testing.T) { f.unknown(t, known) })
 	t.Run("parameters", func(t *testing.T) { f.cases(t, d) })
+	t.Run("storage", func(t *testing.T) { storage(t, d) })
 	t.Run("limits", func(t *testing.T) { f.limits(t, d, known) })
 	t.Run("gateway", func(t *testing.T) { f.gateway(t, d) })
 	t.Run("trouble", func(t *testing.T) { f.trouble(t, d, known) })

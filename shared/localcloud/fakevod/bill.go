@@ -119,7 +119,7 @@ func (a *Asset) parts(see func(part)) {
 	}
 	for _, st := range a.Streams {
 		p := part{id: st.JobID, bytes: st.Size, class: cr, since: rest}
-		if st.Created.After(rest) {
+		if st.Created.After(cmp.Or(a.tier().Set, rest)) {
 			p.since = st.Created
 		}
 		if st.Definition != "OD" {

@@ -223,6 +223,25 @@ func TestTheBillIsPartOfTheState(t *testing.T) {
 	require.EqualValues(t, 3*1500, used(c, "IA").ByteDays)
 }
 
+// A named snapshot on the disk has it too, with what a switch says.
+func TestTheBillIsInAFile(t *testing.T) {
+	dir := t.TempDir()
+	c := newCloud(t, func(o *fakevod.Options) { o.Dir, o.MinimumFromUpload = dir, true })
+	c.Seed(clip("v", "IA", 20*aDay))
+	require.True(t, c.SetClass("v", "IA", start))
+	c.Advance(2 * aDay)
+	before := c.Storage()
+	require.NoError(t, c.SaveAs("monday"))
+	c.Advance(aDay)
+	c.call(t, "DeleteVideo", "VideoIds", "v")
+	require.EqualValues(t, 7*1500, used(c, "IA").EarlyByteDays)
+	require.NoError(t, c.Load("monday"))
+	c.Advance(-aDay)
+	require.Equal(t, before, c.Storage())
+	c.call(t, "DeleteVideo", "VideoIds", "v")
+	require.EqualValues(t, 8*1500, used(c, "IA").EarlyByteDays)
+}
+
 // A million of generated assets are counted without their parts being made; what is made of
 // one of them later changes nothing.
 func TestGeneratedAssetsAreBilled(t *testing.T) {

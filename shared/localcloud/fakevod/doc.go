@@ -17,7 +17,8 @@
 // credentials for exactly one object, probed for what they are (package probe lists the
 // containers); what the probe cannot read is refused with LocalCloud.NotEmulated, a code
 // that VOD does not have. Template groups, streams, snapshots; storage classes and restores, which take
-// the library's time, and what each class costs ([Server.Storage]); applications as a partition of the library. Notifications by HTTP or into a queue, filtered per
+// the library's time, and what each class costs ([Server.Storage]); applications as a
+// partition of the library. Notifications by HTTP or into a queue, filtered per
 // application, in causal order for each media and otherwise in the order of the seed.
 //
 // # Partly

@@ -101,7 +101,7 @@ type Doubtful struct {
 	IgnoredUnknown           bool // UpdateMediaStorageClass and RestoreMedia: IgnoredList names unknown ids, ForbiddenList what needs nothing done; default the other way round
 	MinimumFromUpload        bool // the minimum time of a storage class begins with the upload; default when the class was entered
 	ChangingDeletes          bool // an asset whose storage class is changing is deleted when asked; default refused
-	ChangingPlays            bool // it plays, too; default only with SourceChanging, and not the source
+	ChangingPlays            bool // an asset whose storage class is changing plays; default only with SourceChanging, and not the source
 	ArchivedPlays            bool // GetPlayInfo hands out addresses of archived streams, which lead nowhere; default 403 Forbidden.IllegalStatus
 	RestoreForgotten         bool // RestoreStatus and RestoreExpiration are empty once a restore has ended; default they stay
 	RestoreExtends           bool // RestoreMedia of what is restored sets a new end; default it is ignored

@@ -478,6 +478,7 @@ func (s *Server) replace(st *State) error {
 	defer s.mu.Unlock()
 	s.lib.assets, s.lib.categories, s.lib.callbacks = maps.Clone(st.assets), maps.Clone(st.categories), maps.Clone(st.callbacks)
 	s.lib.views, s.lib.nextCate, s.lib.bill = maps.Clone(st.views), st.nextCate, st.bill.clone()
+	s.lib.bill.fromUpload = s.opt.MinimumFromUpload // a file does not have it
 	s.lib.rebuild()
 	return s.compact()
 }

@@ -32,6 +32,7 @@ var tiered = []string{"cn-shanghai", "cn-beijing", "cn-shenzhen", "ap-southeast-
 type Tier struct {
 	Since   time.Time `json:",omitzero"`  // when the source entered its class; zero: when the asset was created
 	Rest    time.Time `json:",omitzero"`  // likewise all else
+	Set     time.Time `json:",omitzero"`  // when a test said so: streams of before are as long in their class
 	From    string    `json:",omitempty"` // the class that a change under way leaves
 	Due     time.Time `json:",omitzero"`  // when the change or restore under way ends
 	Days    int64     `json:",omitempty"` // that the restore under way is for
@@ -447,7 +448,7 @@ func (s *Server) SetClass(id, class string, since time.Time) bool {
 		b := *a
 		b.StorageClass, b.Becoming, b.RestoreStatus, b.RestoreExpiration = class, "", "", time.Time{}
 		at := cmp.Or(since.UTC().Truncate(time.Second), ch.now)
-		b.Tier = &Tier{Since: at, Rest: at}
+		b.Tier = &Tier{Since: at, Rest: at, Set: ch.now}
 		ch.put(&b)
 		return nil
 	})

@@ -352,6 +352,11 @@ func TestOtherReadingsOfStorage(t *testing.T) {
 	require.Equal(t, "none", c.says(t, "IgnoredList.MediaId", "UpdateMediaStorageClass", "MediaIds", "none", "StorageClass", "IA")[1:5])
 	require.Equal(t, "a", out["ForbiddenList"].(map[string]any)["MediaForbiddenReasonDTO"].([]any)[0].(map[string]any)["MediaId"])
 
+	// What a test says of a class holds for the streams too, however young.
+	c = at(nil)
+	require.True(t, c.SetClass("std", "IA", start.Add(-30*aDay)))
+	require.Equal(t, "Processing", c.says(t, "Status", "UpdateMediaStorageClass", "MediaIds", "std", "StorageClass", "Standard"))
+
 	// An asset of 100 days that was moved into its class just now.
 	for upload, want := range map[bool]string{false: "Failed", true: "Processing"} {
 		c = at(func(o *fakevod.Options) { o.MinimumFromUpload = upload })
