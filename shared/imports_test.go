@@ -59,6 +59,7 @@ var owners = map[string][]string{
 	"golang.org/x/image":                           {"shared/localcloud/..."},
 	"github.com/spf13/cobra":                       {"shared/cmd/vodctl", "shared/cmd/local"},
 	"github.com/mattn/go-runewidth":                {"shared/report"},
+	"github.com/go-analyze/charts":                 {"shared/cmd/vodctl"}, // draws what-if; no function links it
 	"golang.org/x/sync":                            {"shared/vod", "shared/state/...", "shared/act/...", "functions/...", "shared/cmd/vodctl"},
 	"golang.org/x/term":                            {"shared/report", "shared/cmd/vodctl", "shared/cmd/local"},
 	"github.com/stretchr/testify":                  nil,

@@ -17,7 +17,7 @@ func env(vars map[string]string) manifest.Variables {
 func TestOurManifestIsReadWhole(t *testing.T) {
 	m, err := manifest.Read("../../s.yaml", env(map[string]string{"METADATA_QUEUE": "mine"}))
 	require.NoError(t, err)
-	require.Len(t, m.Functions, 5)
+	require.Len(t, m.Functions, 6)
 	f, ok := m.Function("metadata")
 	require.True(t, ok)
 	require.Equal(t, "metadata", f.Name)
