@@ -58,7 +58,7 @@ var duties = map[string][8]string{
 	"told/":               {"", "", "", "crd", "cr", "crd", "", "cr"},
 	"swept/":              {"cr", "cr", "", "d", "", "crd", "", ""},
 	"gone/":               {"cr", "cr", "", "d", "", "crd", "", ""},
-	"imaged/":             {"", "", "", "crd", "", "crd", "", "r"},
+	"imaged/":             {"", "", "", "crd", "r", "crd", "", "r"},
 	"edits/":              {"r", "cr", "cr", "", "", "crd", "", ""},
 	"edits/shard/":        {"r", "cr", "crd", "", "", "crd", "", ""},
 	"edits/index/":        {"r", "cr", "crd", "", "", "crd", "", ""},
