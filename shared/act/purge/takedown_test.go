@@ -54,7 +54,7 @@ func TestATakedownThatRemovesNothing(t *testing.T) {
 	for want, change := range map[string]func(*world, *purge.Takedown){
 		`tag "keep" holds`: func(*world, *purge.Takedown) {},
 		"names who asks":   func(_ *world, t *purge.Takedown) { t.Reason = " " },
-		"0 assets":          func(_ *world, t *purge.Takedown) { t.IDs = nil },
+		"0 assets":         func(_ *world, t *purge.Takedown) { t.IDs = nil },
 		"101 assets": func(_ *world, t *purge.Takedown) {
 			t.IDs = nil
 			for i := range 101 {

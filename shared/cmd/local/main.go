@@ -75,7 +75,7 @@ func (o *options) flags(root *cobra.Command) {
 	flags.StringVar(&o.listen.functions, "functions", "127.0.0.1:0", "address of the functions and of /_local/")
 	flags.StringVar(&o.ports, "ports", "", "fixed ports in a row from this one, such as 9000: vod 9000, mns 9001, oss 9002, functions 9003")
 	flags.BoolVar(&o.tls, "tls", false, "answer HTTPS too, on the same ports, with a certificate made at start; its path is printed and in the env file (LOCAL_CERTIFICATE)")
-	flags.StringArrayVar(&o.readings, "reading", nil, "the other reading of something that the provider's documents leave open, by its name in `local help vod`, mns or fc; may be given again")
+	flags.StringArrayVar(&o.readings, "reading", nil, "the other reading of something that the provider's documents leave open, by its `NAME` in local help vod, local help mns or local help fc; may be given again")
 	root.PersistentFlags().BoolVarP(&o.verbose, "verbose", "v", false, "the functions' logs to standard error")
 }
 
