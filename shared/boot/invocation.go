@@ -52,7 +52,7 @@ func Invocation(ctx context.Context) context.Context {
 
 // ErrNoCredentials says that neither the invocation nor the environment has an
 // access key.
-var ErrNoCredentials = errors.New("no credentials: give the function a role, or set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET")
+var ErrNoCredentials = errors.New("no credentials: give the function a role; for vodctl make a profile of the aliyun CLI, or set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET")
 
 // Credentials answers with the invocation's credentials, else with those of the
 // environment. They are asked for at each call, so a fresh role token is used as

@@ -87,7 +87,7 @@ func (c *Client) report(ctx context.Context, call Call) {
 func (c *Client) attempt(ctx context.Context, req requests.AcsRequest, answer responses.AcsResponse, call *Call) (failed *Error) {
 	id, secret, token, err := c.config.Credentials(ctx)
 	if err == nil && (id == "" || secret == "") {
-		err = errors.New("they are empty")
+		err = errors.New("no credentials: access key or secret is empty")
 	}
 	if err != nil {
 		return noCredentials(ctx, err)
@@ -132,7 +132,7 @@ func (c *Client) attempt(ctx context.Context, req requests.AcsRequest, answer re
 // noCredentials has the kind of its cause, if that has one: keys that could not be
 // fetched today are not keys that are refused.
 func noCredentials(ctx context.Context, cause error) *Error {
-	e := &Error{kind: video.ErrForbidden, Message: "no credentials", cause: cause}
+	e := &Error{kind: video.ErrForbidden, cause: cause}
 	for _, kind := range []error{video.ErrTransient, video.ErrThrottled, video.ErrDeferred} {
 		if errors.Is(cause, kind) {
 			e.kind = kind

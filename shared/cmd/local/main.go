@@ -78,7 +78,7 @@ func (o *options) flags(root *cobra.Command) {
 	flags.DurationVar(&o.class, "class-delay", time.Minute, "how long a change of storage class takes on the library's clock")
 	flags.DurationVar(&o.restore, "restore-delay", time.Hour, "likewise a restore from Archive; one from Cold Archive takes 1 (Expedited), 5 (Standard) or 12 (Bulk) times as long")
 	flags.BoolVar(&o.tls, "tls", false, "answer HTTPS too, on the same ports, with a certificate made at start; its path is printed and in the env file (LOCAL_CERTIFICATE)")
-	flags.StringArrayVar(&o.readings, "reading", nil, "the other reading of something that the provider's documents leave open, by its name in `local help vod`, mns or fc; may be given again")
+	flags.StringArrayVar(&o.readings, "reading", nil, "the other reading of something that the provider's documents leave open, by its `NAME` in local help vod, local help mns or local help fc; may be given again")
 	root.PersistentFlags().BoolVarP(&o.verbose, "verbose", "v", false, "the functions' logs to standard error")
 }
 

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -102,6 +103,17 @@ func (s *story) removal(ctx context.Context) error {
 	return s.proven(ctx, gone)
 }
 
+// typed is a command line as a shell takes it.
+func typed(args []string) string {
+	words := slices.Clone(args)
+	for i, w := range words {
+		if strings.Contains(w, " ") {
+			words[i] = strconv.Quote(w)
+		}
+	}
+	return strings.Join(words, " ")
+}
+
 // halted: a plan is approved, and nothing leaves before the halt is taken back.
 func (s *story) halted(ctx context.Context, plan stored.Plan, before int) error {
 	for _, args := range [][]string{{"approve", plan.ID, "--yes"}, {"halt", "--reason", "second thoughts"}} {
@@ -109,7 +121,7 @@ func (s *story) halted(ctx context.Context, plan stored.Plan, before int) error 
 		if err != nil {
 			return err
 		}
-		s.say("$ vodctl %s", strings.Join(args, " "))
+		s.say("$ vodctl %s", typed(args))
 		s.quote(said)
 	}
 	s.pass(s.cloud.Now(), 3)

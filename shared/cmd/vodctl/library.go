@@ -51,6 +51,8 @@ func openSnapshot(name string) (*snapshot, error) {
 	s, err := readSnapshot(f)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", name, err)
+	} else if len(s.media) == 0 && s.tree == nil {
+		err = fmt.Errorf("%s: the snapshot holds neither an asset nor the tree of categories: run vodctl snapshot %[1]s to its end", name)
 	}
 	return s, errors.Join(err, f.Close())
 }

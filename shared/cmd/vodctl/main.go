@@ -13,6 +13,8 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -48,8 +50,6 @@ type tool struct {
 	started bool // a command runs: what fails now is no misuse
 }
 
-// app is the same in the files of dead letters and queues.
-
 // errUsage marks a misuse: the tool ends with 2.
 var errUsage = errors.New("misused")
 
@@ -82,6 +82,7 @@ func run(ctx context.Context, args []string, a tool) int {
 	}
 	root.AddCommand(topics()...)
 	exemplify(root)
+	named(root)
 	root.SetArgs(args)
 	root.SetIn(a.in)
 	root.SetOut(a.out)
@@ -97,11 +98,44 @@ func run(ctx context.Context, args []string, a tool) int {
 	return 1
 }
 
+// named has every group refuse a command that it does not have: cobra answers one with the
+// group's help and calls that success.
+func named(group *cobra.Command) {
+	group.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		return fmt.Errorf("unknown command %q for %q: see %[2]s --help", args[0], cmd.CommandPath())
+	}
+	group.DisableFlagsInUseLine = true
+	group.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	for _, sub := range group.Commands() {
+		if sub.HasSubCommands() {
+			named(sub)
+		}
+	}
+}
+
+// one takes one argument, out of the command's ValidArgs.
+func one(cmd *cobra.Command, args []string) error {
+	if err := cobra.ExactArgs(1)(cmd, args); err != nil {
+		return err
+	}
+	if !slices.Contains(cmd.ValidArgs, args[0]) {
+		return fmt.Errorf("%q is none of: %s", args[0], strings.Join(cmd.ValidArgs, ", "))
+	}
+	return nil
+}
+
 // boot wires the clients for a command that needs them.
 func (a *tool) boot(required ...string) (*boot.App, error) {
 	level := slog.LevelWarn
 	if a.verbose {
 		level = slog.LevelDebug
 	}
-	return a.load(report.NewLog(a.err, level), required...)
+	app, err := a.load(report.NewLog(a.err, level), required...)
+	if err != nil {
+		return nil, fmt.Errorf("%w\nvodctl help variables says what each variable is and looks like", err)
+	}
+	return app, nil
 }

@@ -57,12 +57,40 @@ func loadFrom(env map[string]string) func(log *slog.Logger, required ...string) 
 }
 
 func TestMisuseEndsWith2AndSaysHow(t *testing.T) {
-	for _, args := range [][]string{{"nothing"}, {"--nothing"}, {"setup"}, {"setup", "--plan", "-o", "xml"}} {
+	for _, args := range [][]string{{"nothing"}, {"--nothing"}, {"setup"}, {"setup", "--plan", "-o", "xml"}, {"plan", "shwo"}, {"rules", "show", "fact"}, {"hlep"}} {
 		code, out, errs := vodctl(t, nil, args...)
 		require.Equal(t, 2, code, args)
 		require.Empty(t, out, args)
 		require.True(t, strings.HasPrefix(errs, "vodctl: "), errs)
 	}
+	for want, args := range map[string][]string{
+		`unknown command "shwo" for "vodctl plan": see vodctl plan --help`: {"plan", "shwo"},
+		`unknown command "hlep" for "vodctl": see vodctl --help`:           {"hlep"},
+		`"fact" is none of: default, schema, facts`:                        {"rules", "show", "fact"},
+	} {
+		_, _, errs := vodctl(t, nil, args...)
+		require.Contains(t, errs, want)
+	}
+	code, out, _ := vodctl(t, nil, "plan")
+	require.Zero(t, code)
+	require.Contains(t, out, "Available Commands:", "a group alone shows its commands")
+}
+
+func TestWhatIsNotSetNamesItsRemedy(t *testing.T) {
+	_, _, errs := vodctl(t, nil, "plan", "list")
+	require.Equal(t, "vodctl: STATE is not set\nvodctl help variables says what each variable is and looks like\n", errs)
+	_, _, errs = vodctl(t, nil, "snapshot", filepath.Join(t.TempDir(), "library.jsonl"))
+	require.Equal(t, 1, strings.Count(errs, "no credentials"), errs)
+	require.Contains(t, errs, "profile of the aliyun CLI")
+}
+
+func TestAnEmptyFileIsNoLibrary(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "library.jsonl")
+	require.NoError(t, os.WriteFile(name, nil, 0o600))
+	code, out, errs := vodctl(t, nil, "plan", "what-if", "--library", name)
+	require.Equal(t, 1, code)
+	require.Empty(t, out)
+	require.Contains(t, errs, name+": the snapshot holds neither an asset nor the tree of categories")
 }
 
 func TestWithoutYesEveryCommandSaysAlikeThatNothingWasDone(t *testing.T) {

@@ -22,7 +22,7 @@ func policyCommand(a *tool) *cobra.Command {
 		},
 	}, &cobra.Command{
 		Use: "show default|schema", Short: "Print the built-in policy, or the JSON Schema for editors",
-		Args: cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs), ValidArgs: []string{"default", "schema"},
+		Args: one, ValidArgs: []string{"default", "schema"},
 		RunE: func(_ *cobra.Command, args []string) error {
 			text := retention.DefaultSource()
 			if args[0] == "schema" {

@@ -112,7 +112,7 @@ func (a *tool) retag(ctx context.Context, r retag) error {
 	if r.ids != "" {
 		hits = a.listed(r, query.Kind, state.Position)
 	}
-	bar := progress{out: a.bar, start: time.Now(), before: state.Diff.Seen, until: query.CreatedTo, quiet: r.quiet}
+	bar := progress{out: a.bar, of: " looked at", start: time.Now(), before: state.Diff.Seen, until: query.CreatedTo, quiet: r.quiet}
 	runErr := t.Backfill(ctx, r.labelled(hits), time.Now().UTC(), func(step tag.Step) error {
 		state.Diff.Add(step)
 		last := step.Hits[len(step.Hits)-1]

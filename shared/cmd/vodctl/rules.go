@@ -47,7 +47,7 @@ func rulesCommand(a *tool) *cobra.Command {
 		Annotations: inRows,
 		Use:         "show default|schema|facts",
 		Short:       "Print the built-in rules, the JSON Schema for editors, or what expressions may ask",
-		Args:        cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+		Args:        one,
 		ValidArgs:   []string{"default", "schema", "facts"},
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.rulesShow(args[0])
