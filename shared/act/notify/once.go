@@ -90,6 +90,25 @@ const (
 	reserve = 15 * time.Second // kept back from the deadline, for the notice itself
 )
 
+// earlierPlans gives the plans of both duties that were made lately, and those of them that
+// wait for a run.
+func earlierPlans(ctx context.Context, o state.Objects, policy *retention.Policy, p removal.Plan) (earlier []removal.Plan, waiting []string, err error) {
+	if earlier, err = plansBefore(ctx, o, p); err != nil {
+		return nil, nil, err
+	}
+	if waiting, err = waitingOf(ctx, o, policy, ofDuty(earlier, p.Duty), p.Created); err != nil {
+		return nil, nil, err
+	}
+	if moves := policy.Moves(); moves != nil {
+		more, err := waitingOf(ctx, o, moves, ofDuty(earlier, moves.Duty), p.Created)
+		if err != nil {
+			return nil, nil, err
+		}
+		waiting = append(waiting, more...)
+	}
+	return earlier, waiting, nil
+}
+
 // sinceLast reads what left since the plan before this one, and which approved plans
 // no run has taken up, nor refused, for more than a day.
 func sinceLast(ctx context.Context, o state.Objects, policy *retention.Policy, p removal.Plan) (s Since) {
@@ -99,16 +118,7 @@ func sinceLast(ctx context.Context, o state.Objects, policy *retention.Policy, p
 		defer cancel()
 	}
 	s.From = p.Created.Add(-day)
-	earlier, err := plansBefore(ctx, o, p)
-	var waiting []string
-	if err == nil {
-		waiting, err = waitingOf(ctx, o, policy, ofDuty(earlier, p.Duty), p.Created)
-	}
-	if moves := policy.Moves(); err == nil && moves != nil {
-		var more []string
-		more, err = waitingOf(ctx, o, moves, ofDuty(earlier, moves.Duty), p.Created)
-		waiting = append(waiting, more...)
-	}
+	earlier, waiting, err := earlierPlans(ctx, o, policy, p)
 	if err != nil {
 		s.Err = err
 		return s

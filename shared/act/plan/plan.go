@@ -121,20 +121,7 @@ func (j Job) goOn(ctx context.Context, d removal.Draft, at time.Time) (Report, e
 	}
 	tick := d.Tick
 	d.Tick = at
-	inputs, err := removal.LoadInputs(ctx, j.State, j.Library, j.Policy, d.At)
-	if err == nil && j.Policy.NeedsPast() {
-		past, damaged, failed := removal.LoadPast(ctx, j.State)
-		inputs.Imaged, inputs.Entered, err = past.Gone, past.Moved, failed
-		for _, fault := range damaged {
-			j.Log.WarnContext(ctx, "which images and moves it tells of is not known; those images are listed once more", slog.Any("error", fault))
-		}
-	}
-	if err == nil {
-		inputs.Leaving, err = removal.LoadLeaving(ctx, j.State, j.Policy, j.Scope, at)
-	}
-	if err == nil {
-		err = j.Policy.CheckInputs(inputs)
-	}
+	inputs, err := j.inputs(ctx, d.At, at)
 	if err != nil {
 		return report, err
 	}
@@ -163,6 +150,25 @@ func (j Job) goOn(ctx context.Context, d removal.Draft, at time.Time) (Report, e
 		report.Missed = report.Plan.Missed(s.before)
 	}
 	return report, err
+}
+
+// inputs reads what the policy must know beside the library, and refuses what lacks.
+func (j Job) inputs(ctx context.Context, moment, at time.Time) (retention.Inputs, error) {
+	inputs, err := removal.LoadInputs(ctx, j.State, j.Library, j.Policy, moment)
+	if err == nil && j.Policy.NeedsPast() {
+		past, damaged, failed := removal.LoadPast(ctx, j.State)
+		inputs.Imaged, inputs.Entered, err = past.Gone, past.Moved, failed
+		for _, fault := range damaged {
+			j.Log.WarnContext(ctx, "which images and moves it tells of is not known; those images are listed once more", slog.Any("error", fault))
+		}
+	}
+	if err == nil {
+		inputs.Leaving, err = removal.LoadLeaving(ctx, j.State, j.Policy, j.Scope, at)
+	}
+	if err == nil {
+		err = j.Policy.CheckInputs(inputs)
+	}
+	return inputs, err
 }
 
 func (j Job) check(at time.Time) error {

@@ -168,10 +168,7 @@ func (r *run) tonight(ctx context.Context, since time.Time) (map[removal.Key]ret
 		}
 		k := keyOf(row.Item)
 		i := item{row.Plan, k}
-		if (row.Kind == retention.Move) != (r.Policy.Duty == retention.Moving) {
-			continue
-		}
-		if row.Event == stored.Note || strings.HasPrefix(row.Plan, state.Takedowns) || row.Tick.Before(since) || seen[i] {
+		if !r.counts(row) || row.Tick.Before(since) || seen[i] {
 			continue
 		}
 		seen[i] = true // what an item's last row says is true
@@ -192,6 +189,11 @@ func (r *run) tonight(ctx context.Context, since time.Time) (map[removal.Key]ret
 		}
 	}
 	return items, nil
+}
+
+// counts says that the row is of an item of a plan of this duty.
+func (r *run) counts(row stored.Row) bool {
+	return (row.Kind == retention.Move) == r.moves() && row.Event != stored.Note && !strings.HasPrefix(row.Plan, state.Takedowns)
 }
 
 // mayBeGone says that an item of which this is the last row was removed, or may have been.

@@ -93,19 +93,18 @@ func (w *work) unsettled() []retention.Item {
 	})
 }
 
-// settleAsked settles a plan that has asked for all it may ask for. It has nothing to call, so
-// that neither its time nor its approval nor a changed policy is asked; false: it is not so.
-func (r *run) settleAsked(ctx context.Context, p plan, a *Applied) (done bool, err error) {
+// asked says whether all that is approved of a plan was asked for, and some of it is open.
+func (r *run) asked(ctx context.Context, p plan, a *Applied) (w *work, asked bool, err error) {
 	c := consent{}
 	switch approval, err := stored.ReadApproval(ctx, r.State, p.Plan); {
 	case err == nil:
 		c.by, c.first = approval.By, approval.First
 	case !errors.Is(err, video.ErrNotFound) && !errors.Is(err, state.ErrCorrupt):
-		return false, err
+		return nil, false, err
 	}
-	w := r.work(p.Plan, c, a)
+	w = r.work(p.Plan, c, a)
 	if err := w.open(ctx); err != nil || !w.opened || len(w.tally.Open()) == 0 {
-		return false, err
+		return nil, false, err
 	}
 	waits := 0
 	err = w.entries(ctx, func(v retention.Verdict, _ int) error {
@@ -117,9 +116,16 @@ func (r *run) settleAsked(ctx context.Context, p plan, a *Applied) (done bool, e
 		return nil
 	})
 	if corrupt(err) != nil && errors.Is(corrupt(err), errCorrupt) {
-		return false, nil // it is told with the rest
+		return nil, false, nil // it is told with the rest
 	}
-	if err != nil || waits > 0 {
+	return w, waits == 0, err
+}
+
+// settleAsked settles a plan that has asked for all it may ask for. It has nothing to call, so
+// that neither its time nor its approval nor a changed policy is asked; false: it is not so.
+func (r *run) settleAsked(ctx context.Context, p plan, a *Applied) (done bool, err error) {
+	w, asked, err := r.asked(ctx, p, a)
+	if err != nil || !asked {
 		return false, err
 	}
 	if err := w.settle(ctx, p.refused != ""); err != nil {
@@ -129,11 +135,11 @@ func (r *run) settleAsked(ctx context.Context, p plan, a *Applied) (done bool, e
 	if err := w.entries(ctx, func(v retention.Verdict, _ int) error { a.Left += len(v.Items); return nil }); err != nil {
 		return false, err
 	}
-	switch open := len(w.tally.Open()); {
-	case a.Left == 0:
+	switch a.Left {
+	case 0:
 		a.Status = Ended
 		return true, w.over(ctx, "")
-	case a.Left == open:
+	case len(w.tally.Open()):
 		a.Status, a.Why = UnderWay, changing
 		return true, nil
 	}

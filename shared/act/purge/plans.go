@@ -202,6 +202,12 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 	case c.by == "" && r.Policy.SelfApproving && p.ID != r.latest.ID:
 		return Applied{}, r.tidy(ctx, p) // the latest stands in for it
 	}
+	return r.applyWith(ctx, p, c, a)
+}
+
+// applyWith applies a plan that may be applied, if somebody approved it and it is within the
+// guards.
+func (r *run) applyWith(ctx context.Context, p plan, c consent, a Applied) (Applied, error) {
 	w := r.work(p.Plan, c, &a)
 	if err := w.open(ctx); err != nil {
 		return Applied{}, err

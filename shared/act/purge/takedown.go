@@ -1,6 +1,7 @@
 package purge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -290,12 +291,7 @@ func (w *work) prove(ctx context.Context, items []retention.Item, whole, last bo
 	}
 	outcomes := make([]video.Outcome, len(items))
 	for i, item := range items {
-		a := video.Answer[video.Media]{ID: item.ID, Err: err}
-		if at := slices.IndexFunc(answers, func(a video.Answer[video.Media]) bool { return a.ID == item.ID }); at >= 0 {
-			a = answers[at]
-		} else if err == nil {
-			a.Err = video.ErrUnknownOutcome
-		}
+		a := answerOf(item.ID, answers, err)
 		p, f := w.tally.Of(keyOf(item)), retention.Look(item, a)
 		if outcomes[i] = proved(item, p, f); outcomes[i].Result == video.Failed && strings.HasSuffix(a.Value.StorageClass, "Changing") {
 			outcomes[i].Reason += ": its storage class is being changed, and VOD deletes nothing meanwhile; run the takedown again when that is over"
@@ -320,6 +316,14 @@ func (w *work) prove(ctx context.Context, items []retention.Item, whole, last bo
 		return outcomes, err
 	}
 	return outcomes, w.over(ctx, "")
+}
+
+// answerOf is the answer about an asset. One that is left out does not tell of it.
+func answerOf(id video.ID, answers []video.Answer[video.Media], err error) video.Answer[video.Media] {
+	if at := slices.IndexFunc(answers, func(a video.Answer[video.Media]) bool { return a.ID == id }); at >= 0 {
+		return answers[at]
+	}
+	return video.Answer[video.Media]{ID: id, Err: cmp.Or(err, video.ErrUnknownOutcome)}
 }
 
 // proved words what a read says of an item that was to be taken down.

@@ -47,14 +47,6 @@ func (n *simulated) print(w io.Writer) error {
 	return nil
 }
 
-// total is how many bytes are stored.
-func (n *simulated) total() (sum int64) {
-	for _, bytes := range n.stored {
-		sum += bytes
-	}
-	return sum
-}
-
 // once is what the night's plans cost once. ok is false when an item has no price.
 func (n *simulated) once() (sum float64, ok bool) {
 	ok = true
@@ -93,33 +85,7 @@ func (a *tool) nightRows(nights []simulated) error {
 	}
 	rows := a.rows(heads...)
 	for _, n := range nights {
-		p := n.plans[0]
-		line := nightLine{Plan: p, Stored: n.stored}
-		over := p.Over
-		cells := []any{report.Day(p.Created), p.Library.Media, p.Items, p.Media, report.Size(p.Bytes), p.PendingItems}
-		var moved []any
-		if moving {
-			m := n.plans[1]
-			line.Moves = &m
-			over = append(over[:len(over):len(over)], m.Over...)
-			moved = []any{m.Items, report.Size(m.Bytes)}
-		}
-		cells = append(append(cells, strings.Join(over, "; ")), moved...)
-		if moving || priced {
-			for _, class := range classes {
-				cells = append(cells, report.Size(n.stored[class]))
-			}
-		}
-		if priced {
-			month, once := any("no price"), any("no price")
-			if sum, ok := n.prices.Month(n.stored); ok {
-				month, line.Month = fmt.Sprintf("%.2f", sum), &sum
-			}
-			if sum, ok := n.once(); ok {
-				once = fmt.Sprintf("%.2f", sum)
-			}
-			cells = append(cells, month, once)
-		}
+		line, cells := n.row(moving, priced)
 		rows.Add(line, cells...)
 	}
 	if err := rows.Print(); err != nil {
@@ -129,6 +95,38 @@ func (a *tool) nightRows(nights []simulated) error {
 		return a.warn("%s of unknown size or storage class, which the bytes leave out", report.Count(last.unknown, "asset"))
 	}
 	return nil
+}
+
+// row is a night as a line of JSON and as cells.
+func (n *simulated) row(moving, priced bool) (nightLine, []any) {
+	p := n.plans[0]
+	line := nightLine{Plan: p, Stored: n.stored}
+	over := p.Over
+	cells := []any{report.Day(p.Created), p.Library.Media, p.Items, p.Media, report.Size(p.Bytes), p.PendingItems}
+	var moved []any
+	if moving {
+		m := n.plans[1]
+		line.Moves = &m
+		over = append(over[:len(over):len(over)], m.Over...)
+		moved = []any{m.Items, report.Size(m.Bytes)}
+	}
+	cells = append(append(cells, strings.Join(over, "; ")), moved...)
+	if moving || priced {
+		for _, class := range classes {
+			cells = append(cells, report.Size(n.stored[class]))
+		}
+	}
+	if priced {
+		month, once := any("no price"), any("no price")
+		if sum, ok := n.prices.Month(n.stored); ok {
+			month, line.Month = fmt.Sprintf("%.2f", sum), &sum
+		}
+		if sum, ok := n.once(); ok {
+			once = fmt.Sprintf("%.2f", sum)
+		}
+		cells = append(cells, month, once)
+	}
+	return line, cells
 }
 
 // drawNights draws the stored bytes by class and, where every class has a price, what they

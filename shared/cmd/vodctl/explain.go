@@ -54,6 +54,25 @@ type verdict struct {
 	Unmoved []retention.Keep `json:"unmoved,omitempty"`
 }
 
+// addMoves adds what the policy's moves are for the same assets.
+func addMoves(ctx context.Context, app *boot.App, o state.Objects, moves *retention.Policy, inputs retention.Inputs, p removal.Plan, all []verdict) (err error) {
+	if inputs.Leaving, err = removal.LoadLeaving(ctx, o, moves, p.Scope, p.Created); err != nil {
+		return err
+	}
+	ids := make([]video.ID, len(all))
+	for i := range all {
+		ids[i] = all[i].ID
+	}
+	too, err := verdicts(ctx, app, o, moves, inputs, removal.Plan{Created: p.Created}, ids)
+	if err != nil {
+		return err
+	}
+	for i := range all {
+		all[i].Moves, all[i].Unmoved = too[i].Takes, too[i].Keeps
+	}
+	return nil
+}
+
 func (a *tool) explainPlan(ctx context.Context, plan string, ids []video.ID) error {
 	return a.withState(ctx, func(app *boot.App, o *state.Store) error {
 		policy, err := night.Policy(ctx, app)
@@ -81,15 +100,8 @@ func (a *tool) explainPlan(ctx context.Context, plan string, ids []video.ID) err
 			return err
 		}
 		if moves := policy.Moves(); moves != nil && p.Duty == retention.Removing {
-			if inputs.Leaving, err = removal.LoadLeaving(ctx, o, moves, p.Scope, p.Created); err != nil {
+			if err := addMoves(ctx, app, o, moves, inputs, p, all); err != nil {
 				return err
-			}
-			too, err := verdicts(ctx, app, o, moves, inputs, removal.Plan{Created: p.Created}, ids)
-			if err != nil {
-				return err
-			}
-			for i := range all {
-				all[i].Moves, all[i].Unmoved = too[i].Takes, too[i].Keeps
 			}
 		}
 		return a.present(all, func() error {

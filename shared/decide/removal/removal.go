@@ -307,10 +307,8 @@ func fresh(p Progress, a Attempt, g Gate) Move {
 
 // uncalled is how an item ends without a call; false: nothing speaks against one.
 func uncalled(p Progress, f retention.Found) (m Move, ended bool) {
-	if f.Item.Kind == retention.Move {
-		if m, ended := unmoved(p, f); ended {
-			return m, true
-		}
+	if m, ended := unmoved(p, f); ended {
+		return m, true
 	}
 	maybe := (p.Tries > 0 || f.Unsure) && f.Presence == retention.Untold // an earlier call may have had its effect
 	switch {
@@ -335,6 +333,8 @@ func uncalled(p Progress, f retention.Found) (m Move, ended bool) {
 // unmoved is how a move ends without a call where that differs from a removal.
 func unmoved(p Progress, f retention.Found) (m Move, ended bool) {
 	switch {
+	case f.Item.Kind != retention.Move:
+		return Move{}, false
 	case errors.Is(f.Err, video.ErrNotFound):
 		return end(video.Missing, GoneUnmoved), true
 	case f.Presence == retention.Absent && p.Tries > 0:
@@ -397,12 +397,15 @@ func settle(p Progress, a Attempt, g Gate) Move {
 	if a.Found == nil {
 		return Move{Step: Settle}
 	}
-	f := *a.Found
-	if p.Item.Kind == retention.Move {
-		if m, known := settleMove(p, a, g); known {
-			return m
-		}
+	if m, known := settleMove(p, a, g); known {
+		return m
 	}
+	return settleRemoval(a, g)
+}
+
+// settleRemoval is settle of what leaves the library.
+func settleRemoval(a Attempt, g Gate) Move {
+	f := *a.Found
 	switch {
 	case f.Presence == retention.Absent:
 		return end(video.Done, GoneAfterCall)
@@ -424,6 +427,8 @@ func settle(p Progress, a Attempt, g Gate) Move {
 func settleMove(p Progress, a Attempt, g Gate) (m Move, known bool) {
 	f := *a.Found
 	switch {
+	case p.Item.Kind != retention.Move:
+		return Move{}, false
 	case errors.Is(f.Err, video.ErrNotFound):
 		return end(video.Missing, GoneUnmoved), true
 	case f.Presence == retention.Absent:

@@ -112,21 +112,40 @@ func (b builder) moverGoesTogether(path string, r ruleDoc, usage bool) {
 	d, rule := *r.Move, path[:len(path)-len(".move")]
 	b.oneOf(rule+".since", r.Since, uploaded, modified, viewed)
 	views := d.InUse > 0 || r.Since == viewed
+	ladder := len(d.Ladder) > 0
 	switch {
 	case b.f.Has(rule + ".remove"):
 		b.f.Add(rule, "remove and move in one rule", "write two rules, each with its age")
 	case r.Unsafe:
 		b.f.Add(rule+".unsafe", "unsafe is for rules that remove", "leave it out")
-	case d.To == "" && len(d.Ladder) == 0 && !d.Restore:
-		b.f.Add(path, "nothing is named to do", "to: IA; or a ladder of {older_than: 90d, to: IA}; or restore: true")
 	case d.To == "Standard":
 		b.f.Add(path+".to", "nothing gets colder by moving to Standard", "restore: true takes back to Standard what was viewed within in_use")
-	case len(d.Ladder) > 0 && (d.To != "" || d.Scope != "" || b.f.Has(rule+".older_than")):
-		b.f.Add(path, "a ladder has its own ages, classes and scopes", "leave out to, scope and the rule's older_than")
-	case d.To != "" && !b.f.Has(rule+".older_than"):
+	case !ladder && d.To == "":
+		b.restoresOnly(path, rule, d, views, usage)
+	case !ladder && !b.f.Has(rule+".older_than"):
 		b.f.Add(rule, "a rule without older_than has no bound", "older_than: 90d")
-	case d.To == "" && len(d.Ladder) == 0 && b.f.Has(rule+".older_than"):
+	case ladder && (d.To != "" || d.Scope != "" || b.f.Has(rule+".older_than")):
+		b.f.Add(path, "a ladder has its own ages, classes and scopes", "leave out to, scope and the rule's older_than")
+	default:
+		b.viewsGoTogether(path, d, views, usage)
+	}
+}
+
+// restoresOnly is the same for a rule that names no class.
+func (b builder) restoresOnly(path, rule string, d moveDoc, views, usage bool) {
+	switch {
+	case !d.Restore:
+		b.f.Add(path, "nothing is named to do", "to: IA; or a ladder of {older_than: 90d, to: IA}; or restore: true")
+	case b.f.Has(rule + ".older_than"):
 		b.f.Add(rule+".older_than", "older_than goes with to", "in_use: 30d says what is in use")
+	default:
+		b.viewsGoTogether(path, d, views, usage)
+	}
+}
+
+// viewsGoTogether is the same for the keys that ask for views.
+func (b builder) viewsGoTogether(path string, d moveDoc, views, usage bool) {
+	switch {
 	case d.Restore && d.InUse == 0:
 		b.f.Add(path+".restore", "restore needs to know what is in use", "in_use: 30d")
 	case d.Unlisted != "" && d.InUse == 0:

@@ -92,13 +92,7 @@ func (m *Money) Add(o Money) {
 // What has no size or no price, or lies in two classes, is Unpriced.
 func (p Prices) Of(i Item, class string, since time.Duration) Money {
 	unpriced := Money{Unpriced: 1}
-	source, rest := parts(cmp.Or(class, "Standard"))
-	from := rest
-	if i.Kind == Source || i.Kind == Move && i.Part == SourcePart {
-		from = source
-	} else if (i.Kind == Whole || i.Kind == Move) && source != rest {
-		return unpriced
-	}
+	from := i.from(class)
 	price, known := p.PerGB[from]
 	if !known || i.Bytes < 0 {
 		return unpriced
@@ -120,6 +114,18 @@ func (p Prices) Of(i Item, class string, since time.Duration) Money {
 	m.Month -= to * gb
 	m.Retrieval, m.Moves = retrieval*gb, moves/10_000
 	return m
+}
+
+// from is the class that the item leaves; empty: it lies in two.
+func (i Item) from(class string) string {
+	source, rest := parts(cmp.Or(class, "Standard"))
+	switch {
+	case i.Kind == Source || i.Kind == Move && i.Part == SourcePart:
+		return source
+	case (i.Kind == Whole || i.Kind == Move) && source != rest:
+		return ""
+	}
+	return rest
 }
 
 // Stored adds what an asset holds, in bytes, by storage class. ok is false when a size or

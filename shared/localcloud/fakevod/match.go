@@ -243,28 +243,15 @@ func (p *parser) predicate() (matcher, error) {
 	}
 	field := p.text
 	p.last = field
-	can, known := fields[p.kind][field]
-	if p.doubt.StorageClassFilter && field == "StorageClass" && (p.kind == "video" || p.kind == "audio") {
-		can, known = "EM", true
-	}
-	if !known {
+	can := p.can(field)
+	if can == "" {
 		return matcher{}, p.wrong()
 	}
 	if err := p.next(); err != nil {
 		return matcher{}, err
 	}
 	if p.keyword("in") {
-		if !strings.Contains(can, "M") {
-			return matcher{}, p.wrong()
-		}
-		if err := p.next(); err != nil {
-			return matcher{}, err
-		}
-		values, err := p.list()
-		if err != nil {
-			return matcher{}, err
-		}
-		return matcher{test: p.oneOf(field, can, values)}, nil
+		return p.among(field, can)
 	}
 	if err := p.take("="); err != nil {
 		return matcher{}, err
@@ -280,6 +267,29 @@ func (p *parser) predicate() (matcher, error) {
 	}
 	value := p.text
 	return matcher{test: p.oneOf(field, can, []string{value})}, p.next()
+}
+
+// can says what may be asked of a field; empty: it is none.
+func (p *parser) can(field string) string {
+	if p.doubt.StorageClassFilter && field == "StorageClass" && (p.kind == "video" || p.kind == "audio") {
+		return "EM"
+	}
+	return fields[p.kind][field]
+}
+
+// among reads what follows "in".
+func (p *parser) among(field, can string) (matcher, error) {
+	if !strings.Contains(can, "M") {
+		return matcher{}, p.wrong()
+	}
+	if err := p.next(); err != nil {
+		return matcher{}, err
+	}
+	values, err := p.list()
+	if err != nil {
+		return matcher{}, err
+	}
+	return matcher{test: p.oneOf(field, can, values)}, nil
 }
 
 func (p *parser) list() ([]string, error) {

@@ -439,18 +439,25 @@ func (a *Asset) streamKey(st Stream) string {
 
 func clip16(id string) string { return id[:min(16, len(id))] }
 
+func (c *call) wantsStream(st Stream) bool {
+	return c.wants("Formats", st.Format) && c.wants("Definition", st.Definition) && c.wants("StreamType", st.kind())
+}
+
 // plays are the streams that a caller wants to play, or why there are none.
 func (s *Server) plays(c *call, a *Asset, output string) ([]playWire, *fault) {
 	single := c.choice("ResultType") == "Single"
 	source, rest := s.readable(a, c.now)
+	if s.opt.ArchivedPlays && !a.changing() {
+		source, rest = true, true
+	}
 	locked, frozen, out := false, false, []playWire{}
 	for _, st := range a.Streams {
-		open := rest || s.opt.ArchivedPlays && !a.changing()
+		open := rest
 		if st.Definition == "OD" {
-			open = source || s.opt.ArchivedPlays && !a.changing()
+			open = source
 		}
 		switch {
-		case !c.wants("Formats", st.Format) || !c.wants("Definition", st.Definition) || !c.wants("StreamType", st.kind()):
+		case !c.wantsStream(st):
 		case single && st.Invisible:
 		case !open:
 			frozen = true

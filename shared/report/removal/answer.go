@@ -97,17 +97,11 @@ func (a PlanAnswer) Notice(err error) (text string, incidents []notify.Incident)
 	say := func(code stored.IncidentCode, format string, args ...any) {
 		incidents = append(incidents, notify.Incident{Code: code, Text: fmt.Sprintf(format, args...)})
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		say(stored.IncidentNoRun, "%v", err)
 		return "no plan: " + err.Error(), incidents
-	case a.Plan == "":
-		text = fmt.Sprintf("%s read, the plan is not finished", report.Count(a.Read, "asset"))
-	case len(a.To) > 0:
-		text = fmt.Sprintf("plan %s %s", a.Plan, MovesText(a.To))
-	default:
-		text = fmt.Sprintf("plan %s lists %s of %s: %s", a.Plan, report.Count(a.Items, "item"), report.Count(a.Media, "asset"), report.Bytes(a.Bytes))
 	}
+	text = a.text()
 	for _, over := range a.Over {
 		say(stored.IncidentOverGuards, "over a guard: %s", over)
 	}
@@ -142,6 +136,17 @@ func (a PlanAnswer) Notice(err error) (text string, incidents []notify.Incident)
 		}
 	}
 	return text, incidents
+}
+
+// text words what the plan lists.
+func (a PlanAnswer) text() string {
+	switch {
+	case a.Plan == "":
+		return fmt.Sprintf("%s read, the plan is not finished", report.Count(a.Read, "asset"))
+	case len(a.To) > 0:
+		return fmt.Sprintf("plan %s %s", a.Plan, MovesText(a.To))
+	}
+	return fmt.Sprintf("plan %s lists %s of %s: %s", a.Plan, report.Count(a.Items, "item"), report.Count(a.Media, "asset"), report.Bytes(a.Bytes))
 }
 
 // MovesText words what a plan moves: moves 812 assets to IA (3.1 TB).

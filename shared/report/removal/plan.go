@@ -24,14 +24,7 @@ func Plan(w io.Writer, p stored.Plan) error {
 	e.say("  account %s, region %s%s", p.Account, p.Region, prefixed(", application ", p.App))
 	e.say("  made %s, to be applied before %s", p.Created.Format(time.DateTime), p.Expires.Format(time.DateTime))
 	e.say("  %s in the library%s, %s", report.Count(p.Library.Media, "asset"), unread(p.Library.Unread), would(p))
-	if p.Items > 0 {
-		calls := report.Count(p.Work.Deletes, "call") + " to delete"
-		if p.Duty == retention.Moving {
-			calls = report.Count(p.Work.Deletes, "call") + " to move"
-		}
-		e.say("  %s to read again and %s, about %s", report.Count(p.Work.Reads, "call"), calls,
-			report.Duration(time.Duration(p.Work.Minutes*float64(time.Minute))))
-	}
+	e.work(p)
 	if p.Unreadable() > 0 {
 		e.say("  NOBODY CAN PLAY %s of them afterwards, until they are restored", report.Number(p.Unreadable()))
 	}
@@ -82,6 +75,19 @@ func Plan(w io.Writer, p stored.Plan) error {
 		e.say("\n  %s in their grace: vodctl pending", report.Count(p.PendingItems, "item"))
 	}
 	return e.err
+}
+
+// work tells what applying the plan costs in calls and time.
+func (l *lines) work(p stored.Plan) {
+	if p.Items == 0 {
+		return
+	}
+	calls := report.Count(p.Work.Deletes, "call") + " to delete"
+	if p.Duty == retention.Moving {
+		calls = report.Count(p.Work.Deletes, "call") + " to move"
+	}
+	l.say("  %s to read again and %s, about %s", report.Count(p.Work.Reads, "call"), calls,
+		report.Duration(time.Duration(p.Work.Minutes*float64(time.Minute))))
 }
 
 // would says what a plan would do.
