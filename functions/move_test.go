@@ -85,7 +85,7 @@ moves: {guards: {count: 1000, percent: 100, unknown: 1000, bytes: 1TB}}
 	require.NoError(t, err)
 	for run := 0; ; run++ {
 		require.Less(t, run, 40)
-		if run < 2 {
+		if run < 3 {
 			c.SetFaults(faults...)
 		} else {
 			c.SetFaults()

@@ -86,3 +86,57 @@ func BenchmarkRemoval(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkMoves asks for moves by the real client, 20 assets a call, and tells the time in
+// parts of what the documented 50 calls a second allow at the default share and in whole.
+// SOAK=1 takes the full size.
+func BenchmarkMoves(b *testing.B) {
+	for share, n := range map[float64]int{0.25: 6_000, 1: 20_000} {
+		if os.Getenv("SOAK") != "" {
+			n = 100_000
+		}
+		b.Run(fmt.Sprintf("share %g", share), func(b *testing.B) { benchMoves(b, share, n) })
+	}
+}
+
+func benchMoves(b *testing.B, share float64, n int) {
+	for b.Loop() {
+		b.StopTimer()
+		cloud := localcloud.RunT(b, localcloud.Options{Callback: "none", Start: made, Faults: "none"})
+		all := make([]fakevod.Asset, n)
+		for i := range all {
+			created := at(90).Add(time.Duration(i) * time.Second)
+			all[i] = fakevod.Asset{Kind: "video", Size: 5000, Duration: 60, Status: "Normal", Created: created,
+				Source: &fakevod.Source{Status: "Normal", FileName: "x.mp4", Created: created, Media: fakevod.Media{Size: 5000, Duration: 60, Width: 1280, Height: 720}}}
+		}
+		cloud.VOD.Seed(all...)
+		env := cloud.Env()
+		client, err := vod.New(vod.Config{Endpoint: env["VOD_ENDPOINT"], Region: "cn-shanghai", Share: share,
+			Credentials: vod.Static(env["ALIBABA_CLOUD_ACCESS_KEY_ID"], env["ALIBABA_CLOUD_ACCESS_KEY_SECRET"], "")})
+		require.NoError(b, err)
+		store, err := state.Open(b.Context(), "file:"+b.TempDir(), state.Options{})
+		require.NoError(b, err)
+		p, err := retention.Parse("bench.yaml", []byte(cooling))
+		require.NoError(b, err)
+		scope := video.Scope{Region: "cn-shanghai", Account: "1"}
+		made, err := plan.Job{Library: client, State: store, Policy: p.Moves(), Scope: scope}.Run(b.Context(), cloud.Now())
+		require.NoError(b, err)
+		require.Equal(b, n, made.Plan.Items)
+		_, err = removal.Approve(b.Context(), store, made.Plan, "anna", "", time.Now(), 0)
+		require.NoError(b, err)
+		began := time.Now()
+		b.StartTimer()
+		r, err := purge.Job{Mover: client, State: store, Policy: p.Moves(), Scope: scope}.Run(b.Context(), cloud.Now())
+		b.StopTimer()
+		took := time.Since(began).Seconds()
+		require.NoError(b, err)
+		require.Equal(b, purge.UnderWay, r.Plans[0].Status, r.Plans[0].Why)
+		calls := (n + 19) / 20
+		require.Equal(b, calls, cloud.VOD.Log().Count("UpdateMediaStorageClass"))
+		b.ReportMetric(took/(float64(calls)/50/share), "of-the-rate's-time")
+		b.ReportMetric(float64(calls), "calls")
+		b.ReportMetric(float64(n)/took*86400/50_000, "of-the-console's-day")
+		require.NoError(b, store.Close())
+		b.StartTimer()
+	}
+}
