@@ -5,7 +5,7 @@
 // It refuses what it cannot read with ErrMalformed and never with a panic, and it
 // accepts every form the provider's documents show, since they disagree with each
 // other. It makes no call, keeps no clock (the time is an argument) and decides
-// nothing: a notification is a hint about a media, never the truth about it.
+// nothing: a notification is a hint about an asset, never the truth about it.
 package events
 
 import (

@@ -1,4 +1,4 @@
-// Command autotag tags media by rules: when VOD announces them, by callback or
+// Command autotag tags assets by rules: when VOD announces them, by callback or
 // by queue, and for whatever was not announced by a timer that looks back.
 package main
 

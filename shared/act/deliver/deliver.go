@@ -5,7 +5,8 @@
 //	intake    a batch is decoded; a message that points under STATE is followed; changes
 //	          without a moment of issue get one; what nothing can carry out is noted
 //	outcome   act/edit carries the changes out; each message then is done, goes back into
-//	          its queue with a delay, or is a dead letter with its reason
+//	          its queue with a delay (firstDelay to maxDelay), or is a dead
+//	          letter with its reason
 //	envelope  what goes round in a message: its tries, when it was seen first, and the
 //	          body as its sender sent it; what fits no queue lies under STATE
 //	pull      without a trigger batches are taken from the queue at a timer's tick

@@ -1,8 +1,8 @@
-// Package edit carries out a batch of metadata changes: it reads the media, lets
+// Package edit carries out a batch of metadata changes: it reads the assets, lets
 // decide/editing fold the changes, remembers in the journal what it is about to
 // do, writes the difference, and says for every change what came of it.
 //
-// n media cost ⌈n/20⌉ reads and the m that differ ⌈m/20⌉ writes. Reading goes on
+// n assets cost ⌈n/20⌉ reads and the m that differ ⌈m/20⌉ writes. Reading goes on
 // while what was read before is written, and the journal learns of each write as it
 // ends, so who takes over from a killed Editor does little of it again. A write
 // whose outcome is unknown is settled by reading again. An Editor is meant to be the

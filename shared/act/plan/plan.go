@@ -1,4 +1,4 @@
-// Package plan reads a library, asks the retention policy about each media and
+// Package plan reads a library, asks the retention policy about each asset and
 // writes what would go, or would be moved, and why, as a plan into the state.
 //
 // It cannot remove anything: the library it declares has no such method. It holds

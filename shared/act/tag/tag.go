@@ -1,4 +1,4 @@
-// Package tag brings media in line with the tagging rules: it reads them again,
+// Package tag brings assets in line with the tagging rules: it reads them again,
 // lets the rules decide, and writes what differs, straight to the library or by
 // way of the metadata queue.
 //

@@ -3,6 +3,9 @@
 // output, everything else to standard error; it ends 0 when done, 1 when
 // something failed, 2 when it was misused. Whatever removes or writes only lists
 // unless --yes is given.
+//
+// Each group of commands has a file of its name: plan list and its columns are in plan.go.
+// print_test.go holds the columns of every command, help/ the pages of vodctl help.
 package main
 
 import (

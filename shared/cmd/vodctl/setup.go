@@ -28,7 +28,7 @@ func setupCommand(a *tool) *cobra.Command {
 	cmd := &cobra.Command{
 		Annotations: inRows,
 		Use:         "setup --plan | --manifest FILE",
-		Short:       "Print what the account still needs: queues, roles, bucket, callback setting; check the manifest",
+		Short:       "Print what an account needs: queues, roles, bucket, callback setting; check the manifest",
 		Args:        cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if !plan && file == "" {
@@ -42,7 +42,7 @@ func setupCommand(a *tool) *cobra.Command {
 			return a.setup(file)
 		},
 	}
-	cmd.Flags().BoolVar(&plan, "plan", false, "only print (it does nothing else)")
+	cmd.Flags().BoolVar(&plan, "plan", false, "print it; the account itself is not looked at")
 	cmd.Flags().StringVar(&file, "manifest", "", "check that this s.yaml gives the metadata queue the one intake that METADATA_INTAKE says")
 	return cmd
 }

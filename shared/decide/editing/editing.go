@@ -1,5 +1,5 @@
 // Package editing decides what a batch of metadata changes comes to: the changes
-// of one media fold, in the order in which they were issued, into one update that
+// of one asset fold, in the order in which they were issued, into one update that
 // sends only what differs from what the library holds, and every change gets its
 // own verdict.
 //

@@ -1,4 +1,4 @@
-// Package retention chooses what may leave the library: a policy, one media and
+// Package retention chooses what may leave the library: a policy, one asset and
 // a moment go in; items to remove and reasons to keep come out.
 //
 // It refuses to guess. A missing fact, an expression that fails, an unreadable
@@ -6,6 +6,10 @@
 // order of rules can beat them. The zero policy removes nothing, and a policy
 // file that is empty, catches everything or has no bound is refused as a whole.
 // It knows no clock, no network and no log: the same input gives the same plan.
+//
+// To change it: a reason to keep is a Why below, given in judge.go (holds in holds.go, and in
+// recheck.go for what is read again before it goes); a key of the policy is in policy.go and
+// policy.schema.json.
 //
 // # Why
 //

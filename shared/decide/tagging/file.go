@@ -1,4 +1,4 @@
-// Package tagging decides which tags, title, category and description a media
+// Package tagging decides which tags, title, category and description an asset
 // should have, by rules that people write in a file, and where each came from.
 //
 // It makes no call and reads no clock. It never touches a tag that the file could
