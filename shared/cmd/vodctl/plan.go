@@ -116,12 +116,8 @@ func (a *tool) sayMoves(ctx context.Context, o state.Objects, p removal.Plan) er
 	if err != nil || moving.ID == "" {
 		return err
 	}
-	what := "moves nothing"
-	if len(moving.Moves) > 0 {
-		what = reports.MovesText(moving.Moves)
-	}
 	status, err := planStatus(ctx, o, moving)
-	return errors.Join(err, a.say("  Plan %s %s: %s; vodctl plan show %s\n", moving.ID, what, status, moving.ID))
+	return errors.Join(err, a.say("  Plan %s %s: %s; vodctl plan show %s\n", moving.ID, reports.MovesText(moving.Moves), status, moving.ID))
 }
 
 func (a *tool) listPlans(ctx context.Context) error {

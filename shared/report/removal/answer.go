@@ -149,8 +149,11 @@ func (a PlanAnswer) text() string {
 	return fmt.Sprintf("plan %s lists %s of %s: %s", a.Plan, report.Count(a.Items, "item"), report.Count(a.Media, "asset"), report.Bytes(a.Bytes))
 }
 
-// MovesText words what a plan moves: moves 812 assets to IA (3.1 TB).
+// MovesText words what a plan moves: moves 812 assets to IA (3.1 TB), or moves nothing.
 func MovesText(to []stored.MoveTotals) string {
+	if len(to) == 0 {
+		return "moves nothing"
+	}
 	var texts []string
 	for _, m := range to {
 		what := report.Count(m.Items, "asset")

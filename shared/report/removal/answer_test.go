@@ -46,3 +46,17 @@ func TestNumbersAndDatesOfAPlanStayWhatTheyAre(t *testing.T) {
 	require.Equal(t, []string{"v1", "'=1", "2026-03-01T02:03:04Z", "stream", "'-job", "1500", "'+r", "'-5 °C;' =now", ""}, rows[1])
 	require.Equal(t, []string{"v1", "'=1", "2026-03-01T02:03:04Z", "source", "", "", "", "", ""}, rows[2])
 }
+
+func TestAPlanThatMovesIsWordedAsOne(t *testing.T) {
+	for want, moves := range map[string][]stored.MoveTotals{
+		"0 assets in the library, it moves nothing\n": nil,
+		"0 assets in the library, it moves 2 assets to IA (5 B), 1 source file to Archive (3 B, also before the minimum time of their class is over)\n": {
+			{To: "IA", Scope: retention.AllParts, Totals: stored.Totals{Media: 2, Items: 2, Bytes: 5}},
+			{To: "Archive", Scope: retention.SourcePart, Early: true, Totals: stored.Totals{Media: 1, Items: 1, Bytes: 3}},
+		},
+	} {
+		var b strings.Builder
+		require.NoError(t, removal.Plan(&b, stored.Plan{Duty: retention.Moving, Moves: moves}))
+		require.Contains(t, b.String(), want)
+	}
+}

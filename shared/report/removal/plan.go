@@ -93,12 +93,7 @@ func (l *lines) work(p stored.Plan) {
 // would says what a plan would do.
 func would(p stored.Plan) string {
 	if p.Duty == retention.Moving {
-		var to []string
-		for _, m := range p.Moves {
-			to = append(to, fmt.Sprintf("%s to %s%s, %s%s", report.Number(m.Media), m.To, when(m.Scope == retention.SourcePart, " (the source file only)"), sized(m.Totals),
-				when(m.Early, ", before the minimum time of their class")))
-		}
-		return strings.TrimSuffix("would move "+strings.Join(to, "; "), " ") + when(len(to) == 0, "none")
+		return "it " + MovesText(p.Moves)
 	}
 	return fmt.Sprintf("%s would lose %s: %s", report.Number(p.Media), report.Count(p.Items, "item"), sized(p.Totals))
 }
