@@ -189,7 +189,7 @@ func (w lastDay) settle(policy *retention.Policy, day retention.Expiry, m video.
 }
 
 func (a *tool) printLastDays(all []lastDayOf) error {
-	rows := a.rows("media", "title", "result", "removes", "adds", "may go from", "note")
+	rows := a.rows("asset", "title", "result", "removes", "adds", "may go from", "note")
 	for _, one := range all {
 		note := one.Problem
 		if len(one.Doubts) > 0 {
