@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"time"
 
 	"vodcurator/shared/act/purge"
 	"vodcurator/shared/boot/night"
@@ -16,12 +15,5 @@ type handler struct {
 }
 
 func (h handler) handle(ctx context.Context, raw []byte) (any, error) {
-	return h.night.Tick(ctx, raw, func(ctx context.Context, at time.Time, policy *retention.Policy) (night.Answer, error) {
-		job := h.job
-		job.Policy = policy
-		done, err := job.Run(ctx, at)
-		answer := reports.Purged(policy.Duty, done)
-		h.night.Tell(ctx, at, answer, answer.Incidents(err)...)
-		return answer, err
-	})
+	return night.Apply(ctx, h.night, raw, h.job, retention.Removing, reports.Purged)
 }

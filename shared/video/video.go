@@ -71,6 +71,10 @@ type Video struct {
 	Snapshots     []string `json:"snapshots,omitempty"` // URLs
 }
 
+// StorageClasses are the classes in which VOD stores, the warmest first: an older asset gets
+// colder.
+var StorageClasses = []string{"Standard", "IA", "Archive", "ColdArchive"}
+
 // Source is the uploaded source file of a media; the provider calls it mezzanine.
 type Source struct {
 	Status       string        `json:"status,omitempty"` // Uploading, Normal, UploadFail, Deleted

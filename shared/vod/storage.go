@@ -20,7 +20,7 @@ import (
 // since moving a media early costs the rest of its minimum storage time: early
 // lets it happen all the same (AllowUpdateWithoutTimeLimit).
 func (c *Client) SetStorageClass(ctx context.Context, ids []video.ID, class string, sourceOnly, early bool) ([]video.Outcome, error) {
-	if err := oneOf("storage class", class, "Standard", "IA", "Archive", "ColdArchive"); err != nil {
+	if err := oneOf("storage class", class, video.StorageClasses...); err != nil {
 		return nil, err
 	}
 	return c.storage(ctx, ids, func(ctx context.Context, ids string) (storageAnswer, error) {

@@ -293,7 +293,7 @@ func (w *work) prove(ctx context.Context, items []retention.Item, whole, last bo
 	for i, item := range items {
 		a := answerOf(item.ID, answers, err)
 		p, f := w.tally.Of(keyOf(item)), retention.Look(item, a)
-		if outcomes[i] = proved(item, p, f); outcomes[i].Result == video.Failed && strings.HasSuffix(a.Value.StorageClass, "Changing") {
+		if outcomes[i] = proved(item, p, f); outcomes[i].Result == video.Failed && retention.Changing(a.Value.StorageClass) {
 			outcomes[i].Reason += ": its storage class is being changed, and VOD deletes nothing meanwhile; run the takedown again when that is over"
 		}
 		if p.Phase == removal.Open {

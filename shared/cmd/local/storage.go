@@ -2,15 +2,14 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"vodcurator/shared/localcloud/fakevod"
 	"vodcurator/shared/report"
+	"vodcurator/shared/video"
 )
 
 func storageCommand(out io.Writer) *cobra.Command {
@@ -25,21 +24,9 @@ func storageCommand(out io.Writer) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			request, err := http.NewRequestWithContext(cmd.Context(), http.MethodGet, env["FUNCTIONS_ENDPOINT"]+"/_local/storage", nil)
+			text, err := ask(cmd.Context(), env, http.MethodGet, "storage", nil, "no answer about storage")
 			if err != nil {
 				return err
-			}
-			answer, err := http.DefaultClient.Do(request)
-			if err != nil {
-				return err
-			}
-			defer func() { _ = answer.Body.Close() }()
-			text, err := io.ReadAll(io.LimitReader(answer.Body, 256<<20))
-			if err != nil {
-				return err
-			}
-			if answer.StatusCode != http.StatusOK {
-				return fmt.Errorf("no answer about storage: %s", strings.TrimSpace(string(text)))
 			}
 			var use fakevod.StorageUse
 			if err := json.Unmarshal(text, &use); err != nil {
@@ -56,14 +43,13 @@ func storageCommand(out io.Writer) *cobra.Command {
 // storageTable has a line for each class, or for each day and class. What makes no whole
 // byte-day in a day is left out: GET /_local/storage is exact.
 func storageTable(use fakevod.StorageUse, byDay bool) *report.Table {
-	classes := []string{"Standard", "IA", "Archive", "ColdArchive"}
 	costs := func(u fakevod.ClassUse) []any {
 		return []any{report.Bytes(u.ByteDays), report.Bytes(u.RetrievedBytes), report.Bytes(u.EarlyByteDays), u.Moves, u.Restores}
 	}
 	if byDay {
 		table := report.NewTable("day", "class", ">stored, times days", ">retrieved", ">left early, times days", ">moved in", ">restored")
 		for _, d := range use.Days {
-			for _, class := range classes {
+			for _, class := range video.StorageClasses {
 				if u, ok := d.Classes[class]; ok {
 					table.Row(append([]any{d.Day, class}, costs(u)...)...)
 				}
@@ -72,7 +58,7 @@ func storageTable(use fakevod.StorageUse, byDay bool) *report.Table {
 		return table
 	}
 	table := report.NewTable("class", ">assets", ">bytes", ">stored, times days", ">retrieved", ">left early, times days", ">moved in", ">restored")
-	for _, class := range classes {
+	for _, class := range video.StorageClasses {
 		var sum fakevod.ClassUse
 		for _, d := range use.Days {
 			u := d.Classes[class]

@@ -116,20 +116,30 @@ func findings(ctx context.Context, env map[string]string, id video.ID, file stri
 	if err != nil {
 		return err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, env["FUNCTIONS_ENDPOINT"]+"/_local/findings/"+string(id), bytes.NewReader(body))
+	_, err = ask(ctx, env, http.MethodPost, "findings/"+string(id), bytes.NewReader(body), file)
+	return err
+}
+
+// ask asks the running local cloud by its own API, below /_local/. What it refuses is an error
+// that begins with failed and has its words.
+func ask(ctx context.Context, env map[string]string, method, path string, body io.Reader, failed string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, method, env["FUNCTIONS_ENDPOINT"]+"/_local/"+path, body)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { _ = answer.Body.Close() }()
-	if answer.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(io.LimitReader(answer.Body, 4096)) // what there is of it
-		return fmt.Errorf("%s: %s", file, strings.TrimSpace(string(text)))
+	text, err := io.ReadAll(io.LimitReader(answer.Body, 256<<20))
+	switch {
+	case answer.StatusCode != http.StatusOK:
+		return nil, fmt.Errorf("%s: %s", failed, strings.TrimSpace(string(text)))
+	case err != nil:
+		return nil, err
 	}
-	return nil
+	return text, nil
 }
 
 func clockCommand(out io.Writer) *cobra.Command {
@@ -147,22 +157,10 @@ func clockCommand(out io.Writer) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			request, err := http.NewRequestWithContext(cmd.Context(), http.MethodPost,
-				env["FUNCTIONS_ENDPOINT"]+"/_local/clock", strings.NewReader(fmt.Sprintf(`{"advance":%q}`, d)))
+			advance := strings.NewReader(fmt.Sprintf(`{"advance":%q}`, d))
+			text, err := ask(cmd.Context(), env, http.MethodPost, "clock", advance, "the clock did not move")
 			if err != nil {
 				return err
-			}
-			answer, err := http.DefaultClient.Do(request)
-			if err != nil {
-				return err
-			}
-			defer func() { _ = answer.Body.Close() }()
-			text, err := io.ReadAll(io.LimitReader(answer.Body, 8<<20))
-			if err != nil {
-				return err
-			}
-			if answer.StatusCode != http.StatusOK {
-				return fmt.Errorf("the clock did not move: %s", strings.TrimSpace(string(text)))
 			}
 			var moved struct {
 				Now   time.Time

@@ -110,7 +110,7 @@ func (a *tool) approve(ctx context.Context, app *boot.App, o *state.Store, p rem
 		return fmt.Errorf("plan %s is not approved, it is over the guards: %s; %s", p.ID, strings.Join(part.Over, "; "), part.remedy(p.ID))
 	}
 	if !say.yes {
-		if err := a.typed(p); err != nil {
+		if err := a.typed(beforeApproval(p)); err != nil {
 			return err
 		}
 	}
@@ -228,21 +228,23 @@ func (a *tool) withdraw(ctx context.Context, o *state.Store, p removal.Plan, by,
 	return a.result(w, "%s withdrawn by %s, it was %s. A run under way goes on; stop it with: vodctl halt\n", p.ID, w.By, status)
 }
 
-// typed asks a person at a terminal to type region and account, and what nobody may overlook;
-// it is nil when they did. Anywhere else nobody can, and the command was misused.
-func (a *tool) typed(p removal.Plan) error {
-	want, warning := p.Region+" "+p.Account, "This cannot be undone. "
-	if p.Duty == retention.Moving {
-		warning = ""
+// irreversible is the warning before what removes.
+const irreversible = "This cannot be undone. "
+
+// beforeApproval is what to warn of before a plan is approved, and what a person types then.
+func beforeApproval(p removal.Plan) (warning, want string) {
+	switch want = p.Region + " " + p.Account; {
+	case p.Unreadable() > 0:
+		return fmt.Sprintf("Nobody can play %s of these assets afterwards, until they are restored. ", report.Number(p.Unreadable())), want + " unreadable"
+	case p.Duty == retention.Moving:
+		return "", want
 	}
-	if p.Unreadable() > 0 {
-		want += " unreadable"
-		warning = fmt.Sprintf("Nobody can play %s of these assets afterwards, until they are restored. ", report.Number(p.Unreadable()))
-	}
-	return a.typedWords(warning, want)
+	return irreversible, want
 }
 
-func (a *tool) typedWords(warning, want string) error {
+// typed asks a person at a terminal to type what must not be overlooked, behind a warning; it is
+// nil when they did. Anywhere else nobody can, and the command was misused.
+func (a *tool) typed(warning, want string) error {
 	if !a.typing {
 		return fmt.Errorf("%w: there is no terminal to type %q at, nothing was changed; say --yes to go on", errUsage, want)
 	}

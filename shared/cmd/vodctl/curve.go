@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,9 +26,6 @@ type simulated struct {
 	stored  map[string]int64 // bytes by storage class
 	unknown int              // assets whose size or class is not told
 }
-
-// classes are the storage classes, the warmest first.
-var classes = []string{"Standard", "IA", "Archive", "ColdArchive"}
 
 func (n *simulated) count(media []video.Media) {
 	n.stored = map[string]int64{}
@@ -76,7 +74,7 @@ func (a *tool) nightRows(nights []simulated) error {
 		heads = append(heads, ">moved", ">bytes moved")
 	}
 	if moving || priced {
-		for _, class := range classes {
+		for _, class := range video.StorageClasses {
 			heads = append(heads, ">"+class)
 		}
 	}
@@ -112,7 +110,7 @@ func (n *simulated) row(moving, priced bool) (nightLine, []any) {
 	}
 	cells = append(append(cells, strings.Join(over, "; ")), moved...)
 	if moving || priced {
-		for _, class := range classes {
+		for _, class := range video.StorageClasses {
 			cells = append(cells, report.Size(n.stored[class]))
 		}
 	}
@@ -133,11 +131,11 @@ func (n *simulated) row(moving, priced bool) (nightLine, []any) {
 // cost in a month.
 func drawNights(name string, nights []simulated) (err error) {
 	var days []string
-	bytes := make([][]float64, len(classes))
+	bytes := make([][]float64, len(video.StorageClasses))
 	var month []float64
 	for _, n := range nights {
 		days = append(days, n.plans[0].Created.Format(time.DateOnly))
-		for i, class := range classes {
+		for i, class := range video.StorageClasses {
 			bytes[i] = append(bytes[i], float64(n.stored[class])/1e9)
 		}
 		if sum, ok := n.prices.Month(n.stored); ok && len(n.prices.PerGB) > 0 {
@@ -145,21 +143,21 @@ func drawNights(name string, nights []simulated) (err error) {
 		}
 	}
 	names, series := []string{}, [][]float64{}
-	for i, class := range classes {
-		if nonzero(bytes[i]) {
+	for i, class := range video.StorageClasses {
+		if slices.ContainsFunc(bytes[i], func(gb float64) bool { return gb > 0 }) {
 			names, series = append(names, class+", GB"), append(series, bytes[i])
 		}
 	}
 	if len(series) == 0 {
 		return errors.New("nothing to draw: no asset tells its size and its storage class")
 	}
-	title := "Stored after each night"
-	if len(month) == len(nights) {
+	title, priced := "Stored after each night", len(month) == len(nights)
+	if priced {
 		title += ", and what a month of it costs"
 		names, series = append(names, strings.TrimSpace("cost of a month, "+nights[0].prices.Currency)), append(series, month)
 	}
 	option := charts.NewLineChartOptionWithData(series)
-	if len(month) == len(nights) {
+	if priced {
 		option.SeriesList[len(series)-1].YAxisIndex = 1
 		option.YAxis = append(option.YAxis, charts.YAxisOption{})
 	}
@@ -175,13 +173,4 @@ func drawNights(name string, nights []simulated) (err error) {
 		return fmt.Errorf("draw: %w", err)
 	}
 	return os.WriteFile(name, picture, 0o644)
-}
-
-func nonzero(all []float64) bool {
-	for _, x := range all {
-		if x != 0 {
-			return true
-		}
-	}
-	return false
 }

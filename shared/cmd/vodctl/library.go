@@ -283,9 +283,7 @@ func (s *snapshot) remove(v retention.Verdict, at time.Time) (past []removal.Row
 		case retention.Images:
 			past = append(past, removal.Row{Event: removal.Outcome, At: at, Item: i, Result: video.Done})
 		case retention.Move:
-			if m.StorageClass = i.To; i.Part == retention.SourcePart && i.To != "Standard" {
-				m.StorageClass = "Source" + i.To
-			}
+			m.StorageClass = i.Class()
 			past = append(past, removal.Row{Event: removal.Outcome, At: at, Item: i, Result: video.Done})
 		}
 	}

@@ -13,7 +13,6 @@ import (
 	"vodcurator/shared/boot/night"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
-	stored "vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -57,7 +56,7 @@ func (a *tool) takedown(ctx context.Context, t purge.Takedown, say remark, yes b
 			if err := a.showMedia(ctx, app, t.IDs); err != nil {
 				return err
 			}
-			if err := a.typed(stored.Plan{Scope: scope}); err != nil {
+			if err := a.typed(irreversible, scope.Region+" "+scope.Account); err != nil {
 				return err
 			}
 		}

@@ -140,7 +140,7 @@ func (r *removal) expire(c *facts, v *Verdict) {
 			k.Due, k.Reason = time.Time{}, said
 		}
 		v.Keeps = append(v.Keeps, k)
-	case changing(c.m.StorageClass):
+	case Changing(c.m.StorageClass):
 		doubt(nil, "its storage class is being changed")
 	default:
 		v.Items = append(v.Items, Item{ID: v.ID, Kind: Whole, Bytes: Size(c.m), Rule: r.name, Reason: said})

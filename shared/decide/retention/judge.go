@@ -163,7 +163,7 @@ func (r *removal) judge(c *facts, v *Verdict) (source string) {
 		}
 	}
 	switch {
-	case changing(c.m.StorageClass):
+	case Changing(c.m.StorageClass):
 		v.Keeps = append(v.Keeps, Keep{ID: v.ID, Rule: r.name, Why: Doubt, Reason: "its storage class is being changed"})
 		return ""
 	case r.video:

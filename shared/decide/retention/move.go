@@ -11,15 +11,12 @@ import (
 	"vodcurator/shared/video"
 )
 
-// classes are the storage classes, the warmest first.
-var classes = []string{"Standard", "IA", "Archive", "ColdArchive"}
-
 // regions are those in which VOD offers storage classes (its documentation of
 // UpdateMediaStorageClass).
 var regions = []string{"cn-shanghai", "cn-beijing", "cn-shenzhen", "ap-southeast-1"}
 
 // coldness orders classes; below 0: it is none that is known.
-func coldness(class string) int { return slices.Index(classes, class) }
+func coldness(class string) int { return slices.Index(video.StorageClasses, class) }
 
 // readable says that what lies in the class can be read at once.
 func readable(class string) bool {
@@ -35,23 +32,27 @@ func parts(class string) (source, rest string) {
 	return class, class
 }
 
-// changing says that a move is under way. Nothing else touches such an asset.
-func changing(class string) bool { return strings.HasSuffix(class, "Changing") }
+// Changing says that a move is under way. Nothing else touches such an asset.
+func Changing(class string) bool { return strings.HasSuffix(class, "Changing") }
 
 // moved says where a move is, in the words of a removal: Absent, it has come to its class;
 // Present, it is where it was; Untold, it is under way, or the library does not tell.
 func moved(item Item, m video.Media) Presence {
-	want := item.To
-	if item.Part == SourcePart && want != "Standard" {
-		want = "Source" + want
-	}
 	switch class := m.StorageClass; {
-	case class == "" || changing(class):
+	case class == "" || Changing(class):
 		return Untold
-	case class == want:
+	case class == item.Class():
 		return Absent
 	}
 	return Present
+}
+
+// Class is the class that VOD tells of an asset once the item, a Move, is done.
+func (i Item) Class() string {
+	if i.Part == SourcePart && i.To != "Standard" {
+		return "Source" + i.To
+	}
+	return i.To
 }
 
 // Moves is the policy of the file's rules that move, with their own guards, grace and
@@ -174,7 +175,7 @@ func movable(name string, c *facts, v *Verdict) bool {
 	switch {
 	case class == "":
 		return doubt("its storage class is unknown", "storage")
-	case changing(class):
+	case Changing(class):
 		return doubt("its storage class is being changed")
 	case coldness(source) < 0:
 		return doubt(fmt.Sprintf("storage class %q is not known here", class))

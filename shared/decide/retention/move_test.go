@@ -234,6 +234,16 @@ func TestMistakesInMovesAreNamedWithTheirPlace(t *testing.T) {
 	}
 }
 
+func TestAMoveToStandardIsOneMistake(t *testing.T) {
+	for _, text := range []string{
+		"rules: [{name: r, older_than: 30d, move: {to: Standard}}]",
+		"rules: [{name: r, move: {ladder: [{older_than: 30d, to: Standard}, {older_than: 60d, to: IA}]}}]",
+	} {
+		_, err := retention.Parse("p.yaml", []byte(text))
+		require.Equal(t, 1, strings.Count(err.Error(), "hint:"), err)
+	}
+}
+
 func TestAQuotaMovesTheOldest(t *testing.T) {
 	p := policy(t, `quotas: [{name: q, select: 'storage == "Standard"', above: 6kB, older_than: 30d, move: {to: IA}}]`).Moves()
 	at := retention.Inputs{Now: rule.SampleTime}

@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"time"
+
+	"vodcurator/shared/video"
 )
 
 // The guards of moves that a policy does not name. A move can be taken back, so more may
@@ -77,7 +79,7 @@ func (p *Policy) archives() bool {
 }
 
 func (b builder) class(path, class string) {
-	b.oneOf(path, cmp.Or(class, "(empty)"), classes...)
+	b.oneOf(path, cmp.Or(class, "(empty)"), video.StorageClasses...)
 }
 
 // mover reads a rule that moves.
@@ -118,8 +120,6 @@ func (b builder) moverGoesTogether(path string, r ruleDoc, usage bool) {
 		b.f.Add(rule, "remove and move in one rule", "write two rules, each with its age")
 	case r.Unsafe:
 		b.f.Add(rule+".unsafe", "unsafe is for rules that remove", "leave it out")
-	case d.To == "Standard":
-		b.f.Add(path+".to", "nothing gets colder by moving to Standard", "restore: true takes back to Standard what was viewed within in_use")
 	case !ladder && d.To == "":
 		b.restoresOnly(path, rule, d, views, usage)
 	case !ladder && !b.f.Has(rule+".older_than"):
@@ -158,7 +158,9 @@ func (b builder) viewsGoTogether(path string, d moveDoc, views, usage bool) {
 // rung reads one step. A source file alone is what is archived unless the rule says
 // otherwise: an asset of which nothing can be read plays for nobody.
 func (b builder) rung(path string, d rungDoc) rung {
-	b.class(path+".to", d.To)
+	if b.class(path+".to", d.To); d.To == "Standard" {
+		b.f.Add(path+".to", "nothing gets colder by moving to Standard", "begin with IA; restore: true takes back to Standard what was viewed within in_use")
+	}
 	b.oneOf(path+".scope", d.Scope, AllParts, SourcePart)
 	scope := AllParts
 	if coldness(d.To) >= 0 && !readable(d.To) {
@@ -184,8 +186,5 @@ func (b builder) ladder(path string, rungs []rung) {
 			b.f.Add(at, fmt.Sprintf("scope %s behind scope %s: VOD tells one class of an asset, so the second would not know where the rest is", now.scope, was.scope),
 				"give both the same scope, which is source for Archive and ColdArchive when it is left out")
 		}
-	}
-	if len(rungs) > 0 && rungs[0].to == "Standard" {
-		b.f.Add(path+".ladder[0].to", "nothing gets colder by moving to Standard", "begin with IA")
 	}
 }

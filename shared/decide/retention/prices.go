@@ -44,7 +44,7 @@ func (b builder) prices(d pricesDoc) Prices {
 			path := "$.prices." + key + "." + class
 			switch price := prices[class]; {
 			case coldness(class) < 0:
-				b.f.Add("$.prices."+key, fmt.Sprintf("%q is no storage class", class), rule.Suggest(class, classes))
+				b.f.Add("$.prices."+key, fmt.Sprintf("%q is no storage class", class), rule.Suggest(class, video.StorageClasses))
 			case price < 0 || math.IsNaN(price) || math.IsInf(price, 0):
 				b.f.Add(path, "a price below 0, or no number", "leave the class out when its price is not known")
 			}

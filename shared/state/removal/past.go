@@ -79,8 +79,7 @@ func (i *Past) Moved(id video.ID) (class string, at time.Time, ok bool) {
 }
 
 func colder(a, b string) bool {
-	order := []string{"Standard", "IA", "Archive", "ColdArchive"}
-	return slices.Index(order, a) > slices.Index(order, b)
+	return slices.Index(video.StorageClasses, a) > slices.Index(video.StorageClasses, b)
 }
 
 // LoadPast reads from the ledger what became of images, and what was moved.
