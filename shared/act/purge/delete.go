@@ -203,6 +203,8 @@ func refusedByLibrary(a removal.Attempt, move removal.Move, asOne bool) bool {
 		return a.Answer == nil || !asOne // rights that are missing are no fault of the item
 	case video.Kept, video.Unchanged:
 		return a.Answer != nil
+	case video.Failed:
+		return move.Why == removal.UndoneOften
 	}
 	return false
 }

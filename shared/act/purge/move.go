@@ -131,6 +131,9 @@ func (r *run) settleAsked(ctx context.Context, p plan, a *Applied) (done bool, e
 	if err := w.settle(ctx, p.refused != ""); err != nil {
 		return false, err
 	}
+	if err := stored.NoteAside(ctx, w.State, w.at, w.aside); err != nil {
+		return false, err
+	}
 	a.By, a.Left = w.by, 0
 	if err := w.entries(ctx, func(v retention.Verdict, _ int) error { a.Left += len(v.Items); return nil }); err != nil {
 		return false, err

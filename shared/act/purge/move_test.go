@@ -482,3 +482,29 @@ func TestMovesCostACallForTwenty(t *testing.T) {
 	require.Equal(t, map[video.Result]int{video.Done: n}, r.Results())
 	t.Logf("%d assets: %d calls; asked for in %s, settled in %s of our own time", n, len(s.moves), asked, time.Since(began))
 }
+
+// The library accepts the move of one asset at every tick and undoes it: three times is enough
+// for a plan, and for a week.
+func TestAMoveThatIsUndoneEachTimeIsAskedForThreeTimes(t *testing.T) {
+	w, s := newShelves(t, cooling, shelved(30)...)
+	p := w.plan(t, made)
+	w.approve(t, p)
+	undone := func(id video.ID) bool { return id == "00007" }
+	var r purge.Report
+	for tick := range 6 {
+		if r = w.move(t, s, later.Add(time.Duration(tick)*time.Hour)); len(r.Plans) == 0 || r.Plans[0].Status == purge.Ended {
+			break
+		}
+		require.Equal(t, purge.UnderWay, r.Plans[0].Status, r.Plans[0].Why)
+		s.finish(undone)
+	}
+	require.Equal(t, map[video.Result]int{video.Failed: 1}, r.Results())
+	require.Equal(t, 3, s.effects["00007"])
+	require.Len(t, s.moves, 4, "two, and the one asset twice more")
+	end, err := removal.ReadEnd(t.Context(), w.objects, p.ID)
+	require.NoError(t, err)
+	require.Equal(t, map[video.Result]int{video.Done: 29, video.Failed: 1}, end.Results)
+	for day, items := range map[int]int{1: 0, 8: 1} {
+		require.Equal(t, items, w.plan(t, made.AddDate(0, 0, day)).Items, "day %d", day)
+	}
+}

@@ -62,6 +62,7 @@ func (w *work) settleSome(ctx context.Context, open []retention.Item, last bool)
 			continue // still open
 		}
 		k := keyOf(item)
+		w.modified[item.ID] = answers[at].Value.Modified
 		a := w.attempts[k].AfterRead(removal.Permit{}, retention.Look(item, answers[at]), began)
 		a.Last = last
 		w.attempts[k] = a

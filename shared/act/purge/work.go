@@ -114,7 +114,7 @@ func (w *work) tried(item retention.Item) bool { return !w.tally.Touched(item.ID
 
 // note takes a row of the ledger into account.
 func (w *work) note(row stored.Row) {
-	w.tally.Add(removal.Row{Event: row.Event, Tick: row.Tick, Item: row.Item, Result: row.Result})
+	w.tally.Add(removal.Row{Event: row.Event, Tick: row.Tick, Item: row.Item, Result: row.Result, Detail: row.Detail})
 	if row.Event != stored.Outcome || row.Result == video.Deferred {
 		return
 	}

@@ -33,6 +33,7 @@ const (
 // budget is how often each thing may still happen on the way to a state.
 type budget struct {
 	ticks, kills, holds, halts, withdrawals, throttles, lost, slow, unread, fails, stale int8
+	undone                                                                               int8 // how often earlier runs asked for each move in vain
 }
 
 // model is one state of everything. It is comparable, so that it can be remembered.
@@ -56,6 +57,8 @@ type asset struct {
 	phase       removal.Phase
 	result      video.Result
 	tries       int8
+	undone      int8 // outcomes that say so
+	tick        int8 // of the last row
 }
 
 // runner is one run. A run that is killed leaves its call under way.
@@ -65,6 +68,7 @@ type runner struct {
 	behind bool // somebody else has written to the ledger since it last did
 	halted bool // as it was read with its last permit
 	gone   bool // the plan was withdrawn, as it was read then
+	tick   int8 // by which the run is counted, in hours
 	tries  [2]try
 }
 
@@ -117,9 +121,11 @@ var zero = time.Date(2026, 6, 1, 2, 0, 0, 0, time.UTC)
 
 func at(n int8) time.Time { return zero.Add(time.Duration(n) * step) }
 
+func tick(n int8) time.Time { return zero.Add(time.Duration(n) * time.Hour) }
+
 func (m *model) progress(i int) removal.Progress {
 	a := m.items[i]
-	return removal.Progress{Phase: a.phase, Result: a.result, Tries: int(a.tries), Item: m.item()}
+	return removal.Progress{Phase: a.phase, Result: a.result, Tries: int(a.tries), Undone: int(a.undone), Tick: tick(a.tick), Item: m.item()}
 }
 
 func (m *model) item() retention.Item {
@@ -130,7 +136,7 @@ func (m *model) item() retention.Item {
 }
 
 func (m *model) gate(r int) removal.Gate {
-	g := removal.Gate{Now: at(m.now), Lease: at(m.runs[r].lease)}
+	g := removal.Gate{Now: at(m.now), Lease: at(m.runs[r].lease), Tick: tick(m.runs[r].tick)}
 	if m.runs[r].halted {
 		g.Halted = "halted"
 	}
@@ -213,7 +219,9 @@ func (e *explorer) effect(m *model, r, i int, f flight) {
 	case !a.there || a.changing:
 	case m.moves:
 		a.changing = true
-		a.effects++
+		if a.effects++; a.effects > removal.MaxUndone+e.most.lost+e.most.slow {
+			e.fail(*m, "move %d is asked for without end", i)
+		}
 	default:
 		a.there = false
 		a.effects++
@@ -260,7 +268,7 @@ func (m model) key() model {
 			}
 		}
 		if run.state != alive {
-			*run = runner{state: run.state, tries: run.tries}
+			*run = runner{state: run.state, tries: run.tries, tick: run.tick}
 		}
 	}
 	m.now = 0
@@ -323,10 +331,10 @@ func pack(fields ...any) (n uint64) {
 }
 
 func (a asset) pack() uint64 {
-	return pack(a.there, a.held, a.changing, a.effects, int8(a.phase), a.tries)<<8 + uint64(len(a.result))
+	return pack(a.there, a.held, a.changing, a.effects, int8(a.phase), a.tries, a.undone, a.tick)<<8 + uint64(len(a.result))
 }
 
-func (r runner) pack() uint64 { return pack(r.state, r.lease, r.behind, r.halted, r.gone) }
+func (r runner) pack() uint64 { return pack(r.state, r.lease, r.behind, r.halted, r.gone, r.tick) }
 
 func (t try) pack() uint64 {
 	return pack(t.tries, t.found, t.permit, t.read, t.intended, t.answer, t.ended, t.heldRead, t.calling, t.doubt, t.flight.until, t.flight.heldRead)
@@ -370,7 +378,11 @@ func (e *explorer) runs(m model, next then) {
 			if m.holder < 0 || m.now >= m.until+margin {
 				n := m
 				n.holder, n.until = int8(r), m.now+leaseSteps
-				n.runs[r] = runner{state: alive, lease: m.now + leaseSteps - margin}
+				n.runs[r] = runner{state: alive, lease: m.now + leaseSteps - margin, tick: m.runs[1-r].tick}
+				if m.left.undone > 0 {
+					next("run %d begins, at the tick of the other", r)(n)
+				}
+				n.runs[r].tick++
 				next("run %d begins", r)(n)
 			}
 		case alive:
@@ -435,11 +447,11 @@ func (e *explorer) step(m model, r, i int, next then) {
 		if m.left.unread > 0 {
 			do("settles, no answer", func(n *model, t *try) { n.left.unread--; t.found, t.permit = untold, 0 })
 		}
-		if m.left.stale > 0 && m.items[i].changing {
+		if m.lags(r, i) {
 			do("settles, told what was", func(n *model, t *try) { n.left.stale--; t.found, t.permit, t.read = present, 0, n.now })
 		}
 	case removal.Recheck:
-		if m.left.stale > 0 && m.items[i].changing {
+		if m.lags(r, i) {
 			do("rechecks, told what was", func(n *model, t *try) {
 				n.left.stale--
 				n.permit(r, t)
@@ -459,6 +471,7 @@ func (e *explorer) step(m model, r, i int, next then) {
 			if n.append(r) {
 				n.items[i].phase, t.intended = removal.Open, true
 				n.items[i].tries++
+				n.items[i].tick = n.runs[r].tick
 			}
 		})
 	case removal.Call:
@@ -468,12 +481,19 @@ func (e *explorer) step(m model, r, i int, next then) {
 			if !n.append(r) {
 				return
 			}
-			e.outcome(n, i, move.Result)
+			e.outcome(n, i, move)
 			*t = after(*t, m.attempt(r, i, false).AfterEnd())
 		})
 	default:
 		e.fail(m, "step %q", move.Step)
 	}
+}
+
+// lags says that a read may tell what was before the change under way. It may at the tick of
+// the call; where the next ask is the last one, not at a later tick.
+func (m *model) lags(r, i int) bool {
+	a := m.items[i]
+	return m.left.stale > 0 && a.changing && (a.undone+1 < removal.MaxUndone || a.tick == m.runs[r].tick)
 }
 
 // permit is what a run asks before a recheck: the lease, the halt and the withdrawal.
@@ -528,14 +548,20 @@ func after(t try, a removal.Attempt) try {
 }
 
 // outcome writes an item's outcome. What is said for good must be what the library says.
-func (e *explorer) outcome(m *model, i int, result video.Result) {
-	a := &m.items[i]
+func (e *explorer) outcome(m *model, i int, move removal.Move) {
+	a, result := &m.items[i], move.Result
 	if a.phase == removal.Settled {
 		e.fail(*m, "item %d has a second outcome for good", i)
 	}
 	if result == video.Deferred {
 		a.phase, a.result = removal.Deferred, result
+		if move.Why == removal.NotMoved {
+			a.undone++
+		}
 		return
+	}
+	if m.moves && result == video.Failed && !m.withdrawn && a.undone+1 < removal.MaxUndone {
+		e.fail(*m, "move %d was undone %d times only, and has failed", i, a.undone+1)
 	}
 	if m.moves && (result == video.Done) == a.there {
 		e.fail(*m, "the ledger says %s of move %d while it is not so", result, i)
@@ -630,7 +656,7 @@ func (e *explorer) epilogue(m model) {
 		}
 	}
 	m.halted = false
-	for range 3 { // of a move, the first settles, the second asks, the third settles that
+	for range 3 { // of a move, the first settles, the second asks, the third settles that; nothing is undone any more
 		for i := range m.items {
 			if a := &m.items[i]; a.changing {
 				a.changing, a.there = false, false
@@ -641,7 +667,7 @@ func (e *explorer) epilogue(m model) {
 	for i := range 2 {
 		a := m.items[i]
 		switch {
-		case a.effects > 1+e.most.fails-m.left.fails:
+		case a.effects > 1+e.most.undone+e.most.fails-m.left.fails:
 			e.fail(m, "item %d was removed twice", i)
 		case a.phase == removal.Open, a.phase != removal.Settled && !m.withdrawn:
 			e.fail(m, "item %d has no outcome after a run in fair weather", i)
@@ -659,7 +685,7 @@ func (e *explorer) epilogue(m model) {
 func (e *explorer) fair(m *model) {
 	m.now = max(m.now, m.until) + margin
 	m.holder, m.until = 0, m.now+leaseSteps
-	m.runs[0] = runner{state: alive, lease: m.now + leaseSteps - margin, gone: m.withdrawn}
+	m.runs[0] = runner{state: alive, lease: m.now + leaseSteps - margin, gone: m.withdrawn, tick: max(m.runs[0].tick, m.runs[1].tick) + 1}
 	for i := range 2 {
 		last := m.withdrawn
 		for range 60 {
@@ -678,6 +704,7 @@ func (e *explorer) fair(m *model) {
 			case removal.Intend:
 				m.items[i].phase, t.intended = removal.Open, true
 				m.items[i].tries++
+				m.items[i].tick = m.runs[0].tick
 				continue
 			case removal.Call:
 				said := m.said(i)
@@ -685,7 +712,7 @@ func (e *explorer) fair(m *model) {
 				*t = answered(*t, said)
 				continue
 			case removal.End:
-				e.outcome(m, i, move.Result)
+				e.outcome(m, i, move)
 				*t = after(*t, m.attempt(0, i, last).AfterEnd())
 				continue
 			}
@@ -705,7 +732,10 @@ func explore(t *testing.T, b budget, moves bool) {
 	}()
 	m := model{left: b, holder: -1, moves: moves}
 	for i := range m.items {
-		m.items[i].there = true
+		m.items[i] = asset{there: true, undone: b.undone, tries: b.undone, effects: b.undone}
+		if b.undone > 0 {
+			m.items[i].phase, m.items[i].result = removal.Deferred, video.Deferred
+		}
 	}
 	paths := e.walk(m)
 	t.Logf("%+v: %d states, 10^%.1f paths, 0 violations; %d effects on what was held after the last read; %s",
@@ -738,6 +768,9 @@ func TestEveryInterleavingOfTwoRunsKeepsThePromisesOfMoves(t *testing.T) {
 		"kills and leases":       {ticks: 4, kills: 2, slow: 1},
 		"holds and lost answers": {ticks: 4, holds: 1, lost: 1, kills: 1},
 		"changes that fail":      {ticks: 4, fails: 2, lost: 1},
+		"undone once before":     {undone: 1, ticks: 2, fails: 3, kills: 1},
+		"undone twice before":    {undone: 2, ticks: 2, fails: 2, kills: 1, lost: 1},
+		"undone, and read late":  {undone: 2, ticks: 3, fails: 1, stale: 2},
 		"reads that lag":         {ticks: 3, stale: 2, kills: 1, fails: 1},
 		"throttles and halts":    {ticks: 2, throttles: 1, halts: 1, kills: 1, fails: 1},
 		"withdrawn while slow":   {ticks: 4, withdrawals: 1, slow: 1, kills: 1},

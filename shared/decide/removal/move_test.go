@@ -44,6 +44,11 @@ func TestTheNextStepOfAMoveIsTheOneOfTheTable(t *testing.T) {
 		"refused, read: where it was":       {again, removal.Attempt{Answer: said(video.Forbidden), Found: read(retention.Present, nil)}, open, removal.End, video.Forbidden},
 		"lost":                              {ours, removal.Attempt{Intended: true, Answer: said(video.Unknown)}, open, removal.Settle, ""},
 		"lost, read early: where it was":    {ours, removal.Attempt{Answer: said(video.Unknown), Read: now, Doubt: now.Add(1), Found: read(retention.Present, nil)}, open, removal.Leave, ""},
+		"undone twice before":               {undone(ours, 2), removal.Attempt{Found: read(retention.Present, nil)}, later(removal.MostLag), removal.End, video.Failed},
+		"undone twice before, lagging":      {undone(ours, 2), removal.Attempt{Found: read(retention.Present, nil)}, later(removal.MostLag - 1), removal.Leave, ""},
+		"undone twice before, moved":        {undone(ours, 2), removal.Attempt{Found: read(retention.Absent, nil)}, open, removal.End, video.Done},
+		"undone once before":                {undone(ours, 1), removal.Attempt{Found: read(retention.Present, nil)}, open, removal.End, video.Deferred},
+		"undone twice before, lost":         {undone(ours, 2), removal.Attempt{Answer: said(video.Unknown), Read: now, Found: read(retention.Present, nil)}, open, removal.End, video.Deferred},
 		"lost, read: where it was":          {ours, removal.Attempt{Answer: said(video.Unknown), Read: now, Found: read(retention.Present, nil)}, open, removal.End, video.Deferred},
 		"missing":                           {again, removal.Attempt{Answer: said(video.Missing)}, open, removal.End, video.Missing},
 		"older":                             {ours, removal.Attempt{}, shut, removal.Settle, ""},
@@ -74,14 +79,45 @@ func TestTheNextStepOfAMoveIsTheOneOfTheTable(t *testing.T) {
 	}
 }
 
+func undone(p removal.Progress, n int) removal.Progress {
+	p.Undone = n
+	return p
+}
+
+// A move that the library accepts and undoes is asked for three times, whatever else comes
+// between; a throttle is no such time, nor a call that nobody answered.
+func TestAMoveThatIsUndoneEachTimeFails(t *testing.T) {
+	var tally removal.Tally
+	asks := 0
+	for _, detail := range []string{removal.NotMoved, video.ErrThrottled.Error(), removal.NotMoved, removal.NotAnswered, ""} {
+		p := tally.Of(removal.KeyOf(move))
+		if p.Phase == removal.Settled {
+			break
+		}
+		asks++
+		tally.Add(removal.Row{Event: removal.Intent, Tick: now, Item: move})
+		if detail == "" {
+			break
+		}
+		tally.Add(removal.Row{Event: removal.Outcome, Tick: now, Item: move, Result: video.Deferred, Detail: detail})
+	}
+	require.Equal(t, 5, asks)
+	p := tally.Of(removal.KeyOf(move))
+	require.Equal(t, 2, p.Undone)
+	g := open
+	g.Tick = now.Add(time.Hour)
+	m := removal.Next(p, removal.Attempt{Found: &retention.Found{Item: move, Presence: retention.Present, Judged: true}}, g)
+	require.Equal(t, removal.Move{Step: removal.End, Result: video.Failed, Why: removal.UndoneOften}, m)
+}
+
 // Whatever a library answers, and however late a change begins to show or ends, a move is
 // done exactly when the asset is in its class, and it is never asked for while a read says
 // that it is under way.
 func TestOneMoveAgainstALibraryOfChance(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		var tally removal.Tally
-		row := func(event string, r video.Result) {
-			tally.Add(removal.Row{Event: event, Tick: now, Item: move, Result: r})
+		row := func(event string, r video.Result, why string) {
+			tally.Add(removal.Row{Event: event, Tick: now, Item: move, Result: r, Detail: why})
 		}
 		const where, changing, moved = 0, 1, 2
 		class, held := where, false
@@ -118,7 +154,7 @@ func TestOneMoveAgainstALibraryOfChance(t *testing.T) {
 				a = a.AfterRead(g.Permit(), f, g.Now)
 				reads++
 			case removal.Intend:
-				row(removal.Intent, "")
+				row(removal.Intent, "", "")
 				a = a.AfterIntent()
 			case removal.Call:
 				require.NotZero(rt, reads, "a call without a read since the one before")
@@ -140,7 +176,7 @@ func TestOneMoveAgainstALibraryOfChance(t *testing.T) {
 				}
 				a = a.AfterCall(o)
 			case removal.End:
-				row(removal.Outcome, m.Result)
+				row(removal.Outcome, m.Result, m.Why)
 				a = a.AfterEnd()
 			default:
 				rt.Fatalf("step %q", m.Step)

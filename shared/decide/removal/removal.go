@@ -50,6 +50,8 @@
 //	open, intent is older  read: being changed          -             Leave (3 days on: End unknown)
 //	open, intent is older  read: its old class, and     -             End: as the call said
 //	                       this run's call is refused
+//	open, intent is older  read: its old class, for     -             End: failed (Leave within
+//	                       the third time                             30 minutes of the call)
 //	untried, deferred      the asset is not there       open          End: missing
 //	untried, deferred      read: in its class           open          End: unchanged (done if tried)
 //	deferred               read: being changed          open          Leave: it is under way
@@ -67,7 +69,8 @@
 //     "Kept" and "failed" are said only of what was read and was there; "done" only of
 //     what the call confirmed or what is gone after a call.
 //   - A move is done only by a read. While a change is under way it is not asked for again,
-//     has not failed, and no run waits for it. A read that settles needs no permit.
+//     has not failed, and no run waits for it. A read that settles needs no permit. What the
+//     library accepts and undoes is asked for three times in one plan, not at every tick.
 //
 // # Why
 //
@@ -139,7 +142,18 @@ const (
 	MovedBefore    = "in its storage class before this run came to it"
 	GoneUnmoved    = "the asset is not in the library any more"
 	NotMoved       = "in its old storage class after a call"
+	NotAnswered    = "in its old storage class after a call without an answer"
 )
+
+// MaxUndone is how often a move may come to nothing before it has failed: the library accepts
+// it, and the asset is in its old class when the change is over.
+const MaxUndone = 3
+
+// MostLag is how long after a call a read may still tell the class of before.
+const MostLag = 30 * time.Minute
+
+// UndoneOften is the detail of a move that came to nothing MaxUndone times.
+var UndoneOften = fmt.Sprintf("asked for %d times, and in its old storage class each time", MaxUndone)
 
 // LongestChange is how long a change of storage class may be under way before what comes of
 // it is unknown. Restoring from ColdArchive, which comes first, takes up to 48 hours.
@@ -443,8 +457,14 @@ func settleMove(p Progress, a Attempt, g Gate) (m Move, known bool) {
 		return end(a.Answer.Result, cmp.Or(a.Answer.Reason, NotMoved)), true
 	case a.Last:
 		return end(video.Failed, NotMoved), true
+	case a.Answer != nil: // it is asked for again in this run, and an outage is no refusal
+		return end(video.Deferred, NotAnswered), true
+	case p.Undone+1 < MaxUndone:
+		return end(video.Deferred, NotMoved), true
+	case g.Tick.Sub(p.Tick) < MostLag: // the read may lag, and another call would be one too many
+		return Move{Step: Leave, Why: UnderWay}, true
 	}
-	return end(video.Deferred, NotMoved), true
+	return end(video.Failed, UndoneOften), true
 }
 
 // stillThere is the end of a call that had no effect.

@@ -36,6 +36,7 @@ type Row struct {
 	Tick   time.Time // the event's time, by which the run is counted
 	Item   retention.Item
 	Result video.Result // of an Outcome
+	Detail string       // likewise
 }
 
 // Phase is where an item stands.
@@ -55,6 +56,7 @@ type Progress struct {
 	Item   retention.Item // as the last row has it
 	Result video.Result   // of the last outcome
 	Tries  int            // intents
+	Undone int            // of these, moves that came to nothing (NotMoved)
 	Tick   time.Time      // of the last row
 }
 
@@ -102,6 +104,9 @@ func (t *Tally) Add(r Row) {
 		}
 	case r.Result == video.Deferred:
 		p.Phase, p.Result = Deferred, r.Result
+		if r.Detail == NotMoved {
+			p.Undone++
+		}
 	default:
 		p.Phase, p.Result = Settled, r.Result
 		t.settled++
