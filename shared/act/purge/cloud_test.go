@@ -40,10 +40,15 @@ type overHTTP struct {
 	before  func(action string)                     // asked before a call is passed on
 }
 
-func newOverHTTP(t *testing.T, policy string) *overHTTP {
+func newOverHTTP(t *testing.T, policy string, tune ...func(*localcloud.Services)) *overHTTP {
 	t.Helper()
 	c := &overHTTP{}
-	c.cloud = localcloud.RunT(t, localcloud.Options{Callback: "none", Start: made, Faults: "none", Tune: func(s *localcloud.Services) { s.VOD.RateScale = -1 }})
+	c.cloud = localcloud.RunT(t, localcloud.Options{Callback: "none", Start: made, Faults: "none", Tune: func(s *localcloud.Services) {
+		s.VOD.RateScale = -1
+		for _, change := range tune {
+			change(s)
+		}
+	}})
 	env := c.cloud.Env()
 	target, err := url.Parse(env["VOD_ENDPOINT"])
 	require.NoError(t, err)

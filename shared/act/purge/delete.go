@@ -189,18 +189,18 @@ func (w *work) next(ctx context.Context, item retention.Item) (removal.Move, err
 		if move.Result == video.Deferred && a.Answer != nil {
 			w.again, w.waits[k] = true, w.plan.ID
 		}
-		if refusedByLibrary(a, move, w.asOne) {
+		if refusedByLibrary(a, move) {
 			w.setAside(item, move.Why)
 		}
 	}
 }
 
 // refusedByLibrary says that the item cannot go because the library says so of it, and
-// not for what the plan or a person wants. AsOne: the call failed for all of its items.
-func refusedByLibrary(a removal.Attempt, move removal.Move, asOne bool) bool {
+// not for what the plan or a person wants.
+func refusedByLibrary(a removal.Attempt, move removal.Move) bool {
 	switch move.Result {
 	case video.Rejected, video.Forbidden:
-		return a.Answer == nil || !asOne // rights that are missing are no fault of the item
+		return a.Answer == nil || !a.AsOne // rights that are missing are no fault of the item
 	case video.Kept, video.Unchanged:
 		return a.Answer != nil
 	case video.Failed:
@@ -364,6 +364,7 @@ func (c *caller) answer(ctx context.Context, item retention.Item, outcomes []vid
 	}
 	k := keyOf(item)
 	a := c.attempts[k].AfterCall(o)
+	a.AsOne = err != nil
 	c.attempts[k] = a
 	if a.Doubt.After(c.doubt) {
 		c.doubt = a.Doubt
@@ -373,9 +374,7 @@ func (c *caller) answer(ctx context.Context, item retention.Item, outcomes []vid
 	} else {
 		c.count(err != nil || o.Result == video.Unknown)
 	}
-	c.asOne = err != nil
 	if _, next := c.next(ctx, item); c.err == nil {
 		c.err = next
 	}
-	c.asOne = false
 }

@@ -33,7 +33,6 @@ type work struct {
 	rows     []stored.Row                    // to be written with the next segment
 	aside    []stored.Aside                  // what cannot go
 	modified map[video.ID]time.Time          // of the assets of the batch, as they were read last
-	asOne    bool                            // the call that is being answered failed for all of its items
 	again    bool                            // an item of this pass waits, and may go at another try
 
 	survivors map[retention.Group][]video.ID // what the plan left as the newest

@@ -35,8 +35,16 @@ func TestTheNextStepOfAMoveIsTheOneOfTheTable(t *testing.T) {
 		want video.Result
 	}{
 		"accepted":                          {ours, removal.Attempt{Intended: true, Answer: said(video.Done)}, shut, removal.Leave, ""},
-		"ignored":                           {ours, removal.Attempt{Intended: true, Answer: said(video.Unchanged)}, open, removal.End, video.Unchanged},
-		"refused":                           {ours, removal.Attempt{Intended: true, Answer: said(video.Forbidden)}, open, removal.End, video.Forbidden},
+		"ignored":                           {ours, removal.Attempt{Intended: true, Answer: said(video.Unchanged)}, open, removal.Settle, ""},
+		"refused":                           {ours, removal.Attempt{Intended: true, Answer: said(video.Forbidden)}, open, removal.Settle, ""},
+		"refused as one":                    {ours, removal.Attempt{Intended: true, Answer: said(video.Forbidden), AsOne: true}, open, removal.End, video.Forbidden},
+		"ignored, read: moved":              {ours, removal.Attempt{Answer: said(video.Unchanged), Found: read(retention.Absent, nil)}, open, removal.End, video.Unchanged},
+		"ignored, not there":                {ours, removal.Attempt{Answer: said(video.Unchanged), Found: read(retention.Absent, video.ErrNotFound)}, open, removal.End, video.Missing},
+		"ignored, unreadable":               {ours, removal.Attempt{Answer: said(video.Unchanged), Found: read(retention.Untold, video.ErrThrottled)}, open, removal.Leave, ""},
+		"refused at once, read: moved":      {ours, removal.Attempt{Answer: said(video.Forbidden), Found: read(retention.Absent, nil)}, open, removal.End, video.Unchanged},
+		"refused at once, not there":        {ours, removal.Attempt{Answer: said(video.Forbidden), Found: read(retention.Absent, video.ErrNotFound)}, open, removal.End, video.Missing},
+		"refused at once, read: changing":   {ours, removal.Attempt{Answer: said(video.Forbidden), Found: read(retention.Untold, nil)}, open, removal.End, video.Forbidden},
+		"refused at once, where it was":     {ours, removal.Attempt{Answer: said(video.Forbidden), Found: read(retention.Present, nil)}, open, removal.End, video.Forbidden},
 		"refused, called before":            {again, removal.Attempt{Intended: true, Answer: said(video.Forbidden)}, open, removal.Settle, ""},
 		"ignored, called before":            {again, removal.Attempt{Intended: true, Answer: said(video.Unchanged)}, open, removal.Settle, ""},
 		"refused, read: moved":              {again, removal.Attempt{Answer: said(video.Forbidden), Found: read(retention.Absent, nil)}, open, removal.End, video.Done},

@@ -44,12 +44,14 @@
 //	ledger says            this run                     gate          next step
 //	---------------------  ---------------------------  ------------  ----------------------------
 //	open, intent is ours   called, accepted             -             Leave: it is under way
-//	open, intent is ours   refused, and was called      -             as "open, intent is older"
-//	                       before
+//	open, intent is ours   refused for this asset, or   -             as "open, intent is older"
+//	                       called before
 //	open, intent is older  the asset is not there       -             End: missing
 //	open, intent is older  read: being changed          -             Leave (3 days on: End unknown)
 //	open, intent is older  read: its old class, and     -             End: as the call said
 //	                       this run's call is refused
+//	open, intent is older  read, this run's call is     -             End: unchanged (in its class),
+//	                       refused, and was the first                 else as the call said
 //	open, intent is older  read: its old class, for     -             End: failed (Leave within
 //	                       the third time                             30 minutes of the call)
 //	untried, deferred      the asset is not there       open          End: missing
@@ -228,6 +230,7 @@ type Attempt struct {
 	Read     time.Time        // before that read
 	Intended bool             // the intent of this attempt is in the ledger
 	Answer   *video.Outcome   // what the call said; nil: not called
+	AsOne    bool             // it said so of all items of the call together
 	Doubt    time.Time        // until when a call without an answer may still have its effect
 }
 
@@ -375,12 +378,9 @@ func intended(a Attempt, g Gate) Move {
 // answered is the way of an item after its call.
 func answered(p Progress, a Attempt, g Gate) Move {
 	o := *a.Answer
-	detail := o.Reason
-	if detail == "" && o.Err != nil {
-		detail = o.Err.Error()
-	}
+	detail := refusal(o)
 	switch {
-	case uncertain(o), unsure(p, o):
+	case uncertain(o), unsure(p, a):
 		return settle(p, a, g)
 	case p.Item.Kind == retention.Move && o.Result == video.Done:
 		return Move{Step: Leave, Why: UnderWay}
@@ -394,10 +394,21 @@ func answered(p Progress, a Attempt, g Gate) Move {
 	return end(o.Result, detail)
 }
 
-// unsure says that a move was refused, and may have been for what the call before it set going.
-func unsure(p Progress, o video.Outcome) bool {
-	refused := o.Result == video.Unchanged || o.Result == video.Forbidden || o.Result == video.Rejected
-	return p.Item.Kind == retention.Move && p.Tries > 1 && refused
+// refusal is what an answer says of itself.
+func refusal(o video.Outcome) string {
+	if o.Reason == "" && o.Err != nil {
+		return o.Err.Error()
+	}
+	return o.Reason
+}
+
+// unsure says that a move was refused, and may have been for what the call before it set going,
+// or since the asset is in its class, or is not there: which list of an answer names which of
+// those is not documented.
+func unsure(p Progress, a Attempt) bool {
+	r := a.Answer.Result
+	refused := r == video.Unchanged || r == video.Forbidden || r == video.Rejected
+	return p.Item.Kind == retention.Move && refused && (p.Tries > 1 || !a.AsOne)
 }
 
 // uncertain says that an answer does not tell whether the call had its effect. An
@@ -445,6 +456,11 @@ func settleMove(p Progress, a Attempt, g Gate) (m Move, known bool) {
 		return Move{}, false
 	case errors.Is(f.Err, video.ErrNotFound):
 		return end(video.Missing, GoneUnmoved), true
+	case p.Tries == 1 && a.Answer != nil && !uncertain(*a.Answer) && f.Err == nil: // our one call did nothing
+		if f.Presence == retention.Absent {
+			return end(video.Unchanged, MovedBefore), true
+		}
+		return end(a.Answer.Result, refusal(*a.Answer)), true
 	case f.Presence == retention.Absent:
 		return end(video.Done, MovedAfterCall), true
 	case f.Presence == retention.Untold && f.Err == nil && g.Tick.Sub(p.Tick) > LongestChange:
@@ -454,7 +470,7 @@ func settleMove(p Progress, a Attempt, g Gate) (m Move, known bool) {
 	case a.early() || f.Presence != retention.Present:
 		return Move{}, false
 	case a.Answer != nil && !uncertain(*a.Answer):
-		return end(a.Answer.Result, cmp.Or(a.Answer.Reason, NotMoved)), true
+		return end(a.Answer.Result, cmp.Or(refusal(*a.Answer), NotMoved)), true
 	case a.Last:
 		return end(video.Failed, NotMoved), true
 	case a.Answer != nil: // it is asked for again in this run, and an outage is no refusal
