@@ -174,8 +174,8 @@ func (w *world) predicted() (c cost, slack float64) {
 		c.retrieval += of.Retrieval
 		c.moves += of.Moves
 		from, _ := parts(v.Class)
-		if of.Early > 0 { // it came later than it was planned, and our day of entry is its end
-			slack += float64(v.Items[0].Bytes) / perGB * prices.stored[from] * (e.confirmed.Sub(q.Created) + day).Hours() / (30 * 24)
+		if of.Early > 0 { // it came later than it was planned; our day of entry is the end of that on which a run read it
+			slack += float64(v.Items[0].Bytes) / perGB * prices.stored[from] * (e.confirmed.Sub(q.Created) + 3*day).Hours() / (30 * 24)
 		}
 	}
 	return c, slack

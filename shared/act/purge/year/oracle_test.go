@@ -163,7 +163,6 @@ type line struct {
 	n         int // its place
 	to, scope string
 	early     bool
-	created   time.Time
 	verdict   any
 }
 
@@ -172,7 +171,6 @@ type reading struct {
 	at    time.Time
 	asset fakevod.Asset
 	held  string
-	spent bool
 }
 
 // effect is a move of ours that VOD began.
@@ -217,7 +215,7 @@ func (u *audit) created(key string) {
 				continue
 			}
 			for _, i := range v.Items {
-				q.items[string(v.ID)] = line{len(q.items), i.To, i.Part, i.Early, p.Created, v}
+				q.items[string(v.ID)] = line{len(q.items), i.To, i.Part, i.Early, v}
 			}
 		}
 		u.plans[p.ID], u.last = q, p.ID
@@ -309,13 +307,10 @@ func (u *audit) call(ctx context.Context, q url.Values) (after func()) {
 // asked looks at what is asked for, whether it has an effect or not.
 func (u *audit) asked(r *run, id string, q url.Values) {
 	g := r.reads[id]
-	switch {
-	case g == nil:
+	if g == nil {
 		u.breach("not read before the call", id, "")
 		return
-	case g.spent && q.Get("SignatureNonce") != "": // the client repeats what was throttled
 	}
-	g.spent = true
 	p := u.plans[u.intents[id]]
 	if p == nil {
 		u.breach("moves outside an approved plan", id, "no plan")
@@ -426,11 +421,19 @@ func (u *audit) climbs(r *run, a fakevod.Asset, q url.Values, told time.Time, li
 			from = source
 		}
 		scope := map[bool]string{true: "source", false: "all"}[q.Get("Scope") == "SourceFile"]
+		if g.to == to && g.scope == scope && scope == "source" && coldness(to) > 1 && !standsIn(a) {
+			u.breach("a source file archived without a copy", a.ID, "%+v", a.Streams)
+		}
 		if g.to == to && g.scope == scope && r.began.Sub(a.Created) > g.after && coldness(from) < coldness(to) {
 			return
 		}
 	}
 	u.breach("the policy has no such move", a.ID, "%s of %s to %s", a.StorageClass, a.Created, to)
+}
+
+// standsIn says that a stream has the lines of the source file.
+func standsIn(a fakevod.Asset) bool {
+	return slices.ContainsFunc(a.Streams, func(s fakevod.Stream) bool { return s.Height >= a.Source.Height })
 }
 
 // settle compares the ledger with what really moved.
@@ -494,14 +497,14 @@ func (u *audit) rest() {
 			from = source
 		}
 		switch {
-		case want == "" || coldness(from) >= coldness(want):
+		case want == "" || coldness(from) >= coldness(want) || strings.HasSuffix(a.StorageClass, "Changing"):
 			w.count["at the end: where the policy wants it"]++
 		case !b.early && from != "Standard":
 			w.count["at the end: waits for its minimum time"]++
-		case b.rungs[0].scope == "source" && (len(a.Streams) == 0 || source != rest && source == from && rest != "Standard"):
+		case b.rungs[0].scope == "source" && !standsIn(a):
 			w.count["at the end: no stream stands in"]++
 		default:
-			u.breach("not moved in calm nights", id, "%s, wanted %s, created %s, %s", a.StorageClass, want, a.Created, b.text())
+			u.breach("not moved in calm nights", id, "%s, wanted %s, created %s, viewed %v %s\n%s", a.StorageClass, want, a.Created, listed, told, b.text())
 		}
 	}
 }

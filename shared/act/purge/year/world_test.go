@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"iter"
 	"maps"
@@ -81,14 +82,15 @@ type world struct {
 
 // sky is the weather of one night. The zero sky is calm.
 type sky struct {
-	throttle, outage, lost, undone, kill float64
+	throttle, outage, lost, undoes, kill float64
 }
 
 // weather is what a server asks in the middle of a call, so that it has a lock of its own.
 type weather struct {
-	mu sync.Mutex
-	*rand.Rand
+	mu   sync.Mutex
+	seed uint64
 	sky
+	calls           map[string]int
 	cursed          map[string]bool // VOD accepts their moves and undoes them
 	undone, spoiled int
 }
@@ -96,7 +98,7 @@ type weather struct {
 func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{Rand: rand.New(rand.NewPCG(seed, 7)), seed: seed, shelf: &statetest.Memory{}, over: make(chan struct{}),
 		viewed: map[string]time.Time{}, usage: map[string]time.Time{}, listed: map[string]bool{}, count: map[string]int{}}
-	w.skies.Rand, w.skies.cursed = rand.New(rand.NewPCG(seed, 8)), map[string]bool{}
+	w.skies.seed, w.skies.cursed, w.skies.calls = seed, map[string]bool{}, map[string]int{}
 	w.audit, w.meter = newAudit(w), newMeter(w)
 	w.book = newBook(w.Rand)
 	w.meddle = seed%2 == 0
@@ -113,9 +115,16 @@ func newWorld(t *testing.T, seed uint64) *world {
 	w.shelf.Put(listKey, []byte("# nobody yet\n"))
 	w.vod.Storage() // the bill begins now
 	for range 40 {
-		w.upload(time.Now().Add(-time.Duration(w.Int64N(int64(300 * day)))))
+		w.upload(w.Rand, time.Now().Add(-time.Duration(w.Int64N(int64(300*day)))))
 	}
 	return w
+}
+
+// dice depend on what they are for, and not on which of two calls at once came first.
+func dice(of ...any) *rand.Rand {
+	h := fnv.New64a()
+	fmt.Fprintln(h, of...)
+	return rand.New(rand.NewPCG(h.Sum64(), 1))
 }
 
 func chance(r *rand.Rand, p float64) bool { return p > 0 && r.Float64() < p }
@@ -168,20 +177,24 @@ func (w *weather) fault(op, key, asset string) (f calls.Fault) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if op == "later:UpdateMediaStorageClass" {
-		if w.cursed[asset] || chance(w.Rand, w.sky.undone) {
+		if w.cursed[asset] || chance(dice(w.seed, op, asset, time.Now()), w.undoes) {
 			w.undone++
 			return calls.Fault{Code: "InternalError", Message: "x"}
 		}
 		return f
 	}
+	if key != "tier" {
+		return f
+	}
+	w.calls[op+asset]++
+	luck := dice(w.seed, op, asset, w.calls[op+asset])
 	switch {
-	case key != "tier":
-	case chance(w.Rand, w.throttle):
+	case chance(luck, w.throttle):
 		f = calls.Fault{Status: 400, Code: "Throttling.User", Message: "Request was denied due to user flow control."}
-	case chance(w.Rand, w.outage):
+	case chance(luck, w.outage):
 		f = calls.Fault{Status: 503, Code: "ServiceUnavailable", Message: "x"}
-	case chance(w.Rand, w.lost):
-		f = calls.Fault{Status: 500, Code: "InternalError", Message: "x", Reset: w.IntN(2) == 0, After: w.IntN(2) == 0}
+	case chance(luck, w.lost):
+		f = calls.Fault{Status: 500, Code: "InternalError", Message: "x", Reset: luck.IntN(2) == 0, After: luck.IntN(2) == 0}
 	}
 	if f.Spoils() {
 		w.spoiled++
@@ -196,6 +209,7 @@ type run struct {
 	id     int
 	began  time.Time
 	kill   float64
+	ops    map[string]int
 	reads  map[string]*reading
 	usage  map[string]time.Time // as the run read it
 	usedAt time.Time            // when that was written
@@ -206,9 +220,10 @@ type runKey struct{}
 var errDead = errors.New("this process was killed")
 
 // op is where a run may be killed: nothing of it goes on then.
-func (r *run) op() error {
+func (r *run) op(what string) error {
 	r.w.mu.Lock()
-	dies := chance(r.w.Rand, r.kill)
+	r.ops[what]++
+	dies := chance(dice(r.w.seed, r.id, what, r.ops[what]), r.kill)
 	if dies {
 		r.w.count["runs killed"]++
 	}
@@ -228,7 +243,7 @@ func (r *run) op() error {
 type desk struct{ *run }
 
 func (d desk) Read(ctx context.Context, key string) ([]byte, error) {
-	if err := d.op(); err != nil {
+	if err := d.op("read " + room(key)); err != nil {
 		return nil, err
 	}
 	if key == usageKey {
@@ -240,7 +255,7 @@ func (d desk) Read(ctx context.Context, key string) ([]byte, error) {
 }
 
 func (d desk) Create(ctx context.Context, key string, body []byte) error {
-	if err := d.op(); err != nil {
+	if err := d.op("create " + room(key)); err != nil {
 		return err
 	}
 	err := d.w.shelf.Create(ctx, key, body)
@@ -252,7 +267,7 @@ func (d desk) Create(ctx context.Context, key string, body []byte) error {
 
 func (d desk) List(ctx context.Context, prefix, after string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		if err := d.op(); err != nil {
+		if err := d.op("list " + room(prefix)); err != nil {
 			yield("", err)
 			return
 		}
@@ -272,30 +287,30 @@ func (v view) Categories(ctx context.Context) ([]video.Category, error) {
 }
 
 func (v view) Media(ctx context.Context, ids []video.ID) ([]video.Answer[video.Media], error) {
-	if err := v.op(); err != nil {
+	if err := v.op("read " + string(ids[0])); err != nil {
 		return nil, err
 	}
 	v.w.audit.read(v.run, ids)
 	answers, err := v.w.tier.Media(ctx, ids)
-	v.w.interfere(ids)
+	v.interfere("read", ids)
 	return answers, err
 }
 
 func (v view) SetStorageClass(ctx context.Context, ids []video.ID, class string, sourceOnly, early bool) ([]video.Outcome, error) {
-	if err := v.op(); err != nil {
+	if err := v.op("move"); err != nil {
 		return nil, err
 	}
-	v.w.interfere(ids)
+	v.interfere("move", ids)
 	out, err := v.w.tier.SetStorageClass(ctx, ids, class, sourceOnly, early)
 	v.w.audit.answered(v.run, out)
-	return out, errors.Join(err, v.op())
+	return out, errors.Join(err, v.op("moved"))
 }
 
 func (w *world) newRun() (*run, context.Context) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.count["runs"]++
-	r := &run{w: w, id: w.count["runs"], began: time.Now(), reads: map[string]*reading{}, usage: w.usage, usedAt: w.written}
+	r := &run{w: w, id: w.count["runs"], began: time.Now(), ops: map[string]int{}, reads: map[string]*reading{}, usage: w.usage, usedAt: w.written}
 	if chance(w.Rand, w.sky.kill) {
 		r.kill = pick(w.Rand, 1.0/10, 1.0/40, 1.0/100)
 	}
@@ -356,20 +371,25 @@ func (w *world) live(nights int) {
 		w.job.Go(do)
 		time.Sleep(time.Second)
 	}
-	for range people {
-		w.someone(nil)
+	for n := range people {
+		w.someone(dice(w.seed, "people", w.night, n), nil)
 	}
 	w.watch()
 	w.writeUsage()
 	at(9 * time.Hour) // 21:00
 	start(w.runPlan)
-	at(10 * time.Hour)
-	start(w.runPlan) // most find the plan there
+	rough := w.sky != (sky{})
+	if rough {
+		at(10 * time.Hour)
+		start(w.runPlan) // another tick
+	}
 	at(11 * time.Hour)
 	w.approve()
-	for _, hour := range []time.Duration{15*time.Hour + 30*time.Minute, 17*time.Hour + 30*time.Minute, 21*time.Hour + 30*time.Minute} { // 3:30, 5:30, 9:30
-		at(hour)
-		start(w.runTier)
+	for n, hour := range []time.Duration{15*time.Hour + 30*time.Minute, 17*time.Hour + 30*time.Minute, 21*time.Hour + 30*time.Minute} { // 3:30, 5:30, 9:30
+		if n != 1 || rough { // of seven ticks in truth; on a calm night the first asks and the last settles
+			at(hour)
+			start(w.runTier)
+		}
 	}
 	at(23 * time.Hour)
 	w.meter.poll()
@@ -394,38 +414,39 @@ func (w *world) forecast() {
 		case 2:
 			w.sky.lost = 0.3
 		case 3:
-			w.sky.undone = 0.5
+			w.sky.undoes = 0.5
 		case 4, 5:
 			w.sky.kill = 0.8
 		}
 	}
 }
 
-func (w *world) upload(created time.Time) {
-	id := fmt.Sprintf("%032x", w.Uint64())
-	size := 1_000_000 + w.Int64N(5_000_000_000)
-	length := float64(30 + w.IntN(3000))
+func (w *world) upload(luck *rand.Rand, created time.Time) {
+	id := fmt.Sprintf("%032x", luck.Uint64())
+	size := 1_000_000 + luck.Int64N(5_000_000_000)
+	length := float64(30 + luck.IntN(3000))
 	a := fakevod.Asset{ID: id, Title: "clip " + id[:6], Created: created, Size: size, Duration: length,
 		Source: &fakevod.Source{Status: "Normal", FileName: "a.mp4", Created: created, Media: fakevod.Media{Size: size, Duration: length, Width: 1920, Height: 1080}}}
-	for i := range w.IntN(3) {
+	for i := range luck.IntN(3) {
+		height := pick(luck, 720, 1080)
 		a.Streams = append(a.Streams, fakevod.Stream{JobID: fmt.Sprintf("%s%d", id[1:], i), Definition: []string{"HD", "SD"}[i], Format: "mp4", Codec: "h264",
-			Size: size / int64(2+i), Width: 1280, Height: 720, Duration: length, Created: created})
+			Size: size / int64(2+i), Width: height * 16 / 9, Height: height, Duration: length, Created: created})
 	}
-	if chance(w.Rand, 0.1) {
-		a.Tags = pick(w.Rand, "keep", "legal-hold", "keepsake")
+	if chance(luck, 0.1) {
+		a.Tags = pick(luck, "keep", "legal-hold", "keepsake")
 	}
 	w.vod.Seed(a)
 	w.ids = append(w.ids, id)
-	if chance(w.Rand, 0.03) {
+	if chance(luck, 0.03) {
 		w.skies.mu.Lock()
 		w.skies.cursed[id] = true
 		w.skies.mu.Unlock()
 	}
 	w.meter.add(id)
-	if w.meddle && chance(w.Rand, 0.2) { // it was moved before we came
-		since := time.Now().Add(-time.Duration(w.Int64N(int64(200 * day))))
+	if w.meddle && chance(luck, 0.2) { // it was moved before we came
+		since := time.Now().Add(-time.Duration(luck.Int64N(int64(200 * day))))
 		if since.After(created) {
-			w.vod.SetClass(id, pick(w.Rand, "IA", "Archive", "SourceIA"), since)
+			w.vod.SetClass(id, pick(luck, "IA", "Archive", "SourceIA"), since)
 			w.meter.set(id)
 		}
 	}
@@ -436,7 +457,7 @@ func (w *world) watch() {
 	w.mu.Lock()
 	defer w.unlock()
 	for i, id := range w.ids {
-		if !chance(w.Rand, []float64{0.3, 0.05, 0.01, 0}[i%4]) {
+		if !chance(w.Rand, []float64{0.3, 0.02, 0.004, 0}[i%4]) {
 			continue
 		}
 		a, there := w.vod.Lookup(id)
@@ -444,7 +465,7 @@ func (w *world) watch() {
 		case !there:
 		case a.StorageClass == "Archive" || a.StorageClass == "ColdArchive":
 			w.count["views of what is archived, refused"]++
-			if w.meddle && !w.ended && chance(w.Rand, 0.5) {
+			if w.seed%4 == 0 && !w.ended && chance(w.Rand, 0.5) {
 				w.restored = true
 				w.count["restored by people"]++
 				days := 1 + w.IntN(7)
@@ -504,22 +525,32 @@ func (w *world) unlock() {
 }
 
 // interfere lets somebody act on one of the assets that a run has just read, or is about to move.
-func (w *world) interfere(ids []video.ID) {
-	w.mu.Lock()
-	meddles := !w.ended && len(ids) > 0 && chance(w.Rand, 0.03)
-	w.mu.Unlock()
+func (r *run) interfere(what string, ids []video.ID) {
+	if len(ids) == 0 {
+		return
+	}
+	r.w.mu.Lock()
+	luck := dice(r.w.seed, r.id, "interfere", what, ids[0], r.ops["read "+string(ids[0])])
+	meddles := !r.w.ended && chance(luck, 0.03)
+	r.w.mu.Unlock()
 	if meddles {
-		w.someone(ids)
+		r.w.someone(luck, ids)
 	}
 }
 
+// room is the first word of a key: the rest may be by chance.
+func room(key string) string {
+	first, _, _ := strings.Cut(key, "/")
+	return first
+}
+
 // someone does something to an asset: one of those, or any.
-func (w *world) someone(of []video.ID) {
+func (w *world) someone(luck *rand.Rand, of []video.ID) {
 	w.mu.Lock()
 	defer w.unlock()
-	id := pick(w.Rand, w.ids...)
+	id := pick(luck, w.ids...)
 	if len(of) > 0 {
-		id = string(pick(w.Rand, of...))
+		id = string(pick(luck, of...))
 	}
 	a, there := w.vod.Lookup(id)
 	if !there {
@@ -531,9 +562,9 @@ func (w *world) someone(of []video.ID) {
 	}
 	tags := slices.DeleteFunc(strings.Split(a.Tags, ","), func(t string) bool { return t == "" })
 	w.count["edits"]++
-	switch what := w.IntN(12); {
+	switch what := luck.IntN(12); {
 	case what < 2:
-		retag(append(tags, pick(w.Rand, "keep", "KEEP", "legal-hold", "hold-until:"+time.Now().AddDate(0, 0, w.IntN(60)).Format(time.DateOnly)))...)
+		retag(append(tags, pick(luck, "keep", "KEEP", "legal-hold", "hold-until:"+time.Now().AddDate(0, 0, luck.IntN(60)).Format(time.DateOnly)))...)
 	case what < 4:
 		retag(slices.DeleteFunc(tags, func(t string) bool { return !strings.Contains(t, "ake") })...)
 	case what == 4:
@@ -542,15 +573,15 @@ func (w *world) someone(of []video.ID) {
 	case what == 5 && w.book.list:
 		w.listed[id] = !w.listed[id]
 		var text strings.Builder
-		for id, held := range w.listed {
-			if held {
+		for _, id := range slices.Sorted(maps.Keys(w.listed)) {
+			if w.listed[id] {
 				text.WriteString(id + "  # by anna\n")
 			}
 		}
 		w.shelf.Put(listKey, []byte("# held\n"+text.String()))
 		w.audit.listAt = time.Now()
 	case what == 6 && len(of) == 0:
-		w.upload(time.Now())
+		w.upload(luck, time.Now())
 	case what == 7 && len(of) == 0:
 		w.viewed[id] = time.Now()
 	case what == 8 && w.meddle:
@@ -564,7 +595,7 @@ func (w *world) someone(of []video.ID) {
 	case what == 9 && w.meddle:
 		w.count["moved by people"]++
 		w.audit.byPeople[id] = true
-		class, source, early := pick(w.Rand, video.StorageClasses...), w.IntN(4) == 0, w.IntN(2) == 0
+		class, source, early := pick(luck, video.StorageClasses...), luck.IntN(4) == 0, luck.IntN(2) == 0
 		w.act(func(ctx context.Context) error {
 			_, err := w.person.SetStorageClass(ctx, []video.ID{video.ID(id)}, class, source, early)
 			return err

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +20,7 @@ import (
 // happened. SOAK=1 plays 300 seeds of 365 nights; SEED=7 plays one again.
 func TestSimulatedYears(t *testing.T) {
 	began := time.Now()
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // most of what a run makes is of one night
 	number := func(name string, otherwise int) int {
 		text := os.Getenv(name)
 		if text == "" {
