@@ -22,7 +22,7 @@ type handler struct {
 
 func (h handler) handle(ctx context.Context, raw []byte) (any, error) {
 	var ran time.Time
-	answer, err := h.night.Tick(ctx, raw, func(ctx context.Context, at time.Time, policy *retention.Policy) (night.Answer, error) {
+	answer, err := h.night.Tick(ctx, raw, func(ctx context.Context, at time.Time, _ func() time.Time, policy *retention.Policy) (night.Answer, error) {
 		ran = at
 		job := h.job
 		job.Policy = policy

@@ -158,6 +158,9 @@ func (j Job) inputs(ctx context.Context, moment, at time.Time) (retention.Inputs
 	if err == nil && j.Policy.NeedsPast() {
 		past, damaged, failed := removal.LoadPast(ctx, j.State)
 		inputs.Imaged, inputs.Entered, err = past.Gone, past.Moved, failed
+		if err == nil {
+			err = past.Keep(ctx, j.State)
+		}
 		for _, fault := range damaged {
 			j.Log.WarnContext(ctx, "which images and moves it tells of is not known; those images are listed once more", slog.Any("error", fault))
 		}

@@ -20,8 +20,8 @@ type Applied interface {
 // then. A policy without rules of that duty takes nothing, and what is under way is settled. The
 // job comes without its policy; word words what came of it.
 func Apply[A Applied](ctx context.Context, n *Night, raw []byte, job purge.Job, d retention.Duty, word func(retention.Duty, purge.Report) A) (any, error) {
-	return n.Tick(ctx, raw, func(ctx context.Context, at time.Time, policy *retention.Policy) (Answer, error) {
-		job.Policy = policy.For(d)
+	return n.Tick(ctx, raw, func(ctx context.Context, at time.Time, now func() time.Time, policy *retention.Policy) (Answer, error) {
+		job.Policy, job.Now = policy.For(d), now
 		done, err := job.Run(ctx, at)
 		answer := word(d, done)
 		n.Tell(ctx, at, answer, answer.Incidents(err)...)

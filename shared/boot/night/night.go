@@ -45,10 +45,13 @@ func New(a *boot.App, name, event string) *Night {
 	}
 }
 
-// Tick makes a run at the moment of a tick, with the policy as it is then. A tick that lies
-// far from the clock or behind the last one is refused, and told. The run tells its own
-// incidents.
-func (n *Night) Tick(ctx context.Context, raw []byte, run func(ctx context.Context, at time.Time, policy *retention.Policy) (Answer, error)) (any, error) {
+// Run is one run at a moment, with the policy as it is then. now is this machine's clock, as far
+// ahead of it as the Night's is: on the local cloud, leases end when the library's clock says so.
+type Run func(ctx context.Context, at time.Time, now func() time.Time, policy *retention.Policy) (Answer, error)
+
+// Tick makes a run at the moment of a tick. A tick that lies far from the clock or behind the
+// last one is refused, and told. The run tells its own incidents.
+func (n *Night) Tick(ctx context.Context, raw []byte, run Run) (any, error) {
 	tick, err := events.DecodeTick(raw)
 	if err != nil {
 		return nil, err
@@ -57,6 +60,7 @@ func (n *Night) Tick(ctx context.Context, raw []byte, run func(ctx context.Conte
 	if err != nil {
 		return nil, err
 	}
+	ahead := time.Until(now)
 	at, err := tick.ActAt(now, time.Unix(n.last.Load(), 0))
 	if err != nil {
 		n.Log.ErrorContext(ctx, n.Name, slog.Any("error", err))
@@ -69,7 +73,7 @@ func (n *Night) Tick(ctx context.Context, raw []byte, run func(ctx context.Conte
 		n.Tell(ctx, at, nil, notify.Incident{Code: notify.NoRun, Text: "no run: " + err.Error()})
 		return nil, err
 	}
-	answer, err := run(ctx, at, policy)
+	answer, err := run(ctx, at, func() time.Time { return time.Now().Add(ahead) }, policy)
 	if err != nil {
 		n.Log.ErrorContext(ctx, n.Name, answer.Attrs(slog.Any("error", err))...)
 		return nil, fmt.Errorf("%s: %w", n.Name, err)

@@ -65,7 +65,7 @@ func (o *options) flags(root *cobra.Command) {
 	flags.StringVar(&o.envFile, "env-file", envDefault, "write the endpoints as KEY=VALUE lines here once everything answers")
 	flags.StringVar(&o.manifest, "manifest", "s.yaml", "the functions to run; one outside this repository brings its own, already built; where there is no s.yaml, none run")
 	flags.Uint64Var(&o.seed, "seed", 0, "seed of every chance; 0 takes one from the clock and prints it")
-	flags.StringSliceVar(&o.kill, "kill", nil, "kill a process of these functions in the middle of the story: metadata (purge is killed in every story)")
+	flags.StringSliceVar(&o.kill, "kill", nil, "kill a process of these functions in the middle of the story: metadata, tier (purge is killed in every story)")
 	flags.StringVar(&o.state, "state", "", "keep everything in this folder, over restarts and kills; default: memory")
 	flags.StringArrayVar(&o.faults, "faults", nil, "what goes wrong: a rule such as 'vod * throttle p=0.1', or @FILE with a rule a line; may be given again")
 	flags.BoolVar(&o.open, "open", true, "take invocations of functions without a signature; --open=false refuses them (a signature that is sent is always checked)")
@@ -225,7 +225,16 @@ func (o *options) cloud(root, dir string, errs io.Writer) (localcloud.Options, e
 	if root != "" {
 		// The built-in policy stops a run that touches more than a tenth of a library;
 		// of the story's small one every quarter is more than that.
-		out.Env["POLICY_FILE"] = filepath.Join(root, "testdata", "policies", "story.yaml")
+		name := filepath.Join(root, "testdata", "policies", "story.yaml")
+		if o.once || o.story { // which writes another into it
+			text, err := os.ReadFile(name)
+			name = filepath.Join(dir, "policy.yaml")
+			if err := errors.Join(err, os.WriteFile(name, text, 0o600)); err != nil {
+				return out, err
+			}
+			out.Env["RATE_SHARE"] = "0.2" // s.yaml's shares are for many instances and a big library: a sweep would wait for seconds
+		}
+		out.Env["POLICY_FILE"] = name
 	}
 	if o.state == "" {
 		out.Env["STATE"] = "file:" + filepath.Join(dir, "state")

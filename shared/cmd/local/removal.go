@@ -257,21 +257,34 @@ func (s *story) pass(from time.Time, hour int) {
 	s.cloud.Advance(to.Sub(s.cloud.Now()))
 }
 
-// plan reads the latest plan from STATE.
+// plan reads the latest plan that removes.
 func (s *story) plan(ctx context.Context) (stored.Plan, error) {
+	return s.latest(ctx, "")
+}
+
+// moves is the duty of a plan that moves; one that removes has none.
+const moves = "move"
+
+// latest reads the latest plan of a duty from STATE.
+func (s *story) latest(ctx context.Context, duty string) (latest stored.Plan, err error) {
 	store, err := state.Open(ctx, s.env["STATE"], state.Options{ReadOnly: true})
 	if err != nil {
 		return stored.Plan{}, err
 	}
 	defer func() { _ = store.Close() }()
-	latest := ""
 	for id, err := range stored.Plans(ctx, store, time.Time{}) {
 		if err != nil {
 			return stored.Plan{}, err
 		}
-		latest = id
+		p, err := stored.ReadPlan(ctx, store, id)
+		if err != nil {
+			return stored.Plan{}, err
+		}
+		if string(p.Duty) == duty {
+			latest = p
+		}
 	}
-	return stored.ReadPlan(ctx, store, latest)
+	return latest, nil
 }
 
 // vodctl runs the operator's tool as a person would.

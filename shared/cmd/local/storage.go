@@ -58,15 +58,24 @@ func storageTable(use fakevod.StorageUse, byDay bool) *report.Table {
 		return table
 	}
 	table := report.NewTable("class", ">assets", ">bytes", ">stored, times days", ">retrieved", ">left early, times days", ">moved in", ">restored")
+	sums := summed(use)
 	for _, class := range video.StorageClasses {
-		var sum fakevod.ClassUse
-		for _, d := range use.Days {
-			u := d.Classes[class]
-			sum.ByteDays, sum.RetrievedBytes, sum.EarlyByteDays = sum.ByteDays+u.ByteDays, sum.RetrievedBytes+u.RetrievedBytes, sum.EarlyByteDays+u.EarlyByteDays
-			sum.Moves, sum.Restores = sum.Moves+u.Moves, sum.Restores+u.Restores
-		}
 		now := use.Now[class]
-		table.Row(append([]any{class, now.Assets, report.Bytes(now.Bytes)}, costs(sum)...)...)
+		table.Row(append([]any{class, now.Assets, report.Bytes(now.Bytes)}, costs(sums[class])...)...)
 	}
 	return table
+}
+
+// summed is the use of all days, by class.
+func summed(use fakevod.StorageUse) map[string]fakevod.ClassUse {
+	sums := map[string]fakevod.ClassUse{}
+	for _, d := range use.Days {
+		for class, u := range d.Classes {
+			sum := sums[class]
+			sum.ByteDays, sum.RetrievedBytes, sum.EarlyByteDays = sum.ByteDays+u.ByteDays, sum.RetrievedBytes+u.RetrievedBytes, sum.EarlyByteDays+u.EarlyByteDays
+			sum.Moves, sum.Restores = sum.Moves+u.Moves, sum.Restores+u.Restores
+			sums[class] = sum
+		}
+	}
+	return sums
 }

@@ -66,7 +66,7 @@ func play(ctx context.Context, screen *screen, cloud *localcloud.Cloud, root str
 	s := &story{screen: screen, cloud: cloud, lib: lib, mail: mail, env: env, root: root, kill: o.kill, wait: o.patience}
 	started := time.Now()
 	s.printf("%s\n", s.paint("1", "vodcurator: six functions, one library, no account"))
-	for _, chapter := range []func(context.Context) error{s.arrival, s.forgery, s.burst, s.quarter, s.removal} {
+	for _, chapter := range []func(context.Context) error{s.arrival, s.forgery, s.burst, s.quarter, s.removal, s.moving} {
 		if err := chapter(ctx); err != nil {
 			return s.wrong, err
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -51,7 +52,7 @@ func TestTheStoryHoldsAndAKilledProcessDoesNotChangeItsEnd(t *testing.T) {
 	var other sync.WaitGroup
 	var rough string
 	var wrong error
-	other.Go(func() { rough, wrong = tell(t, options{seed: 2, kill: []string{"metadata"}}) })
+	other.Go(func() { rough, wrong = tell(t, options{seed: 2, kill: []string{"metadata", "tier"}}) })
 	calm, err := tell(t, options{seed: 1})
 	other.Wait()
 	require.NoError(t, err, calm)
@@ -69,7 +70,16 @@ func TestTheStoryHoldsAndAKilledProcessDoesNotChangeItsEnd(t *testing.T) {
 
 	require.NoError(t, wrong, rough)
 	require.Contains(t, rough, "A process of metadata was killed.")
+	require.Contains(t, rough, "A process of tier was killed.")
 	require.Equal(t, end(t, calm), end(t, rough))
+}
+
+// The story bills with prices of its own: they are the policy's.
+func TestTheBillHasThePolicysPrices(t *testing.T) {
+	policy, err := os.ReadFile(filepath.Join("..", "..", "..", "testdata", "policies", "moves.yaml"))
+	require.NoError(t, err)
+	require.Contains(t, string(policy), fmt.Sprintf("per_gb_month: {Standard: %.2f, IA: %.2f,", standardPrice, iaPrice))
+	require.Contains(t, string(policy), fmt.Sprintf("retrieval_per_gb: {IA: %.2f,", readPrice))
 }
 
 // A story whose statements are always true would prove nothing.

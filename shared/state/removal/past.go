@@ -43,6 +43,7 @@ type Past struct {
 	moved  shorts // by day and class
 
 	last map[short]entry // of moved; nil until it is asked
+	upTo string          // the last segment that was read; empty: it is not worth keeping
 }
 
 type entry struct {
@@ -85,8 +86,7 @@ func colder(a, b string) bool {
 // LoadPast reads from the ledger what became of images, and what was moved.
 //
 // Objects that cannot be read as they were written are skipped and named: what only
-// they tell of is listed once more, and found to be gone. What was found is kept, where
-// objects can be created, so that the next does not read the whole ledger.
+// they tell of is listed once more, and found to be gone. It writes nothing: Keep does.
 func LoadPast(ctx context.Context, o state.Objects) (past Past, damaged []error, err error) {
 	past, last, damaged, err := keptPast(ctx, o)
 	if err != nil {
@@ -123,10 +123,30 @@ func LoadPast(ctx context.Context, o state.Objects) (past Past, damaged []error,
 		every = imagedEvery // they may be restored from a copy
 	}
 	if fresh >= every {
-		err = keepPast(ctx, o, last, past)
+		past.upTo = last
 	}
 	slices.SortFunc(damaged, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return past, damaged, err
+	return past, damaged, nil
+}
+
+// Keep writes what was found, so that the next LoadPast does not read the whole ledger. It
+// writes nothing when little would be saved. Only purgeplan has the right.
+func (i Past) Keep(ctx context.Context, o state.Objects) error {
+	if i.upTo == "" {
+		return nil
+	}
+	var ids []byte
+	head := imagedHead{Version: state.RecordVersion, Types: i.gone.put(&ids), Unsure: i.unsure.put(&ids), Moved: i.moved.put(&ids)}
+	head.Sum = state.Digest(ids)
+	text, err := json.Marshal(head)
+	if err != nil {
+		return err
+	}
+	err = o.Create(ctx, state.ImagePrefix+i.upTo, slices.Concat(text, []byte("\n"), ids))
+	if errors.Is(err, state.ErrExists) {
+		return nil
+	}
+	return err
 }
 
 func isDamage(err error) bool {
@@ -170,21 +190,6 @@ func keptPast(ctx context.Context, o state.Objects) (images Past, last string, d
 		damaged = append(damaged, err)
 	}
 	return newPast(), "00000000", damaged, nil
-}
-
-func keepPast(ctx context.Context, o state.Objects, last string, images Past) error {
-	var ids []byte
-	head := imagedHead{Version: state.RecordVersion, Types: images.gone.put(&ids), Unsure: images.unsure.put(&ids), Moved: images.moved.put(&ids)}
-	head.Sum = state.Digest(ids)
-	text, err := json.Marshal(head)
-	if err != nil {
-		return err
-	}
-	err = o.Create(ctx, state.ImagePrefix+last, slices.Concat(text, []byte("\n"), ids))
-	if errors.Is(err, state.ErrExists) || errors.Is(err, video.ErrForbidden) {
-		return nil
-	}
-	return err
 }
 
 func decodePast(key string, body []byte) (Past, error) {

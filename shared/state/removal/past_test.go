@@ -21,7 +21,7 @@ import (
 
 func TestTheLedgerKnowsWhichImagesAreGone(t *testing.T) {
 	s, dir := statetest.Folder(t)
-	none, _, err := stored.LoadPast(t.Context(), s)
+	none, _, err := remember(t, s)
 	require.NoError(t, err)
 	require.False(t, none.Gone("a", "NormalSnapshot"))
 
@@ -57,7 +57,7 @@ func TestTheLedgerKnowsWhichImagesAreGone(t *testing.T) {
 		require.NoError(t, ledger.Append(t.Context(), stored.Row{Event: row.event, Item: item, Result: row.result, Detail: row.detail}), i)
 	}
 	for _, from := range []string{"the ledger", "what was kept"} {
-		imaged, damaged, err := stored.LoadPast(t.Context(), s)
+		imaged, damaged, err := remember(t, s)
 		require.NoError(t, err)
 		require.Empty(t, damaged)
 		for what, want := range gone {
@@ -71,7 +71,7 @@ func TestTheLedgerKnowsWhichImagesAreGone(t *testing.T) {
 		require.NoError(t, state.Remove(t.Context(), s, key))
 	}
 	statetest.Damage(t, dir, "ledger/00000002.jsonl", func(text []byte) []byte { return text[:len(text)-1] })
-	imaged, damaged, err := stored.LoadPast(t.Context(), s)
+	imaged, damaged, err := remember(t, s)
 	require.NoError(t, err)
 	require.Len(t, damaged, 1)
 	require.ErrorIs(t, damaged[0], state.ErrCorrupt)
@@ -79,6 +79,16 @@ func TestTheLedgerKnowsWhichImagesAreGone(t *testing.T) {
 	require.False(t, imaged.Gone("short", "NormalSnapshot"), "listed once more")
 	require.True(t, imaged.Gone(video.ID(hex), "NormalSnapshot"))
 	require.Empty(t, statetest.Keys(t, s.List(t.Context(), "imaged/", "")), "it may be restored from a copy")
+}
+
+// remember reads the past, and keeps what was found.
+func remember(t *testing.T, o state.Objects) (stored.Past, []error, error) {
+	t.Helper()
+	past, damaged, err := stored.LoadPast(t.Context(), o)
+	if err == nil {
+		err = past.Keep(t.Context(), o)
+	}
+	return past, damaged, err
 }
 
 // readings counts what is read.
@@ -107,7 +117,7 @@ func TestWhatWasFoundOfImagesIsNotReadAgainForEver(t *testing.T) {
 	}
 	look := func() (reads int64, damaged []error) {
 		o := &readings{Objects: s}
-		imaged, damaged, err := stored.LoadPast(t.Context(), o)
+		imaged, damaged, err := remember(t, o)
 		require.NoError(t, err)
 		for i := range removed {
 			kinds := []string{"NormalSnapshot", "SpriteSnapshot"}
@@ -195,7 +205,7 @@ func TestTheLedgerKnowsSinceWhenAnAssetIsInItsClass(t *testing.T) {
 	move("same day", "IA", 5, video.Done)
 	move("same day", "Archive", 5, video.Done)
 	for _, from := range []string{"the ledger", "what was kept"} {
-		past, damaged, err := stored.LoadPast(t.Context(), s)
+		past, damaged, err := remember(t, s)
 		require.NoError(t, err)
 		require.Empty(t, damaged)
 		for id, want := range map[string]struct {
