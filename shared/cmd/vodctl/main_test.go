@@ -90,7 +90,7 @@ func TestAnEmptyFileIsNoLibrary(t *testing.T) {
 	code, out, errs := vodctl(t, nil, "plan", "what-if", "--library", name)
 	require.Equal(t, 1, code)
 	require.Empty(t, out)
-	require.Contains(t, errs, name+": the snapshot holds neither an asset nor the tree of categories")
+	require.Contains(t, errs, name+": invalid: the snapshot is not complete")
 }
 
 func TestWithoutYesEveryCommandSaysAlikeThatNothingWasDone(t *testing.T) {
