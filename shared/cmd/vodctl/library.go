@@ -39,7 +39,7 @@ func (a *tool) openSnapshot(ctx context.Context, name string) (*snapshot, error)
 		return nil, err
 	}
 	s := &snapshot{index: map[video.ID]int{}, image: map[video.ID]int{}}
-	for l, failed := range wholeLines(f, func(h snapshotHead) { a.stamp(ctx, name, h) }) {
+	for l, failed := range wholeLines(f, func(h snapshotHead) { a.stamp(name, h, a.clock(ctx)) }) {
 		switch {
 		case failed != nil:
 			err = fmt.Errorf("%s: %w", name, failed)

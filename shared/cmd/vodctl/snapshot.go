@@ -17,7 +17,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"vodcurator/shared/act/plan"
-	"vodcurator/shared/boot"
 	"vodcurator/shared/report"
 	"vodcurator/shared/video"
 )
@@ -483,21 +482,20 @@ func wholeLines(r io.Reader, told func(snapshotHead)) iter.Seq2[snapshotLine, er
 	}
 }
 
-// stamp tells people how old the snapshot is of which they see a result, and what it lacks.
-func (a *tool) stamp(ctx context.Context, name string, head snapshotHead) {
-	at := time.Now()
-	if app, err := a.load(report.NewLog(io.Discard, slog.LevelError)); err == nil {
-		at = clockOf(ctx, app, at)
-	}
-	if age := at.Sub(head.Begun); age > staleAfter {
+// stamp tells people how old the snapshot is of which they see a result.
+func (a *tool) stamp(name string, head snapshotHead, at time.Time) {
+	if at.Sub(head.Begun) > staleAfter {
 		_ = a.warn("%s is %s; vodctl snapshot --refresh %[1]s reads the library again", name, scanned{head: head, named: true}.age(at))
 	}
 }
 
-// clockOf is the time by which an app decides; where nobody answers, it is another.
-func clockOf(ctx context.Context, app *boot.App, or time.Time) time.Time {
-	if at, err := app.Clock(ctx); err == nil {
-		return at
+// clock is the time by which the library's ages are told: the local cloud's where the
+// environment has one, else this machine's.
+func (a *tool) clock(ctx context.Context) time.Time {
+	if app, err := a.load(slog.New(slog.DiscardHandler)); err == nil {
+		if at, err := app.Clock(ctx); err == nil {
+			return at
+		}
 	}
-	return or
+	return time.Now()
 }
