@@ -83,6 +83,15 @@ func factCell[T any](a *tool, v *T) any {
 	return ""
 }
 
+// finder writes the assets that were found, one at a time.
+type finder struct {
+	*tool
+	ids   bool
+	rows  *report.Rows
+	list  *listing
+	found int
+}
+
 func (a *tool) find(ctx context.Context, s inspected, text string, ids bool) error {
 	asked, err := compileAsked(text)
 	if err != nil {
@@ -90,9 +99,8 @@ func (a *tool) find(ctx context.Context, s inspected, text string, ids bool) err
 	}
 	m := rule.NewMachine()
 	defer m.Free()
-	columns := []string{"id", "kind", "status", ">bytes", ">seconds", "uploaded", "category", "tags", "title"}
-	rows, out := a.rows(columns...), a.listing()
-	found, unknown := 0, whys{}
+	out := finder{tool: a, ids: ids, list: a.listing(), rows: a.rows("id", "kind", "status", ">bytes", ">seconds", "uploaded", "category", "tags", "title")}
+	unknown := whys{}
 	for one, err := range a.assets(ctx, &s) {
 		switch {
 		case err != nil:
@@ -100,48 +108,53 @@ func (a *tool) find(ctx context.Context, s inspected, text string, ids bool) err
 		case one.facts == nil:
 			continue
 		}
-		holds, missing, err := m.Ask(asked, one.facts)
-		switch {
+		switch holds, missing, err := m.Ask(asked, one.facts); {
 		case err != nil:
 			unknown.add(err.Error())
 		case holds == rule.Unknown:
 			unknown.add(because(missing))
-		}
-		if holds != rule.Yes {
-			continue
-		}
-		found++
-		switch {
-		case ids:
-			if _, err := fmt.Fprintln(a.out, one.id()); err != nil {
+		case holds == rule.Yes:
+			if err := out.add(one); err != nil {
 				return err
 			}
-		case a.json():
-			if err := out.add(hitOf(one)); err != nil {
-				return err
-			}
-		case a.format == report.AsCSV || found <= shownHits:
-			h := hitOf(one)
-			size := report.Size(-1)
-			if h.Bytes != nil {
-				size = report.Size(*h.Bytes)
-			}
-			rows.Add(nil, h.ID, factCell(a, h.Kind), factCell(a, h.Status), size, factCell(a, h.Duration), factCell(a, h.Uploaded), factCell(a, h.Category),
-				report.Short{Text: video.JoinTags(h.Tags), Width: 40}, report.Short{Text: h.Title, Width: 50})
 		}
 	}
+	return errors.Join(out.end(s.seen), unknown.tell(a))
+}
+
+func (f *finder) add(one asset) error {
+	f.found++
 	switch {
-	case ids:
-	case a.json():
-		err = out.end()
-	default:
-		err = rows.Print()
-		if more := found - shownHits; more > 0 {
-			err = errors.Join(err, a.say("and %s more: -o csv has all\n", report.Number(more)))
-		}
-		err = errors.Join(err, a.say("\n%s of %s\n", report.Number(found), report.Count(s.seen, "asset")))
+	case f.ids:
+		_, err := fmt.Fprintln(f.out, one.id())
+		return err
+	case f.json():
+		return f.list.add(hitOf(one))
+	case f.format == report.AsTable && f.found > shownHits:
+		return nil
 	}
-	return errors.Join(err, unknown.tell(a))
+	h := hitOf(one)
+	size := report.Size(-1)
+	if h.Bytes != nil {
+		size = report.Size(*h.Bytes)
+	}
+	f.rows.Add(nil, h.ID, factCell(f.tool, h.Kind), factCell(f.tool, h.Status), size, factCell(f.tool, h.Duration), factCell(f.tool, h.Uploaded), factCell(f.tool, h.Category),
+		report.Short{Text: video.JoinTags(h.Tags), Width: 40}, report.Short{Text: h.Title, Width: 50})
+	return nil
+}
+
+func (f *finder) end(seen int) error {
+	switch {
+	case f.ids:
+		return nil
+	case f.json():
+		return f.list.end()
+	}
+	err := f.rows.Print()
+	if more := f.found - shownHits; more > 0 {
+		err = errors.Join(err, f.say("and %s more: -o csv has all\n", report.Number(more)))
+	}
+	return errors.Join(err, f.say("\n%s of %s\n", report.Number(f.found), report.Count(seen, "asset")))
 }
 
 // whys counts assets by why nothing is known of them.

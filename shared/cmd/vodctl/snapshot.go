@@ -83,11 +83,8 @@ func (a *tool) snapshot(ctx context.Context, name, kind string, refresh bool) (e
 	}
 	target := name
 	if refresh {
-		target = name + ".new"
-		if have, err := scanFile(target); err != nil || have.complete() || at.Sub(have.head.Begun) > staleAfter {
-			if err := os.Remove(target); err != nil && !errors.Is(err, os.ErrNotExist) {
-				return err
-			}
+		if target, err = freshFile(name, at); err != nil {
+			return err
 		}
 	}
 	head := snapshotHead{Begun: at.UTC().Truncate(time.Second), Scope: app.Scope, Kind: kind}
@@ -118,6 +115,18 @@ func (a *tool) snapshot(ctx context.Context, name, kind string, refresh bool) (e
 		err = fmt.Errorf("%s could not be read and stand not in %s: --refresh reads all again", report.Count(w.end.LeftOut, "asset"), name)
 	}
 	return err
+}
+
+// freshFile names the file into which a snapshot is read again. One that was broken off today
+// goes on.
+func freshFile(name string, at time.Time) (string, error) {
+	target := name + ".new"
+	if have, err := scanFile(target); err != nil || have.complete() || at.Sub(have.head.Begun) > staleAfter {
+		if err := os.Remove(target); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return "", err
+		}
+	}
+	return target, nil
 }
 
 // snapshotResult is what a snapshot says for programs.

@@ -262,46 +262,53 @@ func (t *tally) lasts(f *rule.Facts) {
 
 // parts adds the values that an asset has of a fact; there is always one.
 func (m *summary) parts(to []part, name string, one asset) []part {
-	text := func(s string) part {
-		if s == "" {
-			return part{value{state: none}, &m.whole}
-		}
-		return part{value{text: s}, &m.whole}
-	}
 	f := one.facts
 	switch name {
 	case application:
 		if one.app() == "" {
 			return append(to, part{value{state: unknown}, &m.whole})
 		}
-		return append(to, text(one.app()))
+		return append(to, m.text(one.app()))
 	case definition:
 		return m.definitions(to, one)
 	}
 	v, ok := rule.Value(f, name)
 	switch {
 	case name == "category" && f.CategoryID != 0: // two categories may have one name; of a doubtful one the id is 0 too
-		return append(to, text(strings.TrimSpace(f.Category+" ("+strconv.Itoa(f.CategoryID)+")")))
+		return append(to, m.text(strings.TrimSpace(f.Category+" ("+strconv.Itoa(f.CategoryID)+")")))
 	case !ok && !rule.Applies(f, name):
 		return append(to, part{value{state: inapplicable}, &m.whole})
 	case !ok:
 		return append(to, part{value{state: unknown}, &m.whole})
 	}
-	switch v := v.(type) {
-	case string:
-		return append(to, text(v))
-	case []string:
-		if len(v) == 0 {
-			return append(to, text(""))
-		}
-		for _, s := range v {
-			to = append(to, text(s))
+	return m.known(to, name, v)
+}
+
+// text is a word as a value; empty: none.
+func (m *summary) text(s string) part {
+	if s == "" {
+		return part{value{state: none}, &m.whole}
+	}
+	return part{value{text: s}, &m.whole}
+}
+
+// known adds the values of a fact that is known.
+func (m *summary) known(to []part, name string, v any) []part {
+	if list, is := v.([]string); is && len(list) > 0 {
+		for _, s := range list {
+			to = append(to, m.text(s))
 		}
 		return to
+	}
+	switch v := v.(type) {
+	case string:
+		return append(to, m.text(v))
+	case []string:
+		return append(to, m.text(""))
 	case bool:
-		return append(to, text(map[bool]string{true: "yes", false: "no"}[v]))
+		return append(to, m.text(map[bool]string{true: "yes", false: "no"}[v]))
 	case time.Time:
-		return append(to, text(v.Format("2006-01")))
+		return append(to, m.text(v.Format("2006-01")))
 	case int:
 		return append(to, m.number(name, float64(v)))
 	}
@@ -443,9 +450,9 @@ func (m *summary) headline(a *tool, s inspected) error {
 	if s.head != nil {
 		of = "The library of " + s.head.Begun.UTC().Format("2006-01-02 15:04") + " UTC"
 	}
-	return a.say("%s: %s (%s), %s, %s hours, %s a month\n\n", of, report.Count(t.assets, "asset"), kinds,
-		without(report.Bytes(t.bytes), t.assets, t.unsized, "size"), without(hours(t.length), t.assets-t.timeless, t.untimed, "length"),
-		without(strings.TrimSpace(amount(t.cost)+" "+m.prices.Currency), t.assets, t.unpriced, "price"))
+	return a.say("%s: %s (%s); %s; %s; %s\n\n", of, report.Count(t.assets, "asset"), kinds,
+		without(report.Bytes(t.bytes), t.assets, t.unsized, "size"), without(hours(t.length)+" hours", t.assets-t.timeless, t.untimed, "length"),
+		without(strings.TrimSpace(amount(t.cost)+" "+m.prices.Currency)+" a month", t.assets, t.unpriced, "price"))
 }
 
 // without is a sum with the assets that are not in it.

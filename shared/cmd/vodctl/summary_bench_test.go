@@ -25,12 +25,14 @@ func million(tb testing.TB, n int) string {
 	out := bufio.NewWriterSize(f, 1<<20)
 	tags := []string{"", `"news"`, `"sport","2024"`, `"archive","keep"`, `"lesson","year-1"`}
 	for i := range n {
-		_, err = fmt.Fprintf(out, `{"id":"%032x","kind":"video","title":"Clip %d","tags":[%s],"category":%d,"categoryName":"series %[4]d","status":"Normal","size":%d,"duration":%d000000000,`+
-			`"created":"%s","modified":"2026-01-01T00:00:00Z","storageClass":"Standard","app":"app-1000000","region":"cn-shanghai","origin":"general",`+
-			`"source":{"status":"Normal","fileName":"%[1]d.mp4","size":%[5]d,"duration":%[6]d000000000,"width":1280,"height":720,"fps":25,"bitrate":1325.12,"videoCodec":"h264","audioCodec":"aac"},`+
-			`"streams":[{"job":"%[1]016x","definition":"LD","format":"mp4","codec":"h264","kind":"video","status":"Normal","size":81650000,"width":426,"height":240,"fps":25,"bitrate":400,"duration":%[6]d000000000},`+
-			`{"job":"%[1]017x","definition":"HD","format":"mp4","codec":"h264","kind":"video","status":"Normal","size":183712500,"width":1280,"height":720,"fps":25,"bitrate":900,"duration":%[6]d000000000}]}`+"\n",
-			i, i, tags[i%len(tags)], i%300, 1000+i, 10+i%5000, time.Date(2020, 1, 1, 0, 0, i*60, 0, time.UTC).Format(time.RFC3339))
+		length := strconv.Itoa(10+i%5000) + "000000000"
+		created := time.Date(2020, 1, 1, 0, 0, i*60, 0, time.UTC).Format(time.RFC3339)
+		_, err = fmt.Fprintf(out, `{"id":"%032x","kind":"video","title":"Clip %d","tags":[%s],"category":%d,"categoryName":"series %d","status":"Normal","size":%d,"duration":%s,"created":"%s",`+
+			`"modified":"2026-01-01T00:00:00Z","storageClass":"Standard","app":"app-1000000","region":"cn-shanghai","origin":"general",`+
+			`"source":{"status":"Normal","fileName":"%d.mp4","size":%d,"duration":%s,"width":1280,"height":720,"fps":25,"bitrate":1325.12,"videoCodec":"h264","audioCodec":"aac"},"streams":[`+
+			`{"job":"%032x","definition":"LD","format":"mp4","codec":"h264","kind":"video","status":"Normal","size":81650000,"width":426,"height":240,"fps":25,"bitrate":400,"duration":%s},`+
+			`{"job":"%032x","definition":"HD","format":"mp4","codec":"h264","kind":"video","status":"Normal","size":183712500,"width":1280,"height":720,"fps":25,"bitrate":900,"duration":%s}]}`+"\n",
+			i, i, tags[i%len(tags)], i%300, i%300, 1000+i, length, created, i, 1000+i, length, i, length, i+1, length)
 		require.NoError(tb, err)
 	}
 	_, err = fmt.Fprintf(out, `{"categories":[],"end":{"assets":%d,"images":0}}`+"\n", n)
