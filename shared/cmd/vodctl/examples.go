@@ -44,6 +44,8 @@ var examples = []string{
 	`vodctl library find "len(tags) == 0" --ids`,
 	`vodctl library problems`,
 	`vodctl library problems --only duplicate --ids`,
+	`vodctl media get-video-info 0a1b2c3d4e5f60718293a4b5c6d7e8f9 -o json`,
+	`vodctl media search-media --tag news --status Normal`,
 	`vodctl snapshot library.jsonl`,
 	`vodctl snapshot library.jsonl --refresh`,
 	`vodctl usage --days 180 --into usage.csv`,

@@ -119,7 +119,11 @@ func (a *tool) find(ctx context.Context, s inspected, text string, ids bool) err
 			}
 		}
 	}
-	return errors.Join(out.end(s.seen), unknown.tell(a))
+	err = out.finish()
+	if !ids {
+		err = errors.Join(err, a.say("\n%s of %s\n", report.Number(out.found), report.Count(s.seen, "asset")))
+	}
+	return errors.Join(err, unknown.tell(a))
 }
 
 func (f *finder) add(one asset) error {
@@ -143,7 +147,8 @@ func (f *finder) add(one asset) error {
 	return nil
 }
 
-func (f *finder) end(seen int) error {
+// finish ends the list.
+func (f *finder) finish() error {
 	switch {
 	case f.ids:
 		return nil
@@ -154,7 +159,7 @@ func (f *finder) end(seen int) error {
 	if more := f.found - shownHits; more > 0 {
 		err = errors.Join(err, f.say("and %s more: -o csv has all\n", report.Number(more)))
 	}
-	return errors.Join(err, f.say("\n%s of %s\n", report.Number(f.found), report.Count(seen, "asset")))
+	return err
 }
 
 // whys counts assets by why nothing is known of them.

@@ -60,7 +60,7 @@ var errUsage = errors.New("misused")
 var groups = []func(*tool) *cobra.Command{
 	rulesCommand, retagCommand,
 	policyCommand, planCommand, approveCommand, haltCommand, resumeCommand, pendingCommand, ledgerCommand, takedownCommand, lastDayCommand, usageCommand,
-	libraryCommand, snapshotCommand,
+	libraryCommand, mediaCommand, snapshotCommand,
 	queueCommand, dlqCommand, undoCommand, stateCommand, setupCommand,
 }
 

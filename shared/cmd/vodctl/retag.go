@@ -49,18 +49,24 @@ func retagCommand(a *tool) *cobra.Command {
 	f.StringVar(&r.rules, "rules", "", "rules file (default: RULES_FILE, else the built-in rules)")
 	f.StringVar(&r.library, "library", "", "a file of vodctl snapshot instead of the account's library; only lists")
 	f.StringVar(&r.kind, "kind", "video", "video, audio, image or all")
-	f.StringVar(&r.from, "from", "", "created on this day or later, as 2026-01-31 or with a time as 2026-01-31T08:00:00Z")
-	f.StringVar(&r.to, "to", "", "created before this")
-	f.StringSliceVar(&r.statuses, "status", nil, "only assets with one of these statuses")
-	f.StringSliceVar(&r.tags, "tag", nil, "only assets with all of these tags")
-	f.StringVar(&r.title, "title", "", "only assets whose title contains this")
-	f.Int64Var(&r.category, "category", 0, "only assets of this category")
+	r.searchFlags(cmd)
 	f.StringVar(&r.ids, "ids", "", "a file with an id in each line instead of a search; - is standard input")
 	f.StringVar(&r.resume, "resume", "", "a file that remembers how far it came; the same command goes on from there")
 	f.BoolVar(&r.labels, "labels", false, "read the labels of smart tagging too: one call for each asset")
 	f.BoolVar(&r.yes, "yes", false, "write the changes")
 	f.BoolVar(&r.quiet, "quiet", false, "no progress on standard error")
 	return cmd
+}
+
+// searchFlags are those that select by what VOD can search for.
+func (r *retag) searchFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&r.from, "from", "", "created on this day or later, as 2026-01-31 or with a time as 2026-01-31T08:00:00Z")
+	f.StringVar(&r.to, "to", "", "created before this")
+	f.StringSliceVar(&r.statuses, "status", nil, "only assets with one of these statuses")
+	f.StringSliceVar(&r.tags, "tag", nil, "only assets with all of these tags")
+	f.StringVar(&r.title, "title", "", "only assets whose title contains this")
+	f.Int64Var(&r.category, "category", 0, "only assets of this category")
 }
 
 func (a *tool) retag(ctx context.Context, r retag) error {
