@@ -61,6 +61,7 @@ var examples = []string{
 	`vodctl dlq drop --matching "not a message" --reason "sent by a test" --yes`,
 	`vodctl undo`,
 	`vodctl undo sweep-20260301T020000Z --yes`,
+	`vodctl undo --issued-at 2026-03-01T02:00:00.123Z`,
 	`vodctl state check`,
 	`vodctl state compact --older 90 --yes`,
 	`vodctl state expire --rules`,
