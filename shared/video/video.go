@@ -90,6 +90,7 @@ type Source struct {
 	VideoCodec   string        `json:"videoCodec,omitempty"`
 	AudioCodec   string        `json:"audioCodec,omitempty"`
 	StorageClass string        `json:"storageClass,omitempty"`
+	MD5          string        `json:"md5,omitempty"` // of the file, in hex; empty: VOD does not say
 	Created      time.Time     `json:"created,omitzero"`
 }
 

@@ -75,7 +75,7 @@ func ofMedia(m mediaWire) (video.Media, error) {
 		source := video.Source{
 			Status: string(f.Status), FileName: string(f.FileName), Size: told(int64(f.Size)), Duration: media.Duration,
 			Width: told(int(f.Width)), Height: told(int(f.Height)), FPS: number(string(f.Fps)), Bitrate: number(string(f.Bitrate)),
-			Created: when(string(f.CreationTime)),
+			MD5: string(f.FileMD5), Created: when(string(f.CreationTime)),
 		}
 		tracks(&source, f.VideoStreamList, f.AudioStreamList)
 		media.Source = &source

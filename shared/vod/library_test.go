@@ -19,7 +19,7 @@ func TestMediaJoinsSourceAndStreams(t *testing.T) {
 		return ok(map[string]any{"MediaInfos": []any{map[string]any{
 			"MediaId":       "v",
 			"MediaInfo":     map[string]any{"MediaId": "v", "Title": "t", "Tags": "a", "Status": "Blocked", "CreationTime": "2026-01-02T03:04:05Z"},
-			"MezzanineInfo": map[string]any{"MediaId": "v", "Status": "Normal", "Size": 10, "Duration": "1.5", "Width": 1920, "Height": 1080, "Fps": "25", "Bitrate": "800.5", "VideoStreamList": []any{map[string]any{"CodecName": "h264", "Rotate": "90"}}, "AudioStreamList": []any{map[string]any{"CodecName": "aac"}}},
+			"MezzanineInfo": map[string]any{"MediaId": "v", "Status": "Normal", "FileMD5": "2b00", "Size": 10, "Duration": "1.5", "Width": 1920, "Height": 1080, "Fps": "25", "Bitrate": "800.5", "VideoStreamList": []any{map[string]any{"CodecName": "h264", "Rotate": "90"}}, "AudioStreamList": []any{map[string]any{"CodecName": "aac"}}},
 			"PlayInfoList":  []any{map[string]any{"JobId": "j", "Definition": "HD", "Format": "mp4", "Size": 5, "Encrypt": 1, "CreationTime": "2026-01-02T03:05:05Z", "Status": "Invisible"}},
 		}}, "NonExistMediaIds": []string{"gone"}, "ForbiddenMediaIds": []string{"others"}})
 	})
@@ -27,7 +27,7 @@ func TestMediaJoinsSourceAndStreams(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, video.Media{
 		Video:   video.Video{ID: "v", Kind: video.KindVideo, Title: "t", Tags: []string{"a"}, Status: video.StatusBlocked, Size: 10, Duration: 1500 * time.Millisecond, Created: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
-		Source:  &video.Source{Status: "Normal", Size: 10, Duration: 1500 * time.Millisecond, Width: 1920, Height: 1080, Rotation: 90, FPS: 25, Bitrate: 800.5, VideoCodec: "h264", AudioCodec: "aac"},
+		Source:  &video.Source{Status: "Normal", MD5: "2b00", Size: 10, Duration: 1500 * time.Millisecond, Width: 1920, Height: 1080, Rotation: 90, FPS: 25, Bitrate: 800.5, VideoCodec: "h264", AudioCodec: "aac"},
 		Streams: []video.Stream{{Job: "j", Definition: "HD", Format: "mp4", Size: 5, Encrypted: true, Status: "Invisible", Created: time.Date(2026, 1, 2, 3, 5, 5, 0, time.UTC)}},
 	}, answers[0].Value)
 	require.ErrorIs(t, answers[1].Err, video.ErrNotFound)

@@ -91,11 +91,11 @@ type (
 			Snapshots                                                                                     []word
 		}
 		MezzanineInfo struct {
-			MediaID                                                word `json:"MediaId"`
-			Status, FileName, Duration, Fps, Bitrate, CreationTime word
-			Size, Width, Height                                    whole
-			VideoStreamList                                        []trackWire
-			AudioStreamList                                        []trackWire
+			MediaID                                                         word `json:"MediaId"`
+			Status, FileName, FileMD5, Duration, Fps, Bitrate, CreationTime word
+			Size, Width, Height                                             whole
+			VideoStreamList                                                 []trackWire
+			AudioStreamList                                                 []trackWire
 		}
 		PlayInfoList []playWire
 	}

@@ -61,16 +61,69 @@ func Runs(ctx context.Context, o state.Objects) ([]Run, error) {
 type Reversal struct {
 	Change  video.Change  `json:"change,omitzero"`
 	Outcome video.Outcome `json:"outcome,omitzero"`
+	Part    bool          `json:"part,omitempty"` // another field is not put back
 }
 
-// Undo says what takes a run back. A field is put back only where the media still
+// Batch names what is to be taken back: a run of the writer, or what was issued in a span
+// of time, whichever runs wrote it.
+type Batch struct {
+	Run      string
+	From, To time.Time // To is exclusive; both zero: the run
+}
+
+// String names the batch for people.
+func (b Batch) String() string {
+	if b.Run != "" {
+		return "run " + b.Run
+	}
+	return "what was issued at " + b.From.UTC().Format(time.RFC3339Nano)
+}
+
+// of is the part of a write that belongs to the batch. mixed says that one write changed tags
+// for others, too: which of both the list before was then, nobody can tell.
+func (b Batch) of(run string, m edits.EditedMedia) (set, old video.Update, mixed bool) {
+	set, old = update(m.Set), update(m.Old)
+	if b.Run != "" {
+		if run != b.Run {
+			return video.Update{}, video.Update{}, false
+		}
+		return set, old, false
+	}
+	ours, others := map[string]bool{}, false
+	for part, mark := range m.Marks {
+		within := !mark.At.Before(b.From) && mark.At.Before(b.To)
+		switch {
+		case !editing.OfTags(part):
+			ours[part] = within
+		case part == "list": // it repeats one of the others
+		case within:
+			ours["tags"] = true
+		default:
+			others = true
+		}
+	}
+	var mine, before video.Update
+	for _, field := range fields {
+		if ours[field] {
+			mine, before = merge(mine, only(set, field)), merge(before, only(old, field))
+		}
+	}
+	return mine, before, others && mine.Tags != nil
+}
+
+// fields are those of an update.
+var fields = []string{"title", "description", "category", "cover", "tags"}
+
+// Undo says what takes a batch back. A field is put back only where the media still
 // holds what the run wrote; where somebody has written since it is kept. The
 // changes are issued now and refuse media that are modified after this reading.
 // It writes nothing: whoever is the library's writer carries the changes out.
-func Undo(ctx context.Context, library Library, o state.Objects, run string, now time.Time) ([]Reversal, error) {
+func Undo(ctx context.Context, library Library, o state.Objects, batch Batch, now time.Time) ([]Reversal, error) {
 	type write struct {
-		entry string
-		media edits.EditedMedia
+		entry    string
+		key      editing.Key
+		set, old video.Update
+		mixed    bool
 	}
 	type place struct {
 		entry string
@@ -84,30 +137,31 @@ func Undo(ctx context.Context, library Library, o state.Objects, run string, now
 				refused[place{s.Of, k}] = true
 			}
 		}
-		if e.Run == run {
-			for _, m := range e.Written() {
-				wrote = append(wrote, write{key, m})
+		for _, m := range e.Written() {
+			if set, old, mixed := batch.of(e.Run, m); !set.Empty() {
+				wrote = append(wrote, write{key, m.Key(), set, old, mixed})
 			}
 		}
 	})
 	if err != nil {
 		return nil, err
 	}
-	set, old := map[editing.Key]video.Update{}, map[editing.Key]video.Update{}
+	set, old, mixed := map[editing.Key]video.Update{}, map[editing.Key]video.Update{}, map[editing.Key]bool{}
 	var keys []editing.Key
 	for _, w := range wrote {
-		k := w.media.Key()
+		k := w.key
 		if refused[place{w.entry, k}] {
 			continue
 		}
 		if _, ok := set[k]; !ok {
 			keys = append(keys, k)
 		}
-		set[k] = merge(update(w.media.Set), set[k]) // the last value that was written …
-		old[k] = merge(old[k], update(w.media.Old)) // … over the first that was there
+		set[k] = merge(w.set, set[k]) // the last value that was written …
+		old[k] = merge(old[k], w.old) // … over the first that was there
+		mixed[k] = mixed[k] || w.mixed
 	}
 	if len(keys) == 0 {
-		return nil, fmt.Errorf("run %s: %w: the journal holds nothing that it wrote", run, video.ErrNotFound)
+		return nil, fmt.Errorf("%s: %w: the journal holds nothing that it wrote", batch, video.ErrNotFound)
 	}
 	e, err := New(Config{Library: library})
 	if err != nil {
@@ -123,12 +177,12 @@ func Undo(ctx context.Context, library Library, o state.Objects, run string, now
 		if !ok {
 			held.Err = video.ErrDeferred
 		}
-		reversals[i] = reverse(k, held, set[k], old[k], now)
+		reversals[i] = reverse(k, held, set[k], old[k], mixed[k], now)
 	}
 	return reversals, nil
 }
 
-func reverse(k editing.Key, known editing.Known, set, old video.Update, now time.Time) Reversal {
+func reverse(k editing.Key, known editing.Known, set, old video.Update, mixed bool, now time.Time) Reversal {
 	stop := func(result video.Result, reason string, err error) Reversal {
 		return Reversal{Outcome: video.Outcome{ID: k.ID, Result: result, Reason: reason, Err: err}}
 	}
@@ -141,10 +195,12 @@ func reverse(k editing.Key, known editing.Known, set, old video.Update, now time
 	}
 	var back video.Update
 	var changed []string
-	for _, name := range []string{"title", "description", "category", "cover", "tags"} {
+	for _, name := range fields {
 		wrote, before := only(set, name), only(old, name)
 		switch {
 		case wrote.Empty() || editing.Holds(known.Value, before):
+		case name == "tags" && mixed: // one write was for others, too
+			changed = append(changed, name)
 		case editing.Holds(known.Value, wrote):
 			back = merge(back, before)
 		default:
@@ -154,7 +210,7 @@ func reverse(k editing.Key, known editing.Known, set, old video.Update, now time
 	since := strings.Join(changed, ", ") + " changed since"
 	if c.Set, c.Tags.Set = back.Fields, back.Tags; !c.Empty() {
 		r := Reversal{Change: c, Outcome: video.Outcome{ID: k.ID}}
-		if len(changed) > 0 {
+		if r.Part = len(changed) > 0; r.Part {
 			r.Outcome.Reason = since
 		}
 		return r

@@ -38,7 +38,7 @@ func TestUndoPutsBackWhatNobodyHasChangedSince(t *testing.T) {
 	require.Len(t, runs, 1)
 	require.Equal(t, 5, runs[0].Media)
 	written := l.writes
-	reversals, err := edit.Undo(t.Context(), l, s, "run", time.Now())
+	reversals, err := edit.Undo(t.Context(), l, s, edit.Batch{Run: "run"}, time.Now())
 	require.NoError(t, err)
 	require.Equal(t, written, l.writes, "it only says what it would do")
 	require.Len(t, reversals, 5)
@@ -74,14 +74,14 @@ func TestUndoLeavesOutWhatTheLibraryRefused(t *testing.T) {
 	runs, err := edit.Runs(t.Context(), s)
 	require.NoError(t, err)
 	require.Equal(t, 1, runs[0].Media)
-	reversals, err := edit.Undo(t.Context(), l, s, "run", time.Now())
+	reversals, err := edit.Undo(t.Context(), l, s, edit.Batch{Run: "run"}, time.Now())
 	require.NoError(t, err)
 	require.Len(t, reversals, 1)
 	require.Equal(t, "old", *reversals[0].Change.Set.Title)
 }
 
 func TestUndoOfARunThatNobodyKnows(t *testing.T) {
-	_, err := edit.Undo(t.Context(), newLibrary(1), open(t), "nothing", time.Now())
+	_, err := edit.Undo(t.Context(), newLibrary(1), open(t), edit.Batch{Run: "nothing"}, time.Now())
 	require.ErrorIs(t, err, video.ErrNotFound)
 }
 
@@ -91,7 +91,40 @@ func TestUndoGoesBackToBeforeTheFirstBatch(t *testing.T) {
 	e := editor(t, l, s)
 	require.Equal(t, "done", run(t, e, title("v00", 1, "one")))
 	require.Equal(t, "done", run(t, e, title("v00", 2, "two")))
-	reversals, err := edit.Undo(t.Context(), l, s, "run", time.Now())
+	reversals, err := edit.Undo(t.Context(), l, s, edit.Batch{Run: "run"}, time.Now())
 	require.NoError(t, err)
 	require.Equal(t, "old", *reversals[0].Change.Set.Title)
+}
+
+// Whoever sends changes names them by when they were issued: one batch is written by many
+// runs, and a run writes what others have asked for.
+func TestUndoTakesBackWhatWasIssuedTogether(t *testing.T) {
+	l, s := newLibrary(4), open(t)
+	e := editor(t, l, s)
+	at := time.Now().Add(-time.Hour).UTC().Truncate(time.Millisecond)
+	issued := func(id video.ID, after time.Duration, text, tag string) video.Change {
+		c := title(string(id), 1, text)
+		c.IssuedAt = at.Add(after)
+		if c.Set.Title = nil; text != "" {
+			c.Set.Title = &text
+		}
+		if c.Tags.Add = nil; tag != "" {
+			c.Tags.Add = []string{tag}
+		}
+		return c
+	}
+	theirs := issued("v01", time.Second, "theirs", "")
+	require.Equal(t, "done done done done done", run(t, e, issued("v00", 0, "new", ""), issued("v01", 1, "", "ours"), theirs, issued("v02", 2, "", "ours"), issued("v02", time.Minute, "", "theirs")))
+	require.Equal(t, "done", run(t, e, issued("v03", 3, "new", "")), "in another run")
+	reversals, err := edit.Undo(t.Context(), l, s, edit.Batch{From: at, To: at.Add(time.Millisecond)}, time.Now())
+	require.NoError(t, err)
+	require.Len(t, reversals, 4)
+	require.Equal(t, "old", *reversals[0].Change.Set.Title)
+	require.Nil(t, reversals[1].Change.Set.Title, "that was another's")
+	require.Empty(t, *reversals[1].Change.Tags.Set)
+	require.True(t, reversals[2].Change.Empty(), "the tags before are not known: one write was for both")
+	require.Equal(t, video.Kept, reversals[2].Outcome.Result)
+	require.Equal(t, "old", *reversals[3].Change.Set.Title)
+	_, err = edit.Undo(t.Context(), l, s, edit.Batch{From: at.Add(-time.Second), To: at}, time.Now())
+	require.ErrorIs(t, err, video.ErrNotFound)
 }

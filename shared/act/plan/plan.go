@@ -261,22 +261,20 @@ func (s *survey) read(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	deadline, limited := ctx.Deadline()
-	for b := range s.batches(ctx) {
-		if b.err != nil {
-			return b.err
+	for r, err := range Read(ctx, s.Library, s.draft.Next) {
+		if err != nil {
+			return err
 		}
-		for i, found := range b.found {
-			if created := found.Video.Created; !created.IsZero() && !created.Equal(s.second) {
-				out := limited && time.Until(deadline) < reserve
-				if err := s.turn(ctx, created, out); err != nil {
-					return err
-				}
-				if out {
-					return nil
-				}
+		if created := r.Found.Video.Created; !created.IsZero() && !created.Equal(s.second) {
+			out := limited && time.Until(deadline) < reserve
+			if err := s.turn(ctx, created, out); err != nil {
+				return err
 			}
-			s.add(found, b.answers[i])
+			if out {
+				return nil
+			}
 		}
+		s.add(r.Found, r.Details)
 	}
 	if err := ctx.Err(); err != nil {
 		return err
@@ -332,7 +330,6 @@ func (s *survey) add(found video.Found, a video.Answer[video.Media]) {
 		return
 	}
 	m := a.Value
-	m.Doubts = doubts(found, m)
 	v := s.Policy.Judge(m, s.inputs)
 	// Both before the media is counted: what stays for good must not push others out of a
 	// quota.
@@ -414,6 +411,37 @@ func doubts(found video.Found, m video.Media) []string {
 
 func sorted(tags []string) []string { return slices.Sorted(slices.Values(tags)) }
 
+// Reading is one asset as the search found it, and what its details say.
+type Reading struct {
+	Found video.Found
+	// Details name in Doubts what they tell otherwise than the search.
+	Details video.Answer[video.Media]
+}
+
+// Read gives every video and audio of the library that was created at a moment or later,
+// oldest first, and those without a time before them. It asks for their details with
+// several calls in flight. An error is the last that it gives; one that is about a single
+// asset is in Details.
+func Read(ctx context.Context, l Library, from time.Time) iter.Seq2[Reading, error] {
+	return func(yield func(Reading, error) bool) {
+		for b := range inFlight(ctx, l, from) {
+			if b.err != nil {
+				yield(Reading{}, b.err)
+				return
+			}
+			for i, found := range b.found {
+				r := Reading{found, b.answers[i]}
+				if r.Details.Err == nil {
+					r.Details.Value.Doubts = doubts(found, r.Details.Value)
+				}
+				if !yield(r, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // batch is up to 20 media and the answers about them, in the same order.
 type batch struct {
 	found   []video.Found
@@ -422,16 +450,16 @@ type batch struct {
 	done    chan struct{}
 }
 
-// batches asks about the library oldest first, with several calls in flight, and
+// inFlight asks about the library oldest first, with several calls in flight, and
 // gives the answers in the order of the search.
-func (s *survey) batches(ctx context.Context) iter.Seq[*batch] {
+func inFlight(ctx context.Context, l Library, from time.Time) iter.Seq[*batch] {
 	return func(yield func(*batch) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		queue := make(chan *batch, batches)
 		go func() {
 			defer close(queue)
-			s.ask(ctx, func(b *batch) bool {
+			ask(ctx, l, from, func(b *batch) bool {
 				select {
 				case queue <- b:
 					return true
@@ -453,13 +481,13 @@ func (s *survey) batches(ctx context.Context) iter.Seq[*batch] {
 	}
 }
 
-func (s *survey) ask(ctx context.Context, put func(*batch) bool) {
+func ask(ctx context.Context, l Library, from time.Time, put func(*batch) bool) {
 	var ids []video.ID
 	b := &batch{done: make(chan struct{})}
 	send := func() bool {
 		go func(b *batch, ids []video.ID) {
 			defer close(b.done)
-			b.answers, b.err = s.Library.Media(ctx, ids)
+			b.answers, b.err = l.Media(ctx, ids)
 			if b.err == nil && len(b.answers) != len(ids) {
 				b.err = fmt.Errorf("%d answers about %d assets", len(b.answers), len(ids))
 			}
@@ -471,7 +499,7 @@ func (s *survey) ask(ctx context.Context, put func(*batch) bool) {
 		ids, b = nil, &batch{done: make(chan struct{})}
 		return ok
 	}
-	for found, err := range oldestFirst(ctx, s.Library, s.draft.Next) {
+	for found, err := range oldestFirst(ctx, l, from) {
 		if err != nil {
 			b.found, b.answers, b.err = nil, nil, err
 			close(b.done)
@@ -488,20 +516,8 @@ func (s *survey) ask(ctx context.Context, put func(*batch) bool) {
 	}
 }
 
-// OldestFirst merges the videos and the audio of the library by creation time; those
-// without one come first.
-func OldestFirst(ctx context.Context, l Library, from time.Time) iter.Seq2[video.Video, error] {
-	return func(yield func(video.Video, error) bool) {
-		for f, err := range oldestFirst(ctx, l, from) {
-			if !yield(f.Video, err) {
-				return
-			}
-		}
-	}
-}
-
-// oldestFirst is OldestFirst with all that a hit tells. Videos and audio are searched
-// apart, because the library does.
+// oldestFirst merges the videos and the audio of the library by creation time; those
+// without one come first. They are searched apart, because the library does.
 func oldestFirst(ctx context.Context, l Library, from time.Time) iter.Seq2[video.Found, error] {
 	return func(yield func(video.Found, error) bool) {
 		type source struct {

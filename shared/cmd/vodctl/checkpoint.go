@@ -16,10 +16,11 @@ import (
 
 // checkpoint is what --resume keeps: the question, and how far its answer came.
 type checkpoint struct {
-	Question string    `json:"question"`
-	Position string    `json:"position"`
-	Finished bool      `json:"finished"`
-	Diff     *tag.Diff `json:"diff"`
+	Question string     `json:"question"`
+	Position string     `json:"position"`
+	Kind     video.Kind `json:"kind,omitempty"` // in which Position is
+	Finished bool       `json:"finished"`
+	Diff     *tag.Diff  `json:"diff"`
 }
 
 // question is what a checkpoint belongs to: another search or other rules are

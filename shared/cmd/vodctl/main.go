@@ -59,7 +59,8 @@ var errUsage = errors.New("misused")
 // groups are the command groups, in the order of the help text.
 var groups = []func(*tool) *cobra.Command{
 	rulesCommand, retagCommand,
-	policyCommand, planCommand, approveCommand, haltCommand, resumeCommand, pendingCommand, ledgerCommand, takedownCommand, lastDayCommand, snapshotCommand, usageCommand,
+	policyCommand, planCommand, approveCommand, haltCommand, resumeCommand, pendingCommand, ledgerCommand, takedownCommand, lastDayCommand, usageCommand,
+	libraryCommand, mediaCommand, snapshotCommand,
 	queueCommand, dlqCommand, undoCommand, stateCommand, setupCommand,
 }
 

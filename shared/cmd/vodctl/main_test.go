@@ -90,7 +90,7 @@ func TestAnEmptyFileIsNoLibrary(t *testing.T) {
 	code, out, errs := vodctl(t, nil, "plan", "what-if", "--library", name)
 	require.Equal(t, 1, code)
 	require.Empty(t, out)
-	require.Contains(t, errs, name+": the snapshot holds neither an asset nor the tree of categories")
+	require.Contains(t, errs, name+": invalid: the snapshot is not complete")
 }
 
 func TestWithoutYesEveryCommandSaysAlikeThatNothingWasDone(t *testing.T) {
@@ -112,14 +112,18 @@ func TestWithoutYesEveryCommandSaysAlikeThatNothingWasDone(t *testing.T) {
 				}
 			}
 			code, out, errs := vodctlIn(t, env, good, append(args, "-o", format)...)
+			last := ""
+			if args[0] == "undo" { // one of the three was changed by somebody since
+				code, last = code-1, "vodctl: 1 asset cannot be put back, or only in part: the reasons stand above\n"
+			}
 			require.Zero(t, code, errs)
 			const said = "nothing was done, --yes does it\n"
 			if format == "json" {
 				require.True(t, json.Valid([]byte(out)), out)
-				require.Equal(t, "vodctl: "+said, errs)
+				require.Equal(t, "vodctl: "+said+last, errs)
 			} else {
 				require.True(t, strings.HasSuffix(out, "\n"+said), out)
-				require.Empty(t, errs)
+				require.Equal(t, last, errs)
 			}
 		}
 	}

@@ -16,7 +16,7 @@ import (
 // rows of its length, whatever else the command says to people.
 func TestEveryResultOfRowsIsCSVToo(t *testing.T) {
 	env, p := plannedLike(t, func(*removal.Plan) {})
-	library := file(t, "library.jsonl", `{"id":"a1","title":"x","status":"Normal"}`+"\n")
+	library := file(t, "library.jsonl", `{"id":"a1","title":"x","status":"Normal"}`+"\n"+lastLine)
 	for command, header := range map[string]string{
 		"plan list":                          "plan,assets,items,bytes,expires,status,does",
 		"plan show":                          "id,title,created,kind,part,bytes,rule,reason,to",

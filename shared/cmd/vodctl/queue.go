@@ -28,7 +28,7 @@ func queueSend(a *tool) *cobra.Command {
 	var yes, bulk bool
 	cmd := &cobra.Command{
 		Use:   "send [FILE|-]",
-		Short: "Send metadata changes from JSON or CSV; without --yes only check and count them",
+		Short: "Send metadata changes from JSON or CSV; without --yes only check them and show before and after",
 		Long: `Send metadata changes, each as a message of its own.
 
 A JSON file holds one message ({"v":1,"changes":[...]}, or the array that
@@ -37,7 +37,8 @@ columns, of: id, kind, title, description, category, cover, tags (replaces the l
 remove, issuedAt, ifUnmodifiedSince. An empty cell leaves the field alone, ` + emptied + ` empties it;
 tags are separated by "," and by no other sign. Empty rows and columns are left out.
 
-Everything is checked first: one fault, and nothing is sent. Changes without issuedAt
+Everything is checked first: one fault, and nothing is sent. Without --yes the assets are
+read, and what each field holds is shown beside what it would hold. Changes without issuedAt
 are issued now, in the order of the file. Where some could not be sent it says how to
 go on, with the same moment of issue: what is sent twice then has its effect once.
 
@@ -101,25 +102,11 @@ func (a *tool) send(ctx context.Context, changes []video.Change, skip int, issue
 		to, put = app.BulkQueue, app.Sender().SendBulk
 	}
 	rest := changes[skip:]
-	result := struct {
-		Queue   string          `json:"queue"`
-		Changes int             `json:"changes"`
-		Sent    int             `json:"sent"`
-		Failed  []video.Outcome `json:"failed"`
-	}{Queue: to, Changes: len(rest), Failed: []video.Outcome{}}
+	result := sendResult{Queue: to, Changes: len(rest), Failed: []video.Outcome{}}
 	if yes {
-		// What keeps a call from its end is the reason of each change that it did not send.
-		outcomes, _ := put(ctx, rest)
-		for i, o := range outcomes {
-			if o.Result == video.Done {
-				result.Sent++
-				continue
-			}
-			if len(result.Failed) == 0 {
-				skip += i
-			}
-			result.Failed = append(result.Failed, o)
-		}
+		skip += result.send(ctx, put, rest)
+	} else if err := a.previewSend(ctx, app, rest, &result); err != nil {
+		return err
 	}
 	if a.json() {
 		err = a.printJSON(result)
@@ -138,6 +125,45 @@ func (a *tool) send(ctx context.Context, changes []video.Change, skip int, issue
 			report.Count(n, "change"), result.Failed[0].ID, result.Failed[0].Reason, skip, issued.Format(time.RFC3339Nano))
 	}
 	return err
+}
+
+// sendResult is what sending changes comes to.
+type sendResult struct {
+	Queue   string          `json:"queue"`
+	Changes int             `json:"changes"`
+	Sent    int             `json:"sent"`
+	Failed  []video.Outcome `json:"failed"`
+	Preview []previewed     `json:"preview,omitempty"`
+}
+
+// send puts changes into the queue, and says how many stand before the first that failed.
+// What keeps a call from its end is the reason of each change that it did not send.
+func (r *sendResult) send(ctx context.Context, put func(context.Context, []video.Change) ([]video.Outcome, error), changes []video.Change) (before int) {
+	outcomes, _ := put(ctx, changes)
+	for i, o := range outcomes {
+		if o.Result == video.Done {
+			r.Sent++
+			continue
+		}
+		if len(r.Failed) == 0 {
+			before = i
+		}
+		r.Failed = append(r.Failed, o)
+	}
+	return before
+}
+
+// previewSend shows what the fields hold and would hold. That the library cannot be read
+// stops nobody from checking a file.
+func (a *tool) previewSend(ctx context.Context, app *boot.App, changes []video.Change, r *sendResult) error {
+	var err error
+	if r.Preview, err = a.preview(ctx, app, changes); err != nil {
+		return a.warn("what the fields hold now could not be read: %v", err)
+	}
+	if a.json() {
+		return nil
+	}
+	return a.showPreview(r.Preview)
 }
 
 func queuePeek(a *tool) *cobra.Command {

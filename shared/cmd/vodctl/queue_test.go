@@ -248,3 +248,44 @@ func TestQueuePeekAndStats(t *testing.T) {
 	require.Contains(t, out, `"plain \t poison"`)
 	require.Equal(t, 3, c.MNS.Stats("metadata").Active, "a look leaves them")
 }
+
+func TestASheetInAnotherFormSaysWhatToSave(t *testing.T) {
+	_, env := queues(t)
+	utf16 := "\xff\xfei\x00d\x00,\x00t\x00\n\x00"
+	for sheet, want := range map[string]string{
+		"ID,title\nv1,a\n":              `column "ID" is unknown or there twice: write id`,
+		"VideoId,Title\nv1,a\n":         `column "VideoId" is unknown or there twice: write id`,
+		"id,titel\nv1,a\n":              "did you mean title?",
+		"id;title\nv1;a\n":              `the first line separates columns by ";": save the file with commas`,
+		"id\ttitle\nv1\ta\n":            `the first line separates columns by "\t"`,
+		utf16:                           "the file is UTF-16",
+		"id,title\nv1,\xc4\xe3\xba\xc3": "the file is not UTF-8, perhaps GBK",
+	} {
+		code, out, errs := vodctlIn(t, env, sheet, "queue", "send", "--csv", "-", "--yes")
+		require.Equal(t, 1, code, sheet)
+		require.Empty(t, out)
+		require.Contains(t, errs, want)
+	}
+}
+
+func TestQueueSendShowsBeforeAndAfter(t *testing.T) {
+	c, env, ids := edited(t)
+	env["METADATA_QUEUE"] = c.Env()["METADATA_QUEUE"]
+	sheet := "id,title,add\n" + ids[0] + ",Harbour,boat\n" + ids[1] + ",theirs,\n" + "nope,x,\n"
+	code, out, errs := vodctlIn(t, env, sheet, "queue", "send", "--csv", "-")
+	require.Zero(t, code, errs)
+	require.Regexp(t, ids[0]+` +new +title +new +Harbour +would change`, out)
+	require.Regexp(t, ids[0]+` +new +tags +boat +would change`, out)
+	require.NotContains(t, out, ids[1], "it is so already")
+	require.Regexp(t, `nope +missing`, out)
+	require.Contains(t, out, "3 assets: 1 would change, 1 are so already, 1 missing\n3 changes for vodcurator-metadata\nnothing was done, --yes does it\n")
+	require.Zero(t, c.MNS.Stats(env["METADATA_QUEUE"]))
+	code, out, errs = vodctlIn(t, env, sheet, "queue", "send", "--csv", "-", "-o", "json")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, `"before": "new",`)
+
+	// What metadata would refuse is told: an older change than the last that it wrote.
+	code, out, errs = vodctlIn(t, env, "id,title\n"+ids[0]+",Harbour\n", "queue", "send", "--csv", "-", "--issued-at", "2026-01-01T00:00:00Z")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "stale")
+}

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"os"
 	"os/signal"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -36,7 +37,7 @@ func retagCommand(a *tool) *cobra.Command {
 		Short:       "Run the tagging rules over the library; lists what would change unless --yes is given",
 		Args:        cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			for _, flag := range []string{"yes", "labels", "resume", "kind"} {
+			for _, flag := range []string{"yes", "labels", "resume"} {
 				if r.library != "" && cmd.Flags().Changed(flag) {
 					return fmt.Errorf("%w: --%s does not go with --library: a snapshot is old, and is only looked at", errUsage, flag)
 				}
@@ -47,19 +48,25 @@ func retagCommand(a *tool) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&r.rules, "rules", "", "rules file (default: RULES_FILE, else the built-in rules)")
 	f.StringVar(&r.library, "library", "", "a file of vodctl snapshot instead of the account's library; only lists")
-	f.StringVar(&r.kind, "kind", "video", "video, audio or image")
-	f.StringVar(&r.from, "from", "", "created on this day or later, as 2026-01-31 or with a time as 2026-01-31T08:00:00Z")
-	f.StringVar(&r.to, "to", "", "created before this")
-	f.StringSliceVar(&r.statuses, "status", nil, "only assets with one of these statuses")
-	f.StringSliceVar(&r.tags, "tag", nil, "only assets with all of these tags")
-	f.StringVar(&r.title, "title", "", "only assets whose title contains this")
-	f.Int64Var(&r.category, "category", 0, "only assets of this category")
+	f.StringVar(&r.kind, "kind", "video", "video, audio, image or all")
+	r.searchFlags(cmd)
 	f.StringVar(&r.ids, "ids", "", "a file with an id in each line instead of a search; - is standard input")
 	f.StringVar(&r.resume, "resume", "", "a file that remembers how far it came; the same command goes on from there")
 	f.BoolVar(&r.labels, "labels", false, "read the labels of smart tagging too: one call for each asset")
 	f.BoolVar(&r.yes, "yes", false, "write the changes")
 	f.BoolVar(&r.quiet, "quiet", false, "no progress on standard error")
 	return cmd
+}
+
+// searchFlags are those that select by what VOD can search for.
+func (r *retag) searchFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&r.from, "from", "", "created on this day or later, as 2026-01-31 or with a time as 2026-01-31T08:00:00Z")
+	f.StringVar(&r.to, "to", "", "created before this")
+	f.StringSliceVar(&r.statuses, "status", nil, "only assets with one of these statuses")
+	f.StringSliceVar(&r.tags, "tag", nil, "only assets with all of these tags")
+	f.StringVar(&r.title, "title", "", "only assets whose title contains this")
+	f.Int64Var(&r.category, "category", 0, "only assets of this category")
 }
 
 func (a *tool) retag(ctx context.Context, r retag) error {
@@ -90,7 +97,7 @@ func (a *tool) retag(ctx context.Context, r retag) error {
 		tag.Searcher
 	} = app.VOD
 	if r.library != "" {
-		if library, err = openSnapshot(r.library); err != nil {
+		if library, err = a.openSnapshot(ctx, r.library); err != nil {
 			return err
 		}
 	}
@@ -107,8 +114,7 @@ func (a *tool) retag(ctx context.Context, r retag) error {
 			return err
 		}
 	}
-	query.After = state.Position
-	hits := tag.Hits(ctx, library, query)
+	hits := r.hits(ctx, library, query, state)
 	if r.ids != "" {
 		hits = a.listed(r, query.Kind, state.Position)
 	}
@@ -116,7 +122,7 @@ func (a *tool) retag(ctx context.Context, r retag) error {
 	runErr := t.Backfill(ctx, r.labelled(hits), time.Now().UTC(), func(step tag.Step) error {
 		state.Diff.Add(step)
 		last := step.Hits[len(step.Hits)-1]
-		state.Position = last.Position
+		state.Position, state.Kind = last.Position, last.Kind
 		bar.tell(state.Diff.Seen, step.Hits[0].Created, last.Created)
 		return errors.Join(r.save(state), r.right(app, step))
 	})
@@ -128,6 +134,29 @@ func (a *tool) retag(ctx context.Context, r retag) error {
 		runErr = fmt.Errorf("%w\nthe same command goes on behind %s of them", runErr, report.Number(state.Diff.Seen))
 	}
 	return errors.Join(a.show(r, state.Diff), runErr)
+}
+
+// hits are the assets of each kind that is asked for, behind those of the checkpoint.
+func (r retag) hits(ctx context.Context, library tag.Searcher, query video.Query, state *checkpoint) iter.Seq2[tag.Hit, error] {
+	kinds := []video.Kind{query.Kind}
+	if r.kind == allKinds {
+		kinds = []video.Kind{video.KindVideo, video.KindAudio, video.KindImage}
+		kinds = kinds[max(0, slices.Index(kinds, state.Kind)):]
+	}
+	after := state.Position
+	return func(yield func(tag.Hit, error) bool) {
+		for n, kind := range kinds {
+			query.Kind, query.After = kind, ""
+			if n == 0 {
+				query.After = after
+			}
+			for hit, err := range tag.Hits(ctx, library, query) {
+				if !yield(hit, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
 }
 
 // right says what is missing where retag writes by itself and may not.
@@ -142,8 +171,11 @@ func (r retag) right(app *boot.App, step tag.Step) error {
 
 func (r retag) query() (video.Query, error) {
 	q := video.Query{Kind: video.Kind(r.kind), Category: r.category, Tags: r.tags, Title: r.title, OldestFirst: true}
-	if q.Kind != video.KindVideo && q.Kind != video.KindAudio && q.Kind != video.KindImage {
-		return q, fmt.Errorf("--kind %q: want video, audio or image", r.kind)
+	switch _, known := noun[r.kind]; {
+	case !known:
+		return q, fmt.Errorf("--kind %q: want video, audio, image or all", r.kind)
+	case r.kind == allKinds && r.ids != "":
+		return q, errors.New("--ids needs one --kind: nothing tells what an id of a file is")
 	}
 	for _, s := range r.statuses {
 		q.Statuses = append(q.Statuses, video.Status(s))
@@ -181,7 +213,9 @@ func (r retag) labelled(hits iter.Seq2[tag.Hit, error]) iter.Seq2[tag.Hit, error
 	}
 }
 
-var noun = map[string]string{"video": "video", "audio": "audio file", "image": "image"}
+const allKinds = "all"
+
+var noun = map[string]string{"video": "video", "audio": "audio file", "image": "image", allKinds: "asset"}
 
 // show says what came of it: how many of which kind, then rule by rule.
 func (a *tool) show(r retag, d *tag.Diff) error {
@@ -189,10 +223,13 @@ func (a *tool) show(r retag, d *tag.Diff) error {
 	if r.yes {
 		verb = "changed"
 	}
-	if r.library != "" {
+	if r.library != "" && r.kind == "video" {
 		of = "video or audio file"
 	}
 	err := a.say("%s looked at, %s %s\n", report.Count(d.Seen, of), report.Number(d.Needed), verb)
+	if r.kind != allKinds && r.ids == "" {
+		err = errors.Join(err, a.say("  no other assets were looked at: --kind all takes videos, audio files and images\n"))
+	}
 	for _, line := range []struct {
 		n    int
 		text string

@@ -203,6 +203,9 @@ func TestRetagTakesASearchAListAndImages(t *testing.T) {
 	code, out, errs = vodctl(t, env, "retag", "--kind", "image")
 	require.Zero(t, code, errs)
 	require.Contains(t, out, "add tags square")
+	code, out, errs = vodctl(t, env, "retag", "--kind", "all")
+	require.Zero(t, code, errs)
+	require.NotContains(t, out, "no other assets were looked at")
 	for _, wrong := range [][]string{{"--kind", "film"}, {"--from", "yesterday"}} {
 		code, _, _ = vodctl(t, env, append([]string{"retag"}, wrong...)...)
 		require.Equal(t, 2, code)
@@ -235,9 +238,12 @@ func TestRetagOnASnapshotNeedsNoAccountAndTellsTheSame(t *testing.T) {
 	require.Contains(t, out, "this is a snapshot")
 	code, out, errs = vodctlIn(t, nil, ids[1]+"\n"+ids[0]+"\n", "retag", "--library", library, "--ids", "-")
 	require.Zero(t, code, errs)
-	require.Contains(t, out, "2 video or audio files looked at, 1 would change\n  1 are gone", "an image is not in it")
+	require.Contains(t, out, "2 video or audio files looked at, 1 would change\n  1 are gone", "an image is none")
+	code, out, errs = vodctl(t, nil, "retag", "--library", library, "--kind", "all")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "46 assets looked at, 46 would change")
 
-	for _, with := range []string{"--yes", "--labels", "--resume=x", "--kind=image"} {
+	for _, with := range []string{"--yes", "--labels", "--resume=x"} {
 		code, _, errs := vodctl(t, c.Env(), "retag", "--library", library, with)
 		require.Equal(t, 2, code)
 		require.Contains(t, errs, "does not go with --library")

@@ -130,7 +130,7 @@ func TestFilesAreReadAsWithoutTheirByteOrderMark(t *testing.T) {
 		require.NoError(t, err)
 		return string(raw)
 	}
-	library := `{"id":"v1","kind":"video","title":"x","status":"Normal"}` + "\n"
+	library := `{"id":"v1","kind":"video","title":"x","status":"Normal"}` + "\n" + lastLine
 	rules, policy := marked("rules.yaml", text("testdata/explain.yaml")), marked("policy.yaml", string(retention.DefaultSource()))
 	for name, args := range map[string][]string{
 		"s.yaml":  {"setup", "--manifest", marked("s.yaml", text("../../../s.yaml"))},

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"vodcurator/events"
 	"vodcurator/shared/act/deliver"
@@ -69,6 +71,9 @@ func (t *changeTable) fault(line int, format string, args ...any) {
 
 // changesOfCSV reads a table, all faults at once, each with its line.
 func changesOfCSV(text []byte) ([]video.Change, error) {
+	if err := noSheet(text); err != nil {
+		return nil, err
+	}
 	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(text, []byte("\ufeff")))) // spreadsheets like to begin with a mark
 	r.FieldsPerRecord = -1
 	names, err := nextRow(r)
@@ -104,7 +109,7 @@ func (t *changeTable) head(names []string) error {
 			continue // a column that a spreadsheet left: its cells have to be empty
 		}
 		if _, ok := cells[column]; !ok || set[column] {
-			faults = append(faults, fmt.Errorf("%w: column %q is unknown or there twice", video.ErrInvalid, name))
+			faults = append(faults, fmt.Errorf("%w: column %q is unknown or there twice%s", video.ErrInvalid, name, columnHint(column)))
 		}
 		set[column] = true
 	}
@@ -112,6 +117,40 @@ func (t *changeTable) head(names []string) error {
 		faults = append(faults, fmt.Errorf("%w: there is no column id", video.ErrInvalid))
 	}
 	return errors.Join(faults...)
+}
+
+// noSheet says of a file that a spreadsheet has saved in another form what to save instead.
+func noSheet(text []byte) error {
+	first, _, _ := bytes.Cut(text, []byte("\n"))
+	switch {
+	case bytes.HasPrefix(text, []byte{0xFF, 0xFE}), bytes.HasPrefix(text, []byte{0xFE, 0xFF}), bytes.IndexByte(first, 0) >= 0:
+		return fmt.Errorf("%w: the file is UTF-16: save it as \"CSV UTF-8 (comma delimited)\"", video.ErrInvalid)
+	case !utf8.Valid(text):
+		return fmt.Errorf("%w: the file is not UTF-8, perhaps GBK: save it as \"CSV UTF-8 (comma delimited)\"", video.ErrInvalid)
+	}
+	for _, sign := range []string{";", "\t"} {
+		if names := strings.Split(string(first), sign); len(names) > 1 && !bytes.ContainsRune(first, ',') {
+			return fmt.Errorf("%w: the first line separates columns by %q: save the file with commas, as \"CSV UTF-8 (comma delimited)\"", video.ErrInvalid, sign)
+		}
+	}
+	return nil
+}
+
+// columnHint is the name that was meant, where that can be told.
+func columnHint(column string) string {
+	names := slices.Sorted(maps.Keys(cells))
+	for _, name := range names {
+		if strings.EqualFold(name, column) && name != column {
+			return ": write " + name
+		}
+	}
+	if other := map[string]string{"videoid": "id", "mediaid": "id", "imageid": "id", "cateid": "category", "coverurl": "cover", "tag": "tags"}[strings.ToLower(column)]; other != "" {
+		return ": write " + other
+	}
+	if hint := rule.Suggest(column, names); hint != "" && cells[column] == nil {
+		return ": " + hint
+	}
+	return ""
 }
 
 // row reads one row as a change.

@@ -19,20 +19,34 @@ import (
 
 func undoCommand(a *tool) *cobra.Command {
 	var yes bool
+	var issued string
 	cmd := &cobra.Command{
 		Annotations: inRows,
 		Use:         "undo [RUN]",
-		Short:       "Take the metadata changes of a run back where nothing changed since; without RUN list the runs",
-		Args:        cobra.MaximumNArgs(1),
+		Short:       "Take metadata changes back where nothing changed since: those of a run, or of one send; without either list the runs",
+		Long: `Take metadata changes back: those of a run of the writer, or with --issued-at those that one
+vodctl edit, tags or queue send has sent, which say that moment. A field goes back only where
+it still is as it was written then. What cannot be put back is said before anything is done,
+and the command ends with 1 then, as it does when something was not put back.`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			batch := edit.Batch{Run: strings.Join(args, "")}
+			if issued != "" {
+				at, err := time.Parse(time.RFC3339, issued)
+				if err != nil || batch.Run != "" {
+					return fmt.Errorf("%w: --issued-at %q: want a moment as 2026-01-31T08:00:00.123Z, and no RUN", errUsage, issued)
+				}
+				batch.From, batch.To = at, at.Add(time.Millisecond)
+			}
 			return a.withState(cmd.Context(), func(app *boot.App, o *state.Store) error {
-				if len(args) == 0 {
+				if batch == (edit.Batch{}) {
 					return a.listRuns(cmd.Context(), o)
 				}
-				return a.undo(cmd.Context(), app, o, args[0], yes)
+				return a.undo(cmd.Context(), app, o, batch, yes)
 			})
 		},
 	}
+	cmd.Flags().StringVar(&issued, "issued-at", "", "what was issued in the millisecond from this moment on, as sending commands say it")
 	cmd.Flags().BoolVar(&yes, "yes", false, "do it; without, it is only listed")
 	return cmd
 }
@@ -51,9 +65,9 @@ func (a *tool) listRuns(ctx context.Context, o state.Objects) error {
 	return rows.Print()
 }
 
-func (a *tool) undo(ctx context.Context, app *boot.App, o *state.Store, run string, yes bool) error {
+func (a *tool) undo(ctx context.Context, app *boot.App, o *state.Store, batch edit.Batch, yes bool) error {
 	journal := &counted{Objects: o, bar: a.progress(" journal entries")}
-	reversals, err := edit.Undo(ctx, app.VOD, journal, run, time.Now())
+	reversals, err := edit.Undo(ctx, app.VOD, journal, batch, time.Now())
 	journal.bar.end()
 	if err != nil {
 		return err
@@ -86,7 +100,20 @@ func (a *tool) undo(ctx context.Context, app *boot.App, o *state.Store, run stri
 	if err == nil && failed > 0 {
 		err = errors.Join(fmt.Errorf("%s not put back; run it again", report.Count(failed, "asset")), sending)
 	}
+	if n := lasting(reversals); n > 0 {
+		err = errors.Join(err, fmt.Errorf("%s cannot be put back, or only in part: the reasons stand above", report.Count(n, "asset")))
+	}
 	return err
+}
+
+// lasting counts the assets of which something cannot be put back.
+func lasting(reversals []edit.Reversal) (n int) {
+	for _, r := range reversals {
+		if r.Change.Empty() && r.Outcome.Result != video.Unchanged || !r.Change.Empty() && r.Part {
+			n++
+		}
+	}
+	return n
 }
 
 // settleReversal notes what came of a reversal, and says whether it failed. The reason

@@ -124,7 +124,7 @@ func (a *tool) policyOf(ctx context.Context, name string) (*retention.Policy, er
 // simulate plans night by night in a state of its own. What a plan lists is gone the
 // next night, or in its class, unless the plan was over its guards.
 func (a *tool) simulate(ctx context.Context, w whatIf, policyFile string, at time.Time) (nights []simulated, items []retention.Item, err error) {
-	library, err := openSnapshot(w.library)
+	library, err := a.openSnapshot(ctx, w.library)
 	if err != nil {
 		return nil, nil, err
 	}

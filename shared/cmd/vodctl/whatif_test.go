@@ -42,6 +42,9 @@ func TestASnapshotIsPlannedOnWithoutAnAccount(t *testing.T) {
 	whole, err := os.ReadFile(file)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(file, whole[:len(whole)*2/3], 0o600)) // broken in the middle of a line
+	code, _, errs = vodctl(t, nil, "plan", "what-if", "--library", file)
+	require.Equal(t, 1, code, "a broken file is no library")
+	require.Contains(t, errs, "the snapshot is not complete")
 	code, out, errs = vodctl(t, cloud.Env(), "snapshot", file)
 	require.Zero(t, code, errs)
 	again, err := os.ReadFile(file)
@@ -79,8 +82,11 @@ func snapshotOf(t *testing.T, all ...video.Media) string {
 		require.NoError(t, err)
 		text = append(append(text, line...), '\n')
 	}
-	return file(t, "library.jsonl", string(text))
+	return file(t, "library.jsonl", string(text)+lastLine)
 }
+
+// lastLine ends a snapshot that is made by hand.
+const lastLine = `{"categories":[]}` + "\n"
 
 func aged(id string, days int, tags ...string) video.Media {
 	return video.Media{Streams: []video.Stream{}, Video: video.Video{ID: video.ID(id), Kind: video.KindVideo, Status: video.StatusNormal, Tags: tags, Size: 1000, Duration: time.Minute,
