@@ -47,12 +47,12 @@ func (a *tool) findPlan(ctx context.Context, app *boot.App, o state.Objects, id 
 }
 
 // planStatus says for people where a plan stands.
-func planStatus(ctx context.Context, o state.Objects, p removal.Plan) (string, error) {
-	status, d, err := removal.StatusOf(ctx, o, p, time.Now())
+func (a *tool) planStatus(ctx context.Context, o state.Objects, p removal.Plan, now time.Time) (string, error) {
+	status, d, err := removal.StatusOf(ctx, o, p, now)
 	if err != nil {
 		return "", err
 	}
-	at, by := d.At.Format(time.DateTime), d.By+beside(d.Why)
+	at, by := a.when(d.At), d.By+beside(d.Why)
 	switch status {
 	case removal.PlanPlanned:
 		return "not approved", nil
@@ -86,8 +86,8 @@ func beside(note string) string {
 
 // approvable is nil when a person may approve the plan now. One that was refused for its
 // guards may still be approved in portions.
-func approvable(ctx context.Context, o state.Objects, p removal.Plan) error {
-	status, d, err := removal.StatusOf(ctx, o, p, time.Now())
+func (a *tool) approvable(ctx context.Context, o state.Objects, p removal.Plan, now time.Time) error {
+	status, d, err := removal.StatusOf(ctx, o, p, now)
 	if err != nil {
 		return err
 	}
@@ -101,6 +101,6 @@ func approvable(ctx context.Context, o state.Objects, p removal.Plan) error {
 	if status == removal.PlanPlanned {
 		return nil
 	}
-	text, err := planStatus(ctx, o, p)
+	text, err := a.planStatus(ctx, o, p, now)
 	return errors.Join(err, fmt.Errorf("plan %s is %s; only one that is not approved yet can be: vodctl plan list", p.ID, text))
 }
