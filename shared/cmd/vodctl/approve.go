@@ -69,6 +69,9 @@ func (a *tool) decide(ctx context.Context, app *boot.App, o *state.Store, id str
 		return err
 	}
 	by, scope, err := a.identity(ctx, app, say.withdraw)
+	if err == nil {
+		err = a.sayHalted(ctx, o)
+	}
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,18 @@ refused there unless --new is given.`,
 	return cmd
 }
 
+// sayHalted says beside the result of a command that removal is halted.
+func (a *tool) sayHalted(ctx context.Context, o state.Objects) error {
+	h, err := removal.HaltState(ctx, o)
+	switch {
+	case err != nil:
+		return a.warn("whether removal is halted cannot be told, so nothing is removed: %s", err)
+	case h.Halted:
+		return a.warn("removal is halted since %s by %s%s: nothing of it goes before vodctl resume", a.when(h.At), h.By, beside(h.Reason))
+	}
+	return nil
+}
+
 func resumeCommand(a *tool) *cobra.Command {
 	var say remark
 	cmd := &cobra.Command{

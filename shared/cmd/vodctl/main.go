@@ -91,6 +91,7 @@ func (a *tool) code(err error) int {
 
 // groups are the command groups, in the order of the help text.
 var groups = []func(*tool) *cobra.Command{
+	statusCommand,
 	rulesCommand, retagCommand,
 	policyCommand, planCommand, approveCommand, haltCommand, resumeCommand, pendingCommand, ledgerCommand, takedownCommand, lastDayCommand, snapshotCommand, usageCommand,
 	queueCommand, dlqCommand, undoCommand, stateCommand, setupCommand,
@@ -175,12 +176,20 @@ func (a *tool) boot(required ...string) (*boot.App, error) {
 	if err != nil {
 		return nil, err
 	}
-	if dir, ok := strings.CutPrefix(app.Config.State, "file:"); ok && !a.fresh {
-		if _, err := os.Stat(strings.TrimPrefix(dir, "//")); errors.Is(err, os.ErrNotExist) {
-			return nil, unused(app)
-		}
+	if absent(app) && !a.fresh {
+		return nil, unused(app)
 	}
 	return app, nil
+}
+
+// absent says that STATE is a folder that is not there. Opening it would make it.
+func absent(app *boot.App) bool {
+	dir, ok := strings.CutPrefix(app.Config.State, "file:")
+	if !ok {
+		return false
+	}
+	_, err := os.Stat(strings.TrimPrefix(dir, "//"))
+	return errors.Is(err, os.ErrNotExist)
 }
 
 // wire wires the clients.

@@ -93,6 +93,9 @@ func (a *tool) printPlan(p removal.Plan) error {
 func (a *tool) showPlan(ctx context.Context, id string, items bool) error {
 	return a.withState(ctx, func(app *boot.App, o *state.Store) error {
 		p, err := a.findPlan(ctx, app, o, id)
+		if err == nil {
+			err = a.sayHalted(ctx, o)
+		}
 		if err != nil {
 			return err
 		}
@@ -140,6 +143,9 @@ func (a *tool) listPlans(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if err := a.sayHalted(ctx, o); err != nil {
+			return err
+		}
 		rows := a.rows("plan", ">assets", ">items", ">bytes", "expires", "status", "does")
 		for id, err := range removal.Plans(ctx, o, time.Time{}) {
 			if err != nil {
@@ -174,6 +180,9 @@ func (a *tool) pending(ctx context.Context) error {
 	return a.withState(ctx, func(app *boot.App, o *state.Store) error {
 		p, err := a.findPlan(ctx, app, o, "")
 		if err != nil && !errors.Is(err, video.ErrNotFound) {
+			return err
+		}
+		if err := a.sayHalted(ctx, o); err != nil {
 			return err
 		}
 		rows := a.rows("asset", "takes", ">bytes", "since", ">days", "leaves from", "title", "rule")

@@ -46,34 +46,95 @@ func (a *tool) findPlan(ctx context.Context, app *boot.App, o state.Objects, id 
 	return p, err
 }
 
+// planFacts are where a plan stands.
+type planFacts struct {
+	ID      string               `json:"id"`
+	Duty    retention.Duty       `json:"duty,omitempty"`
+	Created time.Time            `json:"created"`
+	Expires time.Time            `json:"expires"`
+	Items   int                  `json:"items"`           // that it lists
+	First   int                  `json:"first,omitempty"` // so many were approved; 0: all
+	Bytes   int64                `json:"bytes"`
+	Status  removal.PlanStatus   `json:"status"`
+	Detail  removal.StatusDetail `json:"detail,omitzero"`
+	Halted  bool                 `json:"halted,omitempty"` // a halt keeps it from going on
+	Done    *removal.Progress    `json:"progress,omitempty"`
+}
+
+// factsOf reads where a plan stands. A halt that cannot be read is one.
+func factsOf(ctx context.Context, o state.Objects, p removal.Plan, now time.Time) (planFacts, error) {
+	f := planFacts{ID: p.ID, Duty: p.Duty, Created: p.Created, Expires: p.Expires, Items: p.Items, Bytes: p.Bytes}
+	var err error
+	if f.Status, f.Detail, err = removal.StatusOf(ctx, o, p, now); err != nil {
+		return f, err
+	}
+	begun := f.Status == removal.PlanRunning || f.Status == removal.PlanExpired || f.Status == removal.PlanWithdrawn
+	if f.Status == removal.PlanApproved || f.Status == removal.PlanRunning {
+		f.Halted = removal.CheckHalt(ctx, o) != nil
+		if approval, err := removal.ReadApproval(ctx, o, p); err == nil {
+			f.First = approval.First
+		}
+	}
+	if begun {
+		done, err := removal.ProgressOf(ctx, o, p.ID)
+		if err != nil {
+			return f, err
+		}
+		f.Done = &done
+	}
+	return f, nil
+}
+
 // planStatus says for people where a plan stands.
 func (a *tool) planStatus(ctx context.Context, o state.Objects, p removal.Plan, now time.Time) (string, error) {
-	status, d, err := removal.StatusOf(ctx, o, p, now)
-	if err != nil {
-		return "", err
+	f, err := factsOf(ctx, o, p, now)
+	return a.statusText(f), err
+}
+
+func (a *tool) statusText(f planFacts) string {
+	at, by := a.when(f.Detail.At), f.Detail.By+beside(f.Detail.Why)
+	if f.Halted {
+		return "halted, " + f.far() + "; approved by " + by
 	}
-	at, by := a.when(d.At), d.By+beside(d.Why)
-	switch status {
+	switch f.Status {
 	case removal.PlanPlanned:
-		return "not approved", nil
+		return "not approved"
 	case removal.PlanApproved:
-		approval, err := removal.ReadApproval(ctx, o, p)
-		if err == nil && approval.First > 0 {
-			by = "the first " + report.Count(approval.First, "item") + " by " + by
-		} else {
-			by = "by " + by
+		if f.First > 0 {
+			return "approved the first " + report.Count(f.First, "item") + " by " + by
 		}
-		return "approved " + by, nil
+		return "approved by " + by
 	case removal.PlanWithdrawn:
-		return "withdrawn " + at + " by " + by, nil
+		return "withdrawn " + at + " by " + by + f.left()
 	case removal.PlanRunning:
-		return "running since " + at, nil
+		return "running, " + f.far() + " since " + at
 	case removal.PlanEnded:
-		return "ended " + at + ": " + report.Count(d.Freed.Items, "item") + " " + reports.Done(p.Duty), nil
+		return "ended " + at + ": " + report.Count(f.Detail.Freed.Items, "item") + " " + reports.Done(f.Duty)
 	case removal.PlanExpired:
-		return "expired " + at, nil
+		return "expired " + at + f.left()
 	}
-	return string(status) + ": " + d.Why, nil
+	return string(f.Status) + ": " + f.Detail.Why
+}
+
+// far is how many of the items are over.
+func (f planFacts) far() string {
+	done := removal.Progress{}
+	if f.Done != nil {
+		done = *f.Done
+	}
+	text := report.Number(done.Done) + " of " + report.Number(cmp.Or(f.First, f.Items)) + " " + reports.Done(f.Duty)
+	if done.Over > 0 {
+		text += ", " + report.Number(done.Over) + " stay"
+	}
+	return text
+}
+
+// left says of a plan that is over before its end how far it came.
+func (f planFacts) left() string {
+	if f.Done == nil || *f.Done == (removal.Progress{}) {
+		return ""
+	}
+	return ", " + f.far()
 }
 
 // beside is a note in brackets.
