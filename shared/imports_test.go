@@ -65,6 +65,7 @@ var owners = map[string][]string{
 	"github.com/stretchr/testify":                  nil,
 	"pgregory.net/rapid":                           nil,
 	"go.uber.org/goleak":                           nil,
+	"github.com/rogpeppe/go-internal":              nil,
 	"github.com/santhosh-tekuri/jsonschema/v6":     nil,
 }
 

@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// Moment is how people read a time: to the second, and always with its zone.
+const Moment = "2006-01-02 15:04:05Z07:00"
+
 // Bytes writes a size for people, in decimal units as the bill has them. A
 // negative size is one that nobody knows.
 func Bytes(n int64) string {

@@ -44,6 +44,9 @@ type Rows struct {
 	None string
 	// Indent stands before each line of the table.
 	Indent string
+	// Zone is that of the times in the table; nil: each has its own. Programs read them as
+	// they are.
+	Zone *time.Location
 
 	out    io.Writer
 	format Format
@@ -85,7 +88,7 @@ func (r *Rows) Add(value any, cells ...any) {
 	default:
 		shown := make([]any, len(cells))
 		for i, cell := range cells {
-			shown[i] = forPeople(cell)
+			shown[i] = r.forPeople(cell)
 		}
 		r.table.Row(shown...)
 	}
@@ -109,7 +112,7 @@ func (r *Rows) Print() error {
 	return r.table.Write(r.out, r.Indent)
 }
 
-func forPeople(cell any) any {
+func (r *Rows) forPeople(cell any) any {
 	switch c := cell.(type) {
 	case int:
 		return Number(c)
@@ -119,7 +122,10 @@ func forPeople(cell any) any {
 		if c.IsZero() {
 			return ""
 		}
-		return c.Format(time.DateTime)
+		if r.Zone != nil {
+			c = c.In(r.Zone)
+		}
+		return c.Format(Moment)
 	case Day:
 		return time.Time(c).Format(time.DateOnly)
 	case Short:

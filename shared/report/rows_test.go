@@ -18,10 +18,10 @@ func TestRowsAreTheSameInEveryFormat(t *testing.T) {
 	}
 	for format, want := range map[report.Format]string{
 		report.AsTable: "" +
-			"  ID   ITEMS    BYTES  AT                   DAY         TEXT  WHY\n" +
-			"  --  ------  -------  -------------------  ----------  ----  ---\n" +
-			"  =a  12,345   1.5 kB  2026-03-01 02:03:04  2026-03-01  abc…  no\n" +
-			"  b        0  unknown                       2026-03-01  d\n",
+			"  ID   ITEMS    BYTES  AT                    DAY         TEXT  WHY\n" +
+			"  --  ------  -------  --------------------  ----------  ----  ---\n" +
+			"  =a  12,345   1.5 kB  2026-03-01 02:03:04Z  2026-03-01  abc…  no\n" +
+			"  b        0  unknown                        2026-03-01  d\n",
 		report.AsJSON: "[\n  {\n    \"id\": \"=a\"\n  }\n]\n",
 		report.AsCSV: "id,items,bytes,at,day,text,why\n" +
 			"'=a,12345,1500,2026-03-01T02:03:04Z,2026-03-01,abcdef,no\n" +

@@ -17,7 +17,6 @@ import (
 	"vodcurator/shared/boot/night"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/report"
-	reports "vodcurator/shared/report/removal"
 	"vodcurator/shared/state"
 	"vodcurator/shared/state/removal"
 )
@@ -70,6 +69,9 @@ func (a *tool) decide(ctx context.Context, app *boot.App, o *state.Store, id str
 		return err
 	}
 	by, scope, err := a.identity(ctx, app, say.withdraw)
+	if err == nil {
+		err = a.sayHalted(ctx, o)
+	}
 	if err != nil {
 		return err
 	}
@@ -77,13 +79,17 @@ func (a *tool) decide(ctx context.Context, app *boot.App, o *state.Store, id str
 		return fmt.Errorf("plan %s is of %s, this environment is of %s: set ALIBABA_CLOUD_REGION, ALIBABA_CLOUD_ACCOUNT_ID and APP_ID to the plan's", p.ID, p.Scope, scope)
 	}
 	if say.withdraw {
-		return a.withdraw(ctx, o, p, by, say.text())
+		return a.withdraw(ctx, app, o, p, by, say.text())
 	}
 	return a.approve(ctx, app, o, p, by, say)
 }
 
 func (a *tool) approve(ctx context.Context, app *boot.App, o *state.Store, p removal.Plan, by string, say approval) error {
-	if err := approvable(ctx, o, p); err != nil {
+	at, err := now(ctx, app)
+	if err != nil {
+		return err
+	}
+	if err := a.approvable(ctx, o, p, at); err != nil {
 		return err
 	}
 	file, err := night.Policy(ctx, app)
@@ -103,18 +109,18 @@ func (a *tool) approve(ctx context.Context, app *boot.App, o *state.Store, p rem
 	bare := p
 	bare.Over = nil // a portion has guards of its own, and for the whole the remedy is named below
 	job := purge.Job{Policy: policy, Scope: p.Scope}
-	if why := job.Refuses(bare, time.Now()); why != "" {
+	if why := job.Refuses(bare, at); why != "" {
 		return fmt.Errorf("plan %s is not approved, purge would refuse it: %s; vodctl plan list has newer ones", p.ID, why)
 	}
 	if len(part.Over) > 0 {
-		return fmt.Errorf("plan %s is not approved, it is over the guards: %s; %s", p.ID, strings.Join(part.Over, "; "), part.remedy(p.ID))
+		return fmt.Errorf("%w: plan %s is not approved, it is over the guards: %s; %s", errGuard, p.ID, strings.Join(part.Over, "; "), part.remedy(p.ID))
 	}
 	if !say.yes {
 		if err := a.typed(beforeApproval(p)); err != nil {
 			return err
 		}
 	}
-	given, err := removal.Approve(ctx, o, p, by, say.text(), time.Now(), say.first)
+	given, err := removal.Approve(ctx, o, p, by, say.text(), at, say.first)
 	if err != nil {
 		return err
 	}
@@ -129,7 +135,7 @@ func (a *tool) showApprovable(policy *retention.Policy, p removal.Plan, say appr
 	if a.json() && !a.typing && say.first > 0 {
 		return nil
 	}
-	return a.propose(p, func(a *tool) error { return errors.Join(reports.Plan(a.out, p), a.sayQuota(policy, p)) })
+	return a.propose(p, func(a *tool) error { return errors.Join(a.printPlan(p), a.sayQuota(policy, p)) })
 }
 
 // propose presents what a person is going to be asked for. At a terminal the document for
@@ -206,19 +212,23 @@ func (a *tool) portion(ctx context.Context, o *state.Store, policy *retention.Po
 	}
 	return part, a.propose(part, func(a *tool) error {
 		return a.say("\n  The first %s of %s: %s, created %s to %s, %s\n", report.Count(part.Items, "item"), report.Count(part.Media, "asset"),
-			report.Bytes(part.Bytes), part.Oldest.Format(time.DateTime), part.Newest.Format(time.DateTime), within)
+			report.Bytes(part.Bytes), a.when(part.Oldest), a.when(part.Newest), within)
 	})
 }
 
-func (a *tool) withdraw(ctx context.Context, o *state.Store, p removal.Plan, by, note string) error {
-	status, err := planStatus(ctx, o, p)
+func (a *tool) withdraw(ctx context.Context, app *boot.App, o *state.Store, p removal.Plan, by, note string) error {
+	at, err := now(ctx, app)
+	if err != nil {
+		return err
+	}
+	status, err := a.planStatus(ctx, o, p, at)
 	if err != nil {
 		return err
 	}
 	if _, err := removal.ReadEnd(ctx, o, p.ID); err == nil {
 		return fmt.Errorf("plan %s cannot be withdrawn any more, it is %s; no run takes it up again", p.ID, status)
 	}
-	if err := removal.Withdraw(ctx, o, p.ID, by, note, time.Now()); err != nil {
+	if err := removal.Withdraw(ctx, o, p.ID, by, note, at); err != nil {
 		return err
 	}
 	w, err := removal.ReadWithdrawal(ctx, o, p.ID)

@@ -127,7 +127,7 @@ func (a *tool) printLetters(all []shown, action bool) error {
 		case s.Base64 != nil:
 			body = fmt.Sprintf("%d bytes that are no text", len(s.Base64))
 		}
-		t.Row(s.ID, s.Since.Format(time.RFC3339), s.Attempts, report.Cut(s.Reason, 60), report.Cut(body, 60), s.Action)
+		t.Row(s.ID, a.when(s.Since), s.Attempts, report.Cut(s.Reason, 60), report.Cut(body, 60), s.Action)
 	}
 	return t.Write(a.out, "")
 }
@@ -193,7 +193,7 @@ func (a *tool) printLetter(ctx context.Context, letters deliver.DeadLetters, l d
 		text = video.VisibleLines(err.Error())
 	}
 	err = a.say("id          %s\nsince       %s\nfirst seen  %s\ntries       %d\nreason      %s\n",
-		l.Taken.ID, l.Taken.Enqueued.Format(time.RFC3339), l.FirstSeen.Format(time.RFC3339), l.Attempts, l.Reason)
+		l.Taken.ID, a.when(l.Taken.Enqueued), a.when(l.FirstSeen), l.Attempts, l.Reason)
 	if err == nil && key != "" {
 		err = a.say("body        under STATE at %s\n", key)
 	}

@@ -148,7 +148,7 @@ func TestDLQShowKeepsEveryByteOfTheBody(t *testing.T) {
 	code, out, errs = vodctl(t, env, "dlq", "show", id, "--wait", "1s")
 	require.Zero(t, code, errs)
 	require.Contains(t, out, "00 ff")
-	require.Contains(t, out, "2026-06-21T08:00:00Z")
+	require.Contains(t, out, "2026-06-21 08:00:00Z")
 	code, _, errs = vodctl(t, env, "dlq", "show", "nobody", "--wait", "0")
 	require.Equal(t, 1, code)
 	require.Contains(t, errs, "not found")

@@ -9,6 +9,8 @@ import (
 // examples are the commands as a person types them. The help text of a command has those
 // that begin with its path.
 var examples = []string{
+	`vodctl status`,
+	`vodctl status -o json`,
 	`vodctl rules check rules.yaml`,
 	`vodctl rules test rules.yaml`,
 	`vodctl rules show facts`,

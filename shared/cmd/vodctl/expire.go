@@ -80,7 +80,11 @@ func (a *tool) expire(ctx context.Context, w lastDay) error {
 	if err != nil {
 		return err
 	}
-	day, err := w.day(policy, time.Now())
+	at, err := now(ctx, app)
+	if err != nil {
+		return err
+	}
+	day, err := w.day(policy, at)
 	if err != nil {
 		return err
 	}

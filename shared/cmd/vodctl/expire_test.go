@@ -133,11 +133,11 @@ func TestExpireShowsHostileTitlesAsText(t *testing.T) {
 
 func TestPlanExplainSaysWhenALastDayIsOver(t *testing.T) {
 	_, env, ids := expirable(t, "expires:2098-01-31", "Expires:2020-01-31")
-	code, out, errs := vodctl(t, env, "plan", "explain", ids[0], ids[1])
+	code, out, errs := vodctl(t, env, "plan", "explain", ids[0], ids[1], "--new")
 	require.Zero(t, code, errs)
 	require.Contains(t, out, "young: its tag expires:2098-01-31; it may go from 2098-02-01T12:00:00Z")
 	require.Contains(t, out, `doubt: tag "Expires:2020-01-31" looks like expires:2026-12-31 and is none`)
-	code, out, errs = vodctl(t, env, "plan", "explain", ids[0], "-o", "json")
+	code, out, errs = vodctl(t, env, "plan", "explain", ids[0], "-o", "json", "--new")
 	require.Zero(t, code, errs)
 	require.Contains(t, out, `"due": "2098-02-01T12:00:00Z"`)
 }

@@ -84,7 +84,9 @@ func (a *tool) explainPlan(ctx context.Context, plan string, ids []video.ID) err
 			return err
 		}
 		if p.Created.IsZero() {
-			p.Created = time.Now().UTC()
+			if p.Created, err = now(ctx, app); err != nil {
+				return err
+			}
 		}
 		inputs, err := loadInputs(ctx, app, o, policy, p.Created)
 		if err != nil {

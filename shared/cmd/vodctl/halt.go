@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,7 +13,6 @@ import (
 
 func haltCommand(a *tool) *cobra.Command {
 	var say remark
-	var fresh bool
 	cmd := &cobra.Command{
 		Use: "halt", Short: "Stop all removal and all moves before their next batch of at most 20 videos",
 		Long: `Stop all removal, and all moves to other storage classes, before their next batch of at
@@ -22,38 +20,48 @@ most 20 videos. What the library is already moving goes on. The halt lies under 
 where the functions read it: at a STATE that holds nothing nobody would, so that it is
 refused there unless --new is given.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.halt(cmd.Context(), true, fresh, say) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.halt(cmd.Context(), true, say) },
 	}
 	say.flags(cmd, "reason", "why")
-	cmd.Flags().BoolVar(&fresh, "new", false, "also where STATE holds nothing yet")
 	return cmd
+}
+
+// sayHalted says beside the result of a command that removal is halted.
+func (a *tool) sayHalted(ctx context.Context, o state.Objects) error {
+	h, err := removal.HaltState(ctx, o)
+	switch {
+	case err != nil:
+		return a.warn("whether removal is halted cannot be told, so nothing is removed: %s", err)
+	case h.Halted:
+		return a.warn("removal is halted since %s by %s%s: nothing of it goes before vodctl resume", a.when(h.At), h.By, beside(h.Reason))
+	}
+	return nil
 }
 
 func resumeCommand(a *tool) *cobra.Command {
 	var say remark
 	cmd := &cobra.Command{
 		Use: "resume", Short: "Let removal and moves go on after a halt", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.halt(cmd.Context(), false, false, say) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.halt(cmd.Context(), false, say) },
 	}
 	say.flags(cmd, "reason", "why")
 	return cmd
 }
 
-func (a *tool) halt(ctx context.Context, halted, fresh bool, say remark) error {
+func (a *tool) halt(ctx context.Context, halted bool, say remark) error {
 	return a.withState(ctx, func(app *boot.App, o *state.Store) error {
-		if halted && !fresh {
-			switch empty, err := state.Empty(ctx, o); {
-			case err != nil:
-				return err
-			case empty:
-				return fmt.Errorf("nothing was halted: STATE is %s, which holds nothing, and no function reads it; set STATE to theirs, or say --new", app.Config.State)
-			}
-		}
 		by, _, err := a.identity(ctx, app, halted)
 		if err != nil {
 			return err
 		}
-		h := removal.Halt{Halted: halted, By: by, At: time.Now(), Reason: say.text()}
+		at, err := now(ctx, app)
+		if err != nil && !halted {
+			return err
+		}
+		if err != nil { // whoever halts is in a hurry: the moment is only told
+			at = time.Now()
+		}
+		h := removal.Halt{Halted: halted, By: by, At: at, Reason: say.text()}
 		if err := removal.SetHalt(ctx, o, h); err != nil {
 			return err
 		}

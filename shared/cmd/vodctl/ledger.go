@@ -74,6 +74,10 @@ only a person does that, and the record names whose credentials it was.`,
 
 func (a *tool) verify(ctx context.Context, full, point bool) error {
 	return a.withState(ctx, func(app *boot.App, o *state.Store) error {
+		at, err := now(ctx, app)
+		if err != nil {
+			return err
+		}
 		check := removal.VerifyRecent
 		switch {
 		case point:
@@ -82,7 +86,7 @@ func (a *tool) verify(ctx context.Context, full, point bool) error {
 				return err
 			}
 			check = func(ctx context.Context, o state.Objects) (removal.LedgerReport, error) {
-				return removal.WriteCheckpoint(ctx, o, by, time.Now(), full)
+				return removal.WriteCheckpoint(ctx, o, by, at, full)
 			}
 		case full:
 			check = removal.VerifyLedger
@@ -105,7 +109,11 @@ func (a *tool) verify(ctx context.Context, full, point bool) error {
 }
 
 func (a *tool) ledgerReport(ctx context.Context) error {
-	return a.withState(ctx, func(_ *boot.App, o *state.Store) error {
+	return a.withState(ctx, func(app *boot.App, o *state.Store) error {
+		at, err := now(ctx, app)
+		if err != nil {
+			return err
+		}
 		r, err := removal.VerifyLedger(ctx, o)
 		if err != nil {
 			return err
@@ -117,7 +125,7 @@ func (a *tool) ledgerReport(ctx context.Context) error {
 			if p.Duty == retention.Moving {
 				removed, moved = moved, removed
 			}
-			rows.Add(nil, p.Plan, p.By, p.Planned.Items, removed, report.Size(p.Planned.Bytes), report.Size(p.Freed.Bytes), ledgerStanding(p, time.Now()), moved)
+			rows.Add(nil, p.Plan, p.By, p.Planned.Items, removed, report.Size(p.Planned.Bytes), report.Size(p.Freed.Bytes), ledgerStanding(p, at), moved)
 		}
 		return rows.Print()
 	})

@@ -1,14 +1,14 @@
 // Command vodctl is the operator's tool: it shows what the functions would do
 // and did, approves plans, and takes changes back. Results go to standard
-// output, everything else to standard error; it ends 0 when done, 1 when
-// something failed, 2 when it was misused. Whatever removes or writes only lists
-// unless --yes is given.
+// output, everything else to standard error. Whatever removes or writes only lists
+// unless --yes is given. The codes with which it ends are those of exits, for every command.
 //
 // Each group of commands has a file of its name: plan list and its columns are in plan.go.
 // print_test.go holds the columns of every command, help/ the pages of vodctl help.
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,16 +19,25 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
+	_ "time/tzdata" // --tz has to work on a bare machine
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"vodcurator/shared/boot"
 	"vodcurator/shared/report"
+	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
+	"vodcurator/shared/video"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	go func() { // the second interrupt ends it at once
+		<-ctx.Done()
+		stop()
+	}()
 	typing := term.IsTerminal(int(os.Stdin.Fd()))
 	code := run(ctx, os.Args[1:], tool{in: os.Stdin, typing: typing, out: os.Stdout, err: os.Stderr, load: boot.FromEnvironment, env: boot.Getenv})
 	stop()
@@ -51,13 +60,38 @@ type tool struct {
 	format  report.Format
 	verbose bool
 	started bool // a command runs: what fails now is no misuse
+	fresh   bool // also where STATE holds nothing yet
+	zone    *time.Location
+	again   string // how to go on after an interrupt; empty: by the same command
 }
 
 // errUsage marks a misuse: the tool ends with 2.
 var errUsage = errors.New("misused")
 
+// errGuard marks what a guard stopped: the tool ends with 4.
+var errGuard = errors.New("stopped by a guard")
+
+// exits are the codes with which every command ends.
+const exits = `Ends 0 when it is done, or when there is nothing to do or to list; 1 when something failed,
+or when what was named is not there; 2 when it was misused; 4 when a guard stopped it: a
+halt, a hold, or a plan over its guards.`
+
+// code is the one with which the tool ends for an error.
+func (a *tool) code(err error) int {
+	switch {
+	case err == nil:
+		return 0
+	case !a.started || errors.Is(err, errUsage):
+		return 2
+	case errors.Is(err, errGuard), errors.Is(err, removal.ErrHalted), errors.Is(err, video.ErrHeld):
+		return 4
+	}
+	return 1
+}
+
 // groups are the command groups, in the order of the help text.
 var groups = []func(*tool) *cobra.Command{
+	statusCommand,
 	rulesCommand, retagCommand,
 	policyCommand, planCommand, approveCommand, haltCommand, resumeCommand, pendingCommand, ledgerCommand, takedownCommand, lastDayCommand, usageCommand,
 	libraryCommand, mediaCommand, snapshotCommand,
@@ -68,13 +102,19 @@ func run(ctx context.Context, args []string, a tool) int {
 	root := &cobra.Command{
 		Use:           "vodctl",
 		Short:         "Curate an ApsaraVideo VOD library: rules, queues, plans, purges",
+		Long:          "Curate an ApsaraVideo VOD library: rules, queues, plans, purges.\n\n" + exits,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
 	root.PersistentFlags().StringVarP((*string)(&a.format), "output", "o", string(report.AsTable), "table, json, or csv for what comes in rows")
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "log every call to standard error")
-	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+	root.PersistentFlags().BoolVar(&a.fresh, "new", false, "also where STATE holds nothing yet, which is otherwise taken for a mistyped STATE")
+	zone := root.PersistentFlags().String("tz", "UTC", "the zone in which times are shown, such as Asia/Shanghai or Local; days are typed in UTC")
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) (err error) {
 		a.started = true
+		if a.zone, err = time.LoadLocation(*zone); err != nil {
+			return fmt.Errorf("%w: --tz %q is no zone such as Asia/Shanghai, UTC or Local", errUsage, *zone)
+		}
 		return a.checkFormat(cmd)
 	}
 	// Nothing passes to the terminal that commands it, whatever a command forgets.
@@ -92,14 +132,13 @@ func run(ctx context.Context, args []string, a tool) int {
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	err := root.ExecuteContext(ctx)
-	if err == nil {
-		return 0
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("interrupted: go on by %s\n%w", cmp.Or(a.again, "the same command"), err)
 	}
-	_, _ = fmt.Fprintf(a.err, "vodctl: %v\n", err) // of several lines, where several things failed
-	if !a.started || errors.Is(err, errUsage) {
-		return 2
+	if err != nil {
+		_, _ = fmt.Fprintf(a.err, "vodctl: %v\n", err) // of several lines, where several things failed
 	}
-	return 1
+	return a.code(err)
 }
 
 // named has every group refuse a command that it does not have: cobra answers one with the
@@ -131,8 +170,31 @@ func one(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// boot wires the clients for a command that needs them.
+// boot wires the clients for a command that needs them, and refuses a STATE that is not
+// there.
 func (a *tool) boot(required ...string) (*boot.App, error) {
+	app, err := a.wire(required...)
+	if err != nil {
+		return nil, err
+	}
+	if absent(app) && !a.fresh {
+		return nil, unused(app)
+	}
+	return app, nil
+}
+
+// absent says that STATE is a folder that is not there. Opening it would make it.
+func absent(app *boot.App) bool {
+	dir, ok := strings.CutPrefix(app.Config.State, "file:")
+	if !ok {
+		return false
+	}
+	_, err := os.Stat(strings.TrimPrefix(dir, "//"))
+	return errors.Is(err, os.ErrNotExist)
+}
+
+// wire wires the clients.
+func (a *tool) wire(required ...string) (*boot.App, error) {
 	level := slog.LevelWarn
 	if a.verbose {
 		level = slog.LevelDebug
@@ -142,4 +204,28 @@ func (a *tool) boot(required ...string) (*boot.App, error) {
 		return nil, fmt.Errorf("%w\nvodctl help variables says what each variable is and looks like", err)
 	}
 	return app, nil
+}
+
+// unused says that STATE was never used.
+func unused(app *boot.App) error {
+	return fmt.Errorf("STATE is %s, which holds nothing, and no function writes there: set STATE to theirs, or say --new", app.Config.State)
+}
+
+// used refuses a STATE that was never used: it is mistyped, or everything is new.
+func (a *tool) used(ctx context.Context, app *boot.App) error {
+	if a.fresh || app.State == nil {
+		return nil
+	}
+	empty, err := state.Empty(ctx, app.State)
+	if err == nil && empty {
+		err = unused(app)
+	}
+	return err
+}
+
+// now is the time by which everything is decided and dated: on a local cloud that of its
+// library, which people move.
+func now(ctx context.Context, app *boot.App) (time.Time, error) {
+	at, err := app.Clock(ctx)
+	return at.UTC(), err
 }

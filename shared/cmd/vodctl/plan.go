@@ -17,6 +17,7 @@ import (
 	reports "vodcurator/shared/report/removal"
 	"vodcurator/shared/state"
 	"vodcurator/shared/state/removal"
+	"vodcurator/shared/video"
 )
 
 func planCommand(a *tool) *cobra.Command {
@@ -56,6 +57,9 @@ func (a *tool) withState(ctx context.Context, do func(app *boot.App, o *state.St
 	if err != nil {
 		return err
 	}
+	if err := a.used(ctx, app); err != nil {
+		return errors.Join(err, store.Close())
+	}
 	return errors.Join(do(app, store), store.Close())
 }
 
@@ -80,9 +84,18 @@ func (a *tool) sayQuota(policy *retention.Policy, p removal.Plan) error {
 	return a.say("  %s rest on a quota: they go only while the latest plan, younger than 24 h, lists them too\n", report.Count(n, "item"))
 }
 
+// printPlan writes a plan for people.
+func (a *tool) printPlan(p removal.Plan) error {
+	p.Created, p.Expires = p.Created.In(a.zone), p.Expires.In(a.zone)
+	return reports.Plan(a.out, p)
+}
+
 func (a *tool) showPlan(ctx context.Context, id string, items bool) error {
 	return a.withState(ctx, func(app *boot.App, o *state.Store) error {
 		p, err := a.findPlan(ctx, app, o, id)
+		if err == nil {
+			err = a.sayHalted(ctx, o)
+		}
 		if err != nil {
 			return err
 		}
@@ -93,17 +106,21 @@ func (a *tool) showPlan(ctx context.Context, id string, items bool) error {
 			return reports.PlanCSV(a.out, p.Entries(ctx, o))
 		}
 		return a.present(p, func() error {
-			if err := reports.Plan(a.out, p); err != nil {
+			if err := a.printPlan(p); err != nil {
 				return err
 			}
-			status, err := planStatus(ctx, o, p)
+			at, err := now(ctx, app)
+			if err != nil {
+				return err
+			}
+			status, err := a.planStatus(ctx, o, p, at)
 			if err != nil {
 				return err
 			}
 			policy, _ := night.Policy(ctx, app) // the plan is shown without it as well
 			err = errors.Join(a.say("\n"), a.sayQuota(policy, p), a.say("  Status: %s\n", status))
 			if id == "" && err == nil {
-				err = a.sayMoves(ctx, o, p)
+				err = a.sayMoves(ctx, o, p, at)
 			}
 			return err
 		})
@@ -111,17 +128,24 @@ func (a *tool) showPlan(ctx context.Context, id string, items bool) error {
 }
 
 // sayMoves names the latest plan that moves, beside the one that removes.
-func (a *tool) sayMoves(ctx context.Context, o state.Objects, p removal.Plan) error {
+func (a *tool) sayMoves(ctx context.Context, o state.Objects, p removal.Plan, at time.Time) error {
 	moving, _, err := removal.LatestPlan(ctx, o, func(m removal.Plan) bool { return m.Scope == p.Scope && m.Duty == retention.Moving }, time.Time{})
 	if err != nil || moving.ID == "" {
 		return err
 	}
-	status, err := planStatus(ctx, o, moving)
+	status, err := a.planStatus(ctx, o, moving, at)
 	return errors.Join(err, a.say("  Plan %s %s: %s; vodctl plan show %s\n", moving.ID, reports.MovesText(moving.Moves), status, moving.ID))
 }
 
 func (a *tool) listPlans(ctx context.Context) error {
-	return a.withState(ctx, func(_ *boot.App, o *state.Store) error {
+	return a.withState(ctx, func(app *boot.App, o *state.Store) error {
+		at, err := now(ctx, app)
+		if err != nil {
+			return err
+		}
+		if err := a.sayHalted(ctx, o); err != nil {
+			return err
+		}
 		rows := a.rows("plan", ">assets", ">items", ">bytes", "expires", "status", "does")
 		for id, err := range removal.Plans(ctx, o, time.Time{}) {
 			if err != nil {
@@ -135,7 +159,7 @@ func (a *tool) listPlans(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			status, err := planStatus(ctx, o, p)
+			status, err := a.planStatus(ctx, o, p, at)
 			if err != nil {
 				return err
 			}
@@ -155,10 +179,16 @@ func pendingCommand(a *tool) *cobra.Command {
 func (a *tool) pending(ctx context.Context) error {
 	return a.withState(ctx, func(app *boot.App, o *state.Store) error {
 		p, err := a.findPlan(ctx, app, o, "")
-		if err != nil {
+		if err != nil && !errors.Is(err, video.ErrNotFound) {
+			return err
+		}
+		if err := a.sayHalted(ctx, o); err != nil {
 			return err
 		}
 		rows := a.rows("asset", "takes", ">bytes", "since", ">days", "leaves from", "title", "rule")
+		if rows.None = "No item is in its grace."; err != nil {
+			rows.None = "No plan was made yet, so that no item is in its grace."
+		}
 		for l, err := range removal.ReadLines[removal.Pending](ctx, o, p.Pending) {
 			if err != nil {
 				return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -32,7 +33,17 @@ func (a *tool) json() bool { return a.format == report.AsJSON }
 
 // rows starts a result of rows; its Print writes them in the format that was asked for.
 func (a *tool) rows(columns ...string) *report.Rows {
-	return report.NewRows(a.out, a.format, columns...)
+	rows := report.NewRows(a.out, a.format, columns...)
+	rows.Zone = a.zone
+	return rows
+}
+
+// when is a time as people read it; empty where there is none.
+func (a *tool) when(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.In(a.zone).Format(report.Moment)
 }
 
 // present writes a result that is no rows: the value for programs, what text writes for people.

@@ -197,7 +197,7 @@ func queuePeek(a *tool) *cobra.Command {
 			}
 			t := report.NewTable("ID", "ENQUEUED", ">TAKEN", "BODY")
 			for _, m := range got {
-				t.Row(m.ID, m.Enqueued.Format(time.RFC3339), m.Dequeued, report.Cut(string(m.Body), 100))
+				t.Row(m.ID, a.when(m.Enqueued), m.Dequeued, report.Cut(string(m.Body), 100))
 			}
 			return t.Write(a.out, "")
 		},

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"os"
-	"os/signal"
 	"slices"
 	"time"
 
@@ -90,8 +88,13 @@ func (a *tool) retag(ctx context.Context, r retag) error {
 		_ = a.warn("%s says that this is done; remove it to begin anew", r.resume)
 		return a.show(r, state.Diff)
 	}
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
-	defer stop()
+	at, err := now(ctx, app)
+	if err != nil {
+		return err
+	}
+	if query.CreatedTo.IsZero() {
+		query.CreatedTo = at // what arrives meanwhile is the functions' business
+	}
 	var library interface {
 		tag.Library
 		tag.Searcher
@@ -119,7 +122,7 @@ func (a *tool) retag(ctx context.Context, r retag) error {
 		hits = a.listed(r, query.Kind, state.Position)
 	}
 	bar := progress{out: a.bar, of: " looked at", start: time.Now(), before: state.Diff.Seen, until: query.CreatedTo, quiet: r.quiet}
-	runErr := t.Backfill(ctx, r.labelled(hits), time.Now().UTC(), func(step tag.Step) error {
+	runErr := t.Backfill(ctx, r.labelled(hits), at, func(step tag.Step) error {
 		state.Diff.Add(step)
 		last := step.Hits[len(step.Hits)-1]
 		state.Position, state.Kind = last.Position, last.Kind
@@ -195,9 +198,6 @@ func (r retag) query() (video.Query, error) {
 			return q, fmt.Errorf("%s %q is no day and no time: write 2026-01-31 or 2026-01-31T08:00:00Z", bound.flag, bound.text)
 		}
 		*bound.into = at
-	}
-	if q.CreatedTo.IsZero() {
-		q.CreatedTo = time.Now().UTC() // what arrives meanwhile is the functions' business
 	}
 	return q, nil
 }

@@ -230,7 +230,11 @@ func (a *tool) rulesExplain(ctx context.Context, file, fixture string, ids []str
 		if err != nil {
 			return err
 		}
-		t, at := tag.Tagger{Library: app.VOD, Labels: app.VOD, Rules: rules, Reach: app.Reach(), Memory: remembered(app)}, time.Now().UTC()
+		at, err := now(ctx, app)
+		if err != nil {
+			return err
+		}
+		t := tag.Tagger{Library: app.VOD, Labels: app.VOD, Rules: rules, Reach: app.Reach(), Memory: remembered(app)}
 		target := tag.Target{Labels: labels}
 		if image {
 			target.Kind = video.KindImage

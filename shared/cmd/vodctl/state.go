@@ -61,8 +61,12 @@ func expireCommand(a *tool) *cobra.Command {
 			if rules {
 				return a.expiryRules()
 			}
-			return a.withState(cmd.Context(), func(_ *boot.App, o *state.Store) error {
-				keys, err := upkeep.Old(cmd.Context(), o, time.Now())
+			return a.withState(cmd.Context(), func(app *boot.App, o *state.Store) error {
+				at, err := now(cmd.Context(), app)
+				if err != nil {
+					return err
+				}
+				keys, err := upkeep.Old(cmd.Context(), o, at)
 				if err != nil {
 					return err
 				}
@@ -90,17 +94,21 @@ type flaw struct {
 }
 
 func (a *tool) checkState(ctx context.Context) error {
-	return a.withState(ctx, func(_ *boot.App, o *state.Store) error {
+	return a.withState(ctx, func(app *boot.App, o *state.Store) error {
+		at, err := now(ctx, app)
+		if err != nil {
+			return err
+		}
 		rows, found := a.rows("object", "why"), 0
 		rows.None = "No object is corrupt, missing or stray."
-		for key, err := range upkeep.Check(ctx, o, time.Now()) {
+		for key, err := range upkeep.Check(ctx, o, at) {
 			if key == "" {
 				return err
 			}
 			found++
 			rows.Add(flaw{key, err.Error()}, key, err)
 		}
-		err := rows.Print()
+		err = rows.Print()
 		if found > 0 {
 			err = errors.Join(err, fmt.Errorf("%s corrupt, missing or stray; restore them from a copy, or move away what is not ours", report.Count(found, "object")))
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -61,7 +60,11 @@ func (a *tool) takedown(ctx context.Context, t purge.Takedown, say remark, yes b
 			}
 		}
 		job := purge.Job{Library: app.VOD, CDN: app.VOD, State: o, Policy: policy, Scope: scope, Log: app.Log}
-		name, outcomes, err := job.Takedown(ctx, t, time.Now())
+		at, err := now(ctx, app)
+		if err != nil {
+			return err
+		}
+		name, outcomes, err := job.Takedown(ctx, t, at)
 		if err != nil && outcomes == nil {
 			return err
 		}

@@ -119,9 +119,12 @@ func (l lastViews) sorted() []lastView {
 }
 
 func (a *tool) usage(ctx context.Context, u usage) error {
-	last := time.Now().In(beijing).AddDate(0, 0, -1)
+	today, err := a.today(ctx)
+	if err != nil {
+		return err
+	}
+	last := today.In(beijing).AddDate(0, 0, -1)
 	if u.until != "" {
-		var err error
 		if last, err = time.Parse(time.DateOnly, u.until); err != nil {
 			return fmt.Errorf("%w: --until %q is no date like 2026-12-31", errUsage, u.until)
 		}

@@ -52,9 +52,11 @@ type whatIf struct {
 }
 
 func (a *tool) whatIf(ctx context.Context, w whatIf) error {
-	at := time.Now().UTC()
+	at, err := a.today(ctx)
+	if err != nil {
+		return err
+	}
 	if w.at != "" {
-		var err error
 		if at, err = time.Parse(time.DateOnly, w.at); err != nil {
 			return fmt.Errorf("%w: --at %q is no date like 2026-12-31", errUsage, w.at)
 		}
@@ -79,6 +81,18 @@ func (a *tool) whatIf(ctx context.Context, w whatIf) error {
 		return nights[0].print(a.out)
 	}
 	return a.nightRows(nights)
+}
+
+// today is the time of the library, where there is one; what-if needs no account.
+func (a *tool) today(ctx context.Context) (time.Time, error) {
+	if a.env("LOCAL_CLOCK_URL") == "" {
+		return time.Now().UTC(), nil
+	}
+	app, err := a.wire()
+	if err != nil {
+		return time.Time{}, err
+	}
+	return now(ctx, app)
 }
 
 // aside is a simulated state with the hold list and the usage file of the real one,

@@ -175,7 +175,7 @@ type NightFacts struct {
 func (a PlanAnswer) Night(s notify.Since) (text string, incidents []notify.Incident, facts NightFacts) {
 	a.Missed = max(a.Missed, s.Missed) // the run that made the plan may have reported nothing
 	text, incidents = a.Notice(nil)
-	if text += fmt.Sprintf("; %s removed since %s, %s", report.Count(s.Removed.Items, "item"), s.From.Format(time.DateTime), report.Bytes(s.Removed.Bytes)); s.Moved.Items > 0 {
+	if text += fmt.Sprintf("; %s removed since %s, %s", report.Count(s.Removed.Items, "item"), s.From.Format(report.Moment), report.Bytes(s.Removed.Bytes)); s.Moved.Items > 0 {
 		text += fmt.Sprintf(", and %s moved, %s", report.Count(s.Moved.Items, "item"), report.Bytes(s.Moved.Bytes))
 	}
 	if s.Err != nil {

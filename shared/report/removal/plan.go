@@ -22,7 +22,7 @@ func Plan(w io.Writer, p stored.Plan) error {
 	e := &lines{w: w}
 	e.say("Plan %s", p.ID)
 	e.say("  account %s, region %s%s", p.Account, p.Region, prefixed(", application ", p.App))
-	e.say("  made %s, to be applied before %s", p.Created.Format(time.DateTime), p.Expires.Format(time.DateTime))
+	e.say("  made %s, to be applied before %s", p.Created.Format(report.Moment), p.Expires.Format(report.Moment))
 	e.say("  %s in the library%s, %s", report.Count(p.Library.Media, "asset"), unread(p.Library.Unread), would(p))
 	e.work(p)
 	if p.Unreadable() > 0 {
