@@ -34,7 +34,7 @@ type Config struct {
 	// Base URLs; default: the public ones.
 	Functions, RAM, Events string
 	Credentials            func(ctx context.Context) (id, secret, token string, err error) // required
-	HTTP                   *http.Client                                                     // default: 10 s a call
+	HTTP                   *http.Client                                                    // default: 10 s a call
 }
 
 // Client speaks to the services. It is safe for concurrent use.

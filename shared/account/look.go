@@ -96,7 +96,9 @@ func (c *Client) Streams(ctx context.Context) (all []Stream, err error) {
 
 // Trust is the text that says who may take on a role (GetRole).
 func (c *Client) Trust(ctx context.Context, role string) (string, error) {
-	var answer struct{ Role struct{ AssumeRolePolicyDocument string } }
+	var answer struct {
+		Role struct{ AssumeRolePolicyDocument string }
+	}
 	err := c.read(ctx, ram, "GetRole", "/", url.Values{"RoleName": {role}}, &answer)
 	return answer.Role.AssumeRolePolicyDocument, err
 }

@@ -16,7 +16,6 @@ import (
 // Place is what holds a state, as it was found.
 type Place struct {
 	Owner     string // of the bucket, its account's id; empty for a folder
-	Region    string // of the bucket
 	Versioned bool   // the bucket keeps versions, or kept them: it then ignores create-if-absent
 	Objects   int
 	Bytes     int64
@@ -70,7 +69,7 @@ func (p *Place) bucket(ctx context.Context, place string, o Options) error {
 		return err
 	}
 	info := answer.BucketInfo
-	p.Region, p.Versioned = strings.TrimPrefix(oss.ToString(info.Location), "oss-"), oss.ToString(info.Versioning) != ""
+	p.Versioned = oss.ToString(info.Versioning) != ""
 	if info.Owner != nil {
 		p.Owner = oss.ToString(info.Owner.ID)
 	}

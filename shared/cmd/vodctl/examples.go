@@ -56,6 +56,8 @@ var examples = []string{
 	`vodctl state compact --older 90 --yes`,
 	`vodctl state expire --rules`,
 	`vodctl state expire --yes`,
+	`vodctl doctor`,
+	`vodctl doctor --wrong`,
 	`vodctl setup --plan`,
 	`vodctl setup --manifest s.yaml`,
 }

@@ -34,6 +34,7 @@ func TestEveryResultOfRowsIsCSVToo(t *testing.T) {
 		"policy check":                       "file,line,column,message,hint",
 		"rules show facts":                   "fact,type,meaning",
 		"setup --plan":                       "what,name,how",
+		"doctor":                             "health,check,seen,do",
 		"retag --quiet --library " + library: "rule,holds for,changes,example,title,change",
 	} {
 		args := strings.Fields(command)
