@@ -19,6 +19,7 @@ type Place struct {
 	Versioned bool   // the bucket keeps versions, or kept them: it then ignores create-if-absent
 	Objects   int
 	Bytes     int64
+	More      bool // time was over before all were counted
 }
 
 // Look reads what holds a state, and counts what lies there. It creates nothing; a place that
@@ -75,6 +76,10 @@ func (p *Place) bucket(ctx context.Context, place string, o Options) error {
 	}
 	for after := ""; ; {
 		page, err := b.list(ctx, &oss.ListObjectsV2Request{Bucket: &b.name, Prefix: &b.prefix, MaxKeys: 1000, StartAfter: oss.Ptr(after)})
+		if err != nil && ctx.Err() != nil && p.Objects > 0 {
+			p.More = true
+			return nil
+		}
 		if err != nil {
 			return b.kindOf(ctx, err)
 		}

@@ -59,6 +59,7 @@ var examples = []string{
 	`vodctl doctor`,
 	`vodctl doctor --wrong`,
 	`vodctl setup --plan`,
+	`vodctl setup --apply`,
 	`vodctl setup --manifest s.yaml`,
 }
 

@@ -44,6 +44,8 @@ func (p *Patient) LookAtState(ctx context.Context) Finding {
 		return fault("take a bucket that never kept versions, and copy what lies here: vodctl help recovery", "the bucket keeps versions, so it ignores create-if-absent: two writers may both win")
 	case is.Objects == 0:
 		return doubt("right for a new installation; else STATE names the wrong place", "%s holds nothing", p.App.Config.State)
+	case is.More:
+		return doubt("vodctl state expire and compact say what can go", "more than %s, not all were counted in time", report.Count(is.Objects, "object"))
 	case is.Objects > bigState:
 		return doubt("vodctl state expire and compact say what can go", "%s, %s", report.Count(is.Objects, "object"), report.Bytes(is.Bytes))
 	}
