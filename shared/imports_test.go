@@ -28,6 +28,7 @@ var rooms = []struct {
 	{"shared/decide/...", []string{"shared/video"}},
 	{"shared/vod", []string{"shared/video"}},
 	{"shared/queue", []string{"shared/video"}},
+	{"shared/account", []string{"shared/video"}},
 	{"shared/state/statetest", []string{"shared/video", "shared/decide/...", "shared/state/...", "shared/act/upkeep"}}, // for tests
 	{"shared/state", []string{"shared/video"}},
 	{"shared/state/...", []string{"shared/video", "shared/decide/...", "shared/state/..."}},
@@ -38,7 +39,8 @@ var rooms = []struct {
 	{"shared/boot/night", []string{"shared/video", "events", "shared/decide/...", "shared/act/...", "shared/report", "shared/state/...", "shared/boot"}},
 	{"shared/boot", []string{"shared/video", "events", "shared/decide/...", "shared/act/...", "shared/report", "shared/vod", "shared/queue", "shared/state/..."}},
 	{"functions/...", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report/...", "shared/boot/..."}},
-	{"shared/cmd/vodctl", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report/...", "shared/boot/...", "shared/state/...", "shared/vod", "shared/queue", "shared/manifest"}},
+	{"shared/cmd/vodctl", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report/...", "shared/boot/...", "shared/state/...", "shared/vod", "shared/queue", "shared/manifest", "shared/account", "functions", "shared/cmd/vodctl/doctor"}},
+	{"shared/cmd/vodctl/doctor", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report", "shared/boot/...", "shared/state/...", "shared/vod", "shared/queue", "shared/manifest", "shared/account", "functions"}},
 	{"shared/console", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report/...", "shared/boot/...", "shared/state/...", "shared/vod", "shared/queue"}},
 	{"shared/localcloud/...", []string{"shared/localcloud/...", "shared/video", "shared/manifest"}},
 	{"shared/cmd/local", []string{"shared/localcloud/...", "shared/console", "shared/report/...", "events", "shared/video", "shared/vod", "shared/queue", "shared/state/..."}},

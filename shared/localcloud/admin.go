@@ -74,7 +74,9 @@ func (c *Cloud) front() http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if len(r.URL.Path) < 8 || r.URL.Path[:8] != "/_local/" {
-			c.FC.ServeHTTP(w, r)
+			if !c.control(w, r) {
+				c.FC.ServeHTTP(w, r)
+			}
 			return
 		}
 		// A page in somebody's browser can send requests to loopback; it cannot name

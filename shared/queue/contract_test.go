@@ -51,8 +51,8 @@ func of(t *testing.T, env func(string) string) *queue.Client {
 
 func contract(t *testing.T, c *queue.Client, name string) {
 	ctx := t.Context()
-	require.NoError(t, c.Ensure(ctx, name))
-	require.NoError(t, c.Ensure(ctx, name), "a queue that is there stays")
+	require.NoError(t, c.Ensure(ctx, name, 0))
+	require.NoError(t, c.Ensure(ctx, name, 0), "a queue that is there stays")
 
 	large := strings.Repeat("x", queue.MaxBody)
 	texts := []string{"first", "{\"a\":\"<&> '✓' 🎬\"}", "plain, no base64?", large}

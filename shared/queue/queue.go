@@ -41,6 +41,8 @@ const (
 	MaxWait    = 30 * time.Second
 	MaxDelay   = 7 * 24 * time.Hour
 	MaxVisible = 12 * time.Hour // how long Extend may hide a message
+
+	MaxRetention = 7 * 24 * time.Hour
 )
 
 // Credentials gives the access key for a call, token being empty for a lasting
@@ -274,21 +276,43 @@ func (c *Client) Extend(ctx context.Context, queue, handle string, d time.Durati
 
 // Stats counts the messages of a queue.
 func (c *Client) Stats(ctx context.Context, queue string) (Stats, error) {
+	all, err := c.Settings(ctx, queue)
+	return all.Stats, err
+}
+
+// Settings are what a queue is set to, with its counts.
+type Settings struct {
+	Stats
+	Retention time.Duration // after which an unread message is gone
+	Wait      time.Duration // that every receive waits for a message
+}
+
+// Settings reads those of a queue; one that is not there is video.ErrNotFound.
+func (c *Client) Settings(ctx context.Context, queue string) (Settings, error) {
 	var answer mns.QueueAttribute
 	err := c.wire.manage(ctx, opStats, queue, func(m mns.AliQueueManager) (err error) {
 		answer, err = m.GetQueueAttributes(queue)
 		return err
 	})
 	if err != nil {
-		return Stats{}, err
+		return Settings{}, err
 	}
-	return Stats{Active: answer.ActiveMessages, Inactive: answer.InactiveMessages, Delayed: answer.DelayMessages}, nil
+	return Settings{
+		Stats:     Stats{Active: answer.ActiveMessages, Inactive: answer.InactiveMessages, Delayed: answer.DelayMessages},
+		Retention: time.Duration(answer.MessageRetentionPeriod) * time.Second, Wait: time.Duration(answer.PollingWaitSeconds) * time.Second,
+	}, nil
 }
 
-// Ensure makes a queue with MNS's defaults. A queue that is there stays as it is.
-func (c *Client) Ensure(ctx context.Context, queue string) error {
-	err := c.wire.manage(ctx, opEnsure, queue, func(m mns.AliQueueManager) error {
-		if err := m.CreateSimpleQueue(queue); !mns.ERR_MNS_QUEUE_ALREADY_EXIST_AND_HAVE_SAME_ATTR.IsEqual(err) {
+// Ensure makes a queue that keeps messages for a time, and is otherwise as MNS makes one; 0:
+// in that, too. A queue that is there stays as it is.
+func (c *Client) Ensure(ctx context.Context, queue string, retention time.Duration) error {
+	err := c.wire.manage(ctx, opEnsure, queue, func(m mns.AliQueueManager) (err error) {
+		if retention == 0 {
+			err = m.CreateSimpleQueue(queue)
+		} else {
+			err = m.CreateQueue(queue, 0, MaxBytes, int32(wholeSeconds(min(retention, MaxRetention))), 30, 0, 2)
+		}
+		if !mns.ERR_MNS_QUEUE_ALREADY_EXIST_AND_HAVE_SAME_ATTR.IsEqual(err) {
 			return err
 		}
 		return nil

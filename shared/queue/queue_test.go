@@ -426,9 +426,9 @@ func TestStatsAndEnsure(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, queue.Stats{Active: 3, Inactive: 2, Delayed: 1}, stats)
 	for _, name := range []string{"other", "same", "new"} {
-		require.NoError(t, c.Ensure(t.Context(), name), name)
+		require.NoError(t, c.Ensure(t.Context(), name, 0), name)
 	}
-	require.ErrorIs(t, c.Ensure(t.Context(), "denied"), video.ErrForbidden)
+	require.ErrorIs(t, c.Ensure(t.Context(), "denied", 0), video.ErrForbidden)
 }
 
 func TestALostConnectionIsOnePost(t *testing.T) {

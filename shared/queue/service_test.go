@@ -32,8 +32,8 @@ func service(t *testing.T) (*fakemns.Server, *queue.Client) {
 	web := httptest.NewServer(s)
 	t.Cleanup(func() { s.Close(); web.Close() })
 	c := open(t, web.URL)
-	require.NoError(t, c.Ensure(t.Context(), "q"))
-	require.NoError(t, c.Ensure(t.Context(), "q"), "twice is once")
+	require.NoError(t, c.Ensure(t.Context(), "q", 0))
+	require.NoError(t, c.Ensure(t.Context(), "q", 0), "twice is once")
 	return s, c
 }
 
@@ -148,7 +148,7 @@ func TestServiceACalledOffPollTakesNothing(t *testing.T) {
 	_, err := c.Receive(ctx, "q", 16, 20*time.Second)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.ErrorIs(t, err, video.ErrDeferred)
-	require.NoError(t, c.Ensure(t.Context(), "other"))
+	require.NoError(t, c.Ensure(t.Context(), "other", 0))
 	sent, err := c.Send(t.Context(), "q", []queue.Message{{Body: []byte("x")}})
 	require.NoError(t, err)
 	require.NoError(t, sent[0].Err)

@@ -68,7 +68,10 @@ var examples = []string{
 	`vodctl state compact --older 90 --yes`,
 	`vodctl state expire --rules`,
 	`vodctl state expire --yes`,
+	`vodctl doctor`,
+	`vodctl doctor --wrong`,
 	`vodctl setup --plan`,
+	`vodctl setup --apply`,
 	`vodctl setup --manifest s.yaml`,
 }
 

@@ -33,7 +33,8 @@ func TestEveryResultOfRowsIsCSVToo(t *testing.T) {
 		"rules check":                        "file,line,column,message,hint",
 		"policy check":                       "file,line,column,message,hint",
 		"rules show facts":                   "fact,type,meaning",
-		"setup --plan":                       "what,name,how",
+		"setup --plan":                       "what,name,status,seen,how",
+		"doctor":                             "health,check,seen,do",
 		"retag --quiet --library " + library: "rule,holds for,changes,example,title,change",
 	} {
 		args := strings.Fields(command)

@@ -2,47 +2,53 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
+	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"vodcurator/shared/cmd/vodctl/doctor"
 	"vodcurator/shared/manifest"
+	"vodcurator/shared/report"
 )
 
-// callbackEvents are the notifications that autotag and the ledger act on. Everything
-// else stays off: each notification costs an invocation.
-const callbackEvents = "FileUploadComplete,UploadByURLComplete,VideoAnalysisComplete,TranscodeComplete,ImageUploadComplete," +
-	"AddLiveRecordVideoComplete,AIComplete,DeleteMediaComplete,MediaBaseChangeComplete"
-
-// step is one thing that an account needs before the functions work in it.
-type step struct {
-	What string `json:"what"`
-	Name string `json:"name"`
-	How  string `json:"how"`
-}
-
 func setupCommand(a *tool) *cobra.Command {
-	var plan bool
+	var plan, apply, yes bool
 	var file string
 	cmd := &cobra.Command{
 		Annotations: inRows,
-		Use:         "setup --plan | --manifest FILE",
-		Short:       "Print what an account needs: queues, roles, bucket, callback setting; check the manifest",
-		Args:        cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			if !plan && file == "" {
-				return fmt.Errorf("%w: setup changes nothing by itself; say --plan or --manifest", errUsage)
+		Use:         "setup --plan | --apply | --manifest FILE",
+		Short:       "Show what an account needs and what it has; make what is missing; check the manifest",
+		Long: `Show what an account needs before the functions work in it: queues, bucket, roles,
+policies, VOD's callback. --plan looks at each and prints the difference; nothing is changed.
+
+--apply prints the same, asks, and makes what is missing. What is there is never changed:
+what differs is for a person, and so is VOD's callback where somebody has set one. It may be
+run again after an interruption. Whoever runs it needs the rights to make these things;
+the functions themselves come with make deploy.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !plan && !apply && file == "" {
+				return fmt.Errorf("%w: setup changes nothing by itself; say --plan, --apply or --manifest", errUsage)
 			}
+			if apply && !yes && a.format != report.AsTable {
+				return fmt.Errorf("%w: --apply with -o %s asks nobody: look with --plan, then say --yes", errUsage, a.format)
+			}
+			looks := plan || apply
 			if file != "" {
-				if err := a.checkManifest(file, plan); err != nil || !plan {
+				if err := a.checkManifest(file, looks); err != nil || !looks {
 					return err
 				}
 			}
-			return a.setup(file)
+			return a.setup(cmd.Context(), file, apply, yes)
 		},
 	}
-	cmd.Flags().BoolVar(&plan, "plan", false, "print it; the account itself is not looked at")
+	cmd.Flags().BoolVar(&plan, "plan", false, "print what is there and what is missing")
+	cmd.Flags().BoolVar(&apply, "apply", false, "make what is missing, after asking")
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	cmd.Flags().StringVar(&file, "manifest", "", "check that this s.yaml gives the metadata queue the one intake that METADATA_INTAKE says")
 	return cmd
 }
@@ -73,62 +79,128 @@ func (a *tool) checkManifest(file string, plan bool) error {
 	return a.result(map[string]string{"queue": in.queue, "intake": in.mode, "bulk": in.bulk}, found, file, in.mode, bulk)
 }
 
-// autotagPolicy picks the policy of autotag's role: where metadata writes, autotag has no
-// right to. The manifest decides, where one is named; ours has a metadata queue.
-func (a *tool) autotagPolicy(file string) (string, error) {
-	const queued, direct = "ram-policy.json", "ram-policy-direct.json, which may change assets: there is no METADATA_QUEUE"
-	if file == "" {
-		return queued + ", or ram-policy-direct.json where s.yaml gives it no METADATA_QUEUE", nil
+// setup shows what the account needs and, where that is wanted, makes what is missing.
+func (a *tool) setup(ctx context.Context, file string, apply, yes bool) error {
+	p := a.patient(cmp.Or(file, "s.yaml"))
+	defer p.Close()
+	if p.Bad != nil {
+		return p.Bad
 	}
-	m, err := a.manifest(file)
-	if err != nil {
-		return "", err
+	needs := p.Needs(ctx)
+	if err := ctx.Err(); err != nil {
+		return err
 	}
-	if autotag, _ := m.Function("autotag"); autotag.Env["METADATA_QUEUE"] == "" {
-		return direct, nil
+	missing := slices.DeleteFunc(slices.Clone(needs), func(n doctor.Need) bool { return n.Status != doctor.Missing || n.ByHand })
+	if !apply || a.format == report.AsTable { // programs get one document
+		if err := a.showNeeds(needs); err != nil || !apply {
+			return err
+		}
 	}
-	return queued, nil
+	if len(missing) == 0 {
+		return a.say("\nNothing is missing that can be made here.\n")
+	}
+	if !yes {
+		warning := fmt.Sprintf("%s will be made in account %s, region %s; nothing that is there is changed.\n", report.Count(len(missing), "thing"), p.App.Scope.Account, p.App.Scope.Region)
+		if err := a.typed(warning, p.App.Scope.Account); err != nil {
+			return err
+		}
+	}
+	return a.makeAll(ctx, missing)
 }
 
-// setup speaks of what no API of the clients can look up as already there; it
-// lists what the manifest takes for granted.
-func (a *tool) setup(file string) error {
-	app, err := a.boot()
-	if err != nil {
+// makeAll makes one after the other: a role's policy names the bucket, and VOD's callback the
+// queue. One that fails stops no other.
+func (a *tool) makeAll(ctx context.Context, missing []doctor.Need) error {
+	rows := a.rows("what", "name", "result")
+	failed := 0
+	for _, n := range missing {
+		err := ctx.Err()
+		if err == nil {
+			err = n.Make(ctx)
+		}
+		result := "made"
+		if err != nil {
+			result = err.Error()
+			failed++
+		}
+		rows.Add(made{n.What, n.Name, err == nil, result}, n.What, n.Name, result)
+	}
+	if err := rows.Print(); err != nil {
 		return err
 	}
-	scope := app.Scope
-	scope.Account, scope.App = cmp.Or(scope.Account, "ACCOUNT"), cmp.Or(scope.App, "app-1000000")
-	rows := a.rows("what", "name", "how")
-	add := func(what, name, how string) { rows.Add(step{what, name, how}, what, name, how) }
-	for _, q := range []struct{ name, why string }{
-		{"vodcurator-notices", "VOD writes its notifications into it; retention 4 days or more"},
-		{cmp.Or(app.MetadataQueue, "vodcurator-metadata"), "metadata messages; retention 7 days"},
-		{cmp.Or(app.BulkQueue, "vodcurator-bulk"), "what rules and backfills ask for, behind people's changes; retention 7 days, no long polling of its own (PollingWaitSeconds 0)"},
-		{cmp.Or(app.DeadLetterQueue, "vodcurator-dead"), "what cannot be done, with its reason; retention 7 days, alarm on its length"},
-	} {
-		add("queue", q.name, "MNS, region "+scope.Region+": "+q.why)
+	if failed > 0 {
+		return fmt.Errorf("%d of %s not made; mend what stands beside them and run vodctl setup --apply again", failed, report.Count(len(missing), "thing"))
 	}
-	bucket, prefix := "vodcurator-"+scope.Account, "v1"
-	if place, ok := strings.CutPrefix(app.Config.State, "oss://"); ok {
-		bucket, prefix, _ = strings.Cut(strings.TrimSuffix(place, "/"), "/")
+	return a.say("\n%s made. Next: make deploy, then vodctl doctor\n", report.Count(len(missing), "thing"))
+}
+
+// made is what came of one missing thing.
+type made struct {
+	What   string `json:"what"`
+	Name   string `json:"name"`
+	Made   bool   `json:"made"`
+	Result string `json:"result"`
+}
+
+// setupWidth is how wide the text for people is.
+const setupWidth = 116
+
+func (a *tool) showNeeds(needs []doctor.Need) error {
+	rows := a.rows("what", "name", "status", "seen", "how")
+	if a.format == report.AsTable {
+		rows = a.rows("what", "name", "status", "seen")
 	}
-	add("bucket", bucket, "OSS, region "+scope.Region+", private, of account "+scope.Account+
-		" (the functions refuse another account's), versioning never switched on: a versioned bucket ignores create-if-absent and is refused")
-	autotag, err := a.autotagPolicy(file)
-	if err != nil {
+	var rest strings.Builder
+	for _, n := range needs {
+		cells := []any{n.What, n.Name, string(n.Status), report.Short{Text: n.Seen, Width: 60}}
+		if a.format != report.AsTable {
+			cells[3], cells = n.Seen, append(cells, n.How)
+		} else if n.Status != doctor.There {
+			text := report.Sayf("%s %s: %s", n.What, n.Name, n.How)
+			if n.ByHand {
+				text += "; by hand"
+			}
+			if len(n.Seen) > 60 {
+				text += report.Sayf("; seen: %s", n.Seen)
+			}
+			rest.WriteString(wrapped(text, setupWidth))
+		}
+		rows.Add(n, cells...)
+	}
+	if err := rows.Print(); err != nil || rest.Len() == 0 {
 		return err
 	}
-	for _, r := range [][2]string{{"autotag", autotag}, {"callback", "ram-policy.json (only with VOD's HTTP callback)"}, {"metadata", "ram-policy.json"}, {"purgeplan", "ram-policy.json"}, {"purge", "ram-policy.json"}, {"tier", "ram-policy.json"}} {
-		add("role", "vodcurator-"+r[0], "trusts fc.aliyuncs.com, policy functions/"+r[0]+"/"+r[1])
+	_, err := io.WriteString(a.out, "\nNeeded, and not there as it should be:\n"+rest.String())
+	return err
+}
+
+// wrapped breaks a text between words, and words that are longer at commas.
+func wrapped(text string, width int) string {
+	var b strings.Builder
+	line := 0
+	for i, word := range strings.Fields(text) {
+		for {
+			if i > 0 && line > 0 && line+1+len(word) > width {
+				b.WriteString("\n   ")
+				line = 3
+			}
+			if line > 0 {
+				b.WriteByte(' ')
+				line++
+			}
+			cut := len(word)
+			if line+cut > width {
+				if at := strings.LastIndex(word[:max(0, min(cut, width-line))], ","); at > 0 {
+					cut = at + 1
+				}
+			}
+			b.WriteString(word[:cut])
+			line += cut
+			if word = word[cut:]; word == "" {
+				break
+			}
+			line = width
+		}
 	}
-	add("operator", "whoever approves", "a user or role of people, policy functions/operator-policy.json: approvals, withdrawals, halts, check points, policies and rules are theirs alone")
-	if !strings.HasPrefix(bucket, "vodcurator-") || prefix != "v1" {
-		add("policies", bucket, fmt.Sprintf("in all of them vodcurator-*/v1/ becomes %s, and vodcurator-* at the end becomes %s", strings.TrimSuffix(bucket+"/"+prefix, "/")+"/", bucket))
-	}
-	add("grant", "AliyunVODDefaultRole", "lets VOD write into the queue vodcurator-notices")
-	add("callback", scope.App, fmt.Sprintf(
-		"SetMessageCallback CallbackType=MNS MnsEndpoint=https://%s.mns.%s.aliyuncs.com/ MnsQueueName=vodcurator-notices EventTypeList=%s; one setting per region and application: ask GetMessageCallback first whose it is, and never leave the list out, that switches all events off",
-		scope.Account, scope.Region, callbackEvents))
-	return rows.Print()
+	return b.String() + "\n"
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,7 +10,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"vodcurator/shared/cmd/vodctl/doctor"
 	"vodcurator/shared/decide/retention"
+	"vodcurator/shared/localcloud"
+	"vodcurator/shared/localcloud/fakeram"
+	"vodcurator/shared/report"
+	"vodcurator/shared/vod"
 )
 
 const (
@@ -163,10 +169,11 @@ func TestSetupPicksTheRightsThatFitTheManifest(t *testing.T) {
 	env := map[string]string{"ALIBABA_CLOUD_ACCOUNT_ID": "1234567890123456", "STATE": "oss://vodcurator-ACCOUNT/v1"}
 	code, out, errs := vodctl(t, env, "setup", "--plan", "--manifest", "../../../s.yaml")
 	require.Zero(t, code, errs)
-	require.Contains(t, out, "functions/autotag/ram-policy.json\n")
+	require.Contains(t, out, "functions/autotag/ram-policy.json")
+	require.NotContains(t, out, "ram-policy-direct")
 	require.Contains(t, out, "functions/operator-policy.json")
 	require.Regexp(t, `bucket +vodcurator-1234567890123456 `, out)
-	require.NotContains(t, out, "in all of them")
+	require.NotContains(t, out, "in all policies")
 
 	src, err := os.ReadFile("../../../s.yaml")
 	require.NoError(t, err)
@@ -175,8 +182,100 @@ func TestSetupPicksTheRightsThatFitTheManifest(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "s.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(before+after), 0o600))
 	env["STATE"] = "oss://mine/deep/er"
-	code, out, errs = vodctl(t, env, "setup", "--plan", "--manifest", file)
+	code, out, errs = vodctl(t, env, "setup", "--plan", "--manifest", file, "-o", "json")
 	require.Zero(t, code, errs)
 	require.Contains(t, out, "functions/autotag/ram-policy-direct.json")
 	require.Contains(t, out, "vodcurator-*/v1/ becomes mine/deep/er/")
+}
+
+// bare is an account that has nothing of ours, and an environment that names it.
+func bare(t *testing.T) (*localcloud.Cloud, map[string]string) {
+	t.Helper()
+	names := map[string]string{"NOTICE_QUEUE": "vodcurator-notices", "METADATA_QUEUE": "vodcurator-metadata", "METADATA_BULK_QUEUE": "vodcurator-bulk", "DEAD_LETTER_QUEUE": "vodcurator-dead"}
+	empty := map[string]string{"STATE": "oss://vodcurator-" + wardAccount + "/v1"}
+	for name := range names {
+		empty[name] = ""
+	}
+	c := localcloud.RunT(t, localcloud.Options{Callback: "none", Faults: "none", Env: empty, Tune: func(s *localcloud.Services) { s.OSS.Buckets = nil }})
+	env := maps.Clone(c.Env())
+	maps.Copy(env, names)
+	return c, env
+}
+
+func TestSetupShowsTheDifferenceAndMakesWhatIsMissing(t *testing.T) {
+	c, env := bare(t)
+	needs := func() (all []doctor.Need) {
+		code, out, errs := vodctl(t, env, "setup", "--plan", "-o", "json")
+		require.Zero(t, code, errs)
+		require.NoError(t, json.Unmarshal([]byte(out), &all))
+		return all
+	}
+	statuses := func() map[doctor.Status]int {
+		n := map[doctor.Status]int{}
+		for _, one := range needs() {
+			n[one.Status]++
+		}
+		return n
+	}
+	require.Equal(t, map[doctor.Status]int{doctor.Missing: 15}, statuses())
+	code, out, errs := vodctl(t, env, "setup", "--plan")
+	require.Zero(t, code, errs)
+	t.Log("\n" + out)
+	for line := range strings.SplitSeq(out, "\n") {
+		require.LessOrEqual(t, report.Width(line), 120, line)
+	}
+	code, _, errs = vodctl(t, env, "setup", "--apply")
+	require.Equal(t, 2, code)
+	require.Contains(t, errs, "say --yes to go on")
+	code, _, errs = vodctlTyped(t, env, "yes\n", "setup", "--apply")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "nothing was changed")
+	require.Equal(t, map[doctor.Status]int{doctor.Missing: 15}, statuses(), "looking and asking make nothing")
+
+	code, out, errs = vodctlTyped(t, env, wardAccount+"\n", "setup", "--apply")
+	require.Zero(t, code, out+errs)
+	t.Log("\n" + out[strings.LastIndex(out, "what "):])
+	require.Contains(t, out, "14 things made. Next: make deploy, then vodctl doctor")
+	require.Equal(t, map[doctor.Status]int{doctor.There: 14, doctor.Missing: 1}, statuses(), "all but VOD's grant")
+	made := c.Counts()
+	code, out, errs = vodctl(t, env, "setup", "--apply", "--yes")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "Nothing is missing that can be made here.")
+	require.Equal(t, changing(made), changing(c.Counts()), "what is there is made once")
+	text, err := json.Marshal(func() any { p, _ := c.Keys.Role("vodcurator-purge"); return p }())
+	require.NoError(t, err)
+	require.Contains(t, string(text), "acs:oss:*:*:vodcurator-"+wardAccount+"/v1/", "a role has the right to its own bucket alone")
+	require.NotContains(t, string(text), "vodcurator-*")
+}
+
+// What is there is somebody's, and stays as it is.
+func TestSetupChangesNothingThatIsThere(t *testing.T) {
+	c, env := bare(t)
+	narrow := policyOf(t, allows(`"vod:SearchMedia"`))
+	c.Keys.SetRole("vodcurator-tier", narrow)
+	c.Keys.SetDocument("vodcurator-purge", policyOf(t, allows(`"vod:*"`)))
+	c.Keys.SetRole("vodcurator-metadata", &fakeram.Policy{Version: "1"}) // made, and then interrupted
+	w := &ward{t: t, cloud: c, env: env}
+	w.callback(func(b *vod.Callback) { b.Key, b.URL = "", "https://cms.example/vod?key=s3cret" })
+	c.MNS.Create("vodcurator-dead")
+
+	code, out, errs := vodctl(t, env, "setup", "--apply", "--yes")
+	t.Log("\n" + out + errs)
+	require.Equal(t, 1, code, "vodcurator-purge could not be made")
+	require.Contains(t, errs, "1 of 11 things not made")
+	require.Contains(t, out, "there is another policy vodcurator-purge, which stays as it is: lacks oss:GetBucketInfo")
+	require.NotContains(t, out+errs, "s3cret")
+	require.Regexp(t, `role +vodcurator-tier +differs +lacks`, out)
+	require.Regexp(t, `queue +vodcurator-dead +differs +keeps messages for 4 days`, out)
+	require.Regexp(t, `callback +app-1000000 +differs`, out)
+	p, _ := c.Keys.Role("vodcurator-tier")
+	require.Equal(t, narrow, p)
+	p, _ = c.Keys.Role("vodcurator-metadata")
+	require.NotEmpty(t, p.Statement, "what was interrupted goes on")
+	_, made := c.Keys.Role("vodcurator-purge")
+	require.False(t, made, "no role is left without its policy")
+	require.Equal(t, 1, c.VOD.Log().Count("SetMessageCallback"), "that of this test alone")
+	code, out, errs = vodctl(t, env, "setup", "--apply", "-o", "json")
+	require.Equal(t, 2, code, out)
+	require.Contains(t, errs, "say --yes")
 }

@@ -249,10 +249,10 @@ func testFC(t *testing.T, d dossier) {
 		d.announce("FC", "runtime go1", "form", form, "of version 2")
 	}
 	for _, other := range []string{"custom runtimes", "containers", "layers", "versions and aliases", "asynchronous tasks", "provisioned instances", "tracing", "VPC and NAS",
-		"HTTP triggers with a signature", "operations but InvokeFunction"} {
+		"HTTP triggers with a signature", "operations but GetFunction, InvokeFunction, ListTriggers"} {
 		d.announce("FC", "platform", "form", other, "")
 	}
-	for request, name := range map[string]string{"GET functions": "ListFunctions", "GET functions/f": "GetFunction", "POST functions/f/triggers": "CreateTrigger", "PUT functions/f/async-tasks/t/stop": "StopAsyncTask", "GET layers": "ListLayers"} {
+	for request, name := range map[string]string{"GET functions": "ListFunctions", "DELETE functions/f": "DeleteFunction", "POST functions/f/triggers": "CreateTrigger", "PUT functions/f/async-tasks/t/stop": "StopAsyncTask", "GET layers": "ListLayers"} {
 		method, path, _ := strings.Cut(request, " ")
 		resp, body := fcSend(t, c, method, "/2023-03-30/"+path, "{}")
 		require.Equal(t, http.StatusNotImplemented, resp.StatusCode, body)

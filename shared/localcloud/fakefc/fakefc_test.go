@@ -618,9 +618,9 @@ func TestWhatIsNotEmulatedIsRefusedByItsName(t *testing.T) {
 		names                  string
 	}{
 		{"GET", "/2023-03-30/functions", "", 501, "ListFunctions"},
-		{"GET", "/2023-03-30/functions/f", "", 501, "GetFunction"},
+		{"DELETE", "/2023-03-30/functions/f", "", 501, "DeleteFunction"},
 		{"PUT", "/2023-03-30/functions/f", "", 501, "UpdateFunction"},
-		{"GET", "/2023-03-30/functions/f/triggers", "", 501, "ListTriggers"},
+		{"POST", "/2023-03-30/functions/f/triggers", "", 501, "CreateTrigger"},
 		{"GET", "/2023-03-30/functions/f/async-tasks/t1", "", 501, "GetAsyncTask"},
 		{"PUT", "/2023-03-30/functions/f/async-tasks/t1/stop", "", 501, "StopAsyncTask"},
 		{"GET", "/2023-03-30/regions", "", 501, "DescribeRegions"},

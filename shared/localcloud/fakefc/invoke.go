@@ -77,7 +77,7 @@ func (s *Server) serveInvoke(w http.ResponseWriter, r *http.Request, name string
 		s.refuse(w, id, http.StatusBadRequest, "EntityTooLarge", fmt.Sprintf("the event is larger than %d bytes", maxSync))
 		return
 	}
-	if code, why := s.authorize(r, name, event); code != "" {
+	if code, why := s.authorize(r, "InvokeFunction", name, event); code != "" {
 		s.refuse(w, id, http.StatusForbidden, code, why)
 		return
 	}

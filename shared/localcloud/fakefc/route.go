@@ -25,7 +25,7 @@ var invocation = regexp.MustCompile(`^/(?:2023-03-30|(?:2016-08-15|2021-04-06)/s
 
 var secondVersion = regexp.MustCompile(`^/(?:2016-08-15|2021-04-06)/`)
 
-// ServeHTTP answers the invocation call and the HTTP triggers.
+// ServeHTTP answers the invocation call, the look at a function and its triggers, and the HTTP triggers.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	parts := strings.SplitN(strings.TrimPrefix(r.URL.Path, "/"), "/", 4)
 	m := invocation.FindStringSubmatch(r.URL.Path)
@@ -36,6 +36,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, requestID(), http.StatusNotImplemented, "NotImplemented", "the local cloud does not emulate the qualifier of InvokeFunction")
 	case m != nil:
 		s.serveInvoke(w, r, m[2])
+	case r.Method == http.MethodGet && lookup.MatchString(r.URL.Path):
+		s.serveLookup(w, r)
 	default:
 		s.refusePath(w, r)
 	}

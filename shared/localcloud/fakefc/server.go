@@ -12,9 +12,10 @@
 // CPU and disk are not limited; HTTP triggers without authentication only; elsewhere than
 // on Linux memory is not limited, idle instances are not frozen and do not die with a
 // killed local cloud. Never: other runtimes, containers, layers, VPC, NAS, tracing,
-// versions and aliases, async tasks, provisioned instances, operations that manage
-// functions (whatever asks for one is NotImplemented by its name). The invocation call takes the signatures of versions 3.0 and
-// 2.0; without Options.Signed it also takes none, since it is on loopback.
+// versions and aliases, async tasks, provisioned instances, operations on functions but
+// GetFunction and ListTriggers (whatever asks for one is NotImplemented by its name). These
+// two and the invocation call take the signatures of versions 3.0 and 2.0; without
+// Options.Signed they also take none, since they are on loopback.
 //
 // Where the provider's documents leave a point open, Doubts names the choices.
 package fakefc

@@ -35,9 +35,9 @@ func unknown(r *http.Request) string {
 	return ""
 }
 
-// authorize checks the signature of an invocation, of version 3.0 or 2.0, and what the
-// key may do. code is empty when all is well.
-func (s *Server) authorize(r *http.Request, function string, body []byte) (code, why string) {
+// authorize checks the signature of a call about a function, of version 3.0 or 2.0, and
+// what the key may do. code is empty when all is well.
+func (s *Server) authorize(r *http.Request, action, function string, body []byte) (code, why string) {
 	auth := r.Header.Get("Authorization")
 	var k fakeram.Key
 	switch {
@@ -48,12 +48,12 @@ func (s *Server) authorize(r *http.Request, function string, body []byte) (code,
 	case auth != "":
 		return "SignatureNotMatch", "the Authorization header is of no known form"
 	case s.opt.Signed:
-		return "AccessDenied", "the invocation is not signed"
+		return "AccessDenied", "the call is not signed"
 	default:
 		return "", ""
 	}
-	if code == "" && !s.opt.Keys.Allowed(k.ID, "fc:InvokeFunction", "acs:fc:"+s.opt.Region+":"+s.opt.Account+":functions/"+function) {
-		return "AccessDenied", "the key may not invoke this function"
+	if code == "" && !s.opt.Keys.Allowed(k.ID, "fc:"+action, "acs:fc:"+s.opt.Region+":"+s.opt.Account+":functions/"+function) {
+		return "AccessDenied", "the key may not call " + action + " of this function"
 	}
 	return code, why
 }

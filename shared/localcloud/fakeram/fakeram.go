@@ -62,6 +62,10 @@ type Keys struct {
 	byID  map[string]Key
 	roles map[string]*Policy
 	apps  map[string][]string
+
+	trust     map[string]string  // who may take a role on, as it was written
+	documents map[string]*Policy // policies that were created by name
+	attached  map[string]string  // their names, by role
 }
 
 // New returns a table with these keys.
