@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vodcurator/shared/boot"
+	"vodcurator/shared/boot/night"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
@@ -19,7 +20,13 @@ import (
 func ledgerCommand(a *tool) *cobra.Command {
 	cmd := &cobra.Command{Use: "ledger", Short: "Prove and sum up the record of what was removed and moved", Args: cobra.NoArgs}
 	cmd.AddCommand(verifyCommand(a), &cobra.Command{
-		Annotations: inRows, Use: "report", Short: "Planned against freed, for every plan", Args: cobra.NoArgs,
+		Annotations: inRows, Use: "report", Short: "What every plan promised, and what came of it", Args: cobra.NoArgs,
+		Long: `What every plan promised, and what came of it by the ledger: items, bytes and money.
+
+Saved a month and paid once are promised by the plan, for all that it lists. Kept and had are
+those of what is done, by the day on which it was found done, and only where the policy still
+has the prices of the plan. What has no price is not in a sum. Skipped is what had its last
+outcome without being done.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.ledgerReport(cmd.Context()) },
 	}, &cobra.Command{
 		Annotations: inRows, Use: "reconcile", Short: "Compare the record, day by day, with the deletions that VOD announced",
@@ -118,17 +125,52 @@ func (a *tool) ledgerReport(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		rows := a.rows("plan", "asked for by", ">planned", ">removed", ">bytes planned", ">bytes freed", "status", ">moved")
+		var prices retention.Prices
+		if policy, err := night.Policy(ctx, app); err == nil {
+			prices = policy.Prices
+		} else if err := a.warn("what was kept has no price: %v", err); err != nil {
+			return err
+		}
+		if err := r.Account(ctx, o, prices); err != nil {
+			return err
+		}
+		rows := a.rows("plan", "asked for by", ">planned", ">removed", ">bytes planned", ">bytes freed", "status", ">moved",
+			">skipped", ">bytes skipped", ">a month promised", ">a month kept", ">once promised", ">once had")
 		rows.Whole = r
-		for _, p := range r.Plans {
-			removed, moved := p.Freed.Items, 0
-			if p.Duty == retention.Moving {
-				removed, moved = moved, removed
+		month := func(m retention.Money) float64 { return m.Month }
+		row := func(name, by string, planned, freed removal.Totals, moved int, status string, m removal.Account) {
+			promised := func(sum func(retention.Money) float64) string {
+				return priced(m.Promised, planned.Items, m.Currency, sum)
 			}
-			rows.Add(nil, p.Plan, p.By, p.Planned.Items, removed, report.Size(p.Planned.Bytes), report.Size(p.Freed.Bytes), ledgerStanding(p, at), moved)
+			kept := func(sum func(retention.Money) float64) string {
+				return priced(m.Kept, freed.Items, m.Currency, sum)
+			}
+			rows.Add(nil, name, by, planned.Items, freed.Items-moved, report.Size(planned.Bytes), report.Size(freed.Bytes), status, moved,
+				m.Skipped.Items, report.Size(m.Skipped.Bytes), promised(month), kept(month), promised(retention.Money.Once), kept(retention.Money.Once))
+		}
+		for _, p := range r.Plans {
+			moved := 0
+			if p.Duty == retention.Moving {
+				moved = p.Freed.Items
+			}
+			row(p.Plan, p.By, p.Planned, p.Freed, moved, ledgerStanding(p, at), *p.Account)
+		}
+		if t := r.Total; len(r.Plans) > 0 {
+			row("total", "", t.Planned, t.Freed, r.Moved, "", t.Account)
 		}
 		return rows.Print()
 	})
+}
+
+// priced is a sum of money of some items. What has no price is told, and never 0.
+func priced(m *retention.Money, items int, currency string, sum func(retention.Money) float64) string {
+	switch {
+	case m == nil, m.Unpriced > 0 && m.Unpriced >= items:
+		return "no price"
+	case m.Unpriced > 0:
+		return strings.TrimSpace(fmt.Sprintf("%.2f %s, no price for %s", sum(*m), currency, report.Count(m.Unpriced, "item")))
+	}
+	return strings.TrimSpace(fmt.Sprintf("%.2f %s", sum(*m), currency))
 }
 
 // ledgerStanding says where a plan or takedown is, as far as the ledger tells.

@@ -36,10 +36,10 @@ func held(t *testing.T) string {
 		`{"categories":[{"id":7,"name":"show","parent":9},{"id":8,"name":"empty","parent":-1},{"id":9,"name":"top","parent":-1}]}`+"\n")
 }
 
-const priced = "rules: [{name: r, select: 'status == \"Normal\"', older_than: 30d, remove: {video: true}}]\nprices: {currency: CNY, per_gb_month: {Standard: 0.12}}\n"
+const pricedRule = "rules: [{name: r, select: 'status == \"Normal\"', older_than: 30d, remove: {video: true}}]\nprices: {currency: CNY, per_gb_month: {Standard: 0.12}}\n"
 
 func TestASummaryTellsTheUnknownApart(t *testing.T) {
-	library, policy := held(t), file(t, "policy.yaml", priced)
+	library, policy := held(t), file(t, "policy.yaml", pricedRule)
 	code, out, errs := vodctl(t, nil, "library", "summary", "--library", library, "--policy", policy, "-o", "json")
 	require.Zero(t, code, errs)
 	var got summaryJSON

@@ -308,7 +308,7 @@ func TestTheLedgersReportSaysWhatIsOver(t *testing.T) {
 		require.NoError(t, store.Close())
 		code, out, errs := vodctl(t, env, "ledger", "report")
 		require.Zero(t, code, errs)
-		require.Regexp(t, want+" +0\n", out)
+		require.Regexp(t, want+" +0 +0 +0 B +no price", out)
 	}
 }
 

@@ -23,7 +23,7 @@ func TestEveryResultOfRowsIsCSVToo(t *testing.T) {
 		"plan show --csv":                    "id,title,created,kind,part,bytes,rule,reason,to",
 		"plan what-if --library " + library:  "night,library,items,assets,bytes,pending,over its guards",
 		"pending":                            "asset,takes,bytes,since,days,leaves from,title,rule",
-		"ledger report":                      "plan,asked for by,planned,removed,bytes planned,bytes freed,status,moved",
+		"ledger report":                      "plan,asked for by,planned,removed,bytes planned,bytes freed,status,moved,skipped,bytes skipped,a month promised,a month kept,once promised,once had",
 		"ledger reconcile":                   "day,removed,announced,not announced,from elsewhere,for example",
 		"state check":                        "object,why",
 		"state expire":                       "object",

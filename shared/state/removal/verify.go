@@ -23,6 +23,7 @@ type LedgerReport struct {
 	Plans    []PlanReport         `json:"plans,omitempty"`
 	First    time.Time            `json:"first,omitzero"`
 	Last     time.Time            `json:"last,omitzero"`
+	Total    *PlanTotal           `json:"total,omitempty"` // of all plans; nil: nobody asked for it
 }
 
 // PlanReport is what the ledger says of one plan, or of a takedown.
@@ -38,6 +39,8 @@ type PlanReport struct {
 	Duty    retention.Duty       `json:"duty,omitempty"`
 
 	Withdrawn bool `json:"withdrawn,omitempty"`
+
+	*Account
 }
 
 // VerifyLedger reads the whole ledger and proves that its chain holds from its first
