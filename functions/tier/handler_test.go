@@ -140,6 +140,11 @@ func TestATickAsksAndALaterOneSaysWhatMoved(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, r.shelf.calls, 1, "neither a later tick nor a second delivery asks again")
 	require.Empty(t, r.bodies)
+	past, _, err := removal.LoadPast(t.Context(), r.job.State)
+	require.NoError(t, err)
+	class, at, _ := past.Moved("a1")
+	require.Equal(t, "IA", class)
+	require.Equal(t, time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC), at, "the ledger has the function's clock, not this machine's")
 }
 
 func TestWhatIsNoTickMovesNothing(t *testing.T) {
