@@ -26,13 +26,13 @@ func TestTheBuiltFunctionsMoveWhatAPersonApproved(t *testing.T) {
 		require.True(t, found)
 		return before + "functionName: tier\n" + strings.Replace(tier, "timeout: 3300", "timeout: 30", 1) // too short to wait for a lost answer: the next run looks
 	})
-	require.NoError(t, c.OSS.Put("vodcurator-"+c.Env()["ALIBABA_CLOUD_ACCOUNT_ID"], "v1/policy.yaml", strings.NewReader(`holds: {tags: [keep]}
+	putPolicy(t, c, `holds: {tags: [keep]}
 rules:
   - {name: gone, select: '"temp" in tags', older_than: 30d, remove: {video: true}}
   - {name: cool, older_than: 30d, move: {to: IA, scope: all}}
 guards: {count: 1000, percent: 100, unknown: 1000, bytes: 1TB}
 moves: {guards: {count: 1000, percent: 100, unknown: 1000, bytes: 1TB}}
-`)))
+`)
 	const n = 200
 	seed := func(i int, age int, tags string) string {
 		at := c.Now().AddDate(0, 0, -age).Add(time.Duration(i) * time.Second)
@@ -46,11 +46,6 @@ moves: {guards: {count: 1000, percent: 100, unknown: 1000, bytes: 1TB}}
 	for i := range 5 {
 		others = append(others, seed(i, 60, "keep"), seed(i, 3, "x"), seed(i, 60, "temp"))
 	}
-	invoke := func(name string) string {
-		inv, err := c.FC.Invoke(t.Context(), name, fmt.Appendf(nil, `{"triggerTime":%q,"triggerName":"nightly","payload":""}`, c.Now().UTC().Format(time.RFC3339)))
-		require.NoError(t, err)
-		return inv.Error + string(inv.Result)
-	}
 	var night struct {
 		Plan  string
 		Moves struct {
@@ -58,12 +53,12 @@ moves: {guards: {count: 1000, percent: 100, unknown: 1000, bytes: 1TB}}
 			Items int
 		}
 	}
-	require.NoError(t, json.Unmarshal([]byte(invoke("purgeplan")), &night))
+	require.NoError(t, json.Unmarshal([]byte(tick(t, c, "purgeplan")), &night))
 	require.Equal(t, n, night.Moves.Items)
 	out, err := vodctl(t, c, "operator-policy.json", "plan", "show")
 	require.NoError(t, err, out)
 	require.Contains(t, out, fmt.Sprintf("Plan %s moves 200 assets to IA", night.Moves.Plan))
-	require.Contains(t, invoke("tier"), `"status":"waiting"`)
+	require.Contains(t, tick(t, c, "tier"), `"status":"waiting"`)
 	moves := func() int { return c.VOD.Log().Count("UpdateMediaStorageClass") }
 	require.Zero(t, moves())
 	out, err = vodctl(t, c, "operator-policy.json", "approve", night.Moves.Plan, "--yes")
@@ -80,7 +75,7 @@ moves: {guards: {count: 1000, percent: 100, unknown: 1000, bytes: 1TB}}
 	}
 	out, err = vodctl(t, c, "operator-policy.json", "halt", "--reason", "wait")
 	require.NoError(t, err, out)
-	invoke("tier")
+	tick(t, c, "tier")
 	require.Zero(t, moves(), "halted")
 	out, err = vodctl(t, c, "operator-policy.json", "resume")
 	require.NoError(t, err, out)
@@ -100,7 +95,7 @@ moves: {guards: {count: 1000, percent: 100, unknown: 1000, bytes: 1TB}}
 			c.SetFaults(faults...)
 		}
 		c.Advance(time.Hour)
-		ended := strings.Contains(invoke("tier"), `"status":"ended"`)
+		ended := strings.Contains(string(invoke(t, c, "tier").Result), `"status":"ended"`)
 		if stop(); ended {
 			break
 		}

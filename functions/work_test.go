@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vodcurator/shared/localcloud"
+	"vodcurator/shared/localcloud/fakefc"
 	"vodcurator/shared/localcloud/fakevod"
 )
 
@@ -70,14 +71,36 @@ func vodctl(t *testing.T, c *localcloud.Cloud, policy string, args ...string) (s
 	return string(out), err
 }
 
+// tick has a timer's function run at the cloud's present time.
+func tick(t *testing.T, c *localcloud.Cloud, name string) string {
+	t.Helper()
+	inv := invoke(t, c, name)
+	require.Empty(t, inv.Error, "%s: %s %s", name, inv.Result, inv.Log)
+	return string(inv.Result)
+}
+
+// invoke does so for a run that may fail.
+func invoke(t *testing.T, c *localcloud.Cloud, name string) fakefc.Invocation {
+	t.Helper()
+	inv, err := c.FC.Invoke(t.Context(), name, fmt.Appendf(nil, `{"triggerTime":%q,"triggerName":"nightly","payload":""}`, c.Now().UTC().Format(time.RFC3339)))
+	require.NoError(t, err)
+	return inv
+}
+
+// putPolicy writes a policy under STATE, where POLICY_FILE names it.
+func putPolicy(t *testing.T, c *localcloud.Cloud, policy string) {
+	t.Helper()
+	require.NoError(t, c.OSS.Put("vodcurator-"+c.Env()["ALIBABA_CLOUD_ACCOUNT_ID"], "v1/policy.yaml", strings.NewReader(policy)))
+}
+
 // All four functions and the operator do a whole night's work with the rights that their
 // policies give, and no call of theirs is refused; nobody but the operator can approve.
 func TestTheRightsAreEnoughForTheWorkAndOnlyTheOperatorApproves(t *testing.T) {
 	c := cloud(t, localcloud.Options{Faults: "none", Env: map[string]string{"POLICY_FILE": "policy.yaml"}})
-	require.NoError(t, c.OSS.Put("vodcurator-"+c.Env()["ALIBABA_CLOUD_ACCOUNT_ID"], "v1/policy.yaml", strings.NewReader(`rules:
+	putPolicy(t, c, `rules:
   - {name: temp, select: '"temp" in tags', older_than: 30d, remove: {video: true}}
 guards: {count: 1000, percent: 100, unknown: 1000, bytes: 1TB}
-`)))
+`)
 	day := 24 * time.Hour
 	for i := range 40 {
 		tags := "x"
@@ -89,14 +112,7 @@ guards: {count: 1000, percent: 100, unknown: 1000, bytes: 1TB}
 	}
 	fresh := c.VOD.Seed(fakevod.Asset{Kind: "video", Title: "Promo", Tags: "mine", Status: "Normal", Created: c.Now().Add(-time.Minute),
 		Source: &fakevod.Source{Status: "Normal", FileName: "x.mp4", Media: fakevod.Media{Duration: 30, Width: 1280, Height: 720}}})[0]
-	invoke := func(name string) string {
-		tick, err := json.Marshal(map[string]string{"triggerTime": c.Now().UTC().Format(time.RFC3339), "triggerName": "nightly", "payload": ""})
-		require.NoError(t, err)
-		inv, err := c.FC.Invoke(t.Context(), name, tick)
-		require.NoError(t, err)
-		require.Empty(t, inv.Error, "%s: %s %s", name, inv.Result, inv.Log)
-		return string(inv.Result)
-	}
+	invoke := func(name string) string { return tick(t, c, name) }
 	_, err := c.MNS.Enqueue(c.Env()["NOTICE_QUEUE"], fmt.Sprintf(`{"EventType":"FileUploadComplete","VideoId":%q,"Status":"success","EventTime":%q}`, fresh, c.Now().UTC().Format(time.RFC3339)))
 	require.NoError(t, err)
 	_, err = c.MNS.Enqueue(c.Env()["NOTICE_QUEUE"], fmt.Sprintf(`{"EventType":"DeleteMediaComplete","MediaId":"0123456789abcdef0123456789abcdef","MediaType":"video","DeleteType":"all","Status":"success","EventTime":%q}`, c.Now().UTC().Format(time.RFC3339)))
@@ -159,10 +175,7 @@ guards: {count: 1000, percent: 100, unknown: 1000, bytes: 1TB}
 			Source: &fakevod.Source{Status: "Normal", FileName: "x.mp4"}})
 	}
 	for _, name := range []string{"purgeplan", "purge"} {
-		tick := fmt.Sprintf(`{"triggerTime":%q,"triggerName":"nightly","payload":""}`, c.Now().UTC().Format(time.RFC3339))
-		inv, err := c.FC.Invoke(t.Context(), name, []byte(tick))
-		require.NoError(t, err)
-		require.Empty(t, inv.Error, "%s: %s %s", name, inv.Result, inv.Log)
+		tick(t, c, name)
 	}
 	require.Zero(t, c.VOD.Len())
 	for _, key := range c.OSS.Keys(bucket) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -32,6 +33,18 @@ func TestAPolicyThatLeavesOutBuiltInHoldsIsWarnedAbout(t *testing.T) {
 	require.Contains(t, errs, "vodctl: warning: holds.tags does not name")
 	_, out, _ = vodctl(t, nil, "policy", "check")
 	require.NotContains(t, out, "WARNING", "the built-in one has them")
+}
+
+func TestTheExamplePoliciesHaveNoMistakesAndTheirTestsHold(t *testing.T) {
+	files, err := filepath.Glob("../../../testdata/policies/*.yaml")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, name := range files {
+		code, out, errs := vodctl(t, nil, "policy", "check", name)
+		require.Zero(t, code, errs)
+		require.Contains(t, out, "no mistakes, and its tests hold")
+		require.NotContains(t, out, "WARNING")
+	}
 }
 
 func TestAPlanTellsItsWarningsAndWhatIsSetAside(t *testing.T) {

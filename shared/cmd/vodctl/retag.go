@@ -136,6 +136,9 @@ func (a *tool) retag(ctx context.Context, r retag) error {
 	} else if r.resume != "" {
 		runErr = fmt.Errorf("%w\nthe same command goes on behind %s of them", runErr, report.Number(state.Diff.Seen))
 	}
+	if runErr != nil && state.Diff.Seen == 0 {
+		return runErr // nothing was looked at, and zeros would say that nothing needs a change
+	}
 	return errors.Join(a.show(r, state.Diff), runErr)
 }
 

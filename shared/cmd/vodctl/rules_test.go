@@ -346,3 +346,16 @@ func TestRetagWithoutAQueueSaysWhichRightIsMissing(t *testing.T) {
 	require.Contains(t, out, "20 changed")
 	require.Equal(t, tried, writes(c), "none beside the one that was refused")
 }
+
+// A table of zeros would say that nothing needs a change.
+func TestRetagThatCouldNotLookShowsNothing(t *testing.T) {
+	c := localcloud.RunT(t, localcloud.Options{Callback: "none"})
+	env := c.Env()
+	env["ALIBABA_CLOUD_ACCESS_KEY_SECRET"] = "another"
+	for _, format := range []string{"table", "json", "csv"} {
+		code, out, errs := vodctl(t, env, "retag", "-o", format)
+		require.Equal(t, 1, code)
+		require.Empty(t, out)
+		require.Contains(t, errs, "SearchMedia")
+	}
+}

@@ -35,7 +35,7 @@ func TestEveryDoubtNamesThePartAndTheFactsThatAreMissing(t *testing.T) {
 		"the full stream":    {"{source: {}}", of(2, func(s *video.Stream) { s.Width = 0 }), retention.Source, "", []string{"streams[2].width"}, "3 good streams as the source file is, wanted 1; unknown: streams[2].width"},
 		"its lines":          {"{source: {}}", of(2, func(s *video.Stream) { s.Height = 0 }), retention.Source, "", []string{"streams[2].height"}, "unknown: streams[2].height"},
 		"lines asked for":    {"{source: {min_height: 720}}", of(2, func(s *video.Stream) { s.Height = 0 }), retention.Source, "", []string{"streams[2].height"}, "0 good streams of at least 720 lines, wanted 1; unknown"},
-		"the source's lines": {"{source: {}}", func(m *video.Media) { m.Streams, m.Source.Height = m.Streams[2:], 0 }, retention.Source, "", []string{"source.height"}, "1 good streams as the source file is, wanted 1; unknown: source.height"},
+		"the source's lines": {"{source: {}}", func(m *video.Media) { m.Streams, m.Source.Height = m.Streams[2:], 0 }, retention.Source, "", []string{"source.height"}, "1 good stream as the source file is, wanted 1; unknown: source.height"},
 		"the whole's length": {"{source: {}}", func(m *video.Media) { m.Streams, m.Duration, m.Source.Duration = m.Streams[2:], 0, 0 }, retention.Source, "", []string{"duration"}, "unknown: duration"},
 		"the asset's kind":   {"{source: {}}", func(m *video.Media) { m.Streams, m.Kind, m.Source.Width = m.Streams[2:], "", 0 }, retention.Source, "", []string{"kind"}, "unknown: kind"},
 		"a lost definition":  {"{streams: {height_below: 400}}", of(0, func(s *video.Stream) { s.Definition = "" }), retention.Stream, "ld", []string{"streams[0].definition"}, "may be the source file itself"},

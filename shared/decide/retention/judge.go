@@ -240,11 +240,15 @@ func (r *removal) takeSource(c *facts, v *Verdict, because string) {
 	if r.source.minHeight > 0 {
 		asked = fmt.Sprintf("of at least %d lines", r.source.minHeight)
 	}
-	found := fmt.Sprintf("%d good streams %s, wanted %d", n.good, asked, r.source.goodStreams)
+	streams, stay := fmt.Sprintf("%d good streams", n.good), "stay"
+	if n.good == 1 {
+		streams, stay = "1 good stream", "stays"
+	}
+	found := fmt.Sprintf("%s %s, wanted %d", streams, asked, r.source.goodStreams)
 	switch {
 	case n.good >= r.source.goodStreams && n.full == rule.Yes:
 		v.Items = append(v.Items, Item{ID: v.ID, Kind: Source, Bytes: told(cmp.Or(src.Size, c.m.Size)), Rule: r.name,
-			Reason: fmt.Sprintf("%s; %d good streams stay", because, n.good)})
+			Reason: fmt.Sprintf("%s; %s %s", because, streams, stay)})
 	case n.good+len(n.open) < r.source.goodStreams:
 		keep(Needed, "%s", found)
 	case n.full == rule.No && len(n.open) == 0:

@@ -78,7 +78,7 @@ func TestWhatARuleTakesAndLeaves(t *testing.T) {
 		"a source without streams":    {remove: "{source: {}}", change: func(m *video.Media) { m.Streams = []video.Stream{} }, why: retention.Needed, reason: "0 good streams"},
 		"streams nobody told about":   {remove: "{source: {}}", change: func(m *video.Media) { m.Streams = nil }, why: retention.Doubt, reason: "did not tell about the streams"},
 		"enough good streams":         {remove: "{source: {good_streams: 2, min_height: 540}}", takes: []string{"source"}},
-		"one good stream too few":     {remove: "{source: {good_streams: 2, min_height: 541}}", why: retention.Needed, reason: "1 good streams of at least 541 lines, wanted 2"},
+		"one good stream too few":     {remove: "{source: {good_streams: 2, min_height: 541}}", why: retention.Needed, reason: "1 good stream of at least 541 lines, wanted 2"},
 		"streams that were cut short": {remove: "{source: {}}", change: each(func(s *video.Stream) { s.Duration = 50 * time.Second }), why: retention.Needed},
 		"streams half a percent off":  {remove: "{source: {}}", change: each(func(s *video.Stream) { s.Duration = time.Minute - 300*time.Millisecond }), takes: []string{"source"}},
 		"streams just below that":     {remove: "{source: {}}", change: each(func(s *video.Stream) { s.Duration = time.Minute - 300*time.Millisecond - 1 }), why: retention.Needed},

@@ -127,7 +127,7 @@ func payBack(m retention.Money) string {
 	case !ok:
 		return "which it never pays back"
 	}
-	return fmt.Sprintf("paid back in %s days", report.Number(int(math.Ceil(days))))
+	return "paid back in " + report.Count(int(math.Ceil(days)), "day")
 }
 
 // money tells for each rule what it saves and costs.
@@ -143,7 +143,7 @@ func (l *lines) money(p stored.Plan) {
 			continue
 		}
 		days, ok := m.PayBack()
-		paid := when(ok, report.Number(int(math.Ceil(days)))+" days")
+		paid := when(ok, report.Count(int(math.Ceil(days)), "day"))
 		if !ok {
 			paid = "never"
 			if m.Unpriced > 0 {
