@@ -61,7 +61,7 @@ var groups = []func(*tool) *cobra.Command{
 	rulesCommand, retagCommand,
 	policyCommand, planCommand, approveCommand, haltCommand, resumeCommand, pendingCommand, ledgerCommand, takedownCommand, lastDayCommand, usageCommand,
 	libraryCommand, mediaCommand, snapshotCommand,
-	queueCommand, dlqCommand, undoCommand, stateCommand, setupCommand,
+	editCommand, tagsCommand, queueCommand, dlqCommand, undoCommand, stateCommand, setupCommand,
 }
 
 func run(ctx context.Context, args []string, a tool) int {
