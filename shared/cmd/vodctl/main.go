@@ -95,7 +95,7 @@ var groups = []func(*tool) *cobra.Command{
 	rulesCommand, retagCommand,
 	policyCommand, planCommand, approveCommand, haltCommand, resumeCommand, pendingCommand, ledgerCommand, takedownCommand, lastDayCommand, usageCommand,
 	libraryCommand, mediaCommand, snapshotCommand,
-	queueCommand, dlqCommand, undoCommand, stateCommand, setupCommand, doctorCommand,
+	editCommand, tagsCommand, queueCommand, dlqCommand, undoCommand, stateCommand, setupCommand, doctorCommand,
 }
 
 func run(ctx context.Context, args []string, a tool) int {

@@ -63,14 +63,43 @@ type changeTable struct {
 	changes []video.Change
 	lines   []int // of them
 	faults  []error
+	bad     map[int]bool // lines with a fault
 }
 
 func (t *changeTable) fault(line int, format string, args ...any) {
 	t.faults = append(t.faults, fmt.Errorf("line %d: %w: "+format, append([]any{line, video.ErrInvalid}, args...)...))
+	t.bad[line] = true
 }
 
 // changesOfCSV reads a table, all faults at once, each with its line.
 func changesOfCSV(text []byte) ([]video.Change, error) {
+	t, err := tableOf(text)
+	if err != nil {
+		return nil, err
+	}
+	t.faults = append(t.faults, deliver.Check(t.changes, func(i int) string { return fmt.Sprintf("line %d", t.lines[i]) }))
+	return t.changes, errors.Join(t.faults...)
+}
+
+// goodRows are the changes of a table without a fault, and the faults of the other rows.
+func goodRows(text []byte) (good []video.Change, faults []error, err error) {
+	t, err := tableOf(text)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, c := range t.changes {
+		line := t.lines[i]
+		if fault := deliver.Check([]video.Change{c}, func(int) string { return fmt.Sprintf("line %d", line) }); fault != nil {
+			t.faults = append(t.faults, fault)
+		} else if !t.bad[line] {
+			good = append(good, c)
+		}
+	}
+	return good, t.faults, nil
+}
+
+// tableOf reads a table without checking its changes.
+func tableOf(text []byte) (*changeTable, error) {
 	if err := noSheet(text); err != nil {
 		return nil, err
 	}
@@ -80,7 +109,7 @@ func changesOfCSV(text []byte) ([]video.Change, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the first line: %w", err)
 	}
-	var t changeTable
+	t := changeTable{bad: map[int]bool{}}
 	if err := t.head(names); err != nil {
 		return nil, err
 	}
@@ -95,8 +124,7 @@ func changesOfCSV(text []byte) ([]video.Change, error) {
 		line, _ := r.FieldPos(0)
 		t.row(line, row)
 	}
-	t.faults = append(t.faults, deliver.Check(t.changes, func(i int) string { return fmt.Sprintf("line %d", t.lines[i]) }))
-	return t.changes, errors.Join(t.faults...)
+	return &t, nil
 }
 
 // head takes the names of the columns.

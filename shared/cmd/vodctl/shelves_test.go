@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vodcurator/shared/act/plan"
+	"vodcurator/shared/boot"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
 	"vodcurator/shared/state/removal"
@@ -56,7 +58,7 @@ func TestAPlanThatMovesIsShown(t *testing.T) {
 		m.Kind = retention.Move
 		require.NoError(t, ledger.Append(t.Context(), removal.Row{Event: removal.Outcome, Item: m.Item, At: m.At, Result: video.Done}))
 	}
-	library, err := openSnapshot(shelvesSnapshot(t))
+	library, err := (&tool{err: io.Discard, load: boot.FromEnvironment}).openSnapshot(t.Context(), shelvesSnapshot(t))
 	require.NoError(t, err)
 	library.number()
 	var ids []string

@@ -175,6 +175,14 @@ func (p *Policy) Held(m video.Media, at Inputs) string {
 	return reason
 }
 
+// HoldsTag says why a tag holds its asset at a moment, or may; empty: it does not.
+func (p *Policy) HoldsTag(tag string, now time.Time) string {
+	byTags := p.holds
+	byTags.categories = nil
+	_, reason := byTags.held(video.Media{Video: video.Video{Tags: []string{tag}}}, Inputs{Now: now})
+	return reason
+}
+
 // disputed says that what holds are read from is told in two ways, or by one answer
 // of the library only.
 func disputed(m video.Media) string {

@@ -208,6 +208,12 @@ func (r *Rules) locked(f *rule.Facts) string {
 	return ""
 }
 
+// Locks says that a tag shuts automation out, or may be meant to.
+func (r *Rules) Locks(tag string) bool {
+	exactly, nearly := r.locks(tag)
+	return exactly || nearly
+}
+
 // locks says that a tag of people is the lock, however it is written, or looks like it
 // so much that it may be meant. Tags of the rules lock nothing: Parse sees to that.
 func (r *Rules) locks(tag string) (exactly, nearly bool) {
