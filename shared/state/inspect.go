@@ -25,7 +25,8 @@ type Place struct {
 // Look reads what holds a state, and counts what lies there. It creates nothing; a place that
 // is not there is video.ErrNotFound.
 func Look(ctx context.Context, spec string, o Options) (Place, error) {
-	p, err := Place{}, error(nil)
+	var p Place
+	var err error
 	switch kind, rest, _ := strings.Cut(spec, ":"); kind {
 	case "file":
 		err = p.folder(ctx, strings.TrimPrefix(rest, "//"))
