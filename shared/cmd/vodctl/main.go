@@ -60,7 +60,7 @@ var errUsage = errors.New("misused")
 var groups = []func(*tool) *cobra.Command{
 	rulesCommand, retagCommand,
 	policyCommand, planCommand, approveCommand, haltCommand, resumeCommand, pendingCommand, ledgerCommand, takedownCommand, lastDayCommand, snapshotCommand, usageCommand,
-	queueCommand, dlqCommand, undoCommand, stateCommand, setupCommand, doctorCommand,
+	queueCommand, dlqCommand, undoCommand, stateCommand, setupCommand, doctorCommand, metricsCommand,
 }
 
 func run(ctx context.Context, args []string, a tool) int {
