@@ -48,7 +48,7 @@ func (h handler) handle(ctx context.Context, raw []byte) (any, error) {
 // a person, within what is left of the time.
 func (h handler) tell(ctx context.Context, at time.Time, policy *retention.Policy, made plan.Report, answer reports.PlanAnswer, finished bool, err error) {
 	if err == nil && finished {
-		h.night.Hook.Night(ctx, h.night.State, policy, made.Plan, func(s notify.Since) notify.Notice {
+		notify.Night(ctx, h.night.Hook, h.night.State, policy, made.Plan, func(s notify.Since) notify.Notice {
 			text, incidents, facts := answer.Night(s)
 			n := h.night.At(at, facts)
 			n.Text = text

@@ -20,12 +20,34 @@ type Place struct {
 	Objects   int
 	Bytes     int64
 	More      bool // time was over before all were counted
+	// Below has the same for each prefix of this package ("edits/"), and for "" what is the owner's.
+	Below map[string]Amount
+}
+
+// Amount is how much lies somewhere.
+type Amount struct {
+	Objects int
+	Bytes   int64
+}
+
+func (p *Place) count(key string, bytes int64) {
+	p.Objects, p.Bytes = p.Objects+1, p.Bytes+bytes
+	dir, _, _ := strings.Cut(key, "/")
+	if dir += "/"; fit[dir] == nil {
+		dir = ""
+	}
+	if p.Below == nil {
+		p.Below = map[string]Amount{}
+	}
+	was := p.Below[dir]
+	p.Below[dir] = Amount{was.Objects + 1, was.Bytes + bytes}
 }
 
 // Look reads what holds a state, and counts what lies there. It creates nothing; a place that
 // is not there is video.ErrNotFound.
 func Look(ctx context.Context, spec string, o Options) (Place, error) {
-	p, err := Place{}, error(nil)
+	var p Place
+	var err error
 	switch kind, rest, _ := strings.Cut(spec, ":"); kind {
 	case "file":
 		err = p.folder(ctx, strings.TrimPrefix(rest, "//"))
@@ -41,12 +63,13 @@ func Look(ctx context.Context, spec string, o Options) (Place, error) {
 }
 
 func (p *Place) folder(ctx context.Context, dir string) error {
-	err := filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(dir, func(file string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return errors.Join(err, ctx.Err())
 		}
 		if info, err := entry.Info(); err == nil { // else it was removed since it was listed
-			p.Objects, p.Bytes = p.Objects+1, p.Bytes+info.Size()
+			key, _ := filepath.Rel(dir, file) // one that has no name there is the owner's
+			p.count(filepath.ToSlash(key), info.Size())
 		}
 		return nil
 	})
@@ -85,7 +108,7 @@ func (p *Place) bucket(ctx context.Context, place string, o Options) error {
 		}
 		for _, object := range page.Contents {
 			after = oss.ToString(object.Key)
-			p.Objects, p.Bytes = p.Objects+1, p.Bytes+object.Size
+			p.count(strings.TrimPrefix(after, b.prefix), object.Size)
 		}
 		if !page.IsTruncated || len(page.Contents) == 0 {
 			return nil

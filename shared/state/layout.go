@@ -46,6 +46,10 @@ const (
 // and rows as plans do.
 const Takedowns = "takedown-"
 
+// IncidentCode says what kind of incident something is, for programs that receive notices:
+// the words of an incident may change, its code does not.
+type IncidentCode string
+
 // ErrStray says that the name of an object does not fit the prefix under which it lies.
 // Nothing reads such an object.
 var ErrStray = errors.New("stray: no object of this program has such a name here; remove it")

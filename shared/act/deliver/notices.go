@@ -53,6 +53,7 @@ type TagReport struct {
 	Foreign   int                  `json:"foreign,omitempty"` // media that another writer changed
 	Gone      int                  `json:"gone,omitempty"`    // announced deletions that were kept for the ledger
 	Status    int                  `json:"status,omitempty"`
+	Late      float64              `json:"late,omitempty"` // seconds from the oldest of the events acted on until now, by their own time
 }
 
 // Callback notes the verdict on a callback that did not come to act.
@@ -145,6 +146,9 @@ func (n Notices) act(ctx context.Context, notices []events.Notice, at time.Time,
 			continue
 		}
 		r.Acted++
+		if !one.At.IsZero() {
+			r.Late = max(r.Late, n.Now().Sub(one.At).Truncate(time.Second).Seconds())
+		}
 		targets = append(targets, tag.Target{ID: one.ID, Kind: one.MediaKind, Labels: one.Kind == events.AIVideoTagComplete, Event: one.Kind})
 	}
 	if len(targets) == 0 {

@@ -1,26 +1,20 @@
+// Package notify tells of nights: a night is reported once, with what left since the one
+// before. What is sent, and how, is in hook, which links no policy.
 package notify
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"slices"
 	"strings"
 	"time"
 
+	"vodcurator/shared/act/hook"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state"
 	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
-
-// Incident is something that needs a person.
-type Incident struct {
-	Text string
-	Plan string // sent once for this plan; empty: once a night
-	Code removal.IncidentCode
-}
 
 // The codes that a handler gives by itself; the others come with what it tells of.
 const (
@@ -29,50 +23,26 @@ const (
 	StateGrows  = removal.IncidentState
 )
 
-// Incidents sends a notice for each incident that was not sent yet. When one cannot
-// be delivered the rest waits for the next tick as well. A night is a day of UTC.
-func (w Webhook) Incidents(ctx context.Context, o state.Objects, at time.Time, n Notice, all []Incident) {
-	for _, i := range all {
-		of := i.Plan
-		if of == "" {
-			of = at.UTC().Format(time.DateOnly)
-		}
-		mark := markOf(of, i.Text)
-		if w.URL == "" || sent(ctx, o, mark) {
-			continue
-		}
-		n = n.With([]Incident{i})
-		n.Event, n.Text, n.Code = "incident", i.Text, i.Code
-		if !w.Send(ctx, n) {
-			return
-		}
-		_ = o.Create(ctx, mark, []byte(i.Text)) // unmarked, it is sent once more
-	}
-}
+// What a notice is, is hook's to say.
+type (
+	// Notice is hook.Notice.
+	Notice = hook.Notice
+	// Incident is hook.Incident.
+	Incident = hook.Incident
+	// Webhook is hook.Webhook.
+	Webhook = hook.Webhook
+)
 
 // Night sends a night's one notice, which tells of its plan and of the time since
 // the plan before. It reads and sends nothing when that plan was reported already.
-func (w Webhook) Night(ctx context.Context, o state.Objects, policy *retention.Policy, p removal.Plan, word func(Since) Notice) {
-	mark := markOf(p.ID, "night")
-	if w.URL == "" || sent(ctx, o, mark) {
+func Night(ctx context.Context, w Webhook, o state.Objects, policy *retention.Policy, p removal.Plan, word func(Since) Notice) {
+	mark := hook.Mark(p.ID, "night")
+	if w.URL == "" || hook.Sent(ctx, o, mark) {
 		return
 	}
 	if w.Send(ctx, word(sinceLast(ctx, o, policy, p))) {
 		_ = o.Create(ctx, mark, []byte("night"))
 	}
-}
-
-// markOf names the mark of what was sent about a night or plan. Words with a digit do
-// not count: the same incident comes with other numbers at the next tick.
-func markOf(of, text string) string {
-	words := slices.DeleteFunc(strings.Fields(text), func(word string) bool { return strings.ContainsAny(word, "0123456789") })
-	sum := sha256.Sum256([]byte(strings.Join(words, " ")))
-	return "told/" + of + "/" + hex.EncodeToString(sum[:8])
-}
-
-func sent(ctx context.Context, o state.Objects, mark string) bool {
-	_, err := o.Read(ctx, mark)
-	return err == nil
 }
 
 // Since is what the state tells of the time since the plan before.
@@ -216,7 +186,7 @@ func minTime(a, b time.Time) time.Time {
 // sent about a plan is its night.
 func wasRefused(ctx context.Context, o state.Objects, id string) (bool, error) {
 	for key, err := range o.List(ctx, "told/"+id+"/", "") {
-		if err != nil || key != markOf(id, "night") {
+		if err != nil || key != hook.Mark(id, "night") {
 			return err == nil, err
 		}
 	}

@@ -3,6 +3,7 @@ package notify_test
 import (
 	"bytes"
 	"context"
+	"io"
 	"iter"
 	"net/http"
 	"strings"
@@ -29,12 +30,30 @@ func open(t *testing.T) *state.Store {
 	return s
 }
 
-func webhook(h *hook) notify.Webhook {
+// receiver answers with a status for each message, the last one for all that follow.
+type receiver struct {
+	answers []int
+	got     []*http.Request
+	bodies  []string
+}
+
+func (h *receiver) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	h.got, h.bodies = append(h.got, r), append(h.bodies, string(body))
+	return &http.Response{StatusCode: h.answers[min(len(h.got), len(h.answers))-1], Body: http.NoBody}, nil
+}
+
+var notice = notify.Notice{Event: "purged", Scope: video.Scope{Region: "cn-shanghai", Account: "1"}, Text: "2 items removed", Facts: map[string]int{"removed": 2}}
+
+func webhook(h *receiver) notify.Webhook {
 	return notify.Webhook{URL: "https://hooks.example/", HTTP: &http.Client{Transport: h}}
 }
 
 func TestAnIncidentIsToldOnceANight(t *testing.T) {
-	o, h := open(t), &hook{answers: []int{200}}
+	o, h := open(t), &receiver{answers: []int{200}}
 	tell := func(at time.Time, all ...notify.Incident) int {
 		before := len(h.got)
 		webhook(h).Incidents(t.Context(), o, at, notice, all)
@@ -64,14 +83,14 @@ func (forgetful) Create(context.Context, string, []byte) error { return state.Er
 func TestInDoubtAnIncidentIsToldTwiceRatherThanNever(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := []notify.Incident{{Text: "one"}, {Text: "two"}}
-		h := &hook{answers: []int{500, 500, 500, 200}}
+		h := &receiver{answers: []int{500, 500, 500, 200}}
 		o := open(t)
 		webhook(h).Incidents(t.Context(), o, night, notice, all)
 		require.Len(t, h.got, 3, "who does not hear of one will not hear of the next")
 		webhook(h).Incidents(t.Context(), o, night, notice, all)
 		require.Len(t, h.got, 5, "what was not delivered is told at the next tick")
 
-		h = &hook{answers: []int{200}}
+		h = &receiver{answers: []int{200}}
 		for range 2 {
 			webhook(h).Incidents(t.Context(), forgetful{open(t)}, night, notice, all[:1])
 		}
@@ -94,7 +113,7 @@ func planned(t *testing.T, o state.Objects, at time.Time, change func(*removal.P
 // since tells of the night and gives what its notice was worded from.
 func since(t *testing.T, o state.Objects, p removal.Plan, policy *retention.Policy) (s notify.Since) {
 	t.Helper()
-	webhook(&hook{answers: []int{400}}).Night(t.Context(), o, policy, p, func(all notify.Since) notify.Notice {
+	notify.Night(t.Context(), webhook(&receiver{answers: []int{400}}), o, policy, p, func(all notify.Since) notify.Notice {
 		s = all
 		return notice
 	})
@@ -119,10 +138,10 @@ func TestANightIsToldOnceWithWhatLeftSinceTheOneBefore(t *testing.T) {
 		row.Event, row.Item = removal.Outcome, retention.Item{ID: "a", Kind: retention.Whole, Bytes: 5}
 		require.NoError(t, l.Append(t.Context(), row))
 	}
-	h := &hook{answers: []int{400, 400, 200}}
+	h := &receiver{answers: []int{400, 400, 200}}
 	var got []notify.Since
 	for range 4 {
-		webhook(h).Night(t.Context(), o, retention.Default(), p, func(s notify.Since) notify.Notice {
+		notify.Night(t.Context(), webhook(h), o, retention.Default(), p, func(s notify.Since) notify.Notice {
 			got = append(got, s)
 			return notice
 		})
@@ -148,12 +167,12 @@ func (hanging) List(ctx context.Context, _, _ string) iter.Seq2[string, error] {
 
 func TestANightIsToldEvenIfWhatLeftCannotBeReadInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o, h := open(t), &hook{answers: []int{200}}
+		o, h := open(t), &receiver{answers: []int{200}}
 		p := planned(t, o, night, nil)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		var got notify.Since
-		webhook(h).Night(ctx, hanging{o}, nil, p, func(s notify.Since) notify.Notice { got = s; return notice })
+		notify.Night(ctx, webhook(h), hanging{o}, nil, p, func(s notify.Since) notify.Notice { got = s; return notice })
 		require.ErrorIs(t, got.Err, context.DeadlineExceeded)
 		require.Len(t, h.got, 1)
 		require.NoError(t, ctx.Err())
@@ -207,11 +226,11 @@ func TestAnApprovedPlanThatNoRunTookUpForADayIsTold(t *testing.T) {
 		}, nil, false},
 		"refused by a run, which was told": {nil, func(t *testing.T, o state.Objects, p removal.Plan) {
 			long(t, o, p)
-			webhook(&hook{answers: []int{200}}).Incidents(t.Context(), o, night, notice, []notify.Incident{{Text: "plan refused: over the guards", Plan: p.ID}})
+			webhook(&receiver{answers: []int{200}}).Incidents(t.Context(), o, night, notice, []notify.Incident{{Text: "plan refused: over the guards", Plan: p.ID}})
 		}, nil, false},
 		"told as the plan of its night": {nil, func(t *testing.T, o state.Objects, p removal.Plan) {
 			long(t, o, p)
-			webhook(&hook{answers: []int{200}}).Night(t.Context(), o, nil, p, func(notify.Since) notify.Notice { return notice })
+			notify.Night(t.Context(), webhook(&receiver{answers: []int{200}}), o, nil, p, func(notify.Since) notify.Notice { return notice })
 		}, nil, true},
 		"with an end that cannot be read": {nil, func(t *testing.T, o state.Objects, p removal.Plan) {
 			long(t, o, p)

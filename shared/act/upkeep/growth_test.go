@@ -133,7 +133,7 @@ func (w *world) play(t *testing.T) (s spent) {
 	require.True(t, made.Finished())
 	s.plan = w.Take()
 	hook := notify.Webhook{URL: "http://127.0.0.1:1/", HTTP: &http.Client{Transport: okay{}}}
-	hook.Night(t.Context(), w.Memory, w.policy, made.Plan, func(notify.Since) notify.Notice { return notify.Notice{} })
+	notify.Night(t.Context(), hook, w.Memory, w.policy, made.Plan, func(notify.Since) notify.Notice { return notify.Notice{} })
 	s.notice = w.Take()
 	removed := 0
 	for tick := range 4 {

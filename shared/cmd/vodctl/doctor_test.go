@@ -261,6 +261,10 @@ var illnesses = map[string]illness{
 	"a role that may too much": {infect: func(w *ward) {
 		w.cloud.Keys.SetRole("vodcurator-purgeplan", policyOf(w.t, allows(`["vod:*","oss:*"]`)))
 	}, check: "role vodcurator-purgeplan", health: doctor.Doubt, seen: "may more than its duty: oss:*, vod:*", do: "narrow it"},
+	"a role that is denied a right": {infect: func(w *ward) {
+		w.cloud.Keys.SetRole("vodcurator-purge", w.denied("purge/ram-policy.json", `"oss:GetObject"`, "acs:oss:*:*:vodcurator-"+wardAccount+"/v1/ledger/*"))
+	}, check: "role vodcurator-purge", health: doctor.Fault, seen: "lacks oss:GetObject", do: "give it"},
+	"a role without its denials":            {infect: func(w *ward) { w.cloud.Keys.SetRole("vodcurator-autotag", w.undenied("autotag/ram-policy.json")) }, check: "role vodcurator-autotag", health: doctor.Doubt, seen: "oss:GetObject below approvals/", do: "narrow it"},
 	"a role that is not there":              {infect: func(w *ward) { w.args[2] = manifestWith(w.t, "role/vodcurator-purge\n", "role/vodcurator-purger\n") }, check: "role vodcurator-purger", health: doctor.Fault, seen: "does not exist", do: "setup --apply"},
 	"a role that functions may not take on": {infect: func(w *ward) { w.cloud.Keys.SetTrust("vodcurator-purge", `{"Statement":[]}`) }, check: "role vodcurator-purge", health: doctor.Fault, seen: "may not take it on", do: "fc.aliyuncs.com"},
 	"a right that whoever asks lacks":       {infect: func(w *ward) { w.as(policyOf(w.t, allows(`["vod:SearchMedia","oss:*"]`)), time.Hour) }, check: "callback", health: doctor.Doubt, seen: "cannot be asked", do: "the right vod:GetMessageCallback"},
@@ -303,6 +307,24 @@ func (w *ward) lacking(name, action string) *fakeram.Policy {
 	require.NoError(w.t, err)
 	require.Contains(w.t, string(text), action)
 	return policyOf(w.t, strings.ReplaceAll(string(text), action, "vod:GetVideoInfo"))
+}
+
+// denied is a policy of ours that forbids an action somewhere.
+func (w *ward) denied(name, action, resource string) *fakeram.Policy {
+	w.t.Helper()
+	text, err := functions.Policy(name)
+	require.NoError(w.t, err)
+	p := policyOf(w.t, string(text))
+	p.Statement = append(p.Statement, fakeram.Statement{Effect: "Deny", Action: fakeram.Strings{strings.Trim(action, `"`)}, Resource: fakeram.Strings{resource}})
+	return p
+}
+
+// undenied is a policy of ours that forbids nothing.
+func (w *ward) undenied(name string) *fakeram.Policy {
+	w.t.Helper()
+	p := w.denied(name, "x:y", "*")
+	p.Statement = slices.DeleteFunc(p.Statement, func(s fakeram.Statement) bool { return s.Effect == "Deny" })
+	return p
 }
 
 func (w *ward) put(key, text string) {

@@ -76,6 +76,8 @@ var examples = []string{
 	`vodctl state expire --yes`,
 	`vodctl doctor`,
 	`vodctl doctor --wrong`,
+	`vodctl metrics`,
+	`vodctl metrics --log functions.jsonl`,
 	`vodctl setup --plan`,
 	`vodctl setup --apply`,
 	`vodctl setup --manifest s.yaml`,

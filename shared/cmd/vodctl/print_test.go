@@ -33,6 +33,7 @@ func TestEveryResultOfRowsIsCSVToo(t *testing.T) {
 		"rules check":                        "file,line,column,message,hint",
 		"policy check":                       "file,line,column,message,hint",
 		"rules show facts":                   "fact,type,meaning",
+		"metrics":                            "metric,labels,value",
 		"setup --plan":                       "what,name,status,seen,how",
 		"doctor":                             "health,check,seen,do",
 		"retag --quiet --library " + library: "rule,holds for,changes,example,title,change",

@@ -29,7 +29,7 @@ func topics() (out []*cobra.Command) {
 		title, _, _ := strings.Cut(string(text), "\n")
 		out = append(out, &cobra.Command{Use: strings.TrimSuffix(f.Name(), ".txt"), Short: title, Long: string(text)})
 	}
-	return append(out, variablesTopic())
+	return append(out, variablesTopic(), alarmsTopic())
 }
 
 // variablesTopic is what vodctl help variables shows.

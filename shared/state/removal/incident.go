@@ -1,8 +1,9 @@
 package removal
 
-// IncidentCode says what kind of incident something is, for programs that receive notices:
-// the words of an incident may change, its code does not.
-type IncidentCode string
+import "vodcurator/shared/state"
+
+// IncidentCode is state.IncidentCode.
+type IncidentCode = state.IncidentCode
 
 // The kinds of incidents.
 const (

@@ -3,6 +3,7 @@ package doctor
 import (
 	"encoding/json"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -67,20 +68,32 @@ func (p *Patient) compareRights(r Role, duty []byte, have []account.Policy) Find
 	if err != nil {
 		return doubt("write the policy anew from functions/"+r.File, "a policy cannot be read: %v", err)
 	}
-	need, _, _, err := rightsOf(string(duty))
+	need, never, _, err := rightsOf(string(duty))
 	if err != nil {
 		return doubt("take this program's release anew", "functions/%s: %v", r.File, err)
 	}
 	var lacks, beyond []string
 	for _, n := range need {
 		mine := p.here(n)
-		if !slices.ContainsFunc(allow, func(g grant) bool { return g.covers(mine) }) || slices.ContainsFunc(deny, func(g grant) bool { return g.covers(mine) || mine.covers(g) }) {
+		withheld := slices.ContainsFunc(deny, func(d grant) bool {
+			return d.covers(mine) || (n.covers(d) || mine.covers(d)) && !p.anyCovers(never, d)
+		})
+		if withheld || !slices.ContainsFunc(allow, func(g grant) bool { return g.covers(mine) }) {
 			lacks = append(lacks, n.action)
 		}
 	}
 	for _, g := range allow {
-		if !slices.ContainsFunc(need, func(n grant) bool { return n.covers(g) || p.here(n).covers(g) }) {
+		if !p.anyCovers(need, g) {
 			beyond = append(beyond, g.action)
+		}
+	}
+	for _, n := range never {
+		mine := p.here(n)
+		if len(beyond) > 0 && !strings.Contains(beyond[0], " below ") {
+			break // wider rights say enough
+		}
+		if !slices.ContainsFunc(deny, func(d grant) bool { return d.covers(mine) }) && slices.ContainsFunc(allow, func(g grant) bool { return g.covers(mine) }) {
+			beyond = append(beyond, n.action+" below "+path.Base(strings.TrimSuffix(n.resource, "/*"))+"/")
 		}
 	}
 	slices.Sort(lacks)
@@ -95,6 +108,11 @@ func (p *Patient) compareRights(r Role, duty []byte, have []account.Policy) Find
 		return doubt("look at its conditions yourself", "has conditions or exceptions, which were not weighed")
 	}
 	return ok("has functions/%s and no more", r.File)
+}
+
+// anyCovers says that one of the grants of a file covers g, as it stands or for this account.
+func (p *Patient) anyCovers(file []grant, g grant) bool {
+	return slices.ContainsFunc(file, func(n grant) bool { return n.covers(g) || p.here(n).covers(g) })
 }
 
 func grants(have []account.Policy) (allow, deny []grant, odd bool, err error) {

@@ -171,22 +171,30 @@ func sweep(ctx context.Context, p *Patient) []Finding {
 	if err != nil {
 		return []Finding{unasked(err, "")}
 	}
-	var last state.Swept
-	for _, kind := range []video.Kind{video.KindVideo, video.KindAudio, video.KindImage} {
-		one, found, err := state.LastSwept(ctx, s, kind, now)
-		if err != nil {
-			return []Finding{unread(err)}
-		}
-		if found && one.At.After(last.At) {
-			last = one
-		}
+	last, err := p.lastSweep(ctx, s, now)
+	if err != nil {
+		return []Finding{unread(err)}
 	}
 	const look = "look into autotag's log and its trigger sweep"
 	switch {
-	case last.At.IsZero():
+	case last.IsZero():
 		return []Finding{doubt("autotag sweeps each hour; if it should have: "+look, "none in the last week")}
-	case now.Sub(last.At) > sweepsLate:
-		return []Finding{fault(look, "the latest was %s ago", ago(now.Sub(last.At)))}
+	case now.Sub(last) > sweepsLate:
+		return []Finding{fault(look, "the latest was %s ago", ago(now.Sub(last)))}
 	}
-	return []Finding{ok("the latest was %s ago", ago(now.Sub(last.At)))}
+	return []Finding{ok("the latest was %s ago", ago(now.Sub(last)))}
+}
+
+// lastSweep is when the latest sweep began, of any kind; zero: none in the week before now.
+func (p *Patient) lastSweep(ctx context.Context, s *state.Store, now time.Time) (last time.Time, err error) {
+	for _, kind := range []video.Kind{video.KindVideo, video.KindAudio, video.KindImage} {
+		one, found, err := state.LastSwept(ctx, s, kind, now)
+		if err != nil {
+			return last, err
+		}
+		if found && one.At.After(last) {
+			last = one.At
+		}
+	}
+	return last, nil
 }

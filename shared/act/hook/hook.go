@@ -1,12 +1,11 @@
-// Package notify tells people of nights and incidents by posting one JSON message
-// to a webhook.
+// Package hook tells people of incidents by posting one JSON message to a webhook.
 //
 // It sends nothing unless an address was given, never fails the job that it tells
 // of, and keeps the address out of errors and logs: many webhooks carry a secret
 // in theirs. What was sent is marked in the state, so that a night is reported once, and
 // an incident once a night; a mark that cannot be read or made tells twice rather
 // than never.
-package notify
+package hook
 
 import (
 	"bytes"
@@ -22,11 +21,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"vodcurator/shared/state/removal"
+	"vodcurator/shared/state"
 	"vodcurator/shared/video"
 )
 
@@ -41,8 +41,8 @@ type Notice struct {
 	Facts     any      `json:"facts,omitempty"` // the function's answer
 
 	// Code says what an incident is, for programs; Codes are those of Incidents, in their order.
-	Code  removal.IncidentCode   `json:"code,omitempty"`
-	Codes []removal.IncidentCode `json:"codes,omitempty"`
+	Code  state.IncidentCode   `json:"code,omitempty"`
+	Codes []state.IncidentCode `json:"codes,omitempty"`
 }
 
 // With gives the notice with these incidents.
@@ -175,4 +175,46 @@ func mac(key, text string) []byte {
 	h := hmac.New(sha256.New, []byte(key))
 	_, _ = io.WriteString(h, text) // a hash never fails
 	return h.Sum(nil)
+}
+
+// Incident is something that needs a person.
+type Incident struct {
+	Text string
+	Plan string // sent once for this plan; empty: once a night
+	Code state.IncidentCode
+}
+
+// Incidents sends a notice for each incident that was not sent yet. When one cannot
+// be delivered the rest waits for the next tick as well. A night is a day of UTC.
+func (w Webhook) Incidents(ctx context.Context, o state.Objects, at time.Time, n Notice, all []Incident) {
+	for _, i := range all {
+		of := i.Plan
+		if of == "" {
+			of = at.UTC().Format(time.DateOnly)
+		}
+		mark := Mark(of, i.Text)
+		if w.URL == "" || Sent(ctx, o, mark) {
+			continue
+		}
+		n = n.With([]Incident{i})
+		n.Event, n.Text, n.Code = "incident", i.Text, i.Code
+		if !w.Send(ctx, n) {
+			return
+		}
+		_ = o.Create(ctx, mark, []byte(i.Text)) // unmarked, it is sent once more
+	}
+}
+
+// Mark names the mark of what was sent about a night or plan. Words with a digit do
+// not count: the same incident comes with other numbers at the next tick.
+func Mark(of, text string) string {
+	words := slices.DeleteFunc(strings.Fields(text), func(word string) bool { return strings.ContainsAny(word, "0123456789") })
+	sum := sha256.Sum256([]byte(strings.Join(words, " ")))
+	return "told/" + of + "/" + hex.EncodeToString(sum[:8])
+}
+
+// Sent says whether that mark is there.
+func Sent(ctx context.Context, o state.Objects, mark string) bool {
+	_, err := o.Read(ctx, mark)
+	return err == nil
 }
