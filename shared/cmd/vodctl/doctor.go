@@ -38,7 +38,7 @@ compared with s.yaml as it would be deployed from here.`,
 // patient is the installation as this environment and an s.yaml have it. Neither need be whole.
 func (a *tool) patient(file string) *doctor.Patient {
 	o := doctor.Options{Env: a.env}
-	o.App, o.Bad = a.boot()
+	o.App, o.Bad = a.wire()
 	account := a.env("ALIBABA_CLOUD_ACCOUNT_ID")
 	if o.App != nil {
 		account = cmp.Or(o.App.Scope.Account, account)

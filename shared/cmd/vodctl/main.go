@@ -95,7 +95,7 @@ var groups = []func(*tool) *cobra.Command{
 	rulesCommand, retagCommand,
 	policyCommand, planCommand, approveCommand, haltCommand, resumeCommand, pendingCommand, ledgerCommand, takedownCommand, lastDayCommand, usageCommand,
 	libraryCommand, mediaCommand, snapshotCommand,
-	editCommand, tagsCommand, queueCommand, dlqCommand, undoCommand, stateCommand, setupCommand, doctorCommand,
+	editCommand, tagsCommand, queueCommand, dlqCommand, undoCommand, stateCommand, setupCommand, doctorCommand, metricsCommand,
 }
 
 func run(ctx context.Context, args []string, a tool) int {
