@@ -451,36 +451,50 @@ func settleRemoval(a Attempt, g Gate) Move {
 // settleMove is settle where a move differs from a removal.
 func settleMove(p Progress, a Attempt, g Gate) (m Move, known bool) {
 	f := *a.Found
+	refused := a.Answer != nil && !uncertain(*a.Answer)
 	switch {
 	case p.Item.Kind != retention.Move:
 		return Move{}, false
 	case errors.Is(f.Err, video.ErrNotFound):
 		return end(video.Missing, GoneUnmoved), true
-	case p.Tries == 1 && a.Answer != nil && !uncertain(*a.Answer) && f.Err == nil: // our one call did nothing
+	case refused && p.Tries == 1 && f.Err == nil: // the only call of all runs did nothing
 		if f.Presence == retention.Absent {
 			return end(video.Unchanged, MovedBefore), true
 		}
-		return end(a.Answer.Result, refusal(*a.Answer)), true
+		return end(a.Answer.Result, cmp.Or(refusal(*a.Answer), NotMoved)), true
 	case f.Presence == retention.Absent:
 		return end(video.Done, MovedAfterCall), true
-	case f.Presence == retention.Untold && f.Err == nil && g.Tick.Sub(p.Tick) > LongestChange:
-		return end(video.Unknown, UnderWayLong), true
 	case f.Presence == retention.Untold && f.Err == nil:
-		return Move{Step: Leave, Why: UnderWay}, true
+		return changing(p, g), true
 	case a.early() || f.Presence != retention.Present:
 		return Move{}, false
-	case a.Answer != nil && !uncertain(*a.Answer):
+	case refused:
 		return end(a.Answer.Result, cmp.Or(refusal(*a.Answer), NotMoved)), true
-	case a.Last:
-		return end(video.Failed, NotMoved), true
-	case a.Answer != nil: // it is asked for again in this run, and an outage is no refusal
-		return end(video.Deferred, NotAnswered), true
-	case p.Undone+1 < MaxUndone:
-		return end(video.Deferred, NotMoved), true
-	case g.Tick.Sub(p.Tick) < MostLag: // the read may lag, and another call would be one too many
-		return Move{Step: Leave, Why: UnderWay}, true
 	}
-	return end(video.Failed, UndoneOften), true
+	return undone(p, a, g), true
+}
+
+// changing is the way of a move that is under way.
+func changing(p Progress, g Gate) Move {
+	if g.Tick.Sub(p.Tick) > LongestChange {
+		return end(video.Unknown, UnderWayLong)
+	}
+	return Move{Step: Leave, Why: UnderWay}
+}
+
+// undone is the way of a move whose asset is in its old class after a call.
+func undone(p Progress, a Attempt, g Gate) Move {
+	switch {
+	case a.Last:
+		return end(video.Failed, NotMoved)
+	case a.Answer != nil: // it is asked for again in this run, and an outage is no refusal
+		return end(video.Deferred, NotAnswered)
+	case p.Undone+1 < MaxUndone:
+		return end(video.Deferred, NotMoved)
+	case g.Tick.Sub(p.Tick) < MostLag: // the read may lag, and another call would be one too many
+		return Move{Step: Leave, Why: UnderWay}
+	}
+	return end(video.Failed, UndoneOften)
 }
 
 // stillThere is the end of a call that had no effect.

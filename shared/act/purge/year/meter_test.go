@@ -33,7 +33,6 @@ type stored struct {
 	first        string // its class when it came
 	since        time.Time
 	gone         bool
-	thawed       bool
 }
 
 func newMeter(w *world) *meter { return &meter{w: w, of: map[string]*stored{}} }
@@ -206,13 +205,13 @@ func (w *world) heads() {
 // money compares the accounts. Where people restored, the copies are not in our own account;
 // where they moved or deleted, only that account is compared with the bill.
 func (w *world) money(s *sums) {
-	bill, own := w.billed(), w.meter.bill
+	bill := w.billed()
 	for _, st := range w.meter.of {
 		if !st.gone {
 			w.meter.until(st, now())
 		}
 	}
-	own = w.meter.bill
+	own := w.meter.bill
 	off := func(a, b, of float64) float64 { return math.Abs(a-b) / max(of, 1e-9) }
 	if !w.restored {
 		s.compared++

@@ -45,7 +45,6 @@ type book struct {
 	list, self  bool
 	grace       int
 	guard       int
-	noPerMove   bool
 	usageMaxAge time.Duration
 }
 

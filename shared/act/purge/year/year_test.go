@@ -30,11 +30,11 @@ func TestSimulatedYears(t *testing.T) {
 		require.NoError(t, err)
 		return n
 	}
-	seeds := 4
+	seeds, nights := 3, everyday
 	if os.Getenv("SOAK") != "" {
-		seeds = 300
+		seeds, nights = 300, 365
 	}
-	seeds, nights, first := number("SEEDS", seeds), number("NIGHTS", 365), 1
+	seeds, nights, first := number("SEEDS", seeds), number("NIGHTS", nights), 1
 	if seed := number("SEED", 0); seed > 0 {
 		first, seeds = seed, 1
 	}
