@@ -157,6 +157,12 @@ func TestTagsAreRenamedMergedAndRemovedEverywhere(t *testing.T) {
 	require.Equal(t, "News,x", tagsOf(c, ids["a"]))
 	require.ElementsMatch(t, []string{"NEWS", "news"}, strings.Split(tagsOf(c, ids["c"]), ","))
 
+	for command, header := range map[string]string{"tags remove x": "asset,title,field,before,after,result", "edit true --add q": "asset,title,field,before,after,result", "media search-media": "id,kind,status,bytes,seconds,uploaded,category,tags,title", "media get-video-info " + ids["a"]: "asset,field,value"} {
+		for _, format := range []string{"csv", "json"} {
+			out := must(vodctl(t, env, append(strings.Fields(command), "-o", format)...))(t)
+			require.True(t, strings.HasPrefix(out, header+"\n") || json.Valid([]byte(out)), "%s: %s", command, out)
+		}
+	}
 	must(vodctl(t, env, "tags", "rename", "x", "y", "--yes"))(t)
 	require.Equal(t, "News,y", tagsOf(c, ids["a"]))
 	code, _, errs = vodctl(t, env, "tags", "remove", "y", "absent", "--yes")

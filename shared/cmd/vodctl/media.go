@@ -102,7 +102,7 @@ does too. What writes is refused, with the command that does it: ` + strings.Joi
 
 Addresses are shown without what signs them: the query is left out, and so are the two
 first parts of a path that are a signature and its time. "(left out)" stands in their place.
-Times are UTC. A field that is not shown was not told by VOD.`,
+Times are UTC. A field that is not shown is not known to VOD.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.media(cmd.Context(), q, limit, args[0], args[1:])

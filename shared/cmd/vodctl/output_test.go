@@ -54,6 +54,8 @@ func TestNoTitleCommandsTheTerminalOrForgesALine(t *testing.T) {
 		{"plan", "show"}, {"plan", "show", "--csv"}, {"plan", "show", "--items"}, {"plan", "show", "-o", "json"}, {"plan", "list"}, {"plan", "explain", id}, {"plan", "explain", id, "-o", "json"},
 		{"leaving"}, {"leaving", "-o", "json"}, {"takedown", id, "--reason", "x"}, {"rules", "explain", id}, {"rules", "explain", id, "-o", "json"}, {"retag"}, {"retag", "-o", "json"}, {"approve", p.ID},
 		{"plan", "show", text}, {"approve", text},
+		{"library", "summary", "--by", "title,tags"}, {"library", "find", "true"}, {"library", "find", "true", "-o", "json"}, {"library", "find", "true", "-o", "csv"}, {"library", "problems"}, {"tags", "list"}, {"tags", "list", "-o", "json"},
+		{"tags", "remove", text}, {"edit", "true", "--add", "a"}, {"edit", "true", "--title", "b", "-o", "json"}, {"edit", text, "--title", "b"}, {"media", "get-video-info", id}, {"media", "search-media", "-o", "json"}, {"media", text},
 	} {
 		name := strings.Join(args, " ")
 		_, out, errs := vodctl(t, env, args...)

@@ -71,7 +71,12 @@ func TestWhatLooksLikeAHoldKeepsAndIsTold(t *testing.T) {
 		require.Equal(t, retention.Doubt, v.Keeps[0].Why, tag)
 		require.Contains(t, v.Keeps[0].Reason, "looks like the hold", tag)
 		require.Contains(t, p.Held(m, retention.Inputs{Now: now}), "looks like the hold", "a takedown is told it too")
+		require.Contains(t, p.HoldsTag(tag, now), "looks like the hold", "so is who takes the tag away")
 	}
+	require.Empty(t, p.HoldsTag("temp", now))
+	inCategory := policy(t, "holds: {tags: [keep], categories: [7]}\n"+oldTemp)
+	require.Empty(t, inCategory.HoldsTag("temp", now), "categories say nothing of a tag")
+	require.Equal(t, `tag "KEEP" holds`, inCategory.HoldsTag("KEEP", now))
 	for _, tag := range []string{"hold_until:2020-01-01", "holduntil:20200101", "hole-until", "behold", "ke", "peek", "unit"} {
 		if tag == "hole-until" {
 			continue

@@ -223,6 +223,9 @@ rules: [{name: a, when: "true", add: [a]}]`)
 		t.Run(name, func(t *testing.T) {
 			d := decide(t, rules, tc.sample)
 			require.Equal(t, tc.locked, d.Locked)
+			for _, tag := range tc.sample.Tags {
+				require.Equal(t, tc.locked != "", rules.Locks(tag))
+			}
 			require.Equal(t, tc.locked != "", d.Change.Empty())
 		})
 	}
