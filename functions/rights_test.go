@@ -55,7 +55,7 @@ var duties = map[string][8]string{
 	"aside/":              {"", "", "", "rd", "cr", "crd", "", "cr"},
 	"shards/":             {"", "", "", "crd", "", "crd", "", ""},
 	"messages/":           {"", "", "cr", "d", "", "crd", "", ""},
-	"told/":               {"", "", "", "crd", "cr", "crd", "", "cr"},
+	"told/":               {"cr", "cr", "", "crd", "cr", "crd", "", "cr"},
 	"swept/":              {"cr", "cr", "", "d", "", "crd", "", ""},
 	"gone/":               {"cr", "cr", "", "d", "", "crd", "", ""},
 	"imaged/":             {"", "", "", "crd", "r", "crd", "", "r"},

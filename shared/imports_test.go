@@ -34,6 +34,7 @@ var rooms = []struct {
 	{"shared/state/...", []string{"shared/video", "shared/decide/...", "shared/state/..."}},
 	{"shared/act/deliver", []string{"shared/video", "events", "shared/decide/...", "shared/state", "shared/act/edit", "shared/act/tag"}},
 	{"shared/act/notify", []string{"shared/video", "shared/decide/...", "shared/state/...", "shared/act/hook"}},
+	{"shared/act/watch", []string{"shared/video", "shared/state", "shared/act/hook"}},
 	{"shared/act/...", []string{"shared/video", "shared/decide/...", "shared/state/..."}},
 	{"shared/report", []string{"shared/video"}},
 	{"shared/report/removal", []string{"shared/video", "shared/decide/...", "shared/act/...", "shared/state/...", "shared/report"}},

@@ -17,7 +17,8 @@ const wakePayload = "wake"
 type handler struct {
 	notices  deliver.Notices
 	gate     events.Gate
-	wake     func(ctx context.Context) error // says that bulk changes may wait for the library's writer; nil: none can
+	watch    func(ctx context.Context, at time.Time) // looks at the queues, once an hour; nil: nobody is told
+	wake     func(ctx context.Context) error         // says that bulk changes may wait for the library's writer; nil: none can
 	search   tag.Searcher
 	places   tag.Places // nil: each sweep begins anew
 	log      *slog.Logger
@@ -65,6 +66,9 @@ func (h *handler) callback(ctx context.Context, req events.Request, unreadable e
 func (h *handler) tick(ctx context.Context, tick events.Tick, r *deliver.TagReport) error {
 	switch {
 	case tick.Payload != wakePayload:
+		if h.watch != nil { // first: a sweep may take all the time there is
+			h.watch(ctx, tick.At)
+		}
 		return h.notices.Sweep(ctx, h.search, h.places, tick, r)
 	case h.wake != nil:
 		return h.wake(ctx)

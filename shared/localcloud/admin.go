@@ -51,6 +51,7 @@ func (c *Cloud) routes() map[string]http.HandlerFunc {
 		"POST /_local/upload/{name}":         c.serveUpload,
 		"POST /_local/views":                 c.serveViews,
 		"POST /_local/findings/{id}":         c.serveFindings,
+		"POST /_local/generate":              c.serveGenerate,
 		"GET /_local/storage":                func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, c.VOD.Storage()) },
 		"POST /_local/storage":               c.serveStorage,
 		"POST /_local/functions/{name}/kill": c.serveKill,
@@ -368,6 +369,29 @@ func (c *Cloud) serveFindings(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	reply(w, http.StatusOK, map[string]string{"id": id})
+}
+
+// mostGenerated keeps a slip in a number from taking the machine's memory.
+const mostGenerated = 2_000_000
+
+// serveGenerate fills the library with assets made from a seed.
+func (c *Cloud) serveGenerate(w http.ResponseWriter, r *http.Request) {
+	var ask struct {
+		Assets int
+		Seed   uint64
+	}
+	err := body(r, &ask)
+	if err == nil && (ask.Assets < 1 || ask.Assets > mostGenerated) {
+		err = fmt.Errorf("assets %d: 1 to %d are made", ask.Assets, mostGenerated)
+	}
+	if err == nil {
+		err = c.VOD.Generate(ask.Assets, ask.Seed)
+	}
+	if err != nil {
+		fail(w, http.StatusBadRequest, err)
+		return
+	}
+	reply(w, http.StatusOK, map[string]int{"assets": ask.Assets, "library": c.VOD.Len()})
 }
 
 // serveStorage puts assets into storage classes, as if they had been there since a time;

@@ -364,6 +364,13 @@ func (c *Cloud) open(s Services) (err error) {
 			c.MNS.Create(name)
 		}
 	}
+	for _, name := range queues[1:4] { // as an account that was set up has them
+		if name != "" {
+			if err := c.MNS.Configure(name, func(a *fakemns.Attributes) { a.Retention = 7 * 24 * time.Hour }); err != nil {
+				return err
+			}
+		}
+	}
 	s.FC.Queues = c.MNS
 	c.FC, err = fakefc.New(s.FC)
 	return err

@@ -44,6 +44,8 @@ type options struct {
 	kill        []string
 	verbose     bool
 	state       string
+	policy      string
+	rules       string
 	faults      []string
 	callback    string
 	readings    []string
@@ -67,6 +69,8 @@ func (o *options) flags(root *cobra.Command) {
 	flags.Uint64Var(&o.seed, "seed", 0, "seed of every chance; 0 takes one from the clock and prints it")
 	flags.StringSliceVar(&o.kill, "kill", nil, "kill a process of these functions in the middle of the story: metadata, tier (purge is killed in every story)")
 	flags.StringVar(&o.state, "state", "", "keep everything in this folder, over restarts and kills; default: memory")
+	flags.StringVar(&o.policy, "policy", "", "the retention policy of the functions; default: POLICY_FILE, else the story's")
+	flags.StringVar(&o.rules, "rules", "", "the rules of the functions; default: RULES_FILE, else the built-in ones")
 	flags.StringArrayVar(&o.faults, "faults", nil, "what goes wrong: a rule such as 'vod * throttle p=0.1', or @FILE with a rule a line; may be given again")
 	flags.BoolVar(&o.open, "open", true, "take invocations of functions without a signature; --open=false refuses them (a signature that is sent is always checked)")
 	flags.StringVar(&o.callback, "callback", "mns", "how VOD tells of events: mns, http or none")
@@ -117,7 +121,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 		},
 	}
 	o.flags(root)
-	root.AddCommand(uploadCommand(out), clockCommand(out), storageCommand(out))
+	root.AddCommand(uploadCommand(out), generateCommand(out), clockCommand(out), storageCommand(out))
 	root.AddCommand(helpTopics()...)
 	root.SetArgs(args)
 	root.SetOut(out)
@@ -145,6 +149,16 @@ func serve(ctx context.Context, o options, out, errs io.Writer) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
+	if o.state != "" {
+		release, err := lock(o.state)
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
+	if o.once && o.envFile == envDefault { // that one is of a cloud that stays up, and may be running
+		o.envFile = filepath.Join(dir, "local.env")
+	}
 	options, err := o.cloud(root, dir, errs)
 	if err != nil {
 		return err
@@ -236,11 +250,38 @@ func (o *options) cloud(root, dir string, errs io.Writer) (localcloud.Options, e
 		}
 		out.Env["POLICY_FILE"] = name
 	}
+	if err := o.files(out.Env); err != nil {
+		return out, err
+	}
 	if o.state == "" {
 		out.Env["STATE"] = "file:" + filepath.Join(dir, "state")
 	}
 	maps.Copy(out.Env, o.lay)
 	return out, o.listeners(&out)
+}
+
+// files lays the owner's policy and rules over the environment of the functions, which run in
+// folders of their own. The story has its own, unless flags name others. What is no file here
+// is a key under STATE.
+func (o *options) files(env map[string]string) error {
+	for name, flag := range map[string]string{"POLICY_FILE": o.policy, "RULES_FILE": o.rules} {
+		file := flag
+		if file == "" && !o.once && !o.story {
+			file = os.Getenv(name)
+		}
+		if file == "" {
+			continue
+		}
+		if _, err := os.Stat(file); err == nil {
+			if file, err = filepath.Abs(file); err != nil {
+				return err
+			}
+		} else if flag != "" {
+			return err
+		}
+		env[name] = file
+	}
+	return nil
 }
 
 // repository is the root of the checkout that a manifest's folder is in; "" when it is in

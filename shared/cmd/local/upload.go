@@ -85,19 +85,18 @@ func uploadCommand(out io.Writer) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			failed := 0
 			for _, file := range files {
-				name := title
-				if name == "" {
-					name = strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
+				if err := uploadOne(cmd.Context(), lib, env, file, title, out); err != nil {
+					if cmd.Context().Err() != nil {
+						return err
+					}
+					failed++
+					_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "local: %s: %v\n", file, err)
 				}
-				id, err := upload(cmd.Context(), lib, env["ALIBABA_CLOUD_REGION"], file, name)
-				if err != nil {
-					return err
-				}
-				_, _ = fmt.Fprintf(out, "%s  %s\n", id, file)
-				if err := findings(cmd.Context(), env, id, file+".ai.json"); err != nil {
-					return err
-				}
+			}
+			if failed > 0 {
+				return fmt.Errorf("%d of %s not taken; each is named above", failed, report.Count(len(files), "file"))
 			}
 			return nil
 		},
@@ -105,6 +104,19 @@ func uploadCommand(out io.Writer) *cobra.Command {
 	cmd.Flags().StringVar(&envFile, "env-file", envDefault, "the variables of the running local cloud")
 	cmd.Flags().StringVar(&title, "title", "", "title; default: the file's name")
 	return cmd
+}
+
+// uploadOne puts one file in, with what lies beside it, and prints its id.
+func uploadOne(ctx context.Context, lib *vod.Client, env map[string]string, file, title string, out io.Writer) error {
+	if title == "" {
+		title = strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
+	}
+	id, err := upload(ctx, lib, env["ALIBABA_CLOUD_REGION"], file, title)
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(out, "%s  %s\n", id, file)
+	return findings(ctx, env, id, file+".ai.json")
 }
 
 // findings sends what lies beside an uploaded file about what analysis finds in it.

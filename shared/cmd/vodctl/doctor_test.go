@@ -290,8 +290,8 @@ var illnesses = map[string]illness{
 	"a halt": {infect: func(w *ward) {
 		require.NoError(w.t, removal.SetHalt(w.t.Context(), w.store(), removal.Halt{Halted: true, By: "anna", At: time.Now(), Reason: "wrong policy"}))
 	}, check: "halt", health: doctor.Fault, seen: "by anna: wrong policy", do: "vodctl resume"},
-	"nights without a plan":        {infect: func(w *ward) { w.cloud.Advance(5 * 24 * time.Hour) }, check: "plan", health: doctor.Fault, seen: "none since 5 days", do: "trigger nightly"},
-	"a sweep that has stopped":     {infect: func(w *ward) { w.cloud.Advance(5 * time.Hour) }, check: "sweep", health: doctor.Fault, seen: "5 hours ago", do: "trigger sweep"},
+	"nights without a plan":        {cloud: localcloud.Options{Manifest: "untimed"}, infect: func(w *ward) { w.cloud.Advance(5 * 24 * time.Hour) }, check: "plan", health: doctor.Fault, seen: "none since 5 days", do: "trigger nightly"},
+	"a sweep that has stopped":     {cloud: localcloud.Options{Manifest: "untimed"}, infect: func(w *ward) { w.cloud.Advance(5 * time.Hour) }, check: "sweep", health: doctor.Fault, seen: "5 hours ago", do: "trigger sweep"},
 	"mistakes in the rules":        {infect: func(w *ward) { w.env["RULES_FILE"] = file(w.t, "rules.yaml", "rules: [{name: a, when: nonsense}]") }, check: "rules", health: doctor.Fault, seen: "has mistakes", do: "vodctl rules check"},
 	"rules that are not there":     {infect: func(w *ward) { w.env["RULES_FILE"] = "none.yaml" }, check: "rules", health: doctor.Fault, seen: "none.yaml is no file here", do: "put the file there"},
 	"mistakes in the policy":       {infect: func(w *ward) { w.env["POLICY_FILE"] = file(w.t, "policy.yaml", "rules: 7") }, check: "policy", health: doctor.Fault, seen: "has mistakes", do: "vodctl policy check"},

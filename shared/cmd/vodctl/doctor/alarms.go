@@ -36,7 +36,7 @@ func Alarms() []Alarm {
 			Do: "vodctl dlq list shows each with its reason; mend the cause, then vodctl dlq redrive, edit or drop."},
 		{Name: "queue-old", Title: "A queue has an old message", Record: "watch", Field: "oldest", Most: true, Window: 2, Above: 3600, Severity: "high",
 			Do: "Nobody takes from it. vodctl doctor says whether its event stream has stopped, the function fails or the queue is longer than the rate."},
-		{Name: "dead-letters-grow", Title: "The dead-letter queue has grown", Record: "watch", Field: "grown", Most: true, Window: 2, Severity: "medium",
+		{Name: "dead-letters-wait", Title: "Dead letters wait", Record: "watch", Field: "dead", Most: true, Window: 2, Severity: "medium",
 			Do: "vodctl dlq list. Letters that no function wrote were put there by the platform: their function did not even start."},
 		{Name: "callbacks-refused", Title: "Callbacks are refused", Record: "callback refused", Where: "status = '403'", Window: 1, Above: 10, Severity: "high",
 			Do: "VOD signs with a key or an address that the function does not have: vodctl doctor compares both, vodctl help keys changes them. A few are strangers knocking."},

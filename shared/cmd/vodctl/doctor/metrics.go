@@ -58,6 +58,8 @@ func Metrics() []Metric {
 		{Name: "change_outcomes_total", Counter: true, Labels: []string{"result"}, Record: "metadata", Field: "outcomes", Help: "Metadata changes, by what came of them."},
 		{Name: "messages_sent_back_total", Counter: true, Record: "metadata", Field: "sent_back", Help: "Messages put back, to be tried again."},
 		{Name: "dead_letters_total", Counter: true, Record: "metadata", Field: "dead_letters", Help: "Messages that became dead letters."},
+		{Name: "watched_oldest_seconds", Record: "watch", Field: "oldest", Most: true, Help: "Age of the oldest message that autotag's hourly look found in a queue that somebody takes from."},
+		{Name: "watched_dead_letters", Record: "watch", Field: "dead", Most: true, Help: "Most dead letters that it found; it looks at 16."},
 		{Name: "planned_missed_nights", Record: "purgeplan", Field: "missed", Most: true, Help: "Most nights without a plan before one."},
 		{Name: "guard_trips_total", Counter: true, Record: "purgeplan", Field: "over", Help: "Guards that plans were over."},
 		{Name: "removed_items_total", Counter: true, Record: "purge", Field: "removed", Help: "Items removed."},

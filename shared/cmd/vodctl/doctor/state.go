@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"vodcurator/shared/act/upkeep"
@@ -30,6 +33,8 @@ func (p *Patient) LookAtState(ctx context.Context) Finding {
 	scope := p.App.Scope
 	is, err := state.Look(ctx, p.App.Config.State, p.stateOptions())
 	switch {
+	case errors.Is(err, video.ErrNotFound) && madeAtFirst(p.App.Config.State):
+		return doubt("right for a new installation, whose first function makes it; else STATE names the wrong place", "%s is not there yet", p.App.Config.State)
 	case errors.Is(err, video.ErrNotFound):
 		return fault("vodctl setup --apply makes a bucket; a folder is yours to make", "%v", err)
 	case errors.Is(err, video.ErrForbidden):
@@ -50,6 +55,13 @@ func (p *Patient) LookAtState(ctx context.Context) Finding {
 		return doubt("vodctl state expire and compact say what can go", "%s, %s", report.Count(is.Objects, "object"), report.Bytes(is.Bytes))
 	}
 	return ok("%s, %s", report.Count(is.Objects, "object"), report.Bytes(is.Bytes))
+}
+
+// madeAtFirst says that a folder is missing that state.Open makes: its parent is there.
+func madeAtFirst(spec string) bool {
+	dir, isFolder := strings.CutPrefix(spec, "file:")
+	info, err := os.Stat(filepath.Dir(strings.TrimPrefix(dir, "//")))
+	return isFolder && err == nil && info.IsDir()
 }
 
 // opened is STATE for reading; where it cannot be had the finding says so, in few words,
