@@ -91,7 +91,7 @@ func (a *tool) code(err error) int {
 
 // groups are the command groups, in the order of the help text.
 var groups = []func(*tool) *cobra.Command{
-	statusCommand,
+	statusCommand, historyCommand,
 	rulesCommand, retagCommand,
 	policyCommand, planCommand, approveCommand, haltCommand, resumeCommand, pendingCommand, ledgerCommand, takedownCommand, lastDayCommand, snapshotCommand, usageCommand,
 	queueCommand, dlqCommand, undoCommand, stateCommand, setupCommand,
