@@ -126,6 +126,7 @@ func run(ctx context.Context, args []string, a tool) int {
 	root.AddCommand(topics()...)
 	exemplify(root)
 	named(root)
+	a.completionsOf(root)
 	root.SetArgs(args)
 	root.SetIn(a.in)
 	root.SetOut(a.out)

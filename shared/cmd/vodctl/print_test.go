@@ -29,7 +29,7 @@ func TestEveryResultOfRowsIsCSVToo(t *testing.T) {
 		"state expire":                       "object",
 		"state compact":                      "object",
 		"state expire --rules":               "prefix,what lies there,read by,stays",
-		"undo":                               "run,at,assets",
+		"undo":                               "run,at,assets,for,wrote",
 		"rules check":                        "file,line,column,message,hint",
 		"policy check":                       "file,line,column,message,hint",
 		"rules show facts":                   "fact,type,meaning",
