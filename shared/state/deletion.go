@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"iter"
 	"time"
 
 	"vodcurator/shared/video"
@@ -36,4 +38,31 @@ func NoteDeletions(ctx context.Context, o Objects, at time.Time, all []DeletionN
 		return nil
 	}
 	return err
+}
+
+// Deletions reads the announcements that did not expire yet, by the day on which they came.
+// It ends at its first error.
+func Deletions(ctx context.Context, o Objects) iter.Seq2[DeletionNotice, error] {
+	return func(yield func(DeletionNotice, error) bool) {
+		for key, err := range Named(ctx, o, DeletionPrefix, "") {
+			var body []byte
+			if err == nil {
+				body, err = o.Read(ctx, key)
+			}
+			if err != nil {
+				yield(DeletionNotice{}, err)
+				return
+			}
+			for line := range bytes.Lines(body) {
+				var g DeletionNotice
+				if err := json.Unmarshal(line, &g); err != nil {
+					yield(g, fmt.Errorf("%s: %w: %w", key, ErrCorrupt, err))
+					return
+				}
+				if !yield(g, nil) {
+					return
+				}
+			}
+		}
+	}
 }

@@ -43,6 +43,14 @@ const (
 	StatusProduceFail   Status = "ProduceFail"
 )
 
+// Statuses lists them all.
+func Statuses() []Status {
+	return []Status{
+		StatusUploading, StatusUploadFailed, StatusUploaded, StatusTranscoding, StatusTranscodeFail,
+		StatusChecking, StatusBlocked, StatusNormal, StatusProduceFail,
+	}
+}
+
 // Video is one video or audio media as the library lists it. A zero time, size
 // or duration means that the library did not say: size and duration are absent
 // until the source file was analysed.

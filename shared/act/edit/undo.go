@@ -17,6 +17,24 @@ type Run struct {
 	Name  string    `json:"run"`
 	At    time.Time `json:"at"`
 	Media int       `json:"media"` // how many it set out to write
+	// Fields counts the assets of which each field was written; People and Rules those that
+	// were written on behalf of each.
+	Fields map[string]int `json:"fields,omitempty"`
+	People int            `json:"people,omitempty"`
+	Rules  int            `json:"rules,omitempty"`
+}
+
+// wrote counts what is written of one asset.
+func (r *Run) wrote(m edits.EditedMedia) {
+	if len(m.Marks) > 0 {
+		r.People++
+	} else {
+		r.Rules++
+	}
+	_, parts := editing.OfUpdate(update(m.Set))
+	for _, part := range parts {
+		r.Fields[part]++
+	}
 }
 
 // Runs lists the runs that can be taken back, oldest first.
@@ -40,11 +58,12 @@ func Runs(ctx context.Context, o state.Objects) ([]Run, error) {
 		i, ok := place[e.Run]
 		if !ok {
 			i = len(runs)
-			place[e.Run], runs, times[i] = i, append(runs, Run{Name: e.Run, At: e.At}), map[editing.Key]int{}
+			place[e.Run], runs, times[i] = i, append(runs, Run{Name: e.Run, At: e.At, Fields: map[string]int{}}), map[editing.Key]int{}
 		}
 		of[key] = i
 		for _, m := range media {
 			times[i][m.Key()]++
+			runs[i].wrote(m)
 		}
 	})
 	for i := range runs {

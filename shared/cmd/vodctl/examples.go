@@ -11,6 +11,8 @@ import (
 var examples = []string{
 	`vodctl status`,
 	`vodctl status -o json`,
+	`vodctl history 0a1b2c3d4e5f60718293a4b5c6d7e8f9`,
+	`vodctl history 0a1b2c3d4e5f60718293a4b5c6d7e8f9 -o json`,
 	`vodctl rules check rules.yaml`,
 	`vodctl rules test rules.yaml`,
 	`vodctl rules show facts`,

@@ -46,6 +46,7 @@ type verdict struct {
 	Title  string           `json:"title,omitempty"`
 	At     time.Time        `json:"at"`
 	Error  string           `json:"error,omitempty"`
+	Gone   bool             `json:"gone,omitempty"`   // the ledger has removed it
 	Listed []retention.Item `json:"listed,omitempty"` // by the plan
 	Takes  []retention.Item `json:"takes,omitempty"`  // by the policy, now
 	Keeps  []retention.Keep `json:"keeps,omitempty"`
@@ -106,7 +107,11 @@ func (a *tool) explainPlan(ctx context.Context, plan string, ids []video.ID) err
 				return err
 			}
 		}
-		return a.present(all, func() error {
+		unknown, err := a.whereabouts(ctx, o, all)
+		if err != nil {
+			return err
+		}
+		err = a.present(all, func() error {
 			for _, e := range all {
 				if err := a.explainOne(e, p.ID); err != nil {
 					return err
@@ -114,7 +119,43 @@ func (a *tool) explainPlan(ctx context.Context, plan string, ids []video.ID) err
 			}
 			return nil
 		})
+		if err == nil && unknown > 0 {
+			err = fmt.Errorf("%w: %s cannot be explained: see the lines above, and vodctl history ID", video.ErrNotFound, report.Count(unknown, "asset"))
+		}
+		return err
 	})
+}
+
+// whereabouts says of assets that cannot be read whether the ledger has removed them, and
+// counts the others.
+func (a *tool) whereabouts(ctx context.Context, o state.Objects, all []verdict) (unknown int, err error) {
+	var ids []video.ID
+	for _, e := range all {
+		if e.Error != "" {
+			ids = append(ids, e.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return 0, nil
+	}
+	last, err := removal.LastOfAsset(ctx, o, ids...)
+	if err != nil {
+		return 0, err
+	}
+	for i, e := range all {
+		if e.Error == "" {
+			continue
+		}
+		row, ok := last[e.ID]
+		if !ok || row.Result != video.Done {
+			unknown++
+			all[i].Error += notAnID(e.ID)
+			continue
+		}
+		all[i].Gone = true
+		all[i].Error = fmt.Sprintf("was removed %s by %s, asked for by %s; rule %s: %s; more: vodctl history %s", a.when(row.At), row.Plan, row.By, row.Rule, row.Reason, e.ID)
+	}
+	return unknown, nil
 }
 
 // loadInputs reads what the policy wants to know beside the library.

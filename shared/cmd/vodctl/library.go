@@ -118,7 +118,10 @@ func (s *snapshot) Images(_ context.Context, ids []video.ID) ([]video.Answer[vid
 }
 
 // Media implements plan.Library and tag.Library.
-func (s *snapshot) Media(_ context.Context, ids []video.ID) ([]video.Answer[video.Media], error) {
+func (s *snapshot) Media(ctx context.Context, ids []video.ID) ([]video.Answer[video.Media], error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	answers := make([]video.Answer[video.Media], len(ids))
 	for i, id := range ids {
 		answers[i] = video.Answer[video.Media]{ID: id, Err: video.ErrNotFound}

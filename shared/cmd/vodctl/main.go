@@ -91,7 +91,7 @@ func (a *tool) code(err error) int {
 
 // groups are the command groups, in the order of the help text.
 var groups = []func(*tool) *cobra.Command{
-	statusCommand,
+	statusCommand, historyCommand,
 	rulesCommand, retagCommand,
 	policyCommand, planCommand, approveCommand, haltCommand, resumeCommand, pendingCommand, ledgerCommand, takedownCommand, lastDayCommand, usageCommand,
 	libraryCommand, mediaCommand, snapshotCommand,
@@ -127,6 +127,7 @@ func run(ctx context.Context, args []string, a tool) int {
 	root.AddCommand(topics()...)
 	exemplify(root)
 	named(root)
+	a.completionsOf(root)
 	root.SetArgs(args)
 	root.SetIn(a.in)
 	root.SetOut(a.out)

@@ -29,7 +29,7 @@ func TestEveryResultOfRowsIsCSVToo(t *testing.T) {
 		"state expire":                         "object",
 		"state compact":                        "object",
 		"state expire --rules":                 "prefix,what lies there,read by,stays",
-		"undo":                                 "run,at,assets",
+		"undo":                                 "run,at,assets,for,wrote",
 		"rules check":                          "file,line,column,message,hint",
 		"policy check":                         "file,line,column,message,hint",
 		"rules show facts":                     "fact,type,meaning",
@@ -37,13 +37,11 @@ func TestEveryResultOfRowsIsCSVToo(t *testing.T) {
 		"setup --plan":                         "what,name,status,seen,how",
 		"doctor":                               "health,check,seen,do",
 		"retag --quiet --library " + library:   "rule,holds for,changes,example,title,change",
-		"plan what-if --library " + library:    "night,library,items,assets,bytes,pending,over its guards",
 		"library summary --library " + library: "by,value,assets,bytes,no size,hours,no length,a month,no price",
 		"library summary --by kind,tag --library " + library: "kind,tags,assets,bytes,no size,hours,no length,a month,no price",
 		"library find true --library " + library:             "id,kind,status,bytes,seconds,uploaded,category,tags,title",
 		"library problems --library " + library:              "problem,count,bytes,doubtful,which,for example,mend it by",
 		"tags list --library " + library:                     "tag,assets,protects,given by,also written",
-		"retag --quiet --library " + library:                 "rule,holds for,changes,example,title,change",
 	} {
 		args := strings.Fields(command)
 		_, out, errs := vodctl(t, env, append(args, "-o", "csv")...)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -98,11 +99,15 @@ func (a *tool) retag(ctx context.Context, r retag) error {
 	var library interface {
 		tag.Library
 		tag.Searcher
+		Categories(ctx context.Context) ([]video.Category, error)
 	} = app.VOD
 	if r.library != "" {
 		if library, err = a.openSnapshot(ctx, r.library); err != nil {
 			return err
 		}
+	}
+	if err := knownCategory(ctx, library, query.Category); err != nil {
+		return err
 	}
 	t := tag.Tagger{Library: library, Rules: rules, Reach: app.Reach(), Memory: remembered(app)}
 	if r.labels {
@@ -175,6 +180,44 @@ func (r retag) right(app *boot.App, step tag.Step) error {
 	return nil
 }
 
+// words are values in one line.
+func words[T ~string](all []T) string {
+	texts := make([]string, len(all))
+	for i, one := range all {
+		texts[i] = string(one)
+	}
+	return strings.Join(texts, ", ")
+}
+
+// knownCategory refuses a category that the library does not have, and names those it has.
+func knownCategory(ctx context.Context, library interface {
+	Categories(ctx context.Context) ([]video.Category, error)
+}, id int64,
+) error {
+	if id == 0 {
+		return nil
+	}
+	tree, err := library.Categories(ctx)
+	if err != nil {
+		return fmt.Errorf("--category %d: %w", id, err)
+	}
+	known := make([]string, len(tree))
+	for i, c := range tree {
+		if c.ID == id {
+			return nil
+		}
+		known[i] = report.Sayf("%d %s", c.ID, c.Name)
+	}
+	const most = 20
+	if more := len(known) - most; more > 0 {
+		known = append(known[:most], fmt.Sprintf("%d more", more))
+	}
+	if len(known) == 0 {
+		known = []string{"the library has no category"}
+	}
+	return fmt.Errorf("%w: --category %d is none of: %s", errUsage, id, strings.Join(known, ", "))
+}
+
 func (r retag) query() (video.Query, error) {
 	q := video.Query{Kind: video.Kind(r.kind), Category: r.category, Tags: r.tags, Title: r.title, OldestFirst: true}
 	switch _, known := noun[r.kind]; {
@@ -184,6 +227,9 @@ func (r retag) query() (video.Query, error) {
 		return q, errors.New("--ids needs one --kind: nothing tells what an id of a file is")
 	}
 	for _, s := range r.statuses {
+		if !slices.Contains(video.Statuses(), video.Status(s)) {
+			return q, fmt.Errorf("--status %q is none of: %s", s, words(video.Statuses()))
+		}
 		q.Statuses = append(q.Statuses, video.Status(s))
 	}
 	for _, bound := range []struct {

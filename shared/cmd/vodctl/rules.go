@@ -98,13 +98,19 @@ func configuredRules(ctx context.Context, name string, app *boot.App) (*tagging.
 	return tagging.Parse(app.RulesFile, raw)
 }
 
+// keyLike says that a name of no file may be a key under STATE.
+func keyLike(name string) bool { return !filepath.IsAbs(name) && !strings.HasPrefix(name, ".") }
+
 // rulesCheck takes a key under STATE too, as RULES_FILE does.
 func (a *tool) rulesCheck(ctx context.Context, args []string) error {
 	name := strings.Join(args, "")
 	rules, err := rulesFrom(name)
-	if errors.Is(err, os.ErrNotExist) {
+	if errors.Is(err, os.ErrNotExist) && keyLike(name) {
 		if app, bootErr := a.boot(); bootErr == nil && app.State != nil {
-			rules, err = configuredRules(ctx, "", &boot.App{Config: boot.Config{RulesFile: name}, State: app.State})
+			kept, keptErr := configuredRules(ctx, "", &boot.App{Config: boot.Config{RulesFile: name}, State: app.State})
+			if !errors.Is(keptErr, video.ErrNotFound) { // else it is no file, and no object either
+				rules, err = kept, keptErr
+			}
 		}
 	}
 	if err := a.mistakes(err); err != nil {

@@ -12,6 +12,7 @@ import (
 	"vodcurator/shared/boot/night"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
 
@@ -51,6 +52,9 @@ func (a *tool) takedown(ctx context.Context, t purge.Takedown, say remark, yes b
 		if err != nil {
 			return err
 		}
+		if err := checkKnown(ctx, app, o, t.IDs); err != nil {
+			return err
+		}
 		if !yes {
 			if err := a.showMedia(ctx, app, t.IDs); err != nil {
 				return err
@@ -83,6 +87,35 @@ func (a *tool) takedown(ctx context.Context, t purge.Takedown, say remark, yes b
 		said := a.say("In the ledger as %s:\n", name)
 		return errors.Join(err, said, rows.Print())
 	})
+}
+
+// checkKnown refuses ids that neither VOD nor the ledger knows: the ledger keeps for good
+// what a takedown says of them, and a slip would stand there as something that was gone.
+func checkKnown(ctx context.Context, app *boot.App, o state.Objects, ids []video.ID) error {
+	answers, err := app.VOD.Media(ctx, ids)
+	if err != nil {
+		return err
+	}
+	var absent []video.ID
+	for i, m := range answers {
+		if errors.Is(m.Err, video.ErrNotFound) {
+			absent = append(absent, ids[i])
+		}
+	}
+	if len(absent) == 0 {
+		return nil
+	}
+	last, err := removal.LastOfAsset(ctx, o, absent...)
+	if err != nil {
+		return err
+	}
+	var faults []error
+	for _, id := range absent {
+		if _, ok := last[id]; !ok {
+			faults = append(faults, fmt.Errorf("%s: %w: neither VOD nor the ledger knows it, nothing was removed%s", video.Visible(string(id)), video.ErrNotFound, notAnID(id)))
+		}
+	}
+	return errors.Join(faults...)
 }
 
 func (a *tool) showMedia(ctx context.Context, app *boot.App, ids []video.ID) error {

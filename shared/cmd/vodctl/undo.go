@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,11 +60,32 @@ func (a *tool) listRuns(ctx context.Context, o state.Objects) error {
 	if err != nil {
 		return err
 	}
-	rows := a.rows("run", "at", ">assets")
+	rows := a.rows("run", "at", ">assets", "for", "wrote")
+	rows.None = "The journal holds no run."
 	for _, r := range runs {
-		rows.Add(r, r.Name, r.At, r.Media)
+		rows.Add(r, r.Name, r.At, r.Media, behalf(r), counts(r.Fields))
 	}
 	return rows.Print()
+}
+
+// behalf is for whom a run wrote.
+func behalf(r edit.Run) string {
+	switch {
+	case r.Rules == 0:
+		return "people"
+	case r.People == 0:
+		return "rules"
+	}
+	return fmt.Sprintf("people %d, rules %d", r.People, r.Rules)
+}
+
+// counts are fields, each with how often it was written, the most frequent first.
+func counts(of map[string]int) string {
+	names := slices.SortedFunc(maps.Keys(of), func(a, b string) int { return cmp.Or(of[b]-of[a], strings.Compare(a, b)) })
+	for i, name := range names {
+		names[i] = name + " ×" + report.Number(of[name])
+	}
+	return strings.Join(names, ", ")
 }
 
 func (a *tool) undo(ctx context.Context, app *boot.App, o *state.Store, batch edit.Batch, yes bool) error {

@@ -32,6 +32,9 @@ func whatIfCommand(a *tool) *cobra.Command {
 			if w.library == "" || w.nights < 1 {
 				return fmt.Errorf("%w: --library %q, --nights %d: name a snapshot, and one night or more", errUsage, w.library, w.nights)
 			}
+			if w.nights > mostNights {
+				return fmt.Errorf("%w: --nights %d: at most %d, which are ten years", errUsage, w.nights, mostNights)
+			}
 			return a.whatIf(cmd.Context(), w)
 		},
 	}
@@ -45,6 +48,9 @@ func whatIfCommand(a *tool) *cobra.Command {
 	cmd.Flags().StringVar(&w.picture, "svg", "", "draw stored bytes and their cost over the nights into this file")
 	return cmd
 }
+
+// mostNights is how many nights one simulation takes.
+const mostNights = 3660
 
 type whatIf struct {
 	library, at, policy, diff, holds, usage, picture string
@@ -167,6 +173,9 @@ func (a *tool) simulate(ctx context.Context, w whatIf, policyFile string, at tim
 	bar.until = at.AddDate(0, 0, w.nights)
 	defer bar.end()
 	for n := range w.nights {
+		if err := ctx.Err(); err != nil {
+			return nil, nil, err
+		}
 		night := simulated{prices: policy.Prices}
 		for _, duty := range []*retention.Policy{policy, policy.Moves()} {
 			if duty == nil {

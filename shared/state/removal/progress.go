@@ -2,6 +2,7 @@ package removal
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"vodcurator/shared/decide/retention"
@@ -65,4 +66,19 @@ func LastTick(ctx context.Context, o state.Objects, duty retention.Duty) (time.T
 	var l state.Lease
 	_, err = state.ReadRecord(ctx, o, state.Numbered(prefix, last, ".json"), &l)
 	return l.From, err
+}
+
+// LastOfAsset is the last word of the ledger on whole assets with these ids: each as it was
+// removed, or last asked for.
+func LastOfAsset(ctx context.Context, o state.Objects, ids ...video.ID) (map[video.ID]Row, error) {
+	last := map[video.ID]Row{}
+	for row, err := range Rows(ctx, o, 0) {
+		if err != nil {
+			return nil, err
+		}
+		if row.Event == Outcome && row.Kind == retention.Whole && slices.Contains(ids, row.ID) {
+			last[row.ID] = row
+		}
+	}
+	return last, nil
 }

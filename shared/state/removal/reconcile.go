@@ -2,8 +2,6 @@ package removal
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -86,29 +84,19 @@ func (r reconciliation) ledger(ctx context.Context, o state.Objects) (map[video.
 // announcements counts what the library announced.
 func (r reconciliation) announcements(ctx context.Context, o state.Objects, removed map[video.ID]*Reconciled) (map[video.ID]bool, error) {
 	announced := map[video.ID]bool{}
-	for key, err := range state.Named(ctx, o, state.DeletionPrefix, "") {
+	for g, err := range state.Deletions(ctx, o) {
 		if err != nil {
 			return nil, err
 		}
-		body, err := o.Read(ctx, key)
-		if err != nil {
-			return nil, err
+		if announced[g.ID] {
+			continue
 		}
-		for line := range strings.Lines(string(body)) {
-			var g state.DeletionNotice
-			if err := json.Unmarshal([]byte(line), &g); err != nil {
-				return nil, fmt.Errorf("%s: %w: %w", key, state.ErrCorrupt, err)
-			}
-			if announced[g.ID] {
-				continue
-			}
-			announced[g.ID] = true
-			if d := removed[g.ID]; d != nil {
-				d.Confirmed++
-			} else {
-				d := r.day(g.At)
-				d.Elsewhere = append(d.Elsewhere, g.ID)
-			}
+		announced[g.ID] = true
+		if d := removed[g.ID]; d != nil {
+			d.Confirmed++
+		} else {
+			d := r.day(g.At)
+			d.Elsewhere = append(d.Elsewhere, g.ID)
 		}
 	}
 	return announced, nil
