@@ -21,6 +21,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"vodcurator/shared/boot"
@@ -72,9 +73,9 @@ func run(ctx context.Context, args []string, a tool) int {
 	}
 	root.PersistentFlags().StringVarP((*string)(&a.format), "output", "o", string(report.AsTable), "table, json, or csv for what comes in rows")
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "log every call to standard error")
-	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+	root.PersistentPreRunE = func(cmd *cobra.Command, args []string) error {
 		a.started = true
-		return a.checkFormat(cmd)
+		return errors.Join(a.checkFormat(cmd), noneEmpty(cmd, args))
 	}
 	// Nothing passes to the terminal that commands it, whatever a command forgets.
 	out, errs := report.NewScreen(a.out), report.NewScreen(a.err)
@@ -117,6 +118,30 @@ func named(group *cobra.Command) {
 			named(sub)
 		}
 	}
+}
+
+// noneEmpty refuses what is there and says nothing, as "$PLAN" does in a script that did not set
+// it: left out, an argument is the latest plan, and a filter is everything.
+func noneEmpty(cmd *cobra.Command, args []string) error {
+	var faults []error
+	refuse := func(name string) { faults = append(faults, fmt.Errorf("%w: %s is empty", errUsage, name)) }
+	use, _, _ := strings.Cut(cmd.Use, " --")
+	names := strings.Fields(use)[1:] // what stands behind the command: ID..., [FILE|-]
+	for i, arg := range args {
+		name := "an argument"
+		if len(names) > 0 {
+			name = strings.Trim(names[min(i, len(names)-1)], "[].|-")
+		}
+		if strings.TrimSpace(arg) == "" {
+			refuse(name)
+		}
+	}
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if strings.TrimSpace(strings.Trim(f.Value.String(), "[]")) == "" {
+			refuse("--" + f.Name)
+		}
+	})
+	return errors.Join(faults...)
 }
 
 // one takes one argument, out of the command's ValidArgs.
