@@ -302,11 +302,18 @@ func (r *consoleReader) categories(p *consolePolicy, l consoleLine) {
 		all[i] = strings.Trim(all[i], " \"'")
 	}
 	all = slices.DeleteFunc(all, func(c string) bool { return c == "" })
-	if len(all) == 1 && slices.Contains([]string{"all", "all categories", "any", "*"}, rule.Fold(all[0])) {
+	every := func(c string) bool {
+		return slices.Contains([]string{"all", "all categories", "any", "*"}, rule.Fold(c))
+	}
+	switch i := slices.IndexFunc(all, every); {
+	case i >= 0 && len(all) > 1:
+		r.fault(l.n, fmt.Sprintf("%q beside other categories", all[i]), "write all alone, or the categories only; a category of that name goes by its id")
+		return
+	case i >= 0:
 		return
 	}
 	if n := len(all); n == 0 || n > maxConsoleWords {
-		r.fault(l.n, fmt.Sprintf("%d categories, which are not 1 to %d", n, maxConsoleWords), "names or ids, with commas between them; all, or no such line, for all")
+		r.fault(l.n, fmt.Sprintf("%d categories, which are not 1 to %d", n, maxConsoleWords), "names or ids, with commas between them; or all")
 		return
 	}
 	for _, c := range all {
@@ -336,7 +343,7 @@ func (r *consoleReader) status(p *consolePolicy, l consoleLine) {
 
 // complete says what a policy lacks, or has twice.
 func (r *consoleReader) complete(p *consolePolicy) {
-	for _, key := range []string{"name", "action", "status"} {
+	for _, key := range []string{"name", "action", "categories", "status"} { // a list left out is not all of them
 		if p.at[key] == 0 {
 			r.fault(p.line, "the policy has no line "+key, consoleForm)
 		}

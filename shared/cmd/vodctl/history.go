@@ -124,7 +124,7 @@ func (a *tool) edited(ctx context.Context, o state.Objects, l *life) error {
 func changedFields(set, old edits.Values) (all []changed) {
 	text := func(name string, to, from *string) {
 		if to != nil {
-			all = append(all, changed{name, value(from), *to})
+			all = append(all, changed{name, textOrNone(from), *to})
 		}
 	}
 	text("title", set.Title, old.Title)
@@ -147,7 +147,7 @@ func changedFields(set, old edits.Values) (all []changed) {
 	return all
 }
 
-func value(text *string) string {
+func textOrNone(text *string) string {
 	if text == nil {
 		return ""
 	}

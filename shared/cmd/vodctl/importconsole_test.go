@@ -47,6 +47,7 @@ Action: Delete media assets
 Category: it's "x"，7；8
 ---
 - name: gone
+  categories: All
 - action: delete
 - stored for: 3 Months
 - state: active
@@ -69,7 +70,7 @@ status: disabled
 	}
 	require.Equal(t, 8, strings.Count(out, "    media: "))
 
-	out = imported(t, "name: deep\naction: Cold Archive\nstored longer than: 2 weeks\nstatus: on\n")
+	out = imported(t, "name: deep\ncategories: all\naction: Cold Archive\nstored longer than: 2 weeks\nstatus: on\n")
 	require.Contains(t, out, "    older_than: 14d\n    move: {to: ColdArchive, scope: all}\n")
 	require.Contains(t, out, "plays for nobody until it is restored")
 	require.Contains(t, out, "    moves: [\"all:ColdArchive\"]\n")
@@ -83,7 +84,7 @@ status: disabled
 
 // Where paragraphs do not tell the policies apart, each begins with its name.
 func TestConsolePoliciesBeginWithTheirNames(t *testing.T) {
-	out := imported(t, "name: a\n\naction: delete\nstored longer than: 9 days\ncategories: x\nstatus: off\n\nname: b\naction: IA\n\nstored longer than: 8 days\nstatus: on\n")
+	out := imported(t, "name: a\n\naction: delete\nstored longer than: 9 days\ncategories: x\nstatus: off\n\nname: b\naction: IA\ncategories: all\n\nstored longer than: 8 days\nstatus: on\n")
 	require.Contains(t, out, `The policy "a" is disabled`)
 	require.Contains(t, out, "  - name: \"b\"\n    older_than: 8d\n    move: {to: IA}\n")
 }
@@ -113,18 +114,21 @@ func TestEveryMistakeOfAConsolePolicyIsReportedWithItsLine(t *testing.T) {
 
 	for text, want := range map[string]string{
 		"": "no policy", "\n# only a remark\n": "no policy", "\xff": "not UTF-8", strings.Repeat("x", 2<<20): "larger than 1 MB",
-		"name: a\naction: delete\naction: IA\nstored longer than: 1 day\nstatus: on": "3:1: action again",
-		"name: a\naction: delete\nstored longer than: 1 day\nstatus: off":            "none is enabled",
-		"name: a\naction: delete\nstored longer than: 0 days\nstatus: on":            "0 days, which are not 1 to 9000",
-		"name: a\naction: delete\nstored longer than: 99999 years\nstatus: on":       "which are not 1 to 9000",
-		"name: a\naction: delete\nstored longer than: -3 days\nstatus: on":           "is no time that an asset is stored",
-		"name: a\naction: delete\nstored longer than: 1.5 days\nstatus: on":          "is no time that an asset is stored",
-		"name: a\naction: delete\nuploaded: 1999-01-01 to 2024-01-01\nstatus: on":    "no day of the years 2000 to 2100",
-		"name: a\naction: delete\nstatus: on":                                        "says no time of upload",
-		"name: " + strings.Repeat("n", 101) + "\naction: delete":                     "a name of 101 bytes",
-		"name: a\ncategories: " + strings.Repeat("c", 65):                            "a category of 65 bytes",
-		"name: a\ncategories: ,,":                                                    "0 categories",
-		"name: a\ncategories: " + strings.Repeat("c,", 101):                          "101 categories",
+		"name: a\naction: delete\naction: IA\nstored longer than: 1 day\nstatus: on":       "3:1: action again",
+		"name: a\naction: delete\nstored longer than: 1 day\ncategories: all\nstatus: off": "none is enabled",
+		"name: a\naction: delete\nstored longer than: 0 days\nstatus: on":                  "0 days, which are not 1 to 9000",
+		"name: a\naction: delete\nstored longer than: 99999 years\nstatus: on":             "which are not 1 to 9000",
+		"name: a\naction: delete\nstored longer than: -3 days\nstatus: on":                 "is no time that an asset is stored",
+		"name: a\naction: delete\nstored longer than: 1.5 days\nstatus: on":                "is no time that an asset is stored",
+		"name: a\naction: delete\nuploaded: 1999-01-01 to 2024-01-01\nstatus: on":          "no day of the years 2000 to 2100",
+		"name: a\naction: delete\nstatus: on":                                              "says no time of upload",
+		"name: " + strings.Repeat("n", 101) + "\naction: delete":                           "a name of 101 bytes",
+		"name: a\ncategories: " + strings.Repeat("c", 65):                                  "a category of 65 bytes",
+		"name: a\ncategories: all, 5":                                                      "\"all\" beside other categories",
+		"name: a\ncategories: 5; Any":                                                      "\"Any\" beside other categories",
+		"name: a\naction: delete\nstored longer than: 1 day\nstatus: on":                   "the policy has no line categories",
+		"name: a\ncategories: ,,":                                                          "0 categories",
+		"name: a\ncategories: " + strings.Repeat("c,", 101):                                "101 categories",
 	} {
 		code, out, errs := vodctlIn(t, nil, text, "policy", "import", "console")
 		require.Equal(t, 1, code, "%.60q", text)
@@ -144,7 +148,7 @@ func TestEveryMistakeOfAConsolePolicyIsReportedWithItsLine(t *testing.T) {
 func TestAnImportedPolicyTakesWhatTheConsoleTakes(t *testing.T) {
 	taken := 0
 	rapid.Check(t, func(t *rapid.T) {
-		categories := []string{"", "all", "7", "Archive footage", "7, 8, x", `it's \"y`, "Ünï"}
+		categories := []string{"all", "7", "Archive footage", "7, 8, x", `it's \"y`, "Ünï"}
 		var text strings.Builder
 		var want []func(m video.Media) bool
 		n := rapid.IntRange(1, 4).Draw(t, "policies")
@@ -160,13 +164,10 @@ func TestAnImportedPolicyTakesWhatTheConsoleTakes(t *testing.T) {
 			} else {
 				fmt.Fprintf(&text, "stored longer than: %d days\n", days)
 			}
-			if of != "" {
-				fmt.Fprintf(&text, "categories: %s\n", of)
-			}
-			text.WriteString("\n")
+			fmt.Fprintf(&text, "categories: %s\n\n", of)
 			want = append(want, func(m video.Media) bool {
 				age := rule.SampleTime.Sub(m.Created)
-				if of != "" && of != "all" && !strings.Contains(", "+of+", ", fmt.Sprintf(", %d, ", m.Category)) && (m.CategoryName == "" || !strings.Contains(", "+of+", ", ", "+m.CategoryName+", ")) {
+				if of != "all" && !strings.Contains(", "+of+", ", fmt.Sprintf(", %d, ", m.Category)) && (m.CategoryName == "" || !strings.Contains(", "+of+", ", ", "+m.CategoryName+", ")) {
 					return false
 				}
 				if !ranged {

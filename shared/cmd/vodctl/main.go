@@ -23,6 +23,7 @@ import (
 	_ "time/tzdata" // --tz has to work on a bare machine
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"vodcurator/shared/boot"
@@ -110,12 +111,12 @@ func run(ctx context.Context, args []string, a tool) int {
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "log every call to standard error")
 	root.PersistentFlags().BoolVar(&a.fresh, "new", false, "also where STATE holds nothing yet, which is otherwise taken for a mistyped STATE")
 	zone := root.PersistentFlags().String("tz", "UTC", "the zone in which times are shown, such as Asia/Shanghai or Local; days are typed in UTC")
-	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) (err error) {
+	root.PersistentPreRunE = func(cmd *cobra.Command, args []string) (err error) {
 		a.started = true
 		if a.zone, err = time.LoadLocation(*zone); err != nil {
 			return fmt.Errorf("%w: --tz %q is no zone such as Asia/Shanghai, UTC or Local", errUsage, *zone)
 		}
-		return a.checkFormat(cmd)
+		return errors.Join(a.checkFormat(cmd), noneEmpty(cmd, args))
 	}
 	// Nothing passes to the terminal that commands it, whatever a command forgets.
 	out, errs := report.NewScreen(a.out), report.NewScreen(a.err)
@@ -158,6 +159,30 @@ func named(group *cobra.Command) {
 			named(sub)
 		}
 	}
+}
+
+// noneEmpty refuses what is there and says nothing, as "$PLAN" does in a script that did not set
+// it: left out, an argument is the latest plan, and a filter is everything.
+func noneEmpty(cmd *cobra.Command, args []string) error {
+	var faults []error
+	refuse := func(name string) { faults = append(faults, fmt.Errorf("%w: %s is empty", errUsage, name)) }
+	use, _, _ := strings.Cut(cmd.Use, " --")
+	names := strings.Fields(use)[1:] // what stands behind the command: ID..., [FILE|-]
+	for i, arg := range args {
+		name := "an argument"
+		if len(names) > 0 {
+			name = strings.Trim(names[min(i, len(names)-1)], "[].|-")
+		}
+		if strings.TrimSpace(arg) == "" {
+			refuse(name)
+		}
+	}
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if strings.TrimSpace(strings.Trim(f.Value.String(), "[]")) == "" {
+			refuse("--" + f.Name)
+		}
+	})
+	return errors.Join(faults...)
 }
 
 // one takes one argument, out of the command's ValidArgs.

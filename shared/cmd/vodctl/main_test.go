@@ -76,6 +76,52 @@ func TestMisuseEndsWith2AndSaysHow(t *testing.T) {
 	require.Contains(t, out, "Available Commands:", "a group alone shows its commands")
 }
 
+func TestAnEmptyArgumentIsNeverTheLatestOrEverything(t *testing.T) {
+	env := map[string]string{"STATE": "file:" + t.TempDir(), "ALIBABA_CLOUD_ACCOUNT_ID": "1"}
+	for want, args := range map[string][]string{
+		"misused: PLAN is empty":      {"approve", "", "--yes"},
+		"misused: --plan is empty":    {"plan", "explain", "--plan", "", "a"},
+		"misused: --reason is empty":  {"dlq", "drop", "--reason", ""},
+		"misused: --media is empty":   {"dlq", "list", "--media", " "},
+		"misused: --queue is empty":   {"queue", "peek", "--queue", ""},
+		"misused: --library is empty": {"plan", "what-if", "--library", "\t"},
+		"misused: --tag is empty":     {"retag", "--tag", ""},
+		"misused: ID is empty":        {"takedown", "a", "  ", "--reason", "x"},
+		"misused: RUN is empty":       {"undo", ""},
+		"misused: FILE is empty":      {"policy", "check", ""},
+	} {
+		code, out, errs := vodctl(t, env, args...)
+		require.Equal(t, 2, code, errs)
+		require.Contains(t, errs, want)
+		require.Empty(t, out)
+	}
+	for _, args := range [][]string{{"approve", "", "--withdraw"}, {"plan", "show", ""}, {"plan", "show", "\u00a0"}, {"plan", "explain", ""}} {
+		code, _, errs := vodctl(t, env, args...)
+		require.Equal(t, 2, code, errs)
+		require.Contains(t, errs, " is empty")
+	}
+	// Every command of the tool, whatever it is called with.
+	root := &cobra.Command{Use: "vodctl"}
+	for _, group := range groups {
+		root.AddCommand(group(&tool{}))
+	}
+	commands := 0
+	var walk func(*cobra.Command)
+	walk = func(c *cobra.Command) {
+		for _, sub := range c.Commands() {
+			walk(sub)
+		}
+		if !c.HasSubCommands() && (c.Args == nil || c.Args(c, []string{""}) == nil) {
+			commands++
+			code, _, errs := vodctl(t, env, append(strings.Fields(c.CommandPath())[1:], "")...)
+			require.Equal(t, 2, code, c.CommandPath())
+			require.Contains(t, errs, " is empty", c.CommandPath())
+		}
+	}
+	walk(root)
+	require.Greater(t, commands, 12)
+}
+
 func TestWhatIsNotSetNamesItsRemedy(t *testing.T) {
 	_, _, errs := vodctl(t, nil, "plan", "list")
 	require.Equal(t, "vodctl: STATE is not set\nvodctl help variables says what each variable is and looks like\n", errs)

@@ -34,3 +34,20 @@ func BenchmarkUsage(b *testing.B) {
 		require.True(b, known)
 	}
 }
+
+// BenchmarkHolds asks the holds of one asset with eight tags, as many hold words as given.
+func BenchmarkHolds(b *testing.B) {
+	for _, words := range []int{4, 2000} {
+		b.Run(fmt.Sprint(words), func(b *testing.B) {
+			text := "holds: {tags: [keep, hold, legal-hold, never-delete"
+			for i := range words - 4 {
+				text += fmt.Sprintf(", case-%c%c-%d", 'a'+i%26, 'a'+i/26%26, i)
+			}
+			p := policy(b, text+"]}"+oldTemp)
+			m := aged("a", 60, 0, 1, "promo", "series:harbour", "landscape", "sd", "summer campaign 2026", "clip_0012", "hold-until:2020-01-01", "会议 2026")
+			for b.Loop() {
+				require.Empty(b, p.Held(m, retention.Inputs{Now: now}))
+			}
+		})
+	}
+}

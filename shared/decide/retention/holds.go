@@ -13,8 +13,11 @@ import (
 // holds are what beats every rule. Words are folded (rule.Fold).
 type holds struct {
 	tags       []string
+	heads      rule.Heads // the same
 	categories []int64
 	until      string // start of a tag that ends in a date
+	untilLoose string
+	untilHead  rule.Heads
 }
 
 // newHolds folds the protective words of a policy.
@@ -23,6 +26,8 @@ func newHolds(tags []string, categories []int64, until string) holds {
 	for _, tag := range tags {
 		h.tags = append(h.tags, rule.Protective(tag)...)
 	}
+	h.untilLoose = loose.Replace(h.until)
+	h.heads, h.untilHead = rule.HeadsOf(h.tags), rule.HeadsOf([]string{h.until})
 	return h
 }
 
@@ -141,28 +146,36 @@ func endOf(date string) (end time.Time, readable bool) {
 // loose drops what people forget or change when they type a hold.
 var loose = strings.NewReplacer("-", "", "_", "", " ", "", ".", "", ":", "", "=", "")
 
-// resembles gives the hold that a folded word looks like without being it; empty: none.
-// A dated hold that would be over by its date is none however it is spelled.
+// resembles gives the hold that a folded word looks like without being it, or begins with;
+// empty: none. A dated hold that is over by its date is none however it is spelled.
 func (h holds) resembles(word string, now time.Time) string {
-	for _, hold := range h.tags {
-		if rule.Near(word, hold) || loose.Replace(word) == loose.Replace(hold) {
-			return hold
-		}
-	}
-	if strings.HasPrefix(word, h.until) { // that is one, or there is no such word
+	if like, over := h.resemblesUntil(strings.Trim(word, signs), now); over {
 		return ""
+	} else if like {
+		return h.until
+	}
+	return h.heads.Of(word)
+}
+
+// signs are what people put around a tag.
+const signs = "#\"'`“”‘’«»()[]{}<>!?*@"
+
+// resemblesUntil says that a folded word looks like a dated hold, and that it is over.
+func (h holds) resemblesUntil(word string, now time.Time) (like, over bool) {
+	if h.until == "" {
+		return false, false
 	}
 	head, date := word, ""
-	if i := strings.IndexAny(word, ":=0123456789"); i >= 0 {
+	if rest, exact := strings.CutPrefix(word, h.until); exact {
+		head, date = h.until, rest
+	} else if i := strings.IndexAny(word, ":=0123456789"); i >= 0 {
 		head, date = word[:i], word[i:]
 	}
-	if !strings.HasPrefix(loose.Replace(word), loose.Replace(h.until)) && !rule.Near(head, h.until) {
-		return ""
+	if head != h.until && !strings.HasPrefix(loose.Replace(word), h.untilLoose) && h.untilHead.Of(head) == "" {
+		return false, false
 	}
-	if end, readable := endOf(date); readable && !now.Before(end) {
-		return ""
-	}
-	return h.until
+	end, readable := endOf(date)
+	return true, readable && !now.Before(end)
 }
 
 // Held says why the policy's holds forbid to touch the asset, or may forbid it; empty:

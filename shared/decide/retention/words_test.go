@@ -7,6 +7,7 @@ import (
 	"unicode/utf16"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/video"
@@ -83,6 +84,51 @@ func TestWhatLooksLikeAHoldKeepsAndIsTold(t *testing.T) {
 		}
 		require.NotEmpty(t, takes(p, aged("a", 60, 0, 1, "temp", tag)), "%s: over by its date, or another word", tag)
 	}
+}
+
+const builtInHolds = "holds: {tags: [keep, hold, legal-hold, never-delete, 保留, \"18+\"]}"
+
+func TestAHoldWordWithMoreBehindItKeeps(t *testing.T) {
+	p := policy(t, builtInHolds+oldTemp)
+	for _, tag := range []string{
+		"keep-until:2029-01-01", "keep until 2029", "keep_forever", "keep!", "#keep", `"keep"`, "keep=true", "keep:2029-01-01", "keep/2029", "keep.", "keep2029", "(keep)", "##Keep!!",
+		"hold:2029-01-01", "hold-2029", "legal-hold:case7", "legal hold case7", "legalhold/7", "legal_hod case7", "never-delete (law)", "never/delete", "never delete: ever",
+		"КЕЕР forever", "kеep-until", "ｋｅｅｐ！", "keep\u2014until", "hold-untill:2029-01-01", `"hold-until:2029-01-01"`, "#hold-until:2029-01-01", "保留至2029", "#保留", "18+ only", "hold-until 2029-01-01",
+	} {
+		for _, tags := range [][]string{{"temp", tag}, {tag, "temp"}} {
+			v := p.Judge(aged("a", 60, 0, 1, tags...), retention.Inputs{Now: now})
+			require.Empty(t, v.Items, tag)
+			require.Contains(t, []retention.Why{retention.Doubt, retention.Held}, v.Keeps[0].Why, tag)
+		}
+	}
+	for _, tag := range []string{"keeper", "keepsake", "holding", "holder:2029", "hold-until:2020-01-01", "#hold-until:2020-01-01", "hold until 2020-01-01", "kee", "hol-d2", "legal", "never", "18", "2029", "#1", "upkeep", "!!!"} {
+		if tag == "hol-d2" { // hold in another spelling, and a number
+			continue
+		}
+		require.NotEmpty(t, takes(p, aged("a", 60, 0, 1, "temp", tag)), "%s: over by its date, or another word", tag)
+	}
+}
+
+// An own, slower answer: what begins with the word and goes on with no letter is a doubt,
+// in any case, width and signs; what goes on with a letter of its script is none.
+func TestEveryWordBehindAHoldWordIsReadAlike(t *testing.T) {
+	p := policy(t, "holds: {tags: [keep, hold, legal-hold, never-delete]}"+oldTemp)
+	rapid.Check(t, func(t *rapid.T) {
+		hold := rapid.SampledFrom([]string{"keep", "Keep", "KEEP", "hold", "legal-hold", "Legal Hold", "never_delete", "ｈｏｌｄ"}).Draw(t, "hold")
+		before := rapid.StringOf(rapid.RuneFrom([]rune("#\"'!*([{@ ~$%^&/\\<>+-_.:=“”"))).Draw(t, "before")
+		mark := rapid.SampledFrom([]string{":", "=", "-", "_", ".", " ", "!", "/", "+", "\"", "\u2014", "：", "~", "7", "(", "\u00a0"}).Draw(t, "mark")
+		rest := rapid.StringN(0, 12, -1).Draw(t, "rest")
+		if strings.HasPrefix(strings.ToLower(rest), "until") {
+			rest = ""
+		}
+		m := aged("a", 60, 0, 1, "temp", before+hold+mark+rest)
+		require.NotEmpty(t, p.Held(m, retention.Inputs{Now: now}))
+		require.Empty(t, p.Judge(m, retention.Inputs{Now: now}).Items)
+		letters := rapid.StringMatching(`[a-z]{3,8}`).Draw(t, "letters")
+		if hold = strings.ToLower(hold); hold == "keep" || hold == "hold" {
+			require.Empty(t, p.Held(aged("a", 60, 0, 1, hold+letters), retention.Inputs{Now: now}))
+		}
+	})
 }
 
 func TestAHeldCategoryThatIsNotInTheTreeKeepsEverything(t *testing.T) {

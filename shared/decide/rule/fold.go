@@ -192,17 +192,95 @@ func slip(a, b []rune) bool {
 // written is gone after folding: capital is 0 for the small and 1 for the capital ones.
 func bare(to []rune, word string, capital int) []rune {
 	for _, r := range word {
-		switch {
-		case r == '-', r == ' ', r == '_', r == '.', r == '\u3002', r == '\u00B7', r == '\u30FB', r == '\u2027', r == '\u2022':
-			continue
-		case r >= utf8.RuneSelf:
-			if like, ok := lookalikes[r]; ok {
-				r = rune(like[min(capital, len(like)-1)])
-			}
+		if !joint(r) {
+			to = append(to, latin(r, capital))
 		}
-		to = append(to, r)
 	}
 	return to
+}
+
+func joint(r rune) bool {
+	switch r {
+	case '-', ' ', '_', '.', '\u3002', '\u00B7', '\u30FB', '\u2027', '\u2022':
+		return true
+	}
+	return false
+}
+
+func latin(r rune, capital int) rune {
+	if r < utf8.RuneSelf {
+		return r
+	}
+	if like, ok := lookalikes[r]; ok {
+		return rune(like[min(capital, len(like)-1)])
+	}
+	return r
+}
+
+// Heads are folded words that others may begin with. The zero value has none.
+type Heads struct {
+	words   []string
+	forms   [][2][]rune // of each word, as Near reads it in both cases, without : and = too
+	longest int
+}
+
+// HeadsOf takes folded words.
+func HeadsOf(words []string) Heads {
+	h := Heads{words: words}
+	for _, word := range words {
+		word = strings.NewReplacer(":", "", "=", "").Replace(word)
+		form := [2][]rune{bare(nil, word, 0), bare(nil, word, 1)}
+		h.forms, h.longest = append(h.forms, form), max(h.longest, len(form[0]))
+	}
+	return h
+}
+
+// Of gives the head that a folded word is, or begins with, exactly or as Near has it; empty:
+// none. The head ends at the word's end, or where no letter can go on: keep-until, keep_forever
+// and keep2029 begin with keep, and keeper does not. Signs in front (#keep, "keep") do not count.
+func (h Heads) Of(word string) string {
+	if found := h.in(word); found != "" {
+		return found
+	}
+	if bare := strings.TrimLeftFunc(word, isSign); bare != word {
+		return h.in(bare)
+	}
+	return ""
+}
+
+func isSign(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) }
+
+// in reads the word once: at each place where a head may end it compares what it has read.
+// What is too long for every head is not read on.
+func (h Heads) in(word string) string {
+	var x, y [48]rune
+	form, before := [2][]rune{x[:0], y[:0]}, rune(-1)
+	for _, r := range word {
+		ends := !joined(before, r) && !unicode.IsMark(r) || unicode.IsLetter(before) && unicode.IsDigit(r)
+		if ends && len(form[0]) > 0 {
+			if found := h.like(form); found != "" {
+				return found
+			}
+		}
+		if len(form[0]) > h.longest+1 {
+			return ""
+		}
+		if before = r; !joint(r) && r != ':' && r != '=' {
+			form[0], form[1] = append(form[0], latin(r, 0)), append(form[1], latin(r, 1))
+		}
+	}
+	return h.like(form)
+}
+
+func (h Heads) like(form [2][]rune) string {
+	for i, head := range h.forms {
+		for c, q := range head {
+			if p := form[c]; slices.Equal(p, q) || len(p) >= 5 && len(q) >= 5 && len(p)-len(q) <= 1 && len(q)-len(p) <= 1 && slip(p, q) {
+				return h.words[i]
+			}
+		}
+	}
+	return ""
 }
 
 // lookalikes are the Latin letters that others look like: small, then capital where that
