@@ -173,8 +173,8 @@ func (a *tool) answers(all []answered) error {
 		if err != nil {
 			return err
 		}
-		rows.Add(map[string]any{"asset": one.id, "answer": fields})
 		if a.json() {
+			rows.Add(map[string]any{"asset": one.id, "answer": fields})
 			continue
 		}
 		for _, name := range slices.Sorted(maps.Keys(fields)) {

@@ -53,6 +53,7 @@ func TestMediaAsksVODAndWritesNothing(t *testing.T) {
 	require.Equal(t, 1, code)
 	require.Contains(t, errs, "nope: ")
 	require.Equal(t, 2, strings.Count(out, "https://cdn.example/c.jpg?(left out)"), "the others are shown")
+	require.NotContains(t, out, "\n\n")
 	require.Regexp(t, id+` +tags +\["a","b"\]`, out)
 	code, out, errs = vodctl(t, c.Env(), "media", "search-media", "--limit", "3")
 	require.Zero(t, code)

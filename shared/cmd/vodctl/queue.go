@@ -113,7 +113,7 @@ func (a *tool) send(ctx context.Context, changes []video.Change, skip int, issue
 	} else {
 		say := fmt.Sprintf("%s for %s", report.Count(len(rest), "change"), to)
 		if yes {
-			say = fmt.Sprintf("%d of %s sent to %s", result.Sent, report.Count(len(rest), "change"), to)
+			say = fmt.Sprintf("%d of %s sent to %s; vodctl undo --issued-at %s takes back those without an issuedAt of their own", result.Sent, report.Count(len(rest), "change"), to, issued.Format(time.RFC3339Nano))
 		}
 		err = a.say("%s\n", say)
 	}
