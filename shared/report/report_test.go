@@ -54,3 +54,25 @@ func TestEveryRecordCarriesTheRequest(t *testing.T) {
 	require.Contains(t, b.String(), `"function":"purge"`)
 	require.Contains(t, b.String(), `"request_id":"r-1"`)
 }
+
+func TestANarrowTerminalCutsTextsAndNoNames(t *testing.T) {
+	table := func(wide int) string {
+		table := report.NewTable("asset", ">bytes", "title", "reason")
+		table.Row("30a1f0c2d7b171f1a4e66723a78e0102", "1.5 MB", "A title of many words, and more of them", "60d since upload, limit 30d")
+		var b strings.Builder
+		screen := report.NewScreen(&b)
+		screen.Wide = wide
+		require.NoError(t, table.Write(screen, "  "))
+		return b.String()
+	}
+	for wide, want := range map[int]int{0: 112, 200: 112, 100: 100, 80: 80, 60: 49, 49: 49, 45: 45} {
+		longest := 0
+		for line := range strings.Lines(table(wide)) {
+			longest = max(longest, report.Width(strings.TrimSuffix(line, "\n")))
+		}
+		require.Equal(t, want, longest, wide)
+		require.Contains(t, table(wide), "30a1f0c2d7b171f1a4e66723a78e0102", "names stay whole")
+		require.Contains(t, table(wide), "1.5 MB")
+	}
+	require.Contains(t, table(80), "…")
+}

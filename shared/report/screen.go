@@ -51,6 +51,9 @@ func JSON(w io.Writer, v any, indent string) error {
 // last of the measures and not the only one: it cannot tell a line feed in a title from one
 // of ours. Close writes what a cut character left; it does not close what is behind.
 type Screen struct {
+	// Wide is how many columns the terminal has, for tables; 0: nobody knows, or it is none.
+	Wide int
+
 	w    io.Writer
 	held []byte // the beginning of a character whose rest is still to come
 }
@@ -76,6 +79,9 @@ func (s *Screen) Write(p []byte) (int, error) {
 	}
 	return len(p), nil
 }
+
+// Columns is Wide, for what is written here.
+func (s *Screen) Columns() int { return s.Wide }
 
 // Close implements io.Closer.
 func (s *Screen) Close() error {

@@ -53,12 +53,18 @@ func (t *Table) Write(w io.Writer, indent string) error {
 			widths[i] = max(widths[i], Width(cell))
 		}
 	}
+	if narrow, ok := w.(interface{ Columns() int }); ok && narrow.Columns() > 0 && !t.fit(widths, narrow.Columns()-Width(indent)) {
+		return t.stack(w, indent, narrow.Columns())
+	}
 	var out strings.Builder
 	line := func(cells []string) {
 		var b strings.Builder
 		b.WriteString(indent)
 		for i, cell := range cells {
-			pad := strings.Repeat(" ", widths[i]-Width(cell))
+			if Width(cell) > widths[i] {
+				cell = Cut(cell, widths[i])
+			}
+			pad := strings.Repeat(" ", max(0, widths[i]-Width(cell)))
 			if i > 0 {
 				b.WriteString("  ")
 			}
@@ -78,6 +84,58 @@ func (t *Table) Write(w io.Writer, indent string) error {
 	line(rule)
 	for _, row := range t.rows {
 		line(row)
+	}
+	_, err := io.WriteString(w, out.String())
+	return err
+}
+
+// leastText is what a column of texts keeps of its width on a narrow terminal, and the width
+// above which it is one.
+const leastText, longText = 10, 20
+
+// fit makes columns of long texts narrower until a line fits, the widest first. Names, which
+// people copy, and numbers stay whole: false says that these alone are too wide.
+func (t *Table) fit(widths []int, room int) bool {
+	text := make([]bool, len(widths))
+	total := 2 * (len(widths) - 1)
+	for i, n := range widths {
+		total += n
+		for _, row := range t.rows {
+			text[i] = text[i] || !t.right[i] && Width(row[i]) > longText && strings.Contains(row[i], " ")
+		}
+	}
+	for ; total > room; total-- {
+		widest := -1
+		for i, n := range widths {
+			if text[i] && n > leastText && (widest < 0 || n > widths[widest]) {
+				widest = i
+			}
+		}
+		if widest < 0 {
+			return false
+		}
+		widths[widest]--
+	}
+	return true
+}
+
+// stack prints each row as lines of its own, a cell each.
+func (t *Table) stack(w io.Writer, indent string, wide int) error {
+	names := 0
+	for _, name := range t.header {
+		names = max(names, Width(name))
+	}
+	var out strings.Builder
+	for i, row := range t.rows {
+		if i > 0 {
+			out.WriteString("\n")
+		}
+		for c, cell := range row {
+			if cell != "" {
+				name := t.header[c] + strings.Repeat(" ", names-Width(t.header[c]))
+				out.WriteString(Cut(indent+name+"  "+cell, max(wide, leastText)) + "\n")
+			}
+		}
 	}
 	_, err := io.WriteString(w, out.String())
 	return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"vodcurator/shared/localcloud"
 	"vodcurator/shared/state/removal"
+	"vodcurator/shared/video"
 )
 
 // leaves are the commands that do something, by their path without the tool's name.
@@ -120,4 +122,20 @@ func TestTheHelpSaysTheCodes(t *testing.T) {
 	for _, want := range []string{"Ends 0 when it is done", "1 when something failed", "2 when it was misused", "4 when a guard stopped it"} {
 		require.Contains(t, strings.ReplaceAll(out, "\n", " "), want)
 	}
+}
+
+// tree is a library of categories.
+type tree []video.Category
+
+func (t tree) Categories(context.Context) ([]video.Category, error) { return t, nil }
+
+func TestACategoryThatIsNotThereIsRefusedWithThoseThatAre(t *testing.T) {
+	news := tree{{ID: 7, Name: "News"}, {ID: 8, Name: "Sport\n"}}
+	require.NoError(t, knownCategory(t.Context(), news, 7))
+	require.NoError(t, knownCategory(t.Context(), news, 0), "none is asked for")
+	err := knownCategory(t.Context(), news, 9)
+	require.ErrorIs(t, err, errUsage)
+	require.ErrorContains(t, err, `--category 9 is none of: 7 News, 8 Sport`)
+	require.NotContains(t, err.Error(), "Sport\n")
+	require.ErrorContains(t, knownCategory(t.Context(), make(tree, 25), 9), "5 more")
 }

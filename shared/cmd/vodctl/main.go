@@ -121,6 +121,7 @@ func run(ctx context.Context, args []string, a tool) int {
 	// Nothing passes to the terminal that commands it, whatever a command forgets.
 	out, errs := report.NewScreen(a.out), report.NewScreen(a.err)
 	defer func() { _, _ = out.Close(), errs.Close() }()
+	out.Wide = wide(a.out)
 	a.bar, a.out, a.err = a.err, out, errs
 	for _, group := range groups {
 		root.AddCommand(group(&a))
@@ -141,6 +142,19 @@ func run(ctx context.Context, args []string, a tool) int {
 		_, _ = fmt.Fprintf(a.err, "vodctl: %v\n", err) // of several lines, where several things failed
 	}
 	return a.code(err)
+}
+
+// wide is how many columns a terminal has; 0: it is none.
+func wide(w io.Writer) int {
+	file, ok := w.(*os.File)
+	if !ok {
+		return 0
+	}
+	columns, _, err := term.GetSize(int(file.Fd()))
+	if err != nil {
+		return 0
+	}
+	return columns
 }
 
 // named has every group refuse a command that it does not have: cobra answers one with the

@@ -340,7 +340,8 @@ func TestExplainSaysWhatGoesAndWhatStays(t *testing.T) {
 		fakevod.Asset{ID: "c3", Kind: "video", Title: "is of nobody's interest", Status: "Normal", Created: p.Created.AddDate(0, 0, -1)},
 	)
 	code, out, errs := vodctl(t, env, append([]string{"plan", "explain", "nobody"}, ids...)...)
-	require.Zero(t, code, errs)
+	require.Equal(t, 1, code, "one of them is not known")
+	require.Contains(t, errs, "1 asset cannot be explained")
 	for _, want := range []string{
 		`nobody  `, `not found`, `a1  goes`, `goes   video   temporary  60d since upload, limit 30d`, `stays          sources    young: 60d since upload, limit 90d`, "plan " + p.ID + " lists 1 item of it",
 		`b2  is held`, `held: tag "keep" holds`, `lists 0 items of it`, `stays  all of it  sources     young: 1d since upload, limit 90d`,

@@ -106,8 +106,10 @@ func (a *tool) retag(ctx context.Context, r retag) error {
 			return err
 		}
 	}
-	if err := knownCategory(ctx, library, query.Category); err != nil {
-		return err
+	if query.Kind != video.KindImage { // which have a tree of their own
+		if err := knownCategory(ctx, library, query.Category); err != nil {
+			return err
+		}
 	}
 	t := tag.Tagger{Library: library, Rules: rules, Reach: app.Reach(), Memory: remembered(app)}
 	if r.labels {

@@ -53,6 +53,7 @@ func Plan(w io.Writer, p stored.Plan) error {
 		biggest.Row(b.ID, strings.TrimSpace(part(b.Kind, b.Part)+" "+b.To), report.Bytes(b.Bytes), report.Cut(b.Title, 30), b.Reason)
 	}
 	e.table(biggest)
+	e.more(p.Items-len(p.Biggest), "vodctl plan show "+p.ID+" -o csv")
 	var kept []string
 	for _, why := range slices.Sorted(maps.Keys(p.Kept)) {
 		kept = append(kept, fmt.Sprintf("%s %s", report.Number(p.Kept[why]), why))
@@ -65,6 +66,12 @@ func Plan(w io.Writer, p stored.Plan) error {
 		near.Row(k.ID, part(k.Kind, k.Part), k.Rule, k.Why, report.Cut(k.Reason, 60))
 	}
 	e.table(near)
+	if looked := len(p.Near); looked > 0 {
+		for _, n := range p.Kept {
+			looked -= n
+		}
+		e.more(-looked, "vodctl plan explain ID")
+	}
 	if len(p.Odd) > 0 {
 		e.say("\n  Set aside and kept, since they cannot be judged:")
 	}
@@ -198,6 +205,13 @@ func (l *lines) table(t *report.Table) {
 	if t.Len() > 0 && l.err == nil {
 		l.say("")
 		l.err = t.Write(l.w, "  ")
+	}
+}
+
+// more says how many a table leaves out, and which command shows them.
+func (l *lines) more(n int, command string) {
+	if n > 0 {
+		l.say("  and %s more: %s", report.Number(n), command)
 	}
 }
 
