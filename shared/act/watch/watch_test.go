@@ -40,11 +40,6 @@ func (q queues) job(log *strings.Builder) watch.Job {
 }
 
 func TestQueuesThatNeedAPerson(t *testing.T) {
-	type state = struct {
-		n   int64
-		age time.Duration
-		err error
-	}
 	for name, tc := range map[string]struct {
 		is   queues
 		want []string
@@ -58,7 +53,7 @@ func TestQueuesThatNeedAPerson(t *testing.T) {
 		"no right":                 {queues{"dead": {err: fmt.Errorf("stats: %w", video.ErrForbidden)}}, []string{"unasked: queue dead cannot be looked at: autotag's role lacks"}},
 		"no queue":                 {queues{"bulk": {err: video.ErrNotFound}}, []string{"unasked: queue bulk cannot be looked at: it does not exist"}},
 		"one fault hides no other": {queues{"notices": {err: video.ErrTransient}, "dead": {n: 20}}, []string{"unasked: queue notices cannot be looked at: MNS does not answer", "dead-letters: queue dead holds sixteen or more dead letters"}},
-		"a clock that is behind":   {queues{"notices": state{n: 1, age: -time.Hour}}, nil},
+		"a clock that is behind":   {queues{"notices": {n: 1, age: -time.Hour}}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log strings.Builder

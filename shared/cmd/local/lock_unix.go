@@ -10,8 +10,12 @@ import (
 )
 
 // lock keeps a folder of --state for this process: two local clouds that write into one would
-// each undo what the other wrote. The system lets go of it when the process ends, however it does.
+// each undo what the other wrote. No folder needs no lock. The system lets go of it when the process ends, however it
+// does.
 func lock(dir string) (release func(), err error) {
+	if dir == "" {
+		return func() {}, nil
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}

@@ -149,13 +149,11 @@ func serve(ctx context.Context, o options, out, errs io.Writer) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	if o.state != "" {
-		release, err := lock(o.state)
-		if err != nil {
-			return err
-		}
-		defer release()
+	release, err := lock(o.state)
+	if err != nil {
+		return err
 	}
+	defer release()
 	if o.once && o.envFile == envDefault { // that one is of a cloud that stays up, and may be running
 		o.envFile = filepath.Join(dir, "local.env")
 	}

@@ -296,7 +296,7 @@ var illnesses = map[string]illness{
 	"rules that are not there":     {infect: func(w *ward) { w.env["RULES_FILE"] = "none.yaml" }, check: "rules", health: doctor.Fault, seen: "none.yaml is no file here", do: "put the file there"},
 	"mistakes in the policy":       {infect: func(w *ward) { w.env["POLICY_FILE"] = file(w.t, "policy.yaml", "rules: 7") }, check: "policy", health: doctor.Fault, seen: "has mistakes", do: "vodctl policy check"},
 	"more than the account's rate": {infect: func(w *ward) { w.args[2] = manifestWith(w.t, "RATE_SHARE: '0.07'", "RATE_SHARE: '0.99'") }, check: "rate", health: doctor.Fault, seen: "more than there is", do: "lower RATE_SHARE"},
-	"nobody who is told":           {cloud: localcloud.Options{Env: map[string]string{"NOTIFY_URL": ""}}, infect: func(*ward) {}, check: "notices", health: doctor.Doubt, seen: "nobody is told", do: "set NOTIFY_URL"},
+	"nobody who is told":           {cloud: localcloud.Options{Env: map[string]string{"NOTIFY_URL": ""}}, infect: func(*ward) {}, check: "notices", health: doctor.Doubt, seen: "nothing is reported", do: "set NOTIFY_URL"},
 	"no manifest":                  {infect: func(w *ward) { w.args[2] = "none.yaml" }, check: "manifest", health: doctor.Doubt, seen: "no file none.yaml", do: "--manifest"},
 }
 

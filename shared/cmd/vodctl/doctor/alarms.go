@@ -37,7 +37,7 @@ func Alarms() []Alarm {
 		{Name: "queue-old", Title: "A queue has an old message", Record: "watch", Field: "oldest", Most: true, Window: 2, Above: 3600, Severity: "high",
 			Do: "Nobody takes from it. vodctl doctor says whether its event stream has stopped, the function fails or the queue is longer than the rate."},
 		{Name: "dead-letters-wait", Title: "Dead letters wait", Record: "watch", Field: "dead", Most: true, Window: 2, Severity: "medium",
-			Do: "vodctl dlq list. Letters that no function wrote were put there by the platform: their function did not even start."},
+			Do: "vodctl dlq list. Those that no function wrote were put there by the platform: their function did not even start."},
 		{Name: "callbacks-refused", Title: "Callbacks are refused", Record: "callback refused", Where: "status = '403'", Window: 1, Above: 10, Severity: "high",
 			Do: "VOD signs with a key or an address that the function does not have: vodctl doctor compares both, vodctl help keys changes them. A few are strangers knocking."},
 		{Name: "callbacks-not-passed", Title: "Callbacks could not be put into their queue", Record: "callback not passed on", Window: 1, Above: 3, Severity: "high",

@@ -72,30 +72,7 @@ func (p *Patient) compareRights(r Role, duty []byte, have []account.Policy) Find
 	if err != nil {
 		return doubt("take this program's release anew", "functions/%s: %v", r.File, err)
 	}
-	var lacks, beyond []string
-	for _, n := range need {
-		mine := p.here(n)
-		withheld := slices.ContainsFunc(deny, func(d grant) bool {
-			return d.covers(mine) || (n.covers(d) || mine.covers(d)) && !p.anyCovers(never, d)
-		})
-		if withheld || !slices.ContainsFunc(allow, func(g grant) bool { return g.covers(mine) }) {
-			lacks = append(lacks, n.action)
-		}
-	}
-	for _, g := range allow {
-		if !p.anyCovers(need, g) {
-			beyond = append(beyond, g.action)
-		}
-	}
-	for _, n := range never {
-		mine := p.here(n)
-		if len(beyond) > 0 && !strings.Contains(beyond[0], " below ") {
-			break // wider rights say enough
-		}
-		if !slices.ContainsFunc(deny, func(d grant) bool { return d.covers(mine) }) && slices.ContainsFunc(allow, func(g grant) bool { return g.covers(mine) }) {
-			beyond = append(beyond, n.action+" below "+path.Base(strings.TrimSuffix(n.resource, "/*"))+"/")
-		}
-	}
+	lacks, beyond := p.lacking(need, never, allow, deny), p.beyond(need, never, allow, deny)
 	slices.Sort(lacks)
 	slices.Sort(beyond)
 	lacks, beyond = slices.Compact(lacks), slices.Compact(beyond)
@@ -108,6 +85,41 @@ func (p *Patient) compareRights(r Role, duty []byte, have []account.Policy) Find
 		return doubt("look at its conditions yourself", "has conditions or exceptions, which were not weighed")
 	}
 	return ok("has functions/%s and no more", r.File)
+}
+
+// lacking are the actions of a duty that are not allowed, or denied where the duty is not.
+func (p *Patient) lacking(need, never, allow, deny []grant) (lacks []string) {
+	for _, n := range need {
+		mine := p.here(n)
+		withheld := slices.ContainsFunc(deny, func(d grant) bool {
+			return d.covers(mine) || (n.covers(d) || mine.covers(d)) && !p.anyCovers(never, d)
+		})
+		if withheld || !slices.ContainsFunc(allow, func(g grant) bool { return g.covers(mine) }) {
+			lacks = append(lacks, n.action)
+		}
+	}
+	return lacks
+}
+
+// beyond are the actions that are allowed and no part of a duty, or else those that it denies
+// and nobody does.
+func (p *Patient) beyond(need, never, allow, deny []grant) (beyond []string) {
+	for _, g := range allow {
+		if !p.anyCovers(need, g) {
+			beyond = append(beyond, g.action)
+		}
+	}
+	if len(beyond) > 0 {
+		return beyond
+	}
+	for _, n := range never {
+		mine := p.here(n)
+		covers := func(g grant) bool { return g.covers(mine) }
+		if !slices.ContainsFunc(deny, covers) && slices.ContainsFunc(allow, covers) {
+			beyond = append(beyond, n.action+" below "+path.Base(strings.TrimSuffix(n.resource, "/*"))+"/")
+		}
+	}
+	return beyond
 }
 
 // anyCovers says that one of the grants of a file covers g, as it stands or for this account.

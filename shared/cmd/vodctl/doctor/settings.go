@@ -93,7 +93,7 @@ func notices(_ context.Context, p *Patient) []Finding {
 	}
 	switch {
 	case url == "":
-		return []Finding{doubt("set NOTIFY_URL and deploy: nights, incidents, stopped streams and old queues are told there", "nobody is told: NOTIFY_URL is not set")}
+		return []Finding{doubt("set NOTIFY_URL and deploy: nights, incidents, old queues and dead letters are reported there", "nothing is reported: NOTIFY_URL is not set")}
 	case key == "":
 		return []Finding{doubt("set NOTIFY_KEY, so that the receiver can tell them from others'", "sent, and not signed")}
 	}
