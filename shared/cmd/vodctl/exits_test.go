@@ -84,6 +84,17 @@ func TestEveryCommandEndsByOneConvention(t *testing.T) {
 		"state check":           {"0 state check"},
 		"state compact":         {"0 state compact", "2 state compact --older 1"},
 		"state expire":          {"0 state expire"},
+		"library summary":       {"0 library summary", "1 library summary --library " + missing, "2 library summary --by nothing"},
+		"library find":          {"0 library find width>99999", "2 library find", "1 library find true --library " + missing},
+		"library problems":      {"0 library problems", "1 library problems --library " + missing},
+		"media":                 {"2 media", "2 media delete-video " + gone, "1 media get-video-info " + gone},
+		"edit":                  {"2 edit", "1 edit " + missing},
+		"tags list":             {"0 tags list", "1 tags list --library " + missing},
+		"tags rename":           {"2 tags rename one"},
+		"tags merge":            {"2 tags merge one"},
+		"tags remove":           {"2 tags remove"},
+		"doctor":                {"1 doctor --manifest " + missing},
+		"metrics":               {"0 metrics"},
 		"setup":                 {"0 setup --plan", "2 setup"},
 	}
 	n := 0

@@ -178,6 +178,9 @@ func named(group *cobra.Command) {
 // noneEmpty refuses what is there and says nothing, as "$PLAN" does in a script that did not set
 // it: left out, an argument is the latest plan, and a filter is everything.
 func noneEmpty(cmd *cobra.Command, args []string) error {
+	if cmd.Name() == cobra.ShellCompRequestCmd || cmd.Name() == cobra.ShellCompNoDescRequestCmd {
+		return nil // what is completed may be empty yet
+	}
 	var faults []error
 	refuse := func(name string) { faults = append(faults, fmt.Errorf("%w: %s is empty", errUsage, name)) }
 	use, _, _ := strings.Cut(cmd.Use, " --")

@@ -93,7 +93,7 @@ func alarmsTopic() *cobra.Command {
 	var b strings.Builder
 	b.WriteString("What raises an alarm, and what to do.\n\nfunctions/alarms.json has these as rules over the functions' log store, and charts for a dashboard.\nNOTIFY_URL tells of a night's incidents, an old queue and growing dead letters by itself.\n")
 	for _, alarm := range doctor.Alarms() {
-		fmt.Fprintf(&b, "\n%s (%s, looks back %d h)\n    %s.\n    %s\n", alarm.Name, alarm.Severity, alarm.Window, alarm.Title, alarm.Do)
+		fmt.Fprintf(&b, "\n%s (%s, looks back %d h)\n    %s.\n    %s", alarm.Name, alarm.Severity, alarm.Window, alarm.Title, wrapped(alarm.Do, 100))
 	}
 	return &cobra.Command{Use: "alarms", Short: "What raises an alarm, and what to do", Long: strings.TrimSpace(b.String())}
 }
