@@ -106,8 +106,8 @@ conformance: ## what the local cloud emulates, tried by the official clients, ro
 	CONFORMANCE=1 $(GO) test -count=1 -v -timeout=15m -run=TestMatrix ./shared/localcloud/probe
 
 .PHONY: soak
-soak: build ## the long proofs: audit of metadata, a million random batches, 300 runs of 90 nights, 1,000 nights, every interleaving, 100,000 tagged
-	SOAK=1 $(GO) test -v -run='TestAudit|TestRandomBatches|TestATrickle|TestSimulatedNights|TestEveryInterleaving|TestANightCosts|TestABackfillRuns|TestEventsByCallback|TestNoMessageKeeps|TestNoChangeIsLost|TestRememberedAssets|TestAFlood' -timeout=100m ./functions/... ./shared/act/... ./shared/cmd/... ./shared/decide/removal
+soak: build ## the long proofs: audit of metadata, a million random batches, 300 runs of 90 nights, 300 years of moves, 1,000 nights, every interleaving, 100,000 tagged
+	SOAK=1 $(GO) test -v -run='TestAudit|TestRandomBatches|TestATrickle|TestSimulatedNights|TestSimulatedYears|TestEveryInterleaving|TestANightCosts|TestABackfillRuns|TestEventsByCallback|TestNoMessageKeeps|TestNoChangeIsLost|TestRememberedAssets|TestAFlood' -timeout=100m ./functions/... ./shared/act/... ./shared/cmd/... ./shared/decide/removal
 
 # Each fuzz target of the local cloud is found by its name, so that none is forgotten.
 FUZZTIME  := 60s
