@@ -31,7 +31,7 @@ func (a *tool) sayHalted(ctx context.Context, o state.Objects) error {
 	h, err := removal.HaltState(ctx, o)
 	switch {
 	case err != nil:
-		return a.warn("whether removal is halted cannot be told, so nothing is removed: %s", err)
+		return a.warn("whether removal is halted is not known, so nothing is removed: %s", err)
 	case h.Halted:
 		return a.warn("removal is halted since %s by %s%s: nothing of it goes before vodctl resume", a.when(h.At), h.By, beside(h.Reason))
 	}

@@ -36,7 +36,9 @@ without one may still get it, and deletions from elsewhere are somebody else's.`
 
 func (a *tool) reconcile(ctx context.Context) error {
 	return a.withState(ctx, func(_ *boot.App, o *state.Store) error {
-		days, err := removal.Reconcile(ctx, o)
+		reading := a.counting(o, " objects")
+		days, err := removal.Reconcile(ctx, reading)
+		reading.bar.end()
 		if err != nil {
 			return err
 		}
@@ -91,7 +93,9 @@ func (a *tool) verify(ctx context.Context, full, point bool) error {
 		case full:
 			check = removal.VerifyLedger
 		}
-		r, err := check(ctx, o)
+		reading := a.counting(o, " objects")
+		r, err := check(ctx, reading)
+		reading.bar.end()
 		if err != nil {
 			return err
 		}
@@ -114,7 +118,9 @@ func (a *tool) ledgerReport(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		r, err := removal.VerifyLedger(ctx, o)
+		reading := a.counting(o, " objects")
+		r, err := removal.VerifyLedger(ctx, reading)
+		reading.bar.end()
 		if err != nil {
 			return err
 		}

@@ -143,7 +143,7 @@ func (s *overview) ofState(ctx context.Context, app *boot.App, absent bool) {
 	o := app.State
 	var err error
 	if s.Halt.Halt, err = removal.HaltState(ctx, o); err != nil {
-		s.Halt.Problem = "whether removal is halted cannot be told, so nothing is removed: " + err.Error()
+		s.Halt.Problem = "whether removal is halted is not known, so nothing is removed: " + err.Error()
 	}
 	if s.Journal.Newest, err = edits.ReadNewest(ctx, o); err != nil {
 		s.Journal.Problem = err.Error()

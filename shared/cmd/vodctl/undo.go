@@ -40,7 +40,7 @@ func undoCommand(a *tool) *cobra.Command {
 }
 
 func (a *tool) listRuns(ctx context.Context, o state.Objects) error {
-	journal := &counted{Objects: o, bar: a.progress(" journal entries")}
+	journal := a.counting(o, " journal entries")
 	runs, err := edit.Runs(ctx, journal)
 	journal.bar.end()
 	if err != nil {
@@ -75,7 +75,7 @@ func counts(of map[string]int) string {
 }
 
 func (a *tool) undo(ctx context.Context, app *boot.App, o *state.Store, run string, yes bool) error {
-	journal := &counted{Objects: o, bar: a.progress(" journal entries")}
+	journal := a.counting(o, " journal entries")
 	reversals, err := edit.Undo(ctx, app.VOD, journal, run, time.Now())
 	journal.bar.end()
 	if err != nil {
@@ -125,6 +125,11 @@ type counted struct {
 	state.Objects
 	bar *progress
 	n   int
+}
+
+// counting counts what is read, for work that reads much.
+func (a *tool) counting(o state.Objects, of string) *counted {
+	return &counted{Objects: o, bar: a.progress(of)}
 }
 
 // Read is state.Objects.Read.
