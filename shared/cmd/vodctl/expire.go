@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vodcurator/shared/act/deliver"
+	"vodcurator/shared/boot"
 	"vodcurator/shared/boot/night"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/report"
@@ -95,14 +96,7 @@ func (a *tool) expire(ctx context.Context, w lastDay) error {
 	all, send, of, problems := w.plan(policy, day, answers)
 	failed := 0
 	if w.yes && problems == 0 && len(send) > 0 {
-		deliver.Stamp(send, time.Now().UTC().Truncate(time.Millisecond))
-		// What keeps a call from its end is the reason of each change that it did not send.
-		outcomes, _ := app.Sender().Send(ctx, send)
-		for n, o := range outcomes {
-			if !all[of[n]].sent(o) {
-				failed++
-			}
-		}
+		failed = sendDays(ctx, app, send, all, of)
 	}
 	if err := a.printLastDays(all); err != nil {
 		return err
@@ -116,6 +110,19 @@ func (a *tool) expire(ctx context.Context, w lastDay) error {
 		return a.listedOnly()
 	}
 	return nil
+}
+
+// sendDays sends the changes, and counts those that were not sent.
+func sendDays(ctx context.Context, app *boot.App, send []video.Change, all []lastDayOf, of []int) (failed int) {
+	deliver.Stamp(send, time.Now().UTC().Truncate(time.Millisecond))
+	// What keeps a call from its end is the reason of each change that it did not send.
+	outcomes, _ := app.Sender().Send(ctx, send)
+	for n, o := range outcomes {
+		if !all[of[n]].sent(o) {
+			failed++
+		}
+	}
+	return failed
 }
 
 // plan says what each asset needs: the changes, and of which asset each is.

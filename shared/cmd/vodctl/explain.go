@@ -76,36 +76,9 @@ func addMoves(ctx context.Context, app *boot.App, o state.Objects, moves *retent
 
 func (a *tool) explainPlan(ctx context.Context, plan string, ids []video.ID) error {
 	return a.withState(ctx, func(app *boot.App, o *state.Store) error {
-		policy, err := night.Policy(ctx, app)
+		all, p, err := a.judged(ctx, app, o, plan, ids)
 		if err != nil {
 			return err
-		}
-		p, err := a.findPlan(ctx, app, o, plan)
-		if err != nil && (plan != "" || !errors.Is(err, video.ErrNotFound)) {
-			return err
-		}
-		if p.Created.IsZero() {
-			if p.Created, err = now(ctx, app); err != nil {
-				return err
-			}
-		}
-		inputs, err := loadInputs(ctx, app, o, policy, p.Created)
-		if err != nil {
-			return err
-		}
-		if err := policy.CheckInputs(inputs); err != nil {
-			if err := a.warn("nothing would be removed at all: %s", err); err != nil {
-				return err
-			}
-		}
-		all, err := verdicts(ctx, app, o, policy.For(p.Duty), inputs, p, ids)
-		if err != nil {
-			return err
-		}
-		if moves := policy.Moves(); moves != nil && p.Duty == retention.Removing {
-			if err := addMoves(ctx, app, o, moves, inputs, p, all); err != nil {
-				return err
-			}
 		}
 		unknown, err := a.whereabouts(ctx, o, all)
 		if err != nil {
@@ -124,6 +97,37 @@ func (a *tool) explainPlan(ctx context.Context, plan string, ids []video.ID) err
 		}
 		return err
 	})
+}
+
+// judged is what the policy makes of assets for the moment of a plan; without one, for now.
+func (a *tool) judged(ctx context.Context, app *boot.App, o *state.Store, plan string, ids []video.ID) ([]verdict, removal.Plan, error) {
+	policy, err := night.Policy(ctx, app)
+	if err != nil {
+		return nil, removal.Plan{}, err
+	}
+	p, err := a.findPlan(ctx, app, o, plan)
+	if err != nil && (plan != "" || !errors.Is(err, video.ErrNotFound)) {
+		return nil, p, err
+	}
+	if p.Created.IsZero() {
+		if p.Created, err = now(ctx, app); err != nil {
+			return nil, p, err
+		}
+	}
+	inputs, err := loadInputs(ctx, app, o, policy, p.Created)
+	if err != nil {
+		return nil, p, err
+	}
+	if err := policy.CheckInputs(inputs); err != nil {
+		if err := a.warn("nothing would be removed at all: %s", err); err != nil {
+			return nil, p, err
+		}
+	}
+	all, err := verdicts(ctx, app, o, policy.For(p.Duty), inputs, p, ids)
+	if moves := policy.Moves(); err == nil && moves != nil && p.Duty == retention.Removing {
+		err = addMoves(ctx, app, o, moves, inputs, p, all)
+	}
+	return all, p, err
 }
 
 // whereabouts says of assets that cannot be read whether the ledger has removed them, and

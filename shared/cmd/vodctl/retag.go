@@ -14,6 +14,7 @@ import (
 	"vodcurator/shared/act/edit"
 	"vodcurator/shared/act/tag"
 	"vodcurator/shared/boot"
+	"vodcurator/shared/decide/tagging"
 	"vodcurator/shared/report"
 	"vodcurator/shared/video"
 )
@@ -96,33 +97,13 @@ func (a *tool) retag(ctx context.Context, r retag) error {
 	if query.CreatedTo.IsZero() {
 		query.CreatedTo = at // what arrives meanwhile is the functions' business
 	}
-	var library interface {
-		tag.Library
-		tag.Searcher
-		Categories(ctx context.Context) ([]video.Category, error)
-	} = app.VOD
-	if r.library != "" {
-		if library, err = a.openSnapshot(ctx, r.library); err != nil {
-			return err
-		}
+	library, err := a.source(ctx, app, r, query)
+	if err != nil {
+		return err
 	}
-	if query.Kind != video.KindImage { // which have a tree of their own
-		if err := knownCategory(ctx, library, query.Category); err != nil {
-			return err
-		}
-	}
-	t := tag.Tagger{Library: library, Rules: rules, Reach: app.Reach(), Memory: remembered(app)}
-	if r.labels {
-		t.Labels = app.VOD
-	}
-	switch {
-	case !r.yes:
-	case app.MetadataQueue != "":
-		t.Writer = tag.Queued{To: asking{app.Sender(), rules.Version}}
-	default:
-		if t.Writer, err = newWriter(app, rules); err != nil {
-			return err
-		}
+	t, err := r.tagger(app, library, rules)
+	if err != nil {
+		return err
 	}
 	hits := r.hits(ctx, library, query, state)
 	if r.ids != "" {
@@ -170,6 +151,46 @@ func (r retag) hits(ctx context.Context, library tag.Searcher, query video.Query
 			}
 		}
 	}
+}
+
+// retagged is what retag needs of the library, or of a snapshot of it.
+type retagged interface {
+	tag.Library
+	tag.Searcher
+	Categories(ctx context.Context) ([]video.Category, error)
+}
+
+// source is where the assets are, which has to have the category that is asked for.
+func (a *tool) source(ctx context.Context, app *boot.App, r retag, query video.Query) (retagged, error) {
+	var library retagged = app.VOD
+	if r.library != "" {
+		s, err := a.openSnapshot(ctx, r.library)
+		if err != nil {
+			return nil, err
+		}
+		library = s
+	}
+	if query.Kind == video.KindImage { // these have a tree of their own
+		return library, nil
+	}
+	return library, knownCategory(ctx, library, query.Category)
+}
+
+// tagger runs the rules, and writes by whoever is the library's writer.
+func (r retag) tagger(app *boot.App, library tag.Library, rules *tagging.Rules) (tag.Tagger, error) {
+	t := tag.Tagger{Library: library, Rules: rules, Reach: app.Reach(), Memory: remembered(app)}
+	if r.labels {
+		t.Labels = app.VOD
+	}
+	var err error
+	switch {
+	case !r.yes:
+	case app.MetadataQueue != "":
+		t.Writer = tag.Queued{To: asking{app.Sender(), rules.Version}}
+	default:
+		t.Writer, err = newWriter(app, rules)
+	}
+	return t, err
 }
 
 // right says what is missing where retag writes by itself and may not.

@@ -293,13 +293,10 @@ func (s *overview) advise() {
 		say("vodctl state check", "the halt cannot be read")
 	}
 	for _, p := range s.Plans {
-		switch {
-		case p.Status == removal.PlanPlanned && p.Items > 0:
-			say("vodctl plan show "+p.ID, "it waits for an approval until "+p.Expires.Format(report.Moment))
-			say("vodctl approve "+p.ID, "if it is right")
-		case p.Status == removal.PlanRefused:
-			say("vodctl plan show "+p.ID, "it was refused: "+p.Detail.Why)
-		}
+		s.Next = append(s.Next, p.next()...)
+	}
+	if !s.Used {
+		say("vodctl setup --plan", "nothing is known of what has run: deploy it, or set STATE to the functions'")
 	}
 	for _, q := range s.Queues {
 		if q.For == "DEAD_LETTER_QUEUE" && q.Waiting+q.Delayed > 0 {
@@ -314,6 +311,17 @@ func (s *overview) advise() {
 			say("vodctl help operations", "purgeplan has made no plan since "+f.At.Format(report.Moment)+": look at its log")
 		}
 	}
+}
+
+// next are the commands that a plan waits for.
+func (f planFacts) next() []next {
+	switch show := "vodctl plan show " + f.ID; {
+	case f.Status == removal.PlanPlanned && f.Items > 0:
+		return []next{{show, "it waits for an approval until " + f.Expires.Format(report.Moment)}, {"vodctl approve " + f.ID, "if it is right"}}
+	case f.Status == removal.PlanRefused:
+		return []next{{show, "it was refused: " + f.Detail.Why}}
+	}
+	return nil
 }
 
 func (a *tool) printStatus(s overview) error {

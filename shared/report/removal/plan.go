@@ -54,24 +54,7 @@ func Plan(w io.Writer, p stored.Plan) error {
 	}
 	e.table(biggest)
 	e.more(p.Items-len(p.Biggest), "vodctl plan show "+p.ID+" -o csv")
-	var kept []string
-	for _, why := range slices.Sorted(maps.Keys(p.Kept)) {
-		kept = append(kept, fmt.Sprintf("%s %s", report.Number(p.Kept[why]), why))
-	}
-	if len(kept) > 0 {
-		e.say("\n  Looked at and kept: %s", strings.Join(kept, ", "))
-	}
-	near := report.NewTable("kept", "part", "rule", "why", "reason")
-	for _, k := range p.Near {
-		near.Row(k.ID, part(k.Kind, k.Part), k.Rule, k.Why, report.Cut(k.Reason, 60))
-	}
-	e.table(near)
-	if looked := len(p.Near); looked > 0 {
-		for _, n := range p.Kept {
-			looked -= n
-		}
-		e.more(-looked, "vodctl plan explain ID")
-	}
+	e.kept(p)
 	if len(p.Odd) > 0 {
 		e.say("\n  Set aside and kept, since they cannot be judged:")
 	}
@@ -82,6 +65,26 @@ func Plan(w io.Writer, p stored.Plan) error {
 		e.say("\n  %s in their grace: vodctl pending", report.Count(p.PendingItems, "item"))
 	}
 	return e.err
+}
+
+// kept tells why the rest stays, and of the nearest each.
+func (l *lines) kept(p stored.Plan) {
+	var kept []string
+	looked := 0
+	for _, why := range slices.Sorted(maps.Keys(p.Kept)) {
+		kept = append(kept, fmt.Sprintf("%s %s", report.Number(p.Kept[why]), why))
+		looked += p.Kept[why]
+	}
+	if len(kept) > 0 {
+		l.say("\n  Looked at and kept: %s", strings.Join(kept, ", "))
+	}
+	near := report.NewTable("kept", "part", "rule", "why", "reason")
+	for _, k := range p.Near {
+		near.Row(k.ID, part(k.Kind, k.Part), k.Rule, k.Why, report.Cut(k.Reason, 60))
+	}
+	if l.table(near); len(p.Near) > 0 {
+		l.more(looked-len(p.Near), "vodctl plan explain ID")
+	}
 }
 
 // work tells what applying the plan costs in calls and time.
