@@ -88,12 +88,15 @@ func metricsList() string {
 	return b.String()
 }
 
+// topicWidth is how wide the text of a page is, without what stands before it.
+const topicWidth = 100
+
 // alarmsTopic is what vodctl help alarms shows.
 func alarmsTopic() *cobra.Command {
 	var b strings.Builder
-	b.WriteString("What raises an alarm, and what to do.\n\nfunctions/alarms.json has these as rules over the functions' log store, and charts for a dashboard.\nNOTIFY_URL tells of a night's incidents, an old queue and growing dead letters by itself.\n")
+	b.WriteString("What raises an alarm, and what to do.\n\nfunctions/alarms.json has these as rules over the functions' log store, and charts for a dashboard.\nNOTIFY_URL hears of a night's incidents, an old queue and dead letters by itself.\n")
 	for _, alarm := range doctor.Alarms() {
-		fmt.Fprintf(&b, "\n%s (%s, looks back %d h)\n    %s.\n    %s", alarm.Name, alarm.Severity, alarm.Window, alarm.Title, wrapped(alarm.Do, 100))
+		fmt.Fprintf(&b, "\n%s (%s, looks back %d h)\n    %s.\n    %s", alarm.Name, alarm.Severity, alarm.Window, alarm.Title, wrapped(alarm.Do, topicWidth))
 	}
 	return &cobra.Command{Use: "alarms", Short: "What raises an alarm, and what to do", Long: strings.TrimSpace(b.String())}
 }
