@@ -206,7 +206,7 @@ func waits(ctx context.Context, o state.Objects, policy *retention.Policy, p rem
 	switch {
 	case status == removal.PlanApproved, status == removal.PlanRunning:
 		from, asked = detail.At, true
-	case status == removal.PlanPlanned && policy != nil && policy.SelfApproving && p.Policy == policy.Hash:
+	case status == removal.PlanPlanned && p.SelfApproved(policy) && p.Policy == policy.Hash:
 		from = p.Created
 	default:
 		return time.Time{}, false, nil

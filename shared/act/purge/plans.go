@@ -3,6 +3,7 @@ package purge
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -160,7 +161,7 @@ func (r *run) consent(ctx context.Context, p removal.Plan) (consent, error) {
 		return consent{bad: "its approval is corrupt or does not fit it: withdraw the plan, and approve the next one"}, nil
 	case !errors.Is(err, video.ErrNotFound):
 		return consent{}, err
-	case !r.Policy.SelfApproving:
+	case !p.SelfApproved(r.Policy):
 		return consent{}, nil
 	}
 	first, begun, err := removal.FirstRun(ctx, r.State, p.ID)
@@ -199,7 +200,7 @@ func (r *run) apply(ctx context.Context, p plan) (Applied, error) {
 		return Applied{}, err
 	case c.bad != "":
 		return a.refuse(removal.IncidentCorrupt, c.bad), nil
-	case c.by == "" && r.Policy.SelfApproving && p.ID != r.latest.ID:
+	case c.by == "" && p.SelfApproved(r.Policy) && p.ID != r.latest.ID:
 		return Applied{}, r.tidy(ctx, p) // the latest stands in for it
 	}
 	return r.applyWith(ctx, p, c, a)
@@ -218,6 +219,9 @@ func (r *run) applyWith(ctx context.Context, p plan, c consent, a Applied) (Appl
 		return a.unlisted(err)
 	case c.by == "":
 		a.Status, a.Why = Waiting, "not approved"
+		if n := p.Unreadable(); n > 0 && r.Policy.SelfApproving {
+			a.Why = fmt.Sprintf("not approved: nobody could play %d of its assets afterwards, and that is for a person to approve", n)
+		}
 		return a, r.tidy(ctx, p)
 	case len(portion.over) > 0: // somebody expects it to be applied
 		if err := r.tidy(ctx, p); err != nil {

@@ -159,6 +159,7 @@ func (p *Policy) Warnings() (all []string) {
 	if p == nil || p.Duty == Moving { // its file's other policy tells it
 		return nil
 	}
+	all = p.Prices.warnings()
 	var missing []string
 	for _, tag := range builtIn.tags {
 		if !slices.Contains(p.holds.tags, tag) {

@@ -28,7 +28,8 @@ type Survivor struct {
 // Claim is an item that a quota would take. Bytes is what the media counts for.
 type Claim struct {
 	Quota int  `json:"quota"`
-	Old   bool `json:"old"` // old enough to go
+	Old   bool `json:"old"`           // old enough to go
+	Why   Why  `json:"why,omitempty"` // it stays all the same, where that is not its age
 	Item  Item `json:"item"`
 }
 
@@ -70,14 +71,41 @@ func (q *quota) judge(c *facts, v *Verdict, index int) {
 		return
 	}
 	item := Item{ID: v.ID, Kind: Whole, Bytes: bytes, Rule: q.name, Reason: fmt.Sprintf("%s since %s, limit %s", days(age), uploaded, days(q.olderThan))}
-	old := age > q.olderThan
-	if q.move != nil {
-		item.Kind, item.Part, item.To = Move, q.move.scope, q.move.to
-		source, _ := parts(c.m.StorageClass)
-		_, early := (&mover{}).tooEarly(c, source)
-		old = old && early == "" && coldness(source) <= coldness(q.move.to)
+	claim := Claim{Quota: index, Old: age > q.olderThan, Item: item}
+	if q.move == nil || q.moves(c, v, &claim) {
+		v.Claims = append(v.Claims, claim)
 	}
-	v.Claims = append(v.Claims, Claim{Quota: index, Old: old, Item: item})
+}
+
+// moves makes the claim one of a move. Of a quota that moves source files only these take
+// room, and one that has to stay readable takes none.
+func (q *quota) moves(c *facts, v *Verdict, claim *Claim) bool {
+	item := &claim.Item
+	item.Kind, item.Part, item.To = Move, q.move.scope, q.move.to
+	source, rest := parts(c.m.StorageClass)
+	if q.move.scope == SourcePart {
+		if rest != "Standard" {
+			c.doubt(v, Keep{Rule: q.name, Reason: wholeIn(c.m.StorageClass)})
+			return false
+		}
+		file, ok := (&mover{name: q.name, need: sourceNeed{goodStreams: 1}}).sourceFile(c, v, *q.move, item.Reason)
+		if !ok {
+			return false
+		}
+		if item.Bytes, item.Reason = file.Bytes, file.Reason; item.Bytes == Unknown {
+			c.doubt(v, Keep{Rule: q.name, Reason: "the size of its source file is unknown, so it does not count"}, "source.size")
+			return false
+		}
+	}
+	switch due, early := (&mover{}).tooEarly(c, source); {
+	case early != "" && due.IsZero():
+		claim.Old, claim.Why, item.Reason = false, Doubt, early
+	case early != "":
+		claim.Old, item.Reason = false, early
+	case coldness(source) > coldness(q.move.to):
+		claim.Old, claim.Why, item.Reason = false, Doubt, fmt.Sprintf("its source file is in %s, which is colder than %s", source, q.move.to)
+	}
+	return true
 }
 
 // counted says that it is known which bytes are there: whether the source file is gone, and
@@ -184,7 +212,7 @@ func (p *Policy) Settle(t *Tally, v Verdict) Verdict {
 		case total <= q.above:
 			v.Keeps = append(v.Keeps, Keep{ID: v.ID, Rule: q.name, Why: InQuota, Reason: fmt.Sprintf("%d bytes are left, %d allowed", total, q.above)})
 		case !c.Old:
-			v.Keeps = append(v.Keeps, Keep{ID: v.ID, Rule: q.name, Why: Young, Reason: c.Item.Reason})
+			v.Keeps = append(v.Keeps, Keep{ID: v.ID, Rule: q.name, Why: cmp.Or(c.Why, Young), Reason: c.Item.Reason})
 		default:
 			item := c.Item
 			item.Reason += fmt.Sprintf("; %d bytes counted, %d allowed", total, q.above)

@@ -213,6 +213,9 @@ func (r *mover) stay(c *facts, v *Verdict, ago time.Duration) {
 		r.take(c, v, rung{to: "Standard", scope: AllParts}, because)
 		return
 	}
+	if source, rest := parts(c.m.StorageClass); r.restore && source != rest {
+		because += fmt.Sprintf("; its source file alone is in %s and stays there: restore takes back whole assets, and its streams play from %s", source, rest)
+	}
 	v.Keeps = append(v.Keeps, Keep{ID: v.ID, Rule: r.name, Why: Needed, Reason: because})
 }
 
@@ -261,7 +264,7 @@ func (r *mover) take(c *facts, v *Verdict, g rung, because string) bool {
 	case g.scope == AllParts && coldness(g.to) > 0 && coldness(source) > coldness(g.to):
 		return keep(Doubt, fmt.Sprintf("its source file is in %s, which is colder than %s", source, g.to), time.Time{})
 	case g.scope == SourcePart && rest != "Standard":
-		return keep(Doubt, fmt.Sprintf("the whole asset is in %s, and VOD tells one class of an asset only", class), time.Time{})
+		return keep(Doubt, wholeIn(class), time.Time{})
 	}
 	if g.scope == SourcePart {
 		file, ok := r.sourceFile(c, v, g, because)
@@ -270,11 +273,18 @@ func (r *mover) take(c *facts, v *Verdict, g rung, because string) bool {
 		}
 		because, bytes = file.Reason, file.Bytes
 	}
-	if due, why := r.tooEarly(c, source); why != "" {
+	switch due, why := r.tooEarly(c, source); {
+	case why != "" && due.IsZero():
+		return keep(Doubt, why, due)
+	case why != "":
 		return keep(Young, why, due)
 	}
 	v.Items = append(v.Items, Item{ID: v.ID, Kind: Move, Part: g.scope, To: g.to, Early: r.early, Bytes: bytes, Rule: r.name, Reason: because})
 	return true
+}
+
+func wholeIn(class string) string {
+	return fmt.Sprintf("the whole asset is in %s, and VOD tells one class of an asset only", class)
 }
 
 // sourceFile says what moving the source file moves. One that becomes unreadable needs

@@ -41,8 +41,8 @@ func (b builder) moving(p *Policy, doc document, text []byte) {
 		}
 		path := fmt.Sprintf("$.quotas[%d]", i)
 		out := b.quota(path, q)
-		b.class(path+".move.to", q.Move.To)
-		out.move = &rung{to: q.Move.To, scope: AllParts}
+		to := b.rung(path+".move", rungDoc{To: q.Move.To, Scope: q.Move.Scope})
+		out.move = &to
 		m.quotas = append(m.quotas, out)
 	}
 	p.moving = m
@@ -56,26 +56,6 @@ func (b builder) moving(p *Policy, doc document, text []byte) {
 	if doc.Holds.Move {
 		m.holds, m.HoldList = holds{}, ""
 	}
-	if m.archives() { // nobody can view those, so a person has to look at that very plan
-		m.SelfApproving = false
-	}
-}
-
-// archives says that a rule makes whole assets unreadable.
-func (p *Policy) archives() bool {
-	for _, r := range p.movers {
-		for _, g := range r.rungs {
-			if g.scope == AllParts && !readable(g.to) {
-				return true
-			}
-		}
-	}
-	for _, q := range p.quotas {
-		if !readable(q.move.to) {
-			return true
-		}
-	}
-	return false
 }
 
 func (b builder) class(path, class string) {
@@ -92,7 +72,9 @@ func (b builder) mover(path string, r ruleDoc, usage bool) *mover {
 	}
 	path += ".move"
 	b.oneOf(path+".unlisted", d.Unlisted, "idle", "unknown")
-	b.notNegative(path+".source.good_streams", d.Source.GoodStreams)
+	if b.f.Has(path+".source.good_streams") && d.Source.GoodStreams < 1 {
+		b.f.Add(path+".source.good_streams", "is below 1, and nothing would play while the source file cannot be read", "leave it out for 1; scope: all moves assets that nobody has to play")
+	}
 	b.notNegative(path+".source.min_height", d.Source.MinHeight)
 	b.moverGoesTogether(path, r, usage)
 	if d.To != "" || d.Scope != "" {

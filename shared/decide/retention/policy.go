@@ -193,7 +193,8 @@ type quotaDoc struct {
 	Above     size   `yaml:"above"`
 	OlderThan span   `yaml:"older_than"`
 	Move      *struct {
-		To string `yaml:"to"`
+		To    string `yaml:"to"`
+		Scope string `yaml:"scope"`
 	} `yaml:"move"`
 }
 
@@ -622,6 +623,10 @@ func (p *Policy) tests(f *rule.File, tests []testDoc) {
 	media := make([]rule.Sample, len(tests))
 	above := map[int64]int64{}
 	for i, t := range tests {
+		path := fmt.Sprintf("$.tests[%d]", i)
+		f.CheckSample(path+".media", t.Media)
+		f.CheckDays(path+".viewed_days", t.Viewed)
+		f.CheckDays(path+".class_days", t.Entered)
 		media[i] = t.Media
 		above[t.Media.Media().Category] = -1
 	}
@@ -643,16 +648,10 @@ func (p *Policy) tests(f *rule.File, tests []testDoc) {
 func (p *Policy) test(f *rule.File, path string, t testDoc, above map[int64]int64) {
 	m := t.Media.Media()
 	at := Inputs{Now: rule.SampleTime, Above: above, Viewed: func(video.ID) (time.Time, bool) {
-		if t.Viewed == nil {
-			return time.Time{}, false
-		}
-		return rule.SampleTime.Add(-time.Duration(*t.Viewed * float64(day))), true
+		return rule.Ago(t.Viewed), t.Viewed != nil
 	}, Entered: func(video.ID) (string, time.Time, bool) {
 		class, _ := parts(m.StorageClass)
-		if t.Entered == nil {
-			return "", time.Time{}, false
-		}
-		return class, rule.SampleTime.Add(-time.Duration(*t.Entered * float64(day))), true
+		return class, rule.Ago(t.Entered), t.Entered != nil
 	}}
 	removes, moves := f.Has(path+".removes"), f.Has(path+".moves")
 	if !removes && !moves {

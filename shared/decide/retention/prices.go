@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"regexp"
 	"slices"
+	"sync"
 	"time"
 
 	"vodcurator/shared/decide/rule"
@@ -22,6 +24,7 @@ var minimum = map[string]time.Duration{"IA": 30 * day, "Archive": 60 * day, "Col
 // what has no price there is never taken for free. A gigabyte is 10^9 bytes.
 type Prices struct {
 	Currency  string             `json:"currency,omitempty"`
+	Read      time.Time          `json:"read,omitzero"`       // the day on which somebody read them
 	PerGB     map[string]float64 `json:"perGb,omitempty"`     // stored for a month
 	Retrieval map[string]float64 `json:"retrieval,omitempty"` // a gigabyte that leaves the class
 	PerMove   map[string]float64 `json:"perMove,omitempty"`   // ten thousand moves into the class
@@ -36,8 +39,12 @@ type pricesDoc struct {
 }
 
 func (b builder) prices(d pricesDoc) Prices {
-	if _, err := time.Parse(time.DateOnly, d.Read); d.Read != "" && err != nil {
-		b.f.Add("$.prices.read", fmt.Sprintf("%q is no date", d.Read), "write it as 2026-12-31")
+	read, err := time.Parse(time.DateOnly, d.Read)
+	if d.Read != "" && (err != nil || !sensible(read)) {
+		b.f.Add("$.prices.read", fmt.Sprintf("%q is no date of the years 2000 to 2100", d.Read), "write it as 2026-12-31")
+	}
+	if len(d.PerGB)+len(d.Retrieval)+len(d.PerMove) > 0 && !currencyForm().MatchString(d.Currency) {
+		b.f.Add("$.prices.currency", fmt.Sprintf("%q is no currency", d.Currency), "three capital letters, as CNY or USD")
 	}
 	for key, prices := range map[string]map[string]float64{"per_gb_month": d.PerGB, "retrieval_per_gb": d.Retrieval, "per_10000_moves": d.PerMove} {
 		for _, class := range slices.Sorted(maps.Keys(prices)) {
@@ -50,7 +57,43 @@ func (b builder) prices(d pricesDoc) Prices {
 			}
 		}
 	}
-	return Prices{d.Currency, d.PerGB, d.Retrieval, d.PerMove}
+	return Prices{d.Currency, read, d.PerGB, d.Retrieval, d.PerMove}
+}
+
+var currencyForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Z]{3}$`) })
+
+// sensible says that somebody means such a day.
+func sensible(day time.Time) bool { return day.Year() >= 2000 && day.Year() <= 2100 }
+
+// CheckAge says what is wrong with prices by the day on which they were read: one in the future
+// is a mistake, one that is long past a warning.
+func (p Prices) CheckAge(now time.Time) (mistake, warning string) {
+	switch read := p.Read.Format(time.DateOnly); {
+	case p.Read.IsZero():
+	case p.Read.After(now.Add(14 * time.Hour)): // where it is tomorrow first
+		return fmt.Sprintf("prices.read: %s lies in the future", read), ""
+	case now.Sub(p.Read) > 365*day:
+		return "", fmt.Sprintf("prices.read: %s is more than a year ago; read the prices again", read)
+	}
+	return "", ""
+}
+
+// warnings tells classes that cost more than a warmer one.
+func (p Prices) warnings() (all []string) {
+	warm := ""
+	for _, class := range video.StorageClasses {
+		price, known := p.PerGB[class]
+		if !known {
+			continue
+		}
+		if warm != "" && price > p.PerGB[warm] {
+			all = append(all, fmt.Sprintf("prices.per_gb_month: %s costs %v and %s %v: what moves to the colder class costs more every month", warm, p.PerGB[warm], class, price))
+		}
+		if warm == "" || price < p.PerGB[warm] {
+			warm = class
+		}
+	}
+	return all
 }
 
 // Money is what something saves and costs, in the currency of the prices.
@@ -60,6 +103,7 @@ type Money struct {
 	Retrieval float64 `json:"retrieval,omitempty"` // once: reading what leaves its class
 	Moves     float64 `json:"moves,omitempty"`     // once: the requests
 	Unpriced  int     `json:"unpriced,omitempty"`  // items without a price or a size, which are not in the sums
+	Split     int     `json:"split,omitempty"`     // those of them that lie in two classes: how much in each is not told
 }
 
 // Once is what is paid once.
@@ -69,7 +113,7 @@ func (m Money) Once() float64 { return m.Early + m.Retrieval + m.Moves }
 // when it never does, or when the sums leave items out.
 func (m Money) PayBack() (days float64, ok bool) {
 	switch once := m.Once(); {
-	case m.Unpriced > 0, once > 0 && m.Month <= 0:
+	case m.Unpriced > 0, m.Month < 0, once > 0 && m.Month == 0:
 		return 0, false
 	case once == 0:
 		return 0, true
@@ -85,6 +129,7 @@ func (m *Money) Add(o Money) {
 	m.Retrieval += o.Retrieval
 	m.Moves += o.Moves
 	m.Unpriced += o.Unpriced
+	m.Split += o.Split
 }
 
 // Of is what an item of a plan saves and costs for an asset that is in a storage class,
@@ -93,6 +138,9 @@ func (m *Money) Add(o Money) {
 func (p Prices) Of(i Item, class string, since time.Duration) Money {
 	unpriced := Money{Unpriced: 1}
 	from := i.from(class)
+	if from == "" {
+		unpriced.Split = 1
+	}
 	price, known := p.PerGB[from]
 	if !known || i.Bytes < 0 {
 		return unpriced
@@ -108,7 +156,7 @@ func (p Prices) Of(i Item, class string, since time.Duration) Money {
 	to, known := p.PerGB[i.To]
 	moves, counted := p.PerMove[i.To]
 	retrieval, read := p.Retrieval[from]
-	if !known || !counted && p.PerMove != nil || !read && coldness(from) > 0 {
+	if !known || !counted || !read && coldness(from) > 0 {
 		return unpriced
 	}
 	m.Month -= to * gb

@@ -369,22 +369,35 @@ func (f *File) decodeScalar(node ast.Node, v reflect.Value, path string) {
 			v.SetInt(n)
 			return
 		}
-		want, hint = "a whole number", unquoted(node)
+		want, hint = "a whole number", unquoted(node, text)
 	case reflect.Float64:
 		if n, err := strconv.ParseFloat(number, 64); err == nil && (node.Type() == ast.IntegerType || node.Type() == ast.FloatType) {
 			v.SetFloat(n)
 			return
 		}
-		want, hint = "a number", unquoted(node)
+		want, hint = "a number", unquoted(node, text)
 	default:
 		panic(fmt.Sprintf("rule: %s has a type that a file cannot hold: %s", path, v.Type()))
 	}
-	f.fault(line, column, path, fmt.Sprintf("%s is %s, want %s", last(path), kind(node), want), hint)
+	is := kind(node)
+	if hint == plainDigits {
+		is = fmt.Sprintf("written %.40q", text)
+	}
+	f.fault(line, column, path, fmt.Sprintf("%s is %s, want %s", last(path), is, want), hint)
 }
 
-// unquoted is the hint where a text stands and a number is wanted.
-func unquoted(node ast.Node) string {
-	if _, is := node.(*ast.StringNode); is {
+const plainDigits = "write plain digits, at most 18, as 12 or 0.5"
+
+// unquoted is the hint where something else stands and a number is wanted: a text, or a number
+// in a form that is not read, such as .nan, 0x8 or 1e308.
+func unquoted(node ast.Node, text string) string {
+	s, is := node.(*ast.StringNode)
+	_, err := strconv.ParseFloat(text, 64)
+	bare := is && s.Token.Type == token.StringType
+	switch {
+	case text != "" && (kind(node) == "a number" || bare && err == nil):
+		return plainDigits
+	case is:
 		return "leave out the quotes and any unit"
 	}
 	return ""

@@ -283,7 +283,7 @@ name: second
 		`shelf.yaml:8:10: wide has no value`,
 		`shelf.yaml:9:5: rows[2] is a text, want keys with values`,
 		`shelf.yaml:10:1: key "name" again`,
-		`shelf.yaml:11:12: a is a number, want a whole number`,
+		`shelf.yaml:11:12: a is written "1.5", want a whole number`,
 		`shelf.yaml:13:1: a second document`,
 	}, got)
 	require.ErrorContains(t, err, "    2 | nam: x\n      | ^\n  hint: did you mean name?")

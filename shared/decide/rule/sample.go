@@ -2,6 +2,9 @@ package rule
 
 import (
 	"cmp"
+	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"vodcurator/shared/video"
@@ -58,6 +61,36 @@ type SampleStream struct {
 // SampleTime is the moment for which tests inside a file decide.
 var SampleTime = time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
 
+// CheckDays refuses so many days ago that nothing is.
+func (f *File) CheckDays(path string, days *float64) {
+	const most = 100_000 // what a time.Duration holds, nearly
+	if days != nil && !(*days >= 0 && *days <= most) {
+		f.Add(path, fmt.Sprintf("%v days are below 0, or over %d", *days, most), "leave it out when it is not known")
+	}
+}
+
+// CheckSample refuses numbers that no asset has. The id of a category may be below 0: -1 is none.
+func (f *File) CheckSample(path string, s Sample) {
+	numbers := map[string]float64{
+		"duration": s.Duration, "size": float64(s.Size), "width": float64(s.Width), "height": float64(s.Height), "fps": s.FPS, "bitrate": s.Bitrate,
+	}
+	for i, t := range s.Streams {
+		f.CheckDays(fmt.Sprintf("%s.streams[%d].age_days", path, i), t.AgeDays)
+		for name, n := range map[string]float64{
+			"duration": t.Duration, "size": float64(t.Size), "width": float64(t.Width), "height": float64(t.Height), "fps": t.FPS, "bitrate": t.Bitrate,
+		} {
+			numbers[fmt.Sprintf("streams[%d].%s", i, name)] = n
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(numbers)) {
+		if !(numbers[name] >= 0) {
+			f.Add(path+"."+name, fmt.Sprintf("%v is below 0, and no asset has that", numbers[name]), "leave it out when it is not known")
+		}
+	}
+	f.CheckDays(path+".age_days", s.AgeDays)
+	f.CheckDays(path+".idle_days", s.IdleDays)
+}
+
 // Facts is what an expression sees of the sample at SampleTime.
 func (s Sample) Facts() Facts {
 	var f Facts
@@ -78,7 +111,7 @@ func (s Sample) Media() video.Media {
 		ID: s.id(), Kind: video.Kind(s.Kind), Title: s.Title, Description: s.Description,
 		Tags: s.Tags, Category: s.CategoryID, CategoryName: s.Category, Status: video.Status(s.Status),
 		Origin: s.Origin, UserData: s.UserData, StorageClass: s.Storage, Snapshots: s.Snapshots,
-		Created: ago(s.AgeDays), Modified: ago(s.IdleDays), Size: s.Size, Duration: video.Length(s.Duration),
+		Created: Ago(s.AgeDays), Modified: Ago(s.IdleDays), Size: s.Size, Duration: video.Length(s.Duration),
 	}}
 	m.Category = category(m.Category, s.Category)
 	if s.FileName != "" || s.Width != 0 || s.Duration != 0 || s.Size != 0 || s.FPS != 0 || s.Codec != "" || s.SourceStatus != "" {
@@ -95,7 +128,7 @@ func (s Sample) Media() video.Media {
 		m.Streams = append(m.Streams, video.Stream{
 			Job: stream.Job, Definition: stream.Definition, Format: stream.Format, Codec: stream.Codec, Status: stream.Status,
 			Width: stream.Width, Height: stream.Height, Size: stream.Size, Bitrate: stream.Bitrate, FPS: stream.FPS,
-			Created: ago(stream.AgeDays), Encrypted: stream.Encrypted, Kind: stream.Kind, Duration: video.Length(stream.Duration),
+			Created: Ago(stream.AgeDays), Encrypted: stream.Encrypted, Kind: stream.Kind, Duration: video.Length(stream.Duration),
 		})
 	}
 	return m
@@ -106,7 +139,7 @@ func (s Sample) Image() video.Image {
 	return video.Image{
 		ID: s.id(), Title: s.Title, Description: s.Description, Tags: s.Tags, Category: category(s.CategoryID, s.Category),
 		CategoryName: s.Category, Status: s.Status, FileName: s.FileName, Size: s.Size, Width: s.Width, Height: s.Height,
-		Created: ago(s.AgeDays), Modified: ago(s.IdleDays),
+		Created: Ago(s.AgeDays), Modified: Ago(s.IdleDays),
 	}
 }
 
@@ -124,7 +157,8 @@ func category(id int64, name string) int64 {
 	return id
 }
 
-func ago(days *float64) time.Time {
+// Ago is so many days before SampleTime; zero for what is left out.
+func Ago(days *float64) time.Time {
 	if days == nil {
 		return time.Time{}
 	}

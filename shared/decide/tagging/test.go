@@ -59,6 +59,7 @@ func (p parser) tests(rules map[string]int) {
 		if !p.Has(path + ".expect") {
 			p.Add(path, "a test without expect", "write expect: {} for no change")
 		}
+		p.CheckSample(path+".media", t.Media)
 		if t.Expect.Category != "" {
 			p.category(path+".expect.category", t.Expect.Category)
 		}

@@ -600,3 +600,14 @@ func TestALeaseOfAClockThatRanAheadIsFreeWhenNobodyRenewsIt(t *testing.T) {
 	_, err = renewed.Renew(t.Context(), s, ahead.Add(10*time.Second), 20*time.Second)
 	require.ErrorIs(t, err, state.ErrBusy)
 }
+
+func TestWhatNobodyCanViewAfterwardsIsApprovedByAPerson(t *testing.T) {
+	self := &retention.Policy{SelfApproving: true}
+	for want, m := range map[bool]removal.MoveTotals{true: {To: "Archive", Scope: retention.SourcePart}, false: {To: "Archive", Scope: retention.AllParts}} {
+		m.Media = 1
+		p := removal.Plan{Moves: []removal.MoveTotals{{To: "IA", Scope: retention.AllParts}, m}}
+		require.Equal(t, want, p.SelfApproved(self), "by what the plan lists, whatever else the policy has")
+		require.False(t, p.SelfApproved(&retention.Policy{}))
+		require.False(t, p.SelfApproved(nil))
+	}
+}

@@ -118,6 +118,12 @@ func (p Plan) Unreadable() (n int) {
 	return n
 }
 
+// SelfApproved says that the policy lets the plan be applied without a person. Assets that
+// nobody can view afterwards are for a person to look at, whatever it says.
+func (p Plan) SelfApproved(policy *retention.Policy) bool {
+	return policy != nil && policy.SelfApproving && p.Unreadable() == 0
+}
+
 // Totals sum up items. Bytes counts what tells its size, Unknown what does not.
 type Totals struct {
 	Media   int   `json:"media"`
