@@ -172,7 +172,8 @@ func (w *work) next(ctx context.Context, item retention.Item) (removal.Move, err
 	k := keyOf(item)
 	for {
 		a := w.attempts[k]
-		move := removal.Next(w.tally.Of(k), a, w.gate())
+		p := w.tally.Of(k)
+		move := removal.Next(p, a, w.gate())
 		if move.Step != removal.End {
 			return move, nil
 		}
@@ -189,7 +190,7 @@ func (w *work) next(ctx context.Context, item retention.Item) (removal.Move, err
 		if move.Result == video.Deferred && a.Answer != nil {
 			w.again, w.waits[k] = true, w.plan.ID
 		}
-		if refusedByLibrary(a, move) {
+		if refusedByLibrary(p, a, move) {
 			w.setAside(item, move.Why)
 		}
 	}
@@ -197,11 +198,13 @@ func (w *work) next(ctx context.Context, item retention.Item) (removal.Move, err
 
 // refusedByLibrary says that the item cannot go because the library says so of it, and
 // not for what the plan or a person wants.
-func refusedByLibrary(a removal.Attempt, move removal.Move) bool {
+func refusedByLibrary(p removal.Progress, a removal.Attempt, move removal.Move) bool {
 	switch move.Result {
 	case video.Rejected, video.Forbidden:
 		return a.Answer == nil || !a.AsOne // rights that are missing are no fault of the item
-	case video.Kept, video.Unchanged:
+	case video.Kept: // a move that was undone may have modified the asset, so that no plan asks twice
+		return a.Answer != nil || p.Undone > 0
+	case video.Unchanged:
 		return a.Answer != nil
 	case video.Failed:
 		return move.Why == removal.UndoneOften

@@ -392,6 +392,25 @@ func TestARefusedMoveIsSettledByReading(t *testing.T) {
 	}
 }
 
+// A change that is undone late is the last modification of the asset, so that its plan keeps it.
+// The plans of the next nights would each ask for it once more: it is set aside as well.
+func TestAMoveThatIsUndoneLateIsSetAside(t *testing.T) {
+	w, s := newShelves(t, cooling, shelved(3)...)
+	p := w.plan(t, made)
+	w.approve(t, p)
+	w.move(t, s, later)
+	s.finish(func(id video.ID) bool { return id == "00001" })
+	m := w.media["00001"]
+	m.Modified = later.Add(5 * time.Hour)
+	w.media["00001"] = m
+	r := w.move(t, s, later.Add(6*time.Hour))
+	require.Equal(t, map[video.Result]int{video.Done: 2, video.Deferred: 1, video.Kept: 1}, r.Results())
+	require.Equal(t, 1, s.effects["00001"])
+	for day, items := range map[int]int{1: 0, 6: 0, 8: 1} {
+		require.Equal(t, items, w.plan(t, made.AddDate(0, 0, day)).Items, "day %d", day)
+	}
+}
+
 // Kills, lost answers, throttles, changes that fail, holds and halts in any order: what a
 // person listed and approved moves, nothing else does, and the ledger says what is so.
 func TestMovesInAllWeathers(t *testing.T) {

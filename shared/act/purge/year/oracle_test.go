@@ -136,11 +136,11 @@ func (w *world) held(a fakevod.Asset, now time.Time) string {
 type audit struct {
 	w        *world
 	plans    map[string]*planned
-	last     string            // the latest plan
-	intents  map[string]string // the plan of an asset's last intent
-	accepted map[[2]string]int // asks by plan and asset that were answered as accepted
-	byPeople map[string]bool   // people changed the class of these
-	ours     map[string]int    // effects of ours
+	last     string               // the latest plan
+	intents  map[string]string    // the plan of an asset's last intent
+	accepted map[[2]string]int    // asks by plan and asset that were answered as accepted
+	byPeople map[string]bool      // people changed the class of these
+	touched  map[string]time.Time // when people last did something to these
 	listAt   time.Time
 	done     []effect
 	breaches map[string]int
@@ -181,7 +181,7 @@ type effect struct {
 }
 
 func newAudit(w *world) *audit {
-	return &audit{w: w, plans: map[string]*planned{}, intents: map[string]string{}, accepted: map[[2]string]int{}, byPeople: map[string]bool{}, ours: map[string]int{}, breaches: map[string]int{}, late: map[string]int{}}
+	return &audit{w: w, plans: map[string]*planned{}, intents: map[string]string{}, accepted: map[[2]string]int{}, byPeople: map[string]bool{}, touched: map[string]time.Time{}, breaches: map[string]int{}, late: map[string]int{}}
 }
 
 func (u *audit) breach(class, id, text string, args ...any) {
@@ -379,10 +379,18 @@ func (u *audit) effect(r *run, a fakevod.Asset, q url.Values) {
 	w, now, to := u.w, time.Now(), q.Get("StorageClass")
 	w.count["moves begun"]++
 	w.count["moves begun to "+to]++
-	u.ours[a.ID]++
 	goal := to
 	if q.Get("Scope") == "SourceFile" && to != "Standard" {
 		goal = "Source" + to
+	}
+	vain := 0
+	for _, e := range u.done {
+		if e.id == a.ID && e.to == goal && e.confirmed.IsZero() && e.at.After(u.touched[a.ID]) && now.Sub(e.at) < 6*day {
+			vain++
+		}
+	}
+	if vain >= 3 {
+		u.breach("asked in vain more than three times a week", a.ID, "to %s, %d times", goal, vain)
 	}
 	u.done = append(u.done, effect{id: a.ID, plan: u.intents[a.ID], from: a.StorageClass, to: goal, at: now})
 	if w.held(a, now) != "" && r.reads[a.ID].held == "" && !w.book.heldMoves {

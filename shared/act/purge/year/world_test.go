@@ -562,6 +562,7 @@ func (w *world) someone(luck *rand.Rand, of []video.ID) {
 	}
 	tags := slices.DeleteFunc(strings.Split(a.Tags, ","), func(t string) bool { return t == "" })
 	w.count["edits"]++
+	w.audit.touched[id] = time.Now()
 	switch what := luck.IntN(12); {
 	case what < 2:
 		retag(append(tags, pick(luck, "keep", "KEEP", "legal-hold", "hold-until:"+time.Now().AddDate(0, 0, luck.IntN(60)).Format(time.DateOnly)))...)

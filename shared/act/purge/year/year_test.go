@@ -107,7 +107,7 @@ func table(all map[string]int) string {
 func (s *sums) report(t *testing.T, seeds, nights int, took time.Duration) {
 	promises := map[string]int{}
 	for _, name := range []string{"moves outside an approved plan", "held assets moved", "minimum time broken without early",
-		"unreachable for a viewer within the window", "accepted more than three times"} {
+		"unreachable for a viewer within the window", "accepted more than three times", "asked in vain more than three times a week"} {
 		promises[name] = s.breaches[name]
 	}
 	t.Logf("%d seeds of %d nights in %s\n  promises:%s\n  counts:%s\n  came after the last read:%s\n  all violations:%s", seeds, nights, took.Round(time.Millisecond), table(promises), table(s.count), table(s.late), table(s.breaches))
