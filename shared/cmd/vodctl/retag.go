@@ -118,6 +118,11 @@ func (a *tool) retag(ctx context.Context, r retag) error {
 		return errors.Join(r.save(state), r.right(app, step))
 	})
 	bar.end()
+	return a.ended(r, state, runErr)
+}
+
+// ended says what came of a backfill, and how one goes on that did not come to its end.
+func (a *tool) ended(r retag, state *checkpoint, runErr error) error {
 	if runErr == nil {
 		state.Finished = true
 		runErr = r.save(state)

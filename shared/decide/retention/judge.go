@@ -240,10 +240,7 @@ func (r *removal) takeSource(c *facts, v *Verdict, because string) {
 	if r.source.minHeight > 0 {
 		asked = fmt.Sprintf("of at least %d lines", r.source.minHeight)
 	}
-	streams, stay := fmt.Sprintf("%d good streams", n.good), "stay"
-	if n.good == 1 {
-		streams, stay = "1 good stream", "stays"
-	}
+	streams, stay := goodOnes(n.good)
 	found := fmt.Sprintf("%s %s, wanted %d", streams, asked, r.source.goodStreams)
 	switch {
 	case n.good >= r.source.goodStreams && n.full == rule.Yes:
@@ -257,6 +254,14 @@ func (r *removal) takeSource(c *facts, v *Verdict, because string) {
 		missing := slices.Concat(n.open, n.unseen)
 		doubt(found+"; unknown: "+strings.Join(missing, ", "), missing...)
 	}
+}
+
+// goodOnes words so many good streams, and what they do.
+func goodOnes(n int) (streams, stay string) {
+	if n == 1 {
+		return "1 good stream", "stays"
+	}
+	return fmt.Sprintf("%d good streams", n), "stay"
 }
 
 // count is what stays of an asset's streams in place of its source.
