@@ -323,7 +323,7 @@ func (s *sums) add(v retention.Verdict, now time.Time) {
 		} else {
 			s.kinds[i.Kind]++
 		}
-		money := s.price.Of(i, v.Class, since(v, now))
+		money := s.price.Of(i, v.Class, v.InClass(now))
 		s.saving.Add(money)
 		if r.Money == nil && len(s.price.PerGB) > 0 {
 			r.Money = &retention.Money{}
@@ -346,19 +346,6 @@ func (s *sums) move(i retention.Item) {
 		s.moves[key] = &removal.Totals{}
 	}
 	s.moves[key].Add(i)
-}
-
-// since is how long the asset has been in its storage class. Where no move of ours tells,
-// a removal counts from the upload: most assets stay in the class they came in. For a move
-// out of a class that would be a guess against the owner.
-func since(v retention.Verdict, now time.Time) time.Duration {
-	switch moves := slices.ContainsFunc(v.Items, func(i retention.Item) bool { return i.Kind == retention.Move }); {
-	case !v.Entered.IsZero():
-		return now.Sub(v.Entered)
-	case moves:
-		return -1
-	}
-	return now.Sub(v.Created)
 }
 
 func (s *sums) big(b removal.Big) {
