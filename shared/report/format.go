@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -30,7 +31,9 @@ func Bytes(n int64) string {
 
 // Count writes a number with its noun: "1 video", "2,400 videos".
 func Count(n int, noun string) string {
-	if n != 1 {
+	if stem, y := strings.CutSuffix(noun, "y"); n != 1 && y && !strings.HasSuffix(stem, "a") { // policies, days
+		noun = stem + "ies"
+	} else if n != 1 {
 		noun += "s"
 	}
 	return Number(n) + " " + noun

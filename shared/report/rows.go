@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"math"
 	"reflect"
 	"strconv"
 	"strings"
@@ -55,6 +56,9 @@ type Rows struct {
 	values []any
 	err    error // of the CSV, which is written at once
 }
+
+// Sum is money: two digits for people, all there are for a spreadsheet.
+type Sum float64
 
 // NewRows starts a result with the names of its columns, as NewTable does.
 func NewRows(w io.Writer, format Format, columns ...string) *Rows {
@@ -126,6 +130,8 @@ func (r *Rows) forPeople(cell any) any {
 			c = c.In(r.Zone)
 		}
 		return c.Format(Moment)
+	case Sum:
+		return fmt.Sprintf("%.2f", float64(c))
 	case Day:
 		return time.Time(c).Format(time.DateOnly)
 	case Short:
@@ -148,6 +154,8 @@ func forSpreadsheet(cell any) string {
 			return ""
 		}
 		return c.Format(time.RFC3339)
+	case Sum:
+		return strconv.FormatFloat(math.Round(float64(c)*1e9)/1e9, 'f', -1, 64)
 	case Day:
 		return time.Time(c).Format(time.DateOnly)
 	case Short:

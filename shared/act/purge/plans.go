@@ -146,6 +146,7 @@ type consent struct {
 	first int    // only so many items of the plan; 0: all
 	self  bool   // by the policy, and nobody has said so before
 	bad   string // why what was written as an approval is none
+	gone  string // who withdrew the plan
 }
 
 // consent reads who approved a plan. A policy that approves itself says so in the record
@@ -156,7 +157,8 @@ func (r *run) consent(ctx context.Context, p removal.Plan) (consent, error) {
 	case err == nil:
 		return consent{by: approval.By, first: approval.First}, nil
 	case errors.Is(err, removal.ErrWithdrawn):
-		return consent{}, nil
+		w, err := removal.ReadWithdrawal(ctx, r.State, p.ID)
+		return consent{gone: w.By}, err
 	case errors.Is(err, state.ErrCorrupt):
 		return consent{bad: "its approval is corrupt or does not fit it: withdraw the plan, and approve the next one"}, nil
 	case !errors.Is(err, video.ErrNotFound):
@@ -219,7 +221,9 @@ func (r *run) applyWith(ctx context.Context, p plan, c consent, a Applied) (Appl
 		return a.unlisted(err)
 	case c.by == "":
 		a.Status, a.Why = Waiting, "not approved"
-		if n := p.Unreadable(); n > 0 && r.Policy.SelfApproving {
+		if c.gone != "" {
+			a.Why = "withdrawn by " + c.gone
+		} else if n := p.Unreadable(); n > 0 && r.Policy.SelfApproving {
 			a.Why = fmt.Sprintf("not approved: nobody could play %d of its assets afterwards, and that is for a person to approve", n)
 		}
 		return a, r.tidy(ctx, p)
@@ -280,11 +284,14 @@ func (w *work) apply(ctx context.Context, portion portion) (Applied, error) {
 		a.Status, a.Why = Stopped, known.Error()
 		return *a, errors.Join(err, known)
 	}
+	if w.moves() {
+		a.Changing = len(w.tally.Open())
+	}
 	if a.Left = portion.items - w.tally.Settled(); a.Left > 0 || err != nil {
 		a.Status, a.Why = Stopped, "some items wait for another try"
 		if err != nil {
 			a.Why, a.Code = err.Error(), codeOf(err)
-		} else if w.moves() && len(w.tally.Open()) == a.Left {
+		} else if w.moves() && a.Changing == a.Left {
 			a.Status, a.Why = UnderWay, changing
 		}
 		return *a, err

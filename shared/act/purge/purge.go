@@ -129,14 +129,15 @@ const (
 
 // Applied is what a run did to one plan.
 type Applied struct {
-	Plan    string
-	Status  Status
-	Why     string               // unless it ended
-	By      string               // who approved it
-	Results map[video.Result]int // of this run
-	Freed   stored.Totals        // by this run
-	Left    int                  // items without a final outcome
-	Code    stored.IncidentCode  // the kind of Why, where that is known
+	Plan     string
+	Status   Status
+	Why      string               // unless it ended
+	By       string               // who approved it
+	Results  map[video.Result]int // of this run
+	Freed    stored.Totals        // by this run
+	Left     int                  // items without a final outcome
+	Changing int                  // moves among them that the library has not finished
+	Code     stored.IncidentCode  // the kind of Why, where that is known
 }
 
 // Run applies every approved plan that has not ended, oldest first, at the event's

@@ -110,7 +110,7 @@ func (a *tool) approve(ctx context.Context, app *boot.App, o *state.Store, p rem
 	bare.Over = nil // a portion has guards of its own, and for the whole the remedy is named below
 	job := purge.Job{Policy: policy, Scope: p.Scope}
 	if why := job.Refuses(bare, at); why != "" {
-		return fmt.Errorf("plan %s is not approved, purge would refuse it: %s; vodctl plan list has newer ones", p.ID, why)
+		return fmt.Errorf("plan %s is not approved, %s would refuse it: %s; vodctl plan list has newer ones", p.ID, applier(p), why)
 	}
 	if len(part.Over) > 0 {
 		return fmt.Errorf("%w: plan %s is not approved, it is over the guards: %s; %s", errGuard, p.ID, strings.Join(part.Over, "; "), part.remedy(p.ID))
@@ -127,6 +127,14 @@ func (a *tool) approve(ctx context.Context, app *boot.App, o *state.Store, p rem
 	err = a.result(given, "%s approved by %s: %s of %s, %s. Stop it with: vodctl halt\n",
 		p.ID, given.By, report.Count(part.Items, "item"), report.Count(part.Media, "asset"), report.Bytes(part.Bytes))
 	return errors.Join(err, a.sayQuota(file, p))
+}
+
+// applier is the function that applies a plan.
+func applier(p removal.Plan) string {
+	if p.Duty == retention.Moving {
+		return "tier"
+	}
+	return "purge"
 }
 
 // showApprovable shows what is going to be asked for. With --first programs get the portion

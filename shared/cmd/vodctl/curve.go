@@ -45,16 +45,14 @@ func (n *simulated) print(w io.Writer) error {
 	return nil
 }
 
-// once is what the night's plans cost once. ok is false when an item has no price.
-func (n *simulated) once() (sum float64, ok bool) {
-	ok = true
+// money is what all plans of the night save and cost, but those over their guards, which do nothing.
+func (n *simulated) money() (sum retention.Money) {
 	for _, p := range n.plans {
 		if p.Saving != nil && len(p.Over) == 0 {
-			sum += p.Saving.Once()
-			ok = ok && p.Saving.Unpriced == 0
+			sum.Add(p.Saving.Money)
 		}
 	}
-	return sum, ok
+	return sum
 }
 
 // nightLine is a night as JSON has it: the fields of its removal plan, as ever, and what is
@@ -79,7 +77,7 @@ func (a *tool) nightRows(nights []simulated) error {
 		}
 	}
 	if priced {
-		heads = append(heads, ">"+strings.TrimSpace("a month, "+nights[0].prices.Currency), ">once")
+		heads = append(heads, ">a month", ">saved a month", ">once", ">paid back in days", "currency")
 	}
 	rows := a.rows(heads...)
 	for _, n := range nights {
@@ -115,14 +113,15 @@ func (n *simulated) row(moving, priced bool) (nightLine, []any) {
 		}
 	}
 	if priced {
-		month, once := any("no price"), any("no price")
+		month := any("no price")
 		if sum, ok := n.prices.Month(n.stored); ok {
 			month, line.Month = fmt.Sprintf("%.2f", sum), &sum
 		}
-		if sum, ok := n.once(); ok {
-			once = fmt.Sprintf("%.2f", sum)
+		money := []any{"no price", "no price", "", ""}
+		if sums := n.money(); sums.Unpriced == 0 {
+			money = reports.MoneyCells(&sums, n.prices.Currency)
 		}
-		cells = append(cells, month, once)
+		cells = append(append(cells, month), money...)
 	}
 	return line, cells
 }

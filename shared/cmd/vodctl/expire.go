@@ -67,6 +67,7 @@ type lastDayOf struct {
 	MayGo   time.Time `json:"mayGo,omitzero"` // the policy lists it from then on
 	Result  string    `json:"result"`
 	Doubts  []string  `json:"doubts,omitempty"` // tags that keep it, since nobody knows what they mean
+	Held    string    `json:"held,omitempty"`   // why it stays after that day
 	Problem string    `json:"problem,omitempty"`
 }
 
@@ -94,6 +95,9 @@ func (a *tool) expire(ctx context.Context, w lastDay) error {
 		return err
 	}
 	all, send, of, problems := w.plan(policy, day, answers)
+	if err := a.noteHolds(ctx, app, policy, day, answers, all); err != nil {
+		return err
+	}
 	failed := 0
 	if w.yes && problems == 0 && len(send) > 0 {
 		failed = sendDays(ctx, app, send, all, of)
@@ -123,6 +127,30 @@ func sendDays(ctx context.Context, app *boot.App, send []video.Change, all []las
 		}
 	}
 	return failed
+}
+
+// noteHolds says of each asset what still holds it once the day is over.
+func (a *tool) noteHolds(ctx context.Context, app *boot.App, policy *retention.Policy, day retention.Expiry, answers []video.Answer[video.Media], all []lastDayOf) error {
+	if day.Tag == "" {
+		return nil
+	}
+	inputs := retention.Inputs{Now: day.End}
+	if app.State != nil { // without it there is no hold list to read
+		store, err := app.State.Open(ctx)
+		if err != nil {
+			return err
+		}
+		inputs, err = loadInputs(ctx, app, store, policy, day.End)
+		if err := errors.Join(err, store.Close()); err != nil {
+			return err
+		}
+	}
+	for i, m := range answers {
+		if m.Err == nil {
+			all[i].Held = policy.Held(m.Value, inputs)
+		}
+	}
+	return nil
 }
 
 // plan says what each asset needs: the changes, and of which asset each is.
@@ -164,6 +192,8 @@ func (w lastDay) day(policy *retention.Policy, now time.Time) (retention.Expiry,
 	switch {
 	case day.Tag == "":
 		return none, fmt.Errorf("%w: --on %q is no day such as 2026-12-31", errUsage, w.on)
+	case w.on > "2100-12-31":
+		return none, fmt.Errorf("%w: --on %s is after the year 2100, so it is taken for a slip", errUsage, w.on)
 	case !now.Before(day.End):
 		return none, fmt.Errorf("%w: --on %s is over; take a day that is still to end, or vodctl takedown for what has to go at once", errUsage, w.on)
 	}
@@ -203,6 +233,9 @@ func (a *tool) printLastDays(all []lastDayOf) error {
 	rows := a.rows("asset", "title", "result", "removes", "adds", "may go from", "note")
 	for _, one := range all {
 		note := one.Problem
+		if one.Held != "" {
+			note = strings.TrimSpace(one.Held + ": it stays after that day. " + note)
+		}
 		if len(one.Doubts) > 0 {
 			note = strings.TrimSpace(fmt.Sprintf("%s stays in the way: it only looks like a last day, and keeps the asset in doubt; take it off. %s", strings.Join(one.Doubts, ", "), note))
 		}

@@ -141,3 +141,19 @@ func TestPlanExplainSaysWhenALastDayIsOver(t *testing.T) {
 	require.Zero(t, code, errs)
 	require.Contains(t, out, `"due": "2098-02-01T12:00:00Z"`)
 }
+
+func TestALastDayThatAHoldOutlivesIsNoted(t *testing.T) {
+	_, env, ids := expirable(t, "boat,keep", "boat,hold-until:2099-03-05", "hold-until:2098-01-01", "keep_forever")
+	require.NoError(t, os.WriteFile(env["POLICY_FILE"], []byte("holds: {tags: [keep]}\nexpire: {tag: expires}\n"), 0o600))
+	code, out, errs := vodctl(t, env, append(append([]string{"expire"}, ids...), "--on", farDay)...)
+	require.Zero(t, code, errs)
+	lines := strings.Split(out, "\n")
+	require.Contains(t, lines[2], `tag "keep" holds: it stays after that day`)
+	require.Contains(t, lines[3], `tag "hold-until:2099-03-05" holds: it stays after that day`)
+	require.NotContains(t, lines[4], "stays after", "that hold is over by then")
+	require.Contains(t, lines[5], `looks like the hold "keep"`)
+
+	code, _, errs = vodctl(t, env, "expire", ids[0], "--on", "2570-01-01")
+	require.Equal(t, 2, code)
+	require.Contains(t, errs, "after the year 2100")
+}

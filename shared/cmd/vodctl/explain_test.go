@@ -62,3 +62,15 @@ func TestAPlanTellsItsWarningsAndWhatIsSetAside(t *testing.T) {
 		require.Contains(t, out, want)
 	}
 }
+
+func TestPolicyCheckAsksTheRegionAndTheCalendar(t *testing.T) {
+	const moves = "holds: {tags: [keep, hold, legal-hold, never-delete]}\nrules: [{name: cold, older_than: 30d, move: {to: IA}}]\n"
+	code, _, errs := vodctl(t, map[string]string{"ALIBABA_CLOUD_REGION": "cn-hangzhou"}, "policy", "check", file(t, "p.yaml", moves))
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, `p.yaml: rule "cold" moves assets, and VOD offers storage classes in`)
+	for want, read := range map[string]string{"lies in the future": "2099-01-01", "more than a year ago": "2001-01-01"} {
+		code, out, errs := vodctl(t, nil, "policy", "check", file(t, "p.yaml", moves+"prices: {read: "+read+"}\n"))
+		require.Contains(t, out+errs, want)
+		require.Equal(t, read == "2099-01-01", code == 1)
+	}
+}

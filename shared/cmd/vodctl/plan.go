@@ -103,7 +103,11 @@ func (a *tool) showPlan(ctx context.Context, id string, items bool) error {
 		case items:
 			return reports.PlanLines(a.out, p.Entries(ctx, o))
 		case a.format == report.AsCSV:
-			return reports.PlanCSV(a.out, p.Entries(ctx, o))
+			policy, err := night.Policy(ctx, app) // the items are told without it as well
+			if err != nil || policy.For(p.Duty) == nil || policy.For(p.Duty).Hash != p.Policy {
+				return reports.PlanCSV(a.out, p, retention.Prices{}, p.Entries(ctx, o))
+			}
+			return reports.PlanCSV(a.out, p, policy.Prices, p.Entries(ctx, o))
 		}
 		return a.present(p, func() error {
 			if err := a.printPlan(p); err != nil {

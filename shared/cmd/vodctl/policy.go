@@ -1,10 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -52,14 +55,27 @@ func (a *tool) policyCheck(ctx context.Context, name string) error {
 	if err := a.mistakes(err); err != nil {
 		return err
 	}
+	mistake, stale := p.Prices.CheckAge(time.Now())
+	if mistake != "" {
+		return fmt.Errorf("%s: %s", cmp.Or(name, "default"), mistake)
+	}
+	if region := a.env("ALIBABA_CLOUD_REGION"); region != "" { // else nobody says where the policy is for
+		if err := p.Moves().CheckRegion(region); err != nil {
+			return fmt.Errorf("%s: %w", cmp.Or(name, "default"), err)
+		}
+	}
+	warnings := p.Warnings()
+	if stale != "" {
+		warnings = append(warnings, stale)
+	}
 	if a.format != report.AsTable { // the result is the list of mistakes
-		for _, warning := range p.Warnings() {
+		for _, warning := range warnings {
 			err = errors.Join(err, a.warn("warning: %s", warning))
 		}
 		return err
 	}
 	err = a.say("%s, hash %s: no mistakes, and its tests hold\n", report.Count(len(p.Rules())+len(p.Moves().Rules()), "rule"), p.Hash[:16])
-	for _, warning := range p.Warnings() {
+	for _, warning := range warnings {
 		err = errors.Join(err, a.say("  WARNING: %s\n", warning))
 	}
 	return err

@@ -19,8 +19,8 @@ func TestEveryResultOfRowsIsCSVToo(t *testing.T) {
 	library := file(t, "library.jsonl", `{"id":"a1","title":"x","status":"Normal"}`+"\n"+lastLine)
 	for command, header := range map[string]string{
 		"plan list":                            "plan,assets,items,bytes,expires,status,does",
-		"plan show":                            "id,title,created,kind,part,bytes,rule,reason,to",
-		"plan show --csv":                      "id,title,created,kind,part,bytes,rule,reason,to",
+		"plan show":                            "id,title,created,kind,part,bytes,rule,reason,to,saved a month,once,paid back in days,currency",
+		"plan show --csv":                      "id,title,created,kind,part,bytes,rule,reason,to,saved a month,once,paid back in days,currency",
 		"plan what-if --library " + library:    "night,library,items,assets,bytes,pending,over its guards",
 		"pending":                              "asset,takes,bytes,since,days,leaves from,title,rule",
 		"ledger report":                        "plan,asked for by,planned,removed,bytes planned,bytes freed,status,moved,skipped,bytes skipped,a month promised,a month kept,once promised,once had",

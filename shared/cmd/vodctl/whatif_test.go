@@ -207,7 +207,8 @@ func TestWhatIfMovesAndCounts(t *testing.T) {
 
 	code, out, errs = vodctl(t, nil, append(try, "--nights", "2", "-o", "csv")...)
 	require.Zero(t, code, errs)
-	require.Contains(t, out, "standard,ia,archive,coldarchive")
+	require.Contains(t, out, "standard,ia,archive,coldarchive,a month,saved a month,once,paid back in days,currency\n")
+	require.Contains(t, out, ",CNY\n")
 
 	unpriced := file(t, "unpriced.yaml", strings.Replace(moneyPolicy, "Archive: 0.03", "ColdArchive: 0.01", 1))
 	code, out, errs = vodctl(t, nil, "plan", "what-if", "--library", snapshotOf(t, standing("a", 90)), "--policy", unpriced, "--at", "2026-06-01", "--nights", "2")

@@ -80,11 +80,11 @@ func (i Item) MakesUnreadable() bool {
 
 // CheckRegion refuses a policy that moves in a region without storage classes.
 func (p *Policy) CheckRegion(region string) error {
-	if p.Duty != Moving || slices.Contains(regions, region) {
+	if p == nil || p.Duty != Moving || len(p.Rules()) == 0 || slices.Contains(regions, region) {
 		return nil
 	}
-	return fmt.Errorf("the policy moves assets, and VOD offers storage classes in %s only, not in %s: take the move rules out",
-		strings.Join(regions, ", "), region)
+	return fmt.Errorf("rule %q moves assets, and VOD offers storage classes in %s only, not in %s: take the move rules out",
+		p.Rules()[0], strings.Join(regions, ", "), region)
 }
 
 type (

@@ -677,7 +677,7 @@ func (p *Policy) compare(f *rule.File, path, name, verb string, want []string, v
 	}
 	var reasons []string
 	for _, k := range v.Keeps {
-		reasons = append(reasons, fmt.Sprintf("keeps %s%s: %s", k.Kind, k.Part, k.Reason))
+		reasons = append(reasons, fmt.Sprintf("keeps %s: %s", cmp.Or(strings.TrimSpace(string(k.Kind)+" "+k.Part), "all of it"), k.Reason))
 	}
 	for _, i := range v.Items {
 		reasons = append(reasons, fmt.Sprintf("%s %s %s: %s (%s)", verb, i.Kind, i.Part, i.Reason, i.Rule))

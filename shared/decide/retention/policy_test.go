@@ -162,7 +162,7 @@ func TestOtherMistakes(t *testing.T) {
 		"  - {name: not known, removes: [], media: {tags: [temp], age_days: 90, status: Normal}}\n"
 	require.NotNil(t, policy(t, viewed))
 	_, err := retention.Parse("policy.yaml", []byte(strings.ReplaceAll(viewed, "removes: []", "removes: [video]")))
-	require.ErrorContains(t, err, "keeps : 29d since view, limit 30d")
+	require.ErrorContains(t, err, "keeps all of it: 29d since view, limit 30d")
 	_, err = retention.Parse("policy.yaml", []byte(strings.ReplaceAll(viewed, "removes: [video]", "removes: []")))
 	require.ErrorContains(t, err, "removes video : 31d since view, limit 30d (r)")
 	for _, wide := range []string{"width > 0", "len(streams) > 0"} {

@@ -164,19 +164,6 @@ func (p Prices) Of(i Item, class string, since time.Duration) Money {
 	return m
 }
 
-// InClass is how long the asset has been in its storage class. Where no move of ours tells,
-// a removal counts from the upload: most assets stay in the class they came in. For a move
-// out of a class that would be a guess against the owner, and it is negative: not known.
-func (v Verdict) InClass(now time.Time) time.Duration {
-	switch moves := slices.ContainsFunc(v.Items, func(i Item) bool { return i.Kind == Move }); {
-	case !v.Entered.IsZero():
-		return now.Sub(v.Entered)
-	case moves:
-		return -1
-	}
-	return now.Sub(v.Created)
-}
-
 // from is the class that the item leaves; empty: it lies in two.
 func (i Item) from(class string) string {
 	source, rest := parts(cmp.Or(class, "Standard"))

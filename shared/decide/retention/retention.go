@@ -165,6 +165,19 @@ type Verdict struct {
 	Claims []Claim           `json:"claims,omitempty"`
 }
 
+// InClass is how long the asset has been in its storage class. Where no move of ours tells,
+// a removal counts from the upload: most assets stay in the class they came in. For a move
+// out of a class that would be a guess against the owner, so it is below 0, unknown.
+func (v Verdict) InClass(now time.Time) time.Duration {
+	switch moves := slices.ContainsFunc(v.Items, func(i Item) bool { return i.Kind == Move }); {
+	case !v.Entered.IsZero():
+		return now.Sub(v.Entered)
+	case moves:
+		return -1
+	}
+	return now.Sub(v.Created)
+}
+
 // Empty says that no rule looked at the media.
 func (v Verdict) Empty() bool {
 	return len(v.Items) == 0 && len(v.Keeps) == 0 && len(v.Claims) == 0

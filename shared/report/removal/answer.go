@@ -221,7 +221,8 @@ func Purged(d retention.Duty, r purge.Report) PurgeAnswer {
 		}
 		switch p.Status {
 		case purge.Stopped:
-			a.Left += p.Left
+			a.Left += p.Left - p.Changing
+			a.UnderWay += p.Changing
 		case purge.UnderWay:
 			a.UnderWay += p.Left
 		}

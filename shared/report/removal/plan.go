@@ -29,7 +29,7 @@ func Plan(w io.Writer, p stored.Plan) error {
 		e.say("  NOBODY CAN PLAY %s of them afterwards, until they are restored", report.Number(p.Unreadable()))
 	}
 	if s := p.Saving; s != nil {
-		e.say("  saves %s", saves(s.Money, s.Currency))
+		e.say("  saves %s", saves(s.Money, s.Currency, p.Items))
 	}
 	for _, over := range p.Over {
 		e.say("  OVER ITS GUARDS, it would not run: %s", over)
@@ -109,7 +109,10 @@ func would(p stored.Plan) string {
 }
 
 // saves words what something saves and costs. What has no price is told, and is not in the sum.
-func saves(m retention.Money, currency string) string {
+func saves(m retention.Money, currency string, items int) string {
+	if items > 0 && m.Unpriced >= items {
+		return "nobody knows what: " + unpriced(m)
+	}
 	var once []string
 	for _, cost := range []struct {
 		sum  float64
@@ -122,11 +125,23 @@ func saves(m retention.Money, currency string) string {
 	text := fmt.Sprintf("%.2f %s a month", m.Month, currency)
 	if len(once) > 0 {
 		text += ", less once " + strings.Join(once, " and ")
-		if paid := payBack(m); paid != "" {
-			text += ", " + paid
-		}
 	}
-	return text + when(m.Unpriced > 0, fmt.Sprintf("; no price or size for %s", report.Count(m.Unpriced, "item")))
+	if paid := payBack(m); paid != "" && (len(once) > 0 || m.Month < 0) {
+		text += ", " + paid
+	}
+	return text + when(m.Unpriced > 0, "; "+unpriced(m))
+}
+
+// unpriced says why items are in no sum.
+func unpriced(m retention.Money) string {
+	var why []string
+	if n := m.Unpriced - m.Split; n > 0 {
+		why = append(why, "no price or size for "+report.Count(n, "item"))
+	}
+	if m.Split > 0 {
+		why = append(why, report.Count(m.Split, "item")+" in two storage classes, and VOD does not tell how much is in each")
+	}
+	return strings.Join(why, ", ")
 }
 
 func payBack(m retention.Money) string {
@@ -134,6 +149,8 @@ func payBack(m retention.Money) string {
 	switch {
 	case m.Unpriced > 0:
 		return ""
+	case m.Month < 0:
+		return "which never pays back: it costs more every month"
 	case !ok:
 		return "which it never pays back"
 	}
@@ -149,7 +166,7 @@ func (l *lines) money(p stored.Plan) {
 			continue
 		}
 		if m.Unpriced == r.Items {
-			t.Row(r.Rule, r.Kind, "no price", "", "")
+			t.Row(r.Rule, r.Kind, when(m.Split < r.Items, "no price")+when(m.Split == r.Items, "in two classes"), "", "")
 			continue
 		}
 		days, ok := m.PayBack()
@@ -157,7 +174,7 @@ func (l *lines) money(p stored.Plan) {
 		if !ok {
 			paid = "never"
 			if m.Unpriced > 0 {
-				paid = fmt.Sprintf("no price for %s", report.Count(m.Unpriced, "item"))
+				paid = unpriced(*m)
 			}
 		}
 		t.Row(r.Rule, r.Kind, fmt.Sprintf("%.2f %s", m.Month, p.Saving.Currency), fmt.Sprintf("%.2f", m.Once()), paid)
@@ -165,15 +182,33 @@ func (l *lines) money(p stored.Plan) {
 	l.table(t)
 }
 
-// PlanCSV writes one line for each item.
-func PlanCSV(w io.Writer, entries func(func(retention.Verdict, error) bool)) error {
-	out := report.NewRows(w, report.AsCSV, "id", "title", "created", "kind", "part", "bytes", "rule", "reason", "to")
+// MoneyCells are what something saves in a month, costs once and in how many days that is paid
+// back. What nobody knows is empty.
+func MoneyCells(m *retention.Money, currency string) []any {
+	if m == nil || m.Unpriced > 0 {
+		return []any{"", "", "", ""}
+	}
+	paid := "never"
+	if days, ok := m.PayBack(); ok {
+		paid = fmt.Sprintf("%.0f", math.Ceil(days))
+	}
+	return []any{report.Sum(m.Month), report.Sum(m.Once()), paid, currency}
+}
+
+// MoneyColumns are the heads of MoneyCells.
+var MoneyColumns = []string{"saved a month", "once", "paid back in days", "currency"}
+
+// PlanCSV writes one line for each item. Without prices the cells of money are empty.
+func PlanCSV(w io.Writer, p stored.Plan, prices retention.Prices, entries func(func(retention.Verdict, error) bool)) error {
+	out := report.NewRows(w, report.AsCSV, append([]string{"id", "title", "created", "kind", "part", "bytes", "rule", "reason", "to"}, MoneyColumns...)...)
 	for v, err := range entries {
 		if err != nil {
 			return err
 		}
 		for _, i := range v.Items {
-			out.Add(nil, i.ID, v.Title, v.Created, i.Kind, i.Part, report.Size(i.Bytes), i.Rule, i.Reason, i.To)
+			money := prices.Of(i, v.Class, v.InClass(p.Created))
+			cells := []any{i.ID, v.Title, v.Created, i.Kind, i.Part, report.Size(i.Bytes), i.Rule, i.Reason, i.To}
+			out.Add(nil, append(cells, MoneyCells(&money, prices.Currency)...)...)
 		}
 	}
 	return out.Print()
