@@ -296,12 +296,17 @@ func (r *consoleReader) uploaded(p *consolePolicy, l consoleLine) {
 	}
 }
 
-func (r *consoleReader) categories(p *consolePolicy, l consoleLine) {
-	all := strings.FieldsFunc(l.value, func(c rune) bool { return strings.ContainsRune(",;，、；", c) })
+// consoleList is what stands between commas of any script, without quotes.
+func consoleList(text string) []string {
+	all := strings.FieldsFunc(text, func(c rune) bool { return strings.ContainsRune(",;，、；", c) })
 	for i := range all {
 		all[i] = strings.Trim(all[i], " \"'")
 	}
-	all = slices.DeleteFunc(all, func(c string) bool { return c == "" })
+	return slices.DeleteFunc(all, func(c string) bool { return c == "" })
+}
+
+func (r *consoleReader) categories(p *consolePolicy, l consoleLine) {
+	all := consoleList(l.value)
 	every := func(c string) bool {
 		return slices.Contains([]string{"all", "all categories", "any", "*"}, rule.Fold(c))
 	}
