@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"vodcurator/shared/decide/rule"
@@ -150,7 +151,9 @@ func someOf(names []string) string {
 }
 
 // builtIn are the holds of the default policy.
-var builtIn = newHolds([]string{"keep", "hold", "legal-hold", "never-delete"}, nil, "hold-until")
+var builtIn = sync.OnceValue(func() holds {
+	return newHolds([]string{"keep", "hold", "legal-hold", "never-delete"}, nil, "hold-until")
+})
 
 // Warnings says what of a policy may surprise its owner. A policy of one's own that
 // leaves out holds of the built-in one is as its owner wrote it, so they do not hold, and
@@ -161,7 +164,7 @@ func (p *Policy) Warnings() (all []string) {
 	}
 	all = p.Prices.warnings()
 	var missing []string
-	for _, tag := range builtIn.tags {
+	for _, tag := range builtIn().tags {
 		if !slices.Contains(p.holds.tags, tag) {
 			missing = append(missing, strconv.Quote(tag))
 		}
@@ -170,8 +173,8 @@ func (p *Policy) Warnings() (all []string) {
 		all = append(all, fmt.Sprintf("holds.tags does not name %s, which hold by the built-in policy: here assets with these tags may go; "+
 			"add them to holds.tags if they shall hold", strings.Join(missing, ", ")))
 	}
-	if p.holds.until != builtIn.until {
-		all = append(all, fmt.Sprintf("holds.until is %q: tags that begin with %q, the word of the built-in policy, do not hold here", p.holds.until, builtIn.until))
+	if p.holds.until != builtIn().until {
+		all = append(all, fmt.Sprintf("holds.until is %q: tags that begin with %q, the word of the built-in policy, do not hold here", p.holds.until, builtIn().until))
 	}
 	return all
 }
