@@ -296,20 +296,20 @@ func (r *consoleReader) uploaded(p *consolePolicy, l consoleLine) {
 	}
 }
 
+func everyCategory(word string) bool {
+	return slices.Contains([]string{"all", "all categories", "any", "*"}, rule.Fold(word))
+}
+
 func (r *consoleReader) categories(p *consolePolicy, l consoleLine) {
 	all := strings.FieldsFunc(l.value, func(c rune) bool { return strings.ContainsRune(",;，、；", c) })
 	for i := range all {
 		all[i] = strings.Trim(all[i], " \"'")
 	}
 	all = slices.DeleteFunc(all, func(c string) bool { return c == "" })
-	every := func(c string) bool {
-		return slices.Contains([]string{"all", "all categories", "any", "*"}, rule.Fold(c))
-	}
-	switch i := slices.IndexFunc(all, every); {
-	case i >= 0 && len(all) > 1:
-		r.fault(l.n, fmt.Sprintf("%q beside other categories", all[i]), "write all alone, or the categories only; a category of that name goes by its id")
-		return
-	case i >= 0:
+	if i := slices.IndexFunc(all, everyCategory); i >= 0 {
+		if len(all) > 1 {
+			r.fault(l.n, fmt.Sprintf("%q beside other categories", all[i]), "write all alone, or the categories only; a category of that name goes by its id")
+		}
 		return
 	}
 	if n := len(all); n == 0 || n > maxConsoleWords {

@@ -88,7 +88,7 @@ func TestAHoldWordWithMoreBehindItKeeps(t *testing.T) {
 	for _, tag := range []string{
 		"keep-until:2029-01-01", "keep until 2029", "keep_forever", "keep!", "#keep", `"keep"`, "keep=true", "keep:2029-01-01", "keep/2029", "keep.", "keep2029", "(keep)", "##Keep!!",
 		"hold:2029-01-01", "hold-2029", "legal-hold:case7", "legal hold case7", "legalhold/7", "legal_hod case7", "never-delete (law)", "never/delete", "never delete: ever",
-		"КЕЕР forever", "kеep-until", "ｋｅｅｐ！", "keep\u2014until", "hold-untill:2029-01-01", `"hold-until:2029-01-01"`, "#hold-until:2029-01-01", "保留至2029", "#保留", "18+ only", "hold-until 2029-01-01",
+		"КЕЕР forever", "kеep-until", "ｋｅｅｐ！", "keep\u2014until", "hold-untilx:2029-01-01", `"hold-until:2029-01-01"`, "#hold-until:2029-01-01", "保留至2029", "#保留", "18+ only", "hold-until 2029-01-01",
 	} {
 		for _, tags := range [][]string{{"temp", tag}, {tag, "temp"}} {
 			v := p.Judge(aged("a", 60, 0, 1, tags...), retention.Inputs{Now: now})
