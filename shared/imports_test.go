@@ -58,6 +58,7 @@ var owners = map[string][]string{
 	"github.com/abema/go-mp4":                      {"shared/localcloud/..."},
 	"golang.org/x/image":                           {"shared/localcloud/..."},
 	"github.com/spf13/cobra":                       {"shared/cmd/vodctl", "shared/cmd/local"},
+	"github.com/spf13/pflag":                       {"shared/cmd/vodctl"}, // cobra gives a command's flags in it
 	"github.com/mattn/go-runewidth":                {"shared/report"},
 	"github.com/go-analyze/charts":                 {"shared/cmd/vodctl"}, // draws what-if; no function links it
 	"golang.org/x/sync":                            {"shared/vod", "shared/state/...", "shared/act/...", "functions/...", "shared/cmd/vodctl"},
