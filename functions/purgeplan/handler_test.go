@@ -178,7 +178,7 @@ func TestEveryNightIsToldAndWhatIsAboutToLeave(t *testing.T) {
 		require.Contains(t, told, `"incidents":["1 item pending will go `+want+`: vodctl pending"]`, "day %d", day)
 	}
 	require.Contains(t, hook.bodies[6], "lists 1 item")
-	require.Contains(t, hook.bodies[6], "0 items removed since 2026-11-27 17:00:00, 0 B")
+	require.Contains(t, hook.bodies[6], "0 items removed since 2026-11-27 17:00:00Z, 0 B")
 	require.Contains(t, hook.bodies[6], `"event":"planned"`)
 	at(6)
 	require.Len(t, hook.bodies, 7, "the second delivery tells nothing")

@@ -174,7 +174,7 @@ func inWords(t *testing.T, j plan.Job) (got []string) {
 		say("over %s", over)
 	}
 	if p.Duty == retention.Moving {
-		say("unreadable %d, approves itself: %t", p.Unreadable(), j.Policy.SelfApproving)
+		say("unreadable %d, approves itself: %t", p.Unreadable(), p.SelfApproved(j.Policy))
 		say("saves %.4f, early %.4f, retrieval %.4f, moves %.4f, unpriced %d", p.Saving.Month, p.Saving.Early, p.Saving.Retrieval, p.Saving.Moves, p.Saving.Unpriced)
 	}
 	say("work %d %d", p.Work.Reads, p.Work.Deletes)

@@ -296,25 +296,20 @@ func (r *consoleReader) uploaded(p *consolePolicy, l consoleLine) {
 	}
 }
 
-// consoleList is what stands between commas of any script, without quotes.
-func consoleList(text string) []string {
-	all := strings.FieldsFunc(text, func(c rune) bool { return strings.ContainsRune(",;，、；", c) })
-	for i := range all {
-		all[i] = strings.Trim(all[i], " \"'")
-	}
-	return slices.DeleteFunc(all, func(c string) bool { return c == "" })
+func everyCategory(word string) bool {
+	return slices.Contains([]string{"all", "all categories", "any", "*"}, rule.Fold(word))
 }
 
 func (r *consoleReader) categories(p *consolePolicy, l consoleLine) {
-	all := consoleList(l.value)
-	every := func(c string) bool {
-		return slices.Contains([]string{"all", "all categories", "any", "*"}, rule.Fold(c))
+	all := strings.FieldsFunc(l.value, func(c rune) bool { return strings.ContainsRune(",;，、；", c) })
+	for i := range all {
+		all[i] = strings.Trim(all[i], " \"'")
 	}
-	switch i := slices.IndexFunc(all, every); {
-	case i >= 0 && len(all) > 1:
-		r.fault(l.n, fmt.Sprintf("%q beside other categories", all[i]), "write all alone, or the categories only; a category of that name goes by its id")
-		return
-	case i >= 0:
+	all = slices.DeleteFunc(all, func(c string) bool { return c == "" })
+	if i := slices.IndexFunc(all, everyCategory); i >= 0 {
+		if len(all) > 1 {
+			r.fault(l.n, fmt.Sprintf("%q beside other categories", all[i]), "write all alone, or the categories only; a category of that name goes by its id")
+		}
 		return
 	}
 	if n := len(all); n == 0 || n > maxConsoleWords {

@@ -91,11 +91,8 @@ func (a *tool) expire(ctx context.Context, w lastDay) error {
 		return err
 	}
 	answers, err := app.VOD.Media(ctx, w.ids)
-	if err != nil {
-		return err
-	}
 	all, send, of, problems := w.plan(policy, day, answers)
-	if err := a.noteHolds(ctx, app, policy, day, answers, all); err != nil {
+	if err := errors.Join(err, a.noteHolds(ctx, app, policy, day, answers, all)); err != nil {
 		return err
 	}
 	failed := 0

@@ -252,3 +252,12 @@ func TestOnlyExactExpiriesRemove(t *testing.T) {
 	require.Positive(t, goes)
 	t.Logf("%d assets went", goes)
 }
+
+// Such tags would hold what they should let go.
+func TestNoLastDayBeginsWithAHoldWord(t *testing.T) {
+	for _, word := range []string{"keep", "hold", "Keep", "legal-hold", "legal_hold", "never-delet", "hold-until", "holduntil", "keep-until"} {
+		_, err := retention.Parse("p.yaml", []byte("holds: {tags: [keep, hold, legal-hold, never-delete]}\nexpire: {tag: "+word+"}\n"))
+		require.ErrorContains(t, err, "nothing would ever expire", word)
+	}
+	policy(t, "holds: {tags: [keep, hold, legal-hold, never-delete]}\nexpire: {tag: keeper}")
+}
