@@ -28,7 +28,7 @@ import (
 // folder of its own. vodctl is this tool as a process of its own, so that a terminal (ttyin),
 // a closed pipe and an interrupt are real ones. Beside testscript's own commands there are:
 //
-//	cloud [NAME=VALUE...]   a local cloud; its variables are the session's, and STATE is a new folder
+//	cloud [NAME=VALUE...]   a local cloud; its variables are the session's, and STATE is a new folder; CALLBACK=http: VOD calls back
 //	functions [NAME=VALUE...] likewise, with the functions of s.yaml running in it
 //	seed FILE               assets, a line of JSON each: seeded below; $name is the id of the one so named
 //	generate N              N assets of chance
@@ -94,12 +94,13 @@ func startFunctions(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func start(ts *testscript.TestScript, opt localcloud.Options, set []string) {
-	opt.Callback, opt.Faults, opt.Pace = "none", "none", 0.01
+	opt.Faults, opt.Pace = "none", 0.01
 	opt.Env = map[string]string{"STATE": "file:" + ts.MkAbs("state"), "RATE_SHARE": "1", "TAGGING_MODE": "write"}
 	for _, pair := range set {
 		name, value, _ := strings.Cut(pair, "=")
 		opt.Env[name] = value
 	}
+	opt.Callback = cmp.Or(opt.Env["CALLBACK"], "none")
 	c, err := localcloud.Start(context.Background(), opt)
 	ts.Check(err)
 	ts.Defer(c.Close)
@@ -117,6 +118,7 @@ type seeded struct {
 	Size                            int64
 	Seconds                         float64
 	NoSource                        bool
+	Streams                         []int // heights of complete ones
 }
 
 func seed(ts *testscript.TestScript, _ bool, args []string) {
@@ -133,6 +135,12 @@ func seed(ts *testscript.TestScript, _ bool, args []string) {
 		if a.Kind != "image" && !one.NoSource {
 			media := fakevod.Media{Format: "mp4", Size: a.Size, Duration: seconds, Width: 1280, Height: 720}
 			a.Source = &fakevod.Source{Status: "Normal", FileName: one.Name + ".mp4", Created: at, Media: media}
+		}
+		for _, height := range one.Streams {
+			a.Streams = append(a.Streams, fakevod.Stream{
+				JobID: fmt.Sprintf("%s-%d", one.Name, height), Definition: map[int]string{2160: "4K", 720: "HD", 480: "SD"}[height], Format: "mp4", Codec: "h264",
+				Size: a.Size * int64(height) / 1000, Width: height * 16 / 9, Height: height, FPS: 25, Bitrate: float64(height), Duration: seconds, Created: at,
+			})
 		}
 		ts.Setenv(cmp.Or(one.Name, "asset"+strconv.Itoa(i+1)), c.VOD.Seed(a)[0])
 	}
