@@ -30,6 +30,7 @@ import (
 //
 //	cloud [NAME=VALUE...]   a local cloud; its variables are the session's, and STATE is a new folder; CALLBACK=http: VOD calls back
 //	functions [NAME=VALUE...] likewise, with the functions of s.yaml running in it
+//	restart                 stops the cloud and starts it again, on what it kept: for one with KEPT=DIR
 //	seed FILE               assets, a line of JSON each: seeded below; $name is the id of the one so named
 //	generate N              N assets of chance
 //	clock DURATION          moves the library's clock, and fires the timers on its way
@@ -46,7 +47,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"cloud": startCloud, "functions": startFunctions, "seed": seed, "generate": generate, "clock": moveClock, "tick": tick, "bury": buryOne,
+			"cloud": startCloud, "functions": startFunctions, "restart": restart, "seed": seed, "generate": generate, "clock": moveClock, "tick": tick, "bury": buryOne,
 			"drained": drained, "ends": ends, "keep": keepMatch,
 		},
 	})
@@ -60,7 +61,10 @@ func TestMain(m *testing.M) {
 var scriptPrograms localcloud.Programs
 
 // session is what a script's own commands share.
-type session struct{ cloud *localcloud.Cloud }
+type session struct {
+	cloud   *localcloud.Cloud
+	options *localcloud.Options
+}
 
 func cloudOf(ts *testscript.TestScript) *localcloud.Cloud {
 	c := ts.Value(session{}).(*session).cloud
@@ -101,10 +105,22 @@ func start(ts *testscript.TestScript, opt localcloud.Options, set []string) {
 		opt.Env[name] = value
 	}
 	opt.Callback = cmp.Or(opt.Env["CALLBACK"], "none")
+	if dir := opt.Env["KEPT"]; dir != "" {
+		opt.State = ts.MkAbs(dir)
+	}
+	startWith(ts, opt)
+}
+
+func restart(ts *testscript.TestScript, _ bool, _ []string) {
+	cloudOf(ts).Close()
+	startWith(ts, *ts.Value(session{}).(*session).options)
+}
+
+func startWith(ts *testscript.TestScript, opt localcloud.Options) {
 	c, err := localcloud.Start(context.Background(), opt)
 	ts.Check(err)
 	ts.Defer(c.Close)
-	ts.Value(session{}).(*session).cloud = c
+	*ts.Value(session{}).(*session) = session{c, &opt}
 	for name, value := range c.Env() {
 		ts.Setenv(name, value)
 	}
