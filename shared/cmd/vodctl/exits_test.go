@@ -88,7 +88,7 @@ func TestEveryCommandEndsByOneConvention(t *testing.T) {
 		"library find":          {"0 library find width>99999", "2 library find", "1 library find true --library " + missing},
 		"library problems":      {"0 library problems", "1 library problems --library " + missing},
 		"media":                 {"2 media", "2 media delete-video " + gone, "1 media get-video-info " + gone},
-		"edit":                  {"2 edit", "1 edit " + missing},
+		"edit":                  {"2 edit", "1 edit --csv " + missing},
 		"tags list":             {"0 tags list", "1 tags list --library " + missing},
 		"tags rename":           {"2 tags rename one"},
 		"tags merge":            {"2 tags merge one"},

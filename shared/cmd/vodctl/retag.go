@@ -118,7 +118,16 @@ func (a *tool) retag(ctx context.Context, r retag) error {
 		return errors.Join(r.save(state), r.right(app, step))
 	})
 	bar.end()
-	return a.ended(r, state, runErr)
+	return errors.Join(a.ended(r, state, runErr), a.byMetadata(app, r, rules, state.Diff.Needed))
+}
+
+// byMetadata says who writes changes that were sent: the writer runs its own rules, and with
+// others it keeps the tags as they are.
+func (a *tool) byMetadata(app *boot.App, r retag, rules *tagging.Rules, n int) error {
+	if !r.yes || app.MetadataQueue == "" || n == 0 {
+		return nil
+	}
+	return a.warn("the changes were sent to %s; metadata makes those that its own rules want too, so its RULES_FILE has to be these rules (version %s)", app.MetadataQueue, rules.Version)
 }
 
 // ended says what came of a backfill, and how one goes on that did not come to its end.
