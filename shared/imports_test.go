@@ -28,17 +28,21 @@ var rooms = []struct {
 	{"shared/decide/...", []string{"shared/video"}},
 	{"shared/vod", []string{"shared/video"}},
 	{"shared/queue", []string{"shared/video"}},
+	{"shared/account", []string{"shared/video"}},
 	{"shared/state/statetest", []string{"shared/video", "shared/decide/...", "shared/state/...", "shared/act/upkeep"}}, // for tests
 	{"shared/state", []string{"shared/video"}},
 	{"shared/state/...", []string{"shared/video", "shared/decide/...", "shared/state/..."}},
 	{"shared/act/deliver", []string{"shared/video", "events", "shared/decide/...", "shared/state", "shared/act/edit", "shared/act/tag"}},
+	{"shared/act/notify", []string{"shared/video", "shared/decide/...", "shared/state/...", "shared/act/hook"}},
+	{"shared/act/watch", []string{"shared/video", "shared/state", "shared/act/hook"}},
 	{"shared/act/...", []string{"shared/video", "shared/decide/...", "shared/state/..."}},
 	{"shared/report", []string{"shared/video"}},
 	{"shared/report/removal", []string{"shared/video", "shared/decide/...", "shared/act/...", "shared/state/...", "shared/report"}},
 	{"shared/boot/night", []string{"shared/video", "events", "shared/decide/...", "shared/act/...", "shared/report", "shared/state/...", "shared/boot"}},
 	{"shared/boot", []string{"shared/video", "events", "shared/decide/...", "shared/act/...", "shared/report", "shared/vod", "shared/queue", "shared/state/..."}},
 	{"functions/...", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report/...", "shared/boot/..."}},
-	{"shared/cmd/vodctl", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report/...", "shared/boot/...", "shared/state/...", "shared/vod", "shared/queue", "shared/manifest"}},
+	{"shared/cmd/vodctl", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report/...", "shared/boot/...", "shared/state/...", "shared/vod", "shared/queue", "shared/manifest", "shared/account", "functions", "shared/cmd/vodctl/doctor"}},
+	{"shared/cmd/vodctl/doctor", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report", "shared/boot/...", "shared/state/...", "shared/vod", "shared/queue", "shared/manifest", "shared/account", "functions"}},
 	{"shared/console", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report/...", "shared/boot/...", "shared/state/...", "shared/vod", "shared/queue"}},
 	{"shared/localcloud/...", []string{"shared/localcloud/...", "shared/video", "shared/manifest"}},
 	{"shared/cmd/local", []string{"shared/localcloud/...", "shared/console", "shared/report/...", "events", "shared/video", "shared/vod", "shared/queue", "shared/state/..."}},
@@ -58,7 +62,7 @@ var owners = map[string][]string{
 	"github.com/abema/go-mp4":                      {"shared/localcloud/..."},
 	"golang.org/x/image":                           {"shared/localcloud/..."},
 	"github.com/spf13/cobra":                       {"shared/cmd/vodctl", "shared/cmd/local"},
-	"github.com/spf13/pflag":                       {"shared/cmd/vodctl"}, // cobra gives a command's flags in it
+	"github.com/spf13/pflag":                       {"shared/cmd/vodctl"},
 	"github.com/mattn/go-runewidth":                {"shared/report"},
 	"github.com/go-analyze/charts":                 {"shared/cmd/vodctl"}, // draws what-if; no function links it
 	"golang.org/x/sync":                            {"shared/vod", "shared/state/...", "shared/act/...", "functions/...", "shared/cmd/vodctl"},
@@ -66,6 +70,7 @@ var owners = map[string][]string{
 	"github.com/stretchr/testify":                  nil,
 	"pgregory.net/rapid":                           nil,
 	"go.uber.org/goleak":                           nil,
+	"github.com/rogpeppe/go-internal":              nil,
 	"github.com/santhosh-tekuri/jsonschema/v6":     nil,
 }
 
