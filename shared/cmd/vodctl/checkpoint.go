@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"os"
 	"strings"
@@ -80,23 +81,35 @@ func (a *tool) listed(r retag, kind video.Kind, after string) iter.Seq2[tag.Hit,
 			in = file
 		}
 		passed := after == ""
-		for lines := bufio.NewScanner(in); ; {
-			if !lines.Scan() {
-				if err := lines.Err(); err != nil {
-					yield(tag.Hit{}, err)
-				} else if !passed {
-					yield(tag.Hit{}, fmt.Errorf("%s: the id %s, behind which to go on, is not there: give the file that %s began with, or another --resume file", r.ids, after, r.resume))
-				}
+		for id, err := range idsIn(in) {
+			if err != nil {
+				yield(tag.Hit{}, err)
 				return
-			}
-			id, _, _ := strings.Cut(strings.TrimSpace(lines.Text()), " ")
-			if id == "" || strings.HasPrefix(id, "#") {
-				continue
 			}
 			if passed && !yield(tag.Hit{Target: tag.Target{ID: video.ID(id), Kind: kind}, Position: id}, nil) {
 				return
 			}
 			passed = passed || id == after
+		}
+		if !passed {
+			yield(tag.Hit{}, fmt.Errorf("%s: the id %s, behind which to go on, is not there: give the file that %s began with, or another --resume file", r.ids, after, r.resume))
+		}
+	}
+}
+
+// idsIn gives the ids of a list: the first word of each line. Empty lines are left out, and
+// those that begin with #.
+func idsIn(list io.Reader) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		lines := bufio.NewScanner(list)
+		for lines.Scan() {
+			id, _, _ := strings.Cut(strings.TrimSpace(strings.TrimPrefix(lines.Text(), "\ufeff")), " ")
+			if id != "" && !strings.HasPrefix(id, "#") && !yield(id, nil) {
+				return
+			}
+		}
+		if err := lines.Err(); err != nil {
+			yield("", err)
 		}
 	}
 }

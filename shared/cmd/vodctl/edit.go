@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -11,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"vodcurator/shared/boot"
-	"vodcurator/shared/decide/rule"
 	"vodcurator/shared/report"
 	"vodcurator/shared/video"
 )
@@ -139,7 +137,9 @@ func (a *tool) edit(ctx context.Context, e editOrder) error {
 		if err != nil {
 			return err
 		}
-		e.listed(text)
+		if err := e.listed(text); err != nil {
+			return fmt.Errorf("%s: %w", e.ids, err)
+		}
 	default:
 		if err := a.selected(ctx, &e); err != nil {
 			return err
@@ -157,24 +157,33 @@ func (a *tool) bootBulk(behind bool) (*boot.App, error) {
 }
 
 // listed takes the ids of a file.
-func (e *editOrder) listed(text []byte) {
+func (e *editOrder) listed(text []byte) error {
 	seen := map[string]bool{}
-	for lines := bufio.NewScanner(bytes.NewReader(bytes.TrimPrefix(text, []byte("\ufeff")))); lines.Scan(); {
-		id, _, _ := strings.Cut(strings.TrimSpace(lines.Text()), " ")
-		if id == "" || strings.HasPrefix(id, "#") || seen[id] {
+	for id, err := range idsIn(bytes.NewReader(text)) {
+		if err != nil {
+			return err
+		}
+		if seen[id] {
 			continue
 		}
 		seen[id] = true
-		c := e.change()
-		if c.ID = video.ID(id); e.kind == string(video.KindImage) {
-			c.Kind = video.KindImage
-		}
+		c := e.changeOf(video.ID(id), e.kind == string(video.KindImage))
 		if err := c.Check(); err != nil {
 			e.faults = append(e.faults, err)
 			continue
 		}
 		e.changes = append(e.changes, c)
 	}
+	return nil
+}
+
+// changeOf is what the flags ask for, of one asset.
+func (e *editOrder) changeOf(id video.ID, image bool) video.Change {
+	c := e.change()
+	if c.ID = id; image {
+		c.Kind = video.KindImage
+	}
+	return c
 }
 
 // selected takes the assets for which the expression is true.
@@ -183,30 +192,15 @@ func (a *tool) selected(ctx context.Context, e *editOrder) error {
 	if err != nil {
 		return err
 	}
-	m := rule.NewMachine()
-	defer m.Free()
 	s, missing := inspected{kind: allKinds}, whys{}
-	for one, err := range a.assets(ctx, &s) {
+	for one, err := range a.fitting(ctx, &s, asked, missing) {
 		switch {
 		case err != nil:
 			return err
-		case one.facts == nil:
-			continue
-		}
-		holds, lacks, err := m.Ask(asked, one.facts)
-		switch {
-		case err != nil:
-			missing.add(err.Error())
-		case holds == rule.Unknown:
-			missing.add(because(lacks))
-		case holds == rule.Yes && one.Image != nil && e.sets["cover"]:
+		case one.Image != nil && e.sets["cover"]:
 			e.faults = append(e.faults, fmt.Errorf("%s: %w: cover: an image has none", one.id(), video.ErrInvalid))
-		case holds == rule.Yes:
-			c := e.change()
-			if c.ID = one.id(); one.Image != nil {
-				c.Kind = video.KindImage
-			}
-			e.changes = append(e.changes, c)
+		default:
+			e.changes = append(e.changes, e.changeOf(one.id(), one.Image != nil))
 		}
 	}
 	err = missing.tell(a)

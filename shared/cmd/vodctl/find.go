@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"regexp"
 	"slices"
@@ -97,26 +98,14 @@ func (a *tool) find(ctx context.Context, s inspected, text string, ids bool) err
 	if err != nil {
 		return err
 	}
-	m := rule.NewMachine()
-	defer m.Free()
 	out := finder{tool: a, ids: ids, list: a.listing(), rows: a.rows("id", "kind", "status", ">bytes", ">seconds", "uploaded", "category", "tags", "title")}
 	unknown := whys{}
-	for one, err := range a.assets(ctx, &s) {
-		switch {
-		case err != nil:
-			return err
-		case one.facts == nil:
-			continue
+	for one, err := range a.fitting(ctx, &s, asked, unknown) {
+		if err == nil {
+			err = out.add(one)
 		}
-		switch holds, missing, err := m.Ask(asked, one.facts); {
-		case err != nil:
-			unknown.add(err.Error())
-		case holds == rule.Unknown:
-			unknown.add(because(missing))
-		case holds == rule.Yes:
-			if err := out.add(one); err != nil {
-				return err
-			}
+		if err != nil {
+			return err
 		}
 	}
 	err = out.finish()
@@ -124,6 +113,32 @@ func (a *tool) find(ctx context.Context, s inspected, text string, ids bool) err
 		err = errors.Join(err, a.say("\n%s of %s\n", report.Number(out.found), report.Count(s.seen, "asset")))
 	}
 	return errors.Join(err, unknown.tell(a))
+}
+
+// fitting gives the assets for which an expression is true, and counts those for which that
+// is not known by the reason.
+func (a *tool) fitting(ctx context.Context, s *inspected, asked *rule.Program, unknown whys) iter.Seq2[asset, error] {
+	return func(yield func(asset, error) bool) {
+		m := rule.NewMachine()
+		defer m.Free()
+		for one, err := range a.assets(ctx, s) {
+			switch {
+			case err != nil:
+				yield(one, err)
+				return
+			case one.facts == nil:
+				continue
+			}
+			switch holds, missing, err := m.Ask(asked, one.facts); {
+			case err != nil:
+				unknown.add(err.Error())
+			case holds == rule.Unknown:
+				unknown.add(because(missing))
+			case holds == rule.Yes && !yield(one, nil):
+				return
+			}
+		}
+	}
 }
 
 func (f *finder) add(one asset) error {
