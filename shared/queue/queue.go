@@ -182,6 +182,16 @@ func (c *Client) Receive(ctx context.Context, queue string, limit int, wait time
 	})
 }
 
+// Oldest is when the oldest of these messages came; zero: there is none.
+func Oldest(all []Received) (oldest time.Time) {
+	for _, m := range all {
+		if oldest.IsZero() || m.Enqueued.Before(oldest) {
+			oldest = m.Enqueued
+		}
+	}
+	return oldest
+}
+
 // Peek looks at messages that are waiting, at most limit of them (at most
 // MaxBatch), and leaves them as they are.
 func (c *Client) Peek(ctx context.Context, queue string, limit int) ([]Received, error) {

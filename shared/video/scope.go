@@ -30,6 +30,15 @@ func (s Scope) String() string {
 	return text
 }
 
+// Takes says that something of another scope is of this one too: it is the same, and an
+// account that is not named is any.
+func (s Scope) Takes(other Scope) bool {
+	if s.Account == "" {
+		s.Account = other.Account
+	}
+	return s == other
+}
+
 // Differs says where this scope is not the other one, in the words of "it is of … and this
 // is …"; empty: they are the same.
 func (s Scope) Differs(other Scope) string {

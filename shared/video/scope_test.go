@@ -28,6 +28,15 @@ func TestAScopeSaysWhereItDiffers(t *testing.T) {
 	require.Error(t, video.Scope{Account: "1"}.Check())
 }
 
+func TestAScopeTakesItsOwn(t *testing.T) {
+	s := video.Scope{Region: "r", Account: "1", App: "a"}
+	require.True(t, s.Takes(s))
+	require.True(t, video.Scope{Region: "r", App: "a"}.Takes(s), "no account is named")
+	for _, other := range []video.Scope{{Region: "q", Account: "1", App: "a"}, {Region: "r", Account: "2", App: "a"}, {Region: "r", App: "a"}, {Region: "r", Account: "1"}} {
+		require.False(t, s.Takes(other), other)
+	}
+}
+
 func TestAScopeWithoutApplicationLeavesItOut(t *testing.T) {
 	text, err := json.Marshal(video.Scope{Region: "r", Account: "1"})
 	require.NoError(t, err)

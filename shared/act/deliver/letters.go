@@ -68,10 +68,10 @@ func about(l DeadLetter, id video.ID) bool {
 	return slices.ContainsFunc(m.Changes, func(c video.Change) bool { return c.ID == id }) || m.Ref != "" && strings.Contains(l.Reason, string(id))
 }
 
-// letterOf reads a message of the dead-letter queue. What the platform itself moved
+// LetterOf reads a message of the dead-letter queue. What the platform itself moved
 // there is no dead letter of ours: then the message is the body, or EventBridge's
 // event around it. It was seen first when it says so itself, else when it was published.
-func letterOf(m video.Received) DeadLetter {
+func LetterOf(m video.Received) DeadLetter {
 	d, err := events.DecodeDeadLetter(m.Body)
 	if err != nil {
 		d = events.DeadLetter{ID: m.ID, Body: m.Body, Reason: "moved here by the platform"}
@@ -227,7 +227,7 @@ func (r *round) take(ctx context.Context) (batch []DeadLetter, err error) {
 		}
 		r.idle, r.seen[m.ID] = 0, true
 		delete(r.lost, m.ID)
-		if l := letterOf(m); r.filter.fits(l) && !r.full() {
+		if l := LetterOf(m); r.filter.fits(l) && !r.full() {
 			r.found++
 			batch = append(batch, l)
 		}

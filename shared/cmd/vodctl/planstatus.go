@@ -27,9 +27,7 @@ func (a *tool) findPlan(ctx context.Context, app *boot.App, o state.Objects, id 
 		return p, err
 	}
 	p, skipped, err := removal.LatestPlan(ctx, o, func(p removal.Plan) bool {
-		mine := app.Scope
-		mine.Account = cmp.Or(mine.Account, p.Account)
-		return p.Scope == mine && p.Duty == retention.Removing
+		return app.Scope.Takes(p.Scope) && p.Duty == retention.Removing
 	}, time.Time{})
 	if err != nil {
 		return p, err

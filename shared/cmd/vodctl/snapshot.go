@@ -502,7 +502,7 @@ func (a *tool) stamp(name string, head snapshotHead, at time.Time) {
 // environment has one, else this machine's.
 func (a *tool) clock(ctx context.Context) time.Time {
 	if app, err := a.load(slog.New(slog.DiscardHandler)); err == nil {
-		if at, err := app.Clock(ctx); err == nil {
+		if at, err := now(ctx, app); err == nil {
 			return at
 		}
 	}

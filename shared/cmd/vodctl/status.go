@@ -9,8 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"vodcurator/events"
+	"vodcurator/shared/act/deliver"
 	"vodcurator/shared/boot"
+	"vodcurator/shared/cmd/vodctl/doctor"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/queue"
 	"vodcurator/shared/report"
@@ -202,7 +203,7 @@ func (s *overview) ofPlans(ctx context.Context, app *boot.App) (removing, moving
 			s.problem("plan "+id, err)
 			continue
 		}
-		if mine := app.Scope; p.Region != mine.Region || p.App != mine.App || mine.Account != "" && p.Account != mine.Account {
+		if !app.Scope.Takes(p.Scope) {
 			continue
 		}
 		f, err := planFactsOf(ctx, app.State, p, s.At)
@@ -253,10 +254,8 @@ func (s *overview) ofQueue(ctx context.Context, q *queue.Client, w *waits) {
 		w.Problem = "its head cannot be looked at: " + err.Error()
 		return
 	}
+	w.Oldest = queue.Oldest(head)
 	for _, m := range head {
-		if w.Oldest.IsZero() || m.Enqueued.Before(w.Oldest) {
-			w.Oldest = m.Enqueued
-		}
 		if w.For == "DEAD_LETTER_QUEUE" {
 			s.dead(m)
 		}
@@ -265,10 +264,7 @@ func (s *overview) ofQueue(ctx context.Context, q *queue.Client, w *waits) {
 }
 
 func (s *overview) dead(m video.Received) {
-	reason := "moved here by the platform"
-	if d, err := events.DecodeDeadLetter(m.Body); err == nil {
-		reason = d.Reason
-	}
+	reason := deliver.LetterOf(m).Reason
 	at := slices.IndexFunc(s.Dead, func(d deadBy) bool { return d.Reason == reason })
 	if at < 0 {
 		s.Dead = append(s.Dead, deadBy{Reason: reason, Oldest: m.Enqueued})
@@ -279,9 +275,6 @@ func (s *overview) dead(m video.Received) {
 		s.Dead[at].Oldest = m.Enqueued
 	}
 }
-
-// nightly is how old the latest plan may be before its absence is one.
-const nightly = 36 * time.Hour
 
 // advise names the commands to go on with.
 func (s *overview) advise() {
@@ -307,7 +300,7 @@ func (s *overview) advise() {
 		say("vodctl state check", "the journal cannot be read")
 	}
 	for _, f := range s.Functions {
-		if f.Function == "purgeplan" && !f.At.IsZero() && s.At.Sub(f.At) > nightly {
+		if f.Function == "purgeplan" && !f.At.IsZero() && s.At.Sub(f.At) > doctor.Stale {
 			say("vodctl help operations", "purgeplan has made no plan since "+f.At.Format(report.Moment)+": look at its log")
 		}
 	}

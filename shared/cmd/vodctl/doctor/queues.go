@@ -89,12 +89,7 @@ func (p *Patient) LookAtQueue(ctx context.Context, q Queue) Finding {
 // them in no order, so an older one may be behind them.
 func (p *Patient) oldest(ctx context.Context, name string) (oldest time.Time, err error) {
 	next, err := p.App.Queue.Peek(ctx, name, queue.MaxBatch)
-	for _, m := range next {
-		if oldest.IsZero() || m.Enqueued.Before(oldest) {
-			oldest = m.Enqueued
-		}
-	}
-	return oldest, err
+	return queue.Oldest(next), err
 }
 
 func deadLetters(ctx context.Context, p *Patient) []Finding {

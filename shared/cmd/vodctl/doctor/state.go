@@ -23,7 +23,7 @@ const bigState = 500_000
 func place(ctx context.Context, p *Patient) []Finding {
 	spec := p.App.Config.State
 	if spec == "" {
-		return []Finding{doubt("set STATE as s.yaml has it", "not asked: STATE is not set")}
+		return []Finding{noState}
 	}
 	return []Finding{p.LookAtState(ctx)}
 }
@@ -68,8 +68,7 @@ func madeAtFirst(spec string) bool {
 // since place says why.
 func (p *Patient) opened(ctx context.Context) (*state.Store, *Finding) {
 	if p.App.Config.State == "" {
-		f := doubt("set STATE as s.yaml has it", "not asked: STATE is not set")
-		return nil, &f
+		return nil, &noState
 	}
 	s, err := p.state.get(ctx)
 	if err != nil {
@@ -79,6 +78,30 @@ func (p *Patient) opened(ctx context.Context) (*state.Store, *Finding) {
 	return s, nil
 }
 
+// inState makes a check of one that reads STATE.
+func inState(look func(ctx context.Context, p *Patient, s *state.Store) []Finding) func(context.Context, *Patient) []Finding {
+	return func(ctx context.Context, p *Patient) []Finding {
+		s, f := p.opened(ctx)
+		if f != nil {
+			return []Finding{*f}
+		}
+		return look(ctx, p, s)
+	}
+}
+
+// dated is a look at something in STATE whose age counts.
+func dated(look func(ctx context.Context, p *Patient, s *state.Store, now time.Time) []Finding) func(context.Context, *Patient, *state.Store) []Finding {
+	return func(ctx context.Context, p *Patient, s *state.Store) []Finding {
+		now, err := p.App.Clock(ctx)
+		if err != nil {
+			return []Finding{unasked(err, "")}
+		}
+		return look(ctx, p, s, now)
+	}
+}
+
+var noState = doubt("set STATE as s.yaml has it", "not asked: STATE is not set")
+
 // unread is what STATE could not answer.
 func unread(err error) Finding {
 	if errors.Is(err, state.ErrCorrupt) {
@@ -87,11 +110,7 @@ func unread(err error) Finding {
 	return unasked(err, "oss:GetObject and oss:ListObjects")
 }
 
-func objects(ctx context.Context, p *Patient) []Finding {
-	s, f := p.opened(ctx)
-	if f != nil {
-		return []Finding{*f}
-	}
+func objects(ctx context.Context, _ *Patient, s *state.Store) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, limit*4/5)
 	defer cancel()
 	const most = 5
@@ -118,11 +137,7 @@ func objects(ctx context.Context, p *Patient) []Finding {
 	return bad
 }
 
-func halt(ctx context.Context, p *Patient) []Finding {
-	s, f := p.opened(ctx)
-	if f != nil {
-		return []Finding{*f}
-	}
+func halt(ctx context.Context, _ *Patient, s *state.Store) []Finding {
 	h, err := removal.HaltState(ctx, s)
 	switch {
 	case err != nil:
@@ -133,22 +148,12 @@ func halt(ctx context.Context, p *Patient) []Finding {
 	return []Finding{ok("not halted")}
 }
 
-// stale is how old the latest plan may be: a plan is made each night.
-const stale = 36 * time.Hour
+// Stale is how old the latest plan may be: a plan is made each night.
+const Stale = 36 * time.Hour
 
-func plans(ctx context.Context, p *Patient) []Finding {
-	s, f := p.opened(ctx)
-	if f != nil {
-		return []Finding{*f}
-	}
-	now, err := p.App.Clock(ctx)
-	if err != nil {
-		return []Finding{unasked(err, "")}
-	}
+func plans(ctx context.Context, p *Patient, s *state.Store, now time.Time) []Finding {
 	latest, skipped, err := removal.LatestPlan(ctx, s, func(plan removal.Plan) bool {
-		mine := p.App.Scope
-		mine.Account = cmp.Or(mine.Account, plan.Account)
-		return plan.Scope == mine && plan.Duty == retention.Removing
+		return p.App.Scope.Takes(plan.Scope) && plan.Duty == retention.Removing
 	}, time.Time{})
 	const look = "look into purgeplan's log and its trigger nightly"
 	switch {
@@ -158,7 +163,7 @@ func plans(ctx context.Context, p *Patient) []Finding {
 		return []Finding{fault("restore it from a copy, or wait for the next night's", "skipped: %v", skipped[0])}
 	case latest.ID == "":
 		return []Finding{doubt("purgeplan makes one each night; after the first night: "+look, "none was made yet of %s", p.App.Scope)}
-	case now.Sub(latest.Created) > stale:
+	case now.Sub(latest.Created) > Stale:
 		return []Finding{fault(look, "none since %s: the latest is %s", ago(now.Sub(latest.Created)), latest.ID)}
 	}
 	status, detail, err := removal.StatusOf(ctx, s, latest, now)
@@ -174,15 +179,7 @@ func plans(ctx context.Context, p *Patient) []Finding {
 // sweepsLate is how old the latest sweep may be: one begins each hour.
 const sweepsLate = 3 * time.Hour
 
-func sweep(ctx context.Context, p *Patient) []Finding {
-	s, f := p.opened(ctx)
-	if f != nil {
-		return []Finding{*f}
-	}
-	now, err := p.App.Clock(ctx)
-	if err != nil {
-		return []Finding{unasked(err, "")}
-	}
+func sweep(ctx context.Context, p *Patient, s *state.Store, now time.Time) []Finding {
 	last, err := p.lastSweep(ctx, s, now)
 	if err != nil {
 		return []Finding{unread(err)}
