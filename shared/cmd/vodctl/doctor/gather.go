@@ -113,7 +113,7 @@ func (p *Patient) gatherPlans(ctx context.Context, s *Samples) error {
 		return err
 	}
 	for duty, name := range duties {
-		latest, _, err := removal.LatestPlan(ctx, store, func(plan removal.Plan) bool { return plan.Region == p.App.Scope.Region && plan.Duty == duty }, time.Time{})
+		latest, _, err := removal.LatestPlan(ctx, store, func(plan removal.Plan) bool { return p.App.Scope.Takes(plan.Scope) && plan.Duty == duty }, time.Time{})
 		if err != nil {
 			return err
 		}
