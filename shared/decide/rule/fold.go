@@ -158,11 +158,16 @@ func Near(a, b string) bool {
 	var x, y [48]rune
 	for capital := range 2 {
 		p, q := bare(x[:0], a, capital), bare(y[:0], b, capital)
-		if slices.Equal(p, q) || len(p) >= 5 && len(q) >= 5 && slip(p, q) {
+		if alike(p, q) {
 			return true
 		}
 	}
 	return false
+}
+
+// alike says of two bare words that they are one, or that one slip is between them.
+func alike(p, q []rune) bool {
+	return slices.Equal(p, q) || len(p) >= 5 && len(q) >= 5 && slip(p, q)
 }
 
 // slip says that one edit leads from one word to the other, and that it is not a digit's.
@@ -170,21 +175,21 @@ func slip(a, b []rune) bool {
 	if len(a) > len(b) {
 		a, b = b, a
 	}
+	if len(b)-len(a) > 1 {
+		return false
+	}
 	i := 0
 	for i < len(a) && a[i] == b[i] {
 		i++
 	}
-	switch len(b) - len(a) {
-	case 1:
+	if len(b) > len(a) {
 		return !unicode.IsDigit(b[i]) && slices.Equal(a[i:], b[i+1:])
-	case 0:
-		if unicode.IsDigit(a[i]) || unicode.IsDigit(b[i]) {
-			return false
-		}
-		return slices.Equal(a[i+1:], b[i+1:]) || // always so at the last letter
-			a[i] == b[i+1] && a[i+1] == b[i] && slices.Equal(a[i+2:], b[i+2:])
 	}
-	return false
+	if unicode.IsDigit(a[i]) || unicode.IsDigit(b[i]) {
+		return false
+	}
+	return slices.Equal(a[i+1:], b[i+1:]) || // always so at the last letter
+		a[i] == b[i+1] && a[i+1] == b[i] && slices.Equal(a[i+2:], b[i+2:])
 }
 
 // bare is a word without what Near ignores, in Latin letters where others look so. Some
@@ -275,7 +280,7 @@ func (h Heads) in(word string) string {
 func (h Heads) like(form [2][]rune) string {
 	for i, head := range h.forms {
 		for c, q := range head {
-			if p := form[c]; slices.Equal(p, q) || len(p) >= 5 && len(q) >= 5 && len(p)-len(q) <= 1 && len(q)-len(p) <= 1 && slip(p, q) {
+			if alike(form[c], q) {
 				return h.words[i]
 			}
 		}
