@@ -23,6 +23,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vodcurator/shared/console"
 	"vodcurator/shared/localcloud"
 	"vodcurator/shared/report"
 )
@@ -52,6 +53,7 @@ type options struct {
 	tls         bool
 	ports       string
 	listen      struct{ vod, mns, oss, functions string }
+	console     string
 	class       time.Duration // of a change of storage class
 	restore     time.Duration
 
@@ -78,6 +80,7 @@ func (o *options) flags(root *cobra.Command) {
 	flags.StringVar(&o.listen.mns, "mns", "127.0.0.1:0", "address of the queues")
 	flags.StringVar(&o.listen.oss, "oss", "127.0.0.1:0", "address of the object store")
 	flags.StringVar(&o.listen.functions, "functions", "127.0.0.1:0", "address of the functions and of /_local/")
+	flags.StringVar(&o.console, "console", "127.0.0.1:0", "address of the web pages, while the cloud stays up")
 	flags.StringVar(&o.ports, "ports", "", "fixed ports in a row from this one, such as 9000: vod 9000, mns 9001, oss 9002, functions 9003")
 	flags.DurationVar(&o.class, "class-delay", time.Minute, "how long a change of storage class takes on the library's clock")
 	flags.DurationVar(&o.restore, "restore-delay", time.Hour, "likewise a restore from Archive; one from Cold Archive takes 1 (Expedited), 5 (Standard) or 12 (Bulk) times as long")
@@ -167,7 +170,12 @@ func serve(ctx context.Context, o options, out, errs io.Writer) error {
 		return err
 	}
 	defer cloud.Close()
-	if err := writeEnv(o.envFile, cloud.Env()); err != nil {
+	env := cloud.Env()
+	pages, err := o.pages(ctx, env, options.Log)
+	if err != nil {
+		return err
+	}
+	if err := writeEnv(o.envFile, env); err != nil {
 		return err
 	}
 	s := newScreen(out)
@@ -184,10 +192,28 @@ func serve(ctx context.Context, o options, out, errs io.Writer) error {
 		}
 	}
 	s.printf("\nthe local cloud answers after %s; its variables are in %s\n\n", report.Duration(time.Since(started)), o.envFile)
-	o.addresses(s, cloud.Env())
+	o.addresses(s, env)
 	s.printf("\n  .bin/local upload FILE   puts an MP4 or JPEG of yours in\n  .bin/local clock 90d     moves the library's clock\n\nstop with ctrl-C\n")
-	<-ctx.Done()
-	return nil
+	return pages(ctx)
+}
+
+// pages prepares the console of the cloud, names its first address in env, and returns what
+// serves it. With --once there is nobody to look at it.
+func (o *options) pages(ctx context.Context, env map[string]string, log *slog.Logger) (serve func(context.Context) error, err error) {
+	if o.once {
+		return func(context.Context) error { return nil }, nil
+	}
+	all := maps.Clone(env)
+	s, err := console.Open(func(name string) string { return all[name] }, all["FUNCTIONS_ENDPOINT"], log)
+	if err != nil {
+		return nil, err
+	}
+	l, err := console.Listen(ctx, o.console)
+	if err != nil {
+		return nil, err
+	}
+	env["CONSOLE_URL"] = s.URL(l)
+	return func(ctx context.Context) error { return s.Serve(ctx, l) }, nil
 }
 
 // addresses prints where everything is.

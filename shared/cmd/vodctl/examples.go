@@ -13,6 +13,8 @@ var examples = []string{
 	`vodctl status -o json`,
 	`vodctl history 0a1b2c3d4e5f60718293a4b5c6d7e8f9`,
 	`vodctl history 0a1b2c3d4e5f60718293a4b5c6d7e8f9 -o json`,
+	`vodctl console`,
+	`vodctl console --listen 127.0.0.1:8080 --library library.jsonl`,
 	`vodctl rules check rules.yaml`,
 	`vodctl rules test rules.yaml`,
 	`vodctl rules show facts`,

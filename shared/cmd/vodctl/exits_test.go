@@ -49,6 +49,7 @@ func TestEveryCommandEndsByOneConvention(t *testing.T) {
 	rows := map[string][]string{
 		"status":                {"0 status", "0 status -o json"},
 		"history":               {"1 history " + gone},
+		"console":               {"1 console --listen 0.0.0.0:0", "1 console --listen somewhere"},
 		"rules check":           {"0 rules check", "1 rules check " + missing},
 		"rules test":            {"0 rules test", "1 rules test " + missing},
 		"rules explain":         {"1 rules explain " + gone, "2 rules explain"},

@@ -92,7 +92,7 @@ func (a *tool) code(err error) int {
 
 // groups are the command groups, in the order of the help text.
 var groups = []func(*tool) *cobra.Command{
-	statusCommand, historyCommand,
+	statusCommand, historyCommand, consoleCommand,
 	rulesCommand, retagCommand,
 	policyCommand, planCommand, approveCommand, haltCommand, resumeCommand, pendingCommand, ledgerCommand, takedownCommand, lastDayCommand, usageCommand,
 	libraryCommand, mediaCommand, snapshotCommand,
