@@ -7,7 +7,8 @@
 // machine: the server answers on loopback alone, to whoever has the token of its first
 // address; guard.go has the rules.
 //
-// A page is an entry of Server.pages and a template of its name in pages/.
+// Each area of the console has a file: its pages, whose templates are in pages/, and what
+// their forms ask for.
 package console
 
 import (
@@ -142,11 +143,13 @@ func (s *Server) Handler() http.Handler {
 	for name, p := range s.pages() {
 		mux.HandleFunc("GET "+p.path, func(w http.ResponseWriter, r *http.Request) { s.show(w, r, name, p) })
 	}
-	for pattern, act := range s.actions() {
-		mux.HandleFunc("POST "+pattern, func(w http.ResponseWriter, r *http.Request) { s.act(w, r, act) })
-	}
-	for pattern, file := range s.raw() {
-		mux.HandleFunc(pattern, file)
+	for _, a := range s.areas() {
+		for path, act := range a.actions {
+			mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) { s.act(w, r, act) })
+		}
+		for pattern, answer := range a.raw {
+			mux.HandleFunc(pattern, answer)
+		}
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, http.StatusNotFound, errors.New("there is no such page"))

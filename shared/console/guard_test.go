@@ -129,8 +129,10 @@ func TestEveryTextHasItsTranslation(t *testing.T) {
 			used[p.menu] = true
 		}
 	}
-	for _, text := range saidInCode {
-		used[text] = true
+	for _, a := range s.areas() {
+		for _, text := range a.said {
+			used[text] = true
+		}
 	}
 	for _, lang := range languages[1:] {
 		words := s.looks[lang].words

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -27,24 +28,29 @@ type page struct {
 // action does what a form asks for. It returns the page to show next and what to say there.
 type action func(r *http.Request) (next, said string, err error)
 
-// pages are all pages by the name of their template.
-func (s *Server) pages() map[string]page {
-	return map[string]page{
-		"overview": {"/{$}", "Overview", s.overview},
-	}
+// area is a part of the console with a file of its own.
+type area struct {
+	pages   map[string]page             // by the name of their template
+	actions map[string]action           // what forms ask for, by path
+	raw     map[string]http.HandlerFunc // answers that are no page, by pattern: pictures, and what the script asks for
+	said    []string                    // texts that templates are given and do not hold, for the translations
 }
 
-// menu is the order of the menu.
+// areas are all of them, in the order of the menu.
+func (s *Server) areas() []area {
+	return []area{s.overviewArea(), s.libraryArea(), s.planArea(), s.workbenchArea(), s.queueArea(), s.cloudArea()}
+}
+
+// menu is the order of the menu, by the names of pages.
 var menu = []string{"overview", "library", "plans", "workbench", "queues", "cloud"}
 
-// actions are what forms ask for, by path.
-func (s *Server) actions() map[string]action {
-	return map[string]action{}
-}
-
-// raw are answers that are no page: pictures, and what the script asks for.
-func (s *Server) raw() map[string]http.HandlerFunc {
-	return map[string]http.HandlerFunc{}
+// pages are all pages by the name of their template.
+func (s *Server) pages() map[string]page {
+	all := map[string]page{}
+	for _, a := range s.areas() {
+		maps.Copy(all, a.pages)
+	}
+	return all
 }
 
 // frame is what the layout shows around a page.
@@ -265,6 +271,3 @@ func event(w io.Writer, text string) error {
 	_, err := fmt.Fprintf(w, "data: %s\n\n", strings.ReplaceAll(strings.ReplaceAll(text, "\r", ""), "\n", "\ndata: "))
 	return err
 }
-
-// saidInCode are texts that templates get from here: names of states and the like.
-var saidInCode = []string{}
