@@ -41,9 +41,10 @@ var rooms = []struct {
 	{"shared/boot/night", []string{"shared/video", "events", "shared/decide/...", "shared/act/...", "shared/report", "shared/state/...", "shared/boot"}},
 	{"shared/boot", []string{"shared/video", "events", "shared/decide/...", "shared/act/...", "shared/report", "shared/vod", "shared/queue", "shared/state/..."}},
 	{"functions/...", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report/...", "shared/boot/..."}},
-	{"shared/cmd/vodctl", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report/...", "shared/boot/...", "shared/state/...", "shared/vod", "shared/queue", "shared/manifest", "shared/account", "functions", "shared/console", "shared/cmd/vodctl/doctor"}},
-	{"shared/cmd/vodctl/doctor", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report", "shared/boot/...", "shared/state/...", "shared/vod", "shared/queue", "shared/manifest", "shared/account", "functions"}},
-	{"shared/console", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report/...", "shared/boot/...", "shared/state/...", "shared/vod", "shared/queue"}},
+	{"shared/cmd/vodctl", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report/...", "shared/boot/...", "shared/state/...", "shared/vod", "shared/queue", "shared/insight", "shared/manifest", "shared/account", "functions", "shared/console", "shared/cmd/vodctl/doctor"}},
+	{"shared/cmd/vodctl/doctor", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report", "shared/boot/...", "shared/state/...", "shared/vod", "shared/queue", "shared/insight", "shared/manifest", "shared/account", "functions"}},
+	{"shared/insight", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report/...", "shared/boot/...", "shared/state/...", "shared/vod", "shared/queue"}},
+	{"shared/console", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report/...", "shared/boot/...", "shared/state/...", "shared/vod", "shared/queue", "shared/insight"}},
 	{"shared/localcloud/...", []string{"shared/localcloud/...", "shared/video", "shared/manifest"}},
 	{"shared/cmd/local", []string{"shared/localcloud/...", "shared/console", "shared/report/...", "events", "shared/video", "shared/vod", "shared/queue", "shared/state/..."}},
 }
