@@ -20,17 +20,27 @@ function localTimes(root) {
 // live keeps the part [data-live] of a page up to date. The page's own address answers events
 // with the part's new text, which the server has escaped. A part that holds the focus waits.
 function live(part) {
-  const source = new EventSource(part.dataset.live || location.href);
-  source.onmessage = (event) => {
-    const draft = document.createElement("template");
-    draft.innerHTML = event.data;
-    localTimes(draft.content);
-    if (part.contains(document.activeElement)) return;
-    part.replaceChildren(draft.content);
-    part.dispatchEvent(new CustomEvent("live", { bubbles: true }));
+  let source;
+  const open = () => {
+    source = new EventSource(part.dataset.live || location.href);
+    source.onmessage = (event) => {
+      const draft = document.createElement("template");
+      draft.innerHTML = event.data;
+      localTimes(draft.content);
+      if (part.contains(document.activeElement)) return;
+      part.replaceChildren(draft.content);
+      part.dispatchEvent(new CustomEvent("live", { bubbles: true }));
+    };
+    source.onerror = () => part.classList.add("stale");
+    source.onopen = () => part.classList.remove("stale");
   };
-  source.onerror = () => part.classList.add("stale");
-  source.onopen = () => part.classList.remove("stale");
+  // A browser has six connections to a server: tabs that nobody looks at give theirs back.
+  const watch = () => {
+    source?.close();
+    if (!document.hidden) open();
+  };
+  document.addEventListener("visibilitychange", watch);
+  watch();
 }
 
 localTimes(document);
