@@ -31,6 +31,15 @@ type Options struct {
 	// Progress begins to count something, such as " plans": what takes each count, and what
 	// is called at the end.
 	Progress func(of string) (count func(int), end func())
+	// Warn takes what a person should know beside the result. The arguments may hold texts from
+	// outside: show them as report.Sayf does.
+	Warn func(format string, args ...any)
+}
+
+func (o Options) warn(format string, args ...any) {
+	if o.Warn != nil {
+		o.Warn(format, args...)
+	}
 }
 
 func (o Options) count(of string) (count func(int), end func()) {

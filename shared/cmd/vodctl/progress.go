@@ -37,7 +37,11 @@ func (a *tool) counted(of string) (count func(int), end func()) {
 }
 
 // hears are what is shown while something is gathered.
-func (a *tool) hears() insight.Options { return insight.Options{Progress: a.counted} }
+func (a *tool) hears() insight.Options {
+	return insight.Options{
+		Progress: a.counted, Warn: func(format string, args ...any) { _ = a.warn(format, args...) },
+	}
+}
 
 func (p *progress) tell(seen int, first, last time.Time) {
 	if p.first.IsZero() {
