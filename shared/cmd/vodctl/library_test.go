@@ -189,7 +189,7 @@ func TestProblemsAreFoundWithWhatMendsThem(t *testing.T) {
 		`{"categories":[{"id":7,"name":"show","parent":-1}]}`+"\n")
 	code, out, errs := vodctl(t, nil, "library", "problems", "--library", library, "-o", "json")
 	require.Zero(t, code, errs)
-	var all []finding
+	var all []insight.Finding
 	require.NoError(t, json.Unmarshal([]byte(out), &all))
 	ids := map[string]string{}
 	for _, f := range all {

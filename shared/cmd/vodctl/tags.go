@@ -13,6 +13,7 @@ import (
 
 	"vodcurator/shared/boot"
 	"vodcurator/shared/decide/rule"
+	"vodcurator/shared/insight"
 	"vodcurator/shared/report"
 	"vodcurator/shared/video"
 )
@@ -163,7 +164,7 @@ func (a *tool) changeTags(ctx context.Context, from []string, into string, renam
 			if err != nil {
 				return err
 			}
-			return fmt.Errorf("%s has the tag %q already, so both would be one: vodctl tags merge %s --into %s does that", id.ID, into, quoted(from[0]), quoted(into))
+			return fmt.Errorf("%s has the tag %q already, so both would be one: vodctl tags merge %s --into %s does that", id.ID, into, insight.Quoted(from[0]), insight.Quoted(into))
 		}
 	}
 	seen := map[video.ID]bool{}
