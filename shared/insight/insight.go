@@ -1,9 +1,11 @@
 // Package insight gathers what a person who runs vodcurator asks for: what runs and what waits,
-// and where each plan stands. vodctl prints the values and the console shows them; their JSON is
-// what vodctl -o json writes, so that both have the same numbers.
+// where each plan stands, the life of an asset, the library line by line and what is wrong with
+// it, what a policy would do, and the dead letters. vodctl prints the values and the console shows
+// them; their JSON is what vodctl -o json writes, so that both have the same numbers.
 //
-// It writes nothing to the library, to the queues or under STATE, prints nothing and asks no
-// environment. What cannot be read is said in the value, in its place, and is never shown as zero.
+// It changes nothing in the library, in the queues and under STATE (dead letters are read by
+// taking them, and are given back), prints nothing, and reads no environment. What cannot be read
+// is said in the value, in its place, and is never shown as zero.
 package insight
 
 import (

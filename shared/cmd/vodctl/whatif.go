@@ -88,11 +88,7 @@ func (a *tool) whatIf(ctx context.Context, w whatIf) error {
 		return a.difference(insight.Difference(items, others))
 	}
 	if w.picture != "" {
-		var picture bytes.Buffer
-		if err := insight.DrawNights(&picture, nights); err != nil {
-			return err
-		}
-		if err := os.WriteFile(w.picture, picture.Bytes(), 0o644); err != nil {
+		if err := drawInto(w.picture, nights); err != nil {
 			return err
 		}
 	}
@@ -105,6 +101,15 @@ func (a *tool) whatIf(ctx context.Context, w whatIf) error {
 		return nil
 	}
 	return a.nightRows(nights)
+}
+
+// drawInto writes the picture of the nights, once all of it is there.
+func drawInto(name string, nights []insight.Night) error {
+	var picture bytes.Buffer
+	if err := insight.DrawNights(&picture, nights); err != nil {
+		return err
+	}
+	return os.WriteFile(name, picture.Bytes(), 0o644)
 }
 
 // today is the time of the library, where there is one; what-if needs no account.
