@@ -3,6 +3,8 @@ package insight
 import (
 	"cmp"
 	"context"
+	"errors"
+	"iter"
 	"time"
 
 	"vodcurator/shared/decide/retention"
@@ -52,6 +54,41 @@ func PlanFactsOf(ctx context.Context, o state.Objects, p removal.Plan, now time.
 		f.Done = &done
 	}
 	return f, nil
+}
+
+// ListedPlan is a plan in a list of them.
+type ListedPlan struct {
+	ID      string
+	Plan    removal.Plan
+	Facts   PlanFacts
+	Corrupt error // why it cannot be read; there is nothing else then
+}
+
+// Plans lists the plans that were made since a moment, the oldest first, with where each stands.
+// A corrupt one does not end the list.
+func Plans(ctx context.Context, o state.Objects, since, now time.Time) iter.Seq2[ListedPlan, error] {
+	return func(yield func(ListedPlan, error) bool) {
+		for id, err := range removal.Plans(ctx, o, since) {
+			one := ListedPlan{ID: id}
+			if err == nil {
+				err = one.read(ctx, o, now)
+			}
+			if !yield(one, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func (l *ListedPlan) read(ctx context.Context, o state.Objects, now time.Time) (err error) {
+	if l.Plan, err = removal.ReadPlan(ctx, o, l.ID); errors.Is(err, state.ErrCorrupt) {
+		l.Corrupt = err
+		return nil
+	}
+	if err == nil {
+		l.Facts, err = PlanFactsOf(ctx, o, l.Plan, now)
+	}
+	return err
 }
 
 // next are the commands that a plan waits for.

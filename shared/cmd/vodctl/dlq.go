@@ -1,18 +1,15 @@
 package main
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"vodcurator/shared/act/deliver"
 	"vodcurator/shared/boot"
+	"vodcurator/shared/insight"
 	"vodcurator/shared/report"
 	"vodcurator/shared/video"
 )
@@ -29,14 +26,8 @@ func (a *tool) bootDLQ(more ...string) (*boot.App, deliver.DeadLetters, error) {
 	if err != nil {
 		return nil, deliver.DeadLetters{}, err
 	}
-	all := deliver.DeadLetters{Queue: app.Queue, Name: app.DeadLetterQueue, Progress: func(of string) (func(int), func()) {
-		bar := a.progress(of)
-		return func(n int) { bar.tell(n, time.Time{}, time.Time{}) }, bar.end
-	}}
-	if app.State != nil { // a nil *State in an interface would not be nil
-		all.Objects = app.State
-	}
-	return app, all, nil
+	all, err := insight.DeadLetters(app, a.hears())
+	return app, all, err
 }
 
 // filterFlags are those of commands that select dead letters.
@@ -77,40 +68,7 @@ func (f *filterFlags) parse() error {
 	return nil
 }
 
-// shown is a dead letter as it is printed.
-type shown struct {
-	ID        string    `json:"id"` // in the dead-letter queue
-	Since     time.Time `json:"since"`
-	FirstSeen time.Time `json:"firstSeen,omitzero"`
-	Attempts  int       `json:"attempts"`
-	Reason    string    `json:"reason"`
-	Ref       string    `json:"ref,omitempty"`
-	Body      string    `json:"body"`
-	Base64    []byte    `json:"bodyBase64,omitempty"` // instead of body, when it is no text
-	Action    string    `json:"action,omitempty"`
-}
-
-func show(l deliver.DeadLetter) shown {
-	s := shown{ID: l.Taken.ID, Since: l.Taken.Enqueued, FirstSeen: l.FirstSeen, Attempts: l.Attempts, Reason: l.Reason, Ref: l.Ref}
-	if utf8.Valid(l.Body) {
-		s.Body = string(l.Body)
-	} else {
-		s.Base64 = l.Body
-	}
-	return s
-}
-
-// showSeen is show for those about which something is done; never nil.
-func showSeen(all []deliver.Seen) []shown {
-	out := make([]shown, len(all))
-	for i, l := range all {
-		out[i] = show(l.DeadLetter)
-		out[i].Action = l.Action
-	}
-	return out
-}
-
-func (a *tool) printLetters(all []shown, action bool) error {
+func (a *tool) printLetters(all []insight.DeadLetter, action bool) error {
 	if a.json() {
 		return a.printJSON(all)
 	}
@@ -146,13 +104,7 @@ func dlqList(a *tool) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			all := []shown{}
-			_, err = letters.Each(cmd.Context(), f.Filter, func(batch []deliver.DeadLetter) ([]string, error) {
-				for _, l := range batch {
-					all = append(all, show(l))
-				}
-				return nil, nil
-			})
+			all, err := insight.ListDead(cmd.Context(), letters, f.Filter)
 			return errors.Join(a.printLetters(all, false), err)
 		},
 	}
@@ -171,47 +123,30 @@ func dlqShow(a *tool) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return letters.Find(cmd.Context(), args[0], wait, func(l deliver.DeadLetter) (bool, error) {
-				return false, a.printLetter(cmd.Context(), letters, l)
-			})
+			one, err := insight.ShowDead(cmd.Context(), letters, args[0], wait)
+			if one.ID != "" { // it was found, also where it could not be given back
+				err = errors.Join(a.printLetter(one), err)
+			}
+			return err
 		},
 	}
 	waitFlag(cmd, &wait)
 	return cmd
 }
 
-func (a *tool) printLetter(ctx context.Context, letters deliver.DeadLetters, l deliver.DeadLetter) error {
-	body, key, err := letters.Body(ctx, l)
-	if l.Ref = key; err == nil {
-		l.Body = body
-	}
+func (a *tool) printLetter(l insight.DeadLetter) error {
 	if a.json() {
-		return a.printJSON(show(l))
+		return a.printJSON(l)
 	}
-	text := bodyText(l.Body)
-	if err != nil {
-		text = video.VisibleLines(err.Error())
-	}
-	err = a.say("id          %s\nsince       %s\nfirst seen  %s\ntries       %d\nreason      %s\n",
-		l.Taken.ID, a.when(l.Taken.Enqueued), a.when(l.FirstSeen), l.Attempts, l.Reason)
-	if err == nil && key != "" {
-		err = a.say("body        under STATE at %s\n", key)
+	err := a.say("id          %s\nsince       %s\nfirst seen  %s\ntries       %d\nreason      %s\n",
+		l.ID, a.when(l.Since), a.when(l.FirstSeen), l.Attempts, l.Reason)
+	if err == nil && l.Ref != "" {
+		err = a.say("body        under STATE at %s\n", l.Ref)
 	}
 	if err == nil {
-		_, err = fmt.Fprintf(a.out, "\n%s\n", text) // of several lines
+		_, err = fmt.Fprintf(a.out, "\n%s\n", l.Text()) // of several lines
 	}
 	return err
-}
-
-func bodyText(body []byte) string {
-	var pretty bytes.Buffer
-	switch {
-	case json.Indent(&pretty, body, "", "  ") == nil:
-		return video.VisibleJSON(pretty.String())
-	case utf8.Valid(body):
-		return fmt.Sprintf("%q", body) // quoted: it may hold anything
-	}
-	return fmt.Sprintf("% x", body)
 }
 
 func dlqEdit(a *tool) *cobra.Command {
