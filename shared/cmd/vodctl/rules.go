@@ -17,6 +17,7 @@ import (
 	"vodcurator/shared/boot"
 	"vodcurator/shared/decide/rule"
 	"vodcurator/shared/decide/tagging"
+	"vodcurator/shared/insight"
 	"vodcurator/shared/report"
 	"vodcurator/shared/video"
 )
@@ -240,7 +241,7 @@ func (a *tool) rulesExplain(ctx context.Context, file, fixture string, ids []str
 		if err != nil {
 			return err
 		}
-		t := tag.Tagger{Library: app.VOD, Labels: app.VOD, Rules: rules, Reach: app.Reach(), Memory: remembered(app)}
+		t := tag.Tagger{Library: app.VOD, Labels: app.VOD, Rules: rules, Reach: app.Reach(), Memory: insight.Remembered(app)}
 		target := tag.Target{Labels: labels}
 		if image {
 			target.Kind = video.KindImage
