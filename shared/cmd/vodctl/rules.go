@@ -19,6 +19,7 @@ import (
 	"vodcurator/shared/decide/tagging"
 	"vodcurator/shared/insight"
 	"vodcurator/shared/report"
+	"vodcurator/shared/state"
 	"vodcurator/shared/video"
 )
 
@@ -71,6 +72,7 @@ func rulesCommand(a *tool) *cobra.Command {
 	explain.Flags().BoolVar(&image, "image", false, "the ids are images")
 	explain.Flags().BoolVar(&labels, "labels", false, "read the labels of smart tagging too")
 	cmd.AddCommand(check, test, explain, show)
+	cmd.AddCommand(versionCommands(a, state.RulesText)...)
 	return cmd
 }
 
