@@ -58,6 +58,7 @@ var duties = map[string][8]string{
 	"told/":               {"cr", "cr", "", "crd", "cr", "crd", "", "cr"},
 	"swept/":              {"cr", "cr", "", "d", "", "crd", "", ""},
 	"gone/":               {"cr", "cr", "", "d", "", "crd", "", ""},
+	"versions/":           {"r", "r", "r", "r", "r", "crd", "", "r"},
 	"imaged/":             {"", "", "", "crd", "r", "crd", "", "r"},
 	"edits/":              {"r", "cr", "cr", "", "", "crd", "", ""},
 	"edits/shard/":        {"r", "cr", "crd", "", "", "crd", "", ""},

@@ -48,6 +48,8 @@ type Server struct {
 
 	mu    sync.Mutex
 	notes map[string]note
+
+	bench bench
 }
 
 //go:embed pages/*.html static words/*.json

@@ -31,23 +31,37 @@ func (s *Snapshot) at(id video.ID) int {
 // ReadSnapshot reads a snapshot that is complete. name is the file's, for errors and warnings;
 // at is the time by which its age is told.
 func ReadSnapshot(r io.Reader, name string, at time.Time, o Options) (*Snapshot, error) {
-	s := &Snapshot{index: map[video.ID]int{}, image: map[video.ID]int{}}
+	s := NewSnapshot()
 	for l, err := range WholeLines(r, func(h SnapshotHead) { o.stamp(name, h, at) }) {
-		switch {
-		case err != nil:
+		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
-		case l.Tree != nil:
-			s.tree = l.Tree
-		case l.Image != nil:
-			s.image[l.Image.ID] = len(s.images)
-			s.images = append(s.images, *l.Image)
-		default:
-			s.index[l.ID] = len(s.media)
-			s.media = append(s.media, l.Media)
 		}
+		s.Add(l)
 	}
 	return s, nil
 }
+
+// NewSnapshot is one without assets and without categories.
+func NewSnapshot() *Snapshot {
+	return &Snapshot{index: map[video.ID]int{}, image: map[video.ID]int{}}
+}
+
+// Add takes a line in.
+func (s *Snapshot) Add(l Line) {
+	switch {
+	case l.Tree != nil:
+		s.tree = l.Tree
+	case l.Image != nil:
+		s.image[l.Image.ID] = len(s.images)
+		s.images = append(s.images, *l.Image)
+	case l.ID != "":
+		s.index[l.ID] = len(s.media)
+		s.media = append(s.media, l.Media)
+	}
+}
+
+// Len is how many assets it has.
+func (s *Snapshot) Len() int { return len(s.media) + len(s.images) }
 
 // Search implements plan.Library and tag.Searcher. The file does not tell audio
 // from video: a search for videos finds both.

@@ -50,7 +50,8 @@ func (s aside) Read(ctx context.Context, key string) ([]byte, error) {
 
 // WhatIf plans night by night in a state of its own, a folder of this machine that is gone
 // afterwards. What a plan lists is gone the next night, or in its class, unless the plan was
-// over its guards. The items are those of all nights.
+// over its guards. The items are those of all nights, and those that are in their grace after
+// the last one: the policy takes them too, later.
 func WhatIf(ctx context.Context, s Simulation, o Options) (nights []Night, items []retention.Item, err error) {
 	if s.Nights < 1 || s.Nights > MostNights {
 		return nil, nil, fmt.Errorf("%w: %d nights: want 1 to %d", video.ErrInvalid, s.Nights, MostNights)
@@ -73,11 +74,13 @@ func WhatIf(ctx context.Context, s Simulation, o Options) (nights []Night, items
 	outside := aside{store, s.Policy, s.Inputs}
 	count, end := o.count(" nights")
 	defer end()
+	var pending []retention.Item
 	for n := range s.Nights {
 		if err := ctx.Err(); err != nil {
 			return nil, nil, err
 		}
 		night := Night{Prices: s.Policy.Prices}
+		pending = pending[:0]
 		for _, duty := range []*retention.Policy{s.Policy, s.Policy.Moves()} {
 			if duty == nil {
 				continue
@@ -92,12 +95,18 @@ func WhatIf(ctx context.Context, s Simulation, o Options) (nights []Night, items
 				return nil, nil, err
 			}
 			night.Plans, items = append(night.Plans, r.Plan), append(items, listed...)
+			for row, err := range removal.ReadLines[removal.Pending](ctx, store, r.Plan.Pending) {
+				if err != nil {
+					return nil, nil, err
+				}
+				pending = append(pending, row.Item)
+			}
 		}
 		night.count(library.media)
 		nights = append(nights, night)
 		count(n + 1)
 	}
-	return nights, items, nil
+	return nights, append(items, pending...), nil
 }
 
 // copied is a snapshot whose media can be removed: the parts of each are copied when one goes.

@@ -168,6 +168,12 @@ func (b *bucket) Create(ctx context.Context, key string, body []byte) error {
 	}
 }
 
+// replace puts an object over another. To repeat it does no harm.
+func (b *bucket) replace(ctx context.Context, key string, body []byte) error {
+	_, err := b.put(ctx, &oss.PutObjectRequest{Bucket: &b.name, Key: oss.Ptr(b.prefix + key), Body: bytes.NewReader(body)})
+	return b.kindOf(ctx, err)
+}
+
 func (b *bucket) List(ctx context.Context, prefix, after string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		for last := after; ; {

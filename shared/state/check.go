@@ -16,6 +16,9 @@ var Readers = map[string]Reader{LeasePrefix: func(ctx context.Context, o Objects
 		return WholeRecord[Lease](ctx, o, key, now)
 	}
 	return nil, nil
+}, VersionPrefix: func(ctx context.Context, o Objects, key string, _ time.Time) ([]string, error) {
+	_, err := readVersion(ctx, o, key)
+	return nil, err
 }}
 
 // WholeRecord is the Reader of a record.

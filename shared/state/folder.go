@@ -100,6 +100,22 @@ func (f *folder) Create(_ context.Context, key string, body []byte) error {
 	return kindOf(f.sync(path.Dir(key)))
 }
 
+// replace gives a draft the key of another object. A reader sees the one or the other.
+func (f *folder) replace(key string, body []byte) error {
+	draft, err := f.draft(body)
+	if err != nil {
+		return kindOf(err)
+	}
+	defer f.root.Remove(draft) //nolint:errcheck // it is the object by then, or harms nobody
+	if err := f.makeDirs(path.Dir(key)); err != nil {
+		return kindOf(err)
+	}
+	if err := f.root.Rename(draft, key); err != nil {
+		return kindOf(err)
+	}
+	return kindOf(f.sync(path.Dir(key)))
+}
+
 func (f *folder) draft(body []byte) (name string, err error) {
 	name = drafts + "/" + rand.Text()
 	file, err := f.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)

@@ -35,6 +35,7 @@ const (
 	NoticePrefix     = "told/"        // DAY or ID/HASH: marks of notices
 	ImagePrefix      = "imaged/"      // NUMBER: images that are gone, summed up
 	DeletionPrefix   = "gone/"        // DAY/HASH: what the library announced to be deleted
+	VersionPrefix    = "versions/"    // rules or policy/NUMBER.json: texts that people saved, and which became current
 
 	EditPrefix      = "edits/"              // all that is remembered of metadata changes:
 	EditLogPrefix   = EditPrefix + "0"      // its log, numbered by twelve digits, the first of which is 0 for a long time
@@ -105,6 +106,7 @@ var fit = map[string]func(rest string) bool{
 	NoticePrefix:   below(func(of string) bool { return IsDay(of) || IsPlan(of) }, markName),
 	SweptPrefix:    below(IsDay, sweptName),
 	ImagePrefix:    func(rest string) bool { _, ok := Number(rest); return ok },
+	VersionPrefix:  below(isTexts, numberFile(".json")),
 	EditPrefix:     editsName,
 }
 

@@ -103,7 +103,7 @@ func (t Tagger) Run(ctx context.Context, targets []Target, at time.Time) ([]Resu
 	case len(wanted) == 0:
 	case t.Writer == nil:
 		for _, i := range which {
-			results[i].Outcome.Result, results[i].Outcome.Reason = video.Kept, "report only: nothing is written"
+			results[i].reportOnly()
 		}
 	default:
 		var outcomes []video.Outcome
@@ -281,6 +281,19 @@ func (t Tagger) decide(id video.ID, facts *rule.Facts, m tagging.Memory, at time
 		r.Outcome.Result = video.Unchanged
 	}
 	return r
+}
+
+// Weigh is what Run without a Writer answers about one asset whose facts are known.
+func (t Tagger) Weigh(target Target, facts *rule.Facts, m tagging.Memory, at time.Time) Result {
+	r := t.decide(target.ID, facts, m, at)
+	if r.Outcome.Result == "" {
+		r.reportOnly()
+	}
+	return r
+}
+
+func (r *Result) reportOnly() {
+	r.Outcome.Result, r.Outcome.Reason = video.Kept, "report only: nothing is written"
 }
 
 func outcome(id video.ID, err error) video.Outcome {

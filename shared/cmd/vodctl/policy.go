@@ -13,6 +13,7 @@ import (
 
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/report"
+	"vodcurator/shared/state"
 )
 
 func policyCommand(a *tool) *cobra.Command {
@@ -35,6 +36,7 @@ func policyCommand(a *tool) *cobra.Command {
 			return err
 		},
 	}, policyImport(a))
+	cmd.AddCommand(versionCommands(a, state.PolicyText)...)
 	return cmd
 }
 

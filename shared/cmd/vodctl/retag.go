@@ -193,7 +193,7 @@ func (a *tool) source(ctx context.Context, app *boot.App, r retag, query video.Q
 
 // tagger runs the rules, and writes by whoever is the library's writer.
 func (r retag) tagger(app *boot.App, library tag.Library, rules *tagging.Rules) (tag.Tagger, error) {
-	t := tag.Tagger{Library: library, Rules: rules, Reach: app.Reach(), Memory: remembered(app)}
+	t := tag.Tagger{Library: library, Rules: rules, Reach: app.Reach(), Memory: insight.Remembered(app)}
 	if r.labels {
 		t.Labels = app.VOD
 	}

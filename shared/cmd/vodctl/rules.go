@@ -17,7 +17,9 @@ import (
 	"vodcurator/shared/boot"
 	"vodcurator/shared/decide/rule"
 	"vodcurator/shared/decide/tagging"
+	"vodcurator/shared/insight"
 	"vodcurator/shared/report"
+	"vodcurator/shared/state"
 	"vodcurator/shared/video"
 )
 
@@ -70,6 +72,7 @@ func rulesCommand(a *tool) *cobra.Command {
 	explain.Flags().BoolVar(&image, "image", false, "the ids are images")
 	explain.Flags().BoolVar(&labels, "labels", false, "read the labels of smart tagging too")
 	cmd.AddCommand(check, test, explain, show)
+	cmd.AddCommand(versionCommands(a, state.RulesText)...)
 	return cmd
 }
 
@@ -240,7 +243,7 @@ func (a *tool) rulesExplain(ctx context.Context, file, fixture string, ids []str
 		if err != nil {
 			return err
 		}
-		t := tag.Tagger{Library: app.VOD, Labels: app.VOD, Rules: rules, Reach: app.Reach(), Memory: remembered(app)}
+		t := tag.Tagger{Library: app.VOD, Labels: app.VOD, Rules: rules, Reach: app.Reach(), Memory: insight.Remembered(app)}
 		target := tag.Target{Labels: labels}
 		if image {
 			target.Kind = video.KindImage
