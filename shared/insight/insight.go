@@ -23,3 +23,28 @@ func Absent(app *boot.App) bool {
 	_, err := os.Stat(strings.TrimPrefix(dir, "//"))
 	return errors.Is(err, os.ErrNotExist)
 }
+
+var errNoState = errors.New("STATE is not set, and what is asked for lies there")
+
+// Options are what a caller hears while something is gathered. The zero value hears nothing.
+type Options struct {
+	// Progress begins to count something, such as " plans": what takes each count, and what
+	// is called at the end.
+	Progress func(of string) (count func(int), end func())
+	// Warn takes what a person should know beside the result. The arguments may hold texts from
+	// outside: show them as report.Sayf does.
+	Warn func(format string, args ...any)
+}
+
+func (o Options) warn(format string, args ...any) {
+	if o.Warn != nil {
+		o.Warn(format, args...)
+	}
+}
+
+func (o Options) count(of string) (count func(int), end func()) {
+	if o.Progress == nil {
+		return func(int) {}, func() {}
+	}
+	return o.Progress(of)
+}

@@ -14,6 +14,7 @@ import (
 	"vodcurator/shared/boot"
 	"vodcurator/shared/boot/night"
 	"vodcurator/shared/decide/retention"
+	"vodcurator/shared/insight"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
 	"vodcurator/shared/state/removal"
@@ -153,7 +154,7 @@ func (a *tool) whereabouts(ctx context.Context, o state.Objects, all []verdict) 
 		row, ok := last[e.ID]
 		if !ok || row.Result != video.Done {
 			unknown++
-			all[i].Error += notAnID(e.ID)
+			all[i].Error += insight.NotAnID(e.ID)
 			continue
 		}
 		all[i].Gone = true
