@@ -10,8 +10,10 @@ import (
 	"errors"
 	"os"
 	"strings"
+	"time"
 
 	"vodcurator/shared/boot"
+	"vodcurator/shared/report"
 )
 
 // Absent says that STATE is a folder that is not there. Opening it would make it.
@@ -34,6 +36,15 @@ type Options struct {
 	// Warn takes what a person should know beside the result. The arguments may hold texts from
 	// outside: show them as report.Sayf does.
 	Warn func(format string, args ...any)
+	// When words a moment inside a text; nil: in UTC.
+	When func(time.Time) string
+}
+
+func (o Options) when(at time.Time) string {
+	if o.When == nil {
+		return at.UTC().Format(report.Moment)
+	}
+	return o.When(at)
 }
 
 func (o Options) warn(format string, args ...any) {

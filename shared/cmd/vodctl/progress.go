@@ -39,7 +39,7 @@ func (a *tool) counted(of string) (count func(int), end func()) {
 // hears are what is shown while something is gathered.
 func (a *tool) hears() insight.Options {
 	return insight.Options{
-		Progress: a.counted, Warn: func(format string, args ...any) { _ = a.warn(format, args...) },
+		Progress: a.counted, Warn: func(format string, args ...any) { _ = a.warn(format, args...) }, When: a.when,
 	}
 }
 
