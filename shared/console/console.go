@@ -46,6 +46,7 @@ type Server struct {
 	looks          map[string]*look
 	static         http.Handler
 	shelf          shelf
+	covers         *covers
 	background     sync.WaitGroup // what goes on behind the pages
 
 	mu    sync.Mutex
@@ -59,6 +60,7 @@ var files embed.FS
 func New(o Options) (*Server, error) {
 	s := &Server{Options: o, token: random(), session: random(), notes: map[string]note{}}
 	s.static = http.FileServerFS(files)
+	s.covers = newCovers(s.ownAddresses()...)
 	var err error
 	s.looks, err = looks(s.pages())
 	return s, err

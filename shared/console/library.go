@@ -21,6 +21,7 @@ func (s *Server) libraryArea() area {
 	a := area{
 		pages:   map[string]page{"library": {"/library", "Library", s.libraryPage}},
 		actions: map[string]action{"/library/read": s.readAnew},
+		raw:     map[string]http.HandlerFunc{"GET /cover/{id}": s.cover},
 		said:    []string{"unknown", "does not apply", "(none)"},
 	}
 	for _, f := range facets {
@@ -200,6 +201,7 @@ type facetView struct {
 
 // assetRow is a line of the page. What is not known is shown as that.
 type assetRow struct {
+	Path, Cover                                string // addresses of this server
 	ID, Title, Kind, Status, Storage, Category string
 	Tags                                       []string
 	Bytes                                      int64 // -1: unknown
@@ -273,8 +275,23 @@ func (s *Server) libraryPage(r *http.Request) (any, error) {
 	if v.Index != nil {
 		from, _ := strconv.Atoi(values.Get("from"))
 		v.fill(q, max(from, 0), values.Get("more"))
+		s.expectCovers(v.Rows)
 	}
 	return v, nil
+}
+
+// expectCovers notes whose covers the page will ask for.
+func (s *Server) expectCovers(rows []assetRow) {
+	var media, images []video.ID
+	for _, r := range rows {
+		if r.Image {
+			images = append(images, video.ID(r.ID))
+		} else {
+			media = append(media, video.ID(r.ID))
+		}
+	}
+	s.covers.expect(media, false)
+	s.covers.expect(images, true)
 }
 
 // fill answers the question from the index.
@@ -353,8 +370,9 @@ func (x *index) row(i uint32) assetRow {
 		}
 		return ""
 	}
+	id := url.PathEscape(string(x.ids.at(i)))
 	r := assetRow{
-		ID: string(x.ids.at(i)), Title: string(x.titles.at(i)), Kind: one(byKind), Status: one(byStatus), Storage: one(byStorage),
+		Path: "/library/" + id, Cover: "/cover/" + id, ID: string(x.ids.at(i)), Title: string(x.titles.at(i)), Kind: one(byKind), Status: one(byStatus), Storage: one(byStorage),
 		Category: one(byCategory), Bytes: x.bytes[i], Image: one(byKind) == string(video.KindImage),
 	}
 	for _, code := range x.columns[byTag].of(i) {
