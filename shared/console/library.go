@@ -19,7 +19,7 @@ import (
 
 func (s *Server) libraryArea() area {
 	a := area{
-		pages:   map[string]page{"library": {"/library", "Library", s.libraryPage}},
+		pages:   map[string]page{"library": {"/library", "Library", s.libraryPage}, "asset": {"/library/{id}", "", s.assetPage}},
 		actions: map[string]action{"/library/read": s.readAnew},
 		raw:     map[string]http.HandlerFunc{"GET /cover/{id}": s.cover},
 		said:    []string{"unknown", "does not apply", "(none)"},
