@@ -29,7 +29,7 @@ type assetView struct {
 	Image     *video.Image
 	Facts     *rule.Facts // of what VOD shows now
 	Length    string
-	Bytes     int64 // of all parts; 0: unknown
+	Bytes     int64    // of all parts; 0: unknown
 	Missing   []string // facts that VOD does not tell
 	Parts     []partView
 	Tags      []tagging.TagView

@@ -52,24 +52,24 @@ type facet struct {
 
 // word is a value of a facet: known words have a text.
 type word struct {
-	state state
+	state valueState
 	text  string
 	order float64 // among the words of a facet that has an order; 0: by count
 }
 
-// state says what a value is beyond its text. It is the code of those that have none.
-type state uint32
+// valueState says what a value is beyond its text. It is the code of those that have none.
+type valueState uint32
 
 const (
-	stateUnknown state = iota
-	stateNever         // does not apply
-	stateNone          // known to be none
-	stateWord          // the first code of a text
+	stateUnknown valueState = iota
+	stateNever              // does not apply
+	stateNone               // known to be none
+	stateWord               // the first code of a text
 )
 
 // marks are how addresses write the values that are no text; a text that begins with a tilde
 // has one more.
-var marks = map[state]string{stateUnknown: "~unknown", stateNever: "~never", stateNone: "~none"}
+var marks = map[valueState]string{stateUnknown: "~unknown", stateNever: "~never", stateNone: "~none"}
 
 func (w word) param() string {
 	if w.state < stateWord {

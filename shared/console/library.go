@@ -329,7 +329,7 @@ func (q question) at(from int) string {
 }
 
 // special are the words for values that are no text, which the pages translate.
-var special = map[state]string{stateUnknown: "unknown", stateNever: "does not apply", stateNone: "(none)"}
+var special = map[valueState]string{stateUnknown: "unknown", stateNever: "does not apply", stateNone: "(none)"}
 
 func (x *index) choice(f filter, count int, path string, chosen bool) choice {
 	return choice{Facet: facets[f.facet].label, Text: x.shown(f.facet, f.word), Special: special[f.state], Count: count, Path: path, Chosen: chosen}
