@@ -14,7 +14,10 @@ import (
 func (s *Server) overviewArea() area {
 	return area{
 		pages: map[string]page{"overview": {"/{$}", "Overview", s.overview}},
-		said:  []string{"Storage class", "Category", "Definition"},
+		raw: map[string]http.HandlerFunc{"GET /favicon.ico": func(w http.ResponseWriter, r *http.Request) { // the first address names no icon
+			http.ServeFileFS(w, r, files, "static/icon.svg")
+		}},
+		said: []string{"Storage class", "Category", "Definition"},
 	}
 }
 
