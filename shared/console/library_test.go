@@ -46,6 +46,7 @@ func uploadTo(t *testing.T, c *localcloud.Cloud, file, query string) (id string)
 	require.NoError(t, err)
 	var made struct{ ID string }
 	require.NoError(t, json.Unmarshal(text, &made), string(text))
+	require.NotEmpty(t, made.ID, string(text))
 	return made.ID
 }
 
@@ -60,7 +61,7 @@ func showMe(b *tab, name string) {
 	require.NoError(b.t, os.WriteFile(dir+"/"+name+".png", picture, 0o600))
 }
 
-const hostile = "title=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E%E2%80%AEcba%00"
+const hostile = "title=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E%E2%80%AEcba"
 
 func TestTheLibraryInABrowser(t *testing.T) {
 	c := cloud(t, localcloud.Options{})
