@@ -61,8 +61,8 @@ type subject struct {
 	memory tagging.Memory
 }
 
-// library gives what is held, and begins to read where nothing is.
-func (s *Server) library() (h *held, seen int, err error) {
+// sample gives what is held, and begins to read where nothing is.
+func (s *Server) sample() (h *held, seen int, err error) {
 	b := &s.bench
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -459,8 +459,8 @@ func (s *Server) policyEffects(ctx context.Context, h *held, draft *retention.Po
 }
 
 // tryOut evaluates a checked text on the library.
-func (s *Server) tryOut(ctx context.Context, of state.Texts, c insight.Checked, f *found) {
-	h, seen, err := s.library()
+func (s *Server) tryOut(ctx context.Context, of state.Texts, c insight.Checked, f *tried) {
+	h, seen, err := s.sample()
 	f.Library, f.Reading = h, h == nil && err == nil
 	if f.Seen = seen; err != nil {
 		f.LibraryFault = err.Error()
@@ -478,7 +478,7 @@ func (s *Server) tryOut(ctx context.Context, of state.Texts, c insight.Checked, 
 	}
 }
 
-func (s *Server) evaluate(ctx context.Context, of state.Texts, c insight.Checked, h *held, f *found) error {
+func (s *Server) evaluate(ctx context.Context, of state.Texts, c insight.Checked, h *held, f *tried) error {
 	current := insight.CurrentText(ctx, s.App, of)
 	if current.Err != nil {
 		return fmt.Errorf("the current text cannot be read, so there is nothing to compare with: %w", current.Err)

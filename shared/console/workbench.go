@@ -46,12 +46,12 @@ type drafting struct {
 	Why     string // there are no saved texts to show
 	Warned  []string
 	Fault   string // of what was asked for last
-	Found   *found
+	Found   *tried
 	Nights  *nightsBeside
 }
 
-// found is what came of a text.
-type found struct {
+// tried is what came of a text.
+type tried struct {
 	Of           state.Texts
 	Checked      insight.Checked
 	Passed       int
@@ -145,12 +145,12 @@ func (s *Server) asked(w http.ResponseWriter, r *http.Request) (of state.Texts, 
 }
 
 // check says what a text is and what it would do.
-func (s *Server) check(ctx context.Context, of state.Texts, text string) *found {
+func (s *Server) check(ctx context.Context, of state.Texts, text string) *tried {
 	at, err := s.now(ctx)
 	if err != nil {
 		at = time.Now()
 	}
-	f := &found{Of: of, Checked: insight.CheckText(of, string(of)+".yaml", []byte(text), nil, s.App.Scope.Region, at)}
+	f := &tried{Of: of, Checked: insight.CheckText(of, string(of)+".yaml", []byte(text), nil, s.App.Scope.Region, at)}
 	f.Failed = f.Checked.Failed()
 	f.Passed = len(f.Checked.Tests) - len(f.Failed)
 	s.tryOut(ctx, of, f.Checked, f)
@@ -220,7 +220,7 @@ func (s *Server) nightsOf(ctx context.Context, text string, n *nightsBeside) err
 	if err != nil {
 		return err
 	}
-	h, _, err := s.library()
+	h, _, err := s.sample()
 	if err == nil && h == nil {
 		err = errors.New("the library is still being read: try again in a moment")
 	}

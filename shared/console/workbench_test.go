@@ -153,11 +153,11 @@ func TestTheWorkbenchSaysWhatIsWrongWithATextAndWhere(t *testing.T) {
 func TestTheWorkbenchHasTheNumbersOfVodctl(t *testing.T) {
 	s := drafter(t, 3000, nil)
 	_ = tried(t, s, "rules", oneRule)
-	h, _, err := s.library()
+	h, _, err := s.sample()
 	require.NoError(t, err)
 	draft, err := tagging.Parse("r", []byte(oneRule))
 	require.NoError(t, err)
-	f := &found{}
+	f := &tried{}
 	require.NoError(t, s.evaluate(t.Context(), state.RulesText, insight.Checked{Rules: draft}, h, f))
 	want := tag.NewDiff(draft)
 	hits := tag.Hits(t.Context(), h.snapshot, video.Query{Kind: video.KindVideo, CreatedTo: h.At, OldestFirst: true})
