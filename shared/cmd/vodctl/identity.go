@@ -1,17 +1,12 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"fmt"
-	"os/user"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"vodcurator/shared/boot"
+	"vodcurator/shared/boot/operator"
 	"vodcurator/shared/video"
 )
 
@@ -26,49 +21,13 @@ func (r *remark) flags(cmd *cobra.Command, name, usage string) {
 }
 
 // text is the remark as it stands beside the identity.
-func (r remark) text() string {
-	switch by := strings.TrimSpace(r.by); {
-	case by == "":
-		return r.note
-	case r.note == "":
-		return "said to be by " + by
-	default:
-		return "said to be by " + by + ": " + r.note
-	}
-}
+func (r remark) text() string { return operator.Remark(r.by, r.note) }
 
-// identityTime is how long STS has to answer: whoever halts is in a hurry.
-const identityTime = 5 * time.Second
-
-// identity is who a command is recorded for: the ARN that STS tells of the credentials,
-// and the scope of the environment, with their account where that names none. Where nobody can tell, for want of credentials or because STATE is a
-// folder of this machine, it is "local:" and the user of this machine. A command that only
-// stops removal is not refused because STS does not answer.
+// identity is who a command is recorded for, see operator.Of; a doubt about it is told.
 func (a *tool) identity(ctx context.Context, app *boot.App, stops bool) (who string, scope video.Scope, err error) {
-	ctx, cancel := context.WithTimeout(ctx, identityTime)
-	defer cancel()
-	scope = app.Scope
-	id, err := app.Identity(ctx)
-	switch {
-	case err == nil && scope.Account != "" && id.Account != scope.Account && !stops:
-		return "", scope, fmt.Errorf("the credentials are of account %s (%s), ALIBABA_CLOUD_ACCOUNT_ID is %s: set one of them right", id.Account, id.ARN, scope.Account)
-	case err == nil:
-		scope.Account = cmp.Or(scope.Account, id.Account)
-		return id.ARN, scope, nil
-	case errors.Is(err, boot.ErrNoCredentials):
-		return operator(), scope, nil
-	case stops || strings.HasPrefix(app.Config.State, "file:"):
-		said := a.warn("recorded for %s, since STS does not tell whose credentials these are: %s", operator(), err)
-		return operator(), scope, said
+	o, err := operator.Of(ctx, app, stops)
+	if err == nil && o.Doubt != nil {
+		err = a.warn("%v", o.Doubt)
 	}
-	return "", scope, fmt.Errorf("whose credentials these are is not known, nothing was changed; try again, or set STS_ENDPOINT: %w", err)
-}
-
-// operator is who runs this tool, as the machine knows them. No ARN begins like it, and
-// no policy's name does.
-func operator() string {
-	if u, err := user.Current(); err == nil && u.Username != "" {
-		return "local:" + u.Username
-	}
-	return "local:somebody"
+	return o.Name, o.Scope, err
 }
