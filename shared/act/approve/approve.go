@@ -63,25 +63,25 @@ type Portion struct {
 }
 
 // PortionOf counts the first items of a plan, or all of them for 0, against the guards of its
-// policy. More items than the plan lists are video.ErrInvalid.
+// policy. It reads the whole list: one that is not as it was written is state.ErrCorrupt, and
+// nobody should approve what cannot be looked at. More items than the plan lists are
+// video.ErrInvalid.
 func PortionOf(ctx context.Context, o state.Objects, policy *retention.Policy, p removal.Plan, first int) (Portion, error) {
-	if first == 0 && len(p.Over) == 0 {
-		return Portion{Totals: p.Totals}, nil
-	}
 	if first < 0 || first > p.Items {
 		return Portion{}, &portionError{first, p}
 	}
-	part, whole := Portion{}, cmp.Or(first, p.Items)
+	part, whole, sum := Portion{}, cmp.Or(first, p.Items), removal.Totals{}
 	over := func() []string {
 		return policy.Guards.Over(part.Items, part.Media, part.Unknown, part.Bytes, p.Base())
 	}
 	for v, err := range p.Entries(ctx, o) {
 		if err != nil {
-			return Portion{}, err
+			return Portion{}, unreadable(p, err)
 		}
+		sum.Add(v.Items...)
 		items := v.Items[:min(len(v.Items), whole-part.Items)]
 		if len(items) == 0 {
-			break
+			continue
 		}
 		part.Media++
 		for _, i := range items {
@@ -96,10 +96,17 @@ func PortionOf(ctx context.Context, o state.Objects, policy *retention.Policy, p
 			part.Oldest = v.Created
 		}
 	}
+	if sum != p.Totals {
+		return Portion{}, unreadable(p, fmt.Errorf("it does not add up to the plan's totals: %w", state.ErrCorrupt))
+	}
 	if part.Over = over(); first == 0 {
 		part.Over = p.Over // the whole: the guards that planning found
 	}
 	return part, nil
+}
+
+func unreadable(p removal.Plan, err error) error {
+	return fmt.Errorf("plan %s is not approved, its item list cannot be read: %w; restore it from a copy, or approve the next plan", p.ID, err)
 }
 
 type portionError struct {
@@ -175,6 +182,25 @@ func Quota(file *retention.Policy, p removal.Plan) (n int) {
 		}
 	}
 	return n
+}
+
+// Give writes an approval of the first items of a plan, or of all for 0. Of two people only
+// the first approves, and a withdrawal that came in between counts: the error says whose it is.
+func Give(ctx context.Context, o state.Objects, p removal.Plan, by, note string, first int, at time.Time) (removal.Approval, error) {
+	given, err := removal.Approve(ctx, o, p, by, note, at, first)
+	if err != nil && !errors.Is(err, state.ErrExists) {
+		return removal.Approval{}, err
+	}
+	switch there, readErr := removal.ReadApproval(ctx, o, p); {
+	case errors.Is(readErr, removal.ErrWithdrawn):
+		return removal.Approval{}, fmt.Errorf("%w, nothing of it will be done", readErr)
+	case readErr != nil:
+		return removal.Approval{}, errors.Join(err, readErr)
+	case err != nil:
+		return removal.Approval{}, fmt.Errorf("plan %s was approved already, %s by %s%s; nothing was changed: %w",
+			p.ID, there.At.Format(report.Moment), there.By, report.Beside(there.Note), err)
+	}
+	return given, nil
 }
 
 // Withdraw takes a plan back for good and gives the withdrawal that counts, which is of the

@@ -113,7 +113,7 @@ func (a *tool) approve(ctx context.Context, app *boot.App, o *state.Store, p rem
 			return err
 		}
 	}
-	given, err := removal.Approve(ctx, o, p, by, say.text(), at, say.first)
+	given, err := approve.Give(ctx, o, p, by, say.text(), say.first, at)
 	if err != nil {
 		return err
 	}
