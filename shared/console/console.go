@@ -46,6 +46,8 @@ type Server struct {
 	looks          map[string]*look
 	static         http.Handler
 
+	looked planCache // of the pages of plans
+
 	mu    sync.Mutex
 	notes map[string]note
 }
