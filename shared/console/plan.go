@@ -345,7 +345,7 @@ func (v *planView) items(r *http.Request, o state.Objects, x insight.PlanIndex) 
 }
 
 // RuleNames are the rules of the plan.
-func (v *planView) RuleNames() (all []string) {
+func (v planView) RuleNames() (all []string) {
 	for _, r := range v.Rules {
 		if !slices.Contains(all, r.Rule) {
 			all = append(all, r.Rule)
