@@ -32,6 +32,7 @@ var rooms = []struct {
 	{"shared/state/statetest", []string{"shared/video", "shared/decide/...", "shared/state/...", "shared/act/upkeep"}}, // for tests
 	{"shared/state", []string{"shared/video"}},
 	{"shared/state/...", []string{"shared/video", "shared/decide/...", "shared/state/..."}},
+	{"shared/act/approve", []string{"shared/video", "shared/decide/...", "shared/state/...", "shared/act/purge", "shared/report"}},
 	{"shared/act/deliver", []string{"shared/video", "events", "shared/decide/...", "shared/state", "shared/act/edit", "shared/act/tag"}},
 	{"shared/act/notify", []string{"shared/video", "shared/decide/...", "shared/state/...", "shared/act/hook"}},
 	{"shared/act/watch", []string{"shared/video", "shared/state", "shared/act/hook"}},
@@ -39,6 +40,7 @@ var rooms = []struct {
 	{"shared/report", []string{"shared/video"}},
 	{"shared/report/removal", []string{"shared/video", "shared/decide/...", "shared/act/...", "shared/state/...", "shared/report"}},
 	{"shared/boot/night", []string{"shared/video", "events", "shared/decide/...", "shared/act/...", "shared/report", "shared/state/...", "shared/boot"}},
+	{"shared/boot/operator", []string{"shared/video", "shared/boot"}}, // of people's programs; no function links it
 	{"shared/boot", []string{"shared/video", "events", "shared/decide/...", "shared/act/...", "shared/report", "shared/vod", "shared/queue", "shared/state/..."}},
 	{"functions/...", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report/...", "shared/boot/..."}},
 	{"shared/cmd/vodctl", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report/...", "shared/boot/...", "shared/state/...", "shared/vod", "shared/queue", "shared/insight", "shared/manifest", "shared/account", "functions", "shared/console", "shared/cmd/vodctl/doctor"}},

@@ -45,9 +45,11 @@ type Server struct {
 	token, session string // of the first address, and of the cookie that it is changed for
 	looks          map[string]*look
 	static         http.Handler
-	shelf          shelf
+	index          catalog
 	covers         *covers
 	background     sync.WaitGroup // what goes on behind the pages
+
+	looked planCache // of the pages of plans
 
 	mu    sync.Mutex
 	notes map[string]note

@@ -46,7 +46,7 @@ func BenchmarkPageOfAMillion(b *testing.B) {
 	runtime.ReadMemStats(&after)
 	s, err := New(Options{Library: name})
 	require.NoError(b, err)
-	s.shelf.now = x
+	s.index.now = x
 	q := question{text: "clip 9", filters: []filter{{byTag, wordOf("news")}, {byDefinition, wordOf("HD")}}}
 	p := s.pages()["library"]
 	var asking, paging time.Duration

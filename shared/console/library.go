@@ -30,8 +30,8 @@ func (s *Server) libraryArea() area {
 	return a
 }
 
-// shelf keeps the index of the library, and reads it in the background.
-type shelf struct {
+// catalog keeps the index of the library, and reads it in the background.
+type catalog struct {
 	mu     sync.Mutex
 	now    *index        // the last that was read whole
 	begun  time.Time     // by this machine's clock, when the last reading began
@@ -61,7 +61,7 @@ type reading struct {
 // library gives the index. It begins to read the library when there is none, and on a local
 // cloud when it is old, and waits a little for it.
 func (s *Server) library(ctx context.Context) reading {
-	sh := &s.shelf
+	sh := &s.index
 	sh.mu.Lock()
 	stale := sh.now == nil && sh.failed == "" || s.Local != "" && s.Library == "" && time.Since(sh.begun) > localAge
 	if stale && sh.busy == nil {
@@ -89,7 +89,7 @@ func (s *Server) library(ctx context.Context) reading {
 
 // begin reads the library in the background. The caller holds the lock.
 func (s *Server) begin(ctx context.Context) {
-	sh := &s.shelf
+	sh := &s.index
 	done := make(chan struct{})
 	sh.busy, sh.begun, sh.count, sh.failed = done, time.Now(), 0, ""
 	ctx = s.lasting(ctx)
@@ -108,7 +108,7 @@ func (s *Server) begin(ctx context.Context) {
 
 // readLibrary makes the index of the snapshot, or of the account's library.
 func (s *Server) readLibrary(ctx context.Context) (*index, error) {
-	sh := &s.shelf
+	sh := &s.index
 	src := insight.Source{App: s.App}
 	if s.Library != "" {
 		f, err := os.Open(s.Library)
@@ -147,7 +147,7 @@ func (s *Server) readLibrary(ctx context.Context) (*index, error) {
 
 // readAnew is the button that reads the library anew.
 func (s *Server) readAnew(r *http.Request) (next, said string, err error) {
-	sh := &s.shelf
+	sh := &s.index
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if sh.busy == nil {
@@ -155,9 +155,6 @@ func (s *Server) readAnew(r *http.Request) (next, said string, err error) {
 	}
 	return "/library?" + strings.TrimPrefix(r.PostFormValue("back"), "?"), "The library is being read anew.", nil
 }
-
-// perPage is how many assets a page shows.
-const perPage = 50
 
 // shownValues is how many values of a facet a page shows; a link has more of them.
 const shownValues, moreValues = 8, 500

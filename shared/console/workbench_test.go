@@ -25,8 +25,8 @@ import (
 	"vodcurator/shared/video"
 )
 
-// shelf are so many assets of several years.
-func shelf(n int, at time.Time) []video.Media {
+// someAssets are so many assets of several years.
+func someAssets(n int, at time.Time) []video.Media {
 	all := make([]video.Media, n)
 	for i := range all {
 		m := &all[i]
@@ -44,12 +44,12 @@ func shelf(n int, at time.Time) []video.Media {
 	return all
 }
 
-// shelfFile is a snapshot with them.
-func shelfFile(t testing.TB, n int, at time.Time) string {
+// snapshotOf is a snapshot with them.
+func snapshotOf(t testing.TB, n int, at time.Time) string {
 	t.Helper()
 	var text strings.Builder
 	lines := json.NewEncoder(&text)
-	for _, m := range shelf(n, at) {
+	for _, m := range someAssets(n, at) {
 		require.NoError(t, lines.Encode(m))
 	}
 	fmt.Fprintf(&text, "{\"categories\":[],\"end\":{\"assets\":%d,\"images\":0}}\n", n)
@@ -69,7 +69,7 @@ func drafter(t testing.TB, n int, more map[string]string) *Server {
 	require.NoError(t, err)
 	app, err := boot.New(config, nil)
 	require.NoError(t, err)
-	s, err := New(Options{App: app, Library: shelfFile(t, n, time.Now())})
+	s, err := New(Options{App: app, Library: snapshotOf(t, n, time.Now())})
 	require.NoError(t, err)
 	return s
 }
@@ -251,7 +251,7 @@ func BenchmarkWorkbench(b *testing.B) {
 	at := time.Now()
 	s := drafter(b, 1, nil)
 	h := &held{snapshot: insight.NewSnapshot(), At: at}
-	for _, m := range shelf(mostAssets, at) {
+	for _, m := range someAssets(mostAssets, at) {
 		h.snapshot.Add(insight.Line{Media: m})
 	}
 	h.snapshot.Add(insight.Line{Tree: &[]video.Category{}})

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"vodcurator/shared/boot"
+	"vodcurator/shared/boot/operator"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/decide/rule"
 	"vodcurator/shared/decide/tagging"
@@ -176,7 +177,7 @@ func SaveText(ctx context.Context, app *boot.App, of state.Texts, text []byte, n
 	if app.State == nil {
 		return state.Version{}, errNoState
 	}
-	by, _, err := Identity(ctx, app, false, o)
+	who, err := whose(ctx, app, o)
 	if err != nil {
 		return state.Version{}, err
 	}
@@ -184,7 +185,7 @@ func SaveText(ctx context.Context, app *boot.App, of state.Texts, text []byte, n
 	if err != nil {
 		return state.Version{}, err
 	}
-	return state.SaveVersion(ctx, app.State, of, state.Version{At: at, By: by, Note: note, Text: string(text)})
+	return state.SaveVersion(ctx, app.State, of, state.Version{At: at, By: who, Note: note, Text: string(text)})
 }
 
 // Activate makes a saved text current: it replaces the object that RULES_FILE or POLICY_FILE
@@ -206,7 +207,7 @@ func Activate(ctx context.Context, app *boot.App, of state.Texts, number int, fi
 	if err != nil {
 		return "", err
 	}
-	by, _, err := Identity(ctx, app, false, o)
+	who, err := whose(ctx, app, o)
 	if err != nil {
 		return "", err
 	}
@@ -221,7 +222,7 @@ func Activate(ctx context.Context, app *boot.App, of state.Texts, number int, fi
 	if err := keepFound(ctx, app, of, current, at); err != nil {
 		return "", err
 	}
-	if _, err := state.SaveVersion(ctx, app.State, of, state.Version{At: at, By: by, Activated: number}); err != nil {
+	if _, err := state.SaveVersion(ctx, app.State, of, state.Version{At: at, By: who, Activated: number}); err != nil {
 		return "", err
 	}
 	store, err := app.State.Open(ctx)
@@ -242,4 +243,13 @@ func keepFound(ctx context.Context, app *boot.App, of state.Texts, current Curre
 	}
 	_, err = state.SaveVersion(ctx, app.State, of, state.Version{At: at, By: "unknown", Note: current.Key + " as it was found", Text: string(current.Text)})
 	return err
+}
+
+// whose is who a text is recorded for.
+func whose(ctx context.Context, app *boot.App, o Options) (string, error) {
+	who, err := operator.Of(ctx, app, false)
+	if who.Doubt != nil {
+		o.warn("%v", who.Doubt)
+	}
+	return who.Name, err
 }

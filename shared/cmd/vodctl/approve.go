@@ -2,23 +2,22 @@ package main
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"vodcurator/shared/act/purge"
+	"vodcurator/shared/act/approve"
 	"vodcurator/shared/boot"
 	"vodcurator/shared/boot/night"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
 	"vodcurator/shared/state/removal"
+	"vodcurator/shared/video"
 )
 
 // approval is what a person says of a plan.
@@ -75,8 +74,8 @@ func (a *tool) decide(ctx context.Context, app *boot.App, o *state.Store, id str
 	if err != nil {
 		return err
 	}
-	if p.Scope != scope {
-		return fmt.Errorf("plan %s is of %s, this environment is of %s: set ALIBABA_CLOUD_REGION, ALIBABA_CLOUD_ACCOUNT_ID and APP_ID to the plan's", p.ID, p.Scope, scope)
+	if err := approve.Mine(p, scope); err != nil {
+		return err
 	}
 	if say.withdraw {
 		return a.withdraw(ctx, app, o, p, by, say.text())
@@ -106,35 +105,21 @@ func (a *tool) approve(ctx context.Context, app *boot.App, o *state.Store, p rem
 	if err != nil {
 		return err
 	}
-	bare := p
-	bare.Over = nil // a portion has guards of its own, and for the whole the remedy is named below
-	job := purge.Job{Policy: policy, Scope: p.Scope}
-	if why := job.Refuses(bare, at); why != "" {
-		return fmt.Errorf("plan %s is not approved, %s would refuse it: %s; vodctl plan list has newer ones", p.ID, applier(p), why)
-	}
-	if len(part.Over) > 0 {
-		return fmt.Errorf("%w: plan %s is not approved, it is over the guards: %s; %s", errGuard, p.ID, strings.Join(part.Over, "; "), part.remedy(p.ID))
+	if err := approve.Allowed(policy, p, part, at); err != nil {
+		return err
 	}
 	if !say.yes {
-		if err := a.typed(beforeApproval(p)); err != nil {
+		if err := a.typed(approve.Before(p)); err != nil {
 			return err
 		}
 	}
-	given, err := removal.Approve(ctx, o, p, by, say.text(), at, say.first)
+	given, err := approve.Give(ctx, o, p, by, say.text(), say.first, at)
 	if err != nil {
 		return err
 	}
 	err = a.result(given, "%s approved by %s: %s of %s, %s. Stop it with: vodctl halt\n",
 		p.ID, given.By, report.Count(part.Items, "item"), report.Count(part.Media, "asset"), report.Bytes(part.Bytes))
 	return errors.Join(err, a.sayQuota(file, p))
-}
-
-// applier is the function that applies a plan.
-func applier(p removal.Plan) string {
-	if p.Duty == retention.Moving {
-		return "tier"
-	}
-	return "purge"
 }
 
 // showApprovable shows what is going to be asked for. With --first programs get the portion
@@ -157,62 +142,15 @@ func (a *tool) propose(v any, text func(*tool) error) error {
 	return a.present(v, func() error { return text(a) })
 }
 
-// portion is what an approval is of: the first items of a plan, or all.
-type portion struct {
-	removal.Totals
-	Oldest time.Time `json:"oldest,omitzero"` // creation of the assets
-	Newest time.Time `json:"newest,omitzero"`
-	Over   []string  `json:"over,omitempty"` // guards that it breaks
-	Fits   int       `json:"fits"`           // so many of the first items are within the guards
-}
-
-// remedy names the command that goes on where the guards stop.
-func (p portion) remedy(plan string) string {
-	if p.Fits == 0 {
-		return "not even its first item is within them: change the policy's guards"
-	}
-	return fmt.Sprintf("approve a portion: vodctl approve %s --first %d", plan, p.Fits)
-}
-
 // portion counts what is to be approved against the guards, and shows a part of a plan
 // that nobody said --yes to.
-func (a *tool) portion(ctx context.Context, o *state.Store, policy *retention.Policy, p removal.Plan, say approval) (portion, error) {
-	if say.first == 0 && len(p.Over) == 0 {
-		return portion{Totals: p.Totals}, nil
+func (a *tool) portion(ctx context.Context, o state.Objects, policy *retention.Policy, p removal.Plan, say approval) (approve.Portion, error) {
+	part, err := approve.PortionOf(ctx, o, policy, p, say.first)
+	if errors.Is(err, video.ErrInvalid) && say.first > p.Items {
+		err = fmt.Errorf("%w: %w", errUsage, err)
 	}
-	if say.first > p.Items {
-		return portion{}, fmt.Errorf("%w: --first %d: plan %s lists %s, name no more", errUsage, say.first, p.ID, report.Count(p.Items, "item"))
-	}
-	part, whole := portion{}, cmp.Or(say.first, p.Items)
-	over := func() []string {
-		return policy.Guards.Over(part.Items, part.Media, part.Unknown, part.Bytes, p.Base())
-	}
-	for v, err := range p.Entries(ctx, o) {
-		if err != nil {
-			return portion{}, err
-		}
-		items := v.Items[:min(len(v.Items), whole-part.Items)]
-		if len(items) == 0 {
-			break
-		}
-		part.Media++
-		for _, i := range items {
-			one := removal.Totals{}
-			one.Add(i)
-			part.Items, part.Bytes, part.Unknown = part.Items+1, part.Bytes+one.Bytes, part.Unknown+one.Unknown
-			if part.Fits == part.Items-1 && len(over()) == 0 {
-				part.Fits = part.Items
-			}
-		}
-		if part.Newest = v.Created; part.Media == 1 {
-			part.Oldest = v.Created
-		}
-	}
-	if part.Over = over(); say.first == 0 {
-		part.Over = p.Over // the whole: the guards that planning found
-	}
-	if say.yes || say.first == 0 {
-		return part, nil
+	if err != nil || say.yes || say.first == 0 {
+		return part, err
 	}
 	within := "within the guards"
 	if len(part.Over) > 0 {
@@ -233,31 +171,11 @@ func (a *tool) withdraw(ctx context.Context, app *boot.App, o *state.Store, p re
 	if err != nil {
 		return err
 	}
-	if _, err := removal.ReadEnd(ctx, o, p.ID); err == nil {
-		return fmt.Errorf("plan %s cannot be withdrawn any more, it is %s; no run takes it up again", p.ID, status)
-	}
-	if err := removal.Withdraw(ctx, o, p.ID, by, note, at); err != nil {
-		return err
-	}
-	w, err := removal.ReadWithdrawal(ctx, o, p.ID)
+	w, err := approve.Withdraw(ctx, o, p, by, note, status, at)
 	if err != nil {
 		return err
 	}
 	return a.result(w, "%s withdrawn by %s, it was %s. A run under way goes on; stop it with: vodctl halt\n", p.ID, w.By, status)
-}
-
-// irreversible is the warning before what removes.
-const irreversible = "This cannot be undone. "
-
-// beforeApproval is what to warn of before a plan is approved, and what a person types then.
-func beforeApproval(p removal.Plan) (warning, want string) {
-	switch want = p.Region + " " + p.Account; {
-	case p.Unreadable() > 0:
-		return fmt.Sprintf("Nobody can play %s of these assets afterwards, until they are restored. ", report.Number(p.Unreadable())), want + " unreadable"
-	case p.Duty == retention.Moving:
-		return "", want
-	}
-	return irreversible, want
 }
 
 // typed asks a person at a terminal to type what must not be overlooked, behind a warning; it is

@@ -2,12 +2,11 @@ package main
 
 import (
 	"context"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"vodcurator/shared/boot"
-	"vodcurator/shared/insight"
+	"vodcurator/shared/boot/operator"
 	"vodcurator/shared/video"
 )
 
@@ -22,18 +21,13 @@ func (r *remark) flags(cmd *cobra.Command, name, usage string) {
 }
 
 // text is the remark as it stands beside the identity.
-func (r remark) text() string {
-	switch by := strings.TrimSpace(r.by); {
-	case by == "":
-		return r.note
-	case r.note == "":
-		return "said to be by " + by
-	default:
-		return "said to be by " + by + ": " + r.note
-	}
-}
+func (r remark) text() string { return operator.Remark(r.by, r.note) }
 
-// identity is insight.Identity with its warning on standard error.
+// identity is who a command is recorded for, see operator.Of; a doubt about it is told.
 func (a *tool) identity(ctx context.Context, app *boot.App, stops bool) (who string, scope video.Scope, err error) {
-	return insight.Identity(ctx, app, stops, a.hears())
+	o, err := operator.Of(ctx, app, stops)
+	if err == nil && o.Doubt != nil {
+		err = a.warn("%v", o.Doubt)
+	}
+	return o.Name, o.Scope, err
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"vodcurator/shared/insight"
+	"vodcurator/shared/boot/operator"
 	"vodcurator/shared/localcloud"
 	"vodcurator/shared/localcloud/fakevod"
 	"vodcurator/shared/state"
@@ -75,7 +75,7 @@ func TestWithoutKeysARecordNamesTheUserOfThisMachine(t *testing.T) {
 	require.Zero(t, code, errs)
 	approval, err := removal.ReadApproval(t.Context(), opened(t, env), p)
 	require.NoError(t, err)
-	require.Equal(t, insight.Operator(), approval.By)
+	require.Equal(t, operator.Local(), approval.By)
 	require.True(t, strings.HasPrefix(approval.By, "local:"), "no self-approval looks like it")
 }
 
@@ -106,7 +106,7 @@ func TestAHaltDoesNotWaitForSTSAndAnApprovalInABucketDoes(t *testing.T) {
 	env["STS_ENDPOINT"] = "http://127.0.0.1:1"
 	code, _, errs := vodctl(t, env, "halt", "--reason", "wait")
 	require.Zero(t, code, errs)
-	require.Contains(t, errs, "recorded for "+insight.Operator())
+	require.Contains(t, errs, "recorded for "+operator.Local())
 	h, err := removal.HaltState(t.Context(), opened(t, env))
 	require.NoError(t, err)
 	require.True(t, h.Halted)

@@ -26,6 +26,7 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
+	"vodcurator/shared/act/approve"
 	"vodcurator/shared/boot"
 	"vodcurator/shared/insight"
 	"vodcurator/shared/report"
@@ -70,9 +71,6 @@ type tool struct {
 // errUsage marks a misuse: the tool ends with 2.
 var errUsage = errors.New("misused")
 
-// errGuard marks what a guard stopped: the tool ends with 4.
-var errGuard = errors.New("stopped by a guard")
-
 // exits are the codes with which every command ends.
 const exits = `Ends 0 when it is done, or when there is nothing to do or to list; 1 when something failed,
 or when what was named is not there; 2 when it was misused; 4 when a guard stopped it: a
@@ -85,7 +83,7 @@ func (a *tool) code(err error) int {
 		return 0
 	case !a.started || errors.Is(err, errUsage):
 		return 2
-	case errors.Is(err, errGuard), errors.Is(err, removal.ErrHalted), errors.Is(err, video.ErrHeld):
+	case errors.Is(err, approve.ErrOver), errors.Is(err, removal.ErrHalted), errors.Is(err, video.ErrHeld):
 		return 4
 	}
 	return 1

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vodcurator/shared/act/approve"
 	"vodcurator/shared/boot"
 	"vodcurator/shared/boot/night"
 	"vodcurator/shared/decide/retention"
@@ -67,18 +68,7 @@ func (a *tool) withState(ctx context.Context, do func(app *boot.App, o *state.St
 // sayQuota says how many items of a plan a quota takes; nothing where the policy cannot
 // be read or is another one by now, and then purge removes nothing anyway.
 func (a *tool) sayQuota(policy *retention.Policy, p removal.Plan) error {
-	if policy == nil {
-		return nil
-	}
-	if policy = policy.For(p.Duty); policy == nil || policy.Hash != p.Policy {
-		return nil
-	}
-	n := 0
-	for _, r := range p.Rules {
-		if policy.Quota(r.Rule) {
-			n += r.Items
-		}
-	}
+	n := approve.Quota(policy, p)
 	if n == 0 {
 		return nil
 	}

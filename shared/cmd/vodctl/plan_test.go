@@ -11,8 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"vodcurator/shared/boot/operator"
 	"vodcurator/shared/decide/retention"
-	"vodcurator/shared/insight"
 	"vodcurator/shared/localcloud"
 	"vodcurator/shared/localcloud/fakevod"
 	"vodcurator/shared/state"
@@ -68,13 +68,13 @@ func TestAPlanIsShownAndApprovedOnlyOnPurpose(t *testing.T) {
 
 	code, out, errs = vodctl(t, env, "approve", p.ID, "--yes", "--by", "anna")
 	require.Zero(t, code, errs)
-	require.Contains(t, out, "approved by "+insight.Operator()+": 1 item")
+	require.Contains(t, out, "approved by "+operator.Local()+": 1 item")
 	_, out, _ = vodctl(t, env, "plan", "list")
-	require.Contains(t, out, "approved by "+insight.Operator()+" (said to be by anna)")
+	require.Contains(t, out, "approved by "+operator.Local()+" (said to be by anna)")
 
 	code, _, errs = vodctl(t, env, "approve", p.ID, "--yes")
 	require.Equal(t, 1, code)
-	require.Contains(t, errs, "plan "+p.ID+" is approved by "+insight.Operator())
+	require.Contains(t, errs, "plan "+p.ID+" is approved by "+operator.Local())
 }
 
 func TestAPlanOfAnotherAccountIsNotApproved(t *testing.T) {
@@ -151,11 +151,11 @@ func TestAnApprovalIsWithdrawn(t *testing.T) {
 		if approved {
 			code, _, errs := vodctl(t, env, "approve", p.ID, "--yes", "--by", "anna")
 			require.Zero(t, code, errs)
-			was = "approved by " + insight.Operator()
+			was = "approved by " + operator.Local()
 		}
 		code, out, errs := vodctl(t, env, "approve", p.ID, "--withdraw", "--by", "otto")
 		require.Zero(t, code, errs)
-		require.Contains(t, out, "withdrawn by "+insight.Operator()+", it was "+was)
+		require.Contains(t, out, "withdrawn by "+operator.Local()+", it was "+was)
 		for _, args := range [][]string{{"plan", "show"}, {"plan", "list"}} {
 			_, out, _ = vodctl(t, env, args...)
 			require.Regexp(t, `withdrawn \S+ \S+ by \S+ \(said to be by otto\)`, out)

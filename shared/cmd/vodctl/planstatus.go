@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"vodcurator/shared/act/approve"
 	"vodcurator/shared/boot"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/insight"
@@ -48,23 +49,12 @@ func (a *tool) planStatus(ctx context.Context, o state.Objects, p removal.Plan, 
 	return f.Text(a.when), err
 }
 
-// approvable is nil when a person may approve the plan now. One that was refused for its
-// guards may still be approved in portions.
+// approvable is nil when a person may approve the plan now.
 func (a *tool) approvable(ctx context.Context, o state.Objects, p removal.Plan, now time.Time) error {
-	status, d, err := removal.StatusOf(ctx, o, p, now)
-	if err != nil {
+	open, err := approve.Open(ctx, o, p, now)
+	if open || err != nil {
 		return err
 	}
-	if status == removal.PlanRefused && !d.Corrupt {
-		_, ended := removal.ReadEnd(ctx, o, p.ID)
-		_, approved := removal.ReadApproval(ctx, o, p)
-		if errors.Is(ended, video.ErrNotFound) && errors.Is(approved, video.ErrNotFound) {
-			return nil
-		}
-	}
-	if status == removal.PlanPlanned {
-		return nil
-	}
 	text, err := a.planStatus(ctx, o, p, now)
-	return errors.Join(err, fmt.Errorf("plan %s is %s; only one that is not approved yet can be: vodctl plan list", p.ID, text))
+	return errors.Join(err, approve.NotOpen(p, text))
 }

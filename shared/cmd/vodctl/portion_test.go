@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"vodcurator/shared/act/approve"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
@@ -51,7 +52,7 @@ func TestAPortionIsShownBeforeItIsApproved(t *testing.T) {
 	require.Contains(t, errs, "nothing was changed; say --yes")
 
 	_, out, _ = vodctl(t, env, "approve", p.ID, "--first", "300", "-o", "json")
-	var part portion
+	var part approve.Portion
 	require.NoError(t, json.Unmarshal([]byte(out), &part))
 	require.Equal(t, []int{300, 300}, []int{part.Items, part.Fits})
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vodcurator/shared/act/approve"
 	"vodcurator/shared/act/purge"
 	"vodcurator/shared/boot"
 	"vodcurator/shared/boot/night"
@@ -60,7 +61,7 @@ func (a *tool) takedown(ctx context.Context, t purge.Takedown, say remark, yes b
 			if err := a.showMedia(ctx, app, t.IDs); err != nil {
 				return err
 			}
-			if err := a.typed(irreversible, scope.Region+" "+scope.Account); err != nil {
+			if err := a.typed(approve.Irreversible, scope.Region+" "+scope.Account); err != nil {
 				return err
 			}
 		}

@@ -155,7 +155,8 @@ type Verdict struct {
 	Modified time.Time `json:"modified,omitzero"`
 	Seen     string    `json:"seen"` // fingerprint of what the decision saw
 	Class    string    `json:"class,omitempty"`
-	Entered  time.Time `json:"entered,omitzero"` // when a move of ours put it into Class; zero: unknown
+	Category string    `json:"category,omitempty"` // its name, for people; plans made before it was kept do not tell
+	Entered  time.Time `json:"entered,omitzero"`   // when a move of ours put it into Class; zero: unknown
 	// Parts are fingerprints of the streams, by job, and of the source. Only where parts
 	// go: calls for them may modify what stays of the asset.
 	Parts  map[string]string `json:"parts,omitempty"`
@@ -197,7 +198,7 @@ func Order(a, b Verdict) int {
 // Judge says what the policy takes of one media and what it leaves. The media is
 // not touched, and a nil or zero policy takes nothing.
 func (p *Policy) Judge(m video.Media, at Inputs) Verdict {
-	v := Verdict{ID: m.ID, Title: m.Title, Created: m.Created, Modified: m.Modified, Class: m.StorageClass, Seen: Seen(m)}
+	v := Verdict{ID: m.ID, Title: m.Title, Category: m.CategoryName, Created: m.Created, Modified: m.Modified, Class: m.StorageClass, Seen: Seen(m)}
 	if p == nil || m.ID == "" {
 		return v
 	}
