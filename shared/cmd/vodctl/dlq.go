@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -188,7 +186,7 @@ func (a *tool) printLetter(ctx context.Context, letters deliver.DeadLetters, l d
 	if a.json() {
 		return a.printJSON(show(l))
 	}
-	text := bodyText(l.Body)
+	text := report.Body(l.Body)
 	if err != nil {
 		text = video.VisibleLines(err.Error())
 	}
@@ -201,17 +199,6 @@ func (a *tool) printLetter(ctx context.Context, letters deliver.DeadLetters, l d
 		_, err = fmt.Fprintf(a.out, "\n%s\n", text) // of several lines
 	}
 	return err
-}
-
-func bodyText(body []byte) string {
-	var pretty bytes.Buffer
-	switch {
-	case json.Indent(&pretty, body, "", "  ") == nil:
-		return video.VisibleJSON(pretty.String())
-	case utf8.Valid(body):
-		return fmt.Sprintf("%q", body) // quoted: it may hold anything
-	}
-	return fmt.Sprintf("% x", body)
 }
 
 func dlqEdit(a *tool) *cobra.Command {
