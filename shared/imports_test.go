@@ -65,7 +65,7 @@ var owners = map[string][]string{
 	"github.com/spf13/cobra":                       {"shared/cmd/vodctl", "shared/cmd/local"},
 	"github.com/spf13/pflag":                       {"shared/cmd/vodctl"},
 	"github.com/mattn/go-runewidth":                {"shared/report"},
-	"github.com/go-analyze/charts":                 {"shared/cmd/vodctl"}, // draws what-if; no function links it
+	"github.com/go-analyze/charts":                 {"shared/insight"}, // draws what-if; no function links it
 	"golang.org/x/sync":                            {"shared/vod", "shared/state/...", "shared/act/...", "functions/...", "shared/cmd/vodctl"},
 	"golang.org/x/term":                            {"shared/report", "shared/cmd/vodctl", "shared/cmd/local"},
 	"github.com/stretchr/testify":                  nil,

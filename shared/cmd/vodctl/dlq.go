@@ -27,10 +27,7 @@ func (a *tool) bootDLQ(more ...string) (*boot.App, deliver.DeadLetters, error) {
 	if err != nil {
 		return nil, deliver.DeadLetters{}, err
 	}
-	all := deliver.DeadLetters{Queue: app.Queue, Name: app.DeadLetterQueue, Progress: func(of string) (func(int), func()) {
-		bar := a.progress(of)
-		return func(n int) { bar.tell(n, time.Time{}, time.Time{}) }, bar.end
-	}}
+	all := deliver.DeadLetters{Queue: app.Queue, Name: app.DeadLetterQueue, Progress: a.counted}
 	if app.State != nil { // a nil *State in an interface would not be nil
 		all.Objects = app.State
 	}

@@ -15,6 +15,7 @@ import (
 
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/decide/rule"
+	"vodcurator/shared/insight"
 	"vodcurator/shared/report"
 	"vodcurator/shared/video"
 )
@@ -50,7 +51,7 @@ var problems = []problem{
 const uploadDays = 1
 
 func problemsCommand(a *tool) *cobra.Command {
-	s, only, ids := inspected{kind: allKinds}, "", false
+	s, only, ids := inspected{Source: insight.Source{Kind: allKinds}}, "", false
 	var names []string
 	for _, p := range problems {
 		names = append(names, p.name)
@@ -136,7 +137,7 @@ func (a *tool) problems(ctx context.Context, s inspected, only string, ids bool)
 			look.media(one)
 		}
 	}
-	if s.head != nil && s.head.Kind != allKinds {
+	if s.Head != nil && s.Head.Kind != allKinds {
 		_ = a.warn("images were not looked at: %s has none; vodctl snapshot --kind all writes them too", s.file)
 	}
 	all := look.findings()
@@ -153,7 +154,7 @@ func (a *tool) problems(ctx context.Context, s inspected, only string, ids bool)
 		}
 		return nil
 	}
-	return a.printProblems(all, s.seen)
+	return a.printProblems(all, s.Seen)
 }
 
 func (a *tool) printProblems(all []finding, seen int) error {
@@ -176,8 +177,8 @@ func (a *tool) printProblems(all []finding, seen int) error {
 	return err
 }
 
-func (v *survey) media(one asset) {
-	f, size := one.facts, int64(-1)
+func (v *survey) media(one insight.Asset) {
+	f, size := one.Facts, int64(-1)
 	if bytes, ok := rule.Value(f, "bytes"); ok {
 		size = int64(bytes.(int))
 	}
@@ -201,8 +202,8 @@ func (v *survey) media(one asset) {
 	}
 }
 
-func (v *survey) image(one asset) {
-	v.words(one.facts, one.Image.Category)
+func (v *survey) image(one insight.Asset) {
+	v.words(one.Facts, one.Image.Category)
 	if one.Image.URL == "" {
 		return
 	}
@@ -225,7 +226,7 @@ func (v *survey) words(f *rule.Facts, category int64) {
 }
 
 // isStuck says that an upload failed or has not ended. The source file tells it too.
-func isStuck(one asset) rule.Truth {
+func isStuck(one insight.Asset) rule.Truth {
 	status := one.Status
 	if one.Source != nil && one.Source.Status == string(video.StatusUploadFailed) {
 		status = video.StatusUploadFailed
@@ -234,7 +235,7 @@ func isStuck(one asset) rule.Truth {
 	case video.StatusUploadFailed:
 		return rule.Yes
 	case video.StatusUploading:
-		age, ok := rule.Value(one.facts, "age_days")
+		age, ok := rule.Value(one.Facts, "age_days")
 		if !ok {
 			return rule.Unknown
 		}
@@ -245,7 +246,7 @@ func isStuck(one asset) rule.Truth {
 	return rule.No
 }
 
-func isFailed(one asset) rule.Truth {
+func isFailed(one insight.Asset) rule.Truth {
 	if one.Status == "" {
 		return rule.Unknown
 	}
@@ -253,8 +254,8 @@ func isFailed(one asset) rule.Truth {
 }
 
 // isLost says that the source file is gone and what is left does not play the whole.
-func isLost(one asset) rule.Truth {
-	gone, ok := rule.Value(one.facts, "source_gone")
+func isLost(one insight.Asset) rule.Truth {
+	gone, ok := rule.Value(one.Facts, "source_gone")
 	switch {
 	case !ok && isStuck(one) == rule.Yes, ok && !gone.(bool):
 		return rule.No
@@ -273,12 +274,12 @@ func truth(holds bool) rule.Truth {
 }
 
 // fileOf is by what an asset's file is known again; false: nothing tells.
-func (v *survey) fileOf(one asset) (copyOf, bool) {
+func (v *survey) fileOf(one insight.Asset) (copyOf, bool) {
 	if src := one.Source; src != nil && src.MD5 != "" {
 		return copyOf{key: maphash.String(v.seed, "md5 "+strings.ToLower(src.MD5)), exact: true, id: one.ID}, true
 	}
-	size, sized := rule.Value(one.facts, "size")
-	long, timed := rule.Value(one.facts, "duration")
+	size, sized := rule.Value(one.Facts, "size")
+	long, timed := rule.Value(one.Facts, "duration")
 	title := rule.Fold(one.Title)
 	if !sized || !timed || title == "" {
 		return copyOf{}, false

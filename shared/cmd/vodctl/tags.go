@@ -59,13 +59,13 @@ func (a *tool) listTags(ctx context.Context, s inspected) error {
 		switch {
 		case err != nil:
 			return err
-		case one.facts == nil:
+		case one.Facts == nil:
 			continue
 		}
-		if _, told := rule.Value(one.facts, "tags"); !told {
+		if _, told := rule.Value(one.Facts, "tags"); !told {
 			doubtful++
 		}
-		for _, tag := range one.facts.Tags {
+		for _, tag := range one.Facts.Tags {
 			if counts[tag]++; counts[tag] == 1 {
 				spellings[rule.Fold(tag)] = append(spellings[rule.Fold(tag)], tag)
 			}
