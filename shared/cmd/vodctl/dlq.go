@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"time"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"vodcurator/shared/act/deliver"
 	"vodcurator/shared/boot"
+	"vodcurator/shared/insight"
 	"vodcurator/shared/report"
 	"vodcurator/shared/video"
 )
@@ -27,11 +27,7 @@ func (a *tool) bootDLQ(more ...string) (*boot.App, deliver.DeadLetters, error) {
 	if err != nil {
 		return nil, deliver.DeadLetters{}, err
 	}
-	all := deliver.DeadLetters{Queue: app.Queue, Name: app.DeadLetterQueue, Progress: a.counted}
-	if app.State != nil { // a nil *State in an interface would not be nil
-		all.Objects = app.State
-	}
-	return app, all, nil
+	return app, insight.DeadLetters(app, a.counted), nil
 }
 
 // filterFlags are those of commands that select dead letters.
@@ -72,40 +68,17 @@ func (f *filterFlags) parse() error {
 	return nil
 }
 
-// shown is a dead letter as it is printed.
-type shown struct {
-	ID        string    `json:"id"` // in the dead-letter queue
-	Since     time.Time `json:"since"`
-	FirstSeen time.Time `json:"firstSeen,omitzero"`
-	Attempts  int       `json:"attempts"`
-	Reason    string    `json:"reason"`
-	Ref       string    `json:"ref,omitempty"`
-	Body      string    `json:"body"`
-	Base64    []byte    `json:"bodyBase64,omitempty"` // instead of body, when it is no text
-	Action    string    `json:"action,omitempty"`
-}
-
-func show(l deliver.DeadLetter) shown {
-	s := shown{ID: l.Taken.ID, Since: l.Taken.Enqueued, FirstSeen: l.FirstSeen, Attempts: l.Attempts, Reason: l.Reason, Ref: l.Ref}
-	if utf8.Valid(l.Body) {
-		s.Body = string(l.Body)
-	} else {
-		s.Base64 = l.Body
-	}
-	return s
-}
-
-// showSeen is show for those about which something is done; never nil.
-func showSeen(all []deliver.Seen) []shown {
-	out := make([]shown, len(all))
+// showSeen shows those about which something is done; never nil.
+func showSeen(all []deliver.Seen) []insight.Letter {
+	out := make([]insight.Letter, len(all))
 	for i, l := range all {
-		out[i] = show(l.DeadLetter)
+		out[i] = insight.LetterOf(l.DeadLetter)
 		out[i].Action = l.Action
 	}
 	return out
 }
 
-func (a *tool) printLetters(all []shown, action bool) error {
+func (a *tool) printLetters(all []insight.Letter, action bool) error {
 	if a.json() {
 		return a.printJSON(all)
 	}
@@ -141,10 +114,10 @@ func dlqList(a *tool) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			all := []shown{}
+			all := []insight.Letter{}
 			_, err = letters.Each(cmd.Context(), f.Filter, func(batch []deliver.DeadLetter) ([]string, error) {
 				for _, l := range batch {
-					all = append(all, show(l))
+					all = append(all, insight.LetterOf(l))
 				}
 				return nil, nil
 			})
@@ -181,7 +154,7 @@ func (a *tool) printLetter(ctx context.Context, letters deliver.DeadLetters, l d
 		l.Body = body
 	}
 	if a.json() {
-		return a.printJSON(show(l))
+		return a.printJSON(insight.LetterOf(l))
 	}
 	text := report.Body(l.Body)
 	if err != nil {

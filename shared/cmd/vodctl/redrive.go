@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vodcurator/shared/act/deliver"
+	"vodcurator/shared/insight"
 	"vodcurator/shared/report"
 )
 
@@ -55,11 +56,11 @@ func (a *tool) printRedriven(r deliver.Redriven, to string, yes bool, err error)
 	sum, letters := total(r.Left), showSeen(r.Letters)
 	if a.json() {
 		err = errors.Join(a.printJSON(struct {
-			Yes     bool    `json:"yes"`
-			Back    int     `json:"back"`
-			Left    int     `json:"left"`
-			Others  int     `json:"others"` // delayed, or taken by somebody else
-			Letters []shown `json:"letters"`
+			Yes     bool             `json:"yes"`
+			Back    int              `json:"back"`
+			Left    int              `json:"left"`
+			Others  int              `json:"others"` // delayed, or taken by somebody else
+			Letters []insight.Letter `json:"letters"`
 		}{yes, r.Back, sum, r.Others, letters}), err)
 	} else {
 		did := "sent back"
@@ -106,10 +107,10 @@ func total(counts map[string]int) (n int) {
 
 // dropped is what dlq drop tells.
 type dropped struct {
-	Yes     bool     `json:"yes"`
-	Dropped int      `json:"dropped"`
-	Kept    []string `json:"kept,omitempty"` // where under STATE the letters are kept
-	Letters []shown  `json:"letters"`
+	Yes     bool             `json:"yes"`
+	Dropped int              `json:"dropped"`
+	Kept    []string         `json:"kept,omitempty"` // where under STATE the letters are kept
+	Letters []insight.Letter `json:"letters"`
 }
 
 func dlqDrop(a *tool) *cobra.Command {
