@@ -48,6 +48,8 @@ type Server struct {
 
 	mu    sync.Mutex
 	notes map[string]note
+
+	grave grave
 }
 
 //go:embed pages/*.html static words/*.json
