@@ -40,7 +40,7 @@ func (b *tab) post(button string, fields map[string]string) {
 func (b *tab) shot(name string) {
 	b.t.Helper()
 	if folder := os.Getenv("LOOK"); folder != "" {
-		text, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(90))
+		text, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
 		require.NoError(b.t, err)
 		require.NoError(b.t, os.WriteFile(folder+"/"+name+".png", text, 0o600))
 	}
@@ -88,7 +88,7 @@ func TestQueuesInABrowser(t *testing.T) {
 	b.shot("letter")
 	require.Contains(t, b.text("main"), "As it is, it would die again")
 	b.post(".cq-edit button", nil)
-	require.Contains(t, b.text(".note"), "nothing was changed")
+	require.Contains(t, b.text(".note"), "nothing was changed", b.text("main"))
 	b.post(".cq-edit button", map[string]string{"#body": fmt.Sprintf(`{"v":1,"changes":[{"id":%q,"set":{"title":"Mended"}}]}`, asset)})
 	require.Contains(t, b.text(".note"), "edited")
 	require.Equal(t, int64(3), js[int64](b, `document.querySelectorAll(".cq-letters tbody tr").length`), "none is lost")
