@@ -55,6 +55,7 @@ type Server struct {
 	notes map[string]note
 
 	bench bench
+	grave grave
 }
 
 //go:embed pages/*.html static words/*.json

@@ -262,7 +262,7 @@ func TestAPlanInABrowser(t *testing.T) {
 	path := "/plans/" + p.ID
 
 	var shown removal.Plan
-	require.NoError(t, json.Unmarshal(vodctl(t, c, "plan", "show", "-o", "json"), &shown))
+	require.NoError(t, json.Unmarshal(vodctlSays(t, c, "plan", "show", "-o", "json"), &shown))
 	b.visit(path)
 	require.Contains(t, b.text("main"), fmt.Sprintf("%d items of %d assets", shown.Items, shown.Media))
 	require.Len(t, js[[]string](b, `[...document.querySelectorAll(".plan-items li")].map(l => l.innerText)`), 8)
@@ -281,7 +281,7 @@ func TestAPlanInABrowser(t *testing.T) {
 	b.shows("[data-live]", "ended")
 	require.Equal(t, "8", b.text("[data-sum=done]"))
 	var ledger removal.LedgerReport
-	require.NoError(t, json.Unmarshal(vodctl(t, c, "ledger", "report", "-o", "json"), &ledger))
+	require.NoError(t, json.Unmarshal(vodctlSays(t, c, "ledger", "report", "-o", "json"), &ledger))
 	require.Equal(t, []int{8, 0}, []int{ledger.Plans[0].Freed.Items, ledger.Plans[0].Skipped.Items})
 	b.quiet()
 
@@ -321,7 +321,7 @@ func invoke(t *testing.T, c *localcloud.Cloud, name string) {
 }
 
 // vodctl is what the tool prints at a local cloud.
-func vodctl(t *testing.T, c *localcloud.Cloud, args ...string) []byte {
+func vodctlSays(t *testing.T, c *localcloud.Cloud, args ...string) []byte {
 	t.Helper()
 	built, err := programs.Build(t.Context(), "../..", "shared/cmd/vodctl")
 	require.NoError(t, err)

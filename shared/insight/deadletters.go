@@ -91,20 +91,25 @@ func ShowDead(ctx context.Context, letters deliver.DeadLetters, id string, wait 
 	return shown, err
 }
 
-// Text is the body for people: JSON with line ends, else quoted or as hex. Nothing in it steers
-// a terminal.
+// Text is the body for people, or why it is not there.
 func (d DeadLetter) Text() string {
-	body := []byte(d.Body)
-	if d.Base64 != nil {
-		body = d.Base64
-	}
-	var pretty bytes.Buffer
 	switch {
 	case d.Problem != "":
 		return video.VisibleLines(d.Problem)
+	case d.Base64 != nil:
+		return Body(d.Base64)
+	}
+	return Body([]byte(d.Body))
+}
+
+// Body is the body of a message for people: JSON with line ends, else quoted or as hex. Nothing
+// in it steers a terminal.
+func Body(body []byte) string {
+	var pretty bytes.Buffer
+	switch {
 	case json.Indent(&pretty, body, "", "  ") == nil:
 		return video.VisibleJSON(pretty.String())
-	case d.Base64 == nil:
+	case utf8.Valid(body):
 		return fmt.Sprintf("%q", body) // quoted: it may hold anything
 	}
 	return fmt.Sprintf("% x", body)

@@ -291,3 +291,10 @@ func (s *Overview) advise() {
 		}
 	}
 }
+
+// Queues is what waits in each queue. What cannot be asked is said in its place.
+func Queues(ctx context.Context, app *boot.App) []QueueFacts {
+	var s Overview
+	s.ofQueues(ctx, app)
+	return s.Queues
+}

@@ -170,6 +170,8 @@ func serve(ctx context.Context, o options, out, errs io.Writer) error {
 		return err
 	}
 	defer cloud.Close()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop() // the pages go before the cloud
 	env := cloud.Env()
 	pages, err := o.pages(ctx, env, options.Log)
 	if err != nil {
@@ -180,6 +182,9 @@ func serve(ctx context.Context, o options, out, errs io.Writer) error {
 	}
 	s := newScreen(out)
 	if o.once || o.story {
+		if url := env["CONSOLE_URL"]; url != "" {
+			s.printf("\nwatch it at %s\n", url)
+		}
 		wrong, err := play(ctx, s, cloud, root, o)
 		if err != nil {
 			return err
@@ -194,14 +199,14 @@ func serve(ctx context.Context, o options, out, errs io.Writer) error {
 	s.printf("\nthe local cloud answers after %s; its variables are in %s\n\n", report.Duration(time.Since(started)), o.envFile)
 	o.addresses(s, env)
 	s.printf("\n  .bin/local upload FILE   puts an MP4 or JPEG of yours in\n  .bin/local clock 90d     moves the library's clock\n\nstop with ctrl-C\n")
-	return pages(ctx)
+	return <-pages
 }
 
-// pages prepares the console of the cloud, names its first address in env, and returns what
-// serves it. With --once there is nobody to look at it.
-func (o *options) pages(ctx context.Context, env map[string]string, log *slog.Logger) (serve func(context.Context) error, err error) {
+// pages serves the console of the cloud until the context ends, names its first address in
+// env, and returns where its end is said. With --once there is nobody to look at it.
+func (o *options) pages(ctx context.Context, env map[string]string, log *slog.Logger) (ended <-chan error, err error) {
 	if o.once {
-		return func(context.Context) error { return nil }, nil
+		return nil, nil
 	}
 	all := maps.Clone(env)
 	s, err := console.Open(func(name string) string { return all[name] }, all["FUNCTIONS_ENDPOINT"], log)
@@ -213,7 +218,9 @@ func (o *options) pages(ctx context.Context, env map[string]string, log *slog.Lo
 		return nil, err
 	}
 	env["CONSOLE_URL"] = s.URL(l)
-	return func(ctx context.Context) error { return s.Serve(ctx, l) }, nil
+	end := make(chan error, 1)
+	go func() { end <- s.Serve(ctx, l) }()
+	return end, nil
 }
 
 // addresses prints where everything is.

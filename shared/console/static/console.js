@@ -123,3 +123,20 @@ function workbench(form) {
 }
 
 document.querySelectorAll("form[data-workbench]").forEach(workbench);
+
+// Local cloud: files that are dropped are chosen, and sent as the form sends them.
+for (const drop of document.querySelectorAll(".cloud-drop")) {
+  const files = drop.querySelector("input[type=file]");
+  const over = (is) => (event) => {
+    event.preventDefault();
+    drop.classList.toggle("over", is);
+  };
+  drop.addEventListener("dragover", over(true));
+  drop.addEventListener("dragleave", over(false));
+  drop.addEventListener("drop", (event) => {
+    over(false)(event);
+    if (!event.dataTransfer.files.length) return;
+    files.files = event.dataTransfer.files;
+    files.form.requestSubmit();
+  });
+}
