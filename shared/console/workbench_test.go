@@ -44,8 +44,8 @@ func someAssets(n int, at time.Time) []video.Media {
 	return all
 }
 
-// snapshotOf is a snapshot with them.
-func snapshotOf(t testing.TB, n int, at time.Time) string {
+// snapshotFile is a snapshot with them.
+func snapshotFile(t testing.TB, n int, at time.Time) string {
 	t.Helper()
 	var text strings.Builder
 	lines := json.NewEncoder(&text)
@@ -69,7 +69,7 @@ func drafter(t testing.TB, n int, more map[string]string) *Server {
 	require.NoError(t, err)
 	app, err := boot.New(config, nil)
 	require.NoError(t, err)
-	s, err := New(Options{App: app, Library: snapshotOf(t, n, time.Now())})
+	s, err := New(Options{App: app, Library: snapshotFile(t, n, time.Now())})
 	require.NoError(t, err)
 	return s
 }
