@@ -32,7 +32,11 @@ type bulk struct {
 func (b *bulk) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&b.yes, "yes", false, "change what the dry run lists")
 	cmd.Flags().BoolVar(&b.behind, "bulk", false, "into METADATA_BULK_QUEUE, behind other people's changes")
-	cmd.Flags().IntVar(&b.release, "release-holds", -1, "how many assets may lose what protects them: the number that the dry run names")
+	releaseFlag(cmd, &b.release)
+}
+
+func releaseFlag(cmd *cobra.Command, release *int) {
+	cmd.Flags().IntVar(release, "release-holds", -1, "how many assets may lose what protects them: the number that the dry run names")
 }
 
 // bulkResult is what a bulk change comes to, for programs.
@@ -72,7 +76,7 @@ func (a *tool) carry(ctx context.Context, app *boot.App, b bulk) error {
 			return err
 		}
 	}
-	if err := a.mayRelease(b, result.Unprotected); err != nil {
+	if err := a.mayRelease(b.yes, b.release, result.Unprotected); err != nil {
 		return err
 	}
 	var sending error
@@ -166,7 +170,7 @@ func (a *tool) throughWriter(ctx context.Context, app *boot.App, changes []video
 }
 
 // mayRelease refuses a change that takes protection away, unless their number was said.
-func (a *tool) mayRelease(b bulk, lost []unprotected) error {
+func (a *tool) mayRelease(yes bool, release int, lost []unprotected) error {
 	if len(lost) == 0 {
 		return nil
 	}
@@ -175,14 +179,14 @@ func (a *tool) mayRelease(b bulk, lost []unprotected) error {
 	}
 	n := report.Count(len(lost), "asset")
 	switch {
-	case !b.yes:
+	case !yes:
 		return a.warn("%s would lose what protects them from removal or from rules: with --yes say --release-holds %d too", n, len(lost))
-	case b.release != len(lost):
+	case release != len(lost):
 		said := "it was not given"
-		if b.release >= 0 {
-			said = fmt.Sprintf("it says %d", b.release)
+		if release >= 0 {
+			said = fmt.Sprintf("it says %d", release)
 		}
-		return fmt.Errorf("%s would lose what protects them from removal or from rules, nothing was changed: --release-holds %d lets that be; %s", n, len(lost), said)
+		return fmt.Errorf("%w: %s would lose what protects them from removal or from rules, nothing was changed: --release-holds %d lets that be; %s", errGuard, n, len(lost), said)
 	}
 	return nil
 }

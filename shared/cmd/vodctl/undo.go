@@ -22,6 +22,7 @@ import (
 func undoCommand(a *tool) *cobra.Command {
 	var yes bool
 	var issued string
+	var release int
 	cmd := &cobra.Command{
 		Annotations: inRows,
 		Use:         "undo [RUN]",
@@ -29,7 +30,10 @@ func undoCommand(a *tool) *cobra.Command {
 		Long: `Take metadata changes back: those of a run of the writer, or with --issued-at those that one
 vodctl edit, tags or queue send has sent, which say that moment. A field goes back only where
 it still is as it was written then. What cannot be put back is said before anything is done,
-and the command ends with 1 then, as it does when something was not put back.`,
+and the command ends with 1 then, as it does when something was not put back.
+
+Where assets would lose a tag or category that holds them, or the tag that keeps rules off,
+nothing is put back unless --release-holds says how many they are.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			batch := edit.Batch{Run: strings.Join(args, "")}
@@ -44,12 +48,13 @@ and the command ends with 1 then, as it does when something was not put back.`,
 				if batch == (edit.Batch{}) {
 					return a.listRuns(cmd.Context(), o)
 				}
-				return a.undo(cmd.Context(), app, o, batch, yes)
+				return a.undo(cmd.Context(), app, o, batch, yes, release)
 			})
 		},
 	}
 	cmd.Flags().StringVar(&issued, "issued-at", "", "what was issued in the millisecond from this moment on, as sending commands say it")
 	cmd.Flags().BoolVar(&yes, "yes", false, "do it; without, it is only listed")
+	releaseFlag(cmd, &release)
 	return cmd
 }
 
@@ -88,7 +93,7 @@ func counts(of map[string]int) string {
 	return strings.Join(names, ", ")
 }
 
-func (a *tool) undo(ctx context.Context, app *boot.App, o *state.Store, batch edit.Batch, yes bool) error {
+func (a *tool) undo(ctx context.Context, app *boot.App, o *state.Store, batch edit.Batch, yes bool, release int) error {
 	journal := a.counting(o, " journal entries")
 	reversals, err := edit.Undo(ctx, app.VOD, journal, batch, time.Now())
 	journal.bar.end()
@@ -101,6 +106,9 @@ func (a *tool) undo(ctx context.Context, app *boot.App, o *state.Store, batch ed
 		if !r.Change.Empty() {
 			changes, of = append(changes, r.Change), append(of, i)
 		}
+	}
+	if err := a.mayUndo(ctx, app, changes, yes, release); err != nil {
+		return err
 	}
 	failed := 0
 	var sending error
@@ -127,6 +135,20 @@ func (a *tool) undo(ctx context.Context, app *boot.App, o *state.Store, batch ed
 		err = errors.Join(err, fmt.Errorf("%s cannot be put back, or only in part: the reasons stand above", report.Count(n, "asset")))
 	}
 	return err
+}
+
+// mayUndo refuses to take away what protects an asset, as when a hold is all that was written.
+func (a *tool) mayUndo(ctx context.Context, app *boot.App, changes []video.Change, yes bool, release int) error {
+	of := slices.DeleteFunc(slices.Clone(changes), func(c video.Change) bool { return c.Tags.Set == nil && c.Set.Category == nil })
+	all, err := a.preview(ctx, app, of)
+	if err != nil {
+		return err
+	}
+	lost, err := losing(ctx, app, all)
+	if err != nil {
+		return err
+	}
+	return a.mayRelease(yes, release, lost)
 }
 
 // lasting counts the assets of which something cannot be put back.
