@@ -215,12 +215,25 @@ func checkText(field, text string, limit int) error {
 		faults = append(faults, invalid(field, "%q has %d bytes, at most %d", short(text), len(text), limit))
 	}
 	for _, r := range text {
-		if unicode.IsControl(r) && r != '\n' && r != '\t' || r == utf8.RuneError || isEmoji(r) {
-			faults = append(faults, invalid(field, "%q holds the character %U", short(text), r))
+		if why := illegal(r); why != "" {
+			faults = append(faults, invalid(field, "%q holds %q (%U), %s: take it out", short(text), r, r, why))
 			break
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// illegal says why the provider takes no text with this character; empty: it does.
+func illegal(r rune) string {
+	switch {
+	case isEmoji(r):
+		return "an emoji, which VOD refuses"
+	case r == utf8.RuneError:
+		return "which stands for a broken character"
+	case unicode.IsControl(r) && r != '\n' && r != '\t':
+		return "a control character, which VOD refuses"
+	}
+	return ""
 }
 
 // isEmoji covers the blocks beyond the basic plane that hold pictographs, and

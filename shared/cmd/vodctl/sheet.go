@@ -29,7 +29,7 @@ const emptied = "(clear)"
 func changesOfJSON(text []byte) ([]video.Change, error) {
 	m, err := events.DecodeMetadata(text)
 	if err == nil {
-		return m.Changes, deliver.Check(m.Changes, nil)
+		return m.Changes, checkSent(m.Changes, func(i int) string { return fmt.Sprintf("change %d", i+1) })
 	}
 	lines := bytes.Split(bytes.TrimRight(text, "\r\n"), []byte("\n"))
 	if len(lines) < 2 {
@@ -53,8 +53,21 @@ func changesOfJSON(text []byte) ([]video.Change, error) {
 			changes, at = append(changes, c), append(at, n+1)
 		}
 	}
-	faults = append(faults, deliver.Check(changes, func(i int) string { return fmt.Sprintf("line %d", at[i]) }))
+	faults = append(faults, checkSent(changes, func(i int) string { return fmt.Sprintf("line %d", at[i]) }))
 	return changes, errors.Join(faults...)
+}
+
+// checkSent is deliver.Check, and refuses an id that VOD gives no asset: half an id would be
+// found out by the writer only, as a dead letter.
+func checkSent(changes []video.Change, place func(int) string) error {
+	faults := []error{deliver.Check(changes, place)}
+	for i, c := range changes {
+		if why := notAnID(c.ID); why != "" && c.ID != "" {
+			faults = append(faults, fmt.Errorf("%s: %w: id: %q%s: vodctl library find lists them, and vodctl edit takes an id of another form, since it reads the asset first",
+				place(i), video.ErrInvalid, string(c.ID), why))
+		}
+	}
+	return errors.Join(faults...)
 }
 
 // changeTable is a table of changes as it is read, with all its faults, each with its line.
@@ -77,7 +90,7 @@ func changesOfCSV(text []byte) ([]video.Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.faults = append(t.faults, deliver.Check(t.changes, func(i int) string { return fmt.Sprintf("line %d", t.lines[i]) }))
+	t.faults = append(t.faults, checkSent(t.changes, func(i int) string { return fmt.Sprintf("line %d", t.lines[i]) }))
 	return t.changes, errors.Join(t.faults...)
 }
 
