@@ -219,7 +219,7 @@ rules: [{name: r, select: '"temp" in tags', older_than: 30d, remove: {video: tru
 	must(vodctl(t, env, "edit", `title == "plain"`, "--category", fmt.Sprint(held), "--yes"))(t)
 	other := c.VOD.AddCategory("open", -1)
 	code, _, errs = vodctl(t, env, "edit", `title == "plain"`, "--category", fmt.Sprint(other), "--yes")
-	require.Equal(t, 1, code)
+	require.Equal(t, 4, code)
 	require.Contains(t, errs, "is held")
 	must(vodctl(t, env, "edit", `title == "plain"`, "--category", fmt.Sprint(other), "--yes", "--release-holds", "1"))(t)
 
