@@ -3,9 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -23,20 +27,38 @@ func dlqCommand(a *tool) *cobra.Command {
 	return cmd
 }
 
+// letters are the dead letters as commands date them: by the library's clock.
+type letters struct {
+	deliver.DeadLetters
+	ahead time.Duration // of the queues' clock
+}
+
 // bootDLQ wires the dead letters for a command.
-func (a *tool) bootDLQ(more ...string) (*boot.App, deliver.DeadLetters, error) {
+func (a *tool) bootDLQ(ctx context.Context, more ...string) (*boot.App, letters, error) {
 	app, err := a.boot(append(more, "ALIBABA_CLOUD_ACCOUNT_ID", "DEAD_LETTER_QUEUE")...)
 	if err != nil {
-		return nil, deliver.DeadLetters{}, err
+		return nil, letters{}, err
 	}
-	all := deliver.DeadLetters{Queue: app.Queue, Name: app.DeadLetterQueue, Progress: func(of string) (func(int), func()) {
+	at, err := app.Clock(ctx)
+	all := letters{ahead: time.Until(at).Round(time.Second)}
+	all.DeadLetters = deliver.DeadLetters{Queue: app.Queue, Name: app.DeadLetterQueue, Progress: func(of string) (func(int), func()) {
 		bar := a.progress(of)
 		return func(n int) { bar.tell(n, time.Time{}, time.Time{}) }, bar.end
 	}}
 	if app.State != nil { // a nil *State in an interface would not be nil
 		all.Objects = app.State
 	}
-	return app, all, nil
+	return app, all, err
+}
+
+// at is a filter by the clock of the queues.
+func (q letters) at(f deliver.Filter) deliver.Filter {
+	for _, t := range []*time.Time{&f.From, &f.To} {
+		if !t.IsZero() {
+			*t = t.Add(-q.ahead)
+		}
+	}
+	return f
 }
 
 // filterFlags are those of commands that select dead letters.
@@ -59,6 +81,7 @@ func waitFlag(cmd *cobra.Command, wait *time.Duration) {
 	cmd.Flags().DurationVar(wait, "wait", 2*time.Second, "wait so long for dead letters that another command has just given back")
 }
 
+// parse reads the flags before anything is done.
 func (f *filterFlags) parse() error {
 	f.Media = video.ID(f.media)
 	for _, t := range []struct {
@@ -87,11 +110,13 @@ type shown struct {
 	Ref       string    `json:"ref,omitempty"`
 	Body      string    `json:"body"`
 	Base64    []byte    `json:"bodyBase64,omitempty"` // instead of body, when it is no text
-	Action    string    `json:"action,omitempty"`
+	// Content is a body that is JSON, as a value and not as a text; only of one that is shown.
+	Content json.RawMessage `json:"content,omitempty"`
+	Action  string          `json:"action,omitempty"`
 }
 
-func show(l deliver.DeadLetter) shown {
-	s := shown{ID: l.Taken.ID, Since: l.Taken.Enqueued, FirstSeen: l.FirstSeen, Attempts: l.Attempts, Reason: l.Reason, Ref: l.Ref}
+func (q letters) show(l deliver.DeadLetter) shown {
+	s := shown{ID: l.Taken.ID, Since: l.Taken.Enqueued.Add(q.ahead), FirstSeen: l.FirstSeen.Add(q.ahead), Attempts: l.Attempts, Reason: l.Reason, Ref: l.Ref}
 	if utf8.Valid(l.Body) {
 		s.Body = string(l.Body)
 	} else {
@@ -101,10 +126,10 @@ func show(l deliver.DeadLetter) shown {
 }
 
 // showSeen is show for those about which something is done; never nil.
-func showSeen(all []deliver.Seen) []shown {
+func (q letters) showSeen(all []deliver.Seen) []shown {
 	out := make([]shown, len(all))
 	for i, l := range all {
-		out[i] = show(l.DeadLetter)
+		out[i] = q.show(l.DeadLetter)
 		out[i].Action = l.Action
 	}
 	return out
@@ -142,14 +167,14 @@ func dlqList(a *tool) *cobra.Command {
 			if err := f.parse(); err != nil {
 				return err
 			}
-			_, letters, err := a.bootDLQ()
+			_, letters, err := a.bootDLQ(cmd.Context())
 			if err != nil {
 				return err
 			}
 			all := []shown{}
-			_, err = letters.Each(cmd.Context(), f.Filter, func(batch []deliver.DeadLetter) ([]string, error) {
+			_, err = letters.Each(cmd.Context(), letters.at(f.Filter), func(batch []deliver.DeadLetter) ([]string, error) {
 				for _, l := range batch {
-					all = append(all, show(l))
+					all = append(all, letters.show(l))
 				}
 				return nil, nil
 			})
@@ -167,7 +192,7 @@ func dlqShow(a *tool) *cobra.Command {
 		Short: "Show one dead letter with its whole body",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			_, letters, err := a.bootDLQ()
+			_, letters, err := a.bootDLQ(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -180,20 +205,24 @@ func dlqShow(a *tool) *cobra.Command {
 	return cmd
 }
 
-func (a *tool) printLetter(ctx context.Context, letters deliver.DeadLetters, l deliver.DeadLetter) error {
-	body, key, err := letters.Body(ctx, l)
+func (a *tool) printLetter(ctx context.Context, q letters, l deliver.DeadLetter) error {
+	body, key, err := q.Body(ctx, l)
 	if l.Ref = key; err == nil {
 		l.Body = body
 	}
 	if a.json() {
-		return a.printJSON(show(l))
+		one := q.show(l)
+		if json.Valid(l.Body) {
+			one.Content = l.Body
+		}
+		return a.printJSON(one)
 	}
-	text := bodyText(l.Body)
+	text := bodyText(l.Body) + inside(l.Body)
 	if err != nil {
 		text = video.VisibleLines(err.Error())
 	}
 	err = a.say("id          %s\nsince       %s\nfirst seen  %s\ntries       %d\nreason      %s\n",
-		l.Taken.ID, a.when(l.Taken.Enqueued), a.when(l.FirstSeen), l.Attempts, l.Reason)
+		l.Taken.ID, a.when(l.Taken.Enqueued.Add(q.ahead)), a.when(l.FirstSeen.Add(q.ahead)), l.Attempts, l.Reason)
 	if err == nil && key != "" {
 		err = a.say("body        under STATE at %s\n", key)
 	}
@@ -212,6 +241,39 @@ func bodyText(body []byte) string {
 		return fmt.Sprintf("%q", body) // quoted: it may hold anything
 	}
 	return fmt.Sprintf("% x", body)
+}
+
+// inside is the JSON that texts of a body hold, as VOD's Extend and the message of its sender do:
+// each below its name.
+func inside(body []byte) string {
+	var whole any
+	if json.Unmarshal(body, &whole) != nil {
+		return ""
+	}
+	var out strings.Builder
+	var walk func(name string, v any)
+	walk = func(name string, v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			for _, key := range slices.Sorted(maps.Keys(v)) {
+				walk(strings.TrimPrefix(name+"."+key, "."), v[key])
+			}
+		case []any:
+			for i, one := range v {
+				walk(fmt.Sprintf("%s[%d]", name, i), one)
+			}
+		case string:
+			text := []byte(v)
+			if plain, err := base64.StdEncoding.DecodeString(v); err == nil {
+				text = plain
+			}
+			if text = bytes.TrimSpace(text); len(text) > 1 && (text[0] == '{' || text[0] == '[') && json.Valid(text) {
+				fmt.Fprintf(&out, "\n\n%s holds\n%s", video.Visible(name), bodyText(text))
+			}
+		}
+	}
+	walk("", whole)
+	return out.String()
 }
 
 func dlqEdit(a *tool) *cobra.Command {
@@ -233,7 +295,7 @@ func dlqEdit(a *tool) *cobra.Command {
 			if err := deliver.CheckBody(body); err != nil {
 				return err
 			}
-			_, letters, err := a.bootDLQ()
+			_, letters, err := a.bootDLQ(cmd.Context())
 			if err != nil {
 				return err
 			}
