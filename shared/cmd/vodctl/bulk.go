@@ -130,7 +130,7 @@ func (a *tool) sendBulk(ctx context.Context, app *boot.App, b bulk, r *bulkResul
 	switch {
 	case app.MetadataQueue != "" && b.behind:
 		r.To = app.BulkQueue
-		outcomes, err = app.Sender().SendBulk(ctx, changes)
+		outcomes, err = a.telling(app.Sender().SendBulk)(ctx, changes)
 	default:
 		if r.To = app.MetadataQueue; r.To == "" {
 			r.To = "VOD"
@@ -157,7 +157,7 @@ func (a *tool) sendBulk(ctx context.Context, app *boot.App, b bulk, r *bulkResul
 // nothing could be taken back.
 func (a *tool) throughWriter(ctx context.Context, app *boot.App, changes []video.Change) ([]video.Outcome, error) {
 	if app.MetadataQueue != "" {
-		return app.Sender().Send(ctx, changes)
+		return a.carryOut(ctx, app, nil, changes)
 	}
 	if app.State == nil {
 		return nil, errors.New("neither METADATA_QUEUE nor STATE is set: nobody would remember what the fields held")
@@ -166,7 +166,7 @@ func (a *tool) throughWriter(ctx context.Context, app *boot.App, changes []video
 	if err != nil {
 		return nil, err
 	}
-	return carryOut(ctx, app, store, changes)
+	return a.carryOut(ctx, app, store, changes)
 }
 
 // mayRelease refuses a change that takes protection away, unless their number was said.

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -166,7 +167,8 @@ func (a *tool) changeTags(ctx context.Context, from []string, into string, renam
 			return fmt.Errorf("%s has the tag %q already, so both would be one: vodctl tags merge %s --into %s does that", id.ID, into, quoted(from[0]), quoted(into))
 		}
 	}
-	seen := map[video.ID]bool{}
+	seen, bar := map[video.ID]bool{}, a.progress(" assets found")
+	defer bar.end()
 	for _, tag := range from {
 		hits := 0
 		for c, err := range tagged(ctx, app, tag) {
@@ -177,6 +179,7 @@ func (a *tool) changeTags(ctx context.Context, from []string, into string, renam
 				seen[c.ID] = true
 				c.Tags = wanted.Tags
 				b.changes = append(b.changes, c)
+				bar.tell(len(seen), time.Time{}, time.Time{})
 			}
 		}
 		if hits == 0 {

@@ -115,7 +115,7 @@ func (a *tool) undo(ctx context.Context, app *boot.App, o *state.Store, batch ed
 	if yes && len(changes) > 0 {
 		var outcomes []video.Outcome
 		// Some may be sent although others are not: each has its own outcome then.
-		if outcomes, sending = carryOut(ctx, app, o, changes); len(outcomes) != len(changes) {
+		if outcomes, sending = a.carryOut(ctx, app, o, changes); len(outcomes) != len(changes) {
 			return sending
 		}
 		for n, i := range of {
@@ -169,31 +169,11 @@ func settleReversal(r *edit.Reversal, o video.Outcome) (failed bool) {
 	return o.Result != video.Done && o.Result != video.Unchanged
 }
 
-// counted tells how many objects were read: a journal that is never compacted is long.
-type counted struct {
-	state.Objects
-	bar *progress
-	n   int
-}
-
-// counting counts what is read, for work that reads much.
-func (a *tool) counting(o state.Objects, of string) *counted {
-	return &counted{Objects: o, bar: a.progress(of)}
-}
-
-// Read is state.Objects.Read.
-func (c *counted) Read(ctx context.Context, key string) ([]byte, error) {
-	body, err := c.Objects.Read(ctx, key)
-	c.n++
-	c.bar.tell(c.n, time.Time{}, time.Time{})
-	return body, err
-}
-
 // carryOut hands the changes to whoever is the library's writer: the metadata
 // queue, or this process when there is none.
-func carryOut(ctx context.Context, app *boot.App, o *state.Store, changes []video.Change) ([]video.Outcome, error) {
+func (a *tool) carryOut(ctx context.Context, app *boot.App, o *state.Store, changes []video.Change) ([]video.Outcome, error) {
 	if app.MetadataQueue != "" {
-		return app.Sender().Send(ctx, changes)
+		return a.telling(app.Sender().Send)(ctx, changes)
 	}
 	e, err := edit.New(edit.Config{Library: app.VOD, State: o, Log: app.Log})
 	if err != nil {
