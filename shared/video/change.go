@@ -77,6 +77,30 @@ type Change struct {
 	IssuedAt time.Time `json:"issuedAt,omitzero"`
 	// IfUnmodifiedSince refuses the change when the media was modified later.
 	IfUnmodifiedSince time.Time `json:"ifUnmodifiedSince,omitzero"`
+	Asked
+}
+
+// Asked is a note on who asks for a change and where it stood. It is kept for people to read:
+// nobody checks it, and nothing is decided by it.
+type Asked struct {
+	By     string `json:"by,omitempty"`     // such as an ARN
+	Source string `json:"source,omitempty"` // such as a file and a line, or a message's id
+}
+
+// MaxAsked is our own: so many bytes each text of a note has at most.
+const MaxAsked = 256
+
+func (a Asked) check() error {
+	var faults []error
+	for _, text := range [][2]string{{"by", a.By}, {"source", a.Source}} {
+		switch {
+		case !utf8.ValidString(text[1]):
+			faults = append(faults, invalid(text[0], "%q is not UTF-8", short(text[1])))
+		case len(text[1]) > MaxAsked:
+			faults = append(faults, invalid(text[0], "%q has %d bytes, at most %d", short(text[1]), len(text[1]), MaxAsked))
+		}
+	}
+	return errors.Join(faults...)
 }
 
 // Empty says that the change asks for nothing.
@@ -112,7 +136,7 @@ func (c Change) Check() error {
 	for _, list := range lists {
 		faults = append(faults, checkTags(list, MaxTag))
 	}
-	faults = append(faults, checkTime("issuedAt", c.IssuedAt), checkTime("ifUnmodifiedSince", c.IfUnmodifiedSince))
+	faults = append(faults, c.Asked.check(), checkTime("issuedAt", c.IssuedAt), checkTime("ifUnmodifiedSince", c.IfUnmodifiedSince))
 	return errors.Join(faults...)
 }
 
