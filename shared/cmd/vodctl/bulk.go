@@ -24,7 +24,8 @@ import (
 // writer with --yes.
 type bulk struct {
 	yes, behind bool
-	release     int // so many assets may lose their protection; below 0: none was said
+	source      string // what a note says of changes that say nothing themselves
+	release     int    // so many assets may lose their protection; below 0: none was said
 	changes     []video.Change
 	faults      []error // of rows that are left out
 }
@@ -60,6 +61,9 @@ type unprotected struct {
 func (a *tool) carry(ctx context.Context, app *boot.App, b bulk) error {
 	result := bulkResult{IssuedAt: time.Now().UTC().Truncate(time.Millisecond), Failed: []video.Outcome{}, LeftOut: []string{}, Unprotected: []unprotected{}}
 	deliver.Stamp(b.changes, result.IssuedAt)
+	if b.yes {
+		sign(ctx, app, b.source, b.changes)
+	}
 	for _, fault := range b.faults {
 		result.LeftOut = append(result.LeftOut, fault.Error())
 		_ = a.warn("left out: %v", fault)

@@ -63,7 +63,7 @@ does: for thousands of them, so that an editor's one need not wait.`,
 			if table != "" {
 				read = changesOfCSV
 			}
-			changes, err := read(text)
+			changes, err := read(name, text)
 			if err != nil {
 				return err
 			}
@@ -104,6 +104,7 @@ func (a *tool) send(ctx context.Context, changes []video.Change, skip int, issue
 	rest := changes[skip:]
 	result := sendResult{Queue: to, Changes: len(rest), Failed: []video.Outcome{}}
 	if yes {
+		sign(ctx, app, "", rest)
 		skip += result.send(ctx, a.telling(put), rest)
 	} else if err := a.previewSend(ctx, app, rest, &result); err != nil {
 		return err

@@ -30,7 +30,9 @@ func changesIn(t *testing.T, bodies []string) []video.Change {
 		require.Len(t, m.Changes, 1)
 		require.False(t, m.Changes[0].IssuedAt.IsZero())
 		changes[i] = m.Changes[0]
-		changes[i].IssuedAt = time.Time{}
+		require.NotEmpty(t, changes[i].By)
+		require.NotEmpty(t, changes[i].Source)
+		changes[i].IssuedAt, changes[i].Asked = time.Time{}, video.Asked{}
 	}
 	return changes
 }

@@ -103,7 +103,7 @@ func (a *tool) retag(ctx context.Context, r retag) error {
 	if err != nil {
 		return err
 	}
-	t, err := r.tagger(app, library, rules)
+	t, err := r.tagger(ctx, app, library, rules)
 	if err != nil {
 		return err
 	}
@@ -197,19 +197,21 @@ func (a *tool) source(ctx context.Context, app *boot.App, r retag, query video.Q
 }
 
 // tagger runs the rules, and writes by whoever is the library's writer.
-func (r retag) tagger(app *boot.App, library tag.Library, rules *tagging.Rules) (tag.Tagger, error) {
+func (r retag) tagger(ctx context.Context, app *boot.App, library tag.Library, rules *tagging.Rules) (tag.Tagger, error) {
 	t := tag.Tagger{Library: library, Rules: rules, Reach: app.Reach(), Memory: remembered(app)}
 	if r.labels {
 		t.Labels = app.VOD
 	}
-	var err error
-	switch {
-	case !r.yes:
-	case r.queued:
-		t.Writer = tag.Queued{To: asking{app.Sender(), rules.Version}}
-	default:
-		t.Writer, err = newWriter(app, rules)
+	if !r.yes {
+		return t, nil
 	}
+	note := video.Asked{By: author(ctx, app), Source: "vodctl retag"}
+	if r.queued {
+		t.Writer = tag.Queued{To: asking{app.Sender(), rules.Version, note}}
+		return t, nil
+	}
+	var err error
+	t.Writer, err = newWriter(app, rules, note)
 	return t, err
 }
 

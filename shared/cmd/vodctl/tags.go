@@ -101,6 +101,7 @@ func tagsRename(a *tool) *cobra.Command {
 		Short: "Give a tag another name everywhere; lists what would change unless --yes is given",
 		Long:  "Give a tag another name everywhere. A name that assets have already is refused: vodctl tags\nmerge makes one tag of two." + tagsLong,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			b.source = cmd.CommandPath() + " " + strings.Join(args, " ")
 			return a.changeTags(cmd.Context(), args[:1], args[1], true, b)
 		},
 	}
@@ -119,6 +120,7 @@ func tagsMerge(a *tool) *cobra.Command {
 			if into == "" {
 				return fmt.Errorf("%w: --into names the tag that stays", errUsage)
 			}
+			b.source = cmd.CommandPath() + " " + strings.Join(args, " ") + " --into " + into
 			return a.changeTags(cmd.Context(), args, into, false, b)
 		},
 	}
@@ -134,6 +136,7 @@ func tagsRemove(a *tool) *cobra.Command {
 		Short: "Take tags from every asset; lists what would change unless --yes is given",
 		Long:  "Take tags from every asset." + tagsLong,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			b.source = cmd.CommandPath() + " " + strings.Join(args, " ")
 			return a.changeTags(cmd.Context(), args, "", false, b)
 		},
 	}

@@ -16,6 +16,7 @@ import (
 	"vodcurator/shared/boot"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/edits"
 	"vodcurator/shared/video"
 )
 
@@ -113,6 +114,7 @@ func (a *tool) undo(ctx context.Context, app *boot.App, o *state.Store, batch ed
 	failed := 0
 	var sending error
 	if yes && len(changes) > 0 {
+		sign(ctx, app, "vodctl undo of "+batch.String(), changes)
 		var outcomes []video.Outcome
 		// Some may be sent although others are not: each has its own outcome then.
 		if outcomes, sending = a.carryOut(ctx, app, o, changes); len(outcomes) != len(changes) {
@@ -179,11 +181,11 @@ func (a *tool) carryOut(ctx context.Context, app *boot.App, o *state.Store, chan
 	if err != nil {
 		return nil, err
 	}
-	return e.Edit(ctx, "undo-"+time.Now().UTC().Format("20060102T150405Z"), changes)
+	return e.Edit(ctx, "vodctl-"+time.Now().UTC().Format("20060102T150405.000000000Z"), changes)
 }
 
 func (a *tool) printReversals(reversals []edit.Reversal, changes int, yes bool, queue string) error {
-	rows := a.rows("asset", "outcome", "puts back", "reason")
+	rows := a.rows("asset", "outcome", "puts back", "asked by", "in", "reason")
 	for _, r := range reversals {
 		result := string(r.Outcome.Result)
 		switch {
@@ -193,9 +195,29 @@ func (a *tool) printReversals(reversals []edit.Reversal, changes int, yes bool, 
 		case queue != "" && r.Outcome.Result == video.Done:
 			result = "sent to the queue"
 		}
-		rows.Add(r, cmp.Or(r.Change.ID, r.Outcome.ID), result, puts(r.Change), r.Outcome.Reason)
+		rows.Add(r, cmp.Or(r.Change.ID, r.Outcome.ID), result, puts(r.Change), askers(r.Asked), sources(r.Asked), r.Outcome.Reason)
 	}
 	return errors.Join(rows.Print(), a.say("\n%d of %s to put back\n", changes, report.Count(len(reversals), "asset")))
+}
+
+// askers are those who had asked for something, by their own notes.
+func askers(all []edits.Asked) string {
+	return each(all, func(a edits.Asked) string { return a.By })
+}
+
+// sources are where it stood, likewise.
+func sources(all []edits.Asked) string {
+	return each(all, func(a edits.Asked) string { return a.Source })
+}
+
+func each(all []edits.Asked, text func(edits.Asked) string) string {
+	var texts []string
+	for _, a := range all {
+		if t := text(a); t != "" && !slices.Contains(texts, t) {
+			texts = append(texts, t)
+		}
+	}
+	return strings.Join(texts, "; ")
 }
 
 // puts says in a few words what a change sets.
