@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vodcurator/shared/act/deliver"
+	"vodcurator/shared/insight"
 	"vodcurator/shared/report"
 )
 
@@ -37,12 +38,12 @@ A dead letter whose message would be refused again is left; mend it with dlq edi
 			if rate <= 0 {
 				return fmt.Errorf("%w: --rate %g", errUsage, rate)
 			}
-			app, letters, err := a.bootDLQ(cmd.Context(), "METADATA_QUEUE")
+			app, letters, err := a.bootDLQ("METADATA_QUEUE")
 			if err != nil {
 				return err
 			}
-			done, err := letters.Redrive(cmd.Context(), letters.at(f.Filter), app.Sender(), rate, yes)
-			return a.printRedriven(done, letters.showSeen(done.Letters), app.MetadataQueue, yes, err)
+			done, err := letters.Redrive(cmd.Context(), f.Filter, app.Sender(), rate, yes)
+			return a.printRedriven(done, app.MetadataQueue, yes, err)
 		},
 	}
 	f.add(cmd, "reason")
@@ -51,15 +52,15 @@ A dead letter whose message would be refused again is left; mend it with dlq edi
 	return cmd
 }
 
-func (a *tool) printRedriven(r deliver.Redriven, letters []shown, to string, yes bool, err error) error {
-	sum := total(r.Left)
+func (a *tool) printRedriven(r deliver.Redriven, to string, yes bool, err error) error {
+	sum, letters := total(r.Left), insight.ActedOn(r.Letters)
 	if a.json() {
 		err = errors.Join(a.printJSON(struct {
-			Yes     bool    `json:"yes"`
-			Back    int     `json:"back"`
-			Left    int     `json:"left"`
-			Others  int     `json:"others"` // delayed, or taken by somebody else
-			Letters []shown `json:"letters"`
+			Yes     bool                 `json:"yes"`
+			Back    int                  `json:"back"`
+			Left    int                  `json:"left"`
+			Others  int                  `json:"others"` // delayed, or taken by somebody else
+			Letters []insight.DeadLetter `json:"letters"`
 		}{yes, r.Back, sum, r.Others, letters}), err)
 	} else {
 		did := "sent back"
@@ -106,10 +107,10 @@ func total(counts map[string]int) (n int) {
 
 // dropped is what dlq drop tells.
 type dropped struct {
-	Yes     bool     `json:"yes"`
-	Dropped int      `json:"dropped"`
-	Kept    []string `json:"kept,omitempty"` // where under STATE the letters are kept
-	Letters []shown  `json:"letters"`
+	Yes     bool                 `json:"yes"`
+	Dropped int                  `json:"dropped"`
+	Kept    []string             `json:"kept,omitempty"` // where under STATE the letters are kept
+	Letters []insight.DeadLetter `json:"letters"`
 }
 
 func dlqDrop(a *tool) *cobra.Command {
@@ -131,15 +132,15 @@ expired; without STATE it is only printed.`,
 			case len(ids) == 0 && f.Reason == "" && f.media == "" && f.since == "" && f.until == "":
 				return fmt.Errorf("%w: name dead letters by id, or select them by --matching, --media, --since or --until", errUsage)
 			}
-			_, letters, err := a.bootDLQ(cmd.Context())
+			_, letters, err := a.bootDLQ()
 			if err != nil {
 				return err
 			}
 			if f.IDs = ids; len(ids) > 0 && f.Limit == 0 {
 				f.Limit = len(ids)
 			}
-			done, err := letters.Drop(cmd.Context(), letters.at(f.Filter), why, yes)
-			return a.printDropped(dropped{yes, len(done.Letters), done.Kept, letters.showSeen(done.Letters)}, why, err)
+			done, err := letters.Drop(cmd.Context(), f.Filter, why, yes)
+			return a.printDropped(dropped{yes, len(done.Letters), done.Kept, insight.ActedOn(done.Letters)}, why, err)
 		},
 	}
 	f.add(cmd, "matching")
