@@ -203,6 +203,8 @@ func TestUndoShowsWhoHadAskedAndWhere(t *testing.T) {
 	shows(at("tags", "rename", "x", "y"), arn+` +vodctl tags rename x y\n`)
 	_, out, _ := vodctl(t, env, "undo", "--issued-at", edited, "-o", "json")
 	require.Regexp(t, `"source": "titles.csv line 2"`, out)
+	_, out, _ = vodctl(t, env, "history", ids["a"])
+	require.Regexp(t, `changed +people .*title "New", was "a"; asked for by `+arn+` in titles.csv line 2\n`, out)
 	code, _, errs := vodctl(t, env, "undo", "--issued-at", edited, "--yes")
 	require.Zero(t, code, errs)
 	require.Equal(t, "a b", titles(c, []string{ids["a"], ids["b"]}))
