@@ -181,11 +181,12 @@ func TestProblemsAreFoundWithWhatMendsThem(t *testing.T) {
 	other := made("other", "TranscodeFail", 4)
 	other.Tags = []string{"news"}
 	unknown := video.Media{Video: video.Video{ID: "who", Created: now}}
-	name := snapshotOf(t, waits, ended, lost, preview, same, copied, likeA, likeB, other, unknown)
+	bare := video.Media{Video: video.Video{ID: "bare", Status: "Normal", Created: now}}
+	name := snapshotOf(t, waits, ended, lost, preview, same, copied, likeA, likeB, other, unknown, bare)
 	text, err := os.ReadFile(name)
 	require.NoError(t, err)
 	library := file(t, "problems.jsonl", strings.TrimSuffix(string(text), lastLine)+
-		`{"image":{"id":"shown","url":"https://img.example/image/shown.jpg","size":5}}`+"\n"+`{"image":{"id":"alone","url":"https://img.example/image/alone.jpg","size":7}}`+"\n"+
+		`{"image":{"id":"shown","url":"https://img.example/image/shown.jpg","size":5}}`+"\n"+`{"image":{"id":"alone","url":"https://img.example/image/alone.jpg","size":7}}`+"\n"+`{"image":{"id":"nowhere","size":9}}`+"\n"+
 		`{"categories":[{"id":7,"name":"show","parent":-1}]}`+"\n")
 	code, out, errs := vodctl(t, nil, "library", "problems", "--library", library, "-o", "json")
 	require.Zero(t, code, errs)
@@ -197,7 +198,7 @@ func TestProblemsAreFoundWithWhatMendsThem(t *testing.T) {
 		require.NotEmpty(t, f.Mend, f.Problem)
 	}
 	require.Equal(t, map[string]string{
-		"stuck-upload": "[stuck] 1 + 1 ", "failed-transcode": "[other] 1 + 1 ", "nothing-plays": "[lost] 1 + 1 ", "unshown-image": "[alone] 1 + 0 ",
+		"stuck-upload": "[stuck] 1 + 1 ", "failed-transcode": "[other] 1 + 1 ", "nothing-plays": "[lost] 1 + 2 ", "no-source": "[plays] 1 + 2 ", "unshown-image": "[alone] 1 + 1 ",
 		"duplicate": "[second] 1 + 0 [likeB] 1 + 0 ", "tag-forms": "[] 1 + 0 ", "empty-category": "[] 1 + 0 ",
 	}, ids)
 	require.Contains(t, out, "vodctl tags merge News --into news")
