@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -229,4 +230,33 @@ func TestTheLibraryOfAnAccountAndItsSnapshotTellTheSame(t *testing.T) {
 		require.Greater(t, strings.Count(out, "\n"), 2)
 	}
 	require.Zero(t, writes(c))
+}
+
+// What is read from a file, or from a queue, needs no STATE; and none is made.
+func TestReadingAFileNeedsNoState(t *testing.T) {
+	c := localcloud.RunT(t, localcloud.Options{Callback: "none"})
+	env := c.Env()
+	dir := filepath.Join(t.TempDir(), "none")
+	env["STATE"] = "file:" + dir
+	library := snapshotOf(t, aged("a", 3))
+	for _, command := range []string{"library summary --library", "library find true --library", "library problems --library", "plan what-if --library", "tags list --library", "retag --library"} {
+		code, _, errs := vodctl(t, env, append(strings.Fields(command), library)...)
+		require.Zero(t, code, "%s: %s", command, errs)
+	}
+	code, _, errs := vodctl(t, env, "dlq", "list", "--wait", "0s")
+	require.Zero(t, code, errs)
+	code, _, errs = vodctl(t, env, "dlq", "show", "nobody", "--wait", "0s")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "dead letter nobody")
+	for _, command := range []string{"tags list", "dlq redrive --wait 0s", "retag"} {
+		code, _, errs := vodctl(t, env, strings.Fields(command)...)
+		require.Equal(t, 1, code)
+		require.Contains(t, errs, "or say --new")
+	}
+	// A policy that lies there cannot be read: it is not taken for the built-in one.
+	env["POLICY_FILE"] = "policy.yaml"
+	code, _, errs = vodctl(t, env, "plan", "what-if", "--library", library)
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "policy.yaml")
+	require.NoDirExists(t, dir)
 }

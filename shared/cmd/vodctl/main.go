@@ -227,6 +227,16 @@ func (a *tool) boot(required ...string) (*boot.App, error) {
 	return app, nil
 }
 
+// look wires the clients for a command that only reads, and what it reads is not under STATE: a
+// STATE that is not there holds nothing then, and nobody makes it.
+func (a *tool) look(required ...string) (*boot.App, error) {
+	app, err := a.wire(required...)
+	if err == nil && insight.Absent(app) && !a.fresh {
+		app.State = nil
+	}
+	return app, err
+}
+
 // wire wires the clients.
 func (a *tool) wire(required ...string) (*boot.App, error) {
 	level := slog.LevelWarn

@@ -76,7 +76,11 @@ func (a *tool) retag(ctx context.Context, r retag) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errUsage, err)
 	}
-	app, err := a.boot()
+	wire := a.boot
+	if r.library != "" {
+		wire = a.look
+	}
+	app, err := wire()
 	if err != nil {
 		return err
 	}

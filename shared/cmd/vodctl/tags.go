@@ -48,7 +48,11 @@ type taggedLine struct {
 }
 
 func (a *tool) listTags(ctx context.Context, s inspected) error {
-	app, err := a.boot()
+	wire := a.boot
+	if s.file != "" {
+		wire = a.look
+	}
+	app, err := wire()
 	if err != nil {
 		return err
 	}
