@@ -163,7 +163,7 @@ func TestDecoderKnowsEveryFieldOfTheSchema(t *testing.T) {
 		_, err := events.DecodeMetadata(fmt.Appendf(nil, form, "surprise"))
 		require.ErrorIs(t, err, events.ErrUnknownField, def)
 	}
-	require.Equal(t, 11+5+6+4+3+6, seen)
+	require.Equal(t, 11+7+8+4+3+6, seen)
 }
 
 func TestSchemaAndDecoderAgree(t *testing.T) {
@@ -171,6 +171,7 @@ func TestSchemaAndDecoderAgree(t *testing.T) {
 	for _, body := range []string{
 		lesson, `{"v":1,"ref":"messages/2026-11-24/1"}`, `{"v":1,"bulk":true}`, `[{"VideoId":"a","CateId":"7"}]`, `[{"VideoId":"a","CateId":7,"Tags":""}]`,
 		`{"v":1,"changes":[{"id":"a","kind":"audio","set":{"title":""},"tags":{"set":[]}}],"attempts":3,"firstSeen":"2026-06-21T08:15:08+08:00"}`,
+		`{"v":1,"changes":[{"id":"a","by":"acs:ram::1:user/anna","source":"文.csv line 3"}],"retag":[{"id":"a","by":"anna","source":""}]}`,
 	} {
 		require.NoError(t, fits(t, s, body), body)
 		m, err := events.DecodeMetadata([]byte(body))
@@ -186,6 +187,7 @@ func TestSchemaAndDecoderAgree(t *testing.T) {
 		`{"v":1,"changes":[{"id":"a","tags":{"add":["a,b"]}}]}`, `{"v":1,"changes":[{"id":"a","tags":["x"]}]}`,
 		`{"v":1,"changes":[{"id":"a","set":{"title":"` + strings.Repeat("x", 129) + `"}}]}`,
 		`{"v":1,"changes":[{"id":"a","tags":{"set":["1","2","3","4","5","6","7","8","9","10","11","12","13","14","15","16","17"]}}]}`,
+		`{"v":1,"changes":[{"id":"a","by":7}]}`, `{"v":1,"changes":[{"id":"a","source":"` + strings.Repeat("x", 257) + `"}]}`,
 		`{"v":1,"changes":[{"id":"a","issuedAt":"yesterday"}]}`, `{"v":1,"changes":[{"id":"a"}],"attempts":-1}`,
 		`[{"Title":"no id"}]`, `[{"VideoId":"a","CateId":"x"}]`, `[{"VideoId":"a","Titel":"x"}]`,
 	} {

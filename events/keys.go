@@ -14,8 +14,8 @@ type keys map[string]keys
 var (
 	tagKeys     = keys{"set": nil, "add": nil, "remove": nil}
 	fieldKeys   = keys{"title": nil, "description": nil, "category": nil, "cover": nil}
-	changeKeys  = keys{"id": nil, "kind": nil, "set": fieldKeys, "tags": tagKeys, "issuedAt": nil, "ifUnmodifiedSince": nil}
-	retagKeys   = keys{"id": nil, "kind": nil, "event": nil, "via": nil, "rules": nil}
+	changeKeys  = keys{"id": nil, "kind": nil, "set": fieldKeys, "tags": tagKeys, "issuedAt": nil, "ifUnmodifiedSince": nil, "by": nil, "source": nil}
+	retagKeys   = keys{"id": nil, "kind": nil, "event": nil, "via": nil, "rules": nil, "by": nil, "source": nil}
 	messageKeys = keys{
 		"v": nil, "changes": changeKeys, "retag": retagKeys, "bulk": nil, "origin": nil, "attempts": nil, "before": nil,
 		"firstSeen": nil, "ref": nil, "reason": nil, "original": nil,

@@ -78,6 +78,7 @@ type Retag struct {
 	Event string     `json:"event,omitempty"` // the kind of notification that led here, or EventSweep
 	Via   string     `json:"via,omitempty"`   // how it came in (general, live, …), when a search said so
 	Rules string     `json:"rules,omitempty"` // the version of the rules that are meant; empty: those in force
+	video.Asked
 }
 
 // EventSweep is the Event of an asset that no notification led to.
@@ -85,7 +86,7 @@ const EventSweep = "sweep"
 
 // Check refuses what cannot be read.
 func (r Retag) Check() error {
-	faults := []error{video.Change{ID: r.ID, Kind: r.Kind}.Check()}
+	faults := []error{video.Change{ID: r.ID, Kind: r.Kind, Asked: r.Asked}.Check()}
 	for name, text := range map[string]string{"event": r.Event, "via": r.Via, "rules": r.Rules} {
 		if len(text) > 64 {
 			faults = append(faults, fmt.Errorf("%w: %s: %d bytes, at most 64", video.ErrInvalid, name, len(text)))
@@ -236,10 +237,10 @@ func allText(m Metadata) string {
 	// The NUL between two texts keeps halves of a character from becoming one.
 	parts := []string{m.Ref, m.Reason, m.Origin}
 	for _, r := range m.Retag {
-		parts = append(parts, string(r.ID), string(r.Kind), r.Event, r.Via, r.Rules)
+		parts = append(parts, string(r.ID), string(r.Kind), r.Event, r.Via, r.Rules, r.By, r.Source)
 	}
 	for _, c := range m.Changes {
-		parts = append(parts, string(c.ID), string(c.Kind))
+		parts = append(parts, string(c.ID), string(c.Kind), c.By, c.Source)
 		for _, p := range []*string{c.Set.Title, c.Set.Description, c.Set.Cover} {
 			if p != nil {
 				parts = append(parts, *p)

@@ -164,7 +164,7 @@ func (s *Server) letter(r *http.Request) (any, error) {
 		if json.Valid(l.Body) {
 			// What cannot be seen is spelled out in it, which in JSON is the same value: a
 			// browser would change it silently.
-			p.Draft = p.Shown
+			p.Draft = insight.Body(l.Body)
 		}
 		return false, nil
 	})

@@ -96,8 +96,8 @@ type checkAnswer struct {
 	Nights bool   `json:"nights"`
 }
 
-// tried checks a text when the library is read.
-func tried(t testing.TB, s *Server, of, text string) (a checkAnswer) {
+// answerOf checks a text when the library is read.
+func answerOf(t testing.TB, s *Server, of, text string) (a checkAnswer) {
 	t.Helper()
 	for range 200 {
 		w := post(t, s, "/workbench/check", true, url.Values{"of": {of}, "text": {text}})
@@ -133,7 +133,7 @@ func TestTheWorkbenchSaysWhatIsWrongWithATextAndWhere(t *testing.T) {
 		"control and bidi text": {"rules", "rules:\n  - name: \"a\u202eb\"\n    wen: x\n", 3, "wen"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := tried(t, s, tc.of, tc.text)
+			a := answerOf(t, s, tc.of, tc.text)
 			require.Contains(t, a.HTML, tc.says)
 			require.NotContains(t, a.HTML, "<script>")
 			require.NotContains(t, a.HTML, "\u202e")
@@ -152,7 +152,7 @@ func TestTheWorkbenchSaysWhatIsWrongWithATextAndWhere(t *testing.T) {
 // What vodctl retag and what-if do is done here by itself.
 func TestTheWorkbenchHasTheNumbersOfVodctl(t *testing.T) {
 	s := drafter(t, 3000, nil)
-	_ = tried(t, s, "rules", oneRule)
+	_ = answerOf(t, s, "rules", oneRule)
 	h, _, err := s.sample()
 	require.NoError(t, err)
 	draft, err := tagging.Parse("r", []byte(oneRule))
@@ -268,10 +268,10 @@ func BenchmarkWorkbench(b *testing.B) {
 					text = fmt.Sprintf(policy, 700+n)
 				}
 				if n == 0 {
-					_ = tried(b, s, of, text) // the current text is evaluated once
+					_ = answerOf(b, s, of, text) // the current text is evaluated once
 				}
 				start := time.Now()
-				_ = tried(b, s, of, text)
+				_ = answerOf(b, s, of, text)
 				middle := time.Now()
 				if of == "policy" {
 					p, err := retention.Parse("p", []byte(text))

@@ -3,9 +3,13 @@ package insight
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -24,14 +28,19 @@ type DeadLetter struct {
 	Ref       string    `json:"ref,omitempty"`
 	Body      string    `json:"body"`
 	Base64    []byte    `json:"bodyBase64,omitempty"` // instead of body, when it is no text
-	Action    string    `json:"action,omitempty"`
+	// Content is a body that is JSON, as a value and not as a text; only where one is shown.
+	Content json.RawMessage `json:"content,omitempty"`
+	Action  string          `json:"action,omitempty"`
 
 	Problem string `json:"-"` // why its body under STATE at Ref could not be read
 }
 
 // DeadLetterOf is a dead letter of its queue.
 func DeadLetterOf(l deliver.DeadLetter) DeadLetter {
-	s := DeadLetter{ID: l.Taken.ID, Since: l.Taken.Enqueued, FirstSeen: l.FirstSeen, Attempts: l.Attempts, Reason: l.Reason, Ref: l.Ref}
+	s := DeadLetter{ID: l.Taken.ID, Since: l.Since(), FirstSeen: l.FirstSeen, Attempts: l.Attempts, Reason: l.Reason, Ref: l.Ref}
+	if !s.FirstSeen.IsZero() {
+		s.FirstSeen = s.FirstSeen.Add(l.Ahead)
+	}
 	if utf8.Valid(l.Body) {
 		s.Body = string(l.Body)
 	} else {
@@ -55,7 +64,7 @@ func DeadLetters(app *boot.App, o Options) (deliver.DeadLetters, error) {
 	if app.Queue == nil || app.DeadLetterQueue == "" {
 		return deliver.DeadLetters{}, errors.New("ALIBABA_CLOUD_ACCOUNT_ID and DEAD_LETTER_QUEUE have to be set: the dead letters are there")
 	}
-	all := deliver.DeadLetters{Queue: app.Queue, Name: app.DeadLetterQueue, Progress: o.count}
+	all := deliver.DeadLetters{Queue: app.Queue, Name: app.DeadLetterQueue, Clock: app.Clock, Progress: o.count}
 	if app.State != nil { // a nil *State in an interface would not be nil
 		all.Objects = app.State
 	}
@@ -86,12 +95,15 @@ func ShowDead(ctx context.Context, letters deliver.DeadLetters, id string, wait 
 		if shown = DeadLetterOf(l); err != nil {
 			shown.Problem = err.Error()
 		}
+		if json.Valid(l.Body) {
+			shown.Content = l.Body
+		}
 		return false, nil
 	})
 	return shown, err
 }
 
-// Text is the body for people, or why it is not there.
+// Text is the body for people, and below it the JSON that its texts hold; or why it is not there.
 func (d DeadLetter) Text() string {
 	switch {
 	case d.Problem != "":
@@ -99,7 +111,7 @@ func (d DeadLetter) Text() string {
 	case d.Base64 != nil:
 		return Body(d.Base64)
 	}
-	return Body([]byte(d.Body))
+	return Body([]byte(d.Body)) + inside([]byte(d.Body))
 }
 
 // Body is the body of a message for people: JSON with line ends, else quoted or as hex. Nothing
@@ -113,4 +125,37 @@ func Body(body []byte) string {
 		return fmt.Sprintf("%q", body) // quoted: it may hold anything
 	}
 	return fmt.Sprintf("% x", body)
+}
+
+// inside is the JSON that texts of a body hold, as VOD's Extend and the message of its sender do:
+// each below its name.
+func inside(body []byte) string {
+	var whole any
+	if json.Unmarshal(body, &whole) != nil {
+		return ""
+	}
+	var out strings.Builder
+	var walk func(name string, v any)
+	walk = func(name string, v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			for _, key := range slices.Sorted(maps.Keys(v)) {
+				walk(strings.TrimPrefix(name+"."+key, "."), v[key])
+			}
+		case []any:
+			for i, one := range v {
+				walk(fmt.Sprintf("%s[%d]", name, i), one)
+			}
+		case string:
+			text := []byte(v)
+			if plain, err := base64.StdEncoding.DecodeString(v); err == nil {
+				text = plain
+			}
+			if text = bytes.TrimSpace(text); len(text) > 1 && (text[0] == '{' || text[0] == '[') && json.Valid(text) {
+				fmt.Fprintf(&out, "\n\n%s holds\n%s", video.Visible(name), Body(text))
+			}
+		}
+	}
+	walk("", whole)
+	return out.String()
 }

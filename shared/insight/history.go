@@ -110,9 +110,24 @@ func (l *Life) edited(ctx context.Context, o state.Objects, opts Options) error 
 		if t.Void {
 			e.Kind, e.Text = "not changed", "VOD refused it"
 		}
+		for _, a := range t.Media.Asked {
+			e.Text = strings.TrimPrefix(e.Text+"; "+asked(a), "; ")
+		}
 		l.add(e)
 	}
 	return nil
+}
+
+// asked is the note of a change. Its sender has written it, and nobody has checked it.
+func asked(a edits.Asked) string {
+	text := "asked for"
+	if a.By != "" {
+		text += " by " + a.By
+	}
+	if a.Source != "" {
+		text += " in " + a.Source
+	}
+	return text
 }
 
 // changedFields are the fields that were set, as they were and as they became.

@@ -26,6 +26,7 @@ const (
 	stuck = iota
 	failed
 	lost
+	sourceless
 	orphan
 	duplicate
 	forms
@@ -33,13 +34,14 @@ const (
 )
 
 var problems = []problem{
-	stuck:     {"stuck-upload", "an upload that failed, or has not ended within a day", `vodctl takedown ID --reason "its upload never ended"`},
-	failed:    {"failed-transcode", "transcoding or production failed", "transcode it again in VOD's console, or vodctl takedown ID --reason WHY"},
-	lost:      {"nothing-plays", "the source file is gone, and no stream plays the whole", "upload it again, or vodctl takedown ID --reason WHY"},
-	orphan:    {"unshown-image", "no asset of the library shows the image; a page of yours may", "delete it in VOD's console: vodctl removes no uploaded images"},
-	duplicate: {"duplicate", "another asset has the same file", "keep the oldest: vodctl takedown ID --reason duplicate"},
-	forms:     {"tag-forms", "tags that differ only in case, width, dashes or blanks", "vodctl tags merge ID"},
-	empty:     {"empty-category", "no asset is in the category or below it", "delete it in VOD's console: vodctl writes no categories"},
+	stuck:      {"stuck-upload", "an upload that failed, or has not ended within a day", `vodctl takedown ID --reason "its upload never ended"`},
+	failed:     {"failed-transcode", "transcoding or production failed", "transcode it again in VOD's console, or vodctl takedown ID --reason WHY"},
+	lost:       {"nothing-plays", "the source file is gone, and no stream plays the whole", "upload it again, or vodctl takedown ID --reason WHY"},
+	sourceless: {"no-source", "the source file is gone; what plays cannot be transcoded again", "none is needed where a policy removes sources; else upload the file again"},
+	orphan:     {"unshown-image", "no asset of the library shows the image; a page of yours may", "delete it in VOD's console: vodctl removes no uploaded images"},
+	duplicate:  {"duplicate", "another asset has the same file", "keep the oldest: vodctl takedown ID --reason duplicate"},
+	forms:      {"tag-forms", "tags that differ only in case, width, dashes or blanks", "vodctl tags merge ID"},
+	empty:      {"empty-category", "no asset is in the category or below it", "delete it in VOD's console: vodctl writes no categories"},
 }
 
 // uploadDays is after how many days an upload counts as stuck: VOD's addresses live for hours.
@@ -74,6 +76,7 @@ type survey struct {
 	simple [orphan]Finding // those that an asset has by itself
 	shown  map[uint64]bool // paths of pictures, hashed
 	images []copyOf
+	noURL  int // images of which nobody can say where they are shown
 	copies []copyOf
 	tags   map[string]map[string]int // by form, then as written
 	used   map[int64]bool
@@ -124,7 +127,7 @@ func (v *survey) media(one Asset) {
 	if bytes, ok := rule.Value(f, "bytes"); ok {
 		size = int64(bytes.(int))
 	}
-	for kind, has := range map[int]rule.Truth{stuck: isStuck(one), failed: isFailed(one), lost: isLost(one)} {
+	for kind, has := range map[int]rule.Truth{stuck: isStuck(one), failed: isFailed(one), lost: isLost(one), sourceless: isSourceless(one)} {
 		switch has {
 		case rule.Yes:
 			v.simple[kind].add(one.ID, size)
@@ -147,6 +150,7 @@ func (v *survey) media(one Asset) {
 func (v *survey) image(one Asset) {
 	v.words(one.Facts, one.Image.Category)
 	if one.Image.URL == "" {
+		v.noURL++
 		return
 	}
 	size := one.Image.Size
@@ -208,6 +212,20 @@ func isLost(one Asset) rule.Truth {
 	return rule.Yes - plays
 }
 
+// isSourceless says that the source file is gone while something plays. Whether one that VOD does
+// not tell of is gone is not known.
+func isSourceless(one Asset) rule.Truth {
+	gone, ok := rule.Value(one.Facts, "source_gone")
+	if ok && !gone.(bool) {
+		return rule.No
+	}
+	lost := isLost(one)
+	if !ok {
+		return lost
+	}
+	return rule.Yes - lost
+}
+
 func truth(holds bool) rule.Truth {
 	if holds {
 		return rule.Yes
@@ -256,7 +274,7 @@ func (v *survey) findings() (all []Finding) {
 	for kind, f := range v.simple {
 		put(kind, f)
 	}
-	var unshown Finding
+	unshown := Finding{Doubtful: v.noURL}
 	for _, i := range v.images {
 		if !v.shown[i.key] {
 			unshown.add(i.id, i.bytes)

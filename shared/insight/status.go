@@ -150,15 +150,17 @@ func (s *Overview) ofState(ctx context.Context, app *boot.App, absent bool) {
 
 func sweep(ctx context.Context, o state.Objects, at time.Time) LastRun {
 	run := LastRun{Function: "autotag"}
-	last, found, err := state.LastSwept(ctx, o, video.KindVideo, at)
+	last, open, err := state.LatestSweep(ctx, o, at)
 	switch {
 	case err != nil:
 		run.Problem = err.Error()
-	case found:
-		run.At, run.What = last.At, "swept all videos"
-		if !last.Done {
-			run.What = "swept videos, not to the end"
+	case len(open) > 0:
+		run.At, run.What = last, "swept, not to the end:"
+		for _, kind := range open {
+			run.What += " " + string(kind)
 		}
+	case !last.IsZero():
+		run.At, run.What = last, "swept all assets"
 	}
 	return run
 }

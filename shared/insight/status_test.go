@@ -16,6 +16,8 @@ import (
 	"vodcurator/shared/boot"
 	"vodcurator/shared/insight"
 	"vodcurator/shared/localcloud"
+	"vodcurator/shared/state"
+	"vodcurator/shared/video"
 )
 
 // appOf wires the clients by these variables.
@@ -72,4 +74,23 @@ func TestAPlanIsWordedByWhoShowsIt(t *testing.T) {
 	require.Equal(t, "halted, 0 of 3 removed; approved by anna (as agreed)", f.Text(day))
 	f.Halted, f.Status, f.Detail.At = false, "withdrawn", time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 	require.Equal(t, "withdrawn 2026-03-04 by anna (as agreed)", f.Text(day))
+}
+
+// Status and doctor go by the same sweep: the latest of any kind.
+func TestTheLatestSweepIsOfAllKinds(t *testing.T) {
+	app := appOf(t, localcloud.RunT(t, localcloud.Options{}).Env())
+	at, err := app.Clock(t.Context())
+	require.NoError(t, err)
+	at = at.Add(-time.Minute).UTC().Truncate(time.Second)
+	autotag := func() insight.LastRun {
+		s, err := insight.Status(t.Context(), app, false)
+		require.NoError(t, err)
+		return s.Functions[0]
+	}
+	for _, kind := range []video.Kind{video.KindVideo, video.KindAudio, video.KindImage} {
+		require.NoError(t, state.NoteSwept(t.Context(), app.State, state.Swept{Kind: kind, At: at.Add(-time.Hour), UpTo: at.Add(-time.Hour), Done: true}))
+	}
+	require.Equal(t, insight.LastRun{Function: "autotag", At: at.Add(-time.Hour), What: "swept all assets"}, autotag())
+	require.NoError(t, state.NoteSwept(t.Context(), app.State, state.Swept{Kind: video.KindImage, At: at, UpTo: at, Done: true}))
+	require.Equal(t, insight.LastRun{Function: "autotag", At: at, What: "swept, not to the end: video audio"}, autotag())
 }

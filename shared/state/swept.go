@@ -56,6 +56,31 @@ func LastSwept(ctx context.Context, o Objects, kind video.Kind, before time.Time
 	return last, found, nil
 }
 
+// LatestSweep is when the latest sweep began in the week before a moment, and the kinds whose
+// end it has not reached; the zero time: there was none.
+func LatestSweep(ctx context.Context, o Objects, before time.Time) (at time.Time, open []video.Kind, err error) {
+	kinds := []video.Kind{video.KindVideo, video.KindAudio, video.KindImage}
+	done := map[video.Kind]time.Time{}
+	for _, kind := range kinds {
+		last, found, err := LastSwept(ctx, o, kind, before)
+		if err != nil {
+			return time.Time{}, nil, err
+		}
+		if found && last.At.After(at) {
+			at = last.At
+		}
+		if found && last.Done {
+			done[kind] = last.At
+		}
+	}
+	for _, kind := range kinds {
+		if !at.IsZero() && !done[kind].Equal(at) {
+			open = append(open, kind)
+		}
+	}
+	return at, open, nil
+}
+
 // OldSwept lists how far sweeps came that nobody goes on from any more.
 func OldSwept(ctx context.Context, o Objects, now time.Time) ([]string, error) {
 	return OldDays(ctx, o, SweptPrefix, now.Add(-dayKept))

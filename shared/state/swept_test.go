@@ -37,6 +37,16 @@ func TestTheLastPlaceOfASweepIsFound(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, found, "a week is enough")
 
+	// The latest one of any kind, and what it has not seen the end of.
+	latest, open, err := state.LatestSweep(t.Context(), o, at.Add(time.Hour))
+	require.NoError(t, err)
+	require.Equal(t, at, latest)
+	require.Equal(t, []video.Kind{video.KindVideo, video.KindAudio}, open)
+	latest, open, err = state.LatestSweep(t.Context(), o, at.Add(9*24*time.Hour))
+	require.NoError(t, err)
+	require.Zero(t, latest)
+	require.Empty(t, open)
+
 	old, err := state.OldSwept(t.Context(), o, at.Add(7*24*time.Hour))
 	require.NoError(t, err)
 	require.Empty(t, old)

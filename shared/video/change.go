@@ -77,6 +77,30 @@ type Change struct {
 	IssuedAt time.Time `json:"issuedAt,omitzero"`
 	// IfUnmodifiedSince refuses the change when the media was modified later.
 	IfUnmodifiedSince time.Time `json:"ifUnmodifiedSince,omitzero"`
+	Asked
+}
+
+// Asked is a note on who asks for a change and where it stood. It is kept for people to read:
+// nobody checks it, and nothing is decided by it.
+type Asked struct {
+	By     string `json:"by,omitempty"`     // such as an ARN
+	Source string `json:"source,omitempty"` // such as a file and a line, or a message's id
+}
+
+// MaxAsked is our own: so many bytes each text of a note has at most.
+const MaxAsked = 256
+
+func (a Asked) check() error {
+	var faults []error
+	for _, text := range [][2]string{{"by", a.By}, {"source", a.Source}} {
+		switch {
+		case !utf8.ValidString(text[1]):
+			faults = append(faults, invalid(text[0], "%q is not UTF-8", short(text[1])))
+		case len(text[1]) > MaxAsked:
+			faults = append(faults, invalid(text[0], "%q has %d bytes, at most %d", short(text[1]), len(text[1]), MaxAsked))
+		}
+	}
+	return errors.Join(faults...)
 }
 
 // Empty says that the change asks for nothing.
@@ -112,7 +136,7 @@ func (c Change) Check() error {
 	for _, list := range lists {
 		faults = append(faults, checkTags(list, MaxTag))
 	}
-	faults = append(faults, checkTime("issuedAt", c.IssuedAt), checkTime("ifUnmodifiedSince", c.IfUnmodifiedSince))
+	faults = append(faults, c.Asked.check(), checkTime("issuedAt", c.IssuedAt), checkTime("ifUnmodifiedSince", c.IfUnmodifiedSince))
 	return errors.Join(faults...)
 }
 
@@ -215,12 +239,25 @@ func checkText(field, text string, limit int) error {
 		faults = append(faults, invalid(field, "%q has %d bytes, at most %d", short(text), len(text), limit))
 	}
 	for _, r := range text {
-		if unicode.IsControl(r) && r != '\n' && r != '\t' || r == utf8.RuneError || isEmoji(r) {
-			faults = append(faults, invalid(field, "%q holds the character %U", short(text), r))
+		if why := illegal(r); why != "" {
+			faults = append(faults, invalid(field, "%q holds %q (%U), %s: take it out", short(text), r, r, why))
 			break
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// illegal says why the provider takes no text with this character; empty: it does.
+func illegal(r rune) string {
+	switch {
+	case isEmoji(r):
+		return "an emoji, which VOD refuses"
+	case r == utf8.RuneError:
+		return "which stands for a broken character"
+	case unicode.IsControl(r) && r != '\n' && r != '\t':
+		return "a control character, which VOD refuses"
+	}
+	return ""
 }
 
 // isEmoji covers the blocks beyond the basic plane that hold pictographs, and

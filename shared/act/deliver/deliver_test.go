@@ -329,6 +329,26 @@ func TestAttemptsAreCountedOnceAndThenItIsADeadLetter(t *testing.T) {
 	require.Equal(t, original, string(l.Body), "as its sender sent it")
 }
 
+// The first message is the one that its sender knows.
+func TestAChangeWithoutASourceCameInItsMessage(t *testing.T) {
+	r := newRig()
+	r.edits.results["v1"] = video.ErrThrottled
+	r.run(t, batch(t, message("v1")))
+	back := r.sentBack(t)[0]
+	require.Regexp(t, "^message .+", back.Changes[0].Source)
+	r.queues.sent["metadata"] = nil
+	body, err := events.EncodeMetadata(back)
+	require.NoError(t, err)
+	r.run(t, batch(t, "{}", string(body)))
+	require.Equal(t, back.Changes[0].Source, r.sentBack(t)[0].Changes[0].Source)
+	r.queues.sent["metadata"] = nil
+	back.Changes[0].Asked = video.Asked{By: "anna", Source: "a.csv line 2"}
+	body, err = events.EncodeMetadata(back)
+	require.NoError(t, err)
+	r.run(t, batch(t, string(body)))
+	require.Equal(t, back.Changes[0].Asked, r.sentBack(t)[0].Changes[0].Asked)
+}
+
 func TestTheBodyAsItWasSentGoesRound(t *testing.T) {
 	content := `[{"VideoId":"v1","Description":"` + strings.Repeat("x", 800) + `"}` + strings.Repeat(`,{"VideoId":"v1","Title":"x"}`, 800) + `]`
 	for name, tc := range map[string]struct {

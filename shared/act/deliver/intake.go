@@ -130,6 +130,17 @@ func (d *delivery) stamp() {
 		d.meta.FirstSeen = d.At.UTC()
 	}
 	Stamp(d.meta.Changes, d.meta.FirstSeen)
+	// The id of the first round is the one that its sender knows. A long message would not fit
+	// its queue any more.
+	source := "message " + d.ID
+	if d.ID == "" || len(source) > video.MaxAsked || len(d.meta.Changes) > video.MaxBatch {
+		return
+	}
+	for i := range d.meta.Changes {
+		if c := &d.meta.Changes[i]; c.Source == "" {
+			c.Source = source
+		}
+	}
 }
 
 // Stamp gives changes without a moment of issue this one. Of two about one asset the later
@@ -188,7 +199,7 @@ func (d *delivery) items() []edit.Item {
 	}
 	for _, r := range d.meta.Retag {
 		items = append(items, edit.Item{Retag: &edit.Retag{
-			ID: r.ID, Kind: r.Kind, Labels: r.Event == events.AIVideoTagComplete, Origin: r.Via, Rules: r.Rules,
+			ID: r.ID, Kind: r.Kind, Labels: r.Event == events.AIVideoTagComplete, Origin: r.Via, Rules: r.Rules, Asked: r.Asked,
 		}})
 	}
 	return items

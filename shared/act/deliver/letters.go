@@ -31,6 +31,9 @@ type DeadLetters struct {
 	Queue   Queue
 	Name    string  // of their queue
 	Objects Objects // nil: there is no STATE
+	// Clock is the one by which they are dated; nil: that of their queue. A local cloud's library
+	// has a clock of its own, which people move.
+	Clock func(ctx context.Context) (time.Time, error)
 	// Progress is told how many of something were done, and when that ends.
 	Progress func(of string) (tell func(n int), end func())
 }
@@ -39,6 +42,19 @@ type DeadLetters struct {
 type DeadLetter struct {
 	events.DeadLetter
 	Taken video.Received
+	Ahead time.Duration // how far the clock that dates it is before that of its queue
+}
+
+// Since is when it died.
+func (l DeadLetter) Since() time.Time { return l.Taken.Enqueued.Add(l.Ahead) }
+
+// ahead is how far the clock that dates is before that of the queue.
+func (q DeadLetters) ahead(ctx context.Context) (time.Duration, error) {
+	if q.Clock == nil {
+		return 0, nil
+	}
+	at, err := q.Clock(ctx)
+	return time.Until(at).Round(time.Second), err
 }
 
 // Filter selects dead letters; its zero value selects all.
@@ -54,7 +70,7 @@ type Filter struct {
 }
 
 func (f Filter) fits(l DeadLetter) bool {
-	at := l.Taken.Enqueued
+	at := l.Since()
 	return (len(f.IDs) == 0 || slices.Contains(f.IDs, l.Taken.ID)) && strings.Contains(l.Reason, f.Reason) && (f.Media == "" || about(l, f.Media)) &&
 		(f.From.IsZero() || !at.Before(f.From)) && (f.To.IsZero() || at.Before(f.To))
 }
@@ -85,7 +101,7 @@ func LetterOf(m video.Received) DeadLetter {
 	if d.FirstSeen.IsZero() {
 		d.FirstSeen = m.Enqueued
 	}
-	return DeadLetter{d, m}
+	return DeadLetter{DeadLetter: d, Taken: m}
 }
 
 // Body is the body of a dead letter, read under STATE where it lies there: at key. A
@@ -121,6 +137,9 @@ func (q DeadLetters) Each(ctx context.Context, f Filter, handle Handler) (others
 	defer end()
 	stats, err := q.Queue.Stats(ctx, q.Name)
 	if err != nil {
+		return 0, err
+	}
+	if r.ahead, err = q.ahead(ctx); err != nil {
 		return 0, err
 	}
 	r.long = hidden(stats.Active)
@@ -193,6 +212,7 @@ type round struct {
 	held       map[string]string // the handles of those to give back, by id
 	seen, lost map[string]bool   // by id; lost: those that could not be hidden
 	why        error             // what was lost
+	ahead      time.Duration     // of the queue's clock
 	found      int
 	idle       int  // answers without anything new, one after the other
 	waited     bool // the last one was waited for
@@ -227,7 +247,8 @@ func (r *round) take(ctx context.Context) (batch []DeadLetter, err error) {
 		}
 		r.idle, r.seen[m.ID] = 0, true
 		delete(r.lost, m.ID)
-		if l := LetterOf(m); r.filter.fits(l) && !r.full() {
+		l := LetterOf(m)
+		if l.Ahead = r.ahead; r.filter.fits(l) && !r.full() {
 			r.found++
 			batch = append(batch, l)
 		}

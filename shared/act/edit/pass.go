@@ -430,7 +430,7 @@ func (p *pass) remember(ctx context.Context, edits []editing.Edit) (key string, 
 	for i, edit := range edits {
 		k := keyOf(edit.Update)
 		entry.Media[i] = journal.EditedMedia{ID: k.ID, Image: k.Image, Set: values(edit.Update), Old: values(edit.Old), Marks: edit.Marks, Void: edit.Void,
-			Modified: edit.Modified, Before: edit.Before, After: edit.After, Doubt: edit.Doubt}
+			Modified: edit.Modified, Before: edit.Before, After: edit.After, Doubt: edit.Doubt, Asked: p.notes(k, edit)}
 		if edit.Remember {
 			entry.Media[i].Rules = p.heard[k]
 		}
@@ -441,6 +441,28 @@ func (p *pass) remember(ctx context.Context, edits []editing.Edit) (key string, 
 		p.mu.Unlock()
 	}
 	return key, err
+}
+
+// notes are those of the changes that an edit takes, and of runs of the rules that share its write.
+func (p *pass) notes(k editing.Key, edit editing.Edit) (all []journal.Asked) {
+	taken := map[editing.Stamp]bool{}
+	for _, mark := range edit.Marks {
+		taken[mark.Stamp] = true
+	}
+	for _, i := range p.of[k] {
+		var one journal.Asked
+		if t := p.items[i].Retag; t != nil {
+			one.Asked = t.Asked
+		} else if c := p.items[i].Change; c.Asked != (video.Asked{}) {
+			if s := editing.StampOf(c); taken[s] {
+				one = journal.Asked{At: s.At, Asked: c.Asked}
+			}
+		}
+		if one.Asked != (video.Asked{}) && !slices.Contains(all, one) {
+			all = append(all, one)
+		}
+	}
+	return all
 }
 
 // write begins the calls that the journal has been told of. It waits for a free

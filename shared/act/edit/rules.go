@@ -40,6 +40,7 @@ type Retag struct {
 	Origin string
 	// Rules is the version of the rules that are meant; empty: whichever there are.
 	Rules string
+	Asked video.Asked
 }
 
 // Item is one thing to do: a change that somebody asks for or, with Retag, rules to be run.

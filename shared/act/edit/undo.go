@@ -3,6 +3,7 @@ package edit
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -80,7 +81,8 @@ func Runs(ctx context.Context, o state.Objects) ([]Run, error) {
 type Reversal struct {
 	Change  video.Change  `json:"change,omitzero"`
 	Outcome video.Outcome `json:"outcome,omitzero"`
-	Part    bool          `json:"part,omitempty"` // another field is not put back
+	Part    bool          `json:"part,omitempty"`  // another field is not put back
+	Asked   []edits.Asked `json:"asked,omitempty"` // who had asked for what is taken back: notes, which nobody has checked
 }
 
 // Batch names what is to be taken back: a run of the writer, or what was issued in a span
@@ -130,6 +132,14 @@ func (b Batch) of(run string, m edits.EditedMedia) (set, old video.Update, mixed
 	return mine, before, others && mine.Tags != nil
 }
 
+// asked are the notes of a write that belong to the batch.
+func (b Batch) asked(m edits.EditedMedia) []edits.Asked {
+	if b.Run != "" {
+		return m.Asked
+	}
+	return slices.DeleteFunc(slices.Clone(m.Asked), func(a edits.Asked) bool { return a.At.Before(b.From) || !a.At.Before(b.To) })
+}
+
 // fields are those of an update.
 var fields = []string{"title", "description", "category", "cover", "tags"}
 
@@ -143,6 +153,7 @@ func Undo(ctx context.Context, library Library, o state.Objects, batch Batch, no
 		key      editing.Key
 		set, old video.Update
 		mixed    bool
+		asked    []edits.Asked
 	}
 	type place struct {
 		entry string
@@ -158,7 +169,7 @@ func Undo(ctx context.Context, library Library, o state.Objects, batch Batch, no
 		}
 		for _, m := range e.Written() {
 			if set, old, mixed := batch.of(e.Run, m); !set.Empty() {
-				wrote = append(wrote, write{key, m.Key(), set, old, mixed})
+				wrote = append(wrote, write{key, m.Key(), set, old, mixed, batch.asked(m)})
 			}
 		}
 	})
@@ -166,6 +177,7 @@ func Undo(ctx context.Context, library Library, o state.Objects, batch Batch, no
 		return nil, err
 	}
 	set, old, mixed := map[editing.Key]video.Update{}, map[editing.Key]video.Update{}, map[editing.Key]bool{}
+	asked := map[editing.Key][]edits.Asked{}
 	var keys []editing.Key
 	for _, w := range wrote {
 		k := w.key
@@ -178,6 +190,7 @@ func Undo(ctx context.Context, library Library, o state.Objects, batch Batch, no
 		set[k] = merge(w.set, set[k]) // the last value that was written …
 		old[k] = merge(old[k], w.old) // … over the first that was there
 		mixed[k] = mixed[k] || w.mixed
+		asked[k] = append(asked[k], w.asked...)
 	}
 	if len(keys) == 0 {
 		return nil, fmt.Errorf("%s: %w: the journal holds nothing that it wrote", batch, video.ErrNotFound)
@@ -197,6 +210,7 @@ func Undo(ctx context.Context, library Library, o state.Objects, batch Batch, no
 			held.Err = video.ErrDeferred
 		}
 		reversals[i] = reverse(k, held, set[k], old[k], mixed[k], now)
+		reversals[i].Asked = asked[k]
 	}
 	return reversals, nil
 }

@@ -128,3 +128,32 @@ func TestUndoTakesBackWhatWasIssuedTogether(t *testing.T) {
 	_, err = edit.Undo(t.Context(), l, s, edit.Batch{From: at.Add(-time.Second), To: at}, time.Now())
 	require.ErrorIs(t, err, video.ErrNotFound)
 }
+
+// Notes are kept with what they led to, and never decide anything.
+func TestUndoSaysWhoHadAskedForWhat(t *testing.T) {
+	l, s := newLibrary(3), open(t)
+	e := editor(t, l, s)
+	noted := func(c video.Change, by, source string) video.Change {
+		c.Asked = video.Asked{By: by, Source: source}
+		return c
+	}
+	stale, first, again := noted(title("v00", 1, "stale"), "otto", "b.csv line 2"), noted(title("v00", 2, "new"), "anna", "a.csv line 2"), noted(title("v00", 2, "new"), "otto", "a.csv line 2")
+	tags := noted(video.Change{ID: "v00", IssuedAt: first.IssuedAt.Add(time.Hour), Tags: video.TagEdit{Add: []string{"t"}}}, "anna", "\x1b[2J")
+	require.Equal(t, "done", run(t, e, first))
+	require.Equal(t, "unchanged stale done done", run(t, e, again, stale, tags, title("v01", 1, "new")))
+
+	of := func(b edit.Batch) map[video.ID][]video.Asked {
+		reversals, err := edit.Undo(t.Context(), l, s, b, time.Now())
+		require.NoError(t, err)
+		all := map[video.ID][]video.Asked{}
+		for _, r := range reversals {
+			for _, a := range r.Asked {
+				require.False(t, a.At.IsZero())
+				all[r.Change.ID] = append(all[r.Change.ID], a.Asked)
+			}
+		}
+		return all
+	}
+	require.Equal(t, map[video.ID][]video.Asked{"v00": {first.Asked, tags.Asked}}, of(edit.Batch{Run: "run"}))
+	require.Equal(t, map[video.ID][]video.Asked{"v00": {first.Asked}}, of(edit.Batch{From: first.IssuedAt, To: first.IssuedAt.Add(time.Minute)}))
+}

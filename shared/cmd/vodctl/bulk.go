@@ -24,7 +24,8 @@ import (
 // writer with --yes.
 type bulk struct {
 	yes, behind bool
-	release     int // so many assets may lose their protection; below 0: none was said
+	source      string // what a note says of changes that say nothing themselves
+	release     int    // so many assets may lose their protection; below 0: none was said
 	changes     []video.Change
 	faults      []error // of rows that are left out
 }
@@ -32,7 +33,11 @@ type bulk struct {
 func (b *bulk) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&b.yes, "yes", false, "change what the dry run lists")
 	cmd.Flags().BoolVar(&b.behind, "bulk", false, "into METADATA_BULK_QUEUE, behind other people's changes")
-	cmd.Flags().IntVar(&b.release, "release-holds", -1, "how many assets may lose what protects them: the number that the dry run names")
+	releaseFlag(cmd, &b.release)
+}
+
+func releaseFlag(cmd *cobra.Command, release *int) {
+	cmd.Flags().IntVar(release, "release-holds", -1, "how many assets may lose what protects them: the number that the dry run names")
 }
 
 // bulkResult is what a bulk change comes to, for programs.
@@ -56,6 +61,9 @@ type unprotected struct {
 func (a *tool) carry(ctx context.Context, app *boot.App, b bulk) error {
 	result := bulkResult{IssuedAt: time.Now().UTC().Truncate(time.Millisecond), Failed: []video.Outcome{}, LeftOut: []string{}, Unprotected: []unprotected{}}
 	deliver.Stamp(b.changes, result.IssuedAt)
+	if b.yes {
+		sign(ctx, app, b.source, b.changes)
+	}
 	for _, fault := range b.faults {
 		result.LeftOut = append(result.LeftOut, fault.Error())
 		_ = a.warn("left out: %v", fault)
@@ -72,7 +80,7 @@ func (a *tool) carry(ctx context.Context, app *boot.App, b bulk) error {
 			return err
 		}
 	}
-	if err := a.mayRelease(b, result.Unprotected); err != nil {
+	if err := a.mayRelease(b.yes, b.release, result.Unprotected); err != nil {
 		return err
 	}
 	var sending error
@@ -126,7 +134,7 @@ func (a *tool) sendBulk(ctx context.Context, app *boot.App, b bulk, r *bulkResul
 	switch {
 	case app.MetadataQueue != "" && b.behind:
 		r.To = app.BulkQueue
-		outcomes, err = app.Sender().SendBulk(ctx, changes)
+		outcomes, err = a.telling(app.Sender().SendBulk)(ctx, changes)
 	default:
 		if r.To = app.MetadataQueue; r.To == "" {
 			r.To = "VOD"
@@ -153,7 +161,7 @@ func (a *tool) sendBulk(ctx context.Context, app *boot.App, b bulk, r *bulkResul
 // nothing could be taken back.
 func (a *tool) throughWriter(ctx context.Context, app *boot.App, changes []video.Change) ([]video.Outcome, error) {
 	if app.MetadataQueue != "" {
-		return app.Sender().Send(ctx, changes)
+		return a.carryOut(ctx, app, nil, changes)
 	}
 	if app.State == nil {
 		return nil, errors.New("neither METADATA_QUEUE nor STATE is set: nobody would remember what the fields held")
@@ -162,11 +170,11 @@ func (a *tool) throughWriter(ctx context.Context, app *boot.App, changes []video
 	if err != nil {
 		return nil, err
 	}
-	return carryOut(ctx, app, store, changes)
+	return a.carryOut(ctx, app, store, changes)
 }
 
 // mayRelease refuses a change that takes protection away, unless their number was said.
-func (a *tool) mayRelease(b bulk, lost []unprotected) error {
+func (a *tool) mayRelease(yes bool, release int, lost []unprotected) error {
 	if len(lost) == 0 {
 		return nil
 	}
@@ -175,14 +183,14 @@ func (a *tool) mayRelease(b bulk, lost []unprotected) error {
 	}
 	n := report.Count(len(lost), "asset")
 	switch {
-	case !b.yes:
+	case !yes:
 		return a.warn("%s would lose what protects them from removal or from rules: with --yes say --release-holds %d too", n, len(lost))
-	case b.release != len(lost):
+	case release != len(lost):
 		said := "it was not given"
-		if b.release >= 0 {
-			said = fmt.Sprintf("it says %d", b.release)
+		if release >= 0 {
+			said = fmt.Sprintf("it says %d", release)
 		}
-		return fmt.Errorf("%s would lose what protects them from removal or from rules, nothing was changed: --release-holds %d lets that be; %s", n, len(lost), said)
+		return fmt.Errorf("%w: %s would lose what protects them from removal or from rules, nothing was changed: --release-holds %d lets that be; %s", errGuard, n, len(lost), said)
 	}
 	return nil
 }

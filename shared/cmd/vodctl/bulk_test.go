@@ -200,7 +200,7 @@ rules: [{name: r, select: '"temp" in tags', older_than: 30d, remove: {video: tru
 		}
 		for _, said := range [][]string{{}, {"--release-holds", "2"}, {"--release-holds", "0"}} {
 			code, _, errs = vodctl(t, env, append([]string{"tags", "remove", tag, "--yes"}, said...)...)
-			require.Equal(t, 1, code)
+			require.Equal(t, 4, code)
 			require.Contains(t, errs, "--release-holds 1 lets that be")
 		}
 	}
@@ -210,7 +210,7 @@ rules: [{name: r, select: '"temp" in tags', older_than: 30d, remove: {video: tru
 	require.Zero(t, code, errs)
 	require.Equal(t, "a,Legal-Hold", tagsOf(c, ids["exact"]))
 	code, _, errs = vodctl(t, env, "edit", "true", "--tags", "x", "--yes")
-	require.Equal(t, 1, code)
+	require.Equal(t, 4, code)
 	require.Contains(t, errs, "5 assets would lose")
 	must(vodctl(t, env, "tags", "remove", "Legal-Hold", "--yes", "--release-holds", "1"))(t)
 	require.Equal(t, "a", tagsOf(c, ids["exact"]))
@@ -219,7 +219,7 @@ rules: [{name: r, select: '"temp" in tags', older_than: 30d, remove: {video: tru
 	must(vodctl(t, env, "edit", `title == "plain"`, "--category", fmt.Sprint(held), "--yes"))(t)
 	other := c.VOD.AddCategory("open", -1)
 	code, _, errs = vodctl(t, env, "edit", `title == "plain"`, "--category", fmt.Sprint(other), "--yes")
-	require.Equal(t, 1, code)
+	require.Equal(t, 4, code)
 	require.Contains(t, errs, "is held")
 	must(vodctl(t, env, "edit", `title == "plain"`, "--category", fmt.Sprint(other), "--yes", "--release-holds", "1"))(t)
 

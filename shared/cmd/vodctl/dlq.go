@@ -22,7 +22,14 @@ func dlqCommand(a *tool) *cobra.Command {
 
 // bootDLQ wires the dead letters for a command.
 func (a *tool) bootDLQ(more ...string) (*boot.App, deliver.DeadLetters, error) {
-	app, err := a.boot(append(more, "ALIBABA_CLOUD_ACCOUNT_ID", "DEAD_LETTER_QUEUE")...)
+	return a.deadLetters(a.boot, more...)
+}
+
+// lookDLQ is bootDLQ for a command that only reads them.
+func (a *tool) lookDLQ() (*boot.App, deliver.DeadLetters, error) { return a.deadLetters(a.look) }
+
+func (a *tool) deadLetters(wire func(...string) (*boot.App, error), more ...string) (*boot.App, deliver.DeadLetters, error) {
+	app, err := wire(append(more, "ALIBABA_CLOUD_ACCOUNT_ID", "DEAD_LETTER_QUEUE")...)
 	if err != nil {
 		return nil, deliver.DeadLetters{}, err
 	}
@@ -50,6 +57,7 @@ func waitFlag(cmd *cobra.Command, wait *time.Duration) {
 	cmd.Flags().DurationVar(wait, "wait", 2*time.Second, "wait so long for dead letters that another command has just given back")
 }
 
+// parse reads the flags before anything is done.
 func (f *filterFlags) parse() error {
 	f.Media = video.ID(f.media)
 	for _, t := range []struct {
@@ -100,7 +108,7 @@ func dlqList(a *tool) *cobra.Command {
 			if err := f.parse(); err != nil {
 				return err
 			}
-			_, letters, err := a.bootDLQ()
+			_, letters, err := a.lookDLQ()
 			if err != nil {
 				return err
 			}
@@ -119,7 +127,7 @@ func dlqShow(a *tool) *cobra.Command {
 		Short: "Show one dead letter with its whole body",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			_, letters, err := a.bootDLQ()
+			_, letters, err := a.lookDLQ()
 			if err != nil {
 				return err
 			}

@@ -71,6 +71,46 @@ func waiting(t *testing.T, c *localcloud.Cloud, queue string) (bodies []string) 
 	}
 }
 
+// What is text in the body and JSON itself is read as JSON too, and stays text to the terminal.
+func TestDLQShowIndentsTheJSONInsideABody(t *testing.T) {
+	c, env := queues(t)
+	original := base64.StdEncoding.EncodeToString([]byte(`{"v":1,"changes":[]}`))
+	ids := bury(t, c, events.DeadLetter{Body: []byte(`{"a":[{"Extend":"{\"to\":\"\\u001b[2J\",\"list\":[1]}"}],"original":"` + original + `","title":"{no json","n":"[]x"}`), Reason: "bad"},
+		events.DeadLetter{Body: []byte("no json"), Reason: "bad"})
+	code, out, errs := vodctl(t, env, "dlq", "show", ids[0], "--wait", "1s")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "\n\na[0].Extend holds\n{\n  \"to\": \"\\u001b[2J\",\n  \"list\": [\n    1\n  ]\n}\n")
+	require.Contains(t, out, "\n\noriginal holds\n{\n  \"v\": 1,\n  \"changes\": []\n}\n")
+	require.Equal(t, 2, strings.Count(out, " holds\n"))
+	code, out, errs = vodctl(t, env, "dlq", "show", ids[0], "--wait", "1s", "-o", "json")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "\n  \"content\": {\n    \"a\": [\n")
+	code, out, errs = vodctl(t, env, "dlq", "show", ids[1], "--wait", "1s", "-o", "json")
+	require.Zero(t, code, errs)
+	require.NotContains(t, out, "content")
+}
+
+func TestDeadLettersAreDatedByTheClockOfTheLibrary(t *testing.T) {
+	c, env := queues(t)
+	c.Advance(90 * 24 * time.Hour)
+	ids := bury(t, c, events.DeadLetter{Body: []byte(good), Reason: "bad"})
+	for _, args := range [][]string{{"list"}, {"show", ids[0]}, {"redrive"}, {"drop", ids[0], "--reason", "x"}} {
+		code, out, errs := vodctl(t, env, append([]string{"dlq", "-o", "json", "--wait", "1s"}, args...)...)
+		require.Zero(t, code, errs)
+		require.Contains(t, out, `"since": "`+c.Now().UTC().Format("2006-01-02T"), args)
+	}
+	for want, since := range map[int]time.Time{1: c.Now().Add(-time.Hour), 0: c.Now().Add(time.Hour)} {
+		for _, command := range []string{"list", "redrive"} {
+			code, out, errs := vodctl(t, env, "dlq", command, "--wait", "1s", "--since", since.UTC().Format(time.RFC3339))
+			require.Zero(t, code, errs)
+			require.Equal(t, want, strings.Count(out, ids[0]), out)
+		}
+	}
+	code, out, errs := vodctl(t, env, "dlq", "drop", "--reason", "x", "--wait", "1s", "--until", c.Now().Add(-time.Hour).UTC().Format(time.RFC3339), "--yes")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "0 dead letters dropped")
+}
+
 type redriven struct {
 	Yes        bool
 	Back, Left int

@@ -130,7 +130,7 @@ func (a *tool) edit(ctx context.Context, e editOrder) error {
 		if err != nil {
 			return err
 		}
-		if e.changes, e.faults, err = goodRows(text); err != nil {
+		if e.changes, e.faults, err = goodRows(e.table, text); err != nil {
 			return err
 		}
 	case e.ids != "":
@@ -141,10 +141,12 @@ func (a *tool) edit(ctx context.Context, e editOrder) error {
 		if err := e.listed(text); err != nil {
 			return fmt.Errorf("%s: %w", e.ids, err)
 		}
+		e.source = "vodctl edit --ids " + fileName(e.ids)
 	default:
 		if err := a.selected(ctx, &e); err != nil {
 			return err
 		}
+		e.source = "vodctl edit " + e.selection
 	}
 	return a.carry(ctx, app, e.bulk)
 }

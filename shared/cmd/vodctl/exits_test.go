@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vodcurator/shared/localcloud"
+	"vodcurator/shared/localcloud/fakevod"
 	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
@@ -150,4 +151,26 @@ func TestACategoryThatIsNotThereIsRefusedWithThoseThatAre(t *testing.T) {
 	require.ErrorContains(t, err, `--category 9 is none of: 7 News, 8 Sport`)
 	require.NotContains(t, err.Error(), "Sport\n")
 	require.ErrorContains(t, knownCategory(t.Context(), make(tree, 25), 9), "5 more")
+}
+
+// What would take a hold away is stopped by a guard, whichever command is asked for it.
+func TestLosingAHoldEndsWith4(t *testing.T) {
+	c, env, ids := shelf(t, fakevod.Asset{Kind: "video", Title: "a", Tags: "keep,x"}, fakevod.Asset{Kind: "video", Title: "b"})
+	hold := must(vodctl(t, env, "edit", "--ids", file(t, "ids", ids["b"]), "--add", "keep", "--yes"))(t)
+	undo := []string{"undo", "--issued-at", moment.FindStringSubmatch(hold)[1]}
+	for lost, args := range map[string][]string{
+		"2":  {"tags", "rename", "keep", "kept"},
+		"1":  undo,
+		"02": {"edit", "true", "--remove", "keep"},
+	} {
+		code, _, errs := vodctl(t, env, args...)
+		require.Zero(t, code, "%s: %s", args, errs)
+		code, _, errs = vodctl(t, env, append(args, "--yes")...)
+		require.Equal(t, 4, code, "%s: %s", args, errs)
+		require.Contains(t, errs, "stopped by a guard: "+strings.TrimPrefix(lost, "0")+" asset")
+	}
+	require.Equal(t, "keep,x keep", tagsOf(c, ids["a"])+" "+tagsOf(c, ids["b"]))
+	code, _, errs := vodctl(t, env, append(undo, "--yes", "--release-holds", "1")...)
+	require.Zero(t, code, errs)
+	require.Empty(t, tagsOf(c, ids["b"]))
 }

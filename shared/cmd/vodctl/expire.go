@@ -118,6 +118,7 @@ func (a *tool) expire(ctx context.Context, w lastDay) error {
 func sendDays(ctx context.Context, app *boot.App, send []video.Change, all []lastDayOf, of []int) (failed int) {
 	deliver.Stamp(send, time.Now().UTC().Truncate(time.Millisecond))
 	// What keeps a call from its end is the reason of each change that it did not send.
+	sign(ctx, app, "vodctl expire", send)
 	outcomes, _ := app.Sender().Send(ctx, send)
 	for n, o := range outcomes {
 		if !all[of[n]].sent(o) {

@@ -1,7 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"path/filepath"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -30,4 +34,45 @@ func (a *tool) identity(ctx context.Context, app *boot.App, stops bool) (who str
 		err = a.warn("%v", o.Doubt)
 	}
 	return o.Name, o.Scope, err
+}
+
+// noteTime is how long STS has to answer for a note.
+const noteTime = 2 * time.Second
+
+// author is who a change is noted for, whom nobody checks: the ARN of the credentials or, where
+// STS does not tell it, the user of this machine.
+func author(ctx context.Context, app *boot.App) string {
+	ctx, cancel := context.WithTimeout(ctx, noteTime)
+	defer cancel()
+	by := operator.Local()
+	if id, err := app.Identity(ctx); err == nil {
+		by = id.ARN
+	}
+	return noted(by)
+}
+
+// sign notes who asks for changes, and what they came from where they do not say it.
+func sign(ctx context.Context, app *boot.App, source string, changes []video.Change) {
+	by := author(ctx, app)
+	for i := range changes {
+		c := &changes[i]
+		c.By, c.Source = cmp.Or(c.By, by), cmp.Or(c.Source, noted(source))
+	}
+}
+
+// noted is a text as a note holds it.
+func noted(text string) string {
+	text = strings.ToValidUTF8(text, "\ufffd")
+	if len(text) > video.MaxAsked {
+		text = strings.ToValidUTF8(text[:video.MaxAsked-len("…")], "") + "…"
+	}
+	return text
+}
+
+// fileName is how a note names a file: without its folder, which is its owner's business.
+func fileName(name string) string {
+	if name == "-" {
+		return "standard input"
+	}
+	return filepath.Base(name)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -181,11 +182,12 @@ func TestProblemsAreFoundWithWhatMendsThem(t *testing.T) {
 	other := made("other", "TranscodeFail", 4)
 	other.Tags = []string{"news"}
 	unknown := video.Media{Video: video.Video{ID: "who", Created: now}}
-	name := snapshotOf(t, waits, ended, lost, preview, same, copied, likeA, likeB, other, unknown)
+	bare := video.Media{Video: video.Video{ID: "bare", Status: "Normal", Created: now}}
+	name := snapshotOf(t, waits, ended, lost, preview, same, copied, likeA, likeB, other, unknown, bare)
 	text, err := os.ReadFile(name)
 	require.NoError(t, err)
 	library := file(t, "problems.jsonl", strings.TrimSuffix(string(text), lastLine)+
-		`{"image":{"id":"shown","url":"https://img.example/image/shown.jpg","size":5}}`+"\n"+`{"image":{"id":"alone","url":"https://img.example/image/alone.jpg","size":7}}`+"\n"+
+		`{"image":{"id":"shown","url":"https://img.example/image/shown.jpg","size":5}}`+"\n"+`{"image":{"id":"alone","url":"https://img.example/image/alone.jpg","size":7}}`+"\n"+`{"image":{"id":"nowhere","size":9}}`+"\n"+
 		`{"categories":[{"id":7,"name":"show","parent":-1}]}`+"\n")
 	code, out, errs := vodctl(t, nil, "library", "problems", "--library", library, "-o", "json")
 	require.Zero(t, code, errs)
@@ -197,7 +199,7 @@ func TestProblemsAreFoundWithWhatMendsThem(t *testing.T) {
 		require.NotEmpty(t, f.Mend, f.Problem)
 	}
 	require.Equal(t, map[string]string{
-		"stuck-upload": "[stuck] 1 + 1 ", "failed-transcode": "[other] 1 + 1 ", "nothing-plays": "[lost] 1 + 1 ", "unshown-image": "[alone] 1 + 0 ",
+		"stuck-upload": "[stuck] 1 + 1 ", "failed-transcode": "[other] 1 + 1 ", "nothing-plays": "[lost] 1 + 2 ", "no-source": "[plays] 1 + 2 ", "unshown-image": "[alone] 1 + 1 ",
 		"duplicate": "[second] 1 + 0 [likeB] 1 + 0 ", "tag-forms": "[] 1 + 0 ", "empty-category": "[] 1 + 0 ",
 	}, ids)
 	require.Contains(t, out, "vodctl tags merge News --into news")
@@ -228,4 +230,33 @@ func TestTheLibraryOfAnAccountAndItsSnapshotTellTheSame(t *testing.T) {
 		require.Greater(t, strings.Count(out, "\n"), 2)
 	}
 	require.Zero(t, writes(c))
+}
+
+// What is read from a file, or from a queue, needs no STATE; and none is made.
+func TestReadingAFileNeedsNoState(t *testing.T) {
+	c := localcloud.RunT(t, localcloud.Options{Callback: "none"})
+	env := c.Env()
+	dir := filepath.Join(t.TempDir(), "none")
+	env["STATE"] = "file:" + dir
+	library := snapshotOf(t, aged("a", 3))
+	for _, command := range []string{"library summary --library", "library find true --library", "library problems --library", "plan what-if --library", "tags list --library", "retag --library"} {
+		code, _, errs := vodctl(t, env, append(strings.Fields(command), library)...)
+		require.Zero(t, code, "%s: %s", command, errs)
+	}
+	code, _, errs := vodctl(t, env, "dlq", "list", "--wait", "0s")
+	require.Zero(t, code, errs)
+	code, _, errs = vodctl(t, env, "dlq", "show", "nobody", "--wait", "0s")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "dead letter nobody")
+	for _, command := range []string{"tags list", "dlq redrive --wait 0s", "retag"} {
+		code, _, errs := vodctl(t, env, strings.Fields(command)...)
+		require.Equal(t, 1, code)
+		require.Contains(t, errs, "or say --new")
+	}
+	// A policy that lies there cannot be read: it is not taken for the built-in one.
+	env["POLICY_FILE"] = "policy.yaml"
+	code, _, errs = vodctl(t, env, "plan", "what-if", "--library", library)
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "policy.yaml")
+	require.NoDirExists(t, dir)
 }

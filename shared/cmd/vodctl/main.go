@@ -71,6 +71,9 @@ type tool struct {
 // errUsage marks a misuse: the tool ends with 2.
 var errUsage = errors.New("misused")
 
+// errGuard marks what a guard of this tool stopped: it ends with 4, as where one of a plan did.
+var errGuard = approve.ErrOver
+
 // exits are the codes with which every command ends.
 const exits = `Ends 0 when it is done, or when there is nothing to do or to list; 1 when something failed,
 or when what was named is not there; 2 when it was misused; 4 when a guard stopped it: a
@@ -223,6 +226,16 @@ func (a *tool) boot(required ...string) (*boot.App, error) {
 		return nil, unused(app)
 	}
 	return app, nil
+}
+
+// look wires the clients for a command that only reads, and what it reads is not under STATE: a
+// STATE that is not there holds nothing then, and nobody makes it.
+func (a *tool) look(required ...string) (*boot.App, error) {
+	app, err := a.wire(required...)
+	if err == nil && insight.Absent(app) && !a.fresh {
+		app.State = nil
+	}
+	return app, err
 }
 
 // wire wires the clients.

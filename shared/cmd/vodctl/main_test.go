@@ -16,6 +16,7 @@ import (
 
 	"vodcurator/events"
 	"vodcurator/shared/boot"
+	"vodcurator/shared/localcloud/fakevod"
 )
 
 // vodctl runs the tool in this process, with these variables as its environment.
@@ -236,5 +237,36 @@ func TestAFileWithoutMistakesEndsWith0AsJSONToo(t *testing.T) {
 		code, out, errs := vodctl(t, nil, what, "check", "-o", "json")
 		require.Zero(t, code, errs)
 		require.Equal(t, "[]\n", out)
+	}
+}
+
+func TestTagsCategoriesAndDeadLettersAreCompleted(t *testing.T) {
+	c, env := queues(t)
+	env["STATE"] = "file:" + t.TempDir()
+	c.VOD.AddCategory("News", -1)
+	c.VOD.Seed(fakevod.Asset{Kind: "video", Title: "a", Tags: "boat,\x1b[2J", Status: "Normal", Created: c.Now(), Modified: c.Now()})
+	ids := bury(t, c, events.DeadLetter{Body: []byte(good), Reason: "too long", Attempts: 1})
+	library := file(t, "library.jsonl", `{"ID":"a","Tags":["kept"]}`)
+	for _, row := range [][]string{
+		{"boat", "tags", "rename", ""}, {"boat", "tags", "merge", "x", ""}, {"boat", "tags", "remove", ""}, {"boat", "tags", "merge", "x", "--into", ""},
+		{"x,boat", "edit", "--add", "x,"}, {"boat", "edit", "--remove", ""}, {"boat", "retag", "--tag", ""}, {"kept", "retag", "--library", library, "--tag", ""},
+		{"\tNews", "edit", "--category", ""}, {ids[0] + "\ttoo long", "dlq", "show", ""}, {ids[0], "dlq", "edit", ""}, {ids[0], "dlq", "drop", ""},
+	} {
+		code, out, errs := vodctl(t, env, append([]string{"__complete"}, row[1:]...)...)
+		require.Zero(t, code, errs)
+		require.Contains(t, out, row[0], row)
+		require.NotContains(t, out, "\x1b")
+	}
+	require.Equal(t, 1, c.MNS.Stats("dead").Active, "nothing is taken")
+	_, out, _ := vodctl(t, env, "__complete", "tags", "rename", "boat", "")
+	require.NotContains(t, out, "boat", "the second one is new")
+
+	// What does not answer is not waited for, and not spoken of.
+	env["VOD_ENDPOINT"], env["MNS_ENDPOINT"] = "http://127.0.0.1:1", "http://127.0.0.1:1"
+	for _, row := range [][]string{{"tags", "rename", ""}, {"edit", "--category", ""}, {"dlq", "show", ""}, {"retag", "--library", "/none", "--tag", ""}} {
+		code, out, errs := vodctl(t, env, append([]string{"__complete"}, row...)...)
+		require.Zero(t, code, errs)
+		require.Equal(t, ":4\n", out)
+		require.NotContains(t, errs, "refused")
 	}
 }

@@ -220,7 +220,10 @@ func resultText(p previewed) string {
 
 func previewCounts(counts map[video.Result]int, of int) string {
 	say := fmt.Sprintf("%s: %s would change", report.Count(of, "asset"), report.Number(counts[video.Done]))
-	if n := counts[video.Unchanged]; n > 0 {
+	switch n := counts[video.Unchanged]; {
+	case n == 1:
+		say += ", 1 is so already"
+	case n > 1:
 		say += fmt.Sprintf(", %s are so already", report.Number(n))
 	}
 	var others []video.Result

@@ -63,7 +63,7 @@ does: for thousands of them, so that an editor's one need not wait.`,
 			if table != "" {
 				read = changesOfCSV
 			}
-			changes, err := read(text)
+			changes, err := read(name, text)
 			if err != nil {
 				return err
 			}
@@ -104,7 +104,8 @@ func (a *tool) send(ctx context.Context, changes []video.Change, skip int, issue
 	rest := changes[skip:]
 	result := sendResult{Queue: to, Changes: len(rest), Failed: []video.Outcome{}}
 	if yes {
-		skip += result.send(ctx, put, rest)
+		sign(ctx, app, "", rest)
+		skip += result.send(ctx, a.telling(put), rest)
 	} else if err := a.previewSend(ctx, app, rest, &result); err != nil {
 		return err
 	}
@@ -138,8 +139,8 @@ type sendResult struct {
 
 // send puts changes into the queue, and says how many stand before the first that failed.
 // What keeps a call from its end is the reason of each change that it did not send.
-func (r *sendResult) send(ctx context.Context, put func(context.Context, []video.Change) ([]video.Outcome, error), changes []video.Change) (before int) {
-	outcomes, _ := put(ctx, changes)
+func (r *sendResult) send(ctx context.Context, send put, changes []video.Change) (before int) {
+	outcomes, _ := send(ctx, changes)
 	for i, o := range outcomes {
 		if o.Result == video.Done {
 			r.Sent++

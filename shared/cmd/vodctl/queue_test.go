@@ -30,9 +30,21 @@ func changesIn(t *testing.T, bodies []string) []video.Change {
 		require.Len(t, m.Changes, 1)
 		require.False(t, m.Changes[0].IssuedAt.IsZero())
 		changes[i] = m.Changes[0]
-		changes[i].IssuedAt = time.Time{}
+		require.NotEmpty(t, changes[i].By)
+		require.NotEmpty(t, changes[i].Source)
+		changes[i].IssuedAt, changes[i].Asked = time.Time{}, video.Asked{}
 	}
 	return changes
+}
+
+// short is a name such as v1 in a test's table or message.
+var short = regexp.MustCompile(`\b([vi])(\d+)\b`)
+
+// full is a text with ids as VOD gives them in place of short names.
+func full(text string) string {
+	return short.ReplaceAllStringFunc(text, func(name string) string {
+		return fmt.Sprintf("%s%031s", map[byte]string{'v': "a", 'i': "b"}[name[0]], name[1:])
+	})
 }
 
 const sheet = "\ufeffid,kind,title,description,category,cover,tags,add,remove,ifUnmodifiedSince\n" +
@@ -41,21 +53,21 @@ const sheet = "\ufeffid,kind,title,description,category,cover,tags,add,remove,if
 
 func TestQueueSendReadsACSV(t *testing.T) {
 	c, env := queues(t)
-	code, out, errs := vodctlIn(t, env, sheet, "queue", "send", "--csv", "-")
+	code, out, errs := vodctlIn(t, env, full(sheet), "queue", "send", "--csv", "-")
 	require.Zero(t, code, errs)
 	require.Contains(t, out, "2 changes for metadata\nnothing was done, --yes does it\n")
 	require.Zero(t, c.MNS.Stats("metadata"))
 
-	code, out, errs = vodctlIn(t, env, sheet, "queue", "send", "--csv", "-", "--yes")
+	code, out, errs = vodctlIn(t, env, full(sheet), "queue", "send", "--csv", "-", "--yes")
 	require.Zero(t, code, errs)
 	require.Contains(t, out, "2 of 2 changes sent")
 	title, none, category, cover := "Lesson one, part 2", "", int64(7), "http://c/1.jpg"
 	require.ElementsMatch(t, []video.Change{
 		{
-			ID: "v1", Set: video.Fields{Title: &title, Description: &none, Category: &category, Cover: &cover},
+			ID: video.ID(full("v1")), Set: video.Fields{Title: &title, Description: &none, Category: &category, Cover: &cover},
 			Tags: video.TagEdit{Add: []string{"lesson", "2026"}, Remove: []string{"draft"}}, IfUnmodifiedSince: time.Date(2026, 6, 21, 0, 0, 0, 0, time.UTC),
 		},
-		{ID: "i1", Kind: video.KindImage, Tags: video.TagEdit{Set: &[]string{}}},
+		{ID: video.ID(full("i1")), Kind: video.KindImage, Tags: video.TagEdit{Set: &[]string{}}},
 	}, changesIn(t, waiting(t, c, "metadata")))
 }
 
@@ -69,15 +81,15 @@ func TestQueueSendLeavesEmptyRowsAndColumnsOut(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, env := queues(t)
-			code, out, errs := vodctlIn(t, env, sheet, "queue", "send", "--csv", "-", "--yes")
+			code, out, errs := vodctlIn(t, env, full(sheet), "queue", "send", "--csv", "-", "--yes")
 			require.Zero(t, code, errs)
 			require.Contains(t, out, "1 of 1 change sent")
 			title := "Harbour"
-			require.Equal(t, []video.Change{{ID: "v1", Set: video.Fields{Title: &title}}}, changesIn(t, waiting(t, c, "metadata")))
+			require.Equal(t, []video.Change{{ID: video.ID(full("v1")), Set: video.Fields{Title: &title}}}, changesIn(t, waiting(t, c, "metadata")))
 		})
 	}
 	_, env := queues(t)
-	code, _, errs := vodctlIn(t, env, "id,,title\nv1,x,Harbour\nv2,,Quay,lost\nv3\n", "queue", "send", "--csv", "-", "--yes")
+	code, _, errs := vodctlIn(t, env, full("id,,title\nv1,x,Harbour\nv2,,Quay,lost\nv3\n"), "queue", "send", "--csv", "-", "--yes")
 	require.Equal(t, 1, code)
 	require.Contains(t, errs, `line 2: invalid: "x" stands in column 2, which has no name`)
 	require.Contains(t, errs, `line 3: invalid: "lost" stands in column 4, which has no name`)
@@ -89,12 +101,12 @@ func TestQueueSendRefusesATagThatLooksLikeSeveral(t *testing.T) {
 	_, env := queues(t)
 	for _, cell := range []string{"上海，夏天、海", "夏天、海", "a；b", "a;b", "a|b", "a،b", "fine,a，b"} {
 		for _, column := range []string{"tags", "add"} {
-			code, _, errs := vodctlIn(t, env, "id,"+column+"\nv1,\""+cell+"\"\n", "queue", "send", "--csv", "-", "--yes")
+			code, _, errs := vodctlIn(t, env, full("id,"+column+"\nv1,\""+cell+"\"\n"), "queue", "send", "--csv", "-", "--yes")
 			require.Equal(t, 1, code, cell)
 			require.Contains(t, errs, "line 2: invalid: "+column+": ")
 			require.Contains(t, errs, "looks like several tags")
 		}
-		code, _, errs := vodctlIn(t, env, "id,remove\nv1,\""+cell+"\"\n", "queue", "send", "--csv", "-", "--yes")
+		code, _, errs := vodctlIn(t, env, full("id,remove\nv1,\""+cell+"\"\n"), "queue", "send", "--csv", "-", "--yes")
 		require.Zero(t, code, "%s: what is there can be taken away: %s", cell, errs)
 	}
 }
@@ -108,7 +120,7 @@ func TestQueueSendTakesEveryJSONForm(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c, env := queues(t)
 			file := filepath.Join(t.TempDir(), "changes.json")
-			require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+			require.NoError(t, os.WriteFile(file, []byte(full(text)), 0o600))
 			code, out, errs := vodctl(t, env, "queue", "send", file, "--yes", "-o", "json")
 			require.Zero(t, code, errs)
 			require.JSONEq(t, `{"queue":"metadata","changes":2,"sent":2,"failed":[]}`, out)
@@ -119,14 +131,14 @@ func TestQueueSendTakesEveryJSONForm(t *testing.T) {
 
 func TestQueueSendBulkGoesBehindPeoplesChanges(t *testing.T) {
 	c, env := queues(t)
-	code, out, errs := vodctlIn(t, env, "id,title\nv1,a\nv2,b\n", "queue", "send", "--csv", "-", "--bulk", "--yes", "-o", "json")
+	code, out, errs := vodctlIn(t, env, full("id,title\nv1,a\nv2,b\n"), "queue", "send", "--csv", "-", "--bulk", "--yes", "-o", "json")
 	require.Zero(t, code, errs)
 	require.JSONEq(t, `{"queue":"vodcurator-bulk","changes":2,"sent":2,"failed":[]}`, out)
 	require.Len(t, messages(t, c, "vodcurator-bulk"), 2)
 	require.Equal(t, []events.Metadata{{Bulk: true}}, messages(t, c, "metadata"), "metadata hears of them")
 
 	delete(env, "METADATA_BULK_QUEUE")
-	code, _, errs = vodctlIn(t, env, "id,title\nv1,a\n", "queue", "send", "--csv", "-", "--bulk")
+	code, _, errs = vodctlIn(t, env, full("id,title\nv1,a\n"), "queue", "send", "--csv", "-", "--bulk")
 	require.NotZero(t, code)
 	require.Contains(t, errs, "METADATA_BULK_QUEUE is not set")
 }
@@ -140,13 +152,15 @@ func TestQueueSendNamesEveryFaultAndSendsNothing(t *testing.T) {
 		"v4,t,,seven,\n" +
 		"v5,,,,\n" +
 		"v6,🎬,,,yesterday\n" +
-		"v7,fine,,,\n"
-	code, out, errs := vodctlIn(t, env, bad, "queue", "send", "--csv", "-", "--yes")
+		"v7,fine,,,\n" +
+		"0123456789abcdef0123456789abcde,half,,,\n"
+	code, out, errs := vodctlIn(t, env, full(bad), "queue", "send", "--csv", "-", "--yes")
 	require.Equal(t, 1, code)
 	require.Empty(t, out)
 	for _, want := range []string{
 		"line 2: invalid: title:", "129 bytes, at most 128", "line 3: invalid: id:", "line 4: invalid: tags.add: 17 tags, at most 16",
-		"line 5: invalid: category:", "line 6: invalid: v5: asks for nothing", "line 7: invalid: issuedAt:", "U+1F3AC",
+		"line 5: invalid: category:", "line 6: invalid: " + full("v5") + ": asks for nothing", "line 7: invalid: issuedAt:", `"🎬" holds '🎬' (U+1F3AC), an emoji, which VOD refuses: take it out`,
+		`line 9: invalid: id: "0123456789abcdef0123456789abcde"; VOD's ids have 32 hexadecimal digits: vodctl library find lists them`,
 	} {
 		require.Contains(t, errs, want)
 	}
@@ -155,7 +169,7 @@ func TestQueueSendNamesEveryFaultAndSendsNothing(t *testing.T) {
 		code, _, errs := vodctlIn(t, env, text, "queue", "send", "--csv", "-", "--yes")
 		require.Equal(t, 1, code, errs)
 	}
-	for _, text := range []string{"", "hello", `{"v":2}`, `{"v":1,"changes":[{"id":"v1"}]}` + "\n{}"} {
+	for _, text := range []string{"", "hello", `{"v":2}`, `{"v":1,"changes":[{"id":"v1"}]}` + "\n{}", `{"v":1,"changes":[{"id":"v1","set":{"title":"a"}}]}`, `[{"VideoId":"nope","Title":"a"}]`} {
 		code, _, errs := vodctlIn(t, env, text, "queue", "send", "--yes")
 		require.Equal(t, 1, code, errs)
 	}
@@ -169,15 +183,15 @@ func TestQueueSendGoesOnWhereItStopped(t *testing.T) {
 	for i := range 50 {
 		fmt.Fprintf(&b, "v%d,t\n", i)
 	}
-	code, out, errs := vodctlIn(t, env, b.String(), "queue", "send", "--csv", "-", "--yes", "--skip", "40")
+	code, out, errs := vodctlIn(t, env, full(b.String()), "queue", "send", "--csv", "-", "--yes", "--skip", "40")
 	require.Zero(t, code, errs)
 	require.Contains(t, out, "10 of 10 changes sent")
-	require.Equal(t, video.ID("v40"), changesIn(t, waiting(t, c, "metadata"))[0].ID)
-	code, _, _ = vodctlIn(t, env, b.String(), "queue", "send", "--csv", "-", "--skip", "51")
+	require.Equal(t, video.ID(full("v40")), changesIn(t, waiting(t, c, "metadata"))[0].ID)
+	code, _, _ = vodctlIn(t, env, full(b.String()), "queue", "send", "--csv", "-", "--skip", "51")
 	require.Equal(t, 2, code)
 
 	env["METADATA_QUEUE"] = "nobody"
-	code, _, errs = vodctlIn(t, env, b.String(), "queue", "send", "--csv", "-", "--yes")
+	code, _, errs = vodctlIn(t, env, full(b.String()), "queue", "send", "--csv", "-", "--yes")
 	require.Equal(t, 1, code)
 	require.Contains(t, errs, "go on with --skip 0")
 }
@@ -197,17 +211,17 @@ func TestQueueSendGoesOnWithTheSameMomentOfIssue(t *testing.T) {
 	half["MNS_ENDPOINT"] = server.URL
 	before := time.Now().Add(-time.Millisecond)
 	for _, format := range []string{"json", "table"} {
-		code, out, errs := vodctlIn(t, half, sheet, "queue", "send", "--csv", "-", "--yes", "-o", format)
+		code, out, errs := vodctlIn(t, half, full(sheet), "queue", "send", "--csv", "-", "--yes", "-o", format)
 		require.Equal(t, 1, code)
 		require.Contains(t, out, "2")
-		require.Contains(t, errs, "2 changes not sent, the first: v1: queue metadata: ")
+		require.Contains(t, errs, "2 changes not sent, the first: "+full("v1")+": queue metadata: ")
 		hint := regexp.MustCompile(`go on with (--skip 1 --issued-at (\S+))\n`).FindStringSubmatch(errs)
 		require.NotNil(t, hint, errs)
 		at, err := time.Parse(time.RFC3339, hint[2])
 		require.NoError(t, err)
 		require.WithinRange(t, at, before, time.Now())
 
-		code, _, errs = vodctlIn(t, env, sheet, append([]string{"queue", "send", "--csv", "-", "--yes"}, strings.Fields(hint[1])...)...)
+		code, _, errs = vodctlIn(t, env, full(sheet), append([]string{"queue", "send", "--csv", "-", "--yes"}, strings.Fields(hint[1])...)...)
 		require.Zero(t, code, errs)
 		var got []time.Time
 		for _, body := range waiting(t, c, "metadata") {
@@ -219,7 +233,7 @@ func TestQueueSendGoesOnWithTheSameMomentOfIssue(t *testing.T) {
 		require.Equal(t, []time.Time{time.Date(2026, 6, 21, 8, 0, 0, 0, time.UTC), at.Add(2), at.Add(3)}, got)
 	}
 	for _, wrong := range []string{"yesterday", "2201-01-01T00:00:00Z"} {
-		code, _, errs := vodctlIn(t, env, sheet, "queue", "send", "--csv", "-", "--issued-at", wrong)
+		code, _, errs := vodctlIn(t, env, full(sheet), "queue", "send", "--csv", "-", "--issued-at", wrong)
 		require.Equal(t, 2, code)
 		require.Contains(t, errs, "--issued-at")
 	}
@@ -261,7 +275,7 @@ func TestASheetInAnotherFormSaysWhatToSave(t *testing.T) {
 		utf16:                           "the file is UTF-16",
 		"id,title\nv1,\xc4\xe3\xba\xc3": "the file is not UTF-8, perhaps GBK",
 	} {
-		code, out, errs := vodctlIn(t, env, sheet, "queue", "send", "--csv", "-", "--yes")
+		code, out, errs := vodctlIn(t, env, full(sheet), "queue", "send", "--csv", "-", "--yes")
 		require.Equal(t, 1, code, sheet)
 		require.Empty(t, out)
 		require.Contains(t, errs, want)
@@ -271,21 +285,21 @@ func TestASheetInAnotherFormSaysWhatToSave(t *testing.T) {
 func TestQueueSendShowsBeforeAndAfter(t *testing.T) {
 	c, env, ids := edited(t)
 	env["METADATA_QUEUE"] = c.Env()["METADATA_QUEUE"]
-	sheet := "id,title,add\n" + ids[0] + ",Harbour,boat\n" + ids[1] + ",theirs,\n" + "nope,x,\n"
-	code, out, errs := vodctlIn(t, env, sheet, "queue", "send", "--csv", "-")
+	sheet := "id,title,add\n" + ids[0] + ",Harbour,boat\n" + ids[1] + ",theirs,\n" + "v9,x,\n"
+	code, out, errs := vodctlIn(t, env, full(sheet), "queue", "send", "--csv", "-")
 	require.Zero(t, code, errs)
 	require.Regexp(t, ids[0]+` +new +title +new +Harbour +would change`, out)
 	require.Regexp(t, ids[0]+` +new +tags +boat +would change`, out)
 	require.NotContains(t, out, ids[1], "it is so already")
-	require.Regexp(t, `nope +missing`, out)
-	require.Contains(t, out, "3 assets: 1 would change, 1 are so already, 1 missing\n3 changes for vodcurator-metadata\nnothing was done, --yes does it\n")
+	require.Regexp(t, full("v9")+` +missing`, out)
+	require.Contains(t, out, "3 assets: 1 would change, 1 is so already, 1 missing\n3 changes for vodcurator-metadata\nnothing was done, --yes does it\n")
 	require.Zero(t, c.MNS.Stats(env["METADATA_QUEUE"]))
-	code, out, errs = vodctlIn(t, env, sheet, "queue", "send", "--csv", "-", "-o", "json")
+	code, out, errs = vodctlIn(t, env, full(sheet), "queue", "send", "--csv", "-", "-o", "json")
 	require.Zero(t, code, errs)
 	require.Contains(t, out, `"before": "new",`)
 
 	// What metadata would refuse is told: an older change than the last that it wrote.
-	code, out, errs = vodctlIn(t, env, "id,title\n"+ids[0]+",Harbour\n", "queue", "send", "--csv", "-", "--issued-at", "2026-01-01T00:00:00Z")
+	code, out, errs = vodctlIn(t, env, full("id,title\n"+ids[0]+",Harbour\n"), "queue", "send", "--csv", "-", "--issued-at", "2026-01-01T00:00:00Z")
 	require.Zero(t, code, errs)
 	require.Contains(t, out, "stale")
 }

@@ -28,6 +28,7 @@ type retag struct {
 	tags, statuses               []string
 	category                     int64
 	labels, yes, quiet           bool
+	queued                       bool // the changes go to METADATA_QUEUE
 }
 
 func retagCommand(a *tool) *cobra.Command {
@@ -54,7 +55,7 @@ func retagCommand(a *tool) *cobra.Command {
 	f.StringVar(&r.ids, "ids", "", "a file with an id in each line instead of a search; - is standard input")
 	f.StringVar(&r.resume, "resume", "", "a file that remembers how far it came; the same command goes on from there")
 	f.BoolVar(&r.labels, "labels", false, "read the labels of smart tagging too: one call for each asset")
-	f.BoolVar(&r.yes, "yes", false, "write the changes")
+	f.BoolVar(&r.yes, "yes", false, "write the changes, by METADATA_QUEUE where it is set: metadata has to run the same rules, so deploy them first")
 	f.BoolVar(&r.quiet, "quiet", false, "no progress on standard error")
 	return cmd
 }
@@ -75,10 +76,15 @@ func (a *tool) retag(ctx context.Context, r retag) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errUsage, err)
 	}
-	app, err := a.boot()
+	wire := a.boot
+	if r.library != "" {
+		wire = a.look
+	}
+	app, err := wire()
 	if err != nil {
 		return err
 	}
+	r.queued = app.MetadataQueue != ""
 	rules, err := configuredRules(ctx, r.rules, app)
 	if err != nil {
 		return err
@@ -102,7 +108,7 @@ func (a *tool) retag(ctx context.Context, r retag) error {
 	if err != nil {
 		return err
 	}
-	t, err := r.tagger(app, library, rules)
+	t, err := r.tagger(ctx, app, library, rules)
 	if err != nil {
 		return err
 	}
@@ -116,19 +122,23 @@ func (a *tool) retag(ctx context.Context, r retag) error {
 		last := step.Hits[len(step.Hits)-1]
 		state.Position, state.Kind = last.Position, last.Kind
 		bar.tell(state.Diff.Seen, step.Hits[0].Created, last.Created)
-		return errors.Join(r.save(state), r.right(app, step))
+		return errors.Join(r.save(state), r.right(step))
 	})
 	bar.end()
-	return errors.Join(a.ended(r, state, runErr), a.byMetadata(app, r, rules, state.Diff.Needed))
+	return errors.Join(a.ended(r, state, runErr), a.after(app, r, t, rules, state.Diff.Needed))
 }
 
-// byMetadata says who writes changes that were sent: the writer runs its own rules, and with
-// others it keeps the tags as they are.
-func (a *tool) byMetadata(app *boot.App, r retag, rules *tagging.Rules, n int) error {
-	if !r.yes || app.MetadataQueue == "" || n == 0 {
+// after says how to take back what was written. Where it was sent it says who writes it: metadata
+// runs its own rules, and with others it keeps the tags as they are.
+func (a *tool) after(app *boot.App, r retag, t tag.Tagger, rules *tagging.Rules, n int) error {
+	if !r.yes || n == 0 {
 		return nil
 	}
-	return a.warn("the changes were sent to %s; metadata makes those that its own rules want too, so its RULES_FILE has to be these rules (version %s)", app.MetadataQueue, rules.Version)
+	if w, own := t.Writer.(writer); own {
+		return a.warn("vodctl undo %s takes them back", w.run)
+	}
+	return a.warn("%s has them; metadata writes what its own rules want too, so deploy it with RULES_FILE as these rules first (version %s); vodctl undo lists its runs and takes one back",
+		app.MetadataQueue, rules.Version)
 }
 
 // ended says what came of a backfill, and how one goes on that did not come to its end.
@@ -192,26 +202,28 @@ func (a *tool) source(ctx context.Context, app *boot.App, r retag, query video.Q
 }
 
 // tagger runs the rules, and writes by whoever is the library's writer.
-func (r retag) tagger(app *boot.App, library tag.Library, rules *tagging.Rules) (tag.Tagger, error) {
+func (r retag) tagger(ctx context.Context, app *boot.App, library tag.Library, rules *tagging.Rules) (tag.Tagger, error) {
 	t := tag.Tagger{Library: library, Rules: rules, Reach: app.Reach(), Memory: insight.Remembered(app)}
 	if r.labels {
 		t.Labels = app.VOD
 	}
-	var err error
-	switch {
-	case !r.yes:
-	case app.MetadataQueue != "":
-		t.Writer = tag.Queued{To: asking{app.Sender(), rules.Version}}
-	default:
-		t.Writer, err = newWriter(app, rules)
+	if !r.yes {
+		return t, nil
 	}
+	note := video.Asked{By: author(ctx, app), Source: "vodctl retag"}
+	if r.queued {
+		t.Writer = tag.Queued{To: asking{app.Sender(), rules.Version, note}}
+		return t, nil
+	}
+	var err error
+	t.Writer, err = newWriter(app, rules, note)
 	return t, err
 }
 
 // right says what is missing where retag writes by itself and may not.
-func (r retag) right(app *boot.App, step tag.Step) error {
+func (r retag) right(step tag.Step) error {
 	for _, one := range step.Results {
-		if r.yes && app.MetadataQueue == "" && errors.Is(one.Outcome.Err, edit.ErrNoRight) {
+		if r.yes && !r.queued && errors.Is(one.Outcome.Err, edit.ErrNoRight) {
 			return fmt.Errorf("%w: without METADATA_QUEUE retag --yes writes to VOD itself, and these credentials may not (functions/operator-policy.json leaves that to metadata): set METADATA_QUEUE, or allow vod:UpdateVideoInfos and vod:UpdateImageInfos", one.Outcome.Err)
 		}
 	}
@@ -307,7 +319,10 @@ var noun = map[string]string{"video": "video", "audio": "audio file", "image": "
 // show says what came of it: how many of which kind, then rule by rule.
 func (a *tool) show(r retag, d *tag.Diff) error {
 	verb, of := "would change", noun[r.kind]
-	if r.yes {
+	switch {
+	case r.yes && r.queued:
+		verb = "queued"
+	case r.yes:
 		verb = "changed"
 	}
 	if r.library != "" && r.kind == "video" {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -166,7 +167,7 @@ func TestExplainReadsAMediaOfTheLibrary(t *testing.T) {
 
 func TestRetagListsThenWritesThenFindsNothing(t *testing.T) {
 	c, ids := cloud(t, 250)
-	env := c.Env()
+	env, rules := c.Env(), filepath.Join(t.TempDir(), "rules.yaml")
 	delete(env, "METADATA_QUEUE")
 	code, out, errs := vodctl(t, env, "retag")
 	require.Zero(t, code, errs)
@@ -189,6 +190,16 @@ func TestRetagListsThenWritesThenFindsNothing(t *testing.T) {
 	require.Zero(t, code, errs)
 	require.Contains(t, out, "250 videos looked at, 0 changed")
 	require.Equal(t, 13, writes(c))
+	require.NotContains(t, errs, "undo", "nothing was written")
+
+	// It says how to take back what it wrote by itself.
+	require.NoError(t, os.WriteFile(rules, []byte("rules:\n  - {name: r, when: 'true', add: [every]}\n"), 0o600))
+	_, _, errs = vodctl(t, env, "retag", "--yes", "--rules", rules)
+	hint := regexp.MustCompile(`vodctl (undo retag-\S+) takes them back`).FindStringSubmatch(errs)
+	require.NotNil(t, hint, errs)
+	code, out, errs = vodctl(t, env, strings.Fields(hint[1])...)
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "250 of 250 assets to put back")
 }
 
 func TestRetagTakesASearchAListAndImages(t *testing.T) {
@@ -295,7 +306,9 @@ func TestRetagByWayOfTheQueue(t *testing.T) {
 		env["METADATA_BULK_QUEUE"] = bulk
 		code, out, errs := vodctl(t, env, "retag", "--yes")
 		require.Zero(t, code, errs)
-		require.Contains(t, out, "20 videos looked at, 20 changed")
+		require.Contains(t, out, "20 videos looked at, 20 queued")
+		require.Contains(t, errs, env["METADATA_QUEUE"]+" has them; metadata writes what its own rules want too, so deploy it with RULES_FILE as these rules first")
+		require.Contains(t, errs, "vodctl undo lists its runs")
 		require.Zero(t, writes(c))
 		people := messages(t, c, env["METADATA_QUEUE"])
 		require.Len(t, people, 1)
@@ -343,7 +356,7 @@ func TestRetagWithoutAQueueSaysWhichRightIsMissing(t *testing.T) {
 	env["METADATA_QUEUE"] = c.Env()["METADATA_QUEUE"]
 	code, out, errs := vodctl(t, env, "retag", "--yes", "--quiet")
 	require.Zero(t, code, errs)
-	require.Contains(t, out, "20 changed")
+	require.Contains(t, out, "20 queued")
 	require.Equal(t, tried, writes(c), "none beside the one that was refused")
 }
 

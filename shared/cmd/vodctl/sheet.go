@@ -16,6 +16,7 @@ import (
 	"vodcurator/events"
 	"vodcurator/shared/act/deliver"
 	"vodcurator/shared/decide/rule"
+	"vodcurator/shared/insight"
 	"vodcurator/shared/report"
 	"vodcurator/shared/video"
 )
@@ -26,10 +27,11 @@ import (
 const emptied = "(clear)"
 
 // changesOfJSON reads one message, or one on each line.
-func changesOfJSON(text []byte) ([]video.Change, error) {
+func changesOfJSON(name string, text []byte) ([]video.Change, error) {
 	m, err := events.DecodeMetadata(text)
 	if err == nil {
-		return m.Changes, deliver.Check(m.Changes, nil)
+		place := func(i int) string { return fmt.Sprintf("change %d", i+1) }
+		return sourced(name, m.Changes, place), checkSent(m.Changes, place)
 	}
 	lines := bytes.Split(bytes.TrimRight(text, "\r\n"), []byte("\n"))
 	if len(lines) < 2 {
@@ -53,8 +55,32 @@ func changesOfJSON(text []byte) ([]video.Change, error) {
 			changes, at = append(changes, c), append(at, n+1)
 		}
 	}
-	faults = append(faults, deliver.Check(changes, func(i int) string { return fmt.Sprintf("line %d", at[i]) }))
-	return changes, errors.Join(faults...)
+	place := func(i int) string { return fmt.Sprintf("line %d", at[i]) }
+	faults = append(faults, checkSent(changes, place))
+	return sourced(name, changes, place), errors.Join(faults...)
+}
+
+// sourced notes in what file and where each change stands, unless it says something else itself.
+func sourced(name string, changes []video.Change, place func(int) string) []video.Change {
+	for i := range changes {
+		if c := &changes[i]; c.Source == "" {
+			c.Source = noted(fileName(name) + " " + place(i))
+		}
+	}
+	return changes
+}
+
+// checkSent is deliver.Check, and refuses an id that VOD gives no asset: half an id would be
+// found out by the writer only, as a dead letter.
+func checkSent(changes []video.Change, place func(int) string) error {
+	faults := []error{deliver.Check(changes, place)}
+	for i, c := range changes {
+		if why := insight.NotAnID(c.ID); why != "" && c.ID != "" {
+			faults = append(faults, fmt.Errorf("%s: %w: id: %q%s: vodctl library find lists them, and vodctl edit takes an id of another form, since it reads the asset first",
+				place(i), video.ErrInvalid, string(c.ID), why))
+		}
+	}
+	return errors.Join(faults...)
 }
 
 // changeTable is a table of changes as it is read, with all its faults, each with its line.
@@ -66,30 +92,32 @@ type changeTable struct {
 	bad     map[int]bool // lines with a fault
 }
 
+func (t *changeTable) place(i int) string { return fmt.Sprintf("line %d", t.lines[i]) }
+
 func (t *changeTable) fault(line int, format string, args ...any) {
 	t.faults = append(t.faults, fmt.Errorf("line %d: %w: "+format, append([]any{line, video.ErrInvalid}, args...)...))
 	t.bad[line] = true
 }
 
 // changesOfCSV reads a table, all faults at once, each with its line.
-func changesOfCSV(text []byte) ([]video.Change, error) {
+func changesOfCSV(name string, text []byte) ([]video.Change, error) {
 	t, err := tableOf(text)
 	if err != nil {
 		return nil, err
 	}
-	t.faults = append(t.faults, deliver.Check(t.changes, func(i int) string { return fmt.Sprintf("line %d", t.lines[i]) }))
-	return t.changes, errors.Join(t.faults...)
+	t.faults = append(t.faults, checkSent(t.changes, t.place))
+	return sourced(name, t.changes, t.place), errors.Join(t.faults...)
 }
 
 // goodRows are the changes of a table without a fault, and the faults of the other rows.
-func goodRows(text []byte) (good []video.Change, faults []error, err error) {
+func goodRows(name string, text []byte) (good []video.Change, faults []error, err error) {
 	t, err := tableOf(text)
 	if err != nil {
 		return nil, nil, err
 	}
-	for i, c := range t.changes {
+	for i, c := range sourced(name, t.changes, t.place) {
 		line := t.lines[i]
-		if fault := deliver.Check([]video.Change{c}, func(int) string { return fmt.Sprintf("line %d", line) }); fault != nil {
+		if fault := deliver.Check([]video.Change{c}, func(int) string { return t.place(i) }); fault != nil {
 			t.faults = append(t.faults, fault)
 		} else if !t.bad[line] {
 			good = append(good, c)

@@ -37,7 +37,9 @@ func compactCommand(a *tool) *cobra.Command {
 				return fmt.Errorf("%w: --older %d: name 2 days or more", errUsage, older)
 			}
 			return a.withState(cmd.Context(), func(_ *boot.App, o *state.Store) error {
-				keys, err := edits.Replaced(cmd.Context(), o, time.Now().Add(-age))
+				reading := a.counting(o, " journal entries")
+				keys, err := edits.Replaced(cmd.Context(), reading, time.Now().Add(-age))
+				reading.bar.end()
 				if err != nil {
 					return err
 				}
@@ -66,7 +68,9 @@ func expireCommand(a *tool) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				keys, err := upkeep.Old(cmd.Context(), o, at)
+				looking := &walked{Objects: o, bar: a.progress(" objects looked at")}
+				keys, err := upkeep.Old(cmd.Context(), looking, at)
+				looking.bar.end()
 				if err != nil {
 					return err
 				}
@@ -99,21 +103,35 @@ func (a *tool) checkState(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		rows, found := a.rows("object", "why"), 0
-		rows.None = "No object is corrupt, missing or stray."
-		for key, err := range upkeep.Check(ctx, o, at) {
-			if key == "" {
-				return err
-			}
-			found++
-			rows.Add(flaw{key, err.Error()}, key, err)
-		}
-		err = rows.Print()
-		if found > 0 {
-			err = errors.Join(err, fmt.Errorf("%s corrupt, missing or stray; restore them from a copy, or move away what is not ours", report.Count(found, "object")))
-		}
-		return err
+		return a.checkObjects(ctx, o, at)
 	})
+}
+
+func (a *tool) checkObjects(ctx context.Context, o state.Objects, at time.Time) error {
+	// A call lists a thousand names and reads one object, so counting them first costs little.
+	there := &walked{Objects: o, bar: a.progress(" objects listed")}
+	for _, err := range there.List(ctx, "", "") {
+		if err != nil {
+			return err
+		}
+	}
+	there.bar.end()
+	checked := &walked{Objects: o, bar: a.progress(" objects checked").upTo(there.n)}
+	defer checked.bar.end()
+	rows, found := a.rows("object", "why"), 0
+	rows.None = "No object is corrupt, missing or stray."
+	for key, err := range upkeep.Check(ctx, checked, at) {
+		if key == "" {
+			return err
+		}
+		found++
+		rows.Add(flaw{key, err.Error()}, key, err)
+	}
+	err := rows.Print()
+	if found > 0 {
+		err = errors.Join(err, fmt.Errorf("%s corrupt, missing or stray; restore them from a copy, or move away what is not ours", report.Count(found, "object")))
+	}
+	return err
 }
 
 // expiry is what a command wants to take away.
@@ -123,10 +141,13 @@ type expiry struct {
 
 func (a *tool) remove(ctx context.Context, o *state.Store, r expiry, yes bool) error {
 	if yes {
-		for _, key := range r.Remove {
+		bar := a.progress(" objects removed").upTo(len(r.Remove))
+		defer bar.end()
+		for i, key := range r.Remove {
 			if err := state.Remove(ctx, o, key); err != nil {
 				return err
 			}
+			bar.count(i + 1)
 		}
 	}
 	rows := a.rows("object")

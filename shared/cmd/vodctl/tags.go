@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -47,7 +48,11 @@ type taggedLine struct {
 }
 
 func (a *tool) listTags(ctx context.Context, s inspected) error {
-	app, err := a.boot()
+	wire := a.boot
+	if s.file != "" {
+		wire = a.look
+	}
+	app, err := wire()
 	if err != nil {
 		return err
 	}
@@ -101,6 +106,7 @@ func tagsRename(a *tool) *cobra.Command {
 		Short: "Give a tag another name everywhere; lists what would change unless --yes is given",
 		Long:  "Give a tag another name everywhere. A name that assets have already is refused: vodctl tags\nmerge makes one tag of two." + tagsLong,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			b.source = cmd.CommandPath() + " " + strings.Join(args, " ")
 			return a.changeTags(cmd.Context(), args[:1], args[1], true, b)
 		},
 	}
@@ -119,6 +125,7 @@ func tagsMerge(a *tool) *cobra.Command {
 			if into == "" {
 				return fmt.Errorf("%w: --into names the tag that stays", errUsage)
 			}
+			b.source = cmd.CommandPath() + " " + strings.Join(args, " ") + " --into " + into
 			return a.changeTags(cmd.Context(), args, into, false, b)
 		},
 	}
@@ -134,6 +141,7 @@ func tagsRemove(a *tool) *cobra.Command {
 		Short: "Take tags from every asset; lists what would change unless --yes is given",
 		Long:  "Take tags from every asset." + tagsLong,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			b.source = cmd.CommandPath() + " " + strings.Join(args, " ")
 			return a.changeTags(cmd.Context(), args, "", false, b)
 		},
 	}
@@ -167,7 +175,8 @@ func (a *tool) changeTags(ctx context.Context, from []string, into string, renam
 			return fmt.Errorf("%s has the tag %q already, so both would be one: vodctl tags merge %s --into %s does that", id.ID, into, insight.Quoted(from[0]), insight.Quoted(into))
 		}
 	}
-	seen := map[video.ID]bool{}
+	seen, bar := map[video.ID]bool{}, a.progress(" assets found")
+	defer bar.end()
 	for _, tag := range from {
 		hits := 0
 		for c, err := range tagged(ctx, app, tag) {
@@ -178,6 +187,7 @@ func (a *tool) changeTags(ctx context.Context, from []string, into string, renam
 				seen[c.ID] = true
 				c.Tags = wanted.Tags
 				b.changes = append(b.changes, c)
+				bar.tell(len(seen), time.Time{}, time.Time{})
 			}
 		}
 		if hits == 0 {

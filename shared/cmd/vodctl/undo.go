@@ -16,12 +16,14 @@ import (
 	"vodcurator/shared/boot"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
+	"vodcurator/shared/state/edits"
 	"vodcurator/shared/video"
 )
 
 func undoCommand(a *tool) *cobra.Command {
 	var yes bool
 	var issued string
+	var release int
 	cmd := &cobra.Command{
 		Annotations: inRows,
 		Use:         "undo [RUN]",
@@ -29,7 +31,10 @@ func undoCommand(a *tool) *cobra.Command {
 		Long: `Take metadata changes back: those of a run of the writer, or with --issued-at those that one
 vodctl edit, tags or queue send has sent, which say that moment. A field goes back only where
 it still is as it was written then. What cannot be put back is said before anything is done,
-and the command ends with 1 then, as it does when something was not put back.`,
+and the command ends with 1 then, as it does when something was not put back.
+
+Where assets would lose a tag or category that holds them, or the tag that keeps rules off,
+nothing is put back unless --release-holds says how many they are.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			batch := edit.Batch{Run: strings.Join(args, "")}
@@ -44,12 +49,13 @@ and the command ends with 1 then, as it does when something was not put back.`,
 				if batch == (edit.Batch{}) {
 					return a.listRuns(cmd.Context(), o)
 				}
-				return a.undo(cmd.Context(), app, o, batch, yes)
+				return a.undo(cmd.Context(), app, o, batch, yes, release)
 			})
 		},
 	}
 	cmd.Flags().StringVar(&issued, "issued-at", "", "what was issued in the millisecond from this moment on, as sending commands say it")
 	cmd.Flags().BoolVar(&yes, "yes", false, "do it; without, it is only listed")
+	releaseFlag(cmd, &release)
 	return cmd
 }
 
@@ -88,7 +94,7 @@ func counts(of map[string]int) string {
 	return strings.Join(names, ", ")
 }
 
-func (a *tool) undo(ctx context.Context, app *boot.App, o *state.Store, batch edit.Batch, yes bool) error {
+func (a *tool) undo(ctx context.Context, app *boot.App, o *state.Store, batch edit.Batch, yes bool, release int) error {
 	journal := a.counting(o, " journal entries")
 	reversals, err := edit.Undo(ctx, app.VOD, journal, batch, time.Now())
 	journal.bar.end()
@@ -102,12 +108,16 @@ func (a *tool) undo(ctx context.Context, app *boot.App, o *state.Store, batch ed
 			changes, of = append(changes, r.Change), append(of, i)
 		}
 	}
+	if err := a.mayUndo(ctx, app, changes, yes, release); err != nil {
+		return err
+	}
 	failed := 0
 	var sending error
 	if yes && len(changes) > 0 {
+		sign(ctx, app, "vodctl undo of "+batch.String(), changes)
 		var outcomes []video.Outcome
 		// Some may be sent although others are not: each has its own outcome then.
-		if outcomes, sending = carryOut(ctx, app, o, changes); len(outcomes) != len(changes) {
+		if outcomes, sending = a.carryOut(ctx, app, o, changes); len(outcomes) != len(changes) {
 			return sending
 		}
 		for n, i := range of {
@@ -129,6 +139,20 @@ func (a *tool) undo(ctx context.Context, app *boot.App, o *state.Store, batch ed
 	return err
 }
 
+// mayUndo refuses to take away what protects an asset, as when a hold is all that was written.
+func (a *tool) mayUndo(ctx context.Context, app *boot.App, changes []video.Change, yes bool, release int) error {
+	of := slices.DeleteFunc(slices.Clone(changes), func(c video.Change) bool { return c.Tags.Set == nil && c.Set.Category == nil })
+	all, err := a.preview(ctx, app, of)
+	if err != nil {
+		return err
+	}
+	lost, err := losing(ctx, app, all)
+	if err != nil {
+		return err
+	}
+	return a.mayRelease(yes, release, lost)
+}
+
 // lasting counts the assets of which something cannot be put back.
 func lasting(reversals []edit.Reversal) (n int) {
 	for _, r := range reversals {
@@ -147,41 +171,21 @@ func settleReversal(r *edit.Reversal, o video.Outcome) (failed bool) {
 	return o.Result != video.Done && o.Result != video.Unchanged
 }
 
-// counted tells how many objects were read: a journal that is never compacted is long.
-type counted struct {
-	state.Objects
-	bar *progress
-	n   int
-}
-
-// counting counts what is read, for work that reads much.
-func (a *tool) counting(o state.Objects, of string) *counted {
-	return &counted{Objects: o, bar: a.progress(of)}
-}
-
-// Read is state.Objects.Read.
-func (c *counted) Read(ctx context.Context, key string) ([]byte, error) {
-	body, err := c.Objects.Read(ctx, key)
-	c.n++
-	c.bar.tell(c.n, time.Time{}, time.Time{})
-	return body, err
-}
-
 // carryOut hands the changes to whoever is the library's writer: the metadata
 // queue, or this process when there is none.
-func carryOut(ctx context.Context, app *boot.App, o *state.Store, changes []video.Change) ([]video.Outcome, error) {
+func (a *tool) carryOut(ctx context.Context, app *boot.App, o *state.Store, changes []video.Change) ([]video.Outcome, error) {
 	if app.MetadataQueue != "" {
-		return app.Sender().Send(ctx, changes)
+		return a.telling(app.Sender().Send)(ctx, changes)
 	}
 	e, err := edit.New(edit.Config{Library: app.VOD, State: o, Log: app.Log})
 	if err != nil {
 		return nil, err
 	}
-	return e.Edit(ctx, "undo-"+time.Now().UTC().Format("20060102T150405Z"), changes)
+	return e.Edit(ctx, "vodctl-"+time.Now().UTC().Format("20060102T150405.000000000Z"), changes)
 }
 
 func (a *tool) printReversals(reversals []edit.Reversal, changes int, yes bool, queue string) error {
-	rows := a.rows("asset", "outcome", "puts back", "reason")
+	rows := a.rows("asset", "outcome", "puts back", "asked by", "in", "reason")
 	for _, r := range reversals {
 		result := string(r.Outcome.Result)
 		switch {
@@ -191,9 +195,29 @@ func (a *tool) printReversals(reversals []edit.Reversal, changes int, yes bool, 
 		case queue != "" && r.Outcome.Result == video.Done:
 			result = "sent to the queue"
 		}
-		rows.Add(r, cmp.Or(r.Change.ID, r.Outcome.ID), result, puts(r.Change), r.Outcome.Reason)
+		rows.Add(r, cmp.Or(r.Change.ID, r.Outcome.ID), result, puts(r.Change), askers(r.Asked), sources(r.Asked), r.Outcome.Reason)
 	}
 	return errors.Join(rows.Print(), a.say("\n%d of %s to put back\n", changes, report.Count(len(reversals), "asset")))
+}
+
+// askers are those who had asked for something, by their own notes.
+func askers(all []edits.Asked) string {
+	return each(all, func(a edits.Asked) string { return a.By })
+}
+
+// sources are where it stood, likewise.
+func sources(all []edits.Asked) string {
+	return each(all, func(a edits.Asked) string { return a.Source })
+}
+
+func each(all []edits.Asked, text func(edits.Asked) string) string {
+	var texts []string
+	for _, a := range all {
+		if t := text(a); t != "" && !slices.Contains(texts, t) {
+			texts = append(texts, t)
+		}
+	}
+	return strings.Join(texts, "; ")
 }
 
 // puts says in a few words what a change sets.

@@ -9,10 +9,12 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -177,4 +179,60 @@ func TestStateCompactsAndExpiresOnlyWhatIsOldAndOnlyWhenTold(t *testing.T) {
 	require.FileExists(t, filepath.Join(dir, "edits/000000000003"))
 	code, _, errs = vodctl(t, env, "state", "compact", "--older", "1")
 	require.Equal(t, 2, code, errs)
+}
+
+// Whose changes a batch holds is shown before it is taken back. It is a note: text from outside.
+func TestUndoShowsWhoHadAskedAndWhere(t *testing.T) {
+	c, env, ids := shelf(t, fakevod.Asset{Kind: "video", Title: "a"}, fakevod.Asset{Kind: "video", Title: "b"}, fakevod.Asset{Kind: "video", Title: "c"})
+	table := file(t, "titles.csv", "id,title\n"+ids["a"]+",New\n,\n"+ids["b"]+",New\n")
+	at := func(args ...string) string {
+		return moment.FindStringSubmatch(must(vodctl(t, env, append(args, "--yes")...))(t))[1]
+	}
+	arn := `acs:ram::\d+:\S+`
+	shows := func(issued string, want ...string) {
+		t.Helper()
+		code, out, errs := vodctl(t, env, "undo", "--issued-at", issued)
+		require.Zero(t, code, errs)
+		for _, line := range want {
+			require.Regexp(t, line, out)
+		}
+	}
+	edited := at("edit", "--csv", table)
+	shows(edited, ids["a"]+` .*title "a" +`+arn+` +titles.csv line 2\n`, ids["b"]+` .*title "b" +`+arn+` +titles.csv line 4\n`)
+	shows(at("edit", `title == "c"`, "--add", "x"), arn+` +vodctl edit title == "c"\n`)
+	shows(at("tags", "rename", "x", "y"), arn+` +vodctl tags rename x y\n`)
+	_, out, _ := vodctl(t, env, "undo", "--issued-at", edited, "-o", "json")
+	require.Regexp(t, `"source": "titles.csv line 2"`, out)
+	_, out, _ = vodctl(t, env, "history", ids["a"])
+	require.Regexp(t, `changed +people .*title "New", was "a"; asked for by `+arn+` in titles.csv line 2\n`, out)
+	code, _, errs := vodctl(t, env, "undo", "--issued-at", edited, "--yes")
+	require.Zero(t, code, errs)
+	require.Equal(t, "a b", titles(c, []string{ids["a"], ids["b"]}))
+	_, out, _ = vodctl(t, env, "undo", "-o", "json")
+	runs := regexp.MustCompile(`"run": "(vodctl-[^"]+)"`).FindAllStringSubmatch(out, -1)
+	require.Len(t, runs, 4, "each has a name of its own")
+	_, out, _ = vodctl(t, env, "undo", runs[3][1])
+	require.Contains(t, out, "vodctl undo of what was issued at "+edited)
+
+	// By the queue too, with what a sender says of itself left as it is.
+	env["METADATA_QUEUE"] = c.Env()["METADATA_QUEUE"]
+	text := `[{"VideoId":"` + ids["a"] + `","Title":"x"}]` + "\n" + `{"v":1,"changes":[{"id":"` + ids["b"] + `","set":{"title":"x"},"by":"\u001b[2Jmallory"}]}`
+	code, _, errs = vodctl(t, env, "queue", "send", "--yes", file(t, "all.jsonl", text))
+	require.Zero(t, code, errs)
+	env["METADATA_BULK_QUEUE"] = c.Env()["METADATA_BULK_QUEUE"]
+	code, _, errs = vodctl(t, env, "retag", "--yes", "--rules", file(t, "rules.yaml", "rules:\n  - {name: r, when: 'true', add: [every]}\n"))
+	require.Zero(t, code, errs)
+	all := messages(t, c, env["METADATA_QUEUE"])
+	require.Len(t, all, 3)
+	require.True(t, all[2].Bulk)
+	require.Regexp(t, arn, all[0].Changes[0].By)
+	require.Equal(t, "all.jsonl line 1", all[0].Changes[0].Source)
+	require.Equal(t, "\x1b[2Jmallory", all[1].Changes[0].By)
+	bulk := messages(t, c, env["METADATA_BULK_QUEUE"])
+	require.Equal(t, "vodctl retag", bulk[0].Retag[0].Source)
+	require.Regexp(t, arn, bulk[0].Retag[0].By)
+
+	long := noted(strings.Repeat("é", 300) + "\xff")
+	require.LessOrEqual(t, len(long), video.MaxAsked)
+	require.True(t, utf8.ValidString(long))
 }

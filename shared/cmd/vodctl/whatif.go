@@ -133,7 +133,7 @@ func (a *tool) policyOf(ctx context.Context, name string) (*retention.Policy, er
 		}
 		return retention.Parse(name, text)
 	}
-	app, err := a.boot()
+	app, err := a.look()
 	if err != nil {
 		return nil, err
 	}

@@ -152,6 +152,9 @@ func TestAStampIsOfWhatAChangeSays(t *testing.T) {
 	require.Negative(t, editing.StampOf(c).Compare(editing.StampOf(later)))
 	written := c // with lists that a producer wrote although they are empty
 	written.Tags = video.TagEdit{Add: []string{}, Remove: []string{}}
+	asked := c
+	asked.Asked = video.Asked{By: "anna", Source: "a.csv line 3"}
+	require.Equal(t, editing.StampOf(c), editing.StampOf(asked), "a note makes no other change of it")
 	require.Equal(t, editing.StampOf(c), editing.StampOf(written), "a message that goes round leaves them out")
 	elsewhere := c
 	elsewhere.IfUnmodifiedSince = c.IfUnmodifiedSince.In(shanghai)

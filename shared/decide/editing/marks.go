@@ -35,6 +35,7 @@ type Stamp struct {
 func StampOf(c video.Change) Stamp {
 	at := c.IssuedAt.UTC()
 	c.IssuedAt, c.IfUnmodifiedSince = time.Time{}, c.IfUnmodifiedSince.UTC()
+	c.Asked = video.Asked{} // whoever asks for it, it is the same change
 	text, err := json.Marshal(c)
 	if err != nil { // a moment beyond the year 9999: Check refuses it, and nothing is put in order by it
 		text = []byte(string(c.ID) + err.Error())

@@ -449,12 +449,20 @@ func (v Verdict) prints(m video.Media) map[string]string {
 	return nil
 }
 
-// days words a duration in days, as policies do.
+// days words a duration in days, as policies do, and a shorter one as reports do.
 func days(d time.Duration) string {
-	if d < 24*time.Hour {
-		return d.Round(time.Minute).String()
+	if d >= 24*time.Hour {
+		return strconv.Itoa(int(d/(24*time.Hour))) + "d"
 	}
-	return strconv.Itoa(int(d/(24*time.Hour))) + "d"
+	minutes := int(d / time.Minute) // rounded down, as days are
+	switch h, m := minutes/60, minutes%60; {
+	case h == 0:
+		return fmt.Sprintf("%d min", m)
+	case m == 0:
+		return fmt.Sprintf("%d h", h)
+	default:
+		return fmt.Sprintf("%d h %02d min", h, m)
+	}
 }
 
 func within(k keepRule, age time.Duration) string {

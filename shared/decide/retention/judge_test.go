@@ -256,9 +256,13 @@ func TestReasonsNameTheirValues(t *testing.T) {
 	v = policy(t, anyOld+"{video: true}").Judge(m, retention.Inputs{Now: now})
 	require.Equal(t, "1d since upload, limit 30d", v.Keeps[0].Reason)
 	require.Equal(t, now.AddDate(0, 0, 29), v.Keeps[0].Due)
-	m.Created = now.Add(-23 * time.Hour)
-	v = policy(t, anyOld+"{video: true}").Judge(m, retention.Inputs{Now: now})
-	require.Equal(t, "23h0m0s since upload, limit 30d", v.Keeps[0].Reason)
+	for want, age := range map[string]time.Duration{
+		"23 h": 23 * time.Hour, "23 h 59 min": 24*time.Hour - time.Second, "17 h 05 min": 17*time.Hour + 5*time.Minute, "1 h": time.Hour, "59 min": time.Hour - time.Minute,
+	} {
+		m.Created = now.Add(-age)
+		v = policy(t, anyOld+"{video: true}").Judge(m, retention.Inputs{Now: now})
+		require.Equal(t, want+" since upload, limit 30d", v.Keeps[0].Reason)
+	}
 	v = policy(t, "rules:\n  - {name: r, unsafe: true, select: '\"temp\" in tags', remove: {video: true}}").Judge(m, retention.Inputs{Now: now})
 	require.Equal(t, "no age limit", v.Items[0].Reason)
 }

@@ -43,6 +43,13 @@ type EditedMedia struct {
 	Doubt         bool      `json:"-"`
 	// Rules is what is remembered of the asset once the write has succeeded; nil: as before.
 	Rules *tagging.Memory `json:"rules,omitempty"`
+	Asked []Asked         `json:"asked,omitempty"` // the notes of what was taken
+}
+
+// Asked is the note of a change or, without a moment, of a run of the rules.
+type Asked struct {
+	At time.Time `json:"at,omitzero"` // when it was issued
+	video.Asked
 }
 
 // Key is the media's key.
@@ -157,8 +164,9 @@ func (f Floor) settled(done bool) *Floor {
 }
 
 type entryValues struct {
-	Set Values `json:"set,omitzero"`
-	Old Values `json:"old,omitzero"`
+	Set   Values  `json:"set,omitzero"`
+	Old   Values  `json:"old,omitzero"`
+	Asked []Asked `json:"asked,omitempty"`
 }
 
 // entryLine is a line that was not decoded yet.
@@ -175,7 +183,7 @@ func (e Entry) lines() ([]entryLine, error) {
 		if err != nil {
 			return nil, err
 		}
-		values, err := json.Marshal(entryValues{m.Set, m.Old})
+		values, err := json.Marshal(entryValues{m.Set, m.Old, m.Asked})
 		if err != nil {
 			return nil, err
 		}
@@ -256,7 +264,7 @@ func decodeEntry(key string, body []byte) (Entry, error) {
 		}
 		e.Media = append(e.Media, EditedMedia{
 			ID: l.key.ID, Image: l.key.Image, Set: values.Set, Old: values.Old,
-			Marks: marks.Marks, Void: marks.Void, Moved: marks.Moved, Rules: marks.Rules,
+			Marks: marks.Marks, Void: marks.Void, Moved: marks.Moved, Rules: marks.Rules, Asked: values.Asked,
 		})
 	}
 	return e, nil

@@ -125,7 +125,7 @@ func (p *Patient) gatherPlans(ctx context.Context, s *Samples) error {
 		s.add("plan_bytes", float64(latest.Bytes), name)
 		s.add("plan_over_guards", float64(len(latest.Over)), name)
 	}
-	last, err := p.lastSweep(ctx, store, now)
+	last, _, err := state.LatestSweep(ctx, store, now)
 	if err == nil && !last.IsZero() {
 		s.add("sweep_age_seconds", now.Sub(last).Truncate(time.Second).Seconds())
 	}

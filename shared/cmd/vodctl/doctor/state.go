@@ -177,8 +177,8 @@ func plans(ctx context.Context, p *Patient, s *state.Store, now time.Time) []Fin
 // sweepsLate is how old the latest sweep may be: one begins each hour.
 const sweepsLate = 3 * time.Hour
 
-func sweep(ctx context.Context, p *Patient, s *state.Store, now time.Time) []Finding {
-	last, err := p.lastSweep(ctx, s, now)
+func sweep(ctx context.Context, _ *Patient, s *state.Store, now time.Time) []Finding {
+	last, _, err := state.LatestSweep(ctx, s, now)
 	if err != nil {
 		return []Finding{unread(err)}
 	}
@@ -190,18 +190,4 @@ func sweep(ctx context.Context, p *Patient, s *state.Store, now time.Time) []Fin
 		return []Finding{fault(look, "the latest was %s ago", ago(now.Sub(last)))}
 	}
 	return []Finding{ok("the latest was %s ago", ago(now.Sub(last)))}
-}
-
-// lastSweep is when the latest sweep began, of any kind; zero: none in the week before now.
-func (p *Patient) lastSweep(ctx context.Context, s *state.Store, now time.Time) (last time.Time, err error) {
-	for _, kind := range []video.Kind{video.KindVideo, video.KindAudio, video.KindImage} {
-		one, found, err := state.LastSwept(ctx, s, kind, now)
-		if err != nil {
-			return last, err
-		}
-		if found && one.At.After(last) {
-			last = one.At
-		}
-	}
-	return last, nil
 }
