@@ -41,9 +41,10 @@ var rooms = []struct {
 	{"shared/boot/night", []string{"shared/video", "events", "shared/decide/...", "shared/act/...", "shared/report", "shared/state/...", "shared/boot"}},
 	{"shared/boot", []string{"shared/video", "events", "shared/decide/...", "shared/act/...", "shared/report", "shared/vod", "shared/queue", "shared/state/..."}},
 	{"functions/...", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report/...", "shared/boot/..."}},
-	{"shared/cmd/vodctl", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report/...", "shared/boot/...", "shared/state/...", "shared/vod", "shared/queue", "shared/manifest", "shared/account", "functions", "shared/cmd/vodctl/doctor"}},
-	{"shared/cmd/vodctl/doctor", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report", "shared/boot/...", "shared/state/...", "shared/vod", "shared/queue", "shared/manifest", "shared/account", "functions"}},
-	{"shared/console", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report/...", "shared/boot/...", "shared/state/...", "shared/vod", "shared/queue"}},
+	{"shared/cmd/vodctl", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report/...", "shared/boot/...", "shared/state/...", "shared/vod", "shared/queue", "shared/insight", "shared/manifest", "shared/account", "functions", "shared/cmd/vodctl/doctor"}},
+	{"shared/cmd/vodctl/doctor", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report", "shared/boot/...", "shared/state/...", "shared/vod", "shared/queue", "shared/insight", "shared/manifest", "shared/account", "functions"}},
+	{"shared/insight", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report/...", "shared/boot/...", "shared/state/...", "shared/vod", "shared/queue"}},
+	{"shared/console", []string{"events", "shared/video", "shared/decide/...", "shared/act/...", "shared/report/...", "shared/boot/...", "shared/state/...", "shared/vod", "shared/queue", "shared/insight"}},
 	{"shared/localcloud/...", []string{"shared/localcloud/...", "shared/video", "shared/manifest"}},
 	{"shared/cmd/local", []string{"shared/localcloud/...", "shared/console", "shared/report/...", "events", "shared/video", "shared/vod", "shared/queue", "shared/state/..."}},
 }
@@ -64,7 +65,7 @@ var owners = map[string][]string{
 	"github.com/spf13/cobra":                       {"shared/cmd/vodctl", "shared/cmd/local"},
 	"github.com/spf13/pflag":                       {"shared/cmd/vodctl"},
 	"github.com/mattn/go-runewidth":                {"shared/report"},
-	"github.com/go-analyze/charts":                 {"shared/cmd/vodctl"}, // draws what-if; no function links it
+	"github.com/go-analyze/charts":                 {"shared/insight"}, // draws what-if; no function links it
 	"golang.org/x/sync":                            {"shared/vod", "shared/state/...", "shared/act/...", "functions/...", "shared/cmd/vodctl"},
 	"golang.org/x/term":                            {"shared/report", "shared/cmd/vodctl", "shared/cmd/local"},
 	"github.com/stretchr/testify":                  nil,

@@ -69,3 +69,11 @@ func Duration(d time.Duration) string {
 	}
 	return fmt.Sprintf("%d d %d h", d/day, int((d % day).Hours()))
 }
+
+// Beside is a note in brackets; empty: there is none.
+func Beside(note string) string {
+	if note == "" {
+		return ""
+	}
+	return " (" + note + ")"
+}

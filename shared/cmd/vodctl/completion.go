@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vodcurator/shared/boot"
+	"vodcurator/shared/insight"
 	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
@@ -77,10 +78,10 @@ func (a *tool) words(read func(ctx context.Context, app *boot.App) []string) cob
 
 // planWords are the plans of the last days, the newest last. Plans are named by their time.
 func planWords(ctx context.Context, app *boot.App) (words []string) {
-	if app.State == nil || absent(app) {
+	if app.State == nil || insight.Absent(app) {
 		return nil
 	}
-	for id, err := range removal.Plans(ctx, app.State, time.Now().Add(-plansShown)) {
+	for id, err := range removal.Plans(ctx, app.State, time.Now().Add(-insight.PlansShown)) {
 		if err != nil {
 			return nil
 		}

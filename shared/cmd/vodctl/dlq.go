@@ -1,22 +1,16 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"vodcurator/shared/act/deliver"
 	"vodcurator/shared/boot"
+	"vodcurator/shared/insight"
 	"vodcurator/shared/report"
 	"vodcurator/shared/video"
 )
@@ -39,16 +33,12 @@ func (a *tool) bootDLQ(ctx context.Context, more ...string) (*boot.App, letters,
 	if err != nil {
 		return nil, letters{}, err
 	}
-	at, err := app.Clock(ctx)
-	all := letters{ahead: time.Until(at).Round(time.Second)}
-	all.DeadLetters = deliver.DeadLetters{Queue: app.Queue, Name: app.DeadLetterQueue, Progress: func(of string) (func(int), func()) {
-		bar := a.progress(of)
-		return func(n int) { bar.tell(n, time.Time{}, time.Time{}) }, bar.end
-	}}
-	if app.State != nil { // a nil *State in an interface would not be nil
-		all.Objects = app.State
+	all, err := insight.DeadLetters(app, a.hears())
+	if err != nil {
+		return nil, letters{}, err
 	}
-	return app, all, err
+	at, err := app.Clock(ctx)
+	return app, letters{all, time.Until(at).Round(time.Second)}, err
 }
 
 // at is a filter by the clock of the queues.
@@ -59,6 +49,18 @@ func (q letters) at(f deliver.Filter) deliver.Filter {
 		}
 	}
 	return f
+}
+
+// dated are dead letters by the clock of the library.
+func (q letters) dated(all ...insight.DeadLetter) []insight.DeadLetter {
+	for i := range all {
+		for _, t := range []*time.Time{&all[i].Since, &all[i].FirstSeen} {
+			if !t.IsZero() {
+				*t = t.Add(q.ahead)
+			}
+		}
+	}
+	return all
 }
 
 // filterFlags are those of commands that select dead letters.
@@ -100,42 +102,7 @@ func (f *filterFlags) parse() error {
 	return nil
 }
 
-// shown is a dead letter as it is printed.
-type shown struct {
-	ID        string    `json:"id"` // in the dead-letter queue
-	Since     time.Time `json:"since"`
-	FirstSeen time.Time `json:"firstSeen,omitzero"`
-	Attempts  int       `json:"attempts"`
-	Reason    string    `json:"reason"`
-	Ref       string    `json:"ref,omitempty"`
-	Body      string    `json:"body"`
-	Base64    []byte    `json:"bodyBase64,omitempty"` // instead of body, when it is no text
-	// Content is a body that is JSON, as a value and not as a text; only of one that is shown.
-	Content json.RawMessage `json:"content,omitempty"`
-	Action  string          `json:"action,omitempty"`
-}
-
-func (q letters) show(l deliver.DeadLetter) shown {
-	s := shown{ID: l.Taken.ID, Since: l.Taken.Enqueued.Add(q.ahead), FirstSeen: l.FirstSeen.Add(q.ahead), Attempts: l.Attempts, Reason: l.Reason, Ref: l.Ref}
-	if utf8.Valid(l.Body) {
-		s.Body = string(l.Body)
-	} else {
-		s.Base64 = l.Body
-	}
-	return s
-}
-
-// showSeen is show for those about which something is done; never nil.
-func (q letters) showSeen(all []deliver.Seen) []shown {
-	out := make([]shown, len(all))
-	for i, l := range all {
-		out[i] = q.show(l.DeadLetter)
-		out[i].Action = l.Action
-	}
-	return out
-}
-
-func (a *tool) printLetters(all []shown, action bool) error {
+func (a *tool) printLetters(all []insight.DeadLetter, action bool) error {
 	if a.json() {
 		return a.printJSON(all)
 	}
@@ -171,14 +138,8 @@ func dlqList(a *tool) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			all := []shown{}
-			_, err = letters.Each(cmd.Context(), letters.at(f.Filter), func(batch []deliver.DeadLetter) ([]string, error) {
-				for _, l := range batch {
-					all = append(all, letters.show(l))
-				}
-				return nil, nil
-			})
-			return errors.Join(a.printLetters(all, false), err)
+			all, err := insight.ListDead(cmd.Context(), letters.DeadLetters, letters.at(f.Filter))
+			return errors.Join(a.printLetters(letters.dated(all...), false), err)
 		},
 	}
 	f.add(cmd, "reason")
@@ -196,84 +157,30 @@ func dlqShow(a *tool) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return letters.Find(cmd.Context(), args[0], wait, func(l deliver.DeadLetter) (bool, error) {
-				return false, a.printLetter(cmd.Context(), letters, l)
-			})
+			one, err := insight.ShowDead(cmd.Context(), letters.DeadLetters, args[0], wait)
+			if one.ID != "" { // it was found, also where it could not be given back
+				err = errors.Join(a.printLetter(letters.dated(one)[0]), err)
+			}
+			return err
 		},
 	}
 	waitFlag(cmd, &wait)
 	return cmd
 }
 
-func (a *tool) printLetter(ctx context.Context, q letters, l deliver.DeadLetter) error {
-	body, key, err := q.Body(ctx, l)
-	if l.Ref = key; err == nil {
-		l.Body = body
-	}
+func (a *tool) printLetter(l insight.DeadLetter) error {
 	if a.json() {
-		one := q.show(l)
-		if json.Valid(l.Body) {
-			one.Content = l.Body
-		}
-		return a.printJSON(one)
+		return a.printJSON(l)
 	}
-	text := bodyText(l.Body) + inside(l.Body)
-	if err != nil {
-		text = video.VisibleLines(err.Error())
-	}
-	err = a.say("id          %s\nsince       %s\nfirst seen  %s\ntries       %d\nreason      %s\n",
-		l.Taken.ID, a.when(l.Taken.Enqueued.Add(q.ahead)), a.when(l.FirstSeen.Add(q.ahead)), l.Attempts, l.Reason)
-	if err == nil && key != "" {
-		err = a.say("body        under STATE at %s\n", key)
+	err := a.say("id          %s\nsince       %s\nfirst seen  %s\ntries       %d\nreason      %s\n",
+		l.ID, a.when(l.Since), a.when(l.FirstSeen), l.Attempts, l.Reason)
+	if err == nil && l.Ref != "" {
+		err = a.say("body        under STATE at %s\n", l.Ref)
 	}
 	if err == nil {
-		_, err = fmt.Fprintf(a.out, "\n%s\n", text) // of several lines
+		_, err = fmt.Fprintf(a.out, "\n%s\n", l.Text()) // of several lines
 	}
 	return err
-}
-
-func bodyText(body []byte) string {
-	var pretty bytes.Buffer
-	switch {
-	case json.Indent(&pretty, body, "", "  ") == nil:
-		return video.VisibleJSON(pretty.String())
-	case utf8.Valid(body):
-		return fmt.Sprintf("%q", body) // quoted: it may hold anything
-	}
-	return fmt.Sprintf("% x", body)
-}
-
-// inside is the JSON that texts of a body hold, as VOD's Extend and the message of its sender do:
-// each below its name.
-func inside(body []byte) string {
-	var whole any
-	if json.Unmarshal(body, &whole) != nil {
-		return ""
-	}
-	var out strings.Builder
-	var walk func(name string, v any)
-	walk = func(name string, v any) {
-		switch v := v.(type) {
-		case map[string]any:
-			for _, key := range slices.Sorted(maps.Keys(v)) {
-				walk(strings.TrimPrefix(name+"."+key, "."), v[key])
-			}
-		case []any:
-			for i, one := range v {
-				walk(fmt.Sprintf("%s[%d]", name, i), one)
-			}
-		case string:
-			text := []byte(v)
-			if plain, err := base64.StdEncoding.DecodeString(v); err == nil {
-				text = plain
-			}
-			if text = bytes.TrimSpace(text); len(text) > 1 && (text[0] == '{' || text[0] == '[') && json.Valid(text) {
-				fmt.Fprintf(&out, "\n\n%s holds\n%s", video.Visible(name), bodyText(text))
-			}
-		}
-	}
-	walk("", whole)
-	return out.String()
 }
 
 func dlqEdit(a *tool) *cobra.Command {

@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vodcurator/events"
+	"vodcurator/shared/insight"
 	"vodcurator/shared/localcloud"
 	"vodcurator/shared/localcloud/fakemns"
 	"vodcurator/shared/video"
@@ -113,7 +114,7 @@ func TestDeadLettersAreDatedByTheClockOfTheLibrary(t *testing.T) {
 type redriven struct {
 	Yes        bool
 	Back, Left int
-	Letters    []shown
+	Letters    []insight.DeadLetter
 }
 
 func decode[T any](t *testing.T, out string) (v T) {
@@ -131,7 +132,7 @@ func TestDLQListShowsEveryLetterAndLeavesIt(t *testing.T) {
 	code, out, errs := vodctl(t, env, "dlq", "list", "-o", "json", "--wait", "0")
 	require.Zero(t, code, errs)
 	var got []string
-	for _, l := range decode[[]shown](t, out) {
+	for _, l := range decode[[]insight.DeadLetter](t, out) {
 		got = append(got, l.ID)
 		require.Equal(t, "not UTF-8", l.Reason)
 	}
@@ -168,7 +169,7 @@ func TestDLQListFilters(t *testing.T) {
 			for _, i := range tc.want {
 				want = append(want, ids[i])
 			}
-			for _, l := range decode[[]shown](t, out) {
+			for _, l := range decode[[]insight.DeadLetter](t, out) {
 				got = append(got, l.ID)
 			}
 			require.ElementsMatch(t, want, got)
@@ -184,7 +185,7 @@ func TestDLQShowKeepsEveryByteOfTheBody(t *testing.T) {
 	id := bury(t, c, events.DeadLetter{Body: []byte("\x00\xff"), Reason: "not UTF-8", Attempts: 2, FirstSeen: time.Date(2026, 6, 21, 8, 0, 0, 0, time.UTC)})[0]
 	code, out, errs := vodctl(t, env, "dlq", "show", id, "-o", "json", "--wait", "0")
 	require.Zero(t, code, errs)
-	require.Equal(t, []byte("\x00\xff"), decode[shown](t, out).Base64)
+	require.Equal(t, []byte("\x00\xff"), decode[insight.DeadLetter](t, out).Base64)
 	code, out, errs = vodctl(t, env, "dlq", "show", id, "--wait", "1s")
 	require.Zero(t, code, errs)
 	require.Contains(t, out, "00 ff")
@@ -426,7 +427,7 @@ func TestDLQShowsABodyThatLiesUnderState(t *testing.T) {
 			require.Contains(t, show(t, true), "under STATE at messages/abc\n\n{\n  \"v\": 1,")
 		})
 		t.Run(name+", as JSON", func(t *testing.T) {
-			got := decode[shown](t, show(t, true, "-o", "json"))
+			got := decode[insight.DeadLetter](t, show(t, true, "-o", "json"))
 			require.Equal(t, "messages/abc", got.Ref)
 			require.JSONEq(t, `{"v":1,"changes":[]}`, got.Body)
 		})
@@ -716,7 +717,7 @@ func TestDLQRedriveEndsThoughWhatItSendsDiesAgain(t *testing.T) {
 	require.Equal(t, 1, <-refusing)
 	code, out, errs = vodctl(t, env, "dlq", "list", "-o", "json", "--wait", "1s")
 	require.Zero(t, code, errs)
-	left := decode[[]shown](t, out)
+	left := decode[[]insight.DeadLetter](t, out)
 	require.Len(t, left, 1)
 	require.Equal(t, 5, left[0].Attempts, "the tries of both rounds")
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vodcurator/shared/boot"
+	"vodcurator/shared/insight"
 	"vodcurator/shared/report"
 	"vodcurator/shared/video"
 )
@@ -192,23 +193,23 @@ func (a *tool) selected(ctx context.Context, e *editOrder) error {
 	if err != nil {
 		return err
 	}
-	s, missing := inspected{kind: allKinds}, whys{}
+	s, missing := inspected{Source: insight.Source{Kind: allKinds}}, insight.Whys{}
 	for one, err := range a.fitting(ctx, &s, asked, missing) {
 		switch {
 		case err != nil:
 			return err
 		case one.Image != nil && e.sets["cover"]:
-			e.faults = append(e.faults, fmt.Errorf("%s: %w: cover: an image has none", one.id(), video.ErrInvalid))
+			e.faults = append(e.faults, fmt.Errorf("%s: %w: cover: an image has none", one.AssetID(), video.ErrInvalid))
 		default:
-			e.changes = append(e.changes, e.changeOf(one.id(), one.Image != nil))
+			e.changes = append(e.changes, e.changeOf(one.AssetID(), one.Image != nil))
 		}
 	}
-	err = missing.tell(a)
+	err = a.tellWhys(missing)
 	if len(missing) > 0 {
 		err = errors.Join(err, a.warn("what is unknown is not changed"))
 	}
 	if len(e.changes) == 0 {
-		_ = a.warn("%s looked at, and the expression is true for none", report.Count(s.seen, "asset"))
+		_ = a.warn("%s looked at, and the expression is true for none", report.Count(s.Seen, "asset"))
 	}
 	return err
 }

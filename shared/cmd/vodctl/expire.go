@@ -14,6 +14,7 @@ import (
 	"vodcurator/shared/boot"
 	"vodcurator/shared/boot/night"
 	"vodcurator/shared/decide/retention"
+	"vodcurator/shared/insight"
 	"vodcurator/shared/report"
 	"vodcurator/shared/video"
 )
@@ -137,7 +138,7 @@ func (a *tool) noteHolds(ctx context.Context, app *boot.App, policy *retention.P
 		if err != nil {
 			return err
 		}
-		inputs, err = loadInputs(ctx, app, store, policy, day.End)
+		inputs, err = insight.LoadInputs(ctx, app, store, policy, day.End)
 		if err := errors.Join(err, store.Close()); err != nil {
 			return err
 		}

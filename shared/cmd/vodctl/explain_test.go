@@ -8,13 +8,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"vodcurator/shared/decide/retention"
+	"vodcurator/shared/insight"
 	"vodcurator/shared/state/removal"
 )
 
 func TestAnExplanationNamesTheFactsThatWereMissing(t *testing.T) {
 	var out strings.Builder
 	a := &tool{out: &out}
-	require.NoError(t, a.explainOne(verdict{ID: "a1", Title: "one", Keeps: []retention.Keep{
+	require.NoError(t, a.explainOne(insight.Explained{ID: "a1", Title: "one", Keeps: []retention.Keep{
 		{ID: "a1", Rule: "sources", Why: retention.Doubt, Reason: "no stream is known to be whole", Missing: []string{"duration", "streams[1].height"}},
 	}}, "p1"))
 	require.Contains(t, out.String(), "no stream is known to be whole; not known: duration, streams[1].height")

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vodcurator/shared/boot"
+	"vodcurator/shared/report"
 	"vodcurator/shared/state"
 	"vodcurator/shared/state/removal"
 )
@@ -33,7 +34,7 @@ func (a *tool) sayHalted(ctx context.Context, o state.Objects) error {
 	case err != nil:
 		return a.warn("whether removal is halted is not known, so nothing is removed: %s", err)
 	case h.Halted:
-		return a.warn("removal is halted since %s by %s%s: nothing of it goes before vodctl resume", a.when(h.At), h.By, beside(h.Reason))
+		return a.warn("removal is halted since %s by %s%s: nothing of it goes before vodctl resume", a.when(h.At), h.By, report.Beside(h.Reason))
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"vodcurator/shared/insight"
 	"vodcurator/shared/localcloud"
 	"vodcurator/shared/localcloud/fakevod"
 	"vodcurator/shared/video"
@@ -101,10 +102,10 @@ func TestASummaryOfManyValuesStaysSmall(t *testing.T) {
 	m := summary{by: []string{"title"}}
 	require.NoError(t, m.check())
 	for n := range maxGroups + 500 {
-		l := snapshotLine{Media: aged(fmt.Sprint("v", n), 1)}
+		l := insight.Line{Media: aged(fmt.Sprint("v", n), 1)}
 		l.Title = fmt.Sprint("title ", n)
-		f := factsOf(l, time.Now())
-		m.add(asset{l, &f})
+		f := insight.FactsOf(l, time.Now())
+		m.add(insight.Asset{Line: l, Facts: &f})
 	}
 	require.Len(t, m.tables[0].lines, maxGroups+1)
 	require.Equal(t, 500, m.tables[0].lines[group{{state: others}, {state: others}}].assets)
@@ -120,7 +121,7 @@ func TestFindIsExactAndCountsWhatItCannotTell(t *testing.T) {
 
 	code, out, errs = vodctl(t, nil, "library", "find", `"news" in tags`, "--library", library, "-o", "json")
 	require.Zero(t, code, errs)
-	var hits []hit
+	var hits []insight.Hit
 	require.NoError(t, json.Unmarshal([]byte(out), &hits))
 	require.Len(t, hits, 2)
 	require.Nil(t, hits[0].Bytes, "c has a stream without a size")
@@ -188,7 +189,7 @@ func TestProblemsAreFoundWithWhatMendsThem(t *testing.T) {
 		`{"categories":[{"id":7,"name":"show","parent":-1}]}`+"\n")
 	code, out, errs := vodctl(t, nil, "library", "problems", "--library", library, "-o", "json")
 	require.Zero(t, code, errs)
-	var all []finding
+	var all []insight.Finding
 	require.NoError(t, json.Unmarshal([]byte(out), &all))
 	ids := map[string]string{}
 	for _, f := range all {

@@ -27,6 +27,7 @@ import (
 	"golang.org/x/term"
 
 	"vodcurator/shared/boot"
+	"vodcurator/shared/insight"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
 	"vodcurator/shared/state/removal"
@@ -220,20 +221,10 @@ func (a *tool) boot(required ...string) (*boot.App, error) {
 	if err != nil {
 		return nil, err
 	}
-	if absent(app) && !a.fresh {
+	if insight.Absent(app) && !a.fresh {
 		return nil, unused(app)
 	}
 	return app, nil
-}
-
-// absent says that STATE is a folder that is not there. Opening it would make it.
-func absent(app *boot.App) bool {
-	dir, ok := strings.CutPrefix(app.Config.State, "file:")
-	if !ok {
-		return false
-	}
-	_, err := os.Stat(strings.TrimPrefix(dir, "//"))
-	return errors.Is(err, os.ErrNotExist)
 }
 
 // wire wires the clients.

@@ -17,6 +17,7 @@ import (
 
 	"vodcurator/shared/boot"
 	"vodcurator/shared/decide/rule"
+	"vodcurator/shared/insight"
 	"vodcurator/shared/report"
 	"vodcurator/shared/video"
 )
@@ -195,9 +196,9 @@ func (a *tool) searched(ctx context.Context, hits iter.Seq2[video.Found, error],
 		if more = limit > 0 && out.found == limit; more {
 			break
 		}
-		l, value := snapshotLine{Media: video.Media{Video: found.Video}}, any(found.Video)
+		l, value := insight.Line{Media: video.Media{Video: found.Video}}, any(found.Video)
 		if kind == video.KindImage {
-			l, value = snapshotLine{Image: &found.Image}, found.Image
+			l, value = insight.Line{Image: &found.Image}, found.Image
 		}
 		if a.json() {
 			fields, err := fieldsOf(value)
@@ -210,8 +211,8 @@ func (a *tool) searched(ctx context.Context, hits iter.Seq2[video.Found, error],
 			out.found++
 			continue
 		}
-		facts := factsOf(l, at)
-		if err := out.add(asset{l, &facts}); err != nil {
+		facts := insight.FactsOf(l, at)
+		if err := out.add(insight.Asset{Line: l, Facts: &facts}); err != nil {
 			return err
 		}
 	}

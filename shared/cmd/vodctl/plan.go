@@ -13,6 +13,7 @@ import (
 	"vodcurator/shared/boot"
 	"vodcurator/shared/boot/night"
 	"vodcurator/shared/decide/retention"
+	"vodcurator/shared/insight"
 	"vodcurator/shared/report"
 	reports "vodcurator/shared/report/removal"
 	"vodcurator/shared/state"
@@ -151,23 +152,16 @@ func (a *tool) listPlans(ctx context.Context) error {
 			return err
 		}
 		rows := a.rows("plan", ">assets", ">items", ">bytes", "expires", "status", "does")
-		for id, err := range removal.Plans(ctx, o, time.Time{}) {
+		for one, err := range insight.Plans(ctx, o, time.Time{}, at) {
 			if err != nil {
 				return err
 			}
-			p, err := removal.ReadPlan(ctx, o, id)
-			if errors.Is(err, state.ErrCorrupt) {
+			p, id := one.Plan, one.ID
+			if one.Corrupt != nil {
 				rows.Add(nil, id, "", "", "", "", "corrupt: plans/"+id+".json; restore it from a copy", "")
 				continue
 			}
-			if err != nil {
-				return err
-			}
-			status, err := a.planStatus(ctx, o, p, at)
-			if err != nil {
-				return err
-			}
-			rows.Add(p, id, p.Media, p.Items, report.Size(p.Bytes), p.Expires, status, cmp.Or(string(p.Duty), "remove"))
+			rows.Add(p, id, p.Media, p.Items, report.Size(p.Bytes), p.Expires, one.Facts.Text(a.when), cmp.Or(string(p.Duty), "remove"))
 		}
 		return rows.Print()
 	})

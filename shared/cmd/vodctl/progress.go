@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/term"
 
+	"vodcurator/shared/insight"
 	"vodcurator/shared/report"
 )
 
@@ -27,6 +28,19 @@ type progress struct {
 func (a *tool) progress(of string) *progress {
 	now := time.Now()
 	return &progress{out: a.bar, of: of, start: now, said: now}
+}
+
+// counted is progress as rooms that print nothing take it.
+func (a *tool) counted(of string) (count func(int), end func()) {
+	bar := a.progress(of)
+	return func(n int) { bar.tell(n, time.Time{}, time.Time{}) }, bar.end
+}
+
+// hears are what is shown while something is gathered.
+func (a *tool) hears() insight.Options {
+	return insight.Options{
+		Progress: a.counted, Warn: func(format string, args ...any) { _ = a.warn(format, args...) }, When: a.when,
+	}
 }
 
 func (p *progress) tell(seen int, first, last time.Time) {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vodcurator/shared/act/deliver"
+	"vodcurator/shared/insight"
 	"vodcurator/shared/report"
 )
 
@@ -42,7 +43,7 @@ A dead letter whose message would be refused again is left; mend it with dlq edi
 				return err
 			}
 			done, err := letters.Redrive(cmd.Context(), letters.at(f.Filter), app.Sender(), rate, yes)
-			return a.printRedriven(done, letters.showSeen(done.Letters), app.MetadataQueue, yes, err)
+			return a.printRedriven(done, letters.dated(insight.ActedOn(done.Letters)...), app.MetadataQueue, yes, err)
 		},
 	}
 	f.add(cmd, "reason")
@@ -51,15 +52,15 @@ A dead letter whose message would be refused again is left; mend it with dlq edi
 	return cmd
 }
 
-func (a *tool) printRedriven(r deliver.Redriven, letters []shown, to string, yes bool, err error) error {
+func (a *tool) printRedriven(r deliver.Redriven, letters []insight.DeadLetter, to string, yes bool, err error) error {
 	sum := total(r.Left)
 	if a.json() {
 		err = errors.Join(a.printJSON(struct {
-			Yes     bool    `json:"yes"`
-			Back    int     `json:"back"`
-			Left    int     `json:"left"`
-			Others  int     `json:"others"` // delayed, or taken by somebody else
-			Letters []shown `json:"letters"`
+			Yes     bool                 `json:"yes"`
+			Back    int                  `json:"back"`
+			Left    int                  `json:"left"`
+			Others  int                  `json:"others"` // delayed, or taken by somebody else
+			Letters []insight.DeadLetter `json:"letters"`
 		}{yes, r.Back, sum, r.Others, letters}), err)
 	} else {
 		did := "sent back"
@@ -106,10 +107,10 @@ func total(counts map[string]int) (n int) {
 
 // dropped is what dlq drop tells.
 type dropped struct {
-	Yes     bool     `json:"yes"`
-	Dropped int      `json:"dropped"`
-	Kept    []string `json:"kept,omitempty"` // where under STATE the letters are kept
-	Letters []shown  `json:"letters"`
+	Yes     bool                 `json:"yes"`
+	Dropped int                  `json:"dropped"`
+	Kept    []string             `json:"kept,omitempty"` // where under STATE the letters are kept
+	Letters []insight.DeadLetter `json:"letters"`
 }
 
 func dlqDrop(a *tool) *cobra.Command {
@@ -139,7 +140,7 @@ expired; without STATE it is only printed.`,
 				f.Limit = len(ids)
 			}
 			done, err := letters.Drop(cmd.Context(), letters.at(f.Filter), why, yes)
-			return a.printDropped(dropped{yes, len(done.Letters), done.Kept, letters.showSeen(done.Letters)}, why, err)
+			return a.printDropped(dropped{yes, len(done.Letters), done.Kept, letters.dated(insight.ActedOn(done.Letters)...)}, why, err)
 		},
 	}
 	f.add(cmd, "matching")

@@ -15,6 +15,7 @@ import (
 	"vodcurator/shared/act/tag"
 	"vodcurator/shared/boot"
 	"vodcurator/shared/decide/tagging"
+	"vodcurator/shared/insight"
 	"vodcurator/shared/report"
 	"vodcurator/shared/video"
 )
@@ -305,7 +306,7 @@ func (r retag) labelled(hits iter.Seq2[tag.Hit, error]) iter.Seq2[tag.Hit, error
 	}
 }
 
-const allKinds = "all"
+const allKinds = insight.AllKinds
 
 var noun = map[string]string{"video": "video", "audio": "audio file", "image": "image", allKinds: "asset"}
 

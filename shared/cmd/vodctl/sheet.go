@@ -16,6 +16,7 @@ import (
 	"vodcurator/events"
 	"vodcurator/shared/act/deliver"
 	"vodcurator/shared/decide/rule"
+	"vodcurator/shared/insight"
 	"vodcurator/shared/report"
 	"vodcurator/shared/video"
 )
@@ -62,7 +63,7 @@ func changesOfJSON(text []byte) ([]video.Change, error) {
 func checkSent(changes []video.Change, place func(int) string) error {
 	faults := []error{deliver.Check(changes, place)}
 	for i, c := range changes {
-		if why := notAnID(c.ID); why != "" && c.ID != "" {
+		if why := insight.NotAnID(c.ID); why != "" && c.ID != "" {
 			faults = append(faults, fmt.Errorf("%s: %w: id: %q%s: vodctl library find lists them, and vodctl edit takes an id of another form, since it reads the asset first",
 				place(i), video.ErrInvalid, string(c.ID), why))
 		}

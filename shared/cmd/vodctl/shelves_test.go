@@ -60,7 +60,6 @@ func TestAPlanThatMovesIsShown(t *testing.T) {
 	}
 	library, err := (&tool{err: io.Discard, load: boot.FromEnvironment}).openSnapshot(t.Context(), shelvesSnapshot(t))
 	require.NoError(t, err)
-	library.number()
 	var ids []string
 	for _, duty := range []*retention.Policy{policy, policy.Moves()} {
 		made, err := plan.Job{Library: library, State: store, Policy: duty, Scope: video.Scope{Region: "cn-shanghai", Account: "1234"}}.Run(t.Context(), time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC))

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"vodcurator/shared/insight"
 	"vodcurator/shared/localcloud"
 	"vodcurator/shared/localcloud/fakevod"
 	"vodcurator/shared/video"
@@ -87,7 +87,7 @@ func TestACompleteSnapshotIsRefusedWithItsAgeOrRefreshed(t *testing.T) {
 	require.Zero(t, code, errs)
 	whole := lines(t, name)
 	begun := time.Now().Add(-72 * time.Hour).UTC().Truncate(time.Second)
-	var head snapshotLine
+	var head insight.Line
 	require.NoError(t, json.Unmarshal([]byte(whole[0]), &head))
 	aged := strings.Replace(strings.Join(whole, ""), head.Head.Begun.Format(time.RFC3339), begun.Format(time.RFC3339), 1) + "\n"
 	require.NoError(t, os.WriteFile(name, []byte(aged), 0o600))
@@ -104,7 +104,7 @@ func TestACompleteSnapshotIsRefusedWithItsAgeOrRefreshed(t *testing.T) {
 	app, err := loadFrom(c.Env())(slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(app.VOD.Close)
-	var first snapshotLine
+	var first insight.Line
 	require.NoError(t, json.Unmarshal([]byte(whole[1]), &first))
 	gone := first.ID
 	_, err = app.VOD.DeleteVideos(t.Context(), []video.ID{gone})
@@ -143,30 +143,4 @@ func TestASnapshotThatLostALineIsRefused(t *testing.T) {
 	require.Equal(t, 1, code)
 	require.Empty(t, out)
 	require.Contains(t, errs, "the snapshot has 25 videos and audio files and 25 images, and its last line says 26 and 25")
-}
-
-// unread is a library that cannot read one of its assets.
-type unread struct{ snapshot }
-
-func (u *unread) Media(ctx context.Context, ids []video.ID) ([]video.Answer[video.Media], error) {
-	answers, err := u.snapshot.Media(ctx, ids)
-	for i, id := range ids {
-		if id == "odd" {
-			answers[i].Err = video.ErrInvalid
-		}
-	}
-	return answers, err
-}
-
-func TestWhatASnapshotCannotReadIsLeftOutAndTold(t *testing.T) {
-	u := &unread{snapshot{media: []video.Media{{Video: video.Video{ID: "a"}}, {Video: video.Video{ID: "odd"}}}, tree: &[]video.Category{}, index: map[video.ID]int{"a": 0, "odd": 1}}}
-	var left []video.ID
-	r := reader{library: u, leftOut: func(id video.ID, _ error) { left = append(left, id) }}
-	var read []video.ID
-	for l, err := range r.lines(t.Context(), scanned{}) {
-		require.NoError(t, err)
-		read = append(read, l.ID)
-	}
-	require.Equal(t, []video.ID{"odd"}, left)
-	require.Equal(t, []video.ID{"a", ""}, read, "the last is the tree")
 }

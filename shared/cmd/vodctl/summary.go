@@ -16,6 +16,7 @@ import (
 
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/decide/rule"
+	"vodcurator/shared/insight"
 	"vodcurator/shared/report"
 )
 
@@ -75,8 +76,8 @@ type summary struct {
 	total    tally
 	kinds    map[string]int
 	tables   []table
-	classes  map[string]int64 // of one asset
-	whole    tally            // of one asset
+	classes  map[string]int64 // of one insight.Asset
+	whole    tally            // of one insight.Asset
 	scratch  [2][]part
 	crossing bool
 }
@@ -183,17 +184,17 @@ func (a *tool) summary(ctx context.Context, s inspected, m *summary) error {
 		if err != nil {
 			return err
 		}
-		if one.facts != nil {
+		if one.Facts != nil {
 			m.add(one)
 		}
 	}
 	return m.print(a, s)
 }
 
-func (m *summary) add(one asset) {
+func (m *summary) add(one insight.Asset) {
 	m.measure(one)
 	m.total.add(&m.whole)
-	m.kinds[one.facts.Kind]++
+	m.kinds[one.Facts.Kind]++
 	for i := range m.tables {
 		t := &m.tables[i]
 		m.scratch[0] = m.parts(m.scratch[0][:0], t.facts[0], one)
@@ -230,14 +231,14 @@ func (t *table) line(g group) *tally {
 }
 
 // measure makes m.whole what the asset adds to a sum.
-func (m *summary) measure(one asset) {
+func (m *summary) measure(one insight.Asset) {
 	m.whole = tally{assets: 1}
-	if bytes, ok := rule.Value(one.facts, "bytes"); ok {
+	if bytes, ok := rule.Value(one.Facts, "bytes"); ok {
 		m.whole.bytes = int64(bytes.(int))
 	} else {
 		m.whole.unsized = 1
 	}
-	m.whole.lasts(one.facts)
+	m.whole.lasts(one.Facts)
 	clear(m.classes)
 	cost, ok := 0.0, one.Image == nil && retention.Stored(one.Media, m.classes)
 	if ok {
@@ -261,14 +262,14 @@ func (t *tally) lasts(f *rule.Facts) {
 }
 
 // parts adds the values that an asset has of a fact; there is always one.
-func (m *summary) parts(to []part, name string, one asset) []part {
-	f := one.facts
+func (m *summary) parts(to []part, name string, one insight.Asset) []part {
+	f := one.Facts
 	switch name {
 	case application:
-		if one.app() == "" {
+		if one.AssetApp() == "" {
 			return append(to, part{value{state: unknown}, &m.whole})
 		}
-		return append(to, m.text(one.app()))
+		return append(to, m.text(one.AssetApp()))
 	case definition:
 		return m.definitions(to, one)
 	}
@@ -351,7 +352,7 @@ func (m *summary) number(name string, n float64) part {
 }
 
 // definitions are the source file and the streams by definition, each with its own bytes.
-func (m *summary) definitions(to []part, one asset) []part {
+func (m *summary) definitions(to []part, one insight.Asset) []part {
 	switch {
 	case one.Image != nil:
 		return append(to, part{value{state: inapplicable}, &m.whole})
@@ -362,7 +363,7 @@ func (m *summary) definitions(to []part, one asset) []part {
 		i := slices.IndexFunc(to, func(p part) bool { return p.value == v })
 		if i < 0 {
 			t := &tally{assets: 1}
-			t.lasts(one.facts)
+			t.lasts(one.Facts)
 			i, to = len(to), append(to, part{v, t})
 		}
 		t := to[i].tally
@@ -380,7 +381,7 @@ func (m *summary) definitions(to []part, one asset) []part {
 		t.unpriced = max(t.unpriced, money.Unpriced)
 	}
 	if one.Source == nil || !one.Source.Gone() {
-		add(value{text: "source file"}, retention.Source, retention.SourcePart, int64(one.facts.Size))
+		add(value{text: "source file"}, retention.Source, retention.SourcePart, int64(one.Facts.Size))
 	}
 	for _, s := range one.Streams {
 		v := value{text: s.Definition}
@@ -406,7 +407,7 @@ func (m *summary) print(a *tool, s inspected) error {
 	month := strings.TrimSpace("a month, " + m.prices.Currency)
 	columns = append(slices.Clone(columns), ">assets", ">bytes", ">no size", ">hours", ">no length", ">"+strings.TrimSuffix(month, ","), ">no price")
 	rows := a.rows(columns...)
-	whole := summaryJSON{Library: s.head, Currency: m.prices.Currency, Total: m.total.json(nil)}
+	whole := summaryJSON{Library: s.Head, Currency: m.prices.Currency, Total: m.total.json(nil)}
 	beyond := false
 	for _, t := range m.tables {
 		beyond = beyond || t.beyond
@@ -447,8 +448,8 @@ func (m *summary) headline(a *tool, s inspected) error {
 		kinds += fmt.Sprintf(", %s of unknown kind", report.Number(n))
 	}
 	of := "The library"
-	if s.head != nil {
-		of = "The library of " + s.head.Begun.UTC().Format("2006-01-02 15:04") + " UTC"
+	if s.Head != nil {
+		of = "The library of " + s.Head.Begun.UTC().Format("2006-01-02 15:04") + " UTC"
 	}
 	return a.say("%s: %s (%s); %s; %s; %s\n\n", of, report.Count(t.assets, "asset"), kinds,
 		without(report.Bytes(t.bytes), t.assets, t.unsized, "size"), without(hours(t.length)+" hours", t.assets-t.timeless, t.untimed, "length"),
@@ -509,10 +510,10 @@ func (t *tally) cells() []any {
 
 // summaryJSON is a summary for programs.
 type summaryJSON struct {
-	Library  *snapshotHead `json:"library,omitempty"`
-	Currency string        `json:"currency,omitempty"`
-	Total    sumJSON       `json:"total"`
-	Groups   []sumJSON     `json:"groups"`
+	Library  *insight.SnapshotHead `json:"library,omitempty"`
+	Currency string                `json:"currency,omitempty"`
+	Total    sumJSON               `json:"total"`
+	Groups   []sumJSON             `json:"groups"`
 }
 
 // sumJSON has null for a sum of which nothing is known.

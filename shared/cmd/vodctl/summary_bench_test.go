@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"vodcurator/shared/insight"
+
 	"github.com/stretchr/testify/require"
 )
 
@@ -49,7 +51,7 @@ func readOnce(tb testing.TB, name string) (lines int) {
 	require.NoError(tb, err)
 	defer func() { require.NoError(tb, f.Close()) }()
 	size := int64(0)
-	for _, err := range linesOf(f, &size) {
+	for _, err := range insight.Lines(f, &size) {
 		require.NoError(tb, err)
 		lines++
 	}

@@ -13,6 +13,7 @@ import (
 
 	"vodcurator/shared/boot"
 	"vodcurator/shared/decide/rule"
+	"vodcurator/shared/insight"
 	"vodcurator/shared/report"
 	"vodcurator/shared/video"
 )
@@ -59,13 +60,13 @@ func (a *tool) listTags(ctx context.Context, s inspected) error {
 		switch {
 		case err != nil:
 			return err
-		case one.facts == nil:
+		case one.Facts == nil:
 			continue
 		}
-		if _, told := rule.Value(one.facts, "tags"); !told {
+		if _, told := rule.Value(one.Facts, "tags"); !told {
 			doubtful++
 		}
-		for _, tag := range one.facts.Tags {
+		for _, tag := range one.Facts.Tags {
 			if counts[tag]++; counts[tag] == 1 {
 				spellings[rule.Fold(tag)] = append(spellings[rule.Fold(tag)], tag)
 			}
@@ -163,7 +164,7 @@ func (a *tool) changeTags(ctx context.Context, from []string, into string, renam
 			if err != nil {
 				return err
 			}
-			return fmt.Errorf("%s has the tag %q already, so both would be one: vodctl tags merge %s --into %s does that", id.ID, into, quoted(from[0]), quoted(into))
+			return fmt.Errorf("%s has the tag %q already, so both would be one: vodctl tags merge %s --into %s does that", id.ID, into, insight.Quoted(from[0]), insight.Quoted(into))
 		}
 	}
 	seen := map[video.ID]bool{}

@@ -10,6 +10,7 @@ import (
 	"vodcurator/shared/act/purge"
 	"vodcurator/shared/boot"
 	"vodcurator/shared/boot/night"
+	"vodcurator/shared/insight"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
 	"vodcurator/shared/state/removal"
@@ -112,7 +113,7 @@ func checkKnown(ctx context.Context, app *boot.App, o state.Objects, ids []video
 	var faults []error
 	for _, id := range absent {
 		if _, ok := last[id]; !ok {
-			faults = append(faults, fmt.Errorf("%s: %w: neither VOD nor the ledger knows it, nothing was removed%s", video.Visible(string(id)), video.ErrNotFound, notAnID(id)))
+			faults = append(faults, fmt.Errorf("%s: %w: neither VOD nor the ledger knows it, nothing was removed%s", video.Visible(string(id)), video.ErrNotFound, insight.NotAnID(id)))
 		}
 	}
 	return errors.Join(faults...)

@@ -1,23 +1,21 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"vodcurator/shared/act/plan"
 	"vodcurator/shared/boot/night"
 	"vodcurator/shared/decide/retention"
+	"vodcurator/shared/insight"
 	"vodcurator/shared/report"
-	"vodcurator/shared/state"
-	"vodcurator/shared/state/removal"
+	reports "vodcurator/shared/report/removal"
 	"vodcurator/shared/video"
 )
 
@@ -32,8 +30,8 @@ func whatIfCommand(a *tool) *cobra.Command {
 			if w.library == "" || w.nights < 1 {
 				return fmt.Errorf("%w: --library %q, --nights %d: name a snapshot, and one night or more", errUsage, w.library, w.nights)
 			}
-			if w.nights > mostNights {
-				return fmt.Errorf("%w: --nights %d: at most %d, which are ten years", errUsage, w.nights, mostNights)
+			if w.nights > insight.MostNights {
+				return fmt.Errorf("%w: --nights %d: at most %d, which are ten years", errUsage, w.nights, insight.MostNights)
 			}
 			return a.whatIf(cmd.Context(), w)
 		},
@@ -48,9 +46,6 @@ func whatIfCommand(a *tool) *cobra.Command {
 	cmd.Flags().StringVar(&w.picture, "svg", "", "draw stored bytes and their cost over the nights into this file")
 	return cmd
 }
-
-// mostNights is how many nights one simulation takes.
-const mostNights = 3660
 
 type whatIf struct {
 	library, at, policy, diff, holds, usage, picture string
@@ -67,26 +62,54 @@ func (a *tool) whatIf(ctx context.Context, w whatIf) error {
 			return fmt.Errorf("%w: --at %q is no date like 2026-12-31", errUsage, w.at)
 		}
 	}
-	nights, items, err := a.simulate(ctx, w, w.policy, at)
+	library, err := a.openSnapshot(ctx, w.library)
+	if err != nil {
+		return err
+	}
+	simulate := func(policyFile string) ([]insight.Night, []retention.Item, error) {
+		policy, err := a.policyOf(ctx, policyFile)
+		if err != nil {
+			return nil, nil, err
+		}
+		return insight.WhatIf(ctx, insight.Simulation{
+			Library: library, Policy: policy, From: at, Nights: w.nights, Inputs: a.inputsOf(w, policy),
+			Scope: video.Scope{Region: cmp.Or(a.env("ALIBABA_CLOUD_REGION"), "cn-shanghai"), Account: w.library},
+		}, insight.Options{Progress: a.overNights(at, w.nights), Warn: a.hears().Warn})
+	}
+	nights, items, err := simulate(w.policy)
 	if err != nil {
 		return err
 	}
 	if w.diff != "" {
-		_, others, err := a.simulate(ctx, w, w.diff, at)
+		_, others, err := simulate(w.diff)
 		if err != nil {
 			return err
 		}
-		return a.difference(items, others)
+		return a.difference(insight.Difference(items, others))
 	}
 	if w.picture != "" {
-		if err := drawNights(w.picture, nights); err != nil {
+		if err := drawInto(w.picture, nights); err != nil {
 			return err
 		}
 	}
 	if len(nights) == 1 && a.format == report.AsTable {
-		return nights[0].print(a.out)
+		for _, p := range nights[0].Plans {
+			if err := reports.Plan(a.out, p); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	return a.nightRows(nights)
+}
+
+// drawInto writes the picture of the nights, once all of it is there.
+func drawInto(name string, nights []insight.Night) error {
+	var picture bytes.Buffer
+	if err := insight.DrawNights(&picture, nights); err != nil {
+		return err
+	}
+	return os.WriteFile(name, picture.Bytes(), 0o644)
 }
 
 // today is the time of the library, where there is one; what-if needs no account.
@@ -99,30 +122,6 @@ func (a *tool) today(ctx context.Context) (time.Time, error) {
 		return time.Time{}, err
 	}
 	return now(ctx, app)
-}
-
-// aside is a simulated state with the hold list and the usage file of the real one,
-// or of files on this machine.
-type aside struct {
-	state.Objects
-	app   *tool
-	files map[string]string // by key; empty: the object of that key under STATE
-}
-
-// Read implements state.Objects.
-func (s aside) Read(ctx context.Context, key string) ([]byte, error) {
-	name, ok := s.files[key]
-	switch {
-	case !ok:
-		return s.Objects.Read(ctx, key)
-	case name != "":
-		return os.ReadFile(name)
-	}
-	app, err := s.app.boot("STATE")
-	if err != nil {
-		return nil, err
-	}
-	return app.State.Read(ctx, key)
 }
 
 // policyOf reads a policy file of this machine; without one it is the configured policy.
@@ -141,87 +140,95 @@ func (a *tool) policyOf(ctx context.Context, name string) (*retention.Policy, er
 	return night.Policy(ctx, app)
 }
 
-// simulate plans night by night in a state of its own. What a plan lists is gone the
-// next night, or in its class, unless the plan was over its guards.
-func (a *tool) simulate(ctx context.Context, w whatIf, policyFile string, at time.Time) (nights []simulated, items []retention.Item, err error) {
-	library, err := a.openSnapshot(ctx, w.library)
-	if err != nil {
-		return nil, nil, err
-	}
-	slices.SortStableFunc(library.media, func(a, b video.Media) int { return a.Created.Compare(b.Created) })
-	policy, err := a.policyOf(ctx, policyFile)
-	if err != nil {
-		return nil, nil, err
-	}
-	dir, err := os.MkdirTemp("", "vodctl")
-	if err != nil {
-		return nil, nil, err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	store, err := state.Open(ctx, "file:"+dir, state.Options{})
-	if err != nil {
-		return nil, nil, err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	ledger, err := removal.OpenLedger(ctx, store, "what-if", state.NewRun())
-	if err != nil {
-		return nil, nil, err
-	}
-	outside := aside{store, a, map[string]string{policy.HoldList: w.holds, policy.Usage: w.usage}}
-	scope := video.Scope{Region: cmp.Or(a.env("ALIBABA_CLOUD_REGION"), "cn-shanghai"), Account: w.library}
-	bar := a.progress(" nights")
-	bar.until = at.AddDate(0, 0, w.nights)
-	defer bar.end()
-	for n := range w.nights {
-		if err := ctx.Err(); err != nil {
-			return nil, nil, err
+// inputsOf reads the hold list and the usage file of a policy: from the files that were named,
+// else from STATE.
+func (a *tool) inputsOf(w whatIf, policy *retention.Policy) func(ctx context.Context, key string) ([]byte, error) {
+	files := map[string]string{policy.HoldList: w.holds, policy.Usage: w.usage}
+	return func(ctx context.Context, key string) ([]byte, error) {
+		if files[key] != "" {
+			return os.ReadFile(files[key])
 		}
-		night := simulated{prices: policy.Prices}
-		for _, duty := range []*retention.Policy{policy, policy.Moves()} {
-			if duty == nil {
-				continue
-			}
-			library.number()
-			r, err := plan.Job{Library: library, State: outside, Policy: duty, Scope: scope}.Run(ctx, at.AddDate(0, 0, n))
-			if err != nil {
-				return nil, nil, err
-			}
-			listed, err := library.apply(ctx, r.Plan, store, ledger)
-			if err != nil {
-				return nil, nil, err
-			}
-			night.plans, items = append(night.plans, r.Plan), append(items, listed...)
+		app, err := a.boot("STATE")
+		if err != nil {
+			return nil, err
 		}
-		night.count(library.media)
-		nights = append(nights, night)
-		bar.tell(n+1, at, at.AddDate(0, 0, n+1))
+		return app.State.Read(ctx, key)
 	}
-	return nights, items, nil
 }
 
-func (a *tool) difference(one, other []retention.Item) error {
+// overNights is progress that knows how many nights there are.
+func (a *tool) overNights(from time.Time, nights int) func(of string) (func(int), func()) {
+	return func(of string) (func(int), func()) {
+		bar := a.progress(of)
+		bar.until = from.AddDate(0, 0, nights)
+		return func(n int) { bar.tell(n, from, from.AddDate(0, 0, n)) }, bar.end
+	}
+}
+
+func (a *tool) difference(all []insight.Differing) error {
 	rows := a.rows("", "asset", "takes", ">bytes", "rule", "reason")
 	rows.None = "Both policies take the same."
-	type differing struct {
-		Sign string `json:"sign"` // + the other policy takes it, - only the first does
-		retention.Item
+	for _, d := range all {
+		rows.Add(d, d.Sign, d.ID, strings.TrimSpace(string(d.Kind)+" "+d.Part+" "+d.To), report.Size(d.Bytes), d.Rule, d.Reason)
 	}
-	missing := func(sign string, from, in []retention.Item) {
-		seen := map[retention.Item]bool{}
-		bare := func(i retention.Item) retention.Item {
-			return retention.Item{ID: i.ID, Kind: i.Kind, Part: i.Part, To: i.To}
-		}
-		for _, i := range in {
-			seen[bare(i)] = true
-		}
-		for _, i := range from {
-			if !seen[bare(i)] {
-				seen[bare(i)] = true
-				rows.Add(differing{sign, i}, sign, i.ID, strings.TrimSpace(string(i.Kind)+" "+i.Part+" "+i.To), report.Size(i.Bytes), i.Rule, i.Reason)
-			}
-		}
-	}
-	missing("+", other, one)
-	missing("-", one, other)
 	return rows.Print()
+}
+
+// nightRows prints a line for each night.
+func (a *tool) nightRows(nights []insight.Night) error {
+	heads := []string{"night", ">library", ">items", ">assets", ">bytes", ">pending", "over its guards"}
+	moving, priced := len(nights[0].Plans) > 1, len(nights[0].Prices.PerGB) > 0
+	if moving {
+		heads = append(heads, ">moved", ">bytes moved")
+	}
+	if moving || priced {
+		for _, class := range video.StorageClasses {
+			heads = append(heads, ">"+class)
+		}
+	}
+	if priced {
+		heads = append(heads, ">a month", ">saved a month", ">once", ">paid back in days", "currency")
+	}
+	rows := a.rows(heads...)
+	for _, n := range nights {
+		line := n.Line()
+		rows.Add(line, nightCells(n, line, moving, priced)...)
+	}
+	if err := rows.Print(); err != nil {
+		return err
+	}
+	if last := nights[len(nights)-1]; last.Unknown > 0 && (moving || priced) {
+		return a.warn("%s of unknown size or storage class, which the bytes leave out", report.Count(last.Unknown, "asset"))
+	}
+	return nil
+}
+
+// nightCells is a night as cells.
+func nightCells(n insight.Night, line insight.NightLine, moving, priced bool) []any {
+	p := n.Plans[0]
+	over := p.Over
+	cells := []any{report.Day(p.Created), p.Library.Media, p.Items, p.Media, report.Size(p.Bytes), p.PendingItems}
+	var moved []any
+	if m := line.Moves; m != nil {
+		over = append(over[:len(over):len(over)], m.Over...)
+		moved = []any{m.Items, report.Size(m.Bytes)}
+	}
+	cells = append(append(cells, strings.Join(over, "; ")), moved...)
+	if moving || priced {
+		for _, class := range video.StorageClasses {
+			cells = append(cells, report.Size(n.Stored[class]))
+		}
+	}
+	if priced {
+		month := any("no price")
+		if line.Month != nil {
+			month = fmt.Sprintf("%.2f", *line.Month)
+		}
+		money := []any{"no price", "no price", "", ""}
+		if sums := n.Money(); sums.Unpriced == 0 {
+			money = reports.MoneyCells(&sums, n.Prices.Currency)
+		}
+		cells = append(append(cells, month), money...)
+	}
+	return cells
 }

@@ -11,6 +11,7 @@ import (
 
 	"vodcurator/shared/act/upkeep"
 	"vodcurator/shared/decide/retention"
+	"vodcurator/shared/insight"
 	"vodcurator/shared/report"
 	"vodcurator/shared/state"
 	"vodcurator/shared/state/removal"
@@ -148,9 +149,6 @@ func halt(ctx context.Context, _ *Patient, s *state.Store) []Finding {
 	return []Finding{ok("not halted")}
 }
 
-// Stale is how old the latest plan may be: a plan is made each night.
-const Stale = 36 * time.Hour
-
 func plans(ctx context.Context, p *Patient, s *state.Store, now time.Time) []Finding {
 	latest, skipped, err := removal.LatestPlan(ctx, s, func(plan removal.Plan) bool {
 		return p.App.Scope.Takes(plan.Scope) && plan.Duty == retention.Removing
@@ -163,7 +161,7 @@ func plans(ctx context.Context, p *Patient, s *state.Store, now time.Time) []Fin
 		return []Finding{fault("restore it from a copy, or wait for the next night's", "skipped: %v", skipped[0])}
 	case latest.ID == "":
 		return []Finding{doubt("purgeplan makes one each night; after the first night: "+look, "none was made yet of %s", p.App.Scope)}
-	case now.Sub(latest.Created) > Stale:
+	case now.Sub(latest.Created) > insight.PlanStale:
 		return []Finding{fault(look, "none since %s: the latest is %s", ago(now.Sub(latest.Created)), latest.ID)}
 	}
 	status, detail, err := removal.StatusOf(ctx, s, latest, now)
