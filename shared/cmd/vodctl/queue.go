@@ -261,10 +261,38 @@ func (a *tool) bootQueue(name string) (*boot.App, string, error) {
 	return app, name, nil
 }
 
+// maxFile is how many bytes of a file are read at most: a wrong name, or a device, has an end.
+const maxFile = 64 << 20
+
 // read is the text of a file, - being standard input.
 func (a *tool) read(name string) ([]byte, error) {
 	if name == "-" {
-		return io.ReadAll(a.in)
+		return readUpTo(a.in, "standard input")
 	}
-	return os.ReadFile(name)
+	return readFile(name)
+}
+
+// readFile reads a file, which may be no longer than we ever need.
+func readFile(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	if info, err := f.Stat(); err == nil && info.Size() > maxFile {
+		return nil, tooLong(name)
+	}
+	return readUpTo(f, name)
+}
+
+func readUpTo(in io.Reader, name string) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(in, maxFile+1))
+	if err == nil && len(text) > maxFile {
+		err = tooLong(name)
+	}
+	return text, err
+}
+
+func tooLong(name string) error {
+	return fmt.Errorf("%s: %w: it is longer than %s", name, video.ErrInvalid, report.Bytes(maxFile))
 }
