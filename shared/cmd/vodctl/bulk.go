@@ -169,6 +169,23 @@ func (a *tool) throughWriter(ctx context.Context, app *boot.App, changes []video
 	return carryOut(ctx, app, store, changes)
 }
 
+// mayLose refuses changes that take away what protects an asset, unless their number was said.
+// It reads the assets that could lose something, and no other.
+func (a *tool) mayLose(ctx context.Context, app *boot.App, changes []video.Change, yes bool, release int) error {
+	of := slices.DeleteFunc(slices.Clone(changes), func(c video.Change) bool {
+		return c.Tags.Set == nil && len(c.Tags.Remove) == 0 && c.Set.Category == nil
+	})
+	all, err := a.preview(ctx, app, of)
+	if err != nil {
+		return err
+	}
+	lost, err := losing(ctx, app, all)
+	if err != nil {
+		return err
+	}
+	return a.mayRelease(yes, release, lost)
+}
+
 // mayRelease refuses a change that takes protection away, unless their number was said.
 func (a *tool) mayRelease(yes bool, release int, lost []unprotected) error {
 	if len(lost) == 0 {

@@ -227,3 +227,26 @@ rules: [{name: r, select: '"temp" in tags', older_than: 30d, remove: {video: tru
 	require.Zero(t, code, errs)
 	require.Regexp(t, `(?m)^legal hold +1 +tag "legal hold" looks like the hold`, out)
 }
+
+// Every way to the queue has the same guard.
+func TestQueueSendTakesNoProtectionAwayUnsaid(t *testing.T) {
+	c, env, ids := shelf(t, fakevod.Asset{Kind: "video", Title: "one", Tags: "keep,old"}, fakevod.Asset{Kind: "video", Title: "two", Tags: "old"})
+	env["METADATA_QUEUE"] = c.Env()["METADATA_QUEUE"]
+	table := file(t, "un.csv", "id,tags\n"+ids["one"]+",\"archive,x\"\n"+ids["two"]+",new\n")
+	removal := file(t, "un.json", `{"v":1,"changes":[{"id":"`+ids["one"]+`","tags":{"remove":["keep"]}}]}`)
+	for _, args := range [][]string{{"--csv", table}, {removal}} {
+		args = append([]string{"queue", "send"}, args...)
+		code, out, errs := vodctl(t, env, args...)
+		require.Zero(t, code, errs)
+		require.Contains(t, errs, "1 asset would lose what protects them from removal or from rules: with --yes say --release-holds 1 too")
+		require.Contains(t, out, "would change")
+		for _, said := range [][]string{{"--yes"}, {"--yes", "--release-holds", "2"}} {
+			code, _, errs = vodctl(t, env, append(args, said...)...)
+			require.Equal(t, 4, code, errs)
+			require.Contains(t, errs, "--release-holds 1 lets that be")
+		}
+		require.Zero(t, c.MNS.Stats(env["METADATA_QUEUE"]))
+	}
+	must(vodctl(t, env, "queue", "send", "--csv", table, "--yes", "--release-holds", "1"))(t)
+	require.Len(t, waiting(t, c, env["METADATA_QUEUE"]), 2)
+}
