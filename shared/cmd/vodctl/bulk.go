@@ -59,12 +59,16 @@ type unprotected struct {
 // carry shows a bulk change, and with --yes sends what would change something.
 func (a *tool) carry(ctx context.Context, app *boot.App, b bulk) error {
 	result := bulkResult{IssuedAt: time.Now().UTC().Truncate(time.Millisecond), Failed: []video.Outcome{}, LeftOut: []string{}, Unprotected: []unprotected{}}
+	good, unknown, err := knownCategories(ctx, app, b.changes)
+	if err != nil {
+		return err
+	}
+	b.changes, b.faults = good, append(b.faults, unknown...)
 	deliver.Stamp(b.changes, result.IssuedAt)
 	for _, fault := range b.faults {
 		result.LeftOut = append(result.LeftOut, fault.Error())
 		_ = a.warn("left out: %v", fault)
 	}
-	var err error
 	if result.Preview, err = a.preview(ctx, app, b.changes); err != nil {
 		return err
 	}

@@ -250,3 +250,34 @@ func TestQueueSendTakesNoProtectionAwayUnsaid(t *testing.T) {
 	must(vodctl(t, env, "queue", "send", "--csv", table, "--yes", "--release-holds", "1"))(t)
 	require.Len(t, waiting(t, c, env["METADATA_QUEUE"]), 2)
 }
+
+// What the writer would refuse is refused before it is sent.
+func TestWhatNobodyWouldWriteIsNotSent(t *testing.T) {
+	c, env, ids := shelf(t, fakevod.Asset{Kind: "video", Title: "one"})
+	env["METADATA_QUEUE"] = c.Env()["METADATA_QUEUE"]
+	for row, fault := range map[string]string{
+		"issuedAt\n" + ids["one"] + ",2999-01-01T00:00:00Z": "issuedAt: 2999-01-01T00:00:00Z, at most ",
+		"cover\n" + ids["one"] + ",javascript:alert(1)":     "cover: want an address that begins with https://",
+		"cover\n" + ids["one"] + ",not a url":               "cover: want an address",
+		"category\n" + ids["one"] + ",-5":                   "category: -5 is no category",
+		"category\n" + ids["one"] + ",99":                   "category: there is none with the id 99",
+	} {
+		row = "id,title," + strings.Replace(row, ids["one"]+",", ids["one"]+",new,", 1)
+		table := file(t, "t.csv", row+"\n")
+		for _, args := range [][]string{{"edit", "--csv", table}, {"edit", "--csv", table, "--yes"}, {"queue", "send", "--csv", table}, {"queue", "send", "--csv", table, "--yes"}} {
+			code, out, errs := vodctl(t, env, args...)
+			require.Equal(t, 1, code, args)
+			require.Contains(t, errs, fault, args)
+			require.NotContains(t, out, "1 would change")
+		}
+	}
+	for _, flags := range [][]string{{"--category", "-5"}, {"--cover", "javascript:alert(1)"}, {"--cover", "not a url"}} {
+		code, _, errs := vodctl(t, env, append([]string{"edit", "true"}, flags...)...)
+		require.Equal(t, 2, code, errs)
+	}
+	code, out, errs := vodctl(t, env, "edit", "true", "--category", "99")
+	require.Equal(t, 1, code)
+	require.NotContains(t, out, "1 would change")
+	require.Contains(t, errs, "there is none with the id 99")
+	require.Zero(t, c.MNS.Stats(env["METADATA_QUEUE"]))
+}

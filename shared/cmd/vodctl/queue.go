@@ -107,6 +107,14 @@ func (a *tool) send(ctx context.Context, changes []video.Change, skip, release i
 		to, put = app.BulkQueue, app.Sender().SendBulk
 	}
 	rest := changes[skip:]
+	switch _, faults, err := knownCategories(ctx, app, rest); {
+	case err != nil && yes:
+		return err
+	case err != nil:
+		_ = a.warn("whether they exist is not known: %v", err)
+	case len(faults) > 0:
+		return errors.Join(faults...)
+	}
 	result := sendResult{Queue: to, Changes: len(rest), Failed: []video.Outcome{}}
 	if yes {
 		if err := a.mayLose(ctx, app, rest, yes, release); err != nil {
