@@ -69,3 +69,9 @@ func TestAFileThatNeverWasASnapshotIsNotACutOne(t *testing.T) {
 		require.Zero(t, s.Size)
 	}
 }
+
+func TestACommandTakesNoTagForAFlag(t *testing.T) {
+	require.Equal(t, "vodctl tags merge News 'two words' --into news", MergeCommand("news", "News", "two words"))
+	require.Equal(t, "vodctl tags merge --into=--Yes -- --yes", MergeCommand("--Yes", "--yes"))
+	require.Equal(t, `vodctl tags merge $'k\U0000200be\'ep' --into keep`, MergeCommand("keep", "k\u200be'ep"))
+}

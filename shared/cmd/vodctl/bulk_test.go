@@ -281,3 +281,38 @@ func TestWhatNobodyWouldWriteIsNotSent(t *testing.T) {
 	require.Contains(t, errs, "there is none with the id 99")
 	require.Zero(t, c.MNS.Stats(env["METADATA_QUEUE"]))
 }
+
+// The moment that is said is one that undo knows, whoever reads the result.
+func TestWhatWasSentIsTakenBackByTheMomentsThatAreSaid(t *testing.T) {
+	c, env, ids := shelf(t, fakevod.Asset{Kind: "video", Title: "one"}, fakevod.Asset{Kind: "video", Title: "two"})
+	own := time.Now().UTC().Add(-time.Minute).Format(time.RFC3339)
+	table := file(t, "t.csv", "id,title,issuedAt\n"+ids["one"]+",mine,"+own+"\n"+ids["two"]+",now,\n")
+	said := moment.FindAllStringSubmatch(must(vodctl(t, env, "edit", "--csv", table, "--yes"))(t), -1)
+	require.Len(t, said, 2)
+	for _, m := range said {
+		must(vodctl(t, env, "undo", "--issued-at", strings.TrimSuffix(m[1], ","), "--yes"))(t)
+	}
+	require.Equal(t, "one two", titles(c, []string{ids["one"], ids["two"]}))
+	for _, format := range []string{"csv", "json"} {
+		_, _, errs := vodctl(t, env, "edit", "true", "--add", format, "--yes", "-o", format)
+		require.Contains(t, errs, "2 of 2 changes sent to VOD; vodctl undo --issued-at ")
+		require.Contains(t, errs, "METADATA_QUEUE is not set")
+	}
+	_, out, errs := vodctl(t, env, "edit", "true", "--add", "csv", "--yes")
+	require.NotContains(t, out+errs, "undo", "nothing was sent")
+}
+
+// A rename that was broken off has given some the new name.
+func TestABrokenRenameSaysHowItGoesOn(t *testing.T) {
+	c, env, ids := shelf(t, fakevod.Asset{Kind: "video", Title: "done", Tags: "--new"}, fakevod.Asset{Kind: "video", Title: "rest", Tags: "old"})
+	code, _, errs := vodctl(t, env, "tags", "rename", "old", "--yes", "--", "--new")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "vodctl tags merge --into=--new -- old does that, and goes on")
+	must(vodctl(t, env, "tags", "merge", "--into=--new", "--yes", "--", "old"))(t)
+	require.Equal(t, "--new", tagsOf(c, ids["rest"]))
+
+	env["MNS_ENDPOINT"], env["METADATA_QUEUE"] = "http://127.0.0.1:1", "metadata"
+	code, _, errs = vodctl(t, env, "tags", "rename", "--yes", "--", "--new", "third")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "vodctl tags merge --into=third -- --new sends the rest")
+}
