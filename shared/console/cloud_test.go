@@ -20,7 +20,7 @@ func TestLocalCloudInABrowser(t *testing.T) {
 	file, err := filepath.Abs("../../testdata/media/landscape.mp4")
 	require.NoError(t, err)
 	b.do(chromedp.SetUploadFiles(chromedp.CSS("#file"), []string{file}))
-	b.post("form[action='/cloud/upload'] button", map[string]string{"#title": hostile[:60] + " promo"})
+	b.post("form[action='/cloud/upload'] button", map[string]string{"#title": hostileBody[:60] + " promo"})
 	require.Contains(t, b.text(".note"), "landscape.mp4 is in the library as ")
 	words := strings.Fields(b.text(".note"))
 	id := words[len(words)-1]

@@ -330,11 +330,3 @@ func TestARuleIsChangedInABrowserAndItsEffectSeenBeforeItIsSaved(t *testing.T) {
 	b.looksRight("/workbench?of=policy")
 }
 
-// shot writes a screenshot for whoever looks at it, where LOOK names a folder.
-func (b *tab) shot(name string) {
-	if dir := os.Getenv("LOOK"); dir != "" {
-		text, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
-		require.NoError(b.t, err)
-		require.NoError(b.t, os.WriteFile(filepath.Join(dir, name+".png"), text, 0o600))
-	}
-}

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/decide/rule"
@@ -324,16 +325,45 @@ func twoForms(written map[string]int) (f Finding, ok bool) {
 	for i, tag := range ways {
 		say = append(say, fmt.Sprintf("%s (%d)", tag, written[tag]))
 		if i > 0 {
-			from = append(from, Quoted(tag))
+			from = append(from, tag)
 			f.Count += written[tag]
 		}
 	}
-	f.What, f.Mend = strings.Join(say, ", "), "vodctl tags merge "+strings.Join(from, " ")+" --into "+Quoted(ways[0])
+	f.What, f.Mend = strings.Join(say, ", "), MergeCommand(ways[0], from...)
 	return f, true
 }
 
-// Quoted is a word of a command as a person types it.
+// MergeCommand is the command that makes one tag of several. No tag in it is taken for a flag.
+func MergeCommand(into string, from ...string) string {
+	dash := func(tag string) bool { return strings.HasPrefix(tag, "-") }
+	words := make([]string, len(from))
+	for i, tag := range from {
+		words[i] = Quoted(tag)
+	}
+	tags := strings.Join(words, " ")
+	if dash(into) || slices.ContainsFunc(from, dash) {
+		return "vodctl tags merge --into=" + Quoted(into) + " -- " + tags
+	}
+	return "vodctl tags merge " + tags + " --into " + Quoted(into)
+}
+
+// Quoted is a word of a command as a person types it. What nobody sees is written as a code,
+// which bash and zsh read.
 func Quoted(word string) string {
+	if strings.ContainsFunc(word, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		var out strings.Builder
+		for _, r := range word {
+			switch {
+			case r == '\'' || r == '\\':
+				out.WriteString(`\` + string(r))
+			case unicode.IsPrint(r):
+				out.WriteRune(r)
+			default:
+				fmt.Fprintf(&out, `\U%08x`, r)
+			}
+		}
+		return "$'" + out.String() + "'"
+	}
 	if word != "" && !strings.ContainsFunc(word, func(r rune) bool {
 		return r < 0x80 && !strings.ContainsRune("-_.:/", r) && (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z')
 	}) {

@@ -200,9 +200,9 @@ func Lines(r io.Reader, size *int64) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
 		in := bufio.NewReaderSize(r, 1<<20)
 		for number := 1; ; number++ {
-			text, end := in.ReadBytes('\n')
+			text, end := readLine(in)
 			if end != nil && !errors.Is(end, io.EOF) {
-				yield(Line{}, end)
+				yield(Line{}, lineFault(number, end))
 				return
 			}
 			whole := int64(len(text))
@@ -217,11 +217,11 @@ func Lines(r io.Reader, size *int64) iter.Seq2[Line, error] {
 				continue
 			}
 			l, err := parseLine(text)
-			if err != nil && end != nil {
+			if err != nil && end != nil && (number > 1 || cutHead(text)) {
 				return // it was cut
 			}
 			if err != nil {
-				yield(Line{}, fmt.Errorf("%w: line %d is not an asset; write the file again with vodctl snapshot --refresh", video.ErrInvalid, number))
+				yield(Line{}, lineFault(number, errNoLine))
 				return
 			}
 			if end == nil {
@@ -234,7 +234,49 @@ func Lines(r io.Reader, size *int64) iter.Seq2[Line, error] {
 	}
 }
 
-var errNoLine = errors.New("no line of a snapshot")
+// MaxLine is how many bytes a line of a snapshot has at most: the longest is the tree of
+// categories.
+const MaxLine = 32 << 20
+
+var (
+	errNoLine = errors.New("no line of a snapshot")
+	errLong   = errors.New("the line is too long")
+
+	// ErrNoSnapshot says of a file that it was never a snapshot: it is not to be written to.
+	ErrNoSnapshot = fmt.Errorf("%w: it is no snapshot of a library", video.ErrInvalid)
+)
+
+// readLine reads a line with its end. One that is too long is no line of ours.
+func readLine(in *bufio.Reader) (text []byte, err error) {
+	for {
+		part, err := in.ReadSlice('\n')
+		if len(text)+len(part) > MaxLine {
+			return nil, errLong
+		}
+		text = append(text, part...)
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return text, err
+		}
+	}
+}
+
+// lineFault names the line that is none of a snapshot. A file whose first line is none was
+// never one.
+func lineFault(number int, err error) error {
+	switch {
+	case !errors.Is(err, errNoLine) && !errors.Is(err, errLong):
+		return err
+	case number == 1:
+		return fmt.Errorf("%w, by its first line", ErrNoSnapshot)
+	}
+	return fmt.Errorf("%w: line %d is not an asset; write the file again with vodctl snapshot --refresh", video.ErrInvalid, number)
+}
+
+// cutHead says that a text may be the beginning of a head.
+func cutHead(text []byte) bool {
+	head := []byte(`{"snapshot":{`)
+	return bytes.HasPrefix(text, head) || bytes.HasPrefix(head, text)
+}
 
 func parseLine(text []byte) (Line, error) {
 	var l Line

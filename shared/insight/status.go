@@ -3,6 +3,7 @@ package insight
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"vodcurator/shared/act/deliver"
@@ -31,6 +32,30 @@ type Overview struct {
 	Callbacks string       `json:"callbacks"`
 	Problems  []string     `json:"problems,omitempty"` // what could not be asked
 	Next      []Next       `json:"next"`
+}
+
+// Unasked names what could not be asked: whether more waits there is not known.
+func (s Overview) Unasked() (all []string) {
+	add := func(what, problem string) {
+		if problem != "" {
+			all = append(all, what)
+		}
+	}
+	add("removal's halt", s.Halt.Problem)
+	add("the journal", s.Journal.Problem)
+	for _, f := range s.Functions {
+		add(f.Function, f.Problem)
+	}
+	for _, q := range s.Queues {
+		if q.For != "METADATA_BULK_QUEUE" || q.Queue != "" { // few installations have it
+			add(q.For, q.Problem)
+		}
+	}
+	for _, p := range s.Problems {
+		what, _, _ := strings.Cut(p, ": ")
+		add(what, p)
+	}
+	return all
 }
 
 // HaltFacts are whether removal is halted, and by whom.
@@ -139,12 +164,15 @@ func (s *Overview) ofState(ctx context.Context, app *boot.App, absent bool) {
 	s.Functions = []LastRun{
 		sweep(ctx, o, s.At),
 		{Function: "metadata", At: s.Journal.At, What: "wrote to the journal", Problem: s.Journal.Problem},
-		{Function: "purgeplan", At: removing, What: "made a plan"},
+		{Function: "purgeplan", At: removing},
 		tickOf(ctx, o, "purge", retention.Removing),
 		tickOf(ctx, o, "tier", retention.Moving),
 	}
 	if moving.After(removing) {
 		s.Functions[2].At = moving
+	}
+	if !s.Functions[2].At.IsZero() {
+		s.Functions[2].What = "made a plan"
 	}
 }
 
@@ -280,8 +308,8 @@ func (s *Overview) advise() {
 		say("vodctl setup --plan", "nothing is known of what has run: deploy it, or set STATE to the functions'")
 	}
 	for _, q := range s.Queues {
-		if q.For == "DEAD_LETTER_QUEUE" && q.Waiting+q.Delayed > 0 {
-			say("vodctl dlq list", report.Count(int(q.Waiting+q.Delayed), "dead letter")+" nobody can carry out as they are")
+		if q.For == "DEAD_LETTER_QUEUE" && q.Waiting+q.Taken+q.Delayed > 0 {
+			say("vodctl dlq list", report.Count(int(q.Waiting+q.Taken+q.Delayed), "dead letter")+" nobody can carry out as they are")
 		}
 	}
 	if s.Journal.Problem != "" && s.Used {

@@ -157,17 +157,24 @@ func Stamp(changes []video.Change, at time.Time) {
 // it would beat every honest change of the same fields until that moment.
 const maxAhead = 24 * time.Hour
 
+// CheckIssued refuses a change that claims to be issued long after its message came.
+func CheckIssued(c video.Change, came time.Time) error {
+	if most := came.Add(maxAhead); c.IssuedAt.After(most) {
+		return fmt.Errorf("%w: issuedAt: %s, at most %s: a day after the message came", video.ErrInvalid, c.IssuedAt.UTC().Format(time.RFC3339), most.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
 // check refuses what can be refused before the library is asked. What has no result then
 // is to be carried out.
 func (d *delivery) check() {
 	d.results = make([]edit.Result, len(d.meta.Changes)+len(d.meta.Retag))
-	most := d.At.Add(maxAhead)
 	for n := range d.results {
 		var err error
 		if n >= len(d.meta.Changes) {
 			err = d.meta.Retag[n-len(d.meta.Changes)].Check()
-		} else if at := d.meta.Changes[n].IssuedAt; at.After(most) {
-			err = fmt.Errorf("%w: issuedAt: %s, at most %s: a day after the message came", video.ErrInvalid, at.UTC().Format(time.RFC3339), most.UTC().Format(time.RFC3339))
+		} else {
+			err = CheckIssued(d.meta.Changes[n], d.At)
 		}
 		if d.results[n].ID = d.id(n); err != nil {
 			d.results[n] = refused(d.id(n), err)

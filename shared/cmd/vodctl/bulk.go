@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ import (
 type bulk struct {
 	yes, behind bool
 	source      string // what a note says of changes that say nothing themselves
+	goOn        string // the command that sends the rest; empty: the same one
 	release     int    // so many assets may lose their protection; below 0: none was said
 	changes     []video.Change
 	faults      []error // of rows that are left out
@@ -42,7 +44,8 @@ func releaseFlag(cmd *cobra.Command, release *int) {
 
 // bulkResult is what a bulk change comes to, for programs.
 type bulkResult struct {
-	IssuedAt    time.Time       `json:"issuedAt"` // by which vodctl undo knows it again
+	IssuedAt    time.Time       `json:"issuedAt"`          // by which vodctl undo knows it again
+	Moments     []time.Time     `json:"moments,omitempty"` // of what was sent: rows may have their own
 	To          string          `json:"to,omitempty"`
 	Sent        int             `json:"sent"`
 	Failed      []video.Outcome `json:"failed"`
@@ -60,6 +63,11 @@ type unprotected struct {
 // carry shows a bulk change, and with --yes sends what would change something.
 func (a *tool) carry(ctx context.Context, app *boot.App, b bulk) error {
 	result := bulkResult{IssuedAt: time.Now().UTC().Truncate(time.Millisecond), Failed: []video.Outcome{}, LeftOut: []string{}, Unprotected: []unprotected{}}
+	good, unknown, err := knownCategories(ctx, app, b.changes)
+	if err != nil {
+		return err
+	}
+	b.changes, b.faults = good, append(b.faults, unknown...)
 	deliver.Stamp(b.changes, result.IssuedAt)
 	if b.yes {
 		sign(ctx, app, b.source, b.changes)
@@ -68,7 +76,6 @@ func (a *tool) carry(ctx context.Context, app *boot.App, b bulk) error {
 		result.LeftOut = append(result.LeftOut, fault.Error())
 		_ = a.warn("left out: %v", fault)
 	}
-	var err error
 	if result.Preview, err = a.preview(ctx, app, b.changes); err != nil {
 		return err
 	}
@@ -83,17 +90,18 @@ func (a *tool) carry(ctx context.Context, app *boot.App, b bulk) error {
 	if err := a.mayRelease(b.yes, b.release, result.Unprotected); err != nil {
 		return err
 	}
+	if app.MetadataQueue == "" {
+		_ = a.warn("METADATA_QUEUE is not set: with --yes this writes to VOD itself, beside the library's writer if one runs")
+	}
 	var sending error
 	if b.yes {
+		a.again = b.goOn
 		sending = a.sendBulk(ctx, app, b, &result)
 	}
-	err = a.present(result, func() error {
-		if b.yes {
-			return a.say("%d of %s sent to %s; vodctl undo --issued-at %s takes them back\n", result.Sent, report.Count(result.Sent+len(result.Failed), "change"),
-				result.To, result.IssuedAt.Format(time.RFC3339Nano))
-		}
-		return nil
-	})
+	err = a.present(result, func() error { return nil })
+	if err == nil && b.yes {
+		err = a.beside("%d of %s sent to %s%s", result.Sent, report.Count(result.Sent+len(result.Failed), "change"), result.To, result.takenBack())
+	}
 	if err == nil && !b.yes {
 		err = a.listedOnly()
 	}
@@ -101,6 +109,34 @@ func (a *tool) carry(ctx context.Context, app *boot.App, b bulk) error {
 		err = errors.Join(err, fmt.Errorf("%s left out, with their faults above", report.Count(n, "row")))
 	}
 	return errors.Join(err, sending, refusals(result.Preview))
+}
+
+// takenBack names the moments by which undo finds what was sent: rows may have their own.
+func (r bulkResult) takenBack() string {
+	var at []string
+	for _, m := range r.Moments {
+		at = append(at, "vodctl undo --issued-at "+m.UTC().Format(time.RFC3339Nano))
+	}
+	switch n := len(at); {
+	case r.Sent == 0:
+		return ""
+	case n > 5:
+		at = append(at[:5], fmt.Sprintf("so do %s more, those of the rows", report.Number(n-5)))
+		fallthrough
+	case n > 1:
+		return "; " + strings.Join(at, ", ") + " take them back, each those of its moment"
+	}
+	return "; " + strings.Join(at, "") + " takes them back"
+}
+
+// momentsOf are the milliseconds in which changes are issued, in their order.
+func momentsOf(changes []video.Change) (all []time.Time) {
+	for _, c := range changes {
+		if at := c.IssuedAt.UTC().Truncate(time.Millisecond); !slices.Contains(all, at) {
+			all = append(all, at)
+		}
+	}
+	return all
 }
 
 // refusals says that some assets cannot be changed as it was asked for.
@@ -129,6 +165,7 @@ func (a *tool) sendBulk(ctx context.Context, app *boot.App, b bulk, r *bulkResul
 		r.To = "nobody"
 		return nil
 	}
+	r.Moments = momentsOf(changes)
 	var outcomes []video.Outcome
 	var err error
 	switch {
@@ -152,7 +189,7 @@ func (a *tool) sendBulk(ctx context.Context, app *boot.App, b bulk, r *bulkResul
 		}
 	}
 	if n := len(r.Failed); n > 0 {
-		err = errors.Join(fmt.Errorf("%s not sent, the first: %s: %s; the same command sends the rest", report.Count(n, "change"), r.Failed[0].ID, r.Failed[0].Reason), err)
+		err = errors.Join(fmt.Errorf("%s not sent, the first: %s: %s; %s sends the rest", report.Count(n, "change"), r.Failed[0].ID, r.Failed[0].Reason, cmp.Or(b.goOn, "the same command")), err)
 	}
 	return err
 }
@@ -171,6 +208,23 @@ func (a *tool) throughWriter(ctx context.Context, app *boot.App, changes []video
 		return nil, err
 	}
 	return a.carryOut(ctx, app, store, changes)
+}
+
+// mayLose refuses changes that take away what protects an asset, unless their number was said.
+// It reads the assets that could lose something, and no other.
+func (a *tool) mayLose(ctx context.Context, app *boot.App, changes []video.Change, yes bool, release int) error {
+	of := slices.DeleteFunc(slices.Clone(changes), func(c video.Change) bool {
+		return c.Tags.Set == nil && len(c.Tags.Remove) == 0 && c.Set.Category == nil
+	})
+	all, err := a.preview(ctx, app, of)
+	if err != nil {
+		return err
+	}
+	lost, err := losing(ctx, app, all)
+	if err != nil {
+		return err
+	}
+	return a.mayRelease(yes, release, lost)
 }
 
 // mayRelease refuses a change that takes protection away, unless their number was said.

@@ -227,3 +227,92 @@ rules: [{name: r, select: '"temp" in tags', older_than: 30d, remove: {video: tru
 	require.Zero(t, code, errs)
 	require.Regexp(t, `(?m)^legal hold +1 +tag "legal hold" looks like the hold`, out)
 }
+
+// Every way to the queue has the same guard.
+func TestQueueSendTakesNoProtectionAwayUnsaid(t *testing.T) {
+	c, env, ids := shelf(t, fakevod.Asset{Kind: "video", Title: "one", Tags: "keep,old"}, fakevod.Asset{Kind: "video", Title: "two", Tags: "old"})
+	env["METADATA_QUEUE"] = c.Env()["METADATA_QUEUE"]
+	table := file(t, "un.csv", "id,tags\n"+ids["one"]+",\"archive,x\"\n"+ids["two"]+",new\n")
+	removal := file(t, "un.json", `{"v":1,"changes":[{"id":"`+ids["one"]+`","tags":{"remove":["keep"]}}]}`)
+	for _, args := range [][]string{{"--csv", table}, {removal}} {
+		args = append([]string{"queue", "send"}, args...)
+		code, out, errs := vodctl(t, env, args...)
+		require.Zero(t, code, errs)
+		require.Contains(t, errs, "1 asset would lose what protects them from removal or from rules: with --yes say --release-holds 1 too")
+		require.Contains(t, out, "would change")
+		for _, said := range [][]string{{"--yes"}, {"--yes", "--release-holds", "2"}} {
+			code, _, errs = vodctl(t, env, append(args, said...)...)
+			require.Equal(t, 4, code, errs)
+			require.Contains(t, errs, "--release-holds 1 lets that be")
+		}
+		require.Zero(t, c.MNS.Stats(env["METADATA_QUEUE"]))
+	}
+	must(vodctl(t, env, "queue", "send", "--csv", table, "--yes", "--release-holds", "1"))(t)
+	require.Len(t, waiting(t, c, env["METADATA_QUEUE"]), 2)
+}
+
+// What the writer would refuse is refused before it is sent.
+func TestWhatNobodyWouldWriteIsNotSent(t *testing.T) {
+	c, env, ids := shelf(t, fakevod.Asset{Kind: "video", Title: "one"})
+	env["METADATA_QUEUE"] = c.Env()["METADATA_QUEUE"]
+	for row, fault := range map[string]string{
+		"issuedAt\n" + ids["one"] + ",2999-01-01T00:00:00Z": "issuedAt: 2999-01-01T00:00:00Z, at most ",
+		"cover\n" + ids["one"] + ",javascript:alert(1)":     "cover: want an address that begins with https://",
+		"cover\n" + ids["one"] + ",not a url":               "cover: want an address",
+		"category\n" + ids["one"] + ",-5":                   "category: -5 is no category",
+		"category\n" + ids["one"] + ",99":                   "category: there is none with the id 99",
+	} {
+		row = "id,title," + strings.Replace(row, ids["one"]+",", ids["one"]+",new,", 1)
+		table := file(t, "t.csv", row+"\n")
+		for _, args := range [][]string{{"edit", "--csv", table}, {"edit", "--csv", table, "--yes"}, {"queue", "send", "--csv", table}, {"queue", "send", "--csv", table, "--yes"}} {
+			code, out, errs := vodctl(t, env, args...)
+			require.Equal(t, 1, code, args)
+			require.Contains(t, errs, fault, args)
+			require.NotContains(t, out, "1 would change")
+		}
+	}
+	for _, flags := range [][]string{{"--category", "-5"}, {"--cover", "javascript:alert(1)"}, {"--cover", "not a url"}} {
+		code, _, errs := vodctl(t, env, append([]string{"edit", "true"}, flags...)...)
+		require.Equal(t, 2, code, errs)
+	}
+	code, out, errs := vodctl(t, env, "edit", "true", "--category", "99")
+	require.Equal(t, 1, code)
+	require.NotContains(t, out, "1 would change")
+	require.Contains(t, errs, "there is none with the id 99")
+	require.Zero(t, c.MNS.Stats(env["METADATA_QUEUE"]))
+}
+
+// The moment that is said is one that undo knows, whoever reads the result.
+func TestWhatWasSentIsTakenBackByTheMomentsThatAreSaid(t *testing.T) {
+	c, env, ids := shelf(t, fakevod.Asset{Kind: "video", Title: "one"}, fakevod.Asset{Kind: "video", Title: "two"})
+	own := time.Now().UTC().Add(-time.Minute).Format(time.RFC3339)
+	table := file(t, "t.csv", "id,title,issuedAt\n"+ids["one"]+",mine,"+own+"\n"+ids["two"]+",now,\n")
+	said := moment.FindAllStringSubmatch(must(vodctl(t, env, "edit", "--csv", table, "--yes"))(t), -1)
+	require.Len(t, said, 2)
+	for _, m := range said {
+		must(vodctl(t, env, "undo", "--issued-at", strings.TrimSuffix(m[1], ","), "--yes"))(t)
+	}
+	require.Equal(t, "one two", titles(c, []string{ids["one"], ids["two"]}))
+	for _, format := range []string{"csv", "json"} {
+		_, _, errs := vodctl(t, env, "edit", "true", "--add", format, "--yes", "-o", format)
+		require.Contains(t, errs, "2 of 2 changes sent to VOD; vodctl undo --issued-at ")
+		require.Contains(t, errs, "METADATA_QUEUE is not set")
+	}
+	_, out, errs := vodctl(t, env, "edit", "true", "--add", "csv", "--yes")
+	require.NotContains(t, out+errs, "undo", "nothing was sent")
+}
+
+// A rename that was broken off has given some the new name.
+func TestABrokenRenameSaysHowItGoesOn(t *testing.T) {
+	c, env, ids := shelf(t, fakevod.Asset{Kind: "video", Title: "done", Tags: "--new"}, fakevod.Asset{Kind: "video", Title: "rest", Tags: "old"})
+	code, _, errs := vodctl(t, env, "tags", "rename", "old", "--yes", "--", "--new")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "vodctl tags merge --into=--new -- old does that, and goes on")
+	must(vodctl(t, env, "tags", "merge", "--into=--new", "--yes", "--", "old"))(t)
+	require.Equal(t, "--new", tagsOf(c, ids["rest"]))
+
+	env["MNS_ENDPOINT"], env["METADATA_QUEUE"] = "http://127.0.0.1:1", "metadata"
+	code, _, errs = vodctl(t, env, "tags", "rename", "--yes", "--", "--new", "third")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "vodctl tags merge --into=third -- --new sends the rest")
+}

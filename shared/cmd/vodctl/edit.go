@@ -108,7 +108,7 @@ func (e editOrder) check() error {
 		return fmt.Errorf("%w: --kind %q: want video, audio or image", errUsage, e.kind)
 	}
 	if c.ID = "x"; e.table == "" {
-		if err := c.Check(); err != nil { // the same for every asset
+		if err := errors.Join(c.Check(), checkAsked(c)); err != nil { // the same for every asset
 			return fmt.Errorf("%w: %w", errUsage, err)
 		}
 	}

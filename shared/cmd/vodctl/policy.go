@@ -44,7 +44,7 @@ func policyCommand(a *tool) *cobra.Command {
 func (a *tool) policyCheck(ctx context.Context, name string) error {
 	text, err := retention.DefaultSource(), error(nil)
 	if name != "" {
-		if text, err = os.ReadFile(name); errors.Is(err, os.ErrNotExist) && keyLike(name) {
+		if text, err = readFile(name); errors.Is(err, os.ErrNotExist) && keyLike(name) {
 			if app, bootErr := a.boot(); bootErr == nil && app.State != nil {
 				text, err = app.File(ctx, name)
 			}

@@ -73,15 +73,19 @@ func (a *tool) warn(format string, args ...any) error {
 	return report.Say(a.err, "vodctl: "+format+"\n", args...)
 }
 
+// beside says something below a result for people, and beside one for programs.
+func (a *tool) beside(format string, args ...any) error {
+	if a.format != report.AsTable {
+		return a.warn(format, args...)
+	}
+	return a.say(format+"\n", args...)
+}
+
 // printJSON writes a result for programs.
 func (a *tool) printJSON(v any) error { return report.JSON(a.out, v, "  ") }
 
 // listedOnly says that --yes was missing: below a result for people, and beside one
 // for programs.
 func (a *tool) listedOnly() error {
-	const text = "nothing was done, --yes does it"
-	if a.format != report.AsTable {
-		return a.warn(text)
-	}
-	return a.say("%s\n", text)
+	return a.beside("nothing was done, --yes does it")
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -24,7 +25,7 @@ func queueCommand(a *tool) *cobra.Command {
 
 func queueSend(a *tool) *cobra.Command {
 	var table, at string
-	var skip int
+	var skip, release int
 	var yes, bulk bool
 	cmd := &cobra.Command{
 		Use:   "send [FILE|-]",
@@ -43,7 +44,10 @@ are issued now, in the order of the file. Where some could not be sent it says h
 go on, with the same moment of issue: what is sent twice then has its effect once.
 
 With --bulk they go into METADATA_BULK_QUEUE, and wait until no other person's change
-does: for thousands of them, so that an editor's one need not wait.`,
+does: for thousands of them, so that an editor's one need not wait.
+
+Where assets would lose a tag or category that holds them, or the tag that keeps rules off,
+nothing is sent unless --release-holds says how many they are.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := "-"
@@ -77,7 +81,7 @@ does: for thousands of them, so that an editor's one need not wait.`,
 				}
 			}
 			deliver.Stamp(changes, issued)
-			return a.send(cmd.Context(), changes, skip, issued, bulk, yes)
+			return a.send(cmd.Context(), changes, skip, release, issued, bulk, yes)
 		},
 	}
 	cmd.Flags().StringVar(&table, "csv", "", "read this CSV file, - for standard input")
@@ -85,10 +89,11 @@ does: for thousands of them, so that an editor's one need not wait.`,
 	cmd.Flags().StringVar(&at, "issued-at", "", "when changes without issuedAt are issued (RFC 3339), instead of now")
 	cmd.Flags().BoolVar(&bulk, "bulk", false, "send them behind other people's changes")
 	cmd.Flags().BoolVar(&yes, "yes", false, "send")
+	releaseFlag(cmd, &release)
 	return cmd
 }
 
-func (a *tool) send(ctx context.Context, changes []video.Change, skip int, issued time.Time, bulk, yes bool) error {
+func (a *tool) send(ctx context.Context, changes []video.Change, skip, release int, issued time.Time, bulk, yes bool) error {
 	required := []string{"ALIBABA_CLOUD_ACCOUNT_ID", "METADATA_QUEUE"}
 	if bulk {
 		required = append(required, "METADATA_BULK_QUEUE")
@@ -102,8 +107,19 @@ func (a *tool) send(ctx context.Context, changes []video.Change, skip int, issue
 		to, put = app.BulkQueue, app.Sender().SendBulk
 	}
 	rest := changes[skip:]
+	switch _, faults, err := knownCategories(ctx, app, rest); {
+	case err != nil && yes:
+		return err
+	case err != nil:
+		_ = a.warn("whether they exist is not known: %v", err)
+	case len(faults) > 0:
+		return errors.Join(faults...)
+	}
 	result := sendResult{Queue: to, Changes: len(rest), Failed: []video.Outcome{}}
 	if yes {
+		if err := a.mayLose(ctx, app, rest, yes, release); err != nil {
+			return err
+		}
 		sign(ctx, app, "", rest)
 		skip += result.send(ctx, a.telling(put), rest)
 	} else if err := a.previewSend(ctx, app, rest, &result); err != nil {
@@ -135,6 +151,8 @@ type sendResult struct {
 	Sent    int             `json:"sent"`
 	Failed  []video.Outcome `json:"failed"`
 	Preview []previewed     `json:"preview,omitempty"`
+
+	Unprotected []unprotected `json:"unprotected,omitempty"` // by what is previewed
 }
 
 // send puts changes into the queue, and says how many stand before the first that failed.
@@ -161,10 +179,13 @@ func (a *tool) previewSend(ctx context.Context, app *boot.App, changes []video.C
 	if r.Preview, err = a.preview(ctx, app, changes); err != nil {
 		return a.warn("what the fields hold now could not be read: %v", err)
 	}
-	if a.json() {
-		return nil
+	if r.Unprotected, err = losing(ctx, app, r.Preview); err != nil {
+		return err
 	}
-	return a.showPreview(r.Preview)
+	if !a.json() {
+		err = a.showPreview(r.Preview)
+	}
+	return errors.Join(err, a.mayRelease(false, -1, r.Unprotected))
 }
 
 func queuePeek(a *tool) *cobra.Command {
@@ -262,10 +283,38 @@ func (a *tool) bootQueue(name string) (*boot.App, string, error) {
 	return app, name, nil
 }
 
+// maxFile is how many bytes of a file are read at most: a wrong name, or a device, has an end.
+const maxFile = 64 << 20
+
 // read is the text of a file, - being standard input.
 func (a *tool) read(name string) ([]byte, error) {
 	if name == "-" {
-		return io.ReadAll(a.in)
+		return readUpTo(a.in, "standard input")
 	}
-	return os.ReadFile(name)
+	return readFile(name)
+}
+
+// readFile reads a file, which may be no longer than we ever need.
+func readFile(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	if info, err := f.Stat(); err == nil && info.Size() > maxFile {
+		return nil, tooLong(name)
+	}
+	return readUpTo(f, name)
+}
+
+func readUpTo(in io.Reader, name string) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(in, maxFile+1))
+	if err == nil && len(text) > maxFile {
+		err = tooLong(name)
+	}
+	return text, err
+}
+
+func tooLong(name string) error {
+	return fmt.Errorf("%s: %w: it is longer than %s", name, video.ErrInvalid, report.Bytes(maxFile))
 }

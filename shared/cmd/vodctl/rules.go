@@ -82,7 +82,7 @@ func rulesFrom(name string) (*tagging.Rules, error) {
 	if name == "" {
 		return tagging.Default(), nil
 	}
-	raw, err := os.ReadFile(name)
+	raw, err := readFile(name)
 	if err != nil {
 		return nil, err
 	}

@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +17,7 @@ import (
 
 	"vodcurator/events"
 	"vodcurator/shared/act/deliver"
+	"vodcurator/shared/boot"
 	"vodcurator/shared/decide/rule"
 	"vodcurator/shared/insight"
 	"vodcurator/shared/report"
@@ -75,12 +78,51 @@ func sourced(name string, changes []video.Change, place func(int) string) []vide
 func checkSent(changes []video.Change, place func(int) string) error {
 	faults := []error{deliver.Check(changes, place)}
 	for i, c := range changes {
+		if err := checkAsked(c); err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", place(i), err))
+		}
 		if why := insight.NotAnID(c.ID); why != "" && c.ID != "" {
 			faults = append(faults, fmt.Errorf("%s: %w: id: %q%s: vodctl library find lists them, and vodctl edit takes an id of another form, since it reads the asset first",
 				place(i), video.ErrInvalid, string(c.ID), why))
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// checkAsked refuses what the format of a change allows, and VOD or the writer would not take.
+func checkAsked(c video.Change) error {
+	faults := []error{deliver.CheckIssued(c, time.Now())}
+	if c.Set.Cover != nil && *c.Set.Cover != "" {
+		if u, err := url.Parse(*c.Set.Cover); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			faults = append(faults, fmt.Errorf("%w: cover: want an address that begins with https:// or http://", video.ErrInvalid))
+		}
+	}
+	if c.Set.Category != nil && *c.Set.Category < 0 {
+		faults = append(faults, fmt.Errorf("%w: category: %d is no category; 0 is none", video.ErrInvalid, *c.Set.Category))
+	}
+	return errors.Join(faults...)
+}
+
+// knownCategories parts changes from those whose category is not in the tree.
+func knownCategories(ctx context.Context, app *boot.App, changes []video.Change) (good []video.Change, faults []error, err error) {
+	moves := func(c video.Change) bool {
+		return c.Set.Category != nil && *c.Set.Category > 0 && c.Kind != video.KindImage
+	}
+	if !slices.ContainsFunc(changes, moves) {
+		return changes, nil, nil
+	}
+	tree, err := app.VOD.Categories(ctx)
+	if err != nil {
+		return nil, nil, fmt.Errorf("the categories: %w", err)
+	}
+	for _, c := range changes {
+		if moves(c) && !slices.ContainsFunc(tree, func(one video.Category) bool { return one.ID == *c.Set.Category }) {
+			faults = append(faults, fmt.Errorf("%s: %w: category: there is none with the id %d", c.ID, video.ErrInvalid, *c.Set.Category))
+			continue
+		}
+		good = append(good, c)
+	}
+	return good, faults, nil
 }
 
 // changeTable is a table of changes as it is read, with all its faults, each with its line.
@@ -117,7 +159,11 @@ func goodRows(name string, text []byte) (good []video.Change, faults []error, er
 	}
 	for i, c := range sourced(name, t.changes, t.place) {
 		line := t.lines[i]
-		if fault := deliver.Check([]video.Change{c}, func(int) string { return t.place(i) }); fault != nil {
+		fault := deliver.Check([]video.Change{c}, func(int) string { return t.place(i) })
+		if asked := checkAsked(c); asked != nil {
+			fault = errors.Join(fault, fmt.Errorf("%s: %w", t.place(i), asked))
+		}
+		if fault != nil {
 			t.faults = append(t.faults, fault)
 		} else if !t.bad[line] {
 			good = append(good, c)

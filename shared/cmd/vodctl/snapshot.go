@@ -52,8 +52,14 @@ func (a *tool) snapshot(ctx context.Context, name, kind string, refresh bool) (e
 	if err != nil {
 		return err
 	}
+	if err := ours(name); err != nil {
+		return err
+	}
 	target := name
 	if refresh {
+		if err := ours(name + ".new"); err != nil {
+			return err
+		}
 		if target, err = freshFile(name, at); err != nil {
 			return err
 		}
@@ -86,6 +92,37 @@ func (a *tool) snapshot(ctx context.Context, name, kind string, refresh bool) (e
 		err = fmt.Errorf("%s could not be read and stand not in %s: --refresh reads all again", report.Count(w.end.LeftOut, "asset"), name)
 	}
 	return err
+}
+
+// ours refuses a file that no snapshot is: it would be lost, and a device may have no end.
+func ours(name string) error {
+	info, err := os.Stat(name)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%s: %w: name a file", name, insight.ErrNoSnapshot)
+	}
+	if err == nil {
+		err = beginsAs(name)
+	}
+	if errors.Is(err, insight.ErrNoSnapshot) {
+		return fmt.Errorf("%s: %w: it is left as it is, name another file", name, err)
+	}
+	return err
+}
+
+// beginsAs reads the first line of a snapshot.
+func beginsAs(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	for _, err := range insight.Lines(f, new(int64)) {
+		return err
+	}
+	return nil
 }
 
 // freshFile names the file into which a snapshot is read again. One that was broken off today

@@ -144,3 +144,44 @@ func TestASnapshotThatLostALineIsRefused(t *testing.T) {
 	require.Empty(t, out)
 	require.Contains(t, errs, "the snapshot has 25 videos and audio files and 25 images, and its last line says 26 and 25")
 }
+
+// A wrong name costs nobody a file.
+func TestOnlyASnapshotIsGoneOnWithOrReplaced(t *testing.T) {
+	c := mixed(t)
+	name := filepath.Join(t.TempDir(), "notes.txt")
+	for _, notes := range []string{"# notes\n\nline\n", "one line", "\x00\x01"} {
+		for _, at := range []string{name, name + ".new"} {
+			require.NoError(t, os.WriteFile(at, []byte(notes), 0o600))
+			for _, args := range [][]string{{"snapshot", at}, {"snapshot", name, "--refresh"}} {
+				code, out, errs := vodctl(t, c.Env(), args...)
+				require.Equal(t, 1, code, args)
+				require.Empty(t, out)
+				require.Contains(t, errs, at+": invalid: it is no snapshot of a library")
+				require.NotContains(t, errs, "--refresh")
+				text, err := os.ReadFile(at)
+				require.NoError(t, err)
+				require.Equal(t, notes, string(text))
+			}
+			code, _, errs := vodctl(t, nil, "library", "summary", "--library", at)
+			require.Equal(t, 1, code)
+			require.NotContains(t, errs, "--refresh")
+			require.NoError(t, os.Remove(at))
+		}
+	}
+	for _, args := range [][]string{{os.DevNull}, {os.DevNull, "--refresh"}, {filepath.Dir(name), "--refresh"}} {
+		code, _, errs := vodctl(t, c.Env(), append([]string{"snapshot"}, args...)...)
+		require.Equal(t, 1, code)
+		require.Contains(t, errs, "name a file")
+	}
+}
+
+func TestAFileIsReadToALimit(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "huge.csv")
+	require.NoError(t, os.WriteFile(name, nil, 0o600))
+	require.NoError(t, os.Truncate(name, maxFile+1))
+	for _, args := range [][]string{{"rules", "check", name}, {"policy", "check", name}, {"queue", "send", "--csv", name}} {
+		code, _, errs := vodctl(t, nil, args...)
+		require.Equal(t, 1, code, args)
+		require.Contains(t, errs, "it is longer than")
+	}
+}

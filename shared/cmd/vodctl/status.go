@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -113,7 +114,9 @@ func (a *tool) printStatusTables(s insight.Overview) error {
 			err = errors.Join(a.say("\n"), t.Write(a.out, "  "))
 		}
 	}
-	if err == nil && len(s.Next) == 0 {
+	if unasked := s.Unasked(); err == nil && len(unasked) > 0 {
+		err = a.say("\n  Whether more waits for you is not known: %s could not be asked.\n", strings.Join(unasked, ", "))
+	} else if err == nil && len(s.Next) == 0 {
 		err = a.say("\n  Nothing waits for you.\n")
 	}
 	return err

@@ -172,9 +172,13 @@ func (a *tool) changeTags(ctx context.Context, from []string, into string, renam
 			if err != nil {
 				return err
 			}
-			return fmt.Errorf("%s has the tag %q already, so both would be one: vodctl tags merge %s --into %s does that", id.ID, into, insight.Quoted(from[0]), insight.Quoted(into))
+			return fmt.Errorf("%s has the tag %q already, so both would be one, unless a rename was broken off: %s does that, and goes on with such a one", id.ID, into, insight.MergeCommand(into, from...))
 		}
 	}
+	if rename { // some have the new name as soon as it has begun
+		b.goOn = insight.MergeCommand(into, from...)
+	}
+	seen := map[video.ID]bool{}
 	seen, bar := map[video.ID]bool{}, a.progress(" assets found")
 	defer bar.end()
 	for _, tag := range from {

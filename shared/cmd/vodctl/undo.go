@@ -108,7 +108,7 @@ func (a *tool) undo(ctx context.Context, app *boot.App, o *state.Store, batch ed
 			changes, of = append(changes, r.Change), append(of, i)
 		}
 	}
-	if err := a.mayUndo(ctx, app, changes, yes, release); err != nil {
+	if err := a.mayLose(ctx, app, changes, yes, release); err != nil {
 		return err
 	}
 	failed := 0
@@ -137,20 +137,6 @@ func (a *tool) undo(ctx context.Context, app *boot.App, o *state.Store, batch ed
 		err = errors.Join(err, fmt.Errorf("%s cannot be put back, or only in part: the reasons stand above", report.Count(n, "asset")))
 	}
 	return err
-}
-
-// mayUndo refuses to take away what protects an asset, as when a hold is all that was written.
-func (a *tool) mayUndo(ctx context.Context, app *boot.App, changes []video.Change, yes bool, release int) error {
-	of := slices.DeleteFunc(slices.Clone(changes), func(c video.Change) bool { return c.Tags.Set == nil && c.Set.Category == nil })
-	all, err := a.preview(ctx, app, of)
-	if err != nil {
-		return err
-	}
-	lost, err := losing(ctx, app, all)
-	if err != nil {
-		return err
-	}
-	return a.mayRelease(yes, release, lost)
 }
 
 // lasting counts the assets of which something cannot be put back.

@@ -127,7 +127,7 @@ func (a *tool) today(ctx context.Context) (time.Time, error) {
 // policyOf reads a policy file of this machine; without one it is the configured policy.
 func (a *tool) policyOf(ctx context.Context, name string) (*retention.Policy, error) {
 	if name != "" {
-		text, err := os.ReadFile(name)
+		text, err := readFile(name)
 		if err != nil {
 			return nil, err
 		}
@@ -146,7 +146,7 @@ func (a *tool) inputsOf(w whatIf, policy *retention.Policy) func(ctx context.Con
 	files := map[string]string{policy.HoldList: w.holds, policy.Usage: w.usage}
 	return func(ctx context.Context, key string) ([]byte, error) {
 		if files[key] != "" {
-			return os.ReadFile(files[key])
+			return readFile(files[key])
 		}
 		app, err := a.boot("STATE")
 		if err != nil {

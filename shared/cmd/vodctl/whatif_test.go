@@ -70,7 +70,7 @@ func TestASnapshotIsPlannedOnWithoutAnAccount(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, []byte("{}\n"), 0o600))
 	code, _, errs = vodctl(t, nil, try...)
 	require.Equal(t, 1, code)
-	require.Contains(t, errs, "line 1 is not an asset")
+	require.Contains(t, errs, "it is no snapshot of a library")
 }
 
 // snapshotOf writes a file as vodctl snapshot does.

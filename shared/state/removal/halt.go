@@ -16,7 +16,7 @@ type Halt struct {
 	Version int       `json:"version"`
 	Halted  bool      `json:"halted"`
 	By      string    `json:"by"`
-	At      time.Time `json:"at"`
+	At      time.Time `json:"at,omitzero"`
 	Reason  string    `json:"reason,omitempty"`
 }
 
