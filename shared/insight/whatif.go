@@ -72,6 +72,9 @@ func WhatIf(ctx context.Context, s Simulation, o Options) (nights []Night, items
 	}
 	library := s.Library.copied()
 	outside := aside{store, s.Policy, s.Inputs}
+	if s.Policy.Usage != "" && s.Nights > 1 {
+		o.warn("the usage file %s is taken to be as fresh on every night as it is on the first; views after its last day are not known, so what nobody viewed until then is idle", s.Policy.Usage)
+	}
 	count, end := o.count(" nights")
 	defer end()
 	var pending []retention.Item
@@ -86,7 +89,9 @@ func WhatIf(ctx context.Context, s Simulation, o Options) (nights []Night, items
 				continue
 			}
 			library.number()
-			r, err := plan.Job{Library: library, State: outside, Policy: duty, Scope: s.Scope}.Run(ctx, s.From.AddDate(0, 0, n))
+			tonight := *duty // one file stands for those that would be written on the nights to come
+			tonight.UsageMaxAge += time.Duration(n) * 24 * time.Hour
+			r, err := plan.Job{Library: library, State: outside, Policy: &tonight, Scope: s.Scope}.Run(ctx, s.From.AddDate(0, 0, n))
 			if err != nil {
 				return nil, nil, err
 			}

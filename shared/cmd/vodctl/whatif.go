@@ -66,6 +66,13 @@ func (a *tool) whatIf(ctx context.Context, w whatIf) error {
 	if err != nil {
 		return err
 	}
+	said := map[string]bool{} // both policies may have the same to say
+	warn := func(format string, args ...any) {
+		if text := report.Sayf(format, args...); !said[text] {
+			said[text] = true
+			a.hears().Warn("%s", text)
+		}
+	}
 	simulate := func(policyFile string) ([]insight.Night, []retention.Item, error) {
 		policy, err := a.policyOf(ctx, policyFile)
 		if err != nil {
@@ -74,7 +81,7 @@ func (a *tool) whatIf(ctx context.Context, w whatIf) error {
 		return insight.WhatIf(ctx, insight.Simulation{
 			Library: library, Policy: policy, From: at, Nights: w.nights, Inputs: a.inputsOf(w, policy),
 			Scope: video.Scope{Region: cmp.Or(a.env("ALIBABA_CLOUD_REGION"), "cn-shanghai"), Account: w.library},
-		}, insight.Options{Progress: a.overNights(at, w.nights), Warn: a.hears().Warn})
+		}, insight.Options{Progress: a.overNights(at, w.nights), Warn: warn})
 	}
 	nights, items, err := simulate(w.policy)
 	if err != nil {

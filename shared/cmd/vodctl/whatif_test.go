@@ -141,6 +141,26 @@ guards: {percent: 100}
 	require.Zero(t, code, errs)
 	require.Equal(t, []video.ID{"b"}, biggest(out))
 
+	// One file stands for those of all the nights, and that is said once.
+	code, out, errs = vodctl(t, nil, append(try, "--holds", holds, "--usage", usage, "--nights", "2", "--diff", policy)...)
+	require.Zero(t, code, errs)
+	require.Equal(t, 1, strings.Count(errs, "is taken to be as fresh on every night as it is on the first"), errs)
+	code, out, errs = vodctl(t, nil, append(try, "--holds", holds, "--usage", usage, "--nights", "43")...)
+	require.Zero(t, code, errs)
+	var nights []removal.Plan
+	require.NoError(t, json.Unmarshal([]byte(out), &nights))
+	require.Len(t, nights, 43)
+	var at []int
+	for i, n := range nights {
+		if n.Items > 0 {
+			at = append(at, i)
+		}
+	}
+	require.Equal(t, []int{0, 41}, at, "c was viewed until the end of the day before the first")
+	code, _, errs = vodctl(t, nil, append(try, "--holds", holds, "--usage", file(t, "old.csv", "a,2026-01-01\n"), "--nights", "60")...)
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "has stopped", "a file that is old on the first night is")
+
 	dir := t.TempDir()
 	store, err := state.Open(t.Context(), "file:"+dir, state.Options{})
 	require.NoError(t, err)
