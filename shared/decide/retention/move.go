@@ -334,8 +334,11 @@ func (c *facts) entered() time.Time {
 		return time.Time{}
 	}
 	to, at, ok := c.at.Entered(c.m.ID)
-	if source, _ := parts(c.m.StorageClass); !ok || to != source || at.After(c.at.Now) {
+	if source, _ := parts(c.m.StorageClass); !ok || to != source {
 		return time.Time{}
+	}
+	if at.After(c.at.Now) { // the end of the hour in which a run found it there
+		return c.at.Now
 	}
 	return at
 }

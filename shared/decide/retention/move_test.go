@@ -101,6 +101,18 @@ func TestAnAssetGoesDownALadderAndComesBack(t *testing.T) {
 	}
 }
 
+// A run that finds a move done tells the end of the hour, which may lie ahead of a plan.
+func TestAMoveOfThisHourIsNoUnknownOne(t *testing.T) {
+	m := stored("IA", 400)
+	at := retention.Inputs{Viewed: viewed(60), Now: rule.SampleTime, Entered: func(video.ID) (string, time.Time, bool) {
+		return "IA", rule.SampleTime.Add(time.Minute), true
+	}}
+	v := policy(t, ladder).Moves().Judge(m, at)
+	require.Empty(t, v.Items)
+	require.Equal(t, rule.SampleTime, v.Entered)
+	require.Equal(t, retention.Young, v.Keeps[0].Why)
+}
+
 func TestWhatForbidsAMove(t *testing.T) {
 	p := policy(t, ladder)
 	idle := retention.Inputs{Viewed: viewed(60)}
