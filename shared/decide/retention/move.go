@@ -273,7 +273,11 @@ func (r *mover) take(c *facts, v *Verdict, g rung, because string) bool {
 		}
 		because, bytes = file.Reason, file.Bytes
 	}
-	switch due, why := r.tooEarly(c, source); {
+	leaves := source
+	if leaves == g.to { // the source file stays where it is; the rest is in Standard
+		leaves = rest
+	}
+	switch due, why := r.tooEarly(c, leaves); {
 	case why != "" && due.IsZero():
 		return keep(Doubt, why, due)
 	case why != "":

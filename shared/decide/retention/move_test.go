@@ -87,6 +87,7 @@ func TestAnAssetGoesDownALadderAndComesBack(t *testing.T) {
 		{"a class of tomorrow", "DeepFreeze", 400, 60, 0, "", `"DeepFreeze" is not known here`},
 		{"under way", "Changing", 400, 60, 0, "", "being changed"},
 		{"its source under way", "SourceChanging", 400, 60, 0, "", "being changed"},
+		{"its source is there, since nobody knows when", "SourceIA", 100, 60, 0, "all:IA", ""},
 		{"its source is colder", "SourceArchive", 100, 60, 400, "", "colder than IA"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
