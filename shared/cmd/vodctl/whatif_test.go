@@ -215,7 +215,7 @@ func TestWhatIfMovesAndCounts(t *testing.T) {
 		}
 	}
 	// a goes to IA in the first night, and on to Archive once 30 days there are over, by the
-	// end of the day on which it came; b in the third, c in the twenty-second.
+	// end of the hour in which it came; b in the third, c in the twenty-second.
 	require.Equal(t, map[int]int{0: 1, 2: 1, 21: 1, 31: 1, 34: 1}, moved)
 	require.EqualValues(t, map[string]int64{"Standard": 0.9e9, "IA": 1e9, "Archive": 2e9}, nights[39].Stored)
 	require.InDelta(t, 0.9*0.12+0.08+2*0.03, nights[39].Month, 1e-9)

@@ -273,7 +273,11 @@ func (r *mover) take(c *facts, v *Verdict, g rung, because string) bool {
 		}
 		because, bytes = file.Reason, file.Bytes
 	}
-	switch due, why := r.tooEarly(c, source); {
+	leaves := source
+	if leaves == g.to { // the source file stays where it is; the rest is in Standard
+		leaves = rest
+	}
+	switch due, why := r.tooEarly(c, leaves); {
 	case why != "" && due.IsZero():
 		return keep(Doubt, why, due)
 	case why != "":
@@ -334,8 +338,11 @@ func (c *facts) entered() time.Time {
 		return time.Time{}
 	}
 	to, at, ok := c.at.Entered(c.m.ID)
-	if source, _ := parts(c.m.StorageClass); !ok || to != source || at.After(c.at.Now) {
+	if source, _ := parts(c.m.StorageClass); !ok || to != source {
 		return time.Time{}
+	}
+	if at.After(c.at.Now) { // the end of the hour in which a run found it there
+		return c.at.Now
 	}
 	return at
 }

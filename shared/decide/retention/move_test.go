@@ -87,6 +87,7 @@ func TestAnAssetGoesDownALadderAndComesBack(t *testing.T) {
 		{"a class of tomorrow", "DeepFreeze", 400, 60, 0, "", `"DeepFreeze" is not known here`},
 		{"under way", "Changing", 400, 60, 0, "", "being changed"},
 		{"its source under way", "SourceChanging", 400, 60, 0, "", "being changed"},
+		{"its source is there, since nobody knows when", "SourceIA", 100, 60, 0, "all:IA", ""},
 		{"its source is colder", "SourceArchive", 100, 60, 400, "", "colder than IA"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -99,6 +100,18 @@ func TestAnAssetGoesDownALadderAndComesBack(t *testing.T) {
 			require.Contains(t, why, tc.why)
 		})
 	}
+}
+
+// A run that finds a move done tells the end of the hour, which may lie ahead of a plan.
+func TestAMoveOfThisHourIsNoUnknownOne(t *testing.T) {
+	m := stored("IA", 400)
+	at := retention.Inputs{Viewed: viewed(60), Now: rule.SampleTime, Entered: func(video.ID) (string, time.Time, bool) {
+		return "IA", rule.SampleTime.Add(time.Minute), true
+	}}
+	v := policy(t, ladder).Moves().Judge(m, at)
+	require.Empty(t, v.Items)
+	require.Equal(t, rule.SampleTime, v.Entered)
+	require.Equal(t, retention.Young, v.Keeps[0].Why)
 }
 
 func TestWhatForbidsAMove(t *testing.T) {

@@ -35,20 +35,23 @@ const GoneBefore = "gone before the call"
 
 // Past is what only the ledger tells: which images of media are gone, by type, since the
 // library tells of covers only (it stays so when new images are made later), and into
-// which storage class a media was moved on which day. A media takes 16 bytes for each. The
+// which storage class a media was moved in which hour. A media takes 16 bytes for each. The
 // zero Past tells nothing.
 type Past struct {
 	gone   shorts
 	unsure shorts
-	moved  shorts // by day and class
+	moved  shorts // by hour and class
 
 	last map[short]entry // of moved; nil until it is asked
 	upTo string          // the last segment that was read; empty: it is not worth keeping
 }
 
+// hourForm names an hour.
+const hourForm = "2006-01-02T15"
+
 type entry struct {
-	class string
-	day   time.Time
+	class      string
+	begin, end time.Time // of the hour
 }
 
 // Gone says that the images of a type were removed, or not there by the word of the call.
@@ -57,26 +60,32 @@ func (i Past) Gone(id video.ID, kind string) bool { return i.gone.has(id, kind) 
 // Unsure says that a call whose outcome nobody knows may have removed them.
 func (i Past) Unsure(id video.ID, kind string) bool { return i.unsure.has(id, kind) }
 
-// Moved is the last move of a media: into which class, and the end of the day on which it
-// had come there, so that no minimum time ends too early.
+// Moved is the last move of a media: into which class, and the end of the hour in which a run
+// found it there, so that no minimum time ends too early. What was kept by day, as it was
+// before, counts to the end of that day.
 func (i *Past) Moved(id video.ID) (class string, at time.Time, ok bool) {
 	if i.last == nil {
 		i.last = map[short]entry{}
-		for _, name := range slices.Sorted(maps.Keys(i.moved)) { // by day, and on one day the coldest last: moves are rarely taken back at once
+		for _, name := range slices.Sorted(maps.Keys(i.moved)) { // by hour, and in one hour the coldest last: moves are rarely taken back at once
 			date, class, _ := strings.Cut(name, " ")
-			day, err := time.Parse(time.DateOnly, date)
+			begin, err := time.Parse(hourForm, date)
+			end := begin.Add(time.Hour)
+			if err != nil {
+				begin, err = time.Parse(time.DateOnly, date)
+				end = begin.AddDate(0, 0, 1)
+			}
 			if err != nil {
 				continue
 			}
 			for _, one := range i.moved[name] {
-				if was := i.last[one]; was.day.Before(day) || colder(class, was.class) {
-					i.last[one] = entry{class, day}
+				if was := i.last[one]; was.begin.Before(begin) || colder(class, was.class) {
+					i.last[one] = entry{class, begin, end}
 				}
 			}
 		}
 	}
 	last, ok := i.last[shorten(id)]
-	return last.class, last.day.Add(24 * time.Hour), ok
+	return last.class, last.end, ok
 }
 
 func colder(a, b string) bool {
@@ -224,8 +233,8 @@ func (i Past) add(rows []Row) {
 		switch {
 		case r.Kind == retention.Move:
 			if r.Result == video.Done {
-				day := r.At.UTC().Format(time.DateOnly) + " " + r.To
-				i.moved[day] = append(i.moved[day], shorten(r.ID))
+				hour := r.At.UTC().Format(hourForm) + " " + r.To
+				i.moved[hour] = append(i.moved[hour], shorten(r.ID))
 			}
 		case r.Result == video.Done, r.Result == video.Missing && r.Detail == GoneBefore:
 			i.gone[r.Part] = append(i.gone[r.Part], shorten(r.ID))

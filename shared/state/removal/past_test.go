@@ -2,6 +2,7 @@ package removal_test
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"runtime"
 	"strings"
@@ -27,7 +28,7 @@ func TestTheLedgerKnowsWhichImagesAreGone(t *testing.T) {
 
 	ledger, err := stored.OpenLedger(t.Context(), s, "purge", "run")
 	require.NoError(t, err)
-	hex := strings.Repeat("0a", 16)
+	long := strings.Repeat("0a", 16)
 	gone := map[string]bool{}
 	unsure := map[string]bool{strings.Repeat("0c", 16) + " NormalSnapshot": true, "again NormalSnapshot": true}
 	for i, row := range []struct {
@@ -37,10 +38,10 @@ func TestTheLedgerKnowsWhichImagesAreGone(t *testing.T) {
 		gone            bool
 		detail          string
 	}{
-		{hex, "NormalSnapshot", stored.Outcome, retention.Images, video.Done, true, ""},
+		{long, "NormalSnapshot", stored.Outcome, retention.Images, video.Done, true, ""},
 		{"short", "NormalSnapshot", stored.Outcome, retention.Images, video.Missing, true, stored.GoneBefore},
 		{"read", "NormalSnapshot", stored.Outcome, retention.Images, video.Missing, false, "gone before this run came to it"},
-		{strings.ToUpper(hex), "NormalSnapshot", stored.Outcome, retention.Images, video.Failed, false, ""},
+		{strings.ToUpper(long), "NormalSnapshot", stored.Outcome, retention.Images, video.Failed, false, ""},
 		{strings.Repeat("0b", 16), "NormalSnapshot", stored.Outcome, retention.Images, video.Kept, false, ""},
 		{strings.Repeat("0c", 16), "NormalSnapshot", stored.Outcome, retention.Images, video.Unknown, false, ""},
 		{strings.Repeat("0d", 16), "NormalSnapshot", stored.Intent, retention.Images, "", false, ""},
@@ -49,8 +50,8 @@ func TestTheLedgerKnowsWhichImagesAreGone(t *testing.T) {
 		{strings.Repeat("zz", 16), "SpriteSnapshot", stored.Outcome, retention.Images, video.Done, true, ""},
 		{"again", "NormalSnapshot", stored.Outcome, retention.Images, video.Deferred, false, removal.AskedAgain},
 		{"throttled", "NormalSnapshot", stored.Outcome, retention.Images, video.Deferred, false, "throttled"},
-		{hex, "SpriteSnapshot", stored.Outcome, retention.Images, video.Forbidden, false, ""},
-		{hex, "NormalSnapshot", stored.Outcome, retention.Images, video.Missing, true, stored.GoneBefore}, // again
+		{long, "SpriteSnapshot", stored.Outcome, retention.Images, video.Forbidden, false, ""},
+		{long, "NormalSnapshot", stored.Outcome, retention.Images, video.Missing, true, stored.GoneBefore}, // again
 	} {
 		gone[row.id+" "+row.kind] = row.gone
 		item := retention.Item{ID: video.ID(row.id), Kind: row.of, Part: row.kind}
@@ -77,7 +78,7 @@ func TestTheLedgerKnowsWhichImagesAreGone(t *testing.T) {
 	require.ErrorIs(t, damaged[0], state.ErrCorrupt)
 	require.ErrorContains(t, damaged[0], "ledger/00000002.jsonl")
 	require.False(t, imaged.Gone("short", "NormalSnapshot"), "listed once more")
-	require.True(t, imaged.Gone(video.ID(hex), "NormalSnapshot"))
+	require.True(t, imaged.Gone(video.ID(long), "NormalSnapshot"))
 	require.Empty(t, statetest.Keys(t, s.List(t.Context(), "imaged/", "")), "it may be restored from a copy")
 }
 
@@ -202,8 +203,8 @@ func TestTheLedgerKnowsSinceWhenAnAssetIsInItsClass(t *testing.T) {
 	move("b", "Archive", 51, video.Unknown)
 	move("c", "Archive", 7, video.Done)
 	move("c", "Standard", 9, video.Done)
-	move("same day", "IA", 5, video.Done)
-	move("same day", "Archive", 5, video.Done)
+	move("same hour", "IA", 5, video.Done)
+	move("same hour", "Archive", 5, video.Done)
 	for _, from := range []string{"the ledger", "what was kept"} {
 		past, damaged, err := remember(t, s)
 		require.NoError(t, err)
@@ -211,14 +212,41 @@ func TestTheLedgerKnowsSinceWhenAnAssetIsInItsClass(t *testing.T) {
 		for id, want := range map[string]struct {
 			class string
 			day   int
-		}{"a": {"Archive", 40}, "b": {"IA", 3}, "c": {"Standard", 9}, "same day": {"Archive", 5}} {
+		}{"a": {"Archive", 40}, "b": {"IA", 3}, "c": {"Standard", 9}, "same hour": {"Archive", 5}} {
 			class, at, ok := past.Moved(video.ID(id))
 			require.True(t, ok, from, id)
 			require.Equal(t, want.class, class, from, id)
-			require.Equal(t, statetest.Noon.AddDate(0, 0, want.day+1).Truncate(24*time.Hour), at, "the end of that day")
+			require.Equal(t, statetest.Noon.AddDate(0, 0, want.day).Truncate(time.Hour).Add(time.Hour), at, "the end of that hour")
 		}
 		_, _, ok := past.Moved("never")
 		require.False(t, ok)
 		require.False(t, past.Gone("a", "NormalSnapshot"))
+	}
+}
+
+func TestWhatWasKeptByDayCountsToItsEnd(t *testing.T) {
+	s, _ := statetest.Folder(t)
+	id := strings.Repeat("0a", 16)
+	ids, err := hex.DecodeString(id)
+	require.NoError(t, err)
+	day := statetest.Noon.Truncate(24 * time.Hour)
+	head := fmt.Sprintf(`{"version":1,"types":[],"moved":[{"type":"%s IA","media":1}],"sum":"%s"}`, day.Format(time.DateOnly), state.Digest(ids))
+	require.NoError(t, s.Create(t.Context(), state.ImagePrefix+"00000001", append([]byte(head+"\n"), ids...)))
+	ledger, err := stored.OpenLedger(t.Context(), s, "move", "run")
+	require.NoError(t, err)
+	item := retention.Item{ID: video.ID(id), Kind: retention.Move, Part: retention.AllParts, To: "Standard"}
+	require.NoError(t, ledger.Append(t.Context(), stored.Row{Event: stored.Intent, Item: item})) // the segment up to which was kept
+	for _, want := range []struct {
+		class string
+		end   time.Time
+	}{{"IA", day.AddDate(0, 0, 1)}, {"Standard", statetest.Noon.Truncate(time.Hour).Add(time.Hour)}} {
+		past, damaged, err := stored.LoadPast(t.Context(), s)
+		require.NoError(t, err)
+		require.Empty(t, damaged)
+		class, at, ok := past.Moved(video.ID(id))
+		require.True(t, ok)
+		require.Equal(t, want.class, class)
+		require.Equal(t, want.end, at)
+		require.NoError(t, ledger.Append(t.Context(), stored.Row{Event: stored.Outcome, At: statetest.Noon, Tick: statetest.Noon, Item: item, Result: video.Done})) // on the same day it came back
 	}
 }

@@ -148,7 +148,10 @@ func (w *world) billed() (c cost) {
 }
 
 // predicted is what the library would cost without moves, and what the plans say of each move
-// that came to be: saved from then on, and paid once.
+// that came to be: saved from then on, and paid once. A plan knows neither when people approve
+// it nor how long VOD takes, and while it waits each hour in the old class is one less of its
+// minimum time: so what it says of both is taken at the moment at which the asset came to its
+// new class. What its head says for the moment of the plan is compared in heads.
 func (w *world) predicted() (c cost, slack float64) {
 	end := now()
 	for _, s := range w.meter.of {
@@ -165,7 +168,7 @@ func (w *world) predicted() (c cost, slack float64) {
 		v := q.items[e.id].verdict.(retention.Verdict)
 		since := time.Duration(-1)
 		if !v.Entered.IsZero() {
-			since = q.Created.Sub(v.Entered)
+			since = e.confirmed.Sub(v.Entered)
 		}
 		of := money.Of(v.Items[0], v.Class, since)
 		c.storage -= of.Month * end.Sub(e.confirmed).Hours() / (30 * 24)

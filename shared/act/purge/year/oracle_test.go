@@ -506,7 +506,12 @@ func (u *audit) rest() {
 		switch {
 		case want == "" || coldness(from) >= coldness(want) || strings.HasSuffix(a.StorageClass, "Changing"):
 			w.count["at the end: where the policy wants it"]++
-		case !b.early && from != "Standard":
+		case b.rungs[0].scope == "source" && rest != "Standard" && w.meter.of[id].first == a.StorageClass:
+			// VOD tells one class of an asset: of one that came to us whole in a colder class,
+			// nobody could tell where the rest is once its source file had moved on.
+			w.count["at the end: was whole in a class before we came, and source files alone move"]++
+		case !b.early && (from != "Standard" || source != "Standard" && source != want && w.meter.of[id].first == a.StorageClass):
+			// Of a source file that was moved before we came nobody knows since when it is there.
 			w.count["at the end: waits for its minimum time"]++
 		case b.rungs[0].scope == "source" && !standsIn(a):
 			w.count["at the end: no stream stands in"]++
