@@ -25,8 +25,8 @@ import (
 	"vodcurator/shared/video"
 )
 
-// hostile are texts that somebody uploads.
-var hostile = []string{
+// hostileTitle are texts that somebody uploads.
+var hostileTitle = []string{
 	`<script>alert(1)</script><img src=x onerror=alert(1)>`, "\u202etfel thgir\u202c \x01\x02 end", strings.Repeat("long title ", 900), `"><svg/onload=alert(1)>`, "{{.Secret}} %s %d",
 }
 
@@ -37,15 +37,15 @@ func listedPlan(t *testing.T, o *state.Store, n int, change func(*removal.Plan))
 	now := time.Now().UTC().Truncate(time.Second)
 	p := removal.Plan{Created: now, Expires: now.AddDate(0, 0, 7), Scope: video.Scope{Region: "cn-shanghai", Account: "1234567890123456"}, Policy: retention.Default().Hash,
 		Library: removal.Library{Media: 1000, Unread: 2}, Kept: map[retention.Why]int{retention.Held: 3, retention.Doubt: 1},
-		Near:     []retention.Keep{{ID: "kept", Why: retention.Doubt, Rule: hostile[0], Reason: hostile[1], Missing: []string{"duration"}}},
-		Warnings: []string{hostile[3]}, Odd: []string{hostile[2]}, Saving: &removal.Saving{Currency: "CNY", Money: retention.Money{Month: 12.5}}}
+		Near:     []retention.Keep{{ID: "kept", Why: retention.Doubt, Rule: hostileTitle[0], Reason: hostileTitle[1], Missing: []string{"duration"}}},
+		Warnings: []string{hostileTitle[3]}, Odd: []string{hostileTitle[2]}, Saving: &removal.Saving{Currency: "CNY", Money: retention.Money{Month: 12.5}}}
 	sums := map[string]*removal.RuleTotals{}
 	for i := range n {
-		item := retention.Item{ID: video.ID(fmt.Sprintf("v%04d", i)), Kind: retention.Source, Bytes: int64(1000 * (i%7 + 1)), Rule: []string{"sources", hostile[0]}[i%2], Reason: hostile[(i+1)%len(hostile)]}
+		item := retention.Item{ID: video.ID(fmt.Sprintf("v%04d", i)), Kind: retention.Source, Bytes: int64(1000 * (i%7 + 1)), Rule: []string{"sources", hostileTitle[0]}[i%2], Reason: hostileTitle[(i+1)%len(hostileTitle)]}
 		if i%11 == 0 {
 			item.Bytes = retention.Unknown
 		}
-		v := retention.Verdict{ID: item.ID, Title: hostile[i%len(hostile)], Category: []string{"", "Harbour", hostile[3]}[i%3], Created: now.AddDate(-1, 0, i%300), Items: []retention.Item{item},
+		v := retention.Verdict{ID: item.ID, Title: hostileTitle[i%len(hostileTitle)], Category: []string{"", "Harbour", hostileTitle[3]}[i%3], Created: now.AddDate(-1, 0, i%300), Items: []retention.Item{item},
 			Parts: map[string]string{"source": "x", "job1": "y"}}
 		require.NoError(t, lines.Add(t.Context(), v))
 		if i == n/2 {
@@ -58,7 +58,7 @@ func listedPlan(t *testing.T, o *state.Store, n int, change func(*removal.Plan))
 		sums[item.Rule].Add(item)
 	}
 	require.NoError(t, lines.Flush(t.Context()))
-	for _, name := range []string{"sources", hostile[0]} {
+	for _, name := range []string{"sources", hostileTitle[0]} {
 		if sums[name] != nil {
 			p.Rules = append(p.Rules, *sums[name])
 		}
@@ -215,7 +215,7 @@ func TestAPlanOfAnotherAccountIsShownAndNotApproved(t *testing.T) {
 
 func TestHaltIsOneClickAndResumeIsTyped(t *testing.T) {
 	u, o, _ := withPlan(t, 1, asItIs)
-	require.Contains(t, u.says("/plans/halt", url.Values{"note": {hostile[0]}, "back": {"https://attacker.example/"}}), "Removal is halted")
+	require.Contains(t, u.says("/plans/halt", url.Values{"note": {hostileTitle[0]}, "back": {"https://attacker.example/"}}), "Removal is halted")
 	require.Contains(t, u.says("/plans/halt", url.Values{"note": {"again"}}), "halted already")
 	require.Contains(t, u.says("/plans/resume", url.Values{"typed": {"yes"}}), "nothing was changed")
 	require.Error(t, removal.CheckHalt(t.Context(), o))
@@ -248,7 +248,7 @@ func TestAPlanInABrowser(t *testing.T) {
 	require.NoError(t, os.WriteFile(policy, []byte("rules:\n  - name: temporary\n    select: '\"temp\" in tags'\n    older_than: 30d\n    remove: {video: true}\nguards: {count: 1000, percent: 100, bytes: 1TB, unknown: 20}\n"), 0o600))
 	c := cloud(t, localcloud.Options{Env: map[string]string{"POLICY_FILE": policy}, Callback: "none"})
 	for i := range 8 {
-		c.VOD.Seed(fakevod.Asset{Title: hostile[i%len(hostile)][:min(120, len(hostile[i%len(hostile)]))], Tags: "temp", Created: c.Now().AddDate(0, 0, -90), Status: "Normal", Size: int64(1000 * (i + 1)), Source: &fakevod.Source{Status: "Normal", FileName: "a.mp4"}})
+		c.VOD.Seed(fakevod.Asset{Title: hostileTitle[i%len(hostileTitle)][:min(120, len(hostileTitle[i%len(hostileTitle)]))], Tags: "temp", Created: c.Now().AddDate(0, 0, -90), Status: "Normal", Size: int64(1000 * (i + 1)), Source: &fakevod.Source{Status: "Normal", FileName: "a.mp4"}})
 	}
 	c.VOD.Seed(fakevod.Asset{Title: "stays", Tags: "temp", Created: c.Now().AddDate(0, 0, -3), Status: "Normal"})
 	invoke(t, c, "purgeplan")
@@ -262,7 +262,7 @@ func TestAPlanInABrowser(t *testing.T) {
 	path := "/plans/" + p.ID
 
 	var shown removal.Plan
-	require.NoError(t, json.Unmarshal(vodctl(t, c, "plan", "show", "-o", "json"), &shown))
+	require.NoError(t, json.Unmarshal(vodctlSays(t, c, "plan", "show", "-o", "json"), &shown))
 	b.visit(path)
 	require.Contains(t, b.text("main"), fmt.Sprintf("%d items of %d assets", shown.Items, shown.Media))
 	require.Len(t, js[[]string](b, `[...document.querySelectorAll(".plan-items li")].map(l => l.innerText)`), 8)
@@ -281,7 +281,7 @@ func TestAPlanInABrowser(t *testing.T) {
 	b.shows("[data-live]", "ended")
 	require.Equal(t, "8", b.text("[data-sum=done]"))
 	var ledger removal.LedgerReport
-	require.NoError(t, json.Unmarshal(vodctl(t, c, "ledger", "report", "-o", "json"), &ledger))
+	require.NoError(t, json.Unmarshal(vodctlSays(t, c, "ledger", "report", "-o", "json"), &ledger))
 	require.Equal(t, []int{8, 0}, []int{ledger.Plans[0].Freed.Items, ledger.Plans[0].Skipped.Items})
 	b.quiet()
 
@@ -320,8 +320,8 @@ func invoke(t *testing.T, c *localcloud.Cloud, name string) {
 	require.Less(t, answer.StatusCode, 300)
 }
 
-// vodctl is what the tool prints at a local cloud.
-func vodctl(t *testing.T, c *localcloud.Cloud, args ...string) []byte {
+// vodctlSays is what the tool prints at a local cloud.
+func vodctlSays(t *testing.T, c *localcloud.Cloud, args ...string) []byte {
 	t.Helper()
 	built, err := programs.Build(t.Context(), "../..", "shared/cmd/vodctl")
 	require.NoError(t, err)
