@@ -46,7 +46,7 @@ func (c *chromium) start() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute)
 	c.end = append(c.end, cancel)
-	ctx, cancel = chromedp.NewExecAllocator(ctx, chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.Flag("disable-dev-shm-usage", true),
+	ctx, cancel = chromedp.NewExecAllocator(ctx, chromedp.ExecPath(path), chromedp.Headless, chromedp.NoSandbox, chromedp.Flag("disable-dev-shm-usage", true),
 		chromedp.Flag("lang", "en-GB"), chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"))
 	c.end = append(c.end, cancel)
 	c.ctx, cancel = chromedp.NewContext(ctx)

@@ -45,6 +45,9 @@ type Server struct {
 	token, session string // of the first address, and of the cookie that it is changed for
 	looks          map[string]*look
 	static         http.Handler
+	shelf          shelf
+	covers         *covers
+	background     sync.WaitGroup // what goes on behind the pages
 
 	looked planCache // of the pages of plans
 
@@ -59,6 +62,7 @@ var files embed.FS
 func New(o Options) (*Server, error) {
 	s := &Server{Options: o, token: random(), session: random(), notes: map[string]note{}}
 	s.static = http.FileServerFS(files)
+	s.covers = newCovers(s.ownAddresses()...)
 	var err error
 	s.looks, err = looks(s.pages())
 	return s, err
@@ -108,7 +112,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    64 << 10,
-		BaseContext:       func(net.Listener) context.Context { return ctx },
+		BaseContext:       func(net.Listener) context.Context { return context.WithValue(ctx, serving{}, ctx) },
 		ErrorLog:          slog.NewLogLogger(s.log().Handler(), slog.LevelWarn),
 	}
 	stopped := make(chan struct{})
@@ -120,9 +124,21 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	err := web.Serve(l)
 	if ctx.Err() != nil {
 		<-stopped
+		s.background.Wait()
 		return nil
 	}
 	return err
+}
+
+// serving is the key of the context with which the server ends.
+type serving struct{}
+
+// lasting is a context for what goes on when the page is answered, until the server ends.
+func (s *Server) lasting(ctx context.Context) context.Context {
+	if whole, ok := ctx.Value(serving{}).(context.Context); ok {
+		return whole
+	}
+	return context.WithoutCancel(ctx)
 }
 
 func (s *Server) log() *slog.Logger {

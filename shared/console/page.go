@@ -118,6 +118,7 @@ func (l *look) funcs() template.FuncMap {
 		"t":       l.say,
 		"bytes":   report.Bytes,
 		"number":  report.Number,
+		"int":     func(n int64) int { return int(n) },
 		"visible": func(v any) string { return video.Visible(fmt.Sprint(v)) },
 		"lines":   video.VisibleLines,
 		"when":    when,

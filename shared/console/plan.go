@@ -249,12 +249,12 @@ type planView struct {
 	Changes  []insight.PlanChange
 	Versus   string // why nothing is compared
 	Quota    int
-	Asked    asked
+	Asked    askedFor
 	Progress progressView
 }
 
-// asked is what the form asks for before the plan is approved.
-type asked struct {
+// askedFor is what the form asks for before the plan is approved.
+type askedFor struct {
 	Closed        string // why it cannot be approved now
 	Warning, Want string
 	Fits          int // so many of the first items are within the guards; 0: all are

@@ -24,7 +24,7 @@ func anyOf(args []any, whole bool) bool {
 	if whole {
 		text = strings.ReplaceAll(text, "_", " ")
 	}
-	text = wordForm(text)
+	text = WordForm(text)
 	for _, arg := range args[1:] {
 		word, _ := arg.(string)
 		if whole && hasWord(text, word) || !whole && contains(text, word) {
@@ -36,8 +36,9 @@ func anyOf(args []any, whole bool) bool {
 
 var oneSign = strings.NewReplacer("i\u0307", "i", "ı", "i", "\u2018", "'", "\u2019", "'", "\u02BC", "'", "\u02B9", "'", "`", "'", "\u00B4", "'", "\u2032", "'")
 
-// wordForm is Fold for texts in which words are looked for.
-func wordForm(text string) string {
+// WordForm is the form in which mentions and has_word compare: Fold, for texts in which words
+// are looked for.
+func WordForm(text string) string {
 	if folded, ok := foldASCII(text); ok {
 		return strings.ReplaceAll(folded, "`", "'")
 	}
@@ -46,7 +47,7 @@ func wordForm(text string) string {
 
 // contains asks a text in its form. It keeps a blank at an end of the part: it is looked for, too.
 func contains(text, part string) bool {
-	form := wordForm(part)
+	form := WordForm(part)
 	if form == "" {
 		return false
 	}
@@ -65,7 +66,7 @@ func contains(text, part string) bool {
 // blanks between words have no such borders, so there any place counts that does not take
 // a mark from its letter.
 func hasWord(text, word string) bool {
-	word = wordForm(strings.ReplaceAll(word, "_", " "))
+	word = WordForm(strings.ReplaceAll(word, "_", " "))
 	if word == "" {
 		return false
 	}
