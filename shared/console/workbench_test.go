@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
 	"vodcurator/shared/act/tag"
@@ -329,4 +328,3 @@ func TestARuleIsChangedInABrowserAndItsEffectSeenBeforeItIsSaved(t *testing.T) {
 	b.looksRight("/workbench")
 	b.looksRight("/workbench?of=policy")
 }
-
