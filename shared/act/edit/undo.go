@@ -2,7 +2,9 @@ package edit
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -38,13 +40,14 @@ func (r *Run) wrote(m edits.EditedMedia) {
 	}
 }
 
-// Runs lists the runs that can be taken back, oldest first.
+// Runs lists the runs that can be taken back, oldest first. Entries that cannot be read are
+// the error beside the other runs.
 func Runs(ctx context.Context, o state.Objects) ([]Run, error) {
 	var runs []Run
 	place := map[string]int{}              // of a run
 	of := map[string]int{}                 // the run of an entry
 	times := map[int]map[editing.Key]int{} // by run: how often a media was written
-	err := entries(ctx, o, func(key string, e edits.Entry) {
+	faults, err := entries(ctx, o, func(_ int, key string, e edits.Entry) {
 		for _, s := range e.Settled {
 			for _, k := range s.Void {
 				if i, ok := of[s.Of]; ok {
@@ -72,7 +75,7 @@ func Runs(ctx context.Context, o state.Objects) ([]Run, error) {
 			runs[i].Media += min(n, 1)
 		}
 	}
-	return runs, err
+	return runs, errors.Join(err, joined(faults))
 }
 
 // Reversal is what taking a run back comes to for one media: a Change, or an
@@ -161,7 +164,8 @@ func Undo(ctx context.Context, library Library, o state.Objects, batch Batch, no
 	}
 	var wrote []write
 	refused := map[place]bool{} // by the library
-	err := entries(ctx, o, func(key string, e edits.Entry) {
+	first := -1
+	faults, err := entries(ctx, o, func(n int, key string, e edits.Entry) {
 		for _, s := range e.Settled {
 			for _, k := range s.Void {
 				refused[place{s.Of, k}] = true
@@ -170,11 +174,19 @@ func Undo(ctx context.Context, library Library, o state.Objects, batch Batch, no
 		for _, m := range e.Written() {
 			if set, old, mixed := batch.of(e.Run, m); !set.Empty() {
 				wrote = append(wrote, write{key, m.Key(), set, old, mixed, batch.asked(m)})
+				if first < 0 {
+					first = n
+				}
 			}
 		}
 	})
 	if err != nil {
 		return nil, err
+	}
+	for n := range faults {
+		if n >= first-1 { // just before it may be a part of it
+			return nil, fmt.Errorf("%s: what was written then or since is not known, so nothing is put back; vodctl state check names what to restore from a copy: %w", batch, joined(faults))
+		}
 	}
 	set, old, mixed := map[editing.Key]video.Update{}, map[editing.Key]video.Update{}, map[editing.Key]bool{}
 	asked := map[editing.Key][]edits.Asked{}
@@ -272,20 +284,34 @@ func only(u video.Update, field string) video.Update {
 	return one
 }
 
-// entries reads the whole journal.
-func entries(ctx context.Context, o state.Objects, each func(key string, e edits.Entry)) error {
+// entries reads the whole journal. What cannot be read is passed over, and is the error; the
+// number of each goes up by one.
+func entries(ctx context.Context, o state.Objects, each func(n int, key string, e edits.Entry)) (faults map[int]error, err error) {
 	keys, err := edits.LogEntries(ctx, o, "")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, key := range keys {
-		e, err := edits.ReadEntry(ctx, o, key)
-		if err != nil {
-			return err
+	faults = map[int]error{}
+	for n, key := range keys {
+		switch e, err := edits.ReadEntry(ctx, o, key); {
+		case err == nil:
+			each(n, key, e)
+		case errors.Is(err, state.ErrCorrupt):
+			faults[n] = err
+		default:
+			return nil, err
 		}
-		each(key, e)
 	}
-	return nil
+	return faults, nil
+}
+
+// joined are all the faults, in their order.
+func joined(faults map[int]error) error {
+	var all []error
+	for _, n := range slices.Sorted(maps.Keys(faults)) {
+		all = append(all, faults[n])
+	}
+	return errors.Join(all...)
 }
 
 // merge fills the fields that first leaves alone with second's.

@@ -58,7 +58,7 @@ func loadFrom(env map[string]string) func(log *slog.Logger, required ...string) 
 }
 
 func TestMisuseEndsWith2AndSaysHow(t *testing.T) {
-	for _, args := range [][]string{{"nothing"}, {"--nothing"}, {"setup"}, {"setup", "--plan", "-o", "xml"}, {"plan", "shwo"}, {"rules", "show", "fact"}, {"hlep"}} {
+	for _, args := range [][]string{{"nothing"}, {"--nothing"}, {"setup"}, {"setup", "--plan", "--apply", "--yes"}, {"setup", "--plan", "-o", "xml"}, {"plan", "shwo"}, {"rules", "show", "fact"}, {"hlep"}} {
 		code, out, errs := vodctl(t, nil, args...)
 		require.Equal(t, 2, code, args)
 		require.Empty(t, out, args)

@@ -39,7 +39,7 @@ func TestTheAlarmsInTheRepositoryAreThoseOfTheTable(t *testing.T) {
 }
 
 // line is Prometheus's text form of a sample.
-var sampleLine = regexp.MustCompile(`^vodcurator_[a-z_]+(\{[a-z]+="[^"\n]*"(,[a-z]+="[^"\n]*")*\})? -?[0-9.]+$`)
+var sampleLine = regexp.MustCompile(`^vodcurator_[a-z_]+(\{[a-z]+="([^"\\]|\\[\\n"])*"(,[a-z]+="([^"\\]|\\[\\n"])*")*\})? -?[0-9.]+$`)
 
 func TestMetricsSayWhatIsThereAndLeaveOutWhatIsUnknown(t *testing.T) {
 	w := newWard(t, localcloud.Options{})
@@ -51,6 +51,7 @@ func TestMetricsSayWhatIsThereAndLeaveOutWhatIsUnknown(t *testing.T) {
 		`{"level":"INFO","msg":"autotag","summary":{"late":3}}`,
 		`{"level":"INFO","msg":"callback refused","status":403,"why":"x"}`, `{"level":"INFO","msg":"callback refused","status":403}`,
 		`{"level":"INFO","msg":"purgeplan","over":["count","bytes"],"missed":2}`, `{"level":"INFO","msg":"purge","removed":"many","bytes":1500,"results":{"removed":3}}`,
+		`{"level":"INFO","msg":"purge","results":{"a\u202eb":1}}`,
 		`{"level":"ERROR","msg":"metadata: the messages stay where they are"}`,
 		"FC Invoke Start RequestId: 1", strings.Repeat("x", 2<<20), `{"msg":7}`, `[]`,
 	}, "\n"))

@@ -34,6 +34,9 @@ the functions themselves come with make deploy.`,
 			if !plan && !apply && file == "" {
 				return fmt.Errorf("%w: setup changes nothing by itself; say --plan, --apply or --manifest", errUsage)
 			}
+			if plan && apply {
+				return fmt.Errorf("%w: either --plan or --apply", errUsage)
+			}
 			if apply && !yes && a.format != report.AsTable {
 				return fmt.Errorf("%w: --apply with -o %s asks nobody: look with --plan, then say --yes", errUsage, a.format)
 			}

@@ -63,7 +63,7 @@ func (a *tool) listRuns(ctx context.Context, o state.Objects) error {
 	journal := a.counting(o, " journal entries")
 	runs, err := edit.Runs(ctx, journal)
 	journal.bar.end()
-	if err != nil {
+	if err != nil && len(runs) == 0 {
 		return err
 	}
 	rows := a.rows("run", "at", ">assets", "for", "wrote")
@@ -71,7 +71,7 @@ func (a *tool) listRuns(ctx context.Context, o state.Objects) error {
 	for _, r := range runs {
 		rows.Add(r, r.Name, r.At, r.Media, behalf(r), counts(r.Fields))
 	}
-	return rows.Print()
+	return errors.Join(rows.Print(), err)
 }
 
 // behalf is for whom a run wrote.

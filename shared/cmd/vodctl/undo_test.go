@@ -236,3 +236,31 @@ func TestUndoShowsWhoHadAskedAndWhere(t *testing.T) {
 	require.LessOrEqual(t, len(long), video.MaxAsked)
 	require.True(t, utf8.ValidString(long))
 }
+
+// One entry that cannot be read hides no other.
+func TestUndoAndHistoryGoOnPastACorruptEntry(t *testing.T) {
+	_, env, ids := edited(t)
+	dir := strings.TrimPrefix(env["STATE"], "file:")
+	for _, title := range []string{"second", "third"} {
+		must(vodctl(t, env, "edit", `title == "new" or title == "second"`, "--title", title, "--yes"))(t)
+	}
+	_, list, _ := vodctl(t, env, "undo", "-o", "csv")
+	runs := regexp.MustCompile(`(?m)^undo-[^,]+`).FindAllString(list, -1)
+	require.NotEmpty(t, runs)
+	entries, err := filepath.Glob(filepath.Join(dir, "edits", "0*"))
+	require.NoError(t, err)
+	require.Greater(t, len(entries), 2)
+	require.NoError(t, os.WriteFile(entries[0], []byte("garbage"), 0o600))
+	code, out, errs := vodctl(t, env, "undo")
+	require.Equal(t, 1, code)
+	require.Contains(t, out, runs[len(runs)-1])
+	require.Contains(t, errs, "corrupt")
+	code, out, errs = vodctl(t, env, "history", ids[0])
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "third")
+	require.Contains(t, out+errs, "corrupt")
+	require.NoError(t, os.WriteFile(entries[len(entries)-1], []byte("garbage"), 0o600))
+	code, _, errs = vodctl(t, env, "undo", runs[0], "--yes")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "nothing is put back")
+}

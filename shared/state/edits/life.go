@@ -36,13 +36,15 @@ func LifeOf(ctx context.Context, o state.Objects, id video.ID, seen func(n int))
 		return nil, err
 	}
 	var all []Wrote
+	var unread []error
 	place := map[string][]int{} // of an entry: where in all it stands
 	for i, e := range entries {
 		if errors.Is(faults[i], video.ErrNotFound) {
 			continue // removed since it was listed
 		}
 		if faults[i] != nil {
-			return nil, faults[i]
+			unread = append(unread, faults[i])
+			continue
 		}
 		for _, s := range e.Settled {
 			for _, at := range place[s.Of] {
@@ -56,5 +58,5 @@ func LifeOf(ctx context.Context, o state.Objects, id video.ID, seen func(n int))
 			}
 		}
 	}
-	return all, nil
+	return all, errors.Join(unread...)
 }

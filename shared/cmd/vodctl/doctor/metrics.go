@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"vodcurator/shared/video"
 )
 
 // Metric is one number that is worth watching. What is printed, its help, the alarms and the
@@ -135,7 +137,7 @@ func (s *Samples) Write(w io.Writer) error {
 			one := of[key]
 			var pairs []string
 			for i, label := range m.Labels {
-				pairs = append(pairs, label+`="`+escape.Replace(strings.ToValidUTF8(one.Labels[i], "\ufffd"))+`"`)
+				pairs = append(pairs, label+`="`+escape.Replace(video.VisibleLines(strings.ToValidUTF8(one.Labels[i], "\ufffd")))+`"`)
 			}
 			labels := ""
 			if len(pairs) > 0 {
