@@ -411,6 +411,28 @@ func TestAMoveThatIsUndoneLateIsSetAside(t *testing.T) {
 	}
 }
 
+// The plan of the next night is there before a run reads that the move came to nothing: that run
+// asks for it no more, or each night would ask before anybody knows, and modify the asset again.
+func TestAMoveThatWasUndoneIsNotAskedForByTheNextPlan(t *testing.T) {
+	w, s := newShelves(t, cooling, shelved(3)...)
+	w.approve(t, w.plan(t, made))
+	w.move(t, s, later)
+	s.finish(func(id video.ID) bool { return id == "00001" })
+	m := w.media["00001"]
+	m.Modified = later.Add(5 * time.Hour)
+	w.media["00001"] = m
+	next := w.plan(t, made.AddDate(0, 0, 1))
+	require.Equal(t, 1, next.Items)
+	w.approve(t, next)
+	r := w.move(t, s, later.AddDate(0, 0, 1))
+	require.Len(t, r.Plans, 2)
+	require.Equal(t, map[video.Result]int{video.Kept: 1}, r.Plans[1].Results)
+	require.Equal(t, 1, s.effects["00001"])
+	for day, items := range map[int]int{2: 0, 6: 0, 9: 1} {
+		require.Equal(t, items, w.plan(t, made.AddDate(0, 0, day)).Items, "day %d", day)
+	}
+}
+
 // Kills, lost answers, throttles, changes that fail, holds and halts in any order: what a
 // person listed and approved moves, nothing else does, and the ledger says what is so.
 func TestMovesInAllWeathers(t *testing.T) {

@@ -214,7 +214,7 @@ func (j Job) begin(at time.Time) (*run, error) {
 	if j.Policy.Duty == retention.Moving {
 		reads = j.Mover
 	}
-	return &run{Job: j, reads: reads, at: at.UTC(), name: state.NewRun(), begun: map[removal.Key]retention.Item{}, waits: map[removal.Key]string{}}, nil
+	return &run{Job: j, reads: reads, at: at.UTC(), name: state.NewRun(), begun: map[removal.Key]retention.Item{}, waits: map[removal.Key]string{}, refused: map[removal.Key]stored.Aside{}}, nil
 }
 
 func (j Job) check(at time.Time) error {
@@ -254,8 +254,9 @@ type run struct {
 	begun          map[removal.Key]retention.Item // what the plans that this run has begun can still take
 	medianRemoved  float64                        // by the last plans that ended; 0: not known
 	medianCounted  bool
-	recent         []bool                 // which of the last items failed
-	waits          map[removal.Key]string // what the library put off in this run, by the plan that asked
+	recent         []bool                       // which of the last items failed
+	waits          map[removal.Key]string       // what the library put off in this run, by the plan that asked
+	refused        map[removal.Key]stored.Aside // what this run set aside
 
 	quotas *quotas // nil until a plan needs them
 	others others

@@ -66,11 +66,23 @@ func (w *work) recheck(ctx context.Context, entries []retention.Verdict) ([][]re
 			},
 			Left: func(g retention.Group) (string, bool) { why, known := w.left[g]; return why, known },
 		})
+		w.fillRefused(found[i], answers[i].Value.Modified)
 		if err := w.fillImages(ctx, found[i]); err != nil {
 			return nil, err
 		}
 	}
 	return found, nil
+}
+
+// fillRefused keeps moves that this run has set aside: another plan may have listed them before
+// anybody knew, and each move that comes to nothing modifies its asset, which ends what is set aside.
+func (w *work) fillRefused(found []retention.Found, modified time.Time) {
+	for i := range found {
+		f := &found[i]
+		if was, set := w.refused[keyOf(f.Item)]; set && f.Item.Kind == retention.Move && f.Judged && f.Keep == "" && !modified.After(was.Modified) {
+			f.Keep = "set aside in this run: " + was.Why
+		}
+	}
 }
 
 // fillImages says that images are gone where the ledger tells it: the library does not, and

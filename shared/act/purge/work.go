@@ -152,7 +152,8 @@ func (w *work) end(item retention.Item, result video.Result, detail string) {
 // setAside remembers an item that the library itself will not let go, so that later
 // plans neither list nor count it.
 func (w *work) setAside(item retention.Item, why string) {
-	w.aside = append(w.aside, stored.Aside{ID: item.ID, Kind: item.Kind, Part: item.Part, Modified: w.modified[item.ID], Why: why})
+	one := stored.Aside{ID: item.ID, Kind: item.Kind, Part: item.Part, Modified: w.modified[item.ID], Why: why}
+	w.aside, w.refused[keyOf(item)] = append(w.aside, one), one
 }
 
 func (w *work) flush(ctx context.Context) error {

@@ -141,6 +141,7 @@ type audit struct {
 	accepted map[[2]string]int    // asks by plan and asset that were answered as accepted
 	byPeople map[string]bool      // people changed the class of these
 	touched  map[string]time.Time // when people last did something to these
+	deleted  map[string]time.Time // when people deleted these
 	listAt   time.Time
 	done     []effect
 	breaches map[string]int
@@ -181,7 +182,7 @@ type effect struct {
 }
 
 func newAudit(w *world) *audit {
-	return &audit{w: w, plans: map[string]*planned{}, intents: map[string]string{}, accepted: map[[2]string]int{}, byPeople: map[string]bool{}, touched: map[string]time.Time{}, breaches: map[string]int{}, late: map[string]int{}}
+	return &audit{w: w, plans: map[string]*planned{}, intents: map[string]string{}, accepted: map[[2]string]int{}, byPeople: map[string]bool{}, deleted: map[string]time.Time{}, touched: map[string]time.Time{}, breaches: map[string]int{}, late: map[string]int{}}
 }
 
 func (u *audit) breach(class, id, text string, args ...any) {
@@ -471,10 +472,21 @@ func (u *audit) settle() {
 			u.late["done by people after our call"]++
 		case row.Result == video.Done && !moved[k]:
 			u.breach("the ledger says moved of what did not", k[1], "plan %s: %s", k[0], row.Detail)
+		case row.Result == video.Missing && moved[k] && u.gone(k[1], row.At):
+			// Nobody read the asset between its move and its end, and what is not there tells
+			// no class: the ledger says what was read.
+			u.late["deleted by people before a run read that it had moved"]++
 		case row.Result != video.Done && row.Result != video.Deferred && moved[k] && !u.byPeople[k[1]]:
 			u.breach("the ledger does not say moved of what did", k[1], "plan %s: %s, %s", k[0], row.Result, row.Detail)
 		}
 	}
+}
+
+// gone says that people had deleted an asset by then.
+func (u *audit) gone(id string, by time.Time) bool {
+	at, deleted := u.deleted[id]
+	_, there := u.w.vod.Lookup(id)
+	return deleted && !there && !at.After(by)
 }
 
 // rest says, after calm nights, which assets are not where the policy wants them.

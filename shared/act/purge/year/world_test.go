@@ -591,6 +591,11 @@ func (w *world) someone(luck *rand.Rand, of []video.ID) {
 			w.meter.poll()
 			_, err := w.person.DeleteVideos(ctx, []video.ID{video.ID(id)})
 			w.meter.poll()
+			if _, there := w.vod.Lookup(id); !there {
+				w.mu.Lock()
+				w.audit.deleted[id] = time.Now()
+				w.mu.Unlock()
+			}
 			return err
 		})
 	case what == 9 && w.meddle:
