@@ -156,7 +156,6 @@ func (s *Server) readAnew(r *http.Request) (next, said string, err error) {
 	return "/library?" + strings.TrimPrefix(r.PostFormValue("back"), "?"), "The library is being read anew.", nil
 }
 
-
 // shownValues is how many values of a facet a page shows; a link has more of them.
 const shownValues, moreValues = 8, 500
 
