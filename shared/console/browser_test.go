@@ -216,6 +216,8 @@ func cloud(t *testing.T, opt localcloud.Options) *localcloud.Cloud {
 		require.NoError(t, err)
 		text = strings.ReplaceAll(text, "./functions/"+name+"/target", filepath.Dir(built))
 	}
+	_, err = programs.Build(t.Context(), "../..", "shared/cmd/vodctl") // before a test waits for what it prints
+	require.NoError(t, err)
 	opt.Manifest = filepath.Join(t.TempDir(), "s.yaml")
 	require.NoError(t, os.WriteFile(opt.Manifest, []byte(text), 0o600))
 	opt.Root, opt.Faults = "../..", "none"

@@ -264,8 +264,9 @@ type askedFor struct {
 type tile struct {
 	box
 	insight.PlanGroup
-	Colour int
-	Label  bool
+	Colour  int
+	Label   bool // there is room for one
+	Letters int  // that fit into it
 }
 
 // The view box of the tree map, and the most groups that it shows.
@@ -291,7 +292,7 @@ func tilesOf(groups []insight.PlanGroup) (tiles []tile, rest int) {
 		sizes[i] = float64(t.Bytes)
 	}
 	for i, b := range squarify(sizes, box{0, 0, mapWidth, mapHeight}) {
-		tiles[i].box, tiles[i].Label = b, b.W > 120 && b.H > 50
+		tiles[i].box, tiles[i].Label, tiles[i].Letters = b, b.W > 120 && b.H > 60, int(b.W/14)
 	}
 	return tiles, rest
 }
