@@ -90,7 +90,7 @@ type Asked struct {
 // MaxAsked is our own: so many bytes each text of a note has at most.
 const MaxAsked = 256
 
-func (a Asked) check() error {
+func (a Asked) checkNote() error {
 	var faults []error
 	for _, text := range [][2]string{{"by", a.By}, {"source", a.Source}} {
 		switch {
@@ -136,7 +136,7 @@ func (c Change) Check() error {
 	for _, list := range lists {
 		faults = append(faults, checkTags(list, MaxTag))
 	}
-	faults = append(faults, c.Asked.check(), checkTime("issuedAt", c.IssuedAt), checkTime("ifUnmodifiedSince", c.IfUnmodifiedSince))
+	faults = append(faults, c.checkNote(), checkTime("issuedAt", c.IssuedAt), checkTime("ifUnmodifiedSince", c.IfUnmodifiedSince))
 	return errors.Join(faults...)
 }
 

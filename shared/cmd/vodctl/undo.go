@@ -115,16 +115,11 @@ func (a *tool) undo(ctx context.Context, app *boot.App, o *state.Store, batch ed
 	var sending error
 	if yes && len(changes) > 0 {
 		sign(ctx, app, "vodctl undo of "+batch.String(), changes)
-		var outcomes []video.Outcome
-		// Some may be sent although others are not: each has its own outcome then.
-		if outcomes, sending = a.carryOut(ctx, app, o, changes); len(outcomes) != len(changes) {
-			return sending
+		outcomes, err := a.carryOut(ctx, app, o, changes)
+		if len(outcomes) != len(changes) {
+			return err
 		}
-		for n, i := range of {
-			if settleReversal(&reversals[i], outcomes[n]) {
-				failed++
-			}
-		}
+		sending, failed = err, settle(reversals, of, outcomes)
 	}
 	err = a.printReversals(reversals, len(changes), yes, app.MetadataQueue)
 	if err == nil && !yes && len(changes) > 0 {
@@ -147,6 +142,17 @@ func lasting(reversals []edit.Reversal) (n int) {
 		}
 	}
 	return n
+}
+
+// settle notes what came of the reversals at these places, and counts those that failed. Some may
+// be sent although others are not: each has its own outcome then.
+func settle(reversals []edit.Reversal, at []int, outcomes []video.Outcome) (failed int) {
+	for n, i := range at {
+		if settleReversal(&reversals[i], outcomes[n]) {
+			failed++
+		}
+	}
+	return failed
 }
 
 // settleReversal notes what came of a reversal, and says whether it failed. The reason

@@ -66,13 +66,7 @@ func (a *tool) whatIf(ctx context.Context, w whatIf) error {
 	if err != nil {
 		return err
 	}
-	said := map[string]bool{} // both policies may have the same to say
-	warn := func(format string, args ...any) {
-		if text := report.Sayf(format, args...); !said[text] {
-			said[text] = true
-			a.hears().Warn("%s", text)
-		}
-	}
+	warn := a.warningOnce() // both policies may have the same to say
 	simulate := func(policyFile string) ([]insight.Night, []retention.Item, error) {
 		policy, err := a.policyOf(ctx, policyFile)
 		if err != nil {
@@ -108,6 +102,17 @@ func (a *tool) whatIf(ctx context.Context, w whatIf) error {
 		return nil
 	}
 	return a.nightRows(nights)
+}
+
+// warningOnce is a.warn that says nothing twice.
+func (a *tool) warningOnce() func(format string, args ...any) {
+	said := map[string]bool{}
+	return func(format string, args ...any) {
+		if text := report.Sayf(format, args...); !said[text] {
+			said[text] = true
+			_ = a.warn("%s", text)
+		}
+	}
 }
 
 // drawInto writes the picture of the nights, once all of it is there.

@@ -142,7 +142,7 @@ guards: {percent: 100}
 	require.Equal(t, []video.ID{"b"}, biggest(out))
 
 	// One file stands for those of all the nights, and that is said once.
-	code, out, errs = vodctl(t, nil, append(try, "--holds", holds, "--usage", usage, "--nights", "2", "--diff", policy)...)
+	code, _, errs = vodctl(t, nil, append(try, "--holds", holds, "--usage", usage, "--nights", "2", "--diff", policy)...)
 	require.Zero(t, code, errs)
 	require.Equal(t, 1, strings.Count(errs, "is taken to be as fresh on every night as it is on the first"), errs)
 	code, out, errs = vodctl(t, nil, append(try, "--holds", holds, "--usage", usage, "--nights", "43")...)
