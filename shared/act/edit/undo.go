@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -164,7 +165,7 @@ func Undo(ctx context.Context, library Library, o state.Objects, batch Batch, no
 	}
 	var wrote []write
 	refused := map[place]bool{} // by the library
-	first := -1
+	first := math.MaxInt
 	faults, err := entries(ctx, o, func(n int, key string, e edits.Entry) {
 		for _, s := range e.Settled {
 			for _, k := range s.Void {
@@ -174,19 +175,15 @@ func Undo(ctx context.Context, library Library, o state.Objects, batch Batch, no
 		for _, m := range e.Written() {
 			if set, old, mixed := batch.of(e.Run, m); !set.Empty() {
 				wrote = append(wrote, write{key, m.Key(), set, old, mixed, batch.asked(m)})
-				if first < 0 {
-					first = n
-				}
+				first = min(first, n)
 			}
 		}
 	})
 	if err != nil {
 		return nil, err
 	}
-	for n := range faults {
-		if n >= first-1 { // just before it may be a part of it
-			return nil, fmt.Errorf("%s: what was written then or since is not known, so nothing is put back; vodctl state check names what to restore from a copy: %w", batch, joined(faults))
-		}
+	if err := batch.hidden(faults, first); err != nil {
+		return nil, err
 	}
 	set, old, mixed := map[editing.Key]video.Update{}, map[editing.Key]video.Update{}, map[editing.Key]bool{}
 	asked := map[editing.Key][]edits.Asked{}
@@ -217,14 +214,19 @@ func Undo(ctx context.Context, library Library, o state.Objects, batch Batch, no
 	}
 	reversals := make([]Reversal, len(keys))
 	for i, k := range keys {
-		held, ok := known[k]
-		if !ok {
-			held.Err = video.ErrDeferred
-		}
-		reversals[i] = reverse(k, held, set[k], old[k], mixed[k], now)
+		reversals[i] = reverse(k, heldOf(known, k), set[k], old[k], mixed[k], now)
 		reversals[i].Asked = asked[k]
 	}
 	return reversals, nil
+}
+
+// heldOf is what a media holds; one that was not read waits.
+func heldOf(known map[editing.Key]editing.Known, k editing.Key) editing.Known {
+	held, ok := known[k]
+	if !ok {
+		held.Err = video.ErrDeferred
+	}
+	return held
 }
 
 func reverse(k editing.Key, known editing.Known, set, old video.Update, mixed bool, now time.Time) Reversal {
@@ -303,6 +305,17 @@ func entries(ctx context.Context, o state.Objects, each func(n int, key string, 
 		}
 	}
 	return faults, nil
+}
+
+// hidden refuses a batch that entries which cannot be read may belong to, or lie behind. first is
+// its first entry, or the largest number where none is known; the one just before it may be a part of it.
+func (b Batch) hidden(faults map[int]error, first int) error {
+	for n := range faults {
+		if first == math.MaxInt || n >= first-1 {
+			return fmt.Errorf("%s: what was written then or since is not known, so nothing is put back; vodctl state check names what to restore from a copy: %w", b, joined(faults))
+		}
+	}
+	return nil
 }
 
 // joined are all the faults, in their order.

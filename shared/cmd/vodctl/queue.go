@@ -107,13 +107,8 @@ func (a *tool) send(ctx context.Context, changes []video.Change, skip, release i
 		to, put = app.BulkQueue, app.Sender().SendBulk
 	}
 	rest := changes[skip:]
-	switch _, faults, err := knownCategories(ctx, app, rest); {
-	case err != nil && yes:
+	if err := a.wouldTake(ctx, app, rest, yes); err != nil {
 		return err
-	case err != nil:
-		_ = a.warn("whether they exist is not known: %v", err)
-	case len(faults) > 0:
-		return errors.Join(faults...)
 	}
 	result := sendResult{Queue: to, Changes: len(rest), Failed: []video.Outcome{}}
 	if yes {
@@ -125,15 +120,11 @@ func (a *tool) send(ctx context.Context, changes []video.Change, skip, release i
 	} else if err := a.previewSend(ctx, app, rest, &result); err != nil {
 		return err
 	}
-	if a.json() {
-		err = a.printJSON(result)
-	} else {
-		say := fmt.Sprintf("%s for %s", report.Count(len(rest), "change"), to)
-		if yes {
-			say = fmt.Sprintf("%d of %s sent to %s; vodctl undo --issued-at %s takes back those without an issuedAt of their own", result.Sent, report.Count(len(rest), "change"), to, issued.Format(time.RFC3339Nano))
-		}
-		err = a.say("%s\n", say)
+	say := fmt.Sprintf("%s for %s", report.Count(len(rest), "change"), to)
+	if yes {
+		say = fmt.Sprintf("%d of %s sent to %s; vodctl undo --issued-at %s takes back those without an issuedAt of their own", result.Sent, report.Count(len(rest), "change"), to, issued.Format(time.RFC3339Nano))
 	}
+	err = a.result(result, "%s\n", say)
 	if err == nil && !yes {
 		err = a.listedOnly()
 	}
@@ -142,6 +133,16 @@ func (a *tool) send(ctx context.Context, changes []video.Change, skip, release i
 			report.Count(n, "change"), result.Failed[0].ID, result.Failed[0].Reason, skip, issued.Format(time.RFC3339Nano))
 	}
 	return err
+}
+
+// wouldTake refuses changes into a category that is not there. That nobody can ask stops only
+// what would be sent.
+func (a *tool) wouldTake(ctx context.Context, app *boot.App, changes []video.Change, yes bool) error {
+	_, faults, err := knownCategories(ctx, app, changes)
+	if err != nil && !yes {
+		return a.warn("whether they exist is not known: %v", err)
+	}
+	return errors.Join(append(faults, err)...)
 }
 
 // sendResult is what sending changes comes to.

@@ -114,12 +114,21 @@ func (a *tool) printStatusTables(s insight.Overview) error {
 			err = errors.Join(a.say("\n"), t.Write(a.out, "  "))
 		}
 	}
-	if unasked := s.Unasked(); err == nil && len(unasked) > 0 {
-		err = a.say("\n  Whether more waits for you is not known: %s could not be asked.\n", strings.Join(unasked, ", "))
-	} else if err == nil && len(s.Next) == 0 {
-		err = a.say("\n  Nothing waits for you.\n")
+	if err == nil {
+		err = a.sayWhatWaits(s)
 	}
 	return err
+}
+
+// sayWhatWaits says that nothing does, only where everything was asked.
+func (a *tool) sayWhatWaits(s insight.Overview) error {
+	if unasked := s.Unasked(); len(unasked) > 0 {
+		return a.say("\n  Whether more waits for you is not known: %s could not be asked.\n", strings.Join(unasked, ", "))
+	}
+	if len(s.Next) == 0 {
+		return a.say("\n  Nothing waits for you.\n")
+	}
+	return nil
 }
 
 // age is a moment, and how long ago it was; queues have a clock of their own.

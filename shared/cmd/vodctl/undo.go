@@ -101,13 +101,7 @@ func (a *tool) undo(ctx context.Context, app *boot.App, o *state.Store, batch ed
 	if err != nil {
 		return err
 	}
-	var changes []video.Change
-	var of []int
-	for i, r := range reversals {
-		if !r.Change.Empty() {
-			changes, of = append(changes, r.Change), append(of, i)
-		}
-	}
+	changes, of := changesOf(reversals)
 	if err := a.mayLose(ctx, app, changes, yes, release); err != nil {
 		return err
 	}
@@ -132,6 +126,16 @@ func (a *tool) undo(ctx context.Context, app *boot.App, o *state.Store, batch ed
 		err = errors.Join(err, fmt.Errorf("%s cannot be put back, or only in part: the reasons stand above", report.Count(n, "asset")))
 	}
 	return err
+}
+
+// changesOf are the changes of reversals, and of which each is.
+func changesOf(reversals []edit.Reversal) (changes []video.Change, of []int) {
+	for i, r := range reversals {
+		if !r.Change.Empty() {
+			changes, of = append(changes, r.Change), append(of, i)
+		}
+	}
+	return changes, of
 }
 
 // lasting counts the assets of which something cannot be put back.
