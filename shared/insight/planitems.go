@@ -172,10 +172,9 @@ type PlanChange struct {
 
 // PlanChanges compares a plan with the one before, both in their order, and holds neither.
 func PlanChanges(ctx context.Context, o state.Objects, before, p removal.Plan) ([]PlanChange, error) {
-	was, stopWas := iter.Pull2(before.Entries(ctx, o))
-	defer stopWas()
-	is, stopIs := iter.Pull2(p.Entries(ctx, o))
-	defer stopIs()
+	was, is := readingOf(before.Entries(ctx, o)), readingOf(p.Entries(ctx, o))
+	defer was.stop()
+	defer is.stop()
 	rules := map[string]*PlanChange{}
 	rule := func(name string) *PlanChange {
 		if rules[name] == nil {
@@ -183,30 +182,23 @@ func PlanChanges(ctx context.Context, o state.Objects, before, p removal.Plan) (
 		}
 		return rules[name]
 	}
-	a, errA, okA := was()
-	b, errB, okB := is()
-	for okA || okB {
-		if err := errors.Join(errA, errB); err != nil {
+	for was.there || is.there {
+		if err := errors.Join(was.err, is.err); err != nil {
 			return nil, err
 		}
-		order := retention.Order(a, b)
-		var gone, added []retention.Item
-		if takeA, takeB := okA && (!okB || order <= 0), okB && (!okA || order >= 0); takeA && takeB {
-			gone, added = apart(a.Items, b.Items), apart(b.Items, a.Items)
-		} else if takeA {
-			gone = a.Items
-		} else {
-			added = b.Items
+		order := retention.Order(was.v, is.v)
+		var old, now []retention.Item
+		first, second := was.there && (!is.there || order <= 0), is.there && (!was.there || order >= 0)
+		if first {
+			old = was.v.Items
+			was.read()
 		}
-		sumUp(gone, func(name string) *removal.Totals { return &rule(name).Gone })
-		sumUp(added, func(name string) *removal.Totals { return &rule(name).Added })
-		nextA, nextB := okA && (!okB || order <= 0), okB && (!okA || order >= 0)
-		if nextA {
-			a, errA, okA = was()
+		if second {
+			now = is.v.Items
+			is.read()
 		}
-		if nextB {
-			b, errB, okB = is()
-		}
+		sumUp(apart(old, now), func(name string) *removal.Totals { return &rule(name).Gone })
+		sumUp(apart(now, old), func(name string) *removal.Totals { return &rule(name).Added })
 	}
 	var all []PlanChange
 	for _, name := range slices.Sorted(maps.Keys(rules)) {
@@ -214,6 +206,24 @@ func PlanChanges(ctx context.Context, o state.Objects, before, p removal.Plan) (
 	}
 	return all, nil
 }
+
+// reading is a plan that is read asset by asset.
+type reading struct {
+	next  func() (retention.Verdict, error, bool)
+	stop  func()
+	v     retention.Verdict
+	err   error
+	there bool
+}
+
+func readingOf(entries iter.Seq2[retention.Verdict, error]) *reading {
+	r := &reading{}
+	r.next, r.stop = iter.Pull2(entries)
+	r.read()
+	return r
+}
+
+func (r *reading) read() { r.v, r.err, r.there = r.next() }
 
 // apart are the items that the others do not have.
 func apart(items, others []retention.Item) (left []retention.Item) {
