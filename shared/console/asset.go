@@ -64,7 +64,7 @@ func (s *Server) assetPage(r *http.Request) (any, error) {
 	life, err := insight.History(ctx, s.App, id, insight.Options{})
 	switch {
 	case errors.Is(err, video.ErrNotFound):
-		return nil, fmt.Errorf("%w: %w\nCheck the id, or search for the title in the library.", errNotFound, err)
+		return nil, fmt.Errorf("%w: %w: check the id, or search for the title in the library", errNotFound, err)
 	case err != nil:
 		gap("its life", err)
 	}

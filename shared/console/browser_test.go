@@ -191,17 +191,6 @@ func axeCore(t *testing.T) string {
 	return string(text)
 }
 
-// picture writes a screenshot for the README, where UPDATE_PICTURES says so.
-func (b *tab) picture(name string) {
-	b.t.Helper()
-	if os.Getenv("UPDATE_PICTURES") == "" {
-		return
-	}
-	text, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
-	require.NoError(b.t, err)
-	require.NoError(b.t, os.WriteFile(filepath.Join("..", "..", "testdata", "browser", name+".png"), text, 0o600))
-}
-
 // cloud is a local cloud with the built functions.
 func cloud(t *testing.T, opt localcloud.Options) *localcloud.Cloud {
 	t.Helper()

@@ -65,7 +65,7 @@ func TestLocalCloudInABrowser(t *testing.T) {
 }
 
 func TestHowFarTheClockMoves(t *testing.T) {
-	for text, want := range map[string]time.Duration{"1d": 24 * time.Hour, " 90m ": 90 * time.Minute, "36500d": mostForward} {
+	for text, want := range map[string]time.Duration{"1d": 24 * time.Hour, "90m": 90 * time.Minute, "36500d": mostForward} {
 		d, err := forward(text)
 		require.NoError(t, err, text)
 		require.Equal(t, want, d, text)

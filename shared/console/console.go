@@ -125,12 +125,12 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		_ = web.Close() // a live page never ends by itself
 	}()
 	err := web.Serve(l)
-	if ctx.Err() != nil {
-		<-stopped
-		s.background.Wait()
-		return nil
+	if ctx.Err() == nil {
+		return err
 	}
-	return err
+	<-stopped
+	s.background.Wait()
+	return nil // which was asked for
 }
 
 // serving is the key of the context with which the server ends.

@@ -155,10 +155,19 @@ func (s *Server) coverAddress(ctx context.Context, id video.ID) string {
 	return g.read[id]
 }
 
+// fetched says whether an address is one to fetch a picture from.
+func (c *covers) fetched(address string) (*url.URL, bool) {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {
+		return nil, false
+	}
+	return u, len(c.own) == 0 || slices.Contains(c.own, u.Host)
+}
+
 // picture fetches a picture with its type.
 func (c *covers) picture(ctx context.Context, address string) (kind string, body []byte, err error) {
-	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || len(c.own) > 0 && !slices.Contains(c.own, u.Host) {
+	u, ok := c.fetched(address)
+	if !ok {
 		return "", nil, errNoCover
 	}
 	select {

@@ -35,7 +35,6 @@ type catalog struct {
 	mu     sync.Mutex
 	now    *index        // the last that was read whole
 	begun  time.Time     // by this machine's clock, when the last reading began
-	read   time.Duration // how long it took
 	busy   chan struct{} // closed when the reading that is under way ends; nil: none is
 	count  int           // assets read so far
 	failed string        // why the last reading failed

@@ -160,7 +160,7 @@ func (s *Server) letter(r *http.Request) (any, error) {
 			l.Body = body
 		}
 		p.DeadLetter = insight.DeadLetterOf(l)
-		p.Shown = p.DeadLetter.Text()
+		p.Shown = p.Text()
 		if json.Valid(l.Body) {
 			// What cannot be seen is spelled out in it, which in JSON is the same value: a
 			// browser would change it silently.

@@ -235,7 +235,7 @@ func Activate(ctx context.Context, app *boot.App, of state.Texts, number int, fi
 // keepFound saves the current text where no version has it.
 func keepFound(ctx context.Context, app *boot.App, of state.Texts, current Current, at time.Time) error {
 	if current.Err != nil { // there is none yet
-		return nil
+		return nil //nolint:nilerr // and so none to keep
 	}
 	all, _, err := state.Versions(ctx, app.State, of, MostVersions)
 	if err != nil || slices.ContainsFunc(all, func(v state.Version) bool { return v.Hash == state.Digest(current.Text) }) {

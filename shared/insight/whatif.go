@@ -72,9 +72,7 @@ func WhatIf(ctx context.Context, s Simulation, o Options) (nights []Night, items
 	}
 	library := s.Library.copied()
 	outside := aside{store, s.Policy, s.Inputs}
-	if s.Policy.Usage != "" && s.Nights > 1 {
-		o.warn("the usage file %s is taken to be as fresh on every night as it is on the first; views after its last day are not known, so what nobody viewed until then is idle", s.Policy.Usage)
-	}
+	s.sayUsage(o)
 	count, end := o.count(" nights")
 	defer end()
 	var pending []retention.Item
@@ -112,6 +110,13 @@ func WhatIf(ctx context.Context, s Simulation, o Options) (nights []Night, items
 		count(n + 1)
 	}
 	return nights, append(items, pending...), nil
+}
+
+// sayUsage says what a usage file is taken for over several nights.
+func (s Simulation) sayUsage(o Options) {
+	if s.Policy.Usage != "" && s.Nights > 1 {
+		o.warn("the usage file %s is taken to be as fresh on every night as it is on the first; views after its last day are not known, so what nobody viewed until then is idle", s.Policy.Usage)
+	}
 }
 
 // copied is a snapshot whose media can be removed: the parts of each are copied when one goes.

@@ -181,25 +181,28 @@ func serve(ctx context.Context, o options, out, errs io.Writer) error {
 		return err
 	}
 	s := newScreen(out)
-	if o.once || o.story {
-		if url := env["CONSOLE_URL"]; url != "" {
-			s.printf("\nwatch it at %s\n", url)
-		}
-		wrong, err := play(ctx, s, cloud, root, o)
-		if err != nil {
-			return err
-		}
-		if wrong > 0 {
-			return fmt.Errorf("%s did not hold (seed %d)", report.Count(wrong, "statement"), o.seed)
-		}
-		if o.once {
-			return nil
-		}
+	if done, err := o.played(ctx, s, cloud, root, env); done || err != nil {
+		return err
 	}
 	s.printf("\nthe local cloud answers after %s; its variables are in %s\n\n", report.Duration(time.Since(started)), o.envFile)
 	o.addresses(s, env)
 	s.printf("\n  .bin/local upload FILE   puts an MP4 or JPEG of yours in\n  .bin/local clock 90d     moves the library's clock\n\nstop with ctrl-C\n")
 	return <-pages
+}
+
+// played plays the story where that was asked for; done: there is nothing to stay up for.
+func (o *options) played(ctx context.Context, s *screen, cloud *localcloud.Cloud, root string, env map[string]string) (done bool, err error) {
+	if !o.once && !o.story {
+		return false, nil
+	}
+	if url := env["CONSOLE_URL"]; url != "" {
+		s.printf("\nwatch it at %s\n", url)
+	}
+	wrong, err := play(ctx, s, cloud, root, *o)
+	if err == nil && wrong > 0 {
+		err = fmt.Errorf("%s did not hold (seed %d)", report.Count(wrong, "statement"), o.seed)
+	}
+	return o.once, err
 }
 
 // pages serves the console of the cloud until the context ends, names its first address in

@@ -82,12 +82,7 @@ func (a *tool) carry(ctx context.Context, app *boot.App, b bulk) error {
 	if result.Unprotected, err = losing(ctx, app, result.Preview); err != nil {
 		return err
 	}
-	if !a.json() {
-		if err := a.showPreview(result.Preview); err != nil {
-			return err
-		}
-	}
-	if err := a.mayRelease(b.yes, b.release, result.Unprotected); err != nil {
+	if err := a.showBulk(result, b); err != nil {
 		return err
 	}
 	if app.MetadataQueue == "" {
@@ -109,6 +104,16 @@ func (a *tool) carry(ctx context.Context, app *boot.App, b bulk) error {
 		err = errors.Join(err, fmt.Errorf("%s left out, with their faults above", report.Count(n, "row")))
 	}
 	return errors.Join(err, sending, refusals(result.Preview))
+}
+
+// showBulk shows what a bulk change would do, and refuses what would take protection away unsaid.
+func (a *tool) showBulk(r bulkResult, b bulk) error {
+	if !a.json() {
+		if err := a.showPreview(r.Preview); err != nil {
+			return err
+		}
+	}
+	return a.mayRelease(b.yes, b.release, r.Unprotected)
 }
 
 // takenBack names the moments by which undo finds what was sent: rows may have their own.

@@ -178,7 +178,6 @@ func (a *tool) changeTags(ctx context.Context, from []string, into string, renam
 	if rename { // some have the new name as soon as it has begun
 		b.goOn = insight.MergeCommand(into, from...)
 	}
-	seen := map[video.ID]bool{}
 	seen, bar := map[video.ID]bool{}, a.progress(" assets found")
 	defer bar.end()
 	for _, tag := range from {

@@ -245,7 +245,7 @@ func TestUndoAndHistoryGoOnPastACorruptEntry(t *testing.T) {
 		must(vodctl(t, env, "edit", `title == "new" or title == "second"`, "--title", title, "--yes"))(t)
 	}
 	_, list, _ := vodctl(t, env, "undo", "-o", "csv")
-	runs := regexp.MustCompile(`(?m)^undo-[^,]+`).FindAllString(list, -1)
+	runs := regexp.MustCompile(`(?m)^(?:undo|vodctl)-[^,]+`).FindAllString(list, -1)
 	require.NotEmpty(t, runs)
 	entries, err := filepath.Glob(filepath.Join(dir, "edits", "0*"))
 	require.NoError(t, err)
