@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -80,7 +81,7 @@ func (o *options) flags(root *cobra.Command) {
 	flags.StringVar(&o.listen.mns, "mns", "127.0.0.1:0", "address of the queues")
 	flags.StringVar(&o.listen.oss, "oss", "127.0.0.1:0", "address of the object store")
 	flags.StringVar(&o.listen.functions, "functions", "127.0.0.1:0", "address of the functions and of /_local/")
-	flags.StringVar(&o.console, "console", "127.0.0.1:0", "address of the web pages, while the cloud stays up")
+	flags.StringVar(&o.console, "console", anyPort, "address of the web pages, while the cloud stays up")
 	flags.StringVar(&o.ports, "ports", "", "fixed ports in a row from this one, such as 9000: vod 9000, mns 9001, oss 9002, functions 9003")
 	flags.DurationVar(&o.class, "class-delay", time.Minute, "how long a change of storage class takes on the library's clock")
 	flags.DurationVar(&o.restore, "restore-delay", time.Hour, "likewise a restore from Archive; one from Cold Archive takes 1 (Expedited), 5 (Standard) or 12 (Bulk) times as long")
@@ -205,6 +206,9 @@ func (o *options) played(ctx context.Context, s *screen, cloud *localcloud.Cloud
 	return o.once, err
 }
 
+// anyPort is an address of this machine with a free port.
+const anyPort = "127.0.0.1:0"
+
 // pages serves the console of the cloud until the context ends, names its first address in
 // env, and returns where its end is said. With --once there is nobody to look at it.
 func (o *options) pages(ctx context.Context, env map[string]string, log *slog.Logger) (ended <-chan error, err error) {
@@ -216,7 +220,7 @@ func (o *options) pages(ctx context.Context, env map[string]string, log *slog.Lo
 	if err != nil {
 		return nil, err
 	}
-	l, err := console.Listen(ctx, o.console)
+	l, err := console.Listen(ctx, cmp.Or(o.console, anyPort))
 	if err != nil {
 		return nil, err
 	}
