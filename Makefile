@@ -43,6 +43,7 @@ test: build ## every test, shuffled, with the race detector where there is a C c
 	@test -n "$(RACE)" || echo "no C compiler: the tests run without the race detector"
 	@test "$$(uname)" = Linux || echo "not Linux: left out is TestAProcessOverItsMemoryIsKilled"
 	@test -n "$(SCHEMA)" || echo "no shared/reference/fc3.schema.json above this folder: left out is TestTheComponentsSchema"
+	@{ command -v chromium && ls testdata/browser/node_modules; } >/dev/null 2>&1 || echo "no chromium, or no npm ci in testdata/browser: left out are the console's tests in a browser"
 	BUILT=$(filter linux/amd64,$(shell $(GO) env GOOS)/$(shell $(GO) env GOARCH)) $(GO) test $(RACE) -shuffle=on -timeout=10m ./...
 
 .PHONY: check

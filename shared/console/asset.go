@@ -11,13 +11,11 @@ import (
 	"time"
 
 	"vodcurator/shared/act/tag"
-	"vodcurator/shared/decide/editing"
 	"vodcurator/shared/decide/retention"
 	"vodcurator/shared/decide/rule"
 	"vodcurator/shared/decide/tagging"
 	"vodcurator/shared/insight"
 	"vodcurator/shared/report"
-	"vodcurator/shared/state/edits"
 	"vodcurator/shared/state/removal"
 	"vodcurator/shared/video"
 )
@@ -151,7 +149,7 @@ func (v *assetView) explained(ctx context.Context, s *Server, id video.ID, at ti
 	if err != nil {
 		return err
 	}
-	t := tag.Tagger{Library: s.App.VOD, Labels: s.App.VOD, Rules: rules, Reach: s.App.Reach(), Memory: s.remembered()}
+	t := tag.Tagger{Library: s.App.VOD, Labels: s.App.VOD, Rules: rules, Reach: s.App.Reach(), Memory: insight.Remembered(s.App)}
 	target := tag.Target{ID: id}
 	if v.Image != nil {
 		target.Kind = video.KindImage
@@ -159,29 +157,6 @@ func (v *assetView) explained(ctx context.Context, s *Server, id video.ID, at ti
 	_, e, err := t.Explain(ctx, target, at)
 	v.Tags, v.Rules, v.Locked = e.Tags, e.Rules, e.Decision.Locked
 	return err
-}
-
-// remembered tells what rules wrote, from the journal.
-func (s *Server) remembered() func(context.Context, []tag.Target) ([]tagging.Memory, error) {
-	if s.App.State == nil {
-		return nil
-	}
-	return func(ctx context.Context, targets []tag.Target) ([]tagging.Memory, error) {
-		journal := edits.NewReader(s.App.State)
-		all := make([]tagging.Memory, len(targets))
-		for i, t := range targets {
-			key := editing.Key{ID: t.ID, Image: t.Kind == video.KindImage}
-			if err := journal.Refresh(ctx, []editing.Key{key}); err != nil {
-				return nil, err
-			}
-			r, err := journal.Known(key)
-			if err != nil {
-				return nil, err
-			}
-			all[i] = r.Rules
-		}
-		return all, nil
-	}
 }
 
 // judged asks the policy, as vodctl plan explain does: for the moment of the latest plan.

@@ -191,6 +191,16 @@ func axeCore(t *testing.T) string {
 	return string(text)
 }
 
+// shot writes a picture of the whole page for a person to look at, where LOOK names a folder.
+func (b *tab) shot(name string) {
+	b.t.Helper()
+	if folder := os.Getenv("LOOK"); folder != "" {
+		text, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+		require.NoError(b.t, err)
+		require.NoError(b.t, os.WriteFile(folder+"/"+name+".png", text, 0o600))
+	}
+}
+
 // cloud is a local cloud with the built functions.
 func cloud(t *testing.T, opt localcloud.Options) *localcloud.Cloud {
 	t.Helper()

@@ -62,21 +62,21 @@ type subject struct {
 }
 
 // sample gives what is held, and begins to read where nothing is.
-func (s *Server) sample() (h *held, seen int, err error) {
+func (s *Server) sample(ctx context.Context) (h *held, seen int, err error) {
 	b := &s.bench
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.held == nil && !b.reading && b.fault == nil {
 		b.reading, b.seen = true, 0
-		go func() {
-			// Whoever asked may be gone before an account is read.
-			ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
+		ctx = s.lasting(ctx) // whoever asked may be gone before an account is read
+		s.background.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, time.Hour)
 			defer cancel()
 			h, err := s.read(ctx)
 			b.mu.Lock()
 			defer b.mu.Unlock()
 			b.held, b.fault, b.reading = h, err, false
-		}()
+		})
 	}
 	return b.held, b.seen, b.fault
 }
@@ -460,7 +460,7 @@ func (s *Server) policyEffects(ctx context.Context, h *held, draft *retention.Po
 
 // tryOut evaluates a checked text on the library.
 func (s *Server) tryOut(ctx context.Context, of state.Texts, c insight.Checked, f *tried) {
-	h, seen, err := s.sample()
+	h, seen, err := s.sample(ctx)
 	f.Library, f.Reading = h, h == nil && err == nil
 	if f.Seen = seen; err != nil {
 		f.LibraryFault = err.Error()

@@ -10,6 +10,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"vodcurator/shared/decide/rule"
@@ -39,6 +40,7 @@ type index struct {
 	begun              time.Time         // when the snapshot was begun; zero: it is none, or does not say
 	warned             []string          // what a person should know beside it
 	whole              found             // of no filter
+	storedBy           func() []storedBy // for the overview: counted once, since that looks at every asset
 }
 
 // facet is a fact by which is filtered.
@@ -217,6 +219,9 @@ func (x *index) finish() {
 		x.tagForms = append(x.tagForms, rule.WordForm(w.text))
 	}
 	x.whole = x.count(x.all())
+	x.storedBy = sync.OnceValue(func() []storedBy {
+		return []storedBy{x.stored(byStorage), x.stored(byCategory), x.stored(byDefinition)}
+	})
 }
 
 // selection is a set of assets, one bit each.

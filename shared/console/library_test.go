@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
 	"vodcurator/shared/localcloud"
@@ -48,17 +47,6 @@ func uploadTo(t *testing.T, c *localcloud.Cloud, file, query string) (id string)
 	require.NoError(t, json.Unmarshal(text, &made), string(text))
 	require.NotEmpty(t, made.ID, string(text))
 	return made.ID
-}
-
-// showMe writes a screenshot where CONSOLE_LOOK names a folder.
-func showMe(b *tab, name string) {
-	dir := os.Getenv("CONSOLE_LOOK")
-	if dir == "" {
-		return
-	}
-	picture, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
-	require.NoError(b.t, err)
-	require.NoError(b.t, os.WriteFile(dir+"/"+name+".png", picture, 0o600))
 }
 
 const hostile = "title=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E%E2%80%AEcba"
@@ -101,7 +89,7 @@ func TestTheLibraryInABrowser(t *testing.T) {
 		require.Contains(t, b.text(".life"), "uploaded")
 		b.scheme(1280, false)
 		b.visit("/library/" + id)
-		showMe(b, "asset")
+		b.shot("asset")
 		b.looksRight("/library/" + id)
 	})
 	t.Run("an id that nobody knows", func(t *testing.T) {
@@ -114,7 +102,7 @@ func TestTheLibraryInABrowser(t *testing.T) {
 		b.visit("/library")
 		require.NotContains(t, b.text("main"), "\u202e")
 		require.Contains(t, b.text("main"), `<img src=x onerror=alert(1)>\u202ecba`)
-		showMe(b, "library")
+		b.shot("library")
 		b.mu.Lock()
 		b.said = nil // the page that was not found says so
 		b.mu.Unlock()

@@ -76,9 +76,7 @@ func (s *Server) overview(r *http.Request) (any, error) {
 	v.Stored = s.library(ctx)
 	if x := v.Stored.Index; x != nil {
 		v.Total = totals{x.whole.assets, x.whole.unsized, x.whole.bytes}
-		for _, facet := range []int{byStorage, byCategory, byDefinition} {
-			v.By = append(v.By, x.stored(facet))
-		}
+		v.By = x.storedBy()
 	}
 	return v, nil
 }

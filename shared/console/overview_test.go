@@ -48,6 +48,6 @@ func TestTheOverviewSaysWhatStatusSays(t *testing.T) {
 	}
 	b.scheme(1280, false)
 	b.visit("/")
-	showMe(b, "overview")
+	b.shot("overview")
 	b.looksRight("/")
 }

@@ -291,22 +291,8 @@ func TestAPlanInABrowser(t *testing.T) {
 	for name, page := range map[string]string{"list": "/plans/", "plan": "/plans/" + hostilePlan.ID, "progress": path + "/progress"} {
 		t.Run(name, func(*testing.T) {
 			b.looksRight(page)
-			snapshot(b, "plans-"+name)
+			b.shot("plans-" + name)
 		})
-	}
-}
-
-// snapshot writes a picture of the whole page where PICTURES names a folder.
-func snapshot(b *tab, name string) {
-	dir := os.Getenv("PICTURES")
-	if dir == "" {
-		return
-	}
-	for width, suffix := range map[int64]string{1280: "", 390: "-narrow"} {
-		b.do(chromedp.EmulateViewport(width, 2600))
-		text, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
-		require.NoError(b.t, err)
-		require.NoError(b.t, os.WriteFile(filepath.Join(dir, name+suffix+".png"), text, 0o600))
 	}
 }
 

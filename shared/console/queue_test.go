@@ -36,16 +36,6 @@ func (b *tab) post(button string, fields map[string]string) {
 	require.Fail(b.t, "no page came", "%s: %s", button, b.text("main"))
 }
 
-// shot writes a picture of the whole page for a person to look at, where LOOK names a folder.
-func (b *tab) shot(name string) {
-	b.t.Helper()
-	if folder := os.Getenv("LOOK"); folder != "" {
-		text, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
-		require.NoError(b.t, err)
-		require.NoError(b.t, os.WriteFile(folder+"/"+name+".png", text, 0o600))
-	}
-}
-
 func bury(t *testing.T, c *localcloud.Cloud, queue string, l events.DeadLetter) (id string) {
 	t.Helper()
 	body, err := events.EncodeDeadLetter(l)

@@ -220,7 +220,7 @@ func (s *Server) nightsOf(ctx context.Context, text string, n *nightsBeside) err
 	if err != nil {
 		return err
 	}
-	h, _, err := s.sample()
+	h, _, err := s.sample(ctx)
 	if err == nil && h == nil {
 		err = errors.New("the library is still being read: try again in a moment")
 	}

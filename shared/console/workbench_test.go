@@ -152,7 +152,7 @@ func TestTheWorkbenchSaysWhatIsWrongWithATextAndWhere(t *testing.T) {
 func TestTheWorkbenchHasTheNumbersOfVodctl(t *testing.T) {
 	s := drafter(t, 3000, nil)
 	_ = answerOf(t, s, "rules", oneRule)
-	h, _, err := s.sample()
+	h, _, err := s.sample(t.Context())
 	require.NoError(t, err)
 	draft, err := tagging.Parse("r", []byte(oneRule))
 	require.NoError(t, err)

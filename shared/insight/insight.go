@@ -4,7 +4,8 @@
 // them; their JSON is what vodctl -o json writes, so that both have the same numbers.
 //
 // It changes nothing in the library, in the queues and under STATE (dead letters are read by
-// taking them, and are given back), prints nothing, and reads no environment. What cannot be read
+// taking them, and are given back), but for SaveText and Activate, which write texts of rules and
+// policies under STATE. It prints nothing, and reads no environment. What cannot be read
 // is said in the value, in its place, and is never shown as zero.
 package insight
 
